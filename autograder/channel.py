@@ -1,0 +1,102 @@
+"""Messages between a student's process and the judge: a length, a JSON header, raw array bytes.
+
+    8 bytes  header length, body length (two unsigned 32-bit integers, big-endian)
+    header   JSON: {"kind": ..., ..., "arrays": [{"dtype", "shape"}, ...]}
+    body     the arrays' bytes, one after another, C order
+
+Sizes are capped before anything is read into memory; what does not parse raises `Malformed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.values import Malformed, describe_arrays, pack, read_arrays, unpack
+
+MAX_HEADER = 8 * 2**20
+MAX_BODY = 256 * 2**20
+_LENGTHS = struct.Struct(">II")
+
+
+class Closed(ConnectionError):
+    """The other side is gone."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: its kind, its plain fields, and one plain value that may hold arrays."""
+
+    kind: str
+    fields: dict[str, Any]
+    value: Any = None
+
+
+class Channel:
+    """One end of a connected stream socket."""
+
+    def __init__(self, sock: socket.socket):
+        self._socket = sock
+        self.closed = False
+
+    def send(self, kind: str, value: Any = None, **fields: Any) -> None:
+        """Send one message. Raises `Closed` where the other side is gone, ValueError for a value over the size limits."""
+        tree, arrays = pack(value)
+        header = json.dumps({"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}).encode()
+        body = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+        if len(header) > MAX_HEADER or len(body) > MAX_BODY:
+            raise ValueError(
+                f"a value of {(len(header) + len(body)) / 2**20:.0f} MB is more than can be judged (limit {MAX_BODY / 2**20:.0f} MB)"
+            )
+        try:
+            self._socket.settimeout(None)
+            self._socket.sendall(_LENGTHS.pack(len(header), len(body)) + header + body)
+        except OSError as error:
+            raise Closed("the connection is closed") from error
+
+    def receive(self, timeout: float | None = None) -> Message:
+        """The next message. Raises `TimeoutError` after `timeout` seconds, `Closed` at the end of the stream, `Malformed` for nonsense."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        header_length, body_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        if header_length > MAX_HEADER or body_length > MAX_BODY:
+            raise Malformed("a message over the size limit")
+        raw, body = self._read(header_length, deadline), self._read(body_length, deadline)
+        try:
+            header = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise Malformed("a header that is not JSON") from error
+        if not isinstance(header, dict) or not isinstance(header.get("kind"), str) or not isinstance(header.get("fields"), dict):
+            raise Malformed("a header without kind and fields")
+        return Message(header["kind"], header["fields"], unpack(header.get("value"), read_arrays(header.get("arrays"), body)))
+
+    def close(self) -> None:
+        """Close this end; whoever waits at the other gets `Closed`."""
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _read(self, count: int, deadline: float | None) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                raise TimeoutError("no answer in time")
+            try:
+                self._socket.settimeout(remaining)
+                part = self._socket.recv(min(count - len(parts), 2**20))
+            except TimeoutError:
+                raise TimeoutError("no answer in time") from None
+            except OSError as error:
+                raise Closed("the connection is closed") from error
+            if not part:
+                raise Closed("the connection is closed")
+            parts += part
+        return bytes(parts)

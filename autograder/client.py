@@ -1,0 +1,147 @@
+"""The learner's side: what a notebook calls. It holds no reference, no expected value, no seed; it calls the answer when the judge asks and shows what the judge says.
+
+While a class is graded, the judge is the grader, reached over a descriptor that the kernel inherited (AUTOGRADER_FD); otherwise it is a helper process of the
+learner's own, started at the first check and kept.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from autograder import frameworks
+from autograder.channel import Channel, Closed, Message
+from autograder.feedback import Feedback, note
+from autograder.question import FRAMEWORKS
+from autograder.run import run_contained
+from autograder.values import Malformed
+from autograder.verdict import Outcome
+
+_settings = {"framework": "torch"}
+_judge: _Judge | None = None
+
+
+def use(framework: str) -> None:
+    """Choose the framework that you answer in: "torch", "mxnet" or "numpy". Checks hand your functions arrays of it."""
+    if framework not in FRAMEWORKS:
+        raise ValueError(f'use("{framework}"): choose "torch", "mxnet" or "numpy"')
+    if not frameworks.available(framework):
+        raise ImportError(
+            f'use("{framework}"): {framework} cannot be imported on this machine; choose another framework (`course doctor` says more)'
+        )
+    _settings["framework"] = framework
+
+
+def check(question: str, answer: Any) -> Feedback:
+    """Check `answer`, your function or your network, against the question's probes.
+
+    Example: ``check("convolution.cross_correlate", cross_correlate)``
+    """
+    frameworks.module(_settings["framework"])  # an import is not part of the answer's time
+    return _ask("check", answer, question=str(question), framework=_settings["framework"])
+
+
+def hint(question: str) -> Feedback:
+    """The next hint for `question`; each call gives one more."""
+    return _ask("hint", question=str(question))
+
+
+def solution(question: str) -> Feedback:
+    """A right answer to `question` with a short explanation: after an attempt, or when asked twice."""
+    return _ask("solution", question=str(question), framework=_settings["framework"])
+
+
+def progress() -> Feedback:
+    """The map of the course: what is solved, what is open, points so far."""
+    return _ask("progress")
+
+
+def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
+    """Send a request, serve the calls that the judge makes on `answer`, and return its feedback."""
+    global _judge
+    if _judge is None or not _judge.alive():
+        _judge = _connect()
+    try:
+        _judge.channel.send(kind, **fields)
+        while (message := _judge.channel.receive()).kind == "call":
+            outcome = _call(answer, fields["framework"], message)
+            _reply(_judge.channel, message.fields["id"], outcome)
+    except (Closed, Malformed):
+        reason = _judge.last_words()
+        _judge = None
+        return note(
+            f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
+        )
+    except KeyboardInterrupt:
+        _judge.stop()
+        _judge = None
+        return note("Interrupted: nothing was judged.")
+    return Feedback(**message.fields)
+
+
+def _call(answer: Any, framework: str, message: Message) -> Outcome:
+    return run_contained(answer, message.fields["driver"], framework, message.value, message.fields["seconds"])
+
+
+def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
+    facts = {
+        "outcome": outcome.kind,
+        "error": outcome.error,
+        "message": outcome.message,
+        "lines": list(outcome.lines),
+        "printed": outcome.printed,
+    }
+    try:
+        channel.send("result", outcome.value, id=number, **facts)
+    except ValueError as error:  # larger than a message may be
+        channel.send("result", id=number, **(facts | {"outcome": "refused", "message": str(error)}))
+
+
+def _connect() -> _Judge:
+    inherited = os.environ.get("AUTOGRADER_FD")
+    if inherited is not None:
+        return _Judge(Channel(socket.socket(fileno=int(inherited))))
+    ours, theirs = socket.socketpair()
+    log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the judge
+    # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "autograder.host", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
+        start_new_session=True,  # an interrupt of the kernel is not meant for the judge
+    )
+    theirs.close()
+    return _Judge(Channel(ours), process, log)
+
+
+class _Judge:
+    """The connection to the judge, and its process where it is the learner's own."""
+
+    def __init__(self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None):
+        self.channel, self._process, self._log, self._owner = channel, process, log, os.getpid()
+
+    def alive(self) -> bool:
+        """Whether it can be asked: running, and started by this process rather than inherited by a fork of it."""
+        return self._process is None or (self._owner == os.getpid() and self._process.poll() is None)
+
+    def stop(self) -> None:
+        """End it; the next request starts another."""
+        self.channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """The last line that it wrote to its standard error, as the end of a sentence."""
+        self.stop()
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f" ({lines[-1][:200]})" if lines else ""

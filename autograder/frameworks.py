@@ -1,0 +1,53 @@
+"""The three kinds of array an answer may use. A framework is imported only when an answer needs it.
+
+A course may say how a framework is imported (MXNet needs a shim) under the entry point ``autograder.frameworks``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+@functools.cache
+def module(framework: str) -> ModuleType:
+    """The framework's top module: ``torch``, ``mxnet`` or ``numpy``. Raises ImportError where it is not installed."""
+    for entry in entry_points(group="autograder.frameworks", name=framework):
+        entry.load()
+    return importlib.import_module(framework)
+
+
+@functools.cache
+def available(framework: str) -> bool:
+    """Whether `framework` can be imported on this machine."""
+    try:
+        module(framework)
+    except ImportError:
+        return False
+    return True
+
+
+def to_framework(value: Any, framework: str) -> Any:
+    """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and containers stay what they are."""
+    if isinstance(value, np.ndarray):
+        return _array(value, framework)
+    if isinstance(value, (list, tuple)):
+        return type(value)(to_framework(item, framework) for item in value)
+    if isinstance(value, dict):
+        return {key: to_framework(item, framework) for key, item in value.items()}
+    return value
+
+
+def _array(value: np.ndarray, framework: str) -> Any:
+    if framework == "numpy":
+        return value.copy()
+    if framework == "torch":
+        return module("torch").from_numpy(value.copy())
+    # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless told.
+    dtype = value.dtype if value.dtype != np.bool_ else np.dtype("uint8")
+    return module("mxnet").nd.array(value, dtype=dtype)

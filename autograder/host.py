@@ -1,0 +1,107 @@
+"""The learner's own judge: a helper process beside the kernel that answers checks, hints, solutions and progress over a channel.
+
+Started by `autograder.client` as ``python -P -m autograder.host FD``; it ends when the kernel does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+
+from autograder import catalogue, journal
+from autograder.channel import Channel, Closed, Message
+from autograder.feedback import Feedback, code, note, render
+from autograder.judge import examine
+from autograder.question import Question, seed_for
+from autograder.remote import remote
+from autograder.values import Malformed
+
+PUBLIC = "public"
+"""The secret of self-paced work, which is none: everybody who practises gets the same inputs."""
+
+
+def serve(channel: Channel) -> None:
+    """Answer requests until the other side is gone."""
+    warm = False
+    while True:
+        try:
+            request = channel.receive()
+            feedback = _answer(channel, request)
+            channel.send("feedback", text=feedback.text, html=feedback.html, correct=feedback.correct, earned=feedback.earned)
+        except (Closed, Malformed):
+            return
+        if not warm:
+            _warm_up()
+            warm = True
+
+
+def _answer(channel: Channel, request: Message) -> Feedback:
+    if request.kind == "progress":
+        return journal.as_feedback()
+    try:
+        question = catalogue.find(request.fields.get("question", ""))
+    except catalogue.UnknownQuestion as error:
+        return note(str(error))
+    match request.kind:
+        case "check":
+            return _check(channel, question, str(request.fields.get("framework")))
+        case "hint":
+            return _hint(question)
+        case "solution":
+            return _solution(question, str(request.fields.get("framework")))
+    return note(f"The judge does not know the request {request.kind[:40]!r}.")
+
+
+def _check(channel: Channel, question: Question, framework: str) -> Feedback:
+    if problem := unsupported(question, framework):
+        return note(problem)
+    verdict = examine(question, remote(channel), seed=seed_for(PUBLIC, question.name))
+    journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
+    return render(verdict)
+
+
+def unsupported(question: Question, framework: str) -> str | None:
+    """Why `question` cannot be answered in `framework`, or None."""
+    if framework in question.frameworks:
+        return None
+    choices = " or ".join(f'use("{name}")' for name in question.frameworks)
+    return f"{question.name} is not answered in {framework}: choose {choices} before the check."
+
+
+def _hint(question: Question) -> Feedback:
+    given = journal.standings().get(question.name, journal.Standing()).hints
+    if given >= len(question.hints):
+        return note(f"There are no more hints for {question.name}. solution({question.name!r}) shows an answer.")
+    journal.record("hint", question.name)
+    return note(f"Hint {given + 1} of {len(question.hints)}: {question.hints[given]}")
+
+
+def _solution(question: Question, framework: str) -> Feedback:
+    standing = journal.standings().get(question.name, journal.Standing())
+    journal.record("solution", question.name)
+    if not standing.attempts and not standing.solutions:
+        return note(
+            f"You have not tried {question.name} yet. A hint may be enough: hint({question.name!r}). Ask again to see the solution."
+        )
+    answer = (question.answers(framework) or [question.reference])[0]
+    return code(f"{question.name}, in {answer.framework}", answer.source(question.function_name), question.explanation)
+
+
+def _warm_up() -> None:
+    """Do now, while the learner reads, what the first picture would have to wait for."""
+    import numpy as np
+
+    from autograder.feedback import _draw
+
+    with contextlib.suppress(Exception):
+        _draw([("yours", np.eye(3))])
+
+
+def main() -> None:
+    """Serve the file descriptor given as the only argument."""
+    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The judge: draws the inputs, has the answer called, and compares what comes back with the reference. It never runs in the student's process."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from autograder import frameworks
+from autograder.compare import agree, differences
+from autograder.drivers import DRIVERS
+from autograder.question import Answer, Case, Measurement, Mistake, Question
+from autograder.run import Peer, in_process, is_stub, run
+from autograder.verdict import Failure, Outcome, Status, Verdict
+
+
+def examine(question: Question, peer: Peer, *, seed: int) -> Verdict:
+    """Judge the answer behind `peer` on the inputs that `seed` gives.
+
+    A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process earns nothing, one that is the untouched stub is "not attempted".
+    """
+    spent = 0.0  # the answer's own time; what the reference and the imports take is not the student's
+    trials: list[_Trial] = []
+    for case in question.cases(seed):
+        start = time.monotonic()
+        outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
+        spent += time.monotonic() - start
+        if is_stub(outcome) and not trials:
+            return _verdict(question, Status.NOT_ATTEMPTED, spent, [], headline="Not attempted yet.")
+        trials.append(_judge(question, case, outcome))
+        if outcome.kind in ("timeout", "lost"):
+            break
+    return _conclude(question, trials, spent)
+
+
+def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
+    """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not for a stranger's code."""
+    return examine(question, in_process(answer, framework), seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One input, what came back, and whether that is right."""
+
+    case: Case
+    outcome: Outcome
+    passed: bool
+    expected: Any = None
+    measured: Measurement | None = None
+
+
+def _judge(question: Question, case: Case, outcome: Outcome) -> _Trial:
+    if question.measurement:
+        measured = _measure(question, case, outcome) if outcome.kind == "value" else None
+        return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
+    expected = _outcome_of(question, question.reference, case)
+    if expected.kind != "value":
+        raise RuntimeError(
+            f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
+        )
+    passed = outcome.kind == "value" and agree(expected.value, outcome.value, question.rtol, question.atol)
+    return _Trial(case, outcome, passed, expected.value)
+
+
+def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
+    try:
+        return question.measurement(case.inputs, outcome.value)
+    except Exception:  # the output is a stranger's: whatever it breaks, it only fails
+        return Measurement(False, "The result does not have the form that the task asks for.")
+
+
+def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
+    return run(answer.function, question.driver, answer.framework, case.inputs.args)
+
+
+def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict:
+    failed = next((trial for trial in trials if not trial.passed), None)
+    if failed is None:
+        measured = [trial.measured.message for trial in trials if trial.measured]
+        headline = measured[-1] if measured else f"Correct on all {len(trials)} inputs."
+        return _verdict(question, Status.CORRECT, spent, trials, headline=headline, earned=question.points)
+
+    earned = _earned(question, trials)
+    mistake = _known_mistake(question, trials)
+    status, headline, details = _what_failed(question, trials, failed)
+    if status in (Status.INCORRECT, Status.ERROR) and earned:
+        status = Status.PARTIAL
+    return _verdict(
+        question,
+        status,
+        spent,
+        trials,
+        headline=headline,
+        details=details,
+        earned=earned,
+        mistake=mistake,
+        failure=_failure(question, failed),
+    )
+
+
+def _what_failed(question: Question, trials: list[_Trial], failed: _Trial) -> tuple[Status, str, list[str]]:
+    """Status, headline and details, told by the last trial if it ended the examination, else by the first that failed."""
+    passed = sum(trial.passed for trial in trials)
+    score = f"Right on {passed} of {len(trials)} inputs." if len(trials) > 1 else "Not right yet."
+    if trials[-1].outcome.kind == "timeout":
+        return Status.TIMEOUT, f"No result within {question.seconds:g} seconds. Is there an endless loop?", []
+    if trials[-1].outcome.kind == "lost":
+        return (
+            Status.CRASHED,
+            "Python stopped while it ran this answer.",
+            [trials[-1].outcome.message] if trials[-1].outcome.message else [],
+        )
+    outcome = failed.outcome
+    if outcome.kind == "raised":
+        return Status.ERROR, f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}", []
+    if outcome.kind == "refused":
+        return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
+    if failed.measured:
+        return Status.INCORRECT, score, [failed.measured.message]
+    return Status.INCORRECT, score, differences(failed.expected, outcome.value, question.rtol, question.atol)[:4]
+
+
+def _earned(question: Question, trials: list[_Trial]) -> float:
+    if trials[-1].outcome.kind in ("timeout", "lost"):
+        return 0.0
+    lost = {trial.case.probe for trial in trials if not trial.passed}
+    total = sum(probe.weight for probe in question.probes)
+    kept = sum(probe.weight for probe in question.probes if probe not in lost)
+    return round(question.points * kept / total, 2)
+
+
+def _known_mistake(question: Question, trials: list[_Trial]) -> str | None:
+    """The message of the first known mistake that does exactly what the answer does, on every input."""
+    if trials[-1].outcome.kind in ("timeout", "lost"):
+        return None
+    for mistake in question.mistakes:
+        if frameworks.available(mistake.framework) and _makes(question, mistake, trials):
+            return mistake.message
+    return None
+
+
+def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
+    if mistake.recognise:
+        failed = [trial for trial in trials if not trial.passed]
+        return all(trial.outcome.kind == "value" and _recognises(mistake, trial) for trial in failed)
+    if question.measurement:
+        return False
+    return all(_same(question, trial.outcome, _outcome_of(question, mistake, trial.case)) for trial in trials)
+
+
+def _recognises(mistake: Mistake, trial: _Trial) -> bool:
+    try:
+        return bool(mistake.recognise(trial.case.inputs, trial.outcome.value))
+    except Exception:  # as in _measure: the output is a stranger's
+        return False
+
+
+def _same(question: Question, one: Outcome, other: Outcome) -> bool:
+    if one.kind != other.kind:
+        return False
+    if one.kind == "raised":
+        return one.error == other.error
+    return one.kind != "value" or agree(other.value, one.value, question.rtol, question.atol)
+
+
+def _failure(question: Question, trial: _Trial) -> Failure:
+    function = question.reference.function if question.driver == "call" else DRIVERS[question.driver]
+    names = list(inspect.signature(function).parameters)[0 if question.driver == "call" else 2 :]
+    names += [f"argument {i + 1}" for i in range(len(names), len(trial.case.inputs.args))]
+    inputs = tuple(zip(names, trial.case.inputs.args, strict=False))
+    return Failure(trial.case.probe.name.replace("_", " "), inputs, trial.outcome, trial.expected)
+
+
+def _verdict(
+    question: Question, status: Status, spent: float, trials: list[_Trial], *, headline: str, earned: float = 0.0, details=(), **more
+) -> Verdict:
+    return Verdict(
+        question=question.name,
+        status=status,
+        points=question.points,
+        earned=earned,
+        headline=headline,
+        tried=len(trials),
+        passed=sum(trial.passed for trial in trials),
+        details=tuple(details),
+        seconds=spent,
+        **more,
+    )

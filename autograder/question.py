@@ -1,0 +1,227 @@
+"""What a question is: one reference answer, its probes, its known mistakes, its hints.
+
+A chapter is a module of questions. ``@question`` turns a reference answer into a `Question`; the question's own decorators attach the rest::
+
+    @question(points=2, hints=["Start with the output shape."])
+    def cross_correlate(image, kernel): ...
+
+    @cross_correlate.probe(weight=1, repeat=3)
+    def rectangular(rng):
+        return rng.normal(size=(5, 7)), rng.normal(size=(2, 3))
+
+    @cross_correlate.mistake("The kernel is flipped: that is convolution.")
+    def _(image, kernel): ...
+
+    @cross_correlate.alternative(framework="torch")
+    def _(image, kernel): ...
+
+Answers import the framework they use inside the function, so that opening a chapter loads no framework and each answer reads on its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+FRAMEWORKS = ("torch", "mxnet", "numpy")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One implementation, right or wrong.
+
+    function:  the implementation; takes and returns arrays of `framework`.
+    framework: "torch", "mxnet" or "numpy".
+    """
+
+    function: Callable
+    framework: str
+
+    def source(self, name: str) -> str:
+        """The implementation as a learner would have written it: no decorators, called `name`."""
+        text = textwrap.dedent(inspect.getsource(self.function))
+        definition = ast.parse(text).body[0]
+        lines = text.splitlines()[definition.lineno - 1 :]
+        lines[0] = lines[0].replace(definition.name, name, 1)
+        return "\n".join(lines).rstrip() + "\n"
+
+
+@dataclass(frozen=True)
+class Mistake(Answer):
+    """A wrong implementation that people really write.
+
+    message:    what went wrong, at most two sentences, said to the learner.
+    recognise:  for measured questions, where two runs never give equal outputs: ``recognise(inputs, output) -> bool``.
+    """
+
+    message: str = ""
+    recognise: Callable[[Inputs, Any], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one call of the answer gets.
+
+    args:   positional arguments: NumPy arrays, numbers, strings, lists, tuples, dicts with string keys.
+    secret: what the judge needs to measure the output (held-out labels, say); it never leaves the judge.
+    """
+
+    args: tuple
+    secret: Any = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A named source of inputs. ``make(rng)`` returns a tuple of arguments, or `Inputs`; it is called `repeat` times."""
+
+    name: str
+    make: Callable[[np.random.Generator], tuple | Inputs]
+    weight: float
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input drawn from a probe."""
+
+    probe: Probe
+    inputs: Inputs
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How good an output is, for questions graded by a result: `passed`, and one sentence with the figure."""
+
+    passed: bool
+    message: str
+
+
+@dataclass(eq=False)
+class Question:
+    """A task with everything needed to judge an answer to it.
+
+    points:      what a full answer earns.
+    frameworks:  the frameworks an answer may be written in.
+    driver:      how the answer is exercised (see `autograder.drivers`): "call" hands over the arguments and takes the result.
+    rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
+    seconds:     time for all calls together.
+    """
+
+    name: str
+    points: float
+    reference: Answer
+    hints: tuple[str, ...] = ()
+    explanation: str = ""
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    driver: str = "call"
+    rtol: float = 1e-4
+    atol: float = 1e-5
+    seconds: float = 10.0
+    probes: list[Probe] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+    alternatives: list[Answer] = field(default_factory=list)
+    measurement: Callable[[Inputs, Any], Measurement] | None = None
+
+    @property
+    def function_name(self) -> str:
+        """The name that the learner's answer bears: ``cross_correlate`` of ``convolution.cross_correlate``."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def statement(self) -> str:
+        """The reference's docstring."""
+        return inspect.getdoc(self.reference.function) or ""
+
+    def __call__(self, *args: Any) -> Any:
+        """The reference answer's result."""
+        return self.reference.function(*args)
+
+    def __repr__(self) -> str:
+        return f"Question({self.name!r}, points={self.points})"
+
+    def probe(self, *, weight: float = 1.0, repeat: int = 1) -> Callable:
+        """Attach a source of inputs: ``make(rng) -> tuple of arguments`` (or `Inputs`), seeded by the judge."""
+
+        def attach(make: Callable) -> Callable:
+            self.probes.append(Probe(make.__name__, make, weight, repeat))
+            return make
+
+        return attach
+
+    def mistake(self, message: str, *, framework: str | None = None, recognise: Callable[[Inputs, Any], bool] | None = None) -> Callable:
+        """Attach a known wrong implementation and what to say to whoever wrote it."""
+
+        def attach(function: Callable) -> Callable:
+            self.mistakes.append(Mistake(function, framework or self.reference.framework, message, recognise))
+            return function
+
+        return attach
+
+    def alternative(self, *, framework: str | None = None) -> Callable:
+        """Attach another right implementation: the proof that the check is not too strict."""
+
+        def attach(function: Callable) -> Callable:
+            self.alternatives.append(Answer(function, framework or self.reference.framework))
+            return function
+
+        return attach
+
+    def measure(self, function: Callable[[Inputs, Any], Measurement]) -> Callable:
+        """Judge outputs by a measured result instead of by comparison with the reference's."""
+        self.measurement = function
+        return function
+
+    def cases(self, seed: int) -> Iterator[Case]:
+        """The inputs that `seed` gives, the same ones every time: one generator for each draw, so that probes do not disturb each other."""
+        for index, probe in enumerate(self.probes):
+            for draw in range(probe.repeat):
+                made = probe.make(np.random.default_rng([seed, index, draw]))
+                yield Case(probe, made if isinstance(made, Inputs) else Inputs(tuple(made)))
+
+    def answers(self, framework: str) -> list[Answer]:
+        """The right answers written in `framework`, the reference first."""
+        return [answer for answer in (self.reference, *self.alternatives) if answer.framework == framework]
+
+
+def question(
+    *,
+    points: float,
+    hints: Sequence[str] = (),
+    explanation: str = "",
+    framework: str = "numpy",
+    frameworks: Sequence[str] = FRAMEWORKS,
+    driver: str = "call",
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    seconds: float = 10.0,
+) -> Callable[[Callable], Question]:
+    """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``."""
+
+    def make(reference: Callable) -> Question:
+        return Question(
+            name=f"{reference.__module__.rpartition('.')[2]}.{reference.__name__}",
+            points=points,
+            reference=Answer(reference, framework),
+            hints=tuple(hints),
+            explanation=inspect.cleandoc(explanation),
+            frameworks=tuple(frameworks),
+            driver=driver,
+            rtol=rtol,
+            atol=atol,
+            seconds=seconds,
+        )
+
+    return make
+
+
+def seed_for(*parts: str) -> int:
+    """A 64-bit seed from the course's secret, the assignment, the student, the question: the same parts, the same inputs."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big")

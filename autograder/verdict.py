@@ -1,0 +1,88 @@
+"""What the judge found: plain frozen data that can be stored, sent, drawn and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """The one-word verdict."""
+
+    CORRECT = "correct"
+    PARTIAL = "partly correct"
+    INCORRECT = "not correct"
+    NOT_ATTEMPTED = "not attempted"
+    ERROR = "error"
+    TIMEOUT = "out of time"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of an answer came to.
+
+    kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the process or the connection died).
+    value:   the plain value, for "value".
+    error:   the exception's type name; message: its text, or why the value was refused.
+    lines:   the learner's own lines on the way to the exception, as "line 3: return image @ kernel".
+    printed: the beginning of what the call printed.
+    """
+
+    kind: str
+    value: Any = None
+    error: str = ""
+    message: str = ""
+    lines: tuple[str, ...] = ()
+    printed: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first input that an answer fails on, with what it gave and what it should have given (None for measured questions).
+
+    inputs: (argument name, value) pairs.
+    """
+
+    probe: str
+    inputs: tuple[tuple[str, Any], ...]
+    outcome: Outcome
+    expected: Any = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judge's finding on one answer.
+
+    points, earned: what the question is worth, and what this answer gets.
+    tried, passed:  numbers of inputs.
+    headline:       one sentence. details: further sentences. mistake: the message of the known mistake that the answer makes, or None.
+    """
+
+    question: str
+    status: Status
+    points: float
+    earned: float
+    headline: str
+    tried: int = 0
+    passed: int = 0
+    details: tuple[str, ...] = ()
+    mistake: str | None = None
+    failure: Failure | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    def summary(self) -> dict[str, Any]:
+        """What is kept in records: everything but the arrays. JSON-ready."""
+        return {
+            "question": self.question,
+            "status": str(self.status),
+            "points": self.points,
+            "earned": self.earned,
+            "tried": self.tried,
+            "passed": self.passed,
+            "headline": self.headline,
+            "details": list(self.details),
+            "mistake": self.mistake,
+            "seconds": round(self.seconds, 3),
+        }
