@@ -13,7 +13,7 @@ def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers within tolerance.
 
     A number is within tolerance if it differs by at most ``rtol * |expected| + atol * max(|expected|)``. dtypes do not matter; lists, tuples and
-    one-dimensional arrays of numbers stand for each other; NaN and infinity agree only with themselves.
+    one-dimensional arrays of numbers stand for each other, and so do a number, a 0-d array and a vector of one; NaN and infinity agree only with themselves.
     """
     if expected is None or isinstance(expected, str):
         return type(got) is type(expected) and got == expected
@@ -28,7 +28,11 @@ def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
             and len(got) == len(expected)
             and all(agree(e, g, rtol, atol) for e, g in zip(expected, got, strict=True))
         )
-    if expected_array is None or got_array is None or expected_array.shape != got_array.shape:
+    if expected_array is None or got_array is None:
+        return False
+    if expected_array.shape == () and got_array.shape == (1,):  # MXNet has no 0-d arrays: its numbers are vectors of one
+        got_array = got_array[0]
+    if expected_array.shape != got_array.shape:
         return False
     return bool(close(expected_array, got_array, rtol, atol).all())
 

@@ -32,8 +32,8 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
 
     weights: arrays, one a parameter; a parameter takes the first unused one of its own shape, so that the order of definition is free.
     X: (N, C, H, W) float32; y: (N,) int64 class labels.
-    Returns ``parameter_shapes`` (sorted), ``parameter_count``, ``logits`` (N, num_classes), and ``gradients`` of the mean cross-entropy,
-    by the position of the weight that the parameter took. With weights that do not fit, only the shapes and the count.
+    Returns ``parameter_shapes`` (sorted), ``parameter_count``, ``logits`` (N, num_classes), and ``gradients`` of the mean cross-entropy
+    (in training mode), by the position of the weight that the parameter took. With weights that do not fit, only the shapes and the count.
     """
     net = answer() if not is_network(answer) else answer
     backend = _backend(net)
@@ -172,7 +172,7 @@ class _Torch:
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         torch = frameworks.module("torch")
-        net.eval()
+        net.train()
         loss = torch.nn.functional.cross_entropy(net(X), y)
         return [g.detach().cpu().numpy() for g in torch.autograd.grad(loss, parameters)]
 
@@ -223,7 +223,8 @@ class _Gluon:
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         mxnet = frameworks.module("mxnet")
-        with mxnet.autograd.record(train_mode=False):
+        # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its gradients come out wrong without a word.
+        with mxnet.autograd.record(train_mode=True):
             loss = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y).mean()
         loss.backward()
         return [p.grad().asnumpy() for p in parameters]

@@ -1,0 +1,44 @@
+# Everything happens in .venv, made from pyproject.toml by uv where it is on the PATH, by venv and pip otherwise.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test test-fast lab lint format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) .venv; \
+	  uv pip install --quiet --python $(BIN)/python -e '.[test]'; \
+	else \
+	  test -x $(BIN)/pip || $(PYTHON) -m venv .venv; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'; \
+	fi
+	@touch $@
+
+demo: $(READY)  ## grade a demonstration class through nbgrader, and compare with what it was made to earn
+	$(BIN)/course demo
+
+test: $(READY)  ## lint, then run every test, notebooks included
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lab: $(READY)  ## open JupyterLab in work/, your own copy of lessons and exercises
+	$(BIN)/course workspace work
+	$(BIN)/jupyter lab --notebook-dir=work
+
+lint: $(READY)  ## ruff on code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)  ## let ruff put code and notebooks in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was built (never work/)
+	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,201 @@
+"""The command line: ``course``. Commands import what they need when they run, so that ``course --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
+"""Exit codes: all graded; the demonstration's table is not as it should be; a wrong command or course; some submissions could not be graded."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Learn, teach and grade the course.",
+)
+
+CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the demonstration course is laid out; what is there is replaced.")] = Path("build/demo"),
+    only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
+) -> None:
+    """Make a class, grade it through nbgrader, and compare every grade with what it was made to earn."""
+    from autograder import demo as demonstration
+    from autograder.course import find_root
+    from autograder.report import write
+
+    def run() -> int:
+        course = demonstration.lay_out(find_root(), out)
+        names = [name for name in demonstration.assignments(course) if only in (None, name)]
+        if not names:
+            raise ValueError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
+        for name in names:
+            course.release(name)
+        made = {name: demonstration.hand_in(course, name) for name in names}
+        work = [(name, student) for name in names for student in made[name]]
+        _each("grading", work, lambda item: course.grade(*item))
+        _each("writing feedback", work, lambda item: course.feedback(*item))
+        pages = write(course.root)
+        wrong = _compare(course.root, made)
+        print(f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, {', '.join(page.name for page in pages)}, feedback/")
+        if wrong:
+            print(f"{wrong} of {len(work)} submissions did not earn what they were made to earn.", file=sys.stderr)
+        else:
+            print(f"All {len(work)} submissions earned exactly what they were made to earn.")
+        return DIFFERENT if wrong else GRADED
+
+    _run(run)
+
+
+@app.command()
+def grade(
+    course_dir: CourseDir,
+    assignment: Annotated[str, typer.Argument(help="The assignment's name, for example 02-convolution.")],
+    student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
+) -> None:
+    """Grade the submissions of an assignment. Exit code 0: all graded; 3: some could not be; 2: misuse."""
+    from autograder.course import Course
+
+    def run() -> int:
+        course = Course(course_dir)
+        students = course.submissions(assignment)
+        if student is not None and student not in students:
+            raise ValueError(
+                f"{student} has not handed in {assignment}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
+            )
+        results = _each("grading", [student] if student else students, lambda name: course.grade(assignment, name))
+        failed = [result for result in results if result.reason]
+        print(f"{len(results) - len(failed)} of {len(results)} submissions graded.")
+        for result in failed:
+            print(f"  {result.student}: {result.reason}", file=sys.stderr)
+        return INCOMPLETE if failed else GRADED
+
+    _run(run)
+
+
+@app.command()
+def report(course_dir: CourseDir) -> None:
+    """Write grades.csv and report.html into the course's folder."""
+    from autograder.report import write
+
+    def run() -> int:
+        for page in write(course_dir):
+            print(_short(page))
+        return GRADED
+
+    _run(run)
+
+
+@app.command()
+def progress() -> None:
+    """Print the map of the course: what you have solved, what is open."""
+    from autograder.journal import as_feedback
+
+    _run(lambda: print(as_feedback()) or GRADED)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what works on this machine, and what to do about the rest."""
+    from rich.console import Console
+
+    from autograder.doctor import as_table, examine_machine
+
+    def run() -> int:
+        findings = examine_machine()
+        Console().print(as_table(findings))
+        return INCOMPLETE if any(finding.ok is False for finding in findings) else GRADED
+
+    _run(run)
+
+
+@app.command()
+def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work")) -> None:
+    """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
+    from autograder.course import find_root
+    from autograder.workspace import fill
+
+    def run() -> int:
+        added, kept = fill(find_root(), folder)
+        print(f"{_short(folder)}: {added} notebooks added, {kept} of yours left as they are.")
+        return GRADED
+
+    _run(run)
+
+
+def _run(command: Callable[[], int]) -> None:
+    """Run a command's body; what a user can cause ends in one line on standard error."""
+    from autograder.catalogue import UnknownQuestion
+    from autograder.course import CourseError
+    from autograder.report import ReportError
+
+    try:
+        code = command()
+    except (CourseError, ReportError, UnknownQuestion, ValueError, OSError) as error:
+        print(f"course: {error}", file=sys.stderr)
+        code = MISUSE
+    except KeyboardInterrupt:
+        print("course: stopped; what was graded is kept", file=sys.stderr)
+        code = 130
+    raise typer.Exit(code)
+
+
+def _each(what: str, items: list, step: Callable[[Any], Any]) -> list:
+    """Do `step` for each item under a progress bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    results = []
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task(what, total=len(items))
+        for item in items:
+            bar.update(task, description=f"{what} {' '.join(item) if isinstance(item, tuple) else item}")
+            results.append(step(item))
+            bar.advance(task)
+        bar.update(task, description=what)
+    return results
+
+
+def _compare(course_dir: Path, made: dict) -> int:
+    """Print the class's points beside what they should be; returns how many submissions differ."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from autograder import demo as demonstration
+    from autograder.report import collect
+
+    stories = {student.name: student.story for student in demonstration.students()}
+    rows = demonstration.compare(collect(course_dir), made)
+    table = Table(title="What each submission earned, and what it was made to earn", title_justify="left")
+    for name, justify in [
+        ("assignment", "left"),
+        ("student", "left"),
+        ("story", "left"),
+        ("earned", "right"),
+        ("made to earn", "right"),
+        ("", "left"),
+    ]:
+        table.add_column(name, justify=justify, no_wrap=name in ("earned", "made to earn", ""))
+    for row in rows:
+        table.add_row(
+            row.assignment, row.student, stories[row.student], row.earned, row.expected, "✓" if not row.problem else f"✗ {row.problem}"
+        )
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    return sum(bool(row.problem) for row in rows)
+
+
+def _short(path: Path) -> str:
+    """The path as seen from here."""
+    path = Path(path).resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

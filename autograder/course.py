@@ -1,0 +1,168 @@
+"""An nbgrader course on disk, driven through nbgrader's own API: what the CLI and formgrader do, one submission at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONFIG = "nbgrader_config.py"
+ERRORS = "grading_errors.json"
+
+
+class CourseError(Exception):
+    """Something about the course that its owner can put right; the message says what."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What grading one submission came to: `reason` is None where it was graded, else why not, in one line."""
+
+    student: str
+    assignment: str
+    reason: str | None = None
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The course's folder: the nearest one at or above `start` that holds an ``nbgrader_config.py``."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise CourseError(f"{start} is not inside a course: no {CONFIG} here or above. Change to the course's folder, or name it.")
+
+
+class Course:
+    """An nbgrader course directory with its configuration loaded."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root).resolve()
+        if not (self.root / CONFIG).is_file():
+            raise CourseError(f"{self.root} is not an nbgrader course: it has no {CONFIG}. `course demo` makes one to look at.")
+        self._api: Any = None
+
+    def release(self, assignment: str) -> None:
+        """Make the release version of `assignment` and enter its questions in the gradebook (``nbgrader generate_assignment``)."""
+        result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
+        if not result["success"]:
+            raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
+
+    def submissions(self, assignment: str) -> list[str]:
+        """The students who handed in `assignment`, sorted."""
+        folder = self.root / "submitted"
+        students = sorted(path.parent.name for path in folder.glob(f"*/{assignment}") if path.is_dir())
+        if not students:
+            there = sorted({path.name for path in folder.glob("*/*") if path.is_dir()})
+            known = f" There are submissions of: {', '.join(there)}." if there else f" Submissions are looked for in {folder}."
+            raise CourseError(f"Nobody has handed in {assignment!r}.{known}")
+        return students
+
+    def grade(self, assignment: str, student: str) -> Graded:
+        """Grade one submission (``nbgrader autograde``). What is wrong with it is a result, not an exception."""
+        reason = self._unreadable(assignment, student)
+        if reason is None:
+            result = self._run(lambda api: api.autograde(assignment, student, force=True))
+            reason = None if result["success"] else _last_error(result)
+        self._remember(assignment, student, reason)
+        return Graded(student, assignment, reason)
+
+    def feedback(self, assignment: str, student: str) -> None:
+        """Write the feedback page of one submission (``nbgrader generate_feedback``); of one that could not be graded, a page that says why."""
+        reason = self.errors().get(assignment, {}).get(student)
+        if reason is None:
+            result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
+            if not result["success"]:
+                raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
+            return
+        from autograder.feedback import note
+
+        page = self.root / "feedback" / student / assignment / f"{assignment}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(
+            f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}', encoding="utf-8"
+        )
+
+    def errors(self) -> dict[str, dict[str, str]]:
+        """The submissions that could not be graded: assignment, student, reason."""
+        try:
+            return json.loads((self.root / ERRORS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def _remember(self, assignment: str, student: str, reason: str | None) -> None:
+        errors = self.errors()
+        of_assignment = errors.setdefault(assignment, {})
+        if of_assignment.get(student) == reason:
+            return
+        of_assignment.pop(student, None)
+        if reason is not None:
+            of_assignment[student] = reason
+        draft = self.root / f"{ERRORS}.new"
+        draft.write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(draft, self.root / ERRORS)
+
+    def _unreadable(self, assignment: str, student: str) -> str | None:
+        """Why a submitted notebook cannot even be opened; None if all can."""
+        import nbformat
+
+        notebooks = sorted((self.root / "submitted" / student / assignment).glob("*.ipynb"))
+        if not notebooks:
+            return "there is no notebook in the submission"
+        for path in notebooks:
+            try:
+                json.loads(path.read_text(encoding="utf-8"))
+            except OSError as error:
+                return f"{path.name} cannot be read: {error.strerror}"
+            except UnicodeDecodeError:
+                return f"{path.name} is not UTF-8 text"
+            except ValueError as error:
+                return f"{path.name} is not a notebook: invalid JSON ({error})"
+            try:
+                nbformat.read(path, as_version=4)
+            except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
+                return f"{path.name} is not a valid notebook ({str(error).splitlines()[0][:160]})"
+        return None
+
+    def _run(self, step: Any) -> dict[str, Any]:
+        with _quiet(), contextlib.chdir(self.root):
+            return step(self._nbgrader())
+
+    def _nbgrader(self) -> Any:
+        if self._api is None:
+            from nbgrader.apps import NbGraderAPI
+            from traitlets.config import Config
+            from traitlets.config.loader import PyFileConfigLoader
+
+            config = Config(PyFileConfigLoader(CONFIG, path=str(self.root)).load_config())
+            config.CourseDirectory.root = str(self.root)
+            self._api = NbGraderAPI(config=config)
+        return self._api
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """nbgrader logs every step; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
+    logging.disable(logging.NOTSET)
+    loggers = [logging.getLogger(name) for name in ("traitlets", "nbgrader", "py.warnings")]
+    handlers = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+    try:
+        yield
+    finally:
+        for logger, old, propagate in handlers:
+            logger.handlers, logger.propagate = old, propagate
+
+
+def _last_error(result: dict[str, Any]) -> str:
+    """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
+    log = result.get("log") or result.get("error") or ""
+    causes = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception|Entry)\b: .+$", log, flags=re.MULTILINE)
+    causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
+    return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -1,0 +1,313 @@
+"""A class to grade: submissions made from the questions' own definitions, each with the points that it was made to earn.
+
+Every right answer, every known mistake and everything else that arrives in a real class is turned into a notebook; grading them is the proof of the whole path.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import frameworks
+from autograder.course import CONFIG, Course
+from autograder.grader import question_of
+from autograder.judge import examine_answer
+from autograder.question import Answer, Question, seed_for
+
+if TYPE_CHECKING:
+    from autograder.report import ClassResults
+
+SECRET = "demonstration"
+
+
+@dataclass
+class Submission:
+    """One student's work on one assignment: the notebook, and what it must earn by question (and which mistake must be named).
+
+    raw: replaces the whole file, for submissions that are no notebooks.
+    """
+
+    notebook: NotebookNode
+    earns: dict[str, float] = field(default_factory=dict)
+    mistakes: dict[str, str] = field(default_factory=dict)
+    raw: str | None = None
+
+    @property
+    def points(self) -> float:
+        """What the whole submission must earn."""
+        return round(sum(self.earns.values()), 2)
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student of the demonstration class: ``work(draft)`` writes the submission into a draft of the untouched exercise."""
+
+    name: str
+    story: str
+    work: Callable[[Draft], None]
+
+
+class Draft:
+    """The exercise's notebook on its way to becoming a submission of `student`."""
+
+    def __init__(self, source: NotebookNode, assignment: str, student: str):
+        self.notebook = copy.deepcopy(source)
+        self.assignment, self.student = assignment, student
+        self.questions = [question for cell in self.notebook.cells if (question := question_of(cell))]
+        self.earns = {question.name: 0.0 for question in self.questions}
+        self.mistakes: dict[str, str] = {}
+
+    def answer_cell(self, question: Question) -> NotebookNode:
+        """The cell that the answer goes into."""
+        return self._cell(f"answer-{question.function_name}")
+
+    def check_cell(self, question: Question) -> NotebookNode:
+        """The locked cell that checks it."""
+        return self._cell(question.name.replace(".", "-", 1))
+
+    def write(self, question: Question, answer: Answer, before: str = "", after: str = "") -> None:
+        """Answer `question` by `answer`, with more code around it; it earns full points unless said otherwise."""
+        source = answer.source(question.function_name)
+        self.answer_cell(question).source = f'use("{answer.framework}")\n{before}\n\n{source}\n{after}'.strip() + "\n"
+        self.earns[question.name] = question.points
+
+    def write_all(self, style: Callable[[Question], Answer | None], *, before: str = "", skip: tuple[Question, ...] = ()) -> None:
+        """Answer every question that `style` has an answer to."""
+        for question in self.questions:
+            if question not in skip and (answer := style(question)):
+                self.write(question, answer, before)
+
+    def fails(self, question: Question, earns: float = 0.0, mistake: str | None = None) -> None:
+        """Note that `question` must earn only `earns`, and which mistake must be named."""
+        self.earns[question.name] = earns
+        if mistake:
+            self.mistakes[question.name] = mistake
+
+    def _cell(self, grade_id: str) -> NotebookNode:
+        return next(cell for cell in self.notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+def first_answer(framework: str, question: Question) -> Answer | None:
+    """The first right answer written in `framework`."""
+    return next(iter(question.answers(framework)), None)
+
+
+def quick_answer(question: Question) -> Answer | None:
+    """The answer that runs fastest, for students whose story is about something else: none for what is measured by training."""
+    return None if question.measurement else first_answer("numpy", question) or first_answer("torch", question)
+
+
+def last_answer(question: Question) -> Answer | None:
+    """The right answer that looks least like the reference."""
+    usable = [answer for answer in (question.reference, *question.alternatives) if frameworks.available(answer.framework)]
+    return None if question.measurement else usable[-1]
+
+
+def _everything(style: Callable[[Question], Answer | None], before: str = "") -> Callable[[Draft], None]:
+    return lambda draft: draft.write_all(style, before=before)
+
+
+_NOISE = """\
+import logging, sys, warnings
+import matplotlib.pyplot as plt
+print("training ...\\n" * 50)
+warnings.warn("this is only a warning")
+logging.warning("and so is this")
+print("written to stderr", file=sys.stderr)
+plt.plot([1, 3, 2])
+plt.show()
+"""
+
+
+def _noisy(draft: Draft) -> None:
+    for question in draft.questions:
+        if answer := quick_answer(question):
+            draft.write(question, answer, before=_NOISE)
+            cell = draft.answer_cell(question)
+            cell.source = _print_inside(cell.source, question.function_name)
+
+
+def _print_inside(source: str, name: str) -> str:
+    """The same function, called through another that prints and warns at every call."""
+    return (
+        f"{source}\n_quiet = {name}\n\ndef {name}(*args, _quiet=_quiet):\n"
+        '    import sys, warnings\n    print("called with", len(args), "arguments")\n'
+        '    warnings.warn("careful")\n    print("note", file=sys.stderr)\n    return _quiet(*args)\n'
+    )
+
+
+def _mistaken(number: int, draft: Draft) -> None:
+    """The `number`-th known mistake of every question that has one (and whose mistakes can be told apart without training)."""
+    for question in draft.questions:
+        usable = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+        if question.measurement or not usable:
+            continue
+        mistake = usable[number % len(usable)]
+        draft.write(question, mistake)
+        seed = seed_for(SECRET, draft.assignment, draft.student, question.name)
+        draft.fails(question, examine_answer(question, mistake.function, mistake.framework, seed=seed).earned, mistake.message)
+
+
+def _half_done(draft: Draft) -> None:
+    draft.write_all(quick_answer, skip=tuple(draft.questions[len(draft.questions) // 2 :]))
+
+
+def _with_fault(at: int, fault: Callable[[Draft, Question], None]) -> Callable[[Draft], None]:
+    """All right, except that `fault` befalls question number `at`."""
+
+    def work(draft: Draft) -> None:
+        draft.write_all(quick_answer)
+        question = draft.questions[at]
+        draft.fails(question)
+        fault(draft, question)
+
+    return work
+
+
+def _syntax_error(draft: Draft, question: Question) -> None:
+    draft.answer_cell(question).source = f"def {question.function_name}(image, kernel)\n    return image\n"
+
+
+def _import_error(draft: Draft, question: Question) -> None:
+    cell = draft.answer_cell(question)
+    cell.source = "import a_package_that_is_not_installed\n" + cell.source
+
+
+def _endless_loop(draft: Draft, question: Question) -> None:
+    draft.answer_cell(question).source = f"def {question.function_name}(*args):\n    while True:\n        pass\n"
+
+
+def _crash(draft: Draft, question: Question) -> None:
+    draft.answer_cell(
+        question
+    ).source = f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n"
+
+
+def _renamed(draft: Draft, question: Question) -> None:
+    cell = draft.answer_cell(question)
+    cell.source = cell.source.replace(f"def {question.function_name}(", "def my_function(")
+
+
+def _edited_check(draft: Draft, question: Question) -> None:
+    draft.answer_cell(question).source = "# nothing here\n"
+    cell = draft.check_cell(question)
+    cell.source = 'print("all correct, full marks")'
+    cell.metadata["tags"] = ["skip-execution"]
+    cell.metadata["nbgrader"]["points"] = 100
+
+
+def _deleted_check(draft: Draft) -> None:
+    draft.write_all(quick_answer)
+    draft.notebook.cells.remove(draft.check_cell(draft.questions[0]))
+
+
+CLASS: tuple[Student, ...] = (
+    Student("all_torch", "all right, in PyTorch", _everything(functools.partial(first_answer, "torch"))),
+    Student("all_gluon", "all right, in Gluon", _everything(functools.partial(first_answer, "mxnet"))),
+    Student("all_numpy", "all right, in NumPy where it is allowed", _everything(functools.partial(first_answer, "numpy"))),
+    Student("other_style", "all right, in another style", _everything(last_answer)),
+    Student("noisy", "all right, with prints, warnings and plots", _noisy),
+    Student("mistake_1", "a known mistake in every question", functools.partial(_mistaken, 0)),
+    Student("mistake_2", "another", functools.partial(_mistaken, 1)),
+    Student("mistake_3", "a third", functools.partial(_mistaken, 2)),
+    Student("untouched", "not attempted", lambda draft: None),
+    Student("half_done", "half done", _half_done),
+    Student("syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)),
+    Student("import_error", "an exception at import in one cell", _with_fault(0, _import_error)),
+    Student("endless_loop", "an endless loop in one answer", _with_fault(1, _endless_loop)),
+    Student("crash", "one answer kills Python", _with_fault(2, _crash)),
+    Student("check_deleted", "all right, a check cell deleted", _deleted_check),
+    Student("check_edited", "a check cell edited to praise, and tagged to be skipped", _with_fault(0, _edited_check)),
+    Student("renamed", "one function renamed", _with_fault(1, _renamed)),
+    Student("broken_file", "a file cut off in the middle", lambda draft: None),
+)
+
+
+def students() -> list[Student]:
+    """The class, without the student who needs MXNet where there is none."""
+    return [student for student in CLASS if student.name != "all_gluon" or frameworks.available("mxnet")]
+
+
+def submission(student: Student, assignment: str, source: NotebookNode) -> Submission:
+    """What `student` hands in for `assignment`."""
+    draft = Draft(source, assignment, student.name)
+    student.work(draft)
+    raw = nbformat.writes(draft.notebook)[:2000] if student.name == "broken_file" else None
+    return Submission(draft.notebook, draft.earns, draft.mistakes, raw)
+
+
+def lay_out(project: Path, folder: Path) -> Course:
+    """A fresh course in `folder`: the project's configuration and exercises, nothing graded."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(project / CONFIG, folder)
+    shutil.copytree(project / "exercises", folder / "exercises", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (folder / ".course_secret").write_text(SECRET + "\n", encoding="ascii")
+    return Course(folder)
+
+
+def assignments(course: Course) -> list[str]:
+    """The names of the course's exercises."""
+    return sorted(path.name for path in (course.root / "exercises").iterdir() if (path / f"{path.name}.ipynb").is_file())
+
+
+def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
+    """Write every student's submission of `assignment`; returns them by student."""
+    source = nbformat.read(course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4)
+    made = {}
+    for student in students():
+        made[student.name] = work = submission(student, assignment, source)
+        path = course.root / "submitted" / student.name / assignment / f"{assignment}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(work.raw if work.raw is not None else nbformat.writes(work.notebook), encoding="utf-8")
+    return made
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the demonstration's table; `problem` is empty where the grade is what it was made to be."""
+
+    assignment: str
+    student: str
+    earned: str
+    expected: str
+    problem: str = ""
+
+
+def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> list[Comparison]:
+    """Hold what the gradebook says against what the submissions were made to earn, question by question and mistake by mistake."""
+    return [_compare_one(results, assignment, student, work) for assignment, works in made.items() for student, work in works.items()]
+
+
+def _compare_one(results: ClassResults, assignment: str, student: str, work: Submission) -> Comparison:
+    graded = results.find(student, assignment)
+    if work.raw is not None:
+        return Comparison(
+            assignment,
+            student,
+            "not graded" if graded is None else f"{graded.auto_points:g}",
+            "not graded",
+            "" if graded is None else "was graded",
+        )
+    if graded is None:
+        return Comparison(assignment, student, "not graded", f"{work.points:g}", results.reason(student, assignment) or "was not graded")
+    found = {verdict["question"]: verdict for verdict in graded.verdicts}
+    problems = [
+        f"{name}: {found.get(name, {}).get('earned', 'nothing')} instead of {points:g}"
+        for name, points in work.earns.items()
+        if name not in found or abs(found[name]["earned"] - points) > 0.005
+    ]
+    problems += [
+        f"{name}: the mistake is not named" for name, message in work.mistakes.items() if found.get(name, {}).get("mistake") != message
+    ]
+    if abs(graded.auto_points - work.points) > 0.005:
+        problems.append(f"the gradebook has {graded.auto_points:g}")
+    return Comparison(assignment, student, f"{graded.auto_points:g}", f"{work.points:g}", "; ".join(problems))

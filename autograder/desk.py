@@ -1,0 +1,76 @@
+"""Where the grader's judge sits: one thread that serves one kernel, and answers the check that is due and no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from autograder.channel import Channel, Closed
+from autograder.host import unsupported
+from autograder.judge import examine
+from autograder.question import Question
+from autograder.remote import remote
+from autograder.values import Malformed
+from autograder.verdict import Status, Verdict
+
+PATIENCE = 5.0
+"""Seconds to wait for a verdict after the check's cell has ended."""
+
+
+class Desk:
+    """Serves the channel of one kernel until it closes.
+
+    give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
+    """
+
+    def __init__(self, channel: Channel, give_up: Callable[[], None]):
+        self._channel, self._give_up = channel, give_up
+        self._due: tuple[Question, int] | None = None
+        self._verdict: Verdict | None = None
+        self._idle = threading.Condition()
+        self._busy = False
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def expect(self, question: Question, seed: int) -> None:
+        """From now on, one check of `question` is due."""
+        with self._idle:
+            self._due, self._verdict = (question, seed), None
+
+    def verdict(self) -> Verdict | None:
+        """The verdict on the question that was due, None if it was never asked; nothing is due any more."""
+        with self._idle:
+            self._due = None
+            self._idle.wait_for(lambda: not self._busy, PATIENCE)
+            return self._verdict
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._channel.close()
+
+    def _serve(self) -> None:
+        try:
+            while True:
+                request = self._channel.receive()
+                if request.kind == "check":
+                    self._check(str(request.fields.get("question")), str(request.fields.get("framework")))
+                self._channel.send("feedback", text="Not shown while a class is graded.", html="", correct=False, earned=0.0)
+        except (Closed, Malformed):
+            self._channel.close()
+
+    def _check(self, name: str, framework: str) -> None:
+        with self._idle:
+            if self._due is None or self._due[0].name != name:
+                return
+            (question, seed), self._due, self._busy = self._due, None, True
+        verdict = None
+        try:
+            if problem := unsupported(question, framework):
+                verdict = Verdict(question.name, Status.ERROR, question.points, 0.0, problem)
+            else:
+                verdict = examine(question, remote(self._channel), seed=seed)
+        finally:
+            with self._idle:
+                self._verdict, self._busy = verdict, False
+                self._idle.notify_all()
+        if self._channel.closed:
+            self._give_up()

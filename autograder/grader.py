@@ -1,0 +1,346 @@
+"""nbgrader's own autograde, with three of its steps replaced: the course's cells are put back, the judge sits outside the kernel, and the score is the judge's.
+
+A course switches it on in its ``nbgrader_config.py``::
+
+    from autograder.grader import configure
+
+    c = get_config()
+    configure(c)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.utils import run_sync
+from nbclient.client import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    ComputeChecksums,
+    Execute,
+    IgnorePattern,
+    IncludeHeaderFooter,
+    LimitOutput,
+    LockCells,
+    NbGraderPreprocessor,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+    SaveCells,
+)
+from traitlets import Integer, Unicode
+
+from autograder import catalogue
+from autograder.channel import Channel
+from autograder.desk import Desk
+from autograder.feedback import render
+from autograder.question import Question, seed_for
+from autograder.verdict import Status, Verdict
+
+METADATA_KEY = "autograder"
+"""Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
+
+
+def configure(c: Any) -> None:
+    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
+    c.GenerateAssignment.preprocessors = [IncludeHeaderFooter, LockCells, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells]
+    c.GenerateAssignment.create_assignment = True
+    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, OverwriteKernelspec, CheckCellMetadata]
+    c.Autograde.autograde_preprocessors = [
+        JudgedExecute,
+        IgnorePattern,
+        ClearMetadataPreprocessor,
+        LimitOutput,
+        SaveVerdicts,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+
+
+def question_of(cell: NotebookNode) -> Question | None:
+    """The question that a check cell grades, known by its grade id ("chapter-function"); None for any other cell."""
+    facts = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code" or not facts.get("grade") or facts.get("solution"):
+        return None
+    try:
+        return catalogue.find(facts.get("grade_id", "").replace("-", ".", 1))
+    except catalogue.UnknownQuestion:
+        return None
+
+
+class CourseCells(NbGraderPreprocessor):
+    """Replaces what a submission says about its cells by what the course says.
+
+    Tags and metadata that arrive are dropped; a cell keeps its grade id if the course has it (the first of several); locked and check cells get the course's
+    source back; deleted ones are put back after the nearest cell before them that is still there.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Rewrite the notebook's cells."""
+        facts = resources["nbgrader"]
+        with Gradebook(facts["db_url"]) as gradebook:
+            course = _course_cells(gradebook.find_notebook(facts["notebook"], facts["assignment"]))
+        nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
+        return nb, resources
+
+
+def _course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
+    """The course's cells by grade id, in order, each with whether its source is the course's to say."""
+    points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
+    grades = {cell.name for cell in notebook.grade_cells}
+    answers = {cell.name for cell in notebook.solution_cells}
+    tasks = {cell.name for cell in notebook.task_cells}
+    cells = {}
+    for source in notebook.source_cells:
+        name = source.name
+        facts = {
+            "grade_id": name,
+            "grade": name in grades,
+            "solution": name in answers,
+            "task": name in tasks,
+            "locked": bool(source.locked),
+            "schema_version": 3,
+            "cell_type": source.cell_type,
+            "checksum": source.checksum,
+        }
+        if name in points:
+            facts["points"] = points[name]
+        make = new_code_cell if source.cell_type == "code" else new_markdown_cell
+        cells[name] = make(source.source, metadata={"nbgrader": facts}), bool(source.locked) and name not in answers
+    return cells
+
+
+def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> list[NotebookNode]:
+    cells: list[NotebookNode] = []
+    place: dict[str, int] = {}
+    for cell in submitted:
+        facts = cell.get("metadata", {}).get("nbgrader")
+        name = facts.get("grade_id") if isinstance(facts, dict) else None
+        if not isinstance(name, str) or name not in course or name in place:
+            cells.append(_plain_cell(cell.cell_type, cell.source))
+            continue
+        ours, fixed = course[name]
+        place[name] = len(cells)
+        cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata))
+    for after, name in zip([None, *course], course, strict=False):
+        if name in place:
+            continue
+        at = 0 if after is None else place[after] + 1
+        place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
+        ours, _ = course[name]
+        cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
+    return cells
+
+
+def _plain_cell(cell_type: str, source: str, metadata: dict | None = None) -> NotebookNode:
+    make = new_code_cell if cell_type == "code" else new_markdown_cell
+    return make(source, metadata=metadata or {})
+
+
+class JudgedExecute(Execute):
+    """Runs a submission in a kernel of its own and has every check cell judged from this side of a private channel.
+
+    What happens in a cell costs that cell: after a crash or a hang that no interrupt ends, a new kernel is started and what ran before is run again without
+    the cell at fault.
+    """
+
+    secret_file = Unicode(
+        ".course_secret",
+        help="File with the course's secret, from which the probes' seeds derive; made when missing. Relative to the course.",
+    ).tag(config=True)
+    max_revivals = Integer(
+        3, help="How many times a submission's kernel is started again before its remaining questions are given up."
+    ).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
+        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        NotebookClient.__init__(self, nb, km)
+        self.reset_execution_trackers()
+        self._check_assign_resources(resources)
+        self._secret = course_secret(Path(self.secret_file))
+        self._left_out: set[int] = set()
+        self._revivals = 0
+        verdicts: dict[str, Verdict] = {}
+        try:
+            self._start()
+            info = self.wait_for_reply(self.kc.kernel_info())
+            nb.metadata["language_info"] = info["content"]["language_info"]
+            for index, cell in enumerate(nb.cells):
+                if cell.cell_type != "code" or not cell.source.strip():
+                    continue
+                if question := question_of(cell):
+                    verdict = self._judge(question, cell, index)
+                    verdicts[cell.metadata.nbgrader.grade_id] = verdict
+                    _show(cell, verdict)
+                else:
+                    self._run(cell, index)
+        finally:
+            self._stop()
+        resources[METADATA_KEY] = verdicts
+        return nb, resources
+
+    def _judge(self, question: Question, cell: NotebookNode, index: int) -> Verdict:
+        if self.kc is None:
+            return _without_result(question, Status.CRASHED, "Python was stopped too often by this notebook to go on.")
+        facts = self.resources["nbgrader"]
+        self._desk.expect(question, seed_for(self._secret, facts["assignment"], facts["student"], question.name))
+        # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
+        call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
+        died = self._execute(call, index)
+        verdict = self._desk.verdict()
+        if died:
+            self._revive(index, leave_out=None)
+        if verdict is not None:
+            return verdict
+        if died:
+            return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer.")
+        return _without_result(question, *_why_not_asked(question, call))
+
+    def _run(self, cell: NotebookNode, index: int) -> None:
+        if self.kc is not None and self._execute(cell, index):
+            cell.outputs.append(new_output("stream", name="stderr", text="Python stopped in this cell; grading went on without it.\n"))
+            self._revive(index, leave_out=index)
+
+    def _execute(self, cell: NotebookNode, index: int) -> bool:
+        """Run one cell. Returns whether its kernel is lost: dead, or deaf to an interrupt."""
+        try:
+            self.execute_cell(cell, index, store_history=True)
+        except (DeadKernelError, CellTimeoutError):
+            return True
+        return not self._responds()
+
+    def _responds(self) -> bool:
+        if not run_sync(self.km.is_alive)():
+            return False
+        request = self.kc.kernel_info()
+        try:
+            run_sync(self._shell_reply)(request)
+        except (TimeoutError, DeadKernelError):
+            return False
+        return True
+
+    async def _shell_reply(self, request: str, seconds: float = 5.0) -> None:
+        async def wait() -> None:
+            while True:
+                message = await self.kc.shell_channel.get_msg(timeout=None)
+                if message["parent_header"].get("msg_id") == request:
+                    return
+
+        await asyncio.wait_for(wait(), seconds)
+
+    def _revive(self, index: int, leave_out: int | None) -> None:
+        """A new kernel in the state before cell `index`, without the cells that killed the old one; no kernel after too many."""
+        if leave_out is not None:
+            self._left_out.add(leave_out)
+        self._stop()
+        if self._revivals >= self.max_revivals:
+            return
+        self._revivals += 1
+        self._start()
+        for earlier, cell in enumerate(self.nb.cells[:index]):
+            if cell.cell_type == "code" and cell.source.strip() and earlier not in self._left_out and question_of(cell) is None:
+                copy = new_code_cell(cell.source)
+                if self._execute(copy, earlier):
+                    return self._revive(index, leave_out=earlier)
+        return None
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.km = self.create_kernel_manager()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
+        environment |= {"AUTOGRADER_FD": str(theirs.fileno()), "OMP_NUM_THREADS": "1", "MXNET_ENGINE_TYPE": "NaiveEngine"}
+        try:
+            self.start_new_kernel(env=environment, pass_fds=[theirs.fileno()])
+            self.start_new_kernel_client()
+        finally:
+            theirs.close()
+        self._desk = Desk(Channel(ours), give_up=self._kill)
+
+    def _stop(self) -> None:
+        if self.km is None:
+            return
+        if getattr(self, "_desk", None):
+            self._desk.close()
+        self._kill()
+        self._cleanup_kernel()
+        self.km = self.kc = None
+
+    def _kill(self) -> None:
+        """End the kernel's process at once. Its memory is nobody's any more; nothing there is worth a farewell."""
+        process = getattr(getattr(self.km, "provisioner", None), "process", None)
+        if process is not None and process.poll() is None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            except PermissionError:
+                process.kill()
+
+
+def _show(cell: NotebookNode, verdict: Verdict) -> None:
+    """Make the judge's words the cell's only output."""
+    feedback = render(verdict)
+    cell.outputs = [new_output("display_data", {"text/plain": feedback.text, "text/html": feedback.html})]
+    cell.execution_count = None
+
+
+def _why_not_asked(question: Question, call: NotebookNode) -> tuple[Status, str]:
+    """Why the judge was never asked: most often there is nothing of the right name."""
+    error = next((output for output in call.outputs if output.output_type == "error"), None)
+    if error is None:
+        return Status.ERROR, "The check did not reach the judge."
+    if error.ename == "NameError" and question.function_name in error.evalue:
+        return Status.ERROR, f"There is no `{question.function_name}`: it was renamed, or the cell that defines it failed."
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
+    return Status.ERROR, plain[:300]
+
+
+def _without_result(question: Question, status: Status, headline: str) -> Verdict:
+    return Verdict(question.name, status, question.points, 0.0, headline)
+
+
+def course_secret(path: Path) -> str:
+    """The course's secret; made at first use, readable by its owner only."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        secret = secrets.token_hex(32)
+        file.write(secret + "\n")
+    return secret
+
+
+class SaveVerdicts(SaveAutoGrades):
+    """Writes the judge's points to the gradebook, and the verdicts into the notebook for feedback and reports. Cell outputs are not read."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Save all scores of the notebook."""
+        nb, resources = super().preprocess(nb, resources)
+        nb.metadata[METADATA_KEY] = {"verdicts": [verdict.summary() for verdict in resources[METADATA_KEY].values()]}
+        return nb, resources
+
+    def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        grade_id = cell.metadata["nbgrader"]["grade_id"]
+        verdict = resources[METADATA_KEY].get(grade_id)
+        if verdict is None:  # graded by hand, or an ordinary nbgrader test of a course that has some
+            super()._add_score(cell, resources)
+            return
+        grade = self.gradebook.find_grade(grade_id, self.notebook_id, self.assignment_id, self.student_id)
+        grade.auto_score = verdict.earned
+        grade.needs_manual_grade = grade.manual_score is not None
+        self.gradebook.db.commit()

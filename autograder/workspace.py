@@ -1,0 +1,40 @@
+"""The learner's own copy of the notebooks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+FOLDERS = ("lessons", "exercises")
+
+
+def fill(project: Path, folder: Path) -> tuple[int, int]:
+    """Copy the project's lessons and exercises into `folder`, file by file; a file that is there already stays. Returns (added, kept) notebooks.
+
+    A file appears whole or not at all: it is copied under another name and then linked to its own, which fails where something is there.
+    """
+    added = kept = 0
+    for source in sorted(path for name in FOLDERS for path in (project / name).rglob("*") if path.is_file()):
+        if ".ipynb_checkpoints" in source.parts:
+            continue
+        target = folder / source.relative_to(project)
+        fresh = _copy_if_absent(source, target)
+        if target.suffix == ".ipynb":
+            added, kept = added + fresh, kept + (not fresh)
+    return added, kept
+
+
+def _copy_if_absent(source: Path, target: Path) -> bool:
+    if target.exists():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        shutil.copyfile(source, draft)
+        os.link(draft, target)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,1583 @@
+"""Chapter 02, convolution: output sizes, cross-correlation, padding and stride, pooling, channels, receptive fields, im2col, an edge detector."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+# ------------------------------------------------------------------------------------------------------------------ output_size
+
+
+@question(
+    points=1,
+    hints=[
+        "Lay the spread-out kernel on the leftmost place. By how many pixels can it still move to the right?",
+        "It moves in jumps of `stride`, and a jump that does not fit is not made: divide with `//`.",
+        "Count the places, not the jumps: the first place costs no jump.",
+    ],
+    explanation="""
+    The kernel covers `dilation * (kernel - 1) + 1` pixels, so it can move by what is left of the padded input. Each whole stride in that room
+    gives one more place, and the starting place is one of its own: floor(room / stride) + 1.
+    """,
+)
+def output_size(size, kernel, padding, stride, dilation):
+    """Count the places where a kernel fits along one axis.
+
+    size: pixels of the input; kernel: taps of the kernel; padding: pixels added at each of the two ends; stride: pixels from one place to the next;
+    dilation: pixels from one tap to the next (1 = side by side). All are integers, and the kernel always fits at least once.
+    Returns an integer.
+    """
+    covered = dilation * (kernel - 1) + 1  # pixels from the first tap to the last
+    room = size + 2 * padding - covered  # how far the kernel can move
+    return room // stride + 1
+
+
+@output_size.probe(weight=1)
+def plain(rng):
+    return 8, 3, 0, 1, 1
+
+
+@output_size.probe(weight=1)
+def fits_exactly_once(rng):
+    return 5, 3, 0, 2, 2
+
+
+@output_size.probe(weight=1)
+def stride_leaves_a_rest(rng):
+    return 10, 3, 1, 4, 1
+
+
+@output_size.probe(weight=1)
+def lenet_and_resnet_layers(rng):
+    return 224, 7, 3, 2, 1
+
+
+@output_size.probe(weight=2, repeat=8)
+def random_layers(rng):
+    kernel, padding, stride, dilation = (int(rng.integers(low, high)) for low, high in ((2, 6), (0, 4), (1, 5), (1, 4)))
+    covered = dilation * (kernel - 1) + 1
+    return max(1, covered - 2 * padding) + int(rng.integers(0, 25)), kernel, padding, stride, dilation
+
+
+@output_size.mistake("One place is missing: n jumps lead to n + 1 places.")
+def _(size, kernel, padding, stride, dilation):
+    covered = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - covered
+    return room // stride
+
+
+@output_size.mistake("The division is rounded up, so the last place hangs over the edge. A jump that does not fit is not made: round down.")
+def _(size, kernel, padding, stride, dilation):
+    covered = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - covered
+    return -(-room // stride) + 1
+
+
+@output_size.mistake("The result is not a whole number where the stride does not divide the room. Divide with `//`, which rounds down.")
+def _(size, kernel, padding, stride, dilation):
+    covered = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - covered
+    return room / stride + 1
+
+
+@output_size.mistake("The padding is counted once. It is added at both ends of the axis.")
+def _(size, kernel, padding, stride, dilation):
+    covered = dilation * (kernel - 1) + 1
+    return (size + padding - covered) // stride + 1
+
+
+@output_size.mistake("The dilation is ignored. With gaps between its taps the kernel covers dilation * (kernel - 1) + 1 pixels.")
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@output_size.mistake("The dilated kernel is taken to cover dilation * kernel pixels. There is no gap after the last tap.")
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - dilation * kernel) // stride + 1
+
+
+@output_size.mistake("The stride divides the whole input instead of the room that the kernel has to move in.")
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding) // stride
+
+
+@output_size.alternative()
+def _(size, kernel, padding, stride, dilation):
+    last = size + 2 * padding - (dilation * (kernel - 1) + 1)
+    return len(range(0, last + 1, stride))
+
+
+@output_size.alternative(framework="torch")
+def _(size, kernel, padding, stride, dilation):
+    import torch
+
+    X, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)
+    return torch.nn.functional.conv1d(X, weight, stride=stride, padding=padding, dilation=dilation).shape[-1]
+
+
+@output_size.alternative(framework="mxnet")
+def _(size, kernel, padding, stride, dilation):
+    from dlkit.mx import nd
+
+    X, weight = nd.zeros((1, 1, 1, size)), nd.zeros((1, 1, 1, kernel))
+    out = nd.Convolution(
+        X, weight, kernel=(1, kernel), stride=(1, stride), pad=(0, padding), dilate=(1, dilation), num_filter=1, no_bias=True
+    )
+    return out.shape[-1]
+
+
+# -------------------------------------------------------------------------------------------------------------- cross_correlate
+
+
+@question(
+    points=3,
+    hints=[
+        "How many rows of the image can be the top row of a window that has as many rows as the kernel?",
+        "The window at (i, j) is image[i : i + h, j : j + w]. Multiply it by the kernel number by number.",
+        "Fill an array of zeros of shape (H - h + 1, W - w + 1) in two loops, over its rows and over its columns.",
+    ],
+    explanation="""
+    Every output pixel is the sum of the products of the kernel and the window below it. The window starts at the output's own position, and the
+    last one must still fit, hence H - h + 1 rows. Deep-learning libraries call this convolution, although nothing is flipped.
+    """,
+)
+def cross_correlate(image, kernel):
+    """Slide `kernel` over `image` without flipping it.
+
+    image: (H, W) float32; kernel: (h, w) float32, with 1 <= h <= H and 1 <= w <= W. Returns (H - h + 1, W - w + 1):
+    out[i, j] is the sum of kernel[a, b] * image[i + a, j + b] over all a and b.
+    """
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+def _normal(rng, *shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def _distinct(rng, *shape):
+    """Whole numbers 1, 2, 3, ... in random order: no two values are interchangeable, and a person can check a product."""
+    return (rng.permutation(int(np.prod(shape))) + 1).reshape(shape).astype(np.float32)
+
+
+@cross_correlate.probe(weight=1)
+def kernel_of_one_pixel(rng):
+    return _distinct(rng, 3, 4), np.array([[2.5]], np.float32)
+
+
+@cross_correlate.probe(weight=1)
+def kernel_as_large_as_the_image(rng):
+    return _distinct(rng, 3, 5), _normal(rng, 3, 5)
+
+
+@cross_correlate.probe(weight=1)
+def one_row_kernel(rng):
+    return _distinct(rng, 4, 6), np.array([[1, -3, 2]], np.float32)
+
+
+@cross_correlate.probe(weight=1)
+def one_column_kernel(rng):
+    return _distinct(rng, 5, 3), np.array([[1], [4], [-2]], np.float32)
+
+
+@cross_correlate.probe(weight=1)
+def square_kernel(rng):
+    return _distinct(rng, 6, 4), np.array([[1, 2, -1], [0, 3, 5], [-4, 7, 6]], np.float32)
+
+
+@cross_correlate.probe(weight=3, repeat=5)
+def random_shapes(rng):
+    (h, w), (more_rows, more_columns) = rng.choice([(2, 3), (3, 2), (1, 2), (3, 4), (4, 2)]), rng.permutation(5)[:2]
+    return _normal(rng, h + more_rows + 1, w + more_columns + 1), _normal(rng, h, w)
+
+
+@cross_correlate.mistake(
+    "The kernel is flipped: this is convolution as mathematics defines it. Cross-correlation lays the kernel down as it is."
+)
+def _(image, kernel):
+    kernel = kernel[::-1, ::-1]
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("The kernel is transposed. Its first axis runs down the image, its second across.")
+def _(image, kernel):
+    kernel = kernel.T
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("Rows and columns of the output are swapped. The shape of an image is (height, width): rows first.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((W - w + 1, H - h + 1))
+    for x in range(W - w + 1):
+        for y in range(H - h + 1):
+            out[x, y] = (image[y : y + h, x : x + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("The last row and the last column are missing. The kernel fits at H - h + 1 heights: both ends count.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h, W - w))
+    for i in range(H - h):
+        for j in range(W - w):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("The output is as large as the image: zeros were added around it. Here the kernel stays inside.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    image = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
+    out = np.zeros((H, W))
+    for i in range(H):
+        for j in range(W):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("The products are averaged. They have to be summed.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).mean()
+    return out
+
+
+@cross_correlate.mistake("The window and the kernel are multiplied as matrices (`@`). Multiply them number by number (`*`), then sum.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] @ kernel).sum()
+    return out
+
+
+@cross_correlate.mistake("The output array holds integers, so everything after the decimal point is lost. Make it an array of floats.")
+def _(image, kernel):
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros((H - h + 1, W - w + 1), dtype=int)
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.alternative()
+def _(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)  # (H - h + 1, W - w + 1, h, w)
+    return np.einsum("ijab,ab->ij", windows, kernel)
+
+
+@cross_correlate.alternative(framework="torch")
+def _(image, kernel):
+    import torch
+
+    H, W = image.shape
+    h, w = kernel.shape
+    out = torch.zeros(H - h + 1, W - w + 1)
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.alternative(framework="torch")
+def _(image, kernel):
+    import torch
+
+    return torch.nn.functional.conv2d(image[None, None], kernel[None, None])[0, 0]
+
+
+@cross_correlate.alternative(framework="mxnet")
+def _(image, kernel):
+    from dlkit.mx import nd
+
+    H, W = image.shape
+    h, w = kernel.shape
+    out = nd.zeros((H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@cross_correlate.alternative(framework="mxnet")
+def _(image, kernel):
+    from dlkit.mx import nd
+
+    X, weight = image.expand_dims(0).expand_dims(0), kernel.expand_dims(0).expand_dims(0)
+    return nd.Convolution(X, weight, kernel=kernel.shape, num_filter=1, no_bias=True)[0, 0]
+
+
+# --------------------------------------------------------------------------------------------------------------- pad_and_stride
+
+
+@question(
+    points=3,
+    hints=[
+        "Make the larger image first: an array of zeros of shape (H + 2 * rows, W + 2 * columns), with the image put in its middle.",
+        "The output has as many rows as `output_size` says; the two axes are counted each with its own padding and stride.",
+        "Output pixel (i, j) looks at the window that starts at row i * stride[0] and column j * stride[1] of the padded image.",
+    ],
+    explanation="""
+    Padding changes the image, striding changes which windows are looked at: output pixel (i, j) belongs to the window that starts at
+    (i * down, j * across). Computing every window and keeping each stride-th one gives the same numbers at a higher price.
+    """,
+)
+def pad_and_stride(image, kernel, padding, stride):
+    """Cross-correlate with zero padding and a stride.
+
+    image: (H, W) float32; kernel: (h, w) float32, not flipped.
+    padding: (rows, columns), two integers >= 0: rows of zeros added at the top and again at the bottom, columns at the left and again at the right.
+    stride: (down, across), two integers >= 1: from one window to the one below it, and to the one on its right.
+    Returns ((H + 2 rows - h) // down + 1, (W + 2 columns - w) // across + 1). The kernel always fits into the padded image.
+    """
+    (rows, columns), (down, across) = padding, stride
+    H, W = image.shape
+    h, w = kernel.shape
+    padded = np.zeros((H + 2 * rows, W + 2 * columns))
+    padded[rows : rows + H, columns : columns + W] = image
+    out = np.zeros(((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            top, left = i * down, j * across
+            out[i, j] = (padded[top : top + h, left : left + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.probe(weight=1)
+def neither(rng):
+    return _distinct(rng, 4, 6), np.array([[1, -2], [3, 5], [0, 4]], np.float32), (0, 0), (1, 1)
+
+
+@pad_and_stride.probe(weight=2)
+def padding_only(rng):
+    return _distinct(rng, 3, 4), np.array([[1, 2, -1], [4, 3, 5]], np.float32), (1, 2), (1, 1)
+
+
+@pad_and_stride.probe(weight=2)
+def stride_only(rng):
+    return _distinct(rng, 6, 9), np.array([[1, 2], [-3, 4]], np.float32), (0, 0), (3, 2)
+
+
+@pad_and_stride.probe(weight=1)
+def image_of_one_pixel(rng):
+    return np.array([[3]], np.float32), np.array([[1, 2, 4], [5, 7, -6], [9, 8, -3]], np.float32), (1, 1), (2, 1)
+
+
+@pad_and_stride.probe(weight=1)
+def padding_wider_than_the_kernel(rng):
+    return _distinct(rng, 2, 3), np.array([[2, -1]], np.float32), (2, 3), (2, 1)
+
+
+@pad_and_stride.probe(weight=3, repeat=5)
+def random_layers(rng):
+    h, w = rng.permutation([1, 2, 3, 4])[:2]
+    padding = tuple(int(n) for n in rng.permutation([0, 1, 2])[:2])
+    stride = tuple(int(n) for n in rng.permutation([1, 2, 3])[:2])
+    return _normal(rng, h + rng.integers(1, 4), w + rng.integers(2, 6)), _normal(rng, h, w), padding, stride
+
+
+@pad_and_stride.mistake("The stride is ignored: every window is used. Windows start `stride` pixels apart.")
+def _(image, kernel, padding, stride):
+    rows, columns = padding
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros((padded.shape[0] - h + 1, padded.shape[1] - w + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake(
+    "The output is as small as the stride asks, but its windows are neighbours. Window (i, j) starts at row i * down, column j * across."
+)
+def _(image, kernel, padding, stride):
+    (rows, columns), (down, across) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The zeros stand on one side only, at the top and the left. Add as many at the bottom and the right.")
+def _(image, kernel, padding, stride):
+    (rows, columns), (down, across) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, 0), (columns, 0)))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The padding repeats the pixels of the border. It should be zeros.")
+def _(image, kernel, padding, stride):
+    (rows, columns), (down, across) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)), mode="edge")
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The padding is missing. Surround the image with zeros before the kernel slides.")
+def _(image, kernel, padding, stride):
+    down, across = stride
+    H, W = image.shape
+    h, w = kernel.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (image[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The last windows hang over the edge: the output's size is rounded up. A window that does not fit is not used.")
+def _(image, kernel, padding, stride):
+    (rows, columns), (down, across) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros((-(-(padded.shape[0] - h) // down) + 1, -(-(padded.shape[1] - w) // across) + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            window = padded[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = (window * kernel[: window.shape[0], : window.shape[1]]).sum()
+    return out
+
+
+@pad_and_stride.mistake("The two numbers of the stride are swapped. The first says how far down, the second how far across.")
+def _(image, kernel, padding, stride):
+    (rows, columns), (across, down) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The two numbers of the padding are swapped. The first counts rows, at the top and at the bottom.")
+def _(image, kernel, padding, stride):
+    (columns, rows), (down, across) = padding, stride
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.mistake("The kernel is flipped. Cross-correlation lays it down as it is.")
+def _(image, kernel, padding, stride):
+    (rows, columns), (down, across) = padding, stride
+    kernel = np.flip(kernel)
+    h, w = kernel.shape
+    padded = np.pad(image, ((rows, rows), (columns, columns)))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.alternative()
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, [(n, n) for n in padding])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows[:: stride[0], :: stride[1]], kernel)
+
+
+@pad_and_stride.alternative(framework="torch")
+def _(image, kernel, padding, stride):
+    import torch
+
+    (rows, columns), (down, across) = padding, stride
+    H, W = image.shape
+    h, w = kernel.shape
+    padded = torch.zeros(H + 2 * rows, W + 2 * columns)
+    padded[rows : rows + H, columns : columns + W] = image
+    out = torch.zeros((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            top, left = i * down, j * across
+            out[i, j] = (padded[top : top + h, left : left + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.alternative(framework="torch")
+def _(image, kernel, padding, stride):
+    import torch
+
+    return torch.nn.functional.conv2d(image[None, None], kernel[None, None], padding=tuple(padding), stride=tuple(stride))[0, 0]
+
+
+@pad_and_stride.alternative(framework="mxnet")
+def _(image, kernel, padding, stride):
+    from dlkit.mx import nd
+
+    (rows, columns), (down, across) = padding, stride
+    H, W = image.shape
+    h, w = kernel.shape
+    padded = nd.zeros((H + 2 * rows, W + 2 * columns))
+    padded[rows : rows + H, columns : columns + W] = image
+    out = nd.zeros(((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            top, left = i * down, j * across
+            out[i, j] = (padded[top : top + h, left : left + w] * kernel).sum()
+    return out
+
+
+@pad_and_stride.alternative(framework="mxnet")
+def _(image, kernel, padding, stride):
+    from dlkit.mx import nd
+
+    X, weight = image.expand_dims(0).expand_dims(0), kernel.expand_dims(0).expand_dims(0)
+    return nd.Convolution(X, weight, kernel=kernel.shape, pad=padding, stride=stride, num_filter=1, no_bias=True)[0, 0]
+
+
+# ------------------------------------------------------------------------------------------------------------------------- pool
+
+
+@question(
+    points=2,
+    hints=[
+        "It is the loop of `pad_and_stride` without a kernel: cut the window out, and reduce it to one number.",
+        "What is the largest of -3 and -5? Take the maximum of the window itself, with nothing else to start from.",
+        "The average divides by the number of pixels in the window, h * w.",
+    ],
+    explanation="""
+    Pooling slides a window as a convolution does, and replaces the weighted sum by a maximum or a mean. There is nothing to learn in it.
+    """,
+)
+def pool(image, window, stride, mode):
+    """Reduce every window of `image` to its maximum or its average.
+
+    image: (H, W) float32, of any sign; window: (h, w), two integers; stride: (down, across), two integers; mode: "max" or "average".
+    No padding; windows that would hang over the edge are left out. Returns ((H - h) // down + 1, (W - w) // across + 1).
+    """
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.probe(weight=1)
+def maximum_of_the_tutorials(rng):
+    return _distinct(rng, 4, 6), (2, 2), (2, 2), "max"
+
+
+@pool.probe(weight=1)
+def maximum_below_zero(rng):
+    return -_distinct(rng, 5, 4), (2, 3), (1, 1), "max"
+
+
+@pool.probe(weight=1)
+def average_of_the_tutorials(rng):
+    return _distinct(rng, 4, 6), (2, 2), (2, 2), "average"
+
+
+@pool.probe(weight=1)
+def one_window(rng):
+    return _distinct(rng, 2, 5), (2, 5), (3, 1), "average"
+
+
+@pool.probe(weight=1)
+def windows_that_overlap_and_leave_a_rest(rng):
+    return _distinct(rng, 6, 8), (3, 2), (2, 3), "max"
+
+
+@pool.probe(weight=2, repeat=4)
+def random_maxima(rng):
+    return _random_pool(rng, "max")
+
+
+@pool.probe(weight=2, repeat=4)
+def random_averages(rng):
+    return _random_pool(rng, "average")
+
+
+def _random_pool(rng, mode):
+    h, w = (int(n) for n in rng.permutation([1, 2, 3])[:2])
+    down, across = (int(n) for n in rng.permutation([1, 2, 3])[:2])
+    rest_down = int(rng.integers(0, down)) if down <= h else 0
+    rest_across = int(rng.integers(0, across)) if across <= w else 0
+    H, W = h + down * int(rng.integers(1, 3)) + rest_down, w + across * int(rng.integers(1, 3)) + rest_across
+    return _normal(rng, H, W), (h, w), (down, across), mode
+
+
+@pool.mistake("The search for the maximum starts at zero, so a window of negative numbers gives 0. Start from a value of the window.")
+def _(image, window, stride, mode):
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = max(0, part.max()) if mode == "max" else part.mean()
+    return out
+
+
+@pool.mistake("The average divides by the wrong number: by the square of the window's height. A window has h * w pixels.")
+def _(image, window, stride, mode):
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.sum() / h**2
+    return out
+
+
+@pool.mistake("The average is a sum: it is not divided by the number of pixels in the window.")
+def _(image, window, stride, mode):
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.sum()
+    return out
+
+
+@pool.mistake("The stride is ignored: the windows are laid side by side. They start `stride` pixels apart and may overlap.")
+def _(image, window, stride, mode):
+    h, w = window
+    H, W = image.shape
+    out = np.zeros((H // h, W // w))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * h : (i + 1) * h, j * w : (j + 1) * w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.mistake("The stride is taken to be 1. Windows start `stride` pixels apart.")
+def _(image, window, stride, mode):
+    h, w = window
+    H, W = image.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i : i + h, j : j + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.mistake("Windows that hang over the edge are used as well: the output's size is rounded up. Leave them out.")
+def _(image, window, stride, mode):
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros((-(-(H - h) // down) + 1, -(-(W - w) // across) + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.mistake('The maximum is taken whatever the mode. Look at what happens for "average".')
+def _(image, window, stride, mode):
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = image[i * down : i * down + h, j * across : j * across + w].max()
+    return out
+
+
+@pool.mistake("The two numbers of the window are swapped. The first is its height, the second its width.")
+def _(image, window, stride, mode):
+    (w, h), (down, across) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.alternative()
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)[:: stride[0], :: stride[1]]
+    return {"max": np.max, "average": np.mean}[mode](windows, axis=(2, 3))
+
+
+@pool.alternative(framework="torch")
+def _(image, window, stride, mode):
+    import torch
+
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = torch.zeros((H - h) // down + 1, (W - w) // across + 1)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.alternative(framework="torch")
+def _(image, window, stride, mode):
+    import torch
+
+    reduce = torch.nn.functional.max_pool2d if mode == "max" else torch.nn.functional.avg_pool2d
+    return reduce(image[None, None], tuple(window), tuple(stride))[0, 0]
+
+
+@pool.alternative(framework="mxnet")
+def _(image, window, stride, mode):
+    from dlkit.mx import nd
+
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    out = nd.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.alternative(framework="mxnet")
+def _(image, window, stride, mode):
+    from dlkit.mx import nd
+
+    X = image.expand_dims(0).expand_dims(0)
+    return nd.Pooling(X, kernel=window, stride=stride, pool_type="max" if mode == "max" else "avg")[0, 0]
+
+
+# --------------------------------------------------------------------------------------------------------------------- channels
+
+
+@question(
+    points=3,
+    hints=[
+        "kernels[o] has shape (C_in, h, w): one small picture for each input channel. All of them together make output channel o.",
+        "Output channel o is the sum over c of the cross-correlation of X[c] with kernels[o, c].",
+        "bias[o] is a single number. Add it once, to all pixels of output channel o.",
+    ],
+    explanation="""
+    A kernel of a convolutional layer is as deep as its input: it looks at all input channels at once and adds up what it sees, and the bias is
+    added once to that sum. With a 1x1 kernel this is a dense layer applied at every pixel.
+    """,
+)
+def channels(X, kernels, bias):
+    """Cross-correlate an image of several channels with a bank of kernels: one convolutional layer on one image, no padding, stride 1.
+
+    X: (C_in, H, W) float32; kernels: (C_out, C_in, h, w) float32, not flipped; bias: (C_out,) float32.
+    Returns (C_out, H - h + 1, W - w + 1): out[o] is bias[o] plus the sum over c of X[c] cross-correlated with kernels[o, c].
+    """
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() + bias[o]
+    return out
+
+
+@channels.probe(weight=1)
+def one_channel_in_and_out(rng):
+    return _distinct(rng, 1, 3, 5), np.array([[[[1, 3], [-2, 4]]]], np.float32), np.array([0.5], np.float32)
+
+
+@channels.probe(weight=1)
+def kernel_of_one_pixel(rng):
+    return _distinct(rng, 3, 2, 4), _normal(rng, 2, 3, 1, 1), np.array([10, -20], np.float32)
+
+
+@channels.probe(weight=1)
+def more_channels_in_than_out(rng):
+    return _distinct(rng, 4, 4, 3), _normal(rng, 2, 4, 2, 3), np.array([3, -7], np.float32)
+
+
+@channels.probe(weight=1)
+def as_many_channels_out_as_columns(rng):
+    return _distinct(rng, 2, 4, 5), _normal(rng, 3, 2, 2, 3), np.array([1, -30, 200], np.float32)
+
+
+@channels.probe(weight=1)
+def as_many_channels_out_as_in(rng):
+    return _distinct(rng, 2, 5, 4), _normal(rng, 2, 2, 3, 2), np.array([-4, 9], np.float32)
+
+
+@channels.probe(weight=3, repeat=4)
+def random_layers(rng):
+    C_in, C_out = rng.permutation([2, 3, 4])[:2]
+    h, w = rng.permutation([1, 2, 3])[:2]
+    more_rows, more_columns = rng.permutation([0, 1, 2, 3])[:2]
+    return _normal(rng, C_in, h + more_rows, w + more_columns), _normal(rng, C_out, C_in, h, w), 3 * _normal(rng, C_out)
+
+
+@channels.mistake("Only the first input channel is used. Sum over all of them.")
+def _(X, kernels, bias):
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[0, i : i + h, j : j + w] * kernels[o, 0]).sum() + bias[o]
+    return out
+
+
+@channels.mistake("The sum over the input channels is missing: there is one map for every pair of an input and an output channel.")
+def _(X, kernels, bias):
+    C_in, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, C_in, H - h + 1, W - w + 1))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            out[:, :, i, j] = (X[:, i : i + h, j : j + w] * kernels).sum(axis=(2, 3)) + bias[:, None]
+    return out
+
+
+@channels.mistake("Every loop over an input channel starts the output anew, so only the last channel is left. Add to it (`+=`).")
+def _(X, kernels, bias):
+    C_in, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for c in range(C_in):
+            for i in range(H - h + 1):
+                for j in range(W - w + 1):
+                    out[o, i, j] = (X[c, i : i + h, j : j + w] * kernels[o, c]).sum() + bias[o]
+    return out
+
+
+@channels.mistake("The input channels are averaged. They have to be summed.")
+def _(X, kernels, bias):
+    C_in, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() / C_in + bias[o]
+    return out
+
+
+@channels.mistake("The bias is added once for every input channel. Each output channel gets it once.")
+def _(X, kernels, bias):
+    C_in, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for c in range(C_in):
+            for i in range(H - h + 1):
+                for j in range(W - w + 1):
+                    out[o, i, j] += (X[c, i : i + h, j : j + w] * kernels[o, c]).sum() + bias[o]
+    return out
+
+
+@channels.mistake("The bias is missing. Add bias[o] to every pixel of output channel o.")
+def _(X, kernels, bias):
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum()
+    return out
+
+
+@channels.mistake("`out + bias` lines the bias up with the columns, not with the channels. Give it the shape (C_out, 1, 1) first.")
+def _(X, kernels, bias):
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum()
+    return out + bias
+
+
+@channels.mistake("The kernels are read as (C_in, C_out, h, w). Output channels come first: kernels[o, c].")
+def _(X, kernels, bias):
+    kernels = kernels.swapaxes(0, 1)
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() + bias[o]
+    return out
+
+
+@channels.alternative()
+def _(X, kernels, bias):
+    windows = np.lib.stride_tricks.sliding_window_view(X, kernels.shape[2:], axis=(1, 2))  # (C_in, H', W', h, w)
+    return np.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
+
+
+@channels.alternative(framework="torch")
+def _(X, kernels, bias):
+    import torch
+
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = torch.zeros(C_out, H - h + 1, W - w + 1)
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() + bias[o]
+    return out
+
+
+@channels.alternative(framework="torch")
+def _(X, kernels, bias):
+    import torch
+
+    return torch.nn.functional.conv2d(X[None], kernels, bias)[0]
+
+
+@channels.alternative(framework="mxnet")
+def _(X, kernels, bias):
+    from dlkit.mx import nd
+
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = nd.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() + bias[o]
+    return out
+
+
+@channels.alternative(framework="mxnet")
+def _(X, kernels, bias):
+    from dlkit.mx import nd
+
+    return nd.Convolution(X.expand_dims(0), kernels, bias, kernel=kernels.shape[2:], num_filter=kernels.shape[0])[0]
+
+
+# -------------------------------------------------------------------------------------------------------------- receptive_field
+
+
+@question(
+    points=2,
+    hints=[
+        "Follow two neighbouring pixels of a layer's output back to the image. How far apart are their centres? Call it `step`; before the first layer it is 1.",
+        "A layer widens the field by dilation * (kernel - 1) pixels of its own input, and each of those is `step` pixels of the image.",
+        "After a layer, `step` is multiplied by its stride. The order matters: a layer's own stride acts only on the layers after it.",
+    ],
+    explanation="""
+    A kernel with k taps reaches dilation * (k - 1) pixels further on its own input, and one pixel there is `step` pixels of the image, where
+    `step` is the product of the strides of all earlier layers. That product is why strided layers widen the view so fast.
+    """,
+)
+def receptive_field(layers):
+    """How many pixels of the image, along one axis, one output pixel of a stack of layers can see, from the first to the last.
+
+    layers: a list of (kernel, stride, dilation) tuples of integers, the layer next to the image first. A pooling layer counts like a convolution.
+    An empty list gives 1: the pixel itself. Returns an integer.
+    """
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.probe(weight=1)
+def no_layer(rng):
+    return ([],)
+
+
+@receptive_field.probe(weight=1)
+def one_dilated_layer(rng):
+    return ([(5, 2, 3)],)
+
+
+@receptive_field.probe(weight=1)
+def two_small_kernels_for_a_large_one(rng):
+    return ([(3, 1, 1), (3, 1, 1)],)
+
+
+@receptive_field.probe(weight=1)
+def lenet(rng):
+    return ([(5, 1, 1), (2, 2, 1), (5, 1, 1), (2, 2, 1)],)
+
+
+@receptive_field.probe(weight=1)
+def dilation_doubled_from_layer_to_layer(rng):
+    return ([(3, 1, 1), (3, 1, 2), (3, 1, 4), (3, 1, 8)],)
+
+
+@receptive_field.probe(weight=1)
+def strides_of_three(rng):
+    return ([(3, 3, 1), (2, 3, 2), (4, 1, 1)],)
+
+
+@receptive_field.probe(weight=3, repeat=6)
+def random_stacks(rng):
+    return ([tuple(int(rng.integers(1, high)) for high in (6, 4, 4)) for _ in range(int(rng.integers(2, 5)))],)
+
+
+@receptive_field.mistake("The strides are added up. They multiply: a stride of 2 after a stride of 3 makes steps of 6 pixels.")
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * (kernel - 1) * step
+        step += stride - 1
+    return field
+
+
+@receptive_field.mistake("The strides are ignored. After a strided layer, one pixel stands for several pixels of the image.")
+def _(layers):
+    field = 1
+    for kernel, _, dilation in layers:
+        field += dilation * (kernel - 1)
+    return field
+
+
+@receptive_field.mistake("Only the stride of the layer just before counts. The steps of all earlier layers multiply.")
+def _(layers):
+    field, previous = 1, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * (kernel - 1) * previous
+        previous = stride
+    return field
+
+
+@receptive_field.mistake("The dilation is ignored. Taps that are `dilation` pixels apart reach dilation * (kernel - 1) pixels.")
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, _ in layers:
+        field += (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.mistake("A layer's own stride widens its own view. It acts only on the layers after it: update the step last.")
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        step *= stride
+        field += dilation * (kernel - 1) * step
+    return field
+
+
+@receptive_field.mistake("One pixel is missing. Before any layer the field is one pixel wide, not zero.")
+def _(layers):
+    field, step = 0, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.mistake(
+    "Every layer adds its whole kernel. The first tap stands on a pixel that is seen already: add dilation * (kernel - 1)."
+)
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * kernel * step
+        step *= stride
+    return field
+
+
+@receptive_field.mistake("The layers are taken in the wrong order. The list begins at the image.")
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in reversed(layers):
+        field += dilation * (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.alternative()
+def _(layers):
+    field = 1  # walk back from the output: this many pixels of the layer above need how many of the layer below?
+    for kernel, stride, dilation in reversed(layers):
+        field = (field - 1) * stride + dilation * (kernel - 1) + 1
+    return field
+
+
+@receptive_field.alternative()
+def _(layers):
+    strides = [1, *(stride for _, stride, _ in layers)]
+    steps = np.cumprod(strides)
+    return 1 + sum(int(steps[i]) * dilation * (kernel - 1) for i, (kernel, _, dilation) in enumerate(layers))
+
+
+@receptive_field.alternative(framework="torch")
+def _(layers):
+    import torch
+
+    image = torch.ones(1, 1, 1000, dtype=torch.float64, requires_grad=True)
+    out = image
+    for kernel, stride, dilation in layers:
+        weight = torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64)
+        out = torch.nn.functional.conv1d(out, weight, stride=stride, dilation=dilation)
+    out[0, 0, 0].backward()  # the pixels that the first output depends on have a gradient
+    return int(image.grad[0, 0].nonzero().max()) + 1
+
+
+@receptive_field.alternative(framework="mxnet")
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field += dilation * (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@receptive_field.alternative(framework="mxnet")
+def _(layers):
+    from dlkit.mx import autograd, nd
+
+    image = nd.ones((1, 1, 1, 1000))
+    image.attach_grad()
+    with autograd.record():
+        out = image
+        for kernel, stride, dilation in layers:
+            weight = nd.full((1, 1, 1, kernel), 1 / kernel)
+            out = nd.Convolution(out, weight, kernel=(1, kernel), stride=(1, stride), dilate=(1, dilation), num_filter=1, no_bias=True)
+        first = out[0, 0, 0, 0]
+    first.backward()
+    return int(np.flatnonzero(image.grad.asnumpy()).max()) + 1
+
+
+# ----------------------------------------------------------------------------------------------------------------------- im2col
+
+
+@question(
+    points=3,
+    hints=[
+        "Column number i * (W - w + 1) + j of the result is the window X[:, i : i + h, j : j + w], written as one long column.",
+        "`reshape(-1)` on a window of shape (C, h, w) already gives the order that is asked for: channel slowest, column fastest.",
+        "Collect the columns in a list, for i outside and j inside, and stack them along axis 1.",
+    ],
+    explanation="""
+    Once every window is a column, the whole convolutional layer is one matrix product, `kernels.reshape(C_out, -1) @ im2col(X, window)`, which
+    computers do fastest. The price is memory: each pixel is stored up to h * w times.
+    """,
+)
+def im2col(X, window):
+    """Write every window of `X` as a column of a matrix.
+
+    X: (C, H, W) float32; window: (h, w), two integers; no padding, stride 1; with H' = H - h + 1 and W' = W - w + 1.
+    Returns (C * h * w, H' * W'): the value X[c, i + a, j + b] stands in row (c * h + a) * w + b and column i * W' + j.
+    """
+    C, H, W = X.shape
+    h, w = window
+    columns = np.zeros((C * h * w, (H - h + 1) * (W - w + 1)))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            columns[:, i * (W - w + 1) + j] = X[:, i : i + h, j : j + w].reshape(-1)
+    return columns
+
+
+@im2col.probe(weight=1)
+def window_of_one_pixel(rng):
+    return _distinct(rng, 2, 3, 4), (1, 1)
+
+
+@im2col.probe(weight=1)
+def window_as_large_as_the_image(rng):
+    return _distinct(rng, 2, 3, 4), (3, 4)
+
+
+@im2col.probe(weight=1)
+def one_channel(rng):
+    return _distinct(rng, 1, 3, 5), (2, 3)
+
+
+@im2col.probe(weight=1)
+def square_matrix(rng):
+    return _distinct(rng, 1, 4, 3), (3, 2)  # six windows of six pixels: a transposed result has the right shape
+
+
+@im2col.probe(weight=1)
+def several_channels(rng):
+    return _distinct(rng, 3, 4, 5), (2, 3)
+
+
+@im2col.probe(weight=3, repeat=4)
+def random_shapes(rng):
+    (h, w), (more_rows, more_columns) = rng.permutation([1, 2, 3])[:2], rng.permutation([1, 2, 3])[:2]
+    return _normal(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (int(h), int(w))
+
+
+@im2col.mistake("The matrix is transposed: each window is a row. Each window should be a column.")
+def _(X, window):
+    C, H, W = X.shape
+    h, w = window
+    columns = np.zeros(((H - h + 1) * (W - w + 1), C * h * w))
+    for i in range(H - h + 1):
+        for j in range(W - w + 1):
+            columns[i * (W - w + 1) + j] = X[:, i : i + h, j : j + w].reshape(-1)
+    return columns
+
+
+@im2col.mistake("The windows are in the wrong order: down the image first. Go along a row of windows, then to the next row.")
+def _(X, window):
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].reshape(-1) for j in range(W - w + 1) for i in range(H - h + 1)]
+    return np.stack(parts, axis=1)
+
+
+@im2col.mistake("Within a column the channel changes fastest. It should change slowest: all of channel 0, then all of channel 1.")
+def _(X, window):
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].transpose(1, 2, 0).reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    return np.stack(parts, axis=1)
+
+
+@im2col.mistake("Within a column the windows are read down their columns. Read them row by row: b changes fastest.")
+def _(X, window):
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].transpose(0, 2, 1).reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    return np.stack(parts, axis=1)
+
+
+@im2col.mistake(
+    "The shape is right but the numbers are shuffled: `reshape` does not reorder axes. Move the axes (`transpose`) before you merge them."
+)
+def _(X, window):
+    C, H, W = X.shape
+    h, w = window
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))  # (C, H', W', h, w)
+    return windows.reshape(C * h * w, (H - h + 1) * (W - w + 1))
+
+
+@im2col.mistake("The windows of the last row and of the last column are missing. There are H - h + 1 by W - w + 1 windows.")
+def _(X, window):
+    C, H, W = X.shape
+    h, w = window
+    columns = np.zeros((C * h * w, (H - h) * (W - w)))
+    for i in range(H - h):
+        for j in range(W - w):
+            columns[:, i * (W - w) + j] = X[:, i : i + h, j : j + w].reshape(-1)
+    return columns
+
+
+@im2col.mistake("The windows do not overlap: each starts where the one before it ends. With stride 1 the next one starts a pixel further.")
+def _(X, window):
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(0, H - h + 1, h) for j in range(0, W - w + 1, w)]
+    return np.stack(parts, axis=1)
+
+
+@im2col.mistake("Only the first channel is there. A column holds the window of every channel, one below the other.")
+def _(X, window):
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[0, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    return np.stack(parts, axis=1)
+
+
+@im2col.alternative()
+def _(X, window):
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))  # (C, H', W', h, w)
+    C, rows, columns, h, w = windows.shape
+    return windows.transpose(0, 3, 4, 1, 2).reshape(C * h * w, rows * columns)
+
+
+@im2col.alternative(framework="torch")
+def _(X, window):
+    import torch
+
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    return torch.stack(parts, dim=1)
+
+
+@im2col.alternative(framework="torch")
+def _(X, window):
+    import torch
+
+    return torch.nn.functional.unfold(X[None], tuple(window))[0]
+
+
+@im2col.alternative(framework="mxnet")
+def _(X, window):
+    from dlkit.mx import nd
+
+    _, H, W = X.shape
+    h, w = window
+    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    return nd.stack(*parts, axis=1)
+
+
+@im2col.alternative(framework="mxnet")
+def _(X, window):
+    from dlkit.mx import nd
+
+    C, H, W = X.shape
+    h, w = window
+    # Row (c, a, b) of the matrix is the picture of channel c, moved up by a and left by b.
+    rows = [X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1) for c in range(C) for a in range(h) for b in range(w)]
+    return nd.stack(*rows, axis=0)
+
+
+# ---------------------------------------------------------------------------------------------------------------- edge_detector
+
+
+@question(
+    points=3,
+    hints=[
+        "A vertical edge is a change from left to right. What do you subtract from what? On a flat region, bright or dark, the result should be 0.",
+        "Along a vertical edge all rows agree about the edge and disagree about the noise. Let many rows have a say.",
+        "The columns further from the edge know its sides as well: a kernel of five rows and five columns, negative left, positive right, sums to zero.",
+    ],
+    explanation="""
+    Differences from left to right see vertical edges, and a sum of zero makes flat regions vanish at any brightness. Adding up five rows and two
+    columns a side averages the noise away: ten pixels against ten have a tenth of the variance of one against one.
+    """,
+)
+def edge_detector():
+    """Design a kernel that finds vertical edges, where dark meets bright from left to right or from right to left.
+
+    Takes nothing and returns the kernel: (h, w) numbers, 1 <= h <= 5, 1 <= w <= 5. It is tried on images that you have not seen; the strength of
+    an edge is the absolute value of the cross-correlation, the larger one of the two pixels that meet at the edge.
+    """
+    return np.array([[-1, -1, 0, 1, 1]] * 5)
+
+
+_QUIET, _NOISY = 0.05, 0.2  # standard deviation of the noise; the images go from 0 to 1 and their weakest edge is a step of 0.25
+_REQUIRED = {_QUIET: 0.97, _NOISY: 0.935}
+
+
+def _scenes(rng, noise):
+    """Images of three rectangles on a background, at four different levels of brightness: (clean, noisy) stacks of shape (96, 32, 40)."""
+    clean = np.empty((96, 32, 40))
+    for scene in clean:
+        background, *levels = rng.permutation(4) / 4 + rng.uniform(0, 0.25)
+        scene[:] = background
+        for level in levels:
+            h, w = rng.integers(10, 15, size=2)
+            top, left = rng.integers(2, 31 - h), rng.integers(2, 39 - w)
+            scene[top : top + h, left : left + w] = level
+    return clean, clean + rng.normal(0, noise, clean.shape)
+
+
+@edge_detector.probe(weight=2, repeat=2)
+def little_noise(rng):
+    return Inputs(args=(), secret=(*_scenes(rng, _QUIET), _REQUIRED[_QUIET]))
+
+
+@edge_detector.probe(weight=1, repeat=2)
+def much_noise(rng):
+    return Inputs(args=(), secret=(*_scenes(rng, _NOISY), _REQUIRED[_NOISY]))
+
+
+@edge_detector.measure
+def _(inputs, output):
+    clean, noisy, required = inputs.secret
+    kernel = _as_kernel(output)
+    if kernel is None:
+        return Measurement(False, "A kernel of at most 5 rows and 5 columns of finite numbers was expected.")
+    strength = _strength(noisy, kernel)
+    vertical, horizontal, flat = _places(clean)
+    against_flat = _separation(strength[vertical], strength[flat])
+    against_horizontal = _separation(strength[vertical], strength[horizontal])
+    figures = f"Vertical edges against flat places: {against_flat:.3f}; against horizontal edges: {against_horizontal:.3f}"
+    return Measurement(min(against_flat, against_horizontal) >= required, f"{figures} (at least {required:.3g} each).")
+
+
+def _as_kernel(output):
+    """The output as a float array scaled to a largest value of 1, or None where it is no kernel of an allowed size."""
+    if not isinstance(output, (list, tuple, np.ndarray)):
+        return None
+    try:
+        kernel = np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    if kernel.ndim != 2 or not all(1 <= n <= 5 for n in kernel.shape) or not np.isfinite(kernel).all():
+        return None
+    return kernel / (np.abs(kernel).max() or 1.0)
+
+
+def _windows(stack, h, w):
+    return np.lib.stride_tricks.sliding_window_view(stack, (h, w), axis=(1, 2))
+
+
+def _strength(images, kernel):
+    """|cross-correlation| at every pair of horizontal neighbours, two pixels away from the border: (N, H - 4, W - 5)."""
+    h, w = kernel.shape
+    _, H, W = images.shape
+    response = np.abs(np.einsum("nijab,ab->nij", _windows(images, h, w), kernel))
+    top, left = 2 - (h - 1) // 2, 2 - (w - 1) // 2  # so that the kernel's middle lies on the pixel
+    response = response[:, top : top + H - 4, left : left + W - 4]
+    return np.maximum(response[:, :, :-1], response[:, :, 1:])
+
+
+def _places(clean):
+    """What lies within two pixels of each pair of neighbours: one straight vertical edge between the two, one horizontal edge, or nothing."""
+    across = _windows(np.diff(clean, axis=2) != 0, 5, 5)  # (N, H - 4, W - 5, 5, 5)
+    down = _windows(np.diff(clean, axis=1) != 0, 4, 6)  # (N, H - 4, W - 5, 4, 6)
+    no_step_across, no_step_down = ~across.any(axis=(3, 4)), ~down.any(axis=(3, 4))
+    vertical = across[..., 2].all(axis=3) & (across.sum(axis=(3, 4)) == 5) & no_step_down
+    horizontal = down[..., 1:3, :].all(axis=4).any(axis=3) & (down.sum(axis=(3, 4)) == 6) & no_step_across
+    return vertical, horizontal, no_step_across & no_step_down
+
+
+def _separation(edges, others):
+    """The probability that an edge answers more strongly than another place, ties counting half: the area under the ROC curve."""
+    others = np.sort(others)
+    below, not_above = np.searchsorted(others, edges, "left"), np.searchsorted(others, edges, "right")
+    return float((below + not_above).mean() / (2 * len(others)))
+
+
+def _sums(output):
+    """(sum of all, largest column sum, largest row sum), relative to the sum of magnitudes."""
+    kernel = _as_kernel(output)
+    size = np.abs(kernel).sum() or 1.0
+    return abs(kernel.sum()) / size, np.abs(kernel.sum(axis=0)).max() / size, np.abs(kernel.sum(axis=1)).max() / size
+
+
+def _is_blur(inputs, output):
+    kernel = _as_kernel(output)
+    return kernel.any() and ((kernel >= 0).all() or (kernel <= 0).all())
+
+
+def _does_not_sum_to_zero(inputs, output):
+    kernel = _as_kernel(output)
+    return (kernel > 0).any() and (kernel < 0).any() and _sums(output)[0] > 0.02
+
+
+def _is_horizontal(inputs, output):
+    total, columns, rows = _sums(output)
+    return total <= 0.02 and rows > 0.05 and columns < 1e-6
+
+
+def _looks_both_ways(inputs, output):
+    total, columns, rows = _sums(output)
+    kernel = _as_kernel(output)
+    square = kernel.shape[0] == kernel.shape[1]
+    return total <= 0.02 and rows > 0.05 and columns > 0.05 and square and np.allclose(kernel, kernel.T)
+
+
+def _is_diagonal(inputs, output):
+    total, columns, rows = _sums(output)
+    kernel = _as_kernel(output)
+    square = kernel.shape[0] == kernel.shape[1]
+    return total <= 0.02 and rows > 0.05 and columns > 0.05 and square and np.allclose(kernel, -kernel.T)
+
+
+def _hears_too_few_pixels(inputs, output):
+    total, columns, rows = _sums(output)
+    return total <= 0.02 and columns > 0.05 and rows < 1e-6
+
+
+@edge_detector.mistake("This kernel finds horizontal edges: it compares above with below. Transpose it.", recognise=_is_horizontal)
+def _():
+    return np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
+
+
+@edge_detector.mistake(
+    "All weights have the same sign: this is a blur, and it answers to brightness. An edge is a difference.", recognise=_is_blur
+)
+def _():
+    return np.ones((3, 3)) / 9
+
+
+@edge_detector.mistake(
+    "The weights do not sum to zero, so a bright flat region answers like an edge. Balance both sides.", recognise=_does_not_sum_to_zero
+)
+def _():
+    return np.array([[-1, 0, 2], [-2, 0, 4], [-1, 0, 2]])
+
+
+@edge_detector.mistake("The kernel answers to edges of every direction. Look from left to right only.", recognise=_looks_both_ways)
+def _():
+    return np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+
+
+@edge_detector.mistake(
+    "The kernel looks along a diagonal, so horizontal edges answer as strongly as vertical ones. Make all its rows alike.",
+    recognise=_is_diagonal,
+)
+def _():
+    return np.array([[0, 1, 2], [-1, 0, 1], [-2, -1, 0]])
+
+
+@edge_detector.mistake(
+    "The direction is right, but so few pixels have a say that the noise drowns the edge. Use more rows and more columns.",
+    recognise=_hears_too_few_pixels,
+)
+def _():
+    return np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+
+@edge_detector.alternative()
+def _():
+    across = [-1, -1, 0, 1, 1]
+    return [across for _ in range(5)]
+
+
+@edge_detector.alternative()
+def _():
+    return np.outer([1, 1, 1, 1, 1], [-1, -2, 0, 2, 1])
+
+
+@edge_detector.alternative(framework="torch")
+def _():
+    import torch
+
+    return torch.tensor([-1.0, -1.0, 0.0, 1.0, 1.0]).repeat(5, 1)
+
+
+@edge_detector.alternative(framework="mxnet")
+def _():
+    from dlkit.mx import nd
+
+    return nd.tile(nd.array([1, 1, 0, -1, -1]), reps=(5, 1))
