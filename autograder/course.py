@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,11 @@ class Course:
         return None
 
     def _run(self, step: Any) -> dict[str, Any]:
-        with _quiet(), contextlib.chdir(self.root):
+        from nbgrader.utils import setenv
+
+        # nbgrader calls `alembic` by its name: it is beside this Python, which need not be on the PATH.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        with _quiet(), contextlib.chdir(self.root), setenv(PATH=path):
             return step(self._nbgrader())
 
     def _nbgrader(self) -> Any:
@@ -163,6 +168,6 @@ def _quiet() -> Iterator[None]:
 def _last_error(result: dict[str, Any]) -> str:
     """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
     log = result.get("log") or result.get("error") or ""
-    causes = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception|Entry)\b: .+$", log, flags=re.MULTILINE)
+    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
     return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -100,15 +100,20 @@ def first_answer(framework: str, question: Question) -> Answer | None:
     return next(iter(question.answers(framework)), None)
 
 
+def trains(question: Question) -> bool:
+    """Whether an answer trains a network: too slow to be in every student's submission."""
+    return question.driver == "fit_predict"
+
+
 def quick_answer(question: Question) -> Answer | None:
-    """The answer that runs fastest, for students whose story is about something else: none for what is measured by training."""
-    return None if question.measurement else first_answer("numpy", question) or first_answer("torch", question)
+    """The answer that runs fastest, for students whose story is about something else: none where it would have to train."""
+    return None if trains(question) else first_answer("numpy", question) or first_answer("torch", question)
 
 
 def last_answer(question: Question) -> Answer | None:
     """The right answer that looks least like the reference."""
     usable = [answer for answer in (question.reference, *question.alternatives) if frameworks.available(answer.framework)]
-    return None if question.measurement else usable[-1]
+    return None if trains(question) else usable[-1]
 
 
 def _everything(style: Callable[[Question], Answer | None], before: str = "") -> Callable[[Draft], None]:
@@ -145,10 +150,10 @@ def _print_inside(source: str, name: str) -> str:
 
 
 def _mistaken(number: int, draft: Draft) -> None:
-    """The `number`-th known mistake of every question that has one (and whose mistakes can be told apart without training)."""
+    """The `number`-th known mistake of every question that has one that does not train."""
     for question in draft.questions:
         usable = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
-        if question.measurement or not usable:
+        if trains(question) or not usable:
             continue
         mistake = usable[number % len(usable)]
         draft.write(question, mistake)

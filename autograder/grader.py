@@ -16,6 +16,8 @@ import re
 import secrets
 import signal
 import socket
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -261,10 +263,13 @@ class JudgedExecute(Execute):
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         self.km = self.create_kernel_manager()
+        # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they could over TCP.
+        self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
+        self.km.transport, self.km.ip = "ipc", f"{self._sockets.name}/socket"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
         environment |= {"AUTOGRADER_FD": str(theirs.fileno()), "OMP_NUM_THREADS": "1", "MXNET_ENGINE_TYPE": "NaiveEngine"}
         try:
-            self.start_new_kernel(env=environment, pass_fds=[theirs.fileno()])
+            self.start_new_kernel(env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.start_new_kernel_client()
         finally:
             theirs.close()
@@ -277,6 +282,7 @@ class JudgedExecute(Execute):
             self._desk.close()
         self._kill()
         self._cleanup_kernel()
+        self._sockets.cleanup()
         self.km = self.kc = None
 
     def _kill(self) -> None:

@@ -1435,26 +1435,22 @@ def _(inputs, output):
 
 def _as_kernel(output):
     """The output as a float array scaled to a largest value of 1, or None where it is no kernel of an allowed size."""
-    if not isinstance(output, (list, tuple, np.ndarray)):
-        return None
     try:
-        kernel = np.asarray(output, dtype=np.float64)
-    except (TypeError, ValueError):
+        kernel = np.asarray(output)
+    except ValueError:  # rows of different lengths
         return None
-    if kernel.ndim != 2 or not all(1 <= n <= 5 for n in kernel.shape) or not np.isfinite(kernel).all():
+    if kernel.dtype.kind not in "biuf" or kernel.ndim != 2 or not all(1 <= n <= 5 for n in kernel.shape) or not np.isfinite(kernel).all():
         return None
+    kernel = kernel.astype(np.float64)
     return kernel / (np.abs(kernel).max() or 1.0)
-
-
-def _windows(stack, h, w):
-    return np.lib.stride_tricks.sliding_window_view(stack, (h, w), axis=(1, 2))
 
 
 def _strength(images, kernel):
     """|cross-correlation| at every pair of horizontal neighbours, two pixels away from the border: (N, H - 4, W - 5)."""
     h, w = kernel.shape
     _, H, W = images.shape
-    response = np.abs(np.einsum("nijab,ab->nij", _windows(images, h, w), kernel))
+    windows = np.lib.stride_tricks.sliding_window_view(images, (h, w), axis=(1, 2))
+    response = np.abs(np.einsum("nijab,ab->nij", windows, kernel))
     top, left = 2 - (h - 1) // 2, 2 - (w - 1) // 2  # so that the kernel's middle lies on the pixel
     response = response[:, top : top + H - 4, left : left + W - 4]
     return np.maximum(response[:, :, :-1], response[:, :, 1:])
@@ -1462,12 +1458,19 @@ def _strength(images, kernel):
 
 def _places(clean):
     """What lies within two pixels of each pair of neighbours: one straight vertical edge between the two, one horizontal edge, or nothing."""
-    across = _windows(np.diff(clean, axis=2) != 0, 5, 5)  # (N, H - 4, W - 5, 5, 5)
-    down = _windows(np.diff(clean, axis=1) != 0, 4, 6)  # (N, H - 4, W - 5, 4, 6)
-    no_step_across, no_step_down = ~across.any(axis=(3, 4)), ~down.any(axis=(3, 4))
-    vertical = across[..., 2].all(axis=3) & (across.sum(axis=(3, 4)) == 5) & no_step_down
-    horizontal = down[..., 1:3, :].all(axis=4).any(axis=3) & (down.sum(axis=(3, 4)) == 6) & no_step_across
-    return vertical, horizontal, no_step_across & no_step_down
+    across, down = np.diff(clean, axis=2) != 0, np.diff(clean, axis=1) != 0
+    steps_across, steps_down = _count(across, 5, 5), _count(down, 4, 6)  # (N, H - 4, W - 5)
+    middle = _count(across, 5, 1)[:, :, 2:-2]
+    rows = _count(down, 1, 6)[:, 1:-1]
+    vertical = (middle == 5) & (steps_across == 5) & (steps_down == 0)
+    horizontal = ((rows[:, :-1] == 6) | (rows[:, 1:] == 6)) & (steps_down == 6) & (steps_across == 0)
+    return vertical, horizontal, (steps_across == 0) & (steps_down == 0)
+
+
+def _count(steps, h, w):
+    """How many steps lie in each block of h rows and w columns."""
+    blocks = np.lib.stride_tricks.sliding_window_view(steps, h, axis=1).sum(axis=-1)
+    return np.lib.stride_tricks.sliding_window_view(blocks, w, axis=2).sum(axis=-1)
 
 
 def _separation(edges, others):

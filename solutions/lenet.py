@@ -950,12 +950,14 @@ def train(train_images, train_labels):
         nn.Linear(32, 10),
     )
     loss = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
     for _ in range(num_epochs):
         for rows in torch.randperm(len(train_images)).split(batch_size):
             optimizer.zero_grad()
             loss(net(train_images[rows]), train_labels[rows]).backward()
             optimizer.step()
+        schedule.step()
     return net
 
 
@@ -1133,8 +1135,9 @@ def _(train_images, train_labels):
     net.initialize(init.Xavier())
     net.hybridize()
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.003})
-    for _ in range(num_epochs):
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005})
+    for epoch in range(num_epochs):
+        trainer.set_learning_rate(0.005 * (1 - epoch / num_epochs))
         order = nd.random.shuffle(nd.arange(len(train_images)))
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]
