@@ -131,11 +131,7 @@ class Course:
         return None
 
     def _run(self, step: Any) -> dict[str, Any]:
-        from nbgrader.utils import setenv
-
-        # nbgrader calls `alembic` by its name: it is beside this Python, which need not be on the PATH.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        with _quiet(), contextlib.chdir(self.root), setenv(PATH=path):
+        with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
             return step(self._nbgrader())
 
     def _nbgrader(self) -> Any:
@@ -163,6 +159,17 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, old, propagate in handlers:
             logger.handlers, logger.propagate = old, propagate
+
+
+@contextlib.contextmanager
+def _path_to_scripts() -> Iterator[None]:
+    """nbgrader calls `alembic` by its name: it is beside this Python, whose folder need not be on the PATH."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _last_error(result: dict[str, Any]) -> str:

@@ -127,16 +127,15 @@ def _course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
 
 
 def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> list[NotebookNode]:
+    chosen = _chosen(submitted, course)
     cells: list[NotebookNode] = []
     place: dict[str, int] = {}
-    for cell in submitted:
-        facts = cell.get("metadata", {}).get("nbgrader")
-        name = facts.get("grade_id") if isinstance(facts, dict) else None
-        if not isinstance(name, str) or name not in course or name in place:
+    for index, cell in enumerate(submitted):
+        if index not in chosen:
             cells.append(_plain_cell(cell.cell_type, cell.source))
             continue
-        ours, fixed = course[name]
-        place[name] = len(cells)
+        ours, fixed = course[chosen[index]]
+        place[chosen[index]] = len(cells)
         cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata))
     for after, name in zip([None, *course], course, strict=False):
         if name in place:
@@ -146,6 +145,22 @@ def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNod
         ours, _ = course[name]
         cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
     return cells
+
+
+def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> dict[int, str]:
+    """Which submitted cell stands for which of the course's: of several with one grade id, the first with the course's own source, else the first."""
+    candidates: dict[str, list[int]] = {}
+    for index, cell in enumerate(submitted):
+        facts = cell.get("metadata", {}).get("nbgrader")
+        name = facts.get("grade_id") if isinstance(facts, dict) else None
+        if isinstance(name, str) and name in course:
+            candidates.setdefault(name, []).append(index)
+
+    def choice(name: str) -> int:
+        faithful = (index for index in candidates[name] if submitted[index].source == course[name][0].source)
+        return next(faithful, candidates[name][0])
+
+    return {choice(name): name for name in candidates}
 
 
 def _plain_cell(cell_type: str, source: str, metadata: dict | None = None) -> NotebookNode:
@@ -219,10 +234,13 @@ class JudgedExecute(Execute):
 
     def _execute(self, cell: NotebookNode, index: int) -> bool:
         """Run one cell. Returns whether its kernel is lost: dead, or deaf to an interrupt."""
+        in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
         except (DeadKernelError, CellTimeoutError):
             return True
+        finally:
+            self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
         return not self._responds()
 
     def _responds(self) -> bool:

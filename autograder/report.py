@@ -155,7 +155,12 @@ class Assignment:
 
 @dataclass(frozen=True)
 class ClassResults:
-    """Everything the report knows. `submissions` has one entry for each student and assignment; `notes` are things to put right."""
+    """Everything the report knows.
+
+    assignments: the gradebook's.
+    submissions: one for each student and assignment, then what was handed in as an assignment that the gradebook does not have.
+    notes:       things to put right.
+    """
 
     course: str
     students: tuple[Student, ...]
@@ -190,12 +195,21 @@ def collect(course_dir: Path) -> ClassResults:
     submitted = set(_folders(root / "submitted"))
     reasons, notes = _read_reasons(root / ERRORS)
 
-    assignments = _assignments(book, found, submitted)
+    assignments = _assignments(book, found)
     students = {student: Student(student) for student, _ in submitted} | book.students
     results = [
         _submission(student, assignment, book, found, submitted, reasons)
         for assignment in assignments
         for student in sorted(students, key=_natural)
+    ]
+    results += [
+        Submission(
+            *key,
+            State.NOT_GRADED,
+            reason=reasons.get(key, f"There is no assignment {key[1]!r} in the gradebook: is it released, is the folder's name right?"),
+        )
+        for key in sorted(submitted, key=lambda key: (_natural(key[1]), _natural(key[0])))
+        if key[1] not in book.cells
     ]
     return ClassResults(
         course=root.resolve().name,
@@ -356,11 +370,12 @@ def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
-        return {}, [f"{path.name} cannot be read: the reasons why submissions were not graded are missing. `course grade` writes it anew."]
+        return {}, [
+            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. run course grade to write it anew."
+        ]
 
 
-def _assignments(book: _Book, found: _Notebooks, submitted: set[tuple[str, str]]) -> list[Assignment]:
-    """The gradebook's assignments, then what was handed in under other names."""
+def _assignments(book: _Book, found: _Notebooks) -> list[Assignment]:
     judged = {name for verdicts in found.verdicts.values() for name in verdicts}
     assignments = []
     for assignment, cells in book.cells.items():
@@ -377,8 +392,7 @@ def _assignments(book: _Book, found: _Notebooks, submitted: set[tuple[str, str]]
             label = name.replace("-", ".", 1) if (notebook, name) in judged else name
             tasks.append(Task(notebook, name, points, f"{notebook}: {label}" if several else label))
         assignments.append(Assignment(assignment, tuple(tasks)))
-    unknown = sorted({name for _, name in submitted} - book.cells.keys(), key=_natural)
-    return assignments + [Assignment(name, ()) for name in unknown]
+    return assignments
 
 
 def _submission(
@@ -394,7 +408,7 @@ def _submission(
     handed_in = key in submitted or key in found.present
     if not handed_in and not grades:
         return Submission(*key, State.MISSING)
-    reason = reasons.get(key) or _why_not_graded(assignment, key in submitted, key in found.present, bool(grades))
+    reason = reasons.get(key) or _why_not_graded(key in submitted, key in found.present, bool(grades))
     if reason:
         return Submission(*key, State.NOT_GRADED, reason=reason)
     marks = tuple(
@@ -406,12 +420,10 @@ def _submission(
     return Submission(*key, state, marks, book.penalties.get(key, 0.0))
 
 
-def _why_not_graded(assignment: Assignment, submitted: bool, graded: bool, in_gradebook: bool) -> str:
+def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
     """Why there is no grade where no reason was recorded; empty where there is one."""
-    if not assignment.tasks:
-        return "The gradebook has no such assignment, or no task in it: is the folder's name right, was the assignment released?"
     if submitted and not graded:
-        return "It has not been graded yet: `course grade` does it."
+        return "It has not been graded yet: run course grade."
     if not in_gradebook:
         return "There is a graded notebook, but the gradebook has no points for it: grade it again."
     return ""
@@ -434,7 +446,7 @@ def write_csv(results: ClassResults, path: Path) -> None:
     Points are empty, not zero, where there is no grade. Text that a spreadsheet would take for a formula gets a leading apostrophe.
     """
     out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
+    table = csv.writer(out)
     header = ["student", "last_name", "first_name", "email"]
     for assignment in results.assignments:
         header += [assignment.name, f"{assignment.name} max", f"{assignment.name} late penalty", f"{assignment.name} status"]
@@ -526,8 +538,8 @@ def _cards(results: ClassResults, graded: list[Submission]) -> list[tuple[str, s
         (f"{len(graded)} of {handed_in}", "submissions graded"),
         (f"{median(shares):.0%}" if shares else "–", "median score"),
         (f"{solved / len(answers):.0%}" if answers else "–", "of the answers solved"),
-        (str(sum(mark.needs_manual_grade for submission in graded for mark in submission.marks)), "answers await a hand"),
-        (str(sum(submission.state is State.NOT_GRADED for submission in results.submissions)), "could not be graded"),
+        (str(sum(mark.needs_manual_grade for submission in graded for mark in submission.marks)), "answers await hand grading"),
+        (str(sum(submission.state is State.NOT_GRADED for submission in results.submissions)), "not graded"),
     ]
 
 
@@ -640,6 +652,7 @@ def _draw_distribution(results: ClassResults, assignments: list[Assignment]) -> 
     columns = min(len(shares), 3) or 1
     rows = -(-len(shares) // columns) or 1
     figure = Figure(figsize=(9.6, 2.5 * rows), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, (name, values) in zip(panels, shares.items(), strict=False):
         _tidy(axes)
@@ -694,12 +707,10 @@ def _draw_answers(axes: Any, marks: dict[Task, list[Mark]], submissions: int) ->
         if not any(counts):
             continue
         axes.barh(range(len(marks)), counts, left=start, color=colour, height=0.72, label=str(kind), edgecolor="white", linewidth=0.8)
-        dark = kind in (Kind.SOLVED, Kind.WRONG, Kind.ERROR)
+        ink = "white" if kind in (Kind.SOLVED, Kind.WRONG, Kind.ERROR) else _INK
         for row, count in enumerate(counts):
-            if count >= submissions / 40:
-                axes.text(
-                    start[row] + count / 2, row, count, ha="center", va="center", fontsize=8, color="white" if dark else _INK
-                ) if count else None
+            if count and count >= submissions / 40:  # else there is no room for the figure
+                axes.text(start[row] + count / 2, row, count, ha="center", va="center", fontsize=8, color=ink)
         start = [a + b for a, b in zip(start, counts, strict=True)]
     axes.set_xlim(0, submissions)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
@@ -708,24 +719,23 @@ def _draw_answers(axes: Any, marks: dict[Task, list[Mark]], submissions: int) ->
 
 def _draw_seconds(axes: Any, marks: dict[Task, list[Mark]]) -> None:
     """One dot an answer, its height spread by a fixed pattern; a stroke at the median."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     _tidy(axes)
     axes.set_xscale("log")
-    times = []
+    times, heights, colours = [], [], []
     for row, of_task in enumerate(marks.values()):
         judged = [mark for mark in of_task if mark.verdict and mark.verdict.tried and mark.verdict.seconds > 0]
-        for index, mark in enumerate(judged):
-            spread = (index * 0.618034) % 1 - 0.5  # golden ratio: neighbours never coincide, and no chance in it
-            axes.plot(
-                mark.verdict.seconds, row + 0.5 * spread, "o", markersize=3.6, color=COLOURS[mark.kind], markeredgewidth=0, alpha=0.85
-            )
-        times += [mark.verdict.seconds for mark in judged]
-        if judged:
-            middle = median(mark.verdict.seconds for mark in judged)
-            axes.plot([middle, middle], [row - 0.34, row + 0.34], color=_INK, linewidth=1.4, solid_capstyle="butt")
+        seconds = [mark.verdict.seconds for mark in judged]
+        times += seconds
+        # Steps of the golden ratio: neighbours never coincide, and there is no chance in it.
+        heights += [row + 0.5 * ((index * 0.618034) % 1 - 0.5) for index in range(len(judged))]
+        colours += [COLOURS[mark.kind] for mark in judged]
+        if seconds:
+            axes.plot([median(seconds)] * 2, [row - 0.34, row + 0.34], color=_INK, linewidth=1.4, solid_capstyle="butt", zorder=3)
+    axes.scatter(times, heights, s=13, c=colours, linewidths=0, alpha=0.85, zorder=2)
     axes.set_xlim(min(times, default=0.1) / 1.6, max(times, default=10) * 1.6)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", color="#e8ebee")
-    axes.set_xlabel("time in the judge, one dot an answer; stroke: median", fontsize=9, color=_INK)
+    axes.set_xlabel("time in the judge", fontsize=9, color=_INK)

@@ -1,0 +1,13 @@
+"""The small library of the course.
+
+dlkit.data    images without a network (``digits``, ``photographs``, ``glyphs``, ``brands``), real sets by name (``load``), ``batches``
+dlkit.mx      MXNet, or stand-ins that say clearly that it is missing: ``from dlkit.mx import autograd, gluon, init, mx, nd``
+dlkit.plots   ``show_images``, ``show_kernels``, ``plot_runs``
+dlkit.seeds   ``seed_everything``
+
+Nothing heavy is imported until something needs it.
+"""
+
+from dlkit.seeds import seed_everything
+
+__all__ = ["seed_everything"]

@@ -1,15 +1,204 @@
-"""The MXNet shim."""
+"""MXNet 1.9.1, the last release, made to import beside a current NumPy; or stand-ins where it is not installed.
 
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+MXNet 1.9.1 looks for ``np.bool``, ``np.int`` and the like, aliases of Python's own types that NumPy 1.24 removed. They are put back before the
+import, with warnings off, because NumPy and MXNet both warn about them. And importing MXNet lowers the number of OpenMP threads of the
+whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had.
+
+Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that would use one, or a name that such a
+cell should have made, are skipped and say so in one line (see `SkipCells`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+import sys
 import warnings
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any, NoReturn
 
 import numpy as np
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    for _name, _kind in {"bool": bool, "int": int, "float": float, "object": object, "str": str, "complex": complex}.items():
-        if _name not in vars(np):
-            setattr(np, _name, _kind)
-    import mxnet as mx
-    from mxnet import autograd, gluon, init, nd
+__all__ = ["MXNetMissing", "autograd", "available", "gluon", "init", "mx", "nd"]
 
-__all__ = ["autograd", "gluon", "init", "mx", "nd"]
+NEEDS_MXNET = "this cell needs MXNet 1.9.1, which has wheels for Linux x86_64 and Intel macOS only; everything in PyTorch works without it."
+
+
+class MXNetMissing(ImportError):
+    """MXNet is not installed, or does not load, and something used it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: the line alone, since the stack says nothing more."""
+        return [f"MXNetMissing: {self}"]
+
+
+class Placeholder:
+    """Stands where a module of MXNet would be. Its attributes and calls raise MXNetMissing."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self._name, self._reason = name, reason
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            # Python, pickle and IPython ask any object for these, and take this answer for a plain no.
+            raise AttributeError(name)
+        self()
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise MXNetMissing(f"{self._name}: {NEEDS_MXNET} ({self._reason})")
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: MXNet is missing>"
+
+
+def available() -> bool:
+    """Whether MXNet can be used on this machine: it is installed and its shared libraries load.
+
+    Only an import can tell, and this module has made it: where MXNet is installed, importing ``dlkit.mx`` takes its four seconds.
+    """
+    return not isinstance(mx, Placeholder)
+
+
+def _import_mxnet() -> ModuleType:
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for alias in (bool, int, float, complex, object, str):
+            if alias.__name__ not in vars(np):  # not hasattr: NumPy answers that with a warning
+                setattr(np, alias.__name__, alias)
+        import mxnet
+    if torch and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return mxnet
+
+
+class SkipCells(ast.NodeTransformer):
+    """An IPython transformer that skips the cells which cannot run without MXNet, so that "Run all" gets through a lesson.
+
+    A cell is skipped when it reads a placeholder, a name that a skipped cell should have bound, or imports ``mxnet`` itself. Its names
+    are then missing as well, until a cell that runs binds them anew. Imports in a skipped cell are still made: later cells may need them.
+    Names are followed in the order in which statements run; a function counts as reading, where it is defined, all its global names.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        self.missing: set[str] = set()
+
+    def visit_Module(self, cell: ast.Module) -> ast.Module:
+        names = _Names()
+        names.visit(cell)
+        placeholders = {name for name, value in self.namespace.items() if isinstance(value, Placeholder)}
+        wanted = names.read & (self.missing | placeholders | names.placeholders) | names.mxnet
+        if not wanted:
+            self.missing -= names.bound
+            return cell
+        self.missing = (self.missing | names.bound) - names.imported
+        imports = [line for line in cell.body if isinstance(line, (ast.Import, ast.ImportFrom)) and not _imports_mxnet(line)]
+        note = f"Skipped, for want of {', '.join(sorted(wanted))}: {NEEDS_MXNET}"
+        return ast.Module(imports + ast.parse(f"print({note!r})").body, type_ignores=cell.type_ignores)
+
+
+class _Names(ast.NodeVisitor):
+    """The global names of a cell, by what it does with them."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()  # before the cell itself binds them
+        self.bound: set[str] = set()
+        self.imported: set[str] = set()
+        self.mxnet: set[str] = set()  # imported from mxnet itself, which cannot succeed
+        self.placeholders: set[str] = set()  # imported from this module, which always does
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read |= {node.id} - self.bound
+        else:
+            self.bound.add(node.id)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        names = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module == __name__:
+            self.placeholders |= {alias.asname or alias.name for alias in node.names if alias.name not in ("available", "MXNetMissing")}
+            return
+        self.bound |= names
+        if _imports_mxnet(node):
+            self.mxnet |= names
+        else:
+            self.imported |= names
+
+    visit_Import = visit_ImportFrom = _import
+
+    def _value_first(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor) -> None:
+        """Visit what is read before the names that it is bound to; the order of the fields is that of the source."""
+        first = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
+        for child in [first, *(child for child in ast.iter_child_nodes(node) if child is not first)]:
+            if child is not None:
+                self.visit(child)
+
+    visit_Assign = visit_AnnAssign = visit_NamedExpr = visit_For = visit_AsyncFor = _value_first
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        if isinstance(node.target, ast.Name):
+            self.read |= {node.target.id} - self.bound
+        self.visit(node.target)
+
+    def _scope(self, node: ast.AST) -> None:
+        """A node with names of its own: Python's symbol table says which of the others are global."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            self.bound.add(node.name)
+        top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
+        reads = {symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global_read(table, symbol)}
+        self.read |= reads - self.bound
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _scope
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _scope
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """IPython turns ``%%time`` and ``%timeit`` into calls that hold the code as text."""
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("run_cell_magic", "run_line_magic"):
+            for text in (argument.value for argument in node.args[1:] if isinstance(argument, ast.Constant)):
+                self._magic(text)
+        self.generic_visit(node)
+
+    def _magic(self, text: str) -> None:
+        try:
+            self.visit(ast.parse(text))
+        except SyntaxError:  # options, as in %timeit -n 10: any word may be a name
+            self.read |= set(re.findall(r"[^\W\d]\w*", text)) - self.bound
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
+
+
+def _is_global_read(table: symtable.SymbolTable, symbol: symtable.Symbol) -> bool:
+    return symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global())
+
+
+def _imports_mxnet(node: ast.Import | ast.ImportFrom) -> bool:
+    modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return any(module.partition(".")[0] == "mxnet" for module in modules)
+
+
+def _skip_cells_in_ipython() -> None:
+    """Only where IPython runs already; a script gets MXNetMissing instead."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.ast_transformers.append(SkipCells(shell.user_ns))
+
+
+try:
+    mx = _import_mxnet()
+    from mxnet import autograd, gluon, init, nd
+except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: NumPy 2.
+    _reason = (str(error).splitlines() or [type(error).__name__])[0]
+    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))
+    _skip_cells_in_ipython()

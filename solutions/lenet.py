@@ -12,6 +12,7 @@ NETWORKS = ("torch", "mxnet")
 
 @question(
     points=2,
+    rtol=1e-3,
     hints=[
         "After the second line, `log_p[n, c]` is the log-probability that image n is of class c. The loss needs one number of each row.",
         "You need N pairs (row, column): rows 0, 1, ..., N - 1, columns the labels. `log_p[:, labels]` is something else: it takes every row for every label.",
@@ -233,125 +234,56 @@ def _distance_to_kink(images, weights):
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Linear(500, 10))
 
 
 @build_lenet.mistake("The ReLUs after the convolutions are missing. Each convolution is followed by a ReLU and a pooling.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
 
 
 @build_lenet.mistake("There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-        nn.ReLU(),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.ReLU())
 
 
 @build_lenet.mistake("The net ends in a softmax. Return raw logits: the loss applies the softmax itself.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-        nn.Softmax(dim=1),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.Softmax(dim=1))
 
 
 @build_lenet.mistake("The pooling takes averages. This LeNet takes the largest of each 2 x 2 window.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.AvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.AvgPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
 
 
 @build_lenet.mistake("The activations are tanh, as in 1998. The task asks for ReLU.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.Tanh(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.Tanh(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.Tanh(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.Tanh(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.Tanh(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Tanh(), nn.Linear(500, 10))
 
 
 @build_lenet.mistake("The activations are sigmoids. The task asks for ReLU.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.Sigmoid(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.Sigmoid(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.Sigmoid(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.Sigmoid(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Sigmoid(), nn.Linear(500, 10))
 
 
 @build_lenet.mistake(
@@ -360,34 +292,16 @@ def _():
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(50 * 7 * 7, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(50 * 7 * 7, 500), nn.ReLU(), nn.Linear(500, 10))
 
 
 @build_lenet.mistake("The dense layer of 500 is missing: after the flattening come dense 500, ReLU and dense 10.")
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 10))
 
 
 @build_lenet.mistake(
@@ -396,20 +310,8 @@ def _():
 def _():
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.Sigmoid(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.Sigmoid(),
-        nn.AvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.Sigmoid(),
-        nn.Linear(120, 84),
-        nn.Sigmoid(),
-        nn.Linear(84, 10),
-    )
+    maps = [nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2)]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10))
 
 
 @build_lenet.alternative(framework="mxnet")
@@ -906,7 +808,7 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 # 6. A LeNet of one twentieth the size ------------------------------------------------------------------------------------------------------
 
 MOST_PARAMETERS = 20_000
-ACCURACY = 0.85
+ACCURACY = 0.8
 
 
 @question(
@@ -922,12 +824,12 @@ ACCURACY = 0.85
     ],
     explanation="""
         The 400,000 parameters of LeNet's first dense layer are not what recognises digits: 16 maps instead of 50 leave 256 inputs instead of 800, and 32 units are enough.
-        A linear model of 7,850 parameters stays far below 85 % here, because a digit that has moved by three pixels is, pixel by pixel, another picture;
+        A linear model stays near 60 % here and a net of dense layers near 72 %, because a digit that has moved by three pixels is, pixel by pixel, another picture;
         shared kernels and pooling are what makes a move matter less.
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 20,000 trainable parameters, trained to tell digits apart, right on at least 85 % of 500 images that it has not seen.
+    """A net of at most 20,000 trainable parameters, trained to tell digits apart, right on at least 80 % of 500 images that it has not seen.
 
     train_images: (1200, 1, 28, 28) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
     Returns the net: (N, 1, 28, 28) -> (N, 10) logits.
@@ -950,14 +852,12 @@ def train(train_images, train_labels):
         nn.Linear(32, 10),
     )
     loss = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for _ in range(num_epochs):
         for rows in torch.randperm(len(train_images)).split(batch_size):
             optimizer.zero_grad()
             loss(net(train_images[rows]), train_labels[rows]).backward()
             optimizer.step()
-        schedule.step()
     return net
 
 
@@ -1028,18 +928,8 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(1, 8, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(256, 32),
-        nn.ReLU(),
-        nn.Linear(32, 10),
-    )
+    maps = [nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -1077,18 +967,8 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(800, 500),
-        nn.ReLU(),
-        nn.Linear(500, 10),
-    )
+    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -1135,9 +1015,8 @@ def _(train_images, train_labels):
     net.initialize(init.Xavier())
     net.hybridize()
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005})
-    for epoch in range(num_epochs):
-        trainer.set_learning_rate(0.005 * (1 - epoch / num_epochs))
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.003})
+    for _ in range(num_epochs):
         order = nd.random.shuffle(nd.arange(len(train_images)))
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]

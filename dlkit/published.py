@@ -1,0 +1,154 @@
+"""Published data sets by name. torchvision downloads them and checks their md5 sums; here they become an ImageSet."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import io
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlkit._images import ImageSet, stratified
+
+VARIABLE = "COURSE_DATA"
+VALIDATION = 0.1  # of the published training set
+
+
+@dataclass(frozen=True)
+class _Published:
+    """Where torchvision keeps a set under its root, and what must lie there; of each tuple of `needs`, one file is enough."""
+
+    folder: str
+    needs: tuple[tuple[str, ...], ...]
+
+
+def _idx_files(folder: str) -> _Published:
+    names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    return _Published(f"{folder}/raw", tuple((name, f"{name}.gz") for name in names))
+
+
+PUBLISHED = {
+    "FashionMNIST": _idx_files("FashionMNIST"),
+    "MNIST": _idx_files("MNIST"),
+    "CIFAR10": _Published(".", (("cifar-10-batches-py", "cifar-10-python.tar.gz"),)),
+}
+
+
+class DataUnavailable(OSError):
+    """A published data set is neither on this machine nor to be had."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: the line alone, since the stack says nothing more."""
+        return [f"DataUnavailable: {self}"]
+
+
+def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -> ImageSet:
+    """A published data set: the test part as published, a tenth of the training part set aside to validate, each class in proportion.
+
+    name: "FashionMNIST" (Xiao, Rasul, Vollgraf 2017; 28 x 28, grey), "MNIST" (LeCun, Cortes, Burges 1998; 28 x 28, grey) or
+        "CIFAR10" (Krizhevsky 2009; 32 x 32, colour)
+    root: the folder that torchvision's data sets live in. None means the environment variable COURSE_DATA, or where that is not set the
+        user's cache. What is missing there is downloaded to it. A folder that holds the set may be read-only.
+    seed: of the validation part
+
+    Pixels are divided by 255. Raises ValueError for another name, and DataUnavailable when the set is neither there nor downloadable.
+    """
+    if name not in PUBLISHED:
+        near = {known.lower(): known for known in PUBLISHED}
+        guess = difflib.get_close_matches(name.lower().replace("-", ""), near, n=1, cutoff=0)
+        raise ValueError(f"load: there is no data set {name!r}. Did you mean {near[guess[0]]!r}? There are {', '.join(PUBLISHED)}.")
+    folder = Path(root or os.environ.get(VARIABLE) or _cache()).expanduser()
+    train, test = _fetch(name, folder)
+    labels = _labels(train)
+    kept, val = stratified(labels, round(VALIDATION * len(labels)), seed)
+    pixels = _pixels(train)
+    return ImageSet(
+        *(_scaled(pixels[kept]), labels[kept], _scaled(pixels[val]), labels[val], _scaled(_pixels(test)), _labels(test)),
+        class_names=tuple(label.partition(" - ")[0] for label in train.classes),  # MNIST: "0 - zero"
+        name=name,
+    )
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("deep-learning-course")
+
+
+def _fetch(name: str, folder: Path) -> tuple[Any, Any]:
+    """torchvision's training and test set."""
+    writable = _writable(folder / PUBLISHED[name].folder)
+    if not writable and not _complete(name, folder):
+        raise _unavailable(name, f"{folder} is read-only and does not hold it")
+    try:
+        return _open(name, folder) if writable else _open_copy(name, folder)
+    except (OSError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise _unavailable(name, f"{folder} does not hold it whole, and its download failed ({reason})") from None
+
+
+def _unavailable(name: str, what: str) -> DataUnavailable:
+    return DataUnavailable(
+        f"load: {name} is not available: {what}. Set {VARIABLE} to a folder that holds it, or to one that you can write to and run this with a network."
+    )
+
+
+def _writable(place: Path) -> bool:
+    """Whether files may be made in `place`, or in the nearest folder above it that exists.
+
+    The mode counts as well as the right: root may write to a folder that is marked read-only, and should not.
+    """
+    nearest = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    return bool(nearest.stat().st_mode & 0o222) and os.access(nearest, os.W_OK)
+
+
+def _open(name: str, folder: Path) -> tuple[Any, Any]:
+    from torchvision import datasets
+
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset = getattr(datasets, name)
+    with contextlib.redirect_stdout(io.StringIO()):  # one printed line a mirror that does not answer; the error says it all
+        return dataset(folder, train=True, download=True), dataset(folder, train=False, download=True)
+
+
+def _open_copy(name: str, folder: Path) -> tuple[Any, Any]:
+    """torchvision unpacks archives where they lie. A copy lets it do so, where a link would let it repair, and so change, the original."""
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch, PUBLISHED[name].folder)
+        place.mkdir(parents=True, exist_ok=True)
+        for file in _found(name, folder):
+            copy = functools.partial(shutil.copytree, copy_function=shutil.copyfile) if file.is_dir() else shutil.copyfile
+            copy(file, place / file.name)
+        return _open(name, Path(scratch))
+
+
+def _found(name: str, folder: Path) -> list[Path]:
+    """The first of each set of alternatives that `folder` holds."""
+    place = folder / PUBLISHED[name].folder
+    choices = ([place / file for file in files if (place / file).exists()] for files in PUBLISHED[name].needs)
+    return [files[0] for files in choices if files]
+
+
+def _complete(name: str, folder: Path) -> bool:
+    return len(_found(name, folder)) == len(PUBLISHED[name].needs)
+
+
+def _pixels(dataset: Any) -> np.ndarray:
+    """(N, C, H, W) uint8."""
+    pixels = np.asarray(dataset.data)
+    return pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+
+
+def _labels(dataset: Any) -> np.ndarray:
+    return np.asarray(dataset.targets, np.int64)
+
+
+def _scaled(pixels: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pixels) / np.float32(255)

@@ -1,0 +1,246 @@
+"""nbgrader's own path with the judge in it: a real course, real kernels, a real gradebook. What arrives in a submission changes no score but by its answers."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.api import Gradebook
+
+from autograder import catalogue, demo
+from autograder.grader import METADATA_KEY, course_secret
+
+ROOT = Path(__file__).parents[2]
+NAME = "02-convolution"
+FIRST, SECOND = "convolution.output_size", "convolution.cross_correlate"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """The project's course with chapter 02 released, and a way to grade one notebook in it."""
+    course = demo.lay_out(ROOT, tmp_path_factory.mktemp("course") / "course")
+    course.release(NAME)
+    return course
+
+
+@pytest.fixture
+def draft(course, request):
+    """A draft by a student of this test's own, with the first two questions answered right."""
+    source = nbformat.read(course.root / "release" / NAME / f"{NAME}.ipynb", as_version=4)
+    draft = demo.Draft(source, NAME, request.node.name.replace("[", "-").replace("]", ""))
+    for name in (FIRST, SECOND):
+        draft.write(catalogue.find(name), catalogue.find(name).reference)
+    return draft
+
+
+def grade(course, draft):
+    """Hand in and grade; returns (verdict summaries by question, points in the gradebook, the autograded notebook)."""
+    path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
+    graded = course.grade(NAME, draft.student)
+    assert graded.reason is None, graded.reason
+    return results(course, draft.student)
+
+
+def results(course, student):
+    notebook = nbformat.read(course.root / "autograded" / student / NAME / f"{NAME}.ipynb", as_version=4)
+    with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
+        submission = gradebook.find_submission(NAME, student)
+        points = sum(grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades)
+    return {verdict["question"]: verdict for verdict in notebook.metadata[METADATA_KEY]["verdicts"]}, points, notebook
+
+
+def full_points(*names):
+    return sum(catalogue.find(name).points for name in names)
+
+
+def test_right_answers_earn_their_points_and_the_rest_is_not_attempted(course, draft):
+    verdicts, points, notebook = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+    assert {name for name, verdict in verdicts.items() if verdict["status"] == "correct"} == {FIRST, SECOND}
+    assert {verdict["status"] for name, verdict in verdicts.items() if name not in (FIRST, SECOND)} == {"not attempted"}
+    [output] = draft_check(notebook, FIRST).outputs
+    assert "Correct on all" in output.data["text/html"]
+
+
+def draft_check(notebook, name):
+    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == name.replace(".", "-", 1))
+
+
+def test_regrading_gives_the_same_verdicts(course, draft):
+    draft.answer_cell(catalogue.find(SECOND)).source = catalogue.find(SECOND).mistakes[0].source("cross_correlate")
+    first, points, _ = grade(course, draft)
+    again, points_again, _ = grade(course, draft)
+
+    def without_time(verdicts):
+        return [{key: value for key, value in verdict.items() if key != "seconds"} for verdict in verdicts.values()]
+
+    assert without_time(first) == without_time(again)
+    assert points == points_again
+
+
+def test_the_command_line_of_nbgrader_takes_the_same_path(course, draft):
+    verdicts, points, _ = grade(course, draft)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--student", draft.student, "--force"]
+    subprocess.run(command, cwd=course.root, env=environment, check=True, capture_output=True)
+    by_command, points_by_command, _ = results(course, draft.student)
+    assert points_by_command == points
+    assert {name: verdict["earned"] for name, verdict in by_command.items()} == {
+        name: verdict["earned"] for name, verdict in verdicts.items()
+    }
+
+
+def test_the_feedback_page_shows_the_verdict(course, draft):
+    mistake = catalogue.find(SECOND).mistakes[0]
+    draft.write(catalogue.find(SECOND), mistake)
+    grade(course, draft)
+    course.feedback(NAME, draft.student)
+    page = (course.root / "feedback" / draft.student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "Correct on all" in page
+    assert mistake.message.partition("'")[0].partition("`")[0][:30] in page
+
+
+def test_an_endless_loop_in_a_cell_costs_that_cell(course, draft):
+    cell = draft.answer_cell(catalogue.find(FIRST))
+    cell.source = "while True:\n    pass\n" + cell.source
+    course_config(course, timeout=3)
+    verdicts, points, _ = grade(course, draft)
+    assert points == full_points(SECOND)
+    assert "There is no `output_size`" in verdicts[FIRST]["headline"]
+
+
+def course_config(course, timeout):
+    """A shorter patience for one course, as an instructor would set it."""
+    config = course.root / "nbgrader_config.py"
+    line = f"c.JudgedExecute.timeout = {timeout}\n"
+    if line not in config.read_text(encoding="utf-8"):
+        config.write_text(config.read_text(encoding="utf-8") + line, encoding="utf-8")
+    course._api = None
+
+
+@pytest.mark.parametrize(
+    "death", ["import os; os._exit(0)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], ids=["exit", "kill"]
+)
+def test_a_cell_that_ends_the_kernel_costs_that_cell(course, draft, death):
+    cell = draft.answer_cell(catalogue.find(FIRST))
+    cell.source = f"{death}\n{cell.source}"
+    verdicts, points, notebook = grade(course, draft)
+    assert points == full_points(SECOND)
+    assert verdicts[FIRST]["status"] == "error"
+    stopped = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "answer-output_size")
+    assert "Python stopped in this cell" in stopped.outputs[-1].text
+
+
+def test_answers_before_and_after_a_crash_in_a_check_keep_their_points(course, draft):
+    third = catalogue.find("convolution.pad_and_stride")
+    draft.write(third, third.reference)
+    draft.answer_cell(catalogue.find(SECOND)).source = "def cross_correlate(image, kernel):\n    import os\n    os._exit(1)\n"
+    verdicts, points, _ = grade(course, draft)
+    assert points == full_points(FIRST, third.name)
+    assert verdicts[SECOND]["status"] == "crashed"
+
+
+def test_a_kernel_that_dies_again_and_again_ends(course, draft):
+    for question in draft.questions:
+        draft.answer_cell(question).source = "import os; os._exit(0)"
+    verdicts, points, _ = grade(course, draft)
+    assert points == 0
+    assert len(verdicts) == len(draft.questions)
+
+
+def test_a_name_check_of_the_students_own_changes_nothing(course, draft):
+    draft.answer_cell(catalogue.find(FIRST)).source += "\ndef check(*args):\n    print('full marks')\n"
+    _, points, _ = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+
+
+def test_calls_of_check_in_cells_of_the_students_own_change_nothing(course, draft):
+    cells = draft.notebook.cells
+    at = cells.index(draft.check_cell(catalogue.find(FIRST)))
+    cells.insert(
+        at,
+        new_code_cell(
+            f'check("{FIRST}", output_size); check("{SECOND}", output_size); hint("{FIRST}"); solution("{FIRST}"); solution("{FIRST}")'
+        ),
+    )
+    _, points, notebook = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+    assert "def output_size" not in json.dumps(notebook.cells[at].get("outputs", []))
+
+
+def test_duplicated_cells_count_once(course, draft):
+    for cell in list(draft.notebook.cells):
+        if "nbgrader" in cell.metadata:
+            twin = copy.deepcopy(cell)
+            twin.id = f"twin{cell.id}"[:60]
+            draft.notebook.cells.append(twin)
+    _, points, _ = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+
+
+def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
+    answers = [new_code_cell(draft.answer_cell(catalogue.find(name)).source) for name in (FIRST, SECOND)]
+    draft.notebook.cells = [
+        new_markdown_cell("# my own notebook"),
+        new_code_cell("import numpy as np\nfrom autograder import use"),
+        *answers,
+    ]
+    verdicts, points, notebook = grade(course, draft)
+    assert len(verdicts) == len(draft.questions)
+    assert points in (0, full_points(FIRST, SECOND))  # the checks are put back in the course's order, wherever that is
+    assert any(cell.metadata.get("nbgrader", {}).get("grade_id") == "setup" for cell in notebook.cells)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "not a dict",
+        {"grade_id": 5},
+        {"grade_id": "convolution-cross_correlate"},
+        {"grade_id": "x", "schema_version": 1, "grade": True, "points": 1e9},
+        {"grade_id": "convolution-output_size", "points": -5, "grade": False, "solution": True, "schema_version": 99},
+    ],
+    ids=["text", "number", "only id", "old schema", "lies"],
+)
+def test_metadata_that_arrive_are_replaced(course, draft, facts):
+    draft.notebook.cells.append(new_code_cell("x = 1", metadata={"nbgrader": facts, "tags": ["skip-execution"]}))
+    draft.check_cell(catalogue.find(FIRST)).metadata = {"nbgrader": facts, "tags": ["skip-execution"]}
+    _, points, notebook = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+    assert not any(cell.metadata.get("tags") for cell in notebook.cells)
+
+
+def test_outputs_that_arrive_are_not_read(course, draft):
+    for question in draft.questions:
+        draft.check_cell(question).outputs = nbformat.from_dict(
+            [{"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "3.0"}}]
+        )
+    _, points, _ = grade(course, draft)
+    assert points == full_points(FIRST, SECOND)
+
+
+def test_a_submission_that_cannot_be_graded_is_remembered_and_cleared_once_it_can(course, draft):
+    path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    assert "invalid JSON" in course.grade(NAME, draft.student).reason
+    assert "invalid JSON" in course.errors()[NAME][draft.student]
+    course.feedback(NAME, draft.student)
+    assert "invalid JSON" in (course.root / "feedback" / draft.student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    grade(course, draft)
+    assert draft.student not in course.errors()[NAME]
+
+
+def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
+    secret = course_secret(tmp_path / "secret")
+    assert course_secret(tmp_path / "secret") == secret
+    assert len(secret) == 64
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,62 @@
+"""Shared fixtures. No test touches the user's own progress; the engine's tests run on the small question package beside this file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from autograder import catalogue, client
+
+HERE = Path(__file__).parent
+
+settings.register_profile("course", deadline=None, max_examples=50, database=None)
+settings.load_profile("course")
+
+
+@pytest.fixture(autouse=True)
+def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The learner's log, in a folder of the test's own. It does not exist yet."""
+    path = tmp_path / "progress" / "progress.jsonl"
+    monkeypatch.setenv("COURSE_PROGRESS", str(path))
+    return path
+
+
+@pytest.fixture
+def small_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package `questions` of this folder in place of the course, in this process and in those that it starts."""
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH"), str(HERE.parent)])))
+    catalogue.chapters.cache_clear()
+    yield
+    catalogue.chapters.cache_clear()
+
+
+@pytest.fixture
+def learner(small_course: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process as a learner's: answers in NumPy, no judge yet; the judge that a test started ends with it."""
+    monkeypatch.setattr(client, "_judge", None)
+    monkeypatch.setitem(client._settings, "framework", "numpy")
+    yield
+    if client._judge is not None:
+        client._judge.stop()
+
+
+@pytest.fixture
+def run_script(small_course: None, tmp_path: Path) -> Callable[[str], str]:
+    """Run a learner's script in a process of its own and return what it printed; it must end well and keep standard error clean."""
+
+    def run(source: str) -> str:
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(source))
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        return done.stdout
+
+    return run

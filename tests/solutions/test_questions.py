@@ -1,0 +1,113 @@
+"""Every question of the course keeps its promises: right answers pass, known mistakes fail and are named, stubs are "not attempted"."""
+
+import ast
+import inspect
+
+import numpy as np
+import pytest
+
+from autograder import catalogue, frameworks
+from autograder.judge import examine_answer
+from autograder.verdict import Status
+
+SEEDS = (0, 1, 20261121)
+QUESTIONS = [question for chapter in catalogue.chapters().values() for question in chapter.values()]
+TRAINED = [question for question in QUESTIONS if question.driver == "fit_predict"]
+COMPARED = [question for question in QUESTIONS if question not in TRAINED]
+
+
+def labelled(items):
+    return [pytest.param(*item, id=f"{item[0].name}-{index}-{item[1].framework}") for index, item in enumerate(items)]
+
+
+def right_answers(questions):
+    return labelled((question, answer) for question in questions for answer in (question.reference, *question.alternatives))
+
+
+def mistakes(questions):
+    return labelled((question, mistake) for question in questions for mistake in question.mistakes)
+
+
+def needs(framework):
+    if not frameworks.available(framework):
+        pytest.skip(f"{framework} is not available on this machine")
+
+
+@pytest.mark.parametrize(("question", "answer"), right_answers(COMPARED))
+def test_every_right_answer_earns_full_points(question, answer):
+    needs(answer.framework)
+    for seed in SEEDS:
+        verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
+        assert (verdict.status, verdict.earned) == (Status.CORRECT, question.points), (verdict.headline, verdict.details)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("question", "answer"), right_answers(TRAINED))
+def test_every_right_training_answer_earns_full_points(question, answer):
+    needs(answer.framework)
+    verdict = examine_answer(question, answer.function, answer.framework, seed=SEEDS[-1])
+    assert (verdict.status, verdict.earned) == (Status.CORRECT, question.points), (verdict.headline, verdict.details)
+
+
+def assert_rejected_and_named(question, mistake, seed):
+    verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+    assert verdict.status is not Status.CORRECT
+    assert verdict.earned < question.points
+    assert verdict.mistake == mistake.message
+
+
+@pytest.mark.parametrize(("question", "mistake"), mistakes(COMPARED))
+def test_every_known_mistake_is_rejected_and_named_as_itself(question, mistake):
+    needs(mistake.framework)
+    for seed in SEEDS:
+        assert_rejected_and_named(question, mistake, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("question", "mistake"), mistakes(TRAINED))
+def test_every_known_training_mistake_is_rejected_and_named_as_itself(question, mistake):
+    needs(mistake.framework)
+    assert_rejected_and_named(question, mistake, SEEDS[-1])
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_the_stub_is_not_attempted(question):
+    def stub(*args):
+        raise NotImplementedError(question.name)
+
+    verdict = examine_answer(question, stub, question.frameworks[0])
+    assert (verdict.status, verdict.earned) == (Status.NOT_ATTEMPTED, 0.0)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_a_question_is_complete(question):
+    assert question.points > 0
+    assert len(question.hints) >= 2
+    assert question.explanation
+    assert question.statement
+    assert len(question.mistakes) >= 2
+    assert len(question.alternatives) >= 2
+    messages = [mistake.message for mistake in question.mistakes]
+    assert len(set(messages)) == len(messages)
+    for framework in question.frameworks:
+        assert question.answers(framework), f"no right answer in {framework}"
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_answers_stand_alone(question):
+    """What is shown to learners and pasted into notebooks needs nothing but NumPy's usual name around it."""
+    for answer in (question.reference, *question.alternatives, *question.mistakes):
+        source = answer.source(question.function_name)
+        assert isinstance(ast.parse(source).body[0], ast.FunctionDef | ast.ClassDef)
+        unknown = set(inspect.getclosurevars(answer.function).globals) - {"np"}
+        assert not unknown, f"{question.name} uses {unknown} of its module"
+
+
+@pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
+def test_probes_are_deterministic_and_differ_by_seed(question):
+    def flat(seed):
+        return repr([case.inputs.args for case in question.cases(seed)])
+
+    with np.printoptions(threshold=10**6):
+        assert flat(1) == flat(1)
+        assert flat(1) != flat(2)

@@ -1,0 +1,113 @@
+"""What must be true of the project's files: clean notebooks, exercises that agree with their questions, dependencies that point one way."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder import catalogue
+from autograder.grader import question_of
+
+ROOT = Path(__file__).parents[1]
+LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
+EXERCISES = sorted((ROOT / "exercises").glob("*/*.ipynb"))
+
+
+def name_of(path):
+    return path.stem
+
+
+@pytest.mark.parametrize("path", LESSONS + EXERCISES, ids=name_of)
+def test_notebooks_hold_no_outputs_and_have_stable_ids(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name_of)
+def test_lessons_have_the_parts_of_a_lesson(path):
+    notebook = nbformat.read(path, as_version=4)
+    headings = [
+        line.lstrip("# ").lower()
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("#")
+    ]
+    for part in ("why", "predict", "measure", "what to notice", "summary", "check yourself", "next"):
+        assert any(part in heading for heading in headings), f"no section {part!r}"
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert "import torch" in code
+    assert "from dlkit.mx import" in code
+    assert "assert " in code
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name_of)
+def test_exercises_agree_with_their_questions(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert path.parent.name == path.stem
+    facts = {cell.metadata.nbgrader.grade_id: (cell, cell.metadata.nbgrader) for cell in notebook.cells if "nbgrader" in cell.metadata}
+    questions = [question for cell in notebook.cells if (question := question_of(cell))]
+    chapters = {question.name.partition(".")[0] for question in questions}
+    assert [question.name for question in questions] == [name for name in catalogue.names() if name.partition(".")[0] in chapters]
+    for question in questions:
+        check_cell, check_facts = facts[question.name.replace(".", "-", 1)]
+        assert check_facts.points == question.points
+        assert (check_facts.grade, check_facts.locked, check_facts.solution) == (True, True, False)
+        assert check_cell.source == f'check("{question.name}", {question.function_name})'
+        stub, stub_facts = facts[f"answer-{question.function_name}"]
+        assert (stub_facts.grade, stub_facts.locked, stub_facts.solution) == (False, False, True)
+        assert f'raise NotImplementedError("{question.name}")' in stub.source
+    assert any(f.grade and f.solution and cell.cell_type == "markdown" for cell, f in facts.values()), "no written question"
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name_of)
+def test_exercises_hold_nothing_secret(path):
+    text = path.read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in text
+    assert "BEGIN HIDDEN TESTS" not in text
+    assert "import solutions" not in text
+    assert "from solutions" not in text
+
+
+def imports_of(package):
+    """Top-level names that the package's modules import, anywhere in them."""
+    found = set()
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_dependencies_point_one_way():
+    assert not imports_of("autograder") & {"dlkit", "solutions", "lessons", "exercises"}
+    assert not imports_of("dlkit") & {"autograder", "solutions"}
+
+
+def test_mxnet_is_imported_through_the_shim_only():
+    for package in ("solutions", "dlkit"):
+        for path in (ROOT / package).rglob("*.py"):
+            if path.relative_to(ROOT) != Path("dlkit/mx.py"):
+                assert "import mxnet" not in path.read_text(encoding="utf-8"), path
+                assert "from mxnet" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("module", ["autograder", "autograder.cli", "dlkit", "solutions.convolution", "solutions.lenet"])
+def test_imports_are_light(module):
+    heavy = {"torch", "torchvision", "mxnet", "matplotlib", "sklearn", "nbgrader", "pandas", "scipy"}
+    program = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert loaded == []
