@@ -57,7 +57,7 @@ def _scene(sign: Image.Image, size: int, corners: np.ndarray, perspective: np.nd
     scene.paste(pasted, mask=pasted.getchannel("A"))
     if rng.random() < 0.5:
         _hide(scene, corners, rng)
-    scene = scene.filter(ImageFilter.GaussianBlur(FINER * rng.uniform(0, 0.5))).reduce(FINER)
+    scene = scene.reduce(FINER).filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.5)))
     image = np.asarray(scene, np.float32) / 255 * _light(size, rng) + rng.normal(0, 0.015, (size, size, 3))
     return image.clip(0, 1).astype(np.float32)
 
@@ -109,7 +109,7 @@ def _hide(scene: Image.Image, corners: np.ndarray, rng: np.random.Generator) -> 
 
 
 def _light(side: int, rng: np.random.Generator) -> np.ndarray:
-    """(side, side, 1): a ramp of brightness in a random direction, from about 0.6 to 1.2 at most."""
+    """(side, side, 1): a ramp of brightness in a random direction, between 0.6 and 1.25."""
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     ramp = np.cos(angle) * x + np.sin(angle) * y

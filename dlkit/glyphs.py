@@ -106,7 +106,7 @@ def _draw_part(seed: tuple[int, int], size: int, count: int, fonts: tuple[str, .
     offsets = nuisances.shift * shift.uniform(-1, 1, (count, 2))
 
     poses = zip(labels, faces, angles, factors, offsets, strict=True)
-    masks = np.stack([_place(_letter(face, LETTERS[label]), size, *pose) for label, face, *pose in poses])[:, None]
+    masks = np.stack([_place(face, LETTERS[label], size, *pose) for label, face, *pose in poses])[:, None]
     behind = nuisances.background * resize(background.random((count, 1, 5, 5), dtype=np.float32), size)
     images = _paint(masks, behind, colour) if nuisances.colour else masks + (1 - masks) * behind
 
@@ -116,29 +116,32 @@ def _draw_part(seed: tuple[int, int], size: int, count: int, fonts: tuple[str, .
 
 
 @functools.cache
-def _letter(face: str, letter: str) -> Image.Image:
-    """The letter as a mask, cropped to its ink. Capitals of all faces are drawn 128 pixels high, near enough."""
+def _letter(face: str, letter: str, height: int) -> Image.Image:
+    """The letter as a mask, cropped to its ink; a capital of most faces is about `height` pixels high."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
-    font = ImageFont.truetype(path, 175)
+    font = ImageFont.truetype(path, height / 0.73)  # DejaVu's capitals have 0.73 of the size of the font
     left, top, right, bottom = font.getbbox(letter)
     mask = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(mask).text((-left, -top), letter, font=font, fill=255)
     return mask
 
 
-def _place(letter: Image.Image, size: int, angle: float, factor: float, offset: np.ndarray) -> np.ndarray:
-    """The mask turned by `angle`, scaled by `factor`, moved by `offset` pixels from the middle: (size, size) float32 in [0, 1]."""
+def _place(face: str, letter: str, size: int, angle: float, factor: float, offset: np.ndarray) -> np.ndarray:
+    """A letter turned by `angle`, scaled by `factor`, moved by `offset` pixels from the middle: (size, size) float32 in [0, 1]."""
     from PIL import Image
 
+    # Drawn at the size that it will have, so that sampling it misses no thin stroke; of at least 16 pixels, to be a letter at all.
+    height = max(16, round(CAPITAL * size * FINER))
+    mask = _letter(face, letter, height)
     # Pillow asks where in the source each point of the result comes from: the inverse of what happens to the letter.
-    zoom = 128 / (CAPITAL * size * FINER * factor)
+    zoom = height / (CAPITAL * size * FINER * factor)
     cos, sin = zoom * np.cos(np.radians(angle)), zoom * np.sin(np.radians(angle))
     x, y = FINER * (size / 2 + offset)
-    matrix = (cos, -sin, letter.width / 2 - cos * x + sin * y, sin, cos, letter.height / 2 - sin * x - cos * y)
-    fine = letter.transform((size * FINER, size * FINER), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    matrix = (cos, -sin, mask.width / 2 - cos * x + sin * y, sin, cos, mask.height / 2 - sin * x - cos * y)
+    fine = mask.transform((size * FINER, size * FINER), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
     return np.asarray(fine.reduce(FINER), np.float32) / 255
 
 

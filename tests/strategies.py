@@ -35,9 +35,7 @@ def plain_values(max_leaves: int = 12) -> st.SearchStrategy:
     keys = st.text(max_size=4) | st.integers()
     return st.recursive(
         scalars | any_arrays(),
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(keys, inner, max_size=3)
-        ),
+        lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(keys, inner, max_size=3),
         max_leaves=max_leaves,
     ).filter(lambda value: depth(value) <= 8)
 
@@ -75,7 +73,8 @@ json_values = st.recursive(
 array_descriptions = st.fixed_dictionaries(
     {
         "dtype": st.sampled_from([*DTYPES, "object", "str32", "float128", "O", "<f4", "", "void64"]) | json_values,
-        "shape": st.lists(st.integers(-3, 3) | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30]) | st.booleans(), max_size=40) | json_values,
+        "shape": st.lists(st.integers(-3, 3) | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30]) | st.booleans(), max_size=40)
+        | json_values,
     }
 )
 """What a stranger may write of an array."""

@@ -283,7 +283,9 @@ class Page(HTMLParser):
 def test_strangers_text_is_text_everywhere(tmp_path):
     course = Class(tmp_path / "course")
     course.release("02", QUESTIONS, written={"essay": 1})
-    path = course.grade("eve", "02", dict(zip(QUESTIONS, [(Status.ERROR, 0.0, HOSTILE), WRONG], strict=True)), headline=f'"{HOSTILE}')
+    path = course.grade(
+        "eve", "02", dict(zip(QUESTIONS, [(Status.ERROR, 0.0, HOSTILE), WRONG], strict=True)), headline=f'" onclick="alert(1)">{HOSTILE}'
+    )
     with Gradebook(course.url) as book:
         book.add_student(f'"{HOSTILE}', last_name=FORMULA)
         book.add_submission("02", f'"{HOSTILE}')

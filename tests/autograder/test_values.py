@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import identical
 
 from autograder import frameworks
-from autograder.values import MAX_DEPTH, MAX_ITEMS, Malformed, Refused, describe_arrays, pack, read_arrays, to_plain, unpack
+from autograder.values import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, Malformed, Refused, describe_arrays, pack, read_arrays, to_plain, unpack
 
 
 def through_bytes(value):
@@ -166,6 +166,7 @@ REFUSED = {
     "dict with odd keys": lambda: {(1, 2): 3},
     "list in itself": _endless_list,
     "list of too many items": lambda: [0] * (MAX_ITEMS + 1),
+    "array that is too large": lambda: np.broadcast_to(np.zeros(1), MAX_BYTES // 8 + 1),
 }
 
 

@@ -106,7 +106,7 @@ def test_answers_stand_alone(question):
 @pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
 def test_probes_are_deterministic_and_differ_by_seed(question):
     def flat(seed):
-        return repr([case.inputs.args for case in question.cases(seed)])
+        return repr([(case.inputs.args, case.inputs.secret) for case in question.cases(seed)])
 
     with np.printoptions(threshold=10**6):
         assert flat(1) == flat(1)

@@ -1,0 +1,81 @@
+"""Questions are found by name, and a wrong name is answered with the right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder import catalogue, question
+from autograder.catalogue import UnknownQuestion
+
+pytestmark = pytest.mark.usefixtures("small_course")
+
+
+def test_questions_are_listed_in_course_order():
+    assert catalogue.names() == ["small.total", "small.turn", "small.patient", "small.locate", "nets.build"]
+
+
+def test_every_name_finds_its_question():
+    for name in catalogue.names():
+        assert catalogue.find(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("typo", "nearest"),
+    [
+        ("small.totl", "small.total"),
+        ("small.Turn", "small.turn"),
+        ("total", "small.total"),
+        ("smal.locate", "small.locate"),
+        ("nets.biuld", "nets.build"),
+        ("small_turn", "small.turn"),
+    ],
+)
+def test_a_typo_is_answered_with_the_nearest_name(typo, nearest):
+    with pytest.raises(UnknownQuestion) as error:
+        catalogue.find(typo)
+    assert typo in str(error.value) and f"Did you mean {nearest!r}?" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000])
+def test_any_other_name_is_answered_in_one_line(name):
+    with pytest.raises(UnknownQuestion) as error:
+        catalogue.find(name)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 300
+
+
+def test_the_course_is_chosen_by_the_environment(monkeypatch):
+    assert catalogue.package_name() == "questions"
+    monkeypatch.delenv("AUTOGRADER_QUESTIONS")
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [])
+    with pytest.raises(UnknownQuestion, match="AUTOGRADER_QUESTIONS"):
+        catalogue.package_name()
+
+
+def test_two_installed_courses_are_not_guessed_between(monkeypatch):
+    class Entry:
+        def __init__(self, value):
+            self.value = value
+
+    monkeypatch.delenv("AUTOGRADER_QUESTIONS")
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("two")])
+    with pytest.raises(UnknownQuestion, match="one, two"):
+        catalogue.package_name()
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("one")])
+    assert catalogue.package_name() == "one"
+
+
+def test_a_package_without_a_list_of_chapters_has_all_its_modules(tmp_path, monkeypatch):
+    package = tmp_path / "another_course"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "first.py").write_text("from autograder import question\n@question(points=1)\ndef one(x):\n    return x\n")
+    (package / "second.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "another_course")
+    catalogue.chapters.cache_clear()
+    assert {chapter: list(questions) for chapter, questions in catalogue.chapters().items()} == {"first": ["one"], "second": []}
+
+
+def test_the_package_is_read_once():
+    assert catalogue.find("small.total") is catalogue.find("small.total")
+    assert isinstance(catalogue.find("small.total"), type(question(points=1)(len)))

@@ -1,0 +1,270 @@
+"""The verdict: status, points and words follow from what the answer did, the same every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import strategies as some
+from hypothesis import given, settings
+
+from autograder import Measurement, catalogue, frameworks, question
+from autograder.judge import examine, examine_answer
+from autograder.question import seed_for
+from autograder.run import in_process
+from autograder.verdict import Outcome, Status
+
+pytestmark = pytest.mark.usefixtures("small_course")
+needs_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
+
+
+def verdict_on(name: str, answer, framework: str = "numpy", seed: int = 0):
+    return examine_answer(catalogue.find(name), answer, framework, seed=seed)
+
+
+def make_question(reference, *, weights=(1.0,), **settings):
+    made = question(points=10, **settings)(reference)
+    for number, weight in enumerate(weights):
+
+        def probe(rng, number=number):
+            return (number + 1.0,)
+
+        probe.__name__ = f"probe_{number + 1}"
+        made.probe(weight=weight)(probe)
+    return made
+
+
+# ---------------------------------------------------------------------------------------------------------------- right and wrong
+
+
+@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.patient", "nets.build"])
+def test_every_right_answer_earns_everything(name):
+    asked = catalogue.find(name)
+    for answer in (asked.reference, *asked.alternatives):
+        if frameworks.available(answer.framework):
+            verdict = examine_answer(asked, answer.function, answer.framework, seed=1)
+            assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (Status.CORRECT, asked.points, None, None)
+            assert verdict.tried == verdict.passed == len(list(asked.cases(1)))
+
+
+@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.locate", "nets.build"])
+def test_every_known_mistake_is_named_and_no_other(name):
+    asked = catalogue.find(name)
+    for mistake in asked.mistakes:
+        verdict = examine_answer(asked, mistake.function, mistake.framework, seed=2)
+        assert verdict.status is not Status.CORRECT
+        assert verdict.mistake == mistake.message
+
+
+def test_an_unknown_mistake_is_not_given_a_name():
+    for answer in [lambda values: values.max(), lambda values: values.sum() + 1, lambda values: values.mean() * 1.01]:
+        assert verdict_on("small.total", answer).mistake is None
+
+
+def test_a_mistake_made_on_some_inputs_only_is_not_named():
+    """Equal to the mean on the long vectors alone: not what whoever takes the mean would get on the others."""
+    assert verdict_on("small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1).mistake is None
+
+
+@needs_mxnet
+def test_a_mistake_is_named_in_whichever_framework_it_is_made():
+    for framework in ("torch", "mxnet", "numpy"):
+        assert verdict_on("small.total", lambda values: values.mean(), framework).mistake == "This is the mean, not the sum."
+
+
+def test_points_follow_the_weights_of_the_probes():
+    probes_right_for = make_question(lambda x: x, weights=(1, 2, 3, 4))
+    for wrong, earned in [((1,), 9), ((2,), 8), ((4,), 6), ((1, 4), 5), ((1, 2, 3), 4), ((1, 2, 3, 4), 0)]:
+        verdict = examine_answer(probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, "numpy")
+        assert (verdict.earned, verdict.passed) == (earned, 4 - len(wrong))
+        assert verdict.status is (Status.PARTIAL if earned else Status.INCORRECT)
+        assert verdict.failure.probe == f"probe {wrong[0]}"
+
+
+def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
+    seen = []
+
+    def answer(image):
+        seen.append(image.shape)
+        return image.T if len(seen) < 4 else image.T + 1  # wrong on the second oblong image alone
+
+    verdict = verdict_on("small.turn", answer)
+    assert (verdict.earned, verdict.tried, verdict.passed) == (2, 4, 3)
+
+
+@given(some.seeds)
+@settings(max_examples=10)
+def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
+    from torch import nn
+
+    answer = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 4))  # noqa: E731
+    verdict = examine_answer(catalogue.find("nets.build"), answer, "torch", seed=seed)
+    assert verdict.status is Status.INCORRECT and verdict.earned == 0
+    assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(verdict.details)
+
+
+# ------------------------------------------------------------------------------------------------------- answers that do not answer
+
+
+def stub(*args):
+    raise NotImplementedError("small.total")
+
+
+def test_the_stub_is_not_attempted():
+    verdict = verdict_on("small.total", stub)
+    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.NOT_ATTEMPTED, 0, 0, ())
+
+
+def test_a_library_that_lacks_something_is_not_an_answer_that_was_not_attempted():
+    def answer(values):
+        raise NotImplementedError("Could not run 'aten::sum' with arguments from the 'Meta' backend.")
+
+    assert verdict_on("small.total", answer).status is Status.ERROR
+
+
+def test_an_answer_that_raises_not_implemented_later_was_attempted():
+    assert verdict_on("small.total", lambda values: stub() if len(values) > 1 else values.sum()).status is Status.PARTIAL
+
+
+def test_an_exception_is_told_with_the_learners_own_lines():
+    def answer(values):
+        return values[10].sum()
+
+    verdict = verdict_on("small.total", answer)
+    assert (verdict.status, verdict.earned) == (Status.ERROR, 0)
+    assert "IndexError" in verdict.headline and "out of bounds" in verdict.headline
+    assert [line.partition(": ")[2] for line in verdict.failure.outcome.lines] == ["return values[10].sum()"]
+
+
+def test_an_exception_on_some_inputs_costs_those():
+    verdict = verdict_on("small.turn", lambda image: image.T if image.shape[0] == image.shape[1] else 1 / 0)
+    assert (verdict.status, verdict.earned) == (Status.PARTIAL, 2)
+    assert "ZeroDivisionError" in verdict.headline
+
+
+def test_an_answer_that_exits_has_failed_and_nothing_else_ends():
+    assert verdict_on("small.total", lambda values: exit(0)).status is Status.ERROR
+
+
+def test_an_endless_answer_is_out_of_time_at_its_first_input():
+    calls = []
+
+    def answer(number):
+        calls.append(number)
+        while True:
+            pass
+
+    verdict = verdict_on("small.patient", answer)
+    assert (verdict.status, verdict.earned, len(calls)) == (Status.TIMEOUT, 0, 1)
+    assert "1 seconds" in verdict.headline
+    assert 0.9 < verdict.seconds < 3
+
+
+def test_the_time_is_for_all_inputs_together():
+    import time
+
+    verdict = verdict_on("small.patient", lambda number: time.sleep(0.6) or number + 1)
+    assert (verdict.status, verdict.passed, verdict.earned) == (Status.TIMEOUT, 1, 0)
+
+
+def test_a_lost_process_ends_the_examination_and_earns_nothing():
+    outcomes = iter([Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")])
+    asked = make_question(lambda x: x, weights=(1, 1, 1))
+    verdict = examine(asked, lambda driver, args, seconds: next(outcomes), seed=0)
+    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.CRASHED, 0, 2, ("gone",))
+
+
+def test_a_forgotten_return_is_told():
+    assert verdict_on("small.total", lambda values: None).details == ("The function returned None. Is a `return` missing?",)
+
+
+def test_what_cannot_be_judged_is_told():
+    verdict = verdict_on("small.total", lambda values: (v for v in values))
+    assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
+    assert verdict.details[0].startswith("A generator cannot be judged")
+
+
+# ---------------------------------------------------------------------------------------------------------------------- measured
+
+
+def near(image, off):
+    row, column = np.unravel_index(image.argmax(), image.shape)
+    return row + off, column
+
+
+def test_a_measured_question_takes_whatever_measures_well():
+    for off in (0, 1):
+        verdict = verdict_on("small.locate", lambda image, off=off: near(image, off))
+        assert (verdict.status, verdict.earned, verdict.headline) == (Status.CORRECT, 3, f"The position is {off} pixels off.")
+    verdict = verdict_on("small.locate", lambda image: near(image, 2))
+    assert (verdict.status, verdict.earned, verdict.details) == (Status.INCORRECT, 0, ("The position is 2 pixels off.",))
+
+
+@pytest.mark.parametrize("odd", [None, 3, "ab", (1,), (1, 2, 3), {"row": 1}, (float("nan"), 1), (float("inf"), 0), ([], [])], ids=repr)
+def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
+    verdict = verdict_on("small.locate", lambda image: odd)
+    assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
+    assert verdict.details == ("The result does not have the form that the task asks for.",)
+
+
+def test_the_secret_of_an_input_is_not_handed_over():
+    given_args = []
+    asked = catalogue.find("small.locate")
+    examine(asked, lambda driver, args, seconds: given_args.append(args) or Outcome("value"), seed=0)
+    assert [len(args) for args in given_args] == [1, 1]
+
+
+def test_a_measure_that_raises_on_a_right_output_does_not_pass_it():
+    asked = make_question(lambda x: x)
+    asked.measure(lambda inputs, output: 1 / 0)
+    assert examine_answer(asked, lambda x: x, "numpy").earned == 0
+    asked.measure(lambda inputs, output: Measurement(True, "fine"))
+    assert examine_answer(asked, lambda x: x, "numpy").earned == 10
+
+
+# -------------------------------------------------------------------------------------------------------------------- determinism
+
+
+def inputs_seen(name: str, seed: int) -> list:
+    seen = []
+
+    def answer(values):
+        seen.append(values.tolist())
+        return 0.0
+
+    verdict_on(name, answer, seed=seed)
+    return seen
+
+
+@given(some.seeds, some.seeds)
+@settings(max_examples=20)
+def test_a_seed_gives_the_same_inputs_every_time_and_another_seed_others(one, other):
+    assert inputs_seen("small.total", one) == inputs_seen("small.total", one)
+    if one != other:
+        assert inputs_seen("small.total", one) != inputs_seen("small.total", other)
+
+
+def test_a_verdict_is_the_same_to_the_last_digit():
+    seed = seed_for("secret", "02", "ada", "small.total")
+    one, other = (verdict_on("small.total", lambda values: values.sum() * 1.01, seed=seed).summary() for _ in range(2))
+    assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_the_judges_random_numbers_do_not_depend_on_the_answers():
+    def answer(values):
+        np.random.seed(0)
+        return np.random.rand()
+
+    np.random.seed(5)
+    one = verdict_on("small.total", answer, seed=3).failure
+    two = verdict_on("small.total", lambda values: 0.0, seed=3).failure
+    assert one.inputs[0][1].tolist() == two.inputs[0][1].tolist()
+
+
+def test_a_broken_reference_is_the_courses_fault_and_says_so():
+    asked = make_question(lambda x: 1 / 0)
+    with pytest.raises(RuntimeError, match=r"reference of .* fails on its own probe probe_1"):
+        examine_answer(asked, lambda x: x, "numpy")
+
+
+def test_a_numpy_answer_is_judged_without_a_framework():
+    assert examine(catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0).status is Status.CORRECT

@@ -1,0 +1,140 @@
+"""A question is put together by its decorators and draws the inputs that its seed gives."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import strategies as some
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder import Inputs, question
+from autograder.question import Answer, Question, seed_for
+from autograder.values import pack
+
+
+@question(
+    points=2,
+    hints=["one"],
+    explanation="""
+    First line.
+      Indented.
+    """,
+)
+def f(x):  # the name is a letter of "def"
+    """Twice x."""
+
+    def g(y):
+        return 2 * y
+
+    return g(x)
+
+
+@f.probe(weight=3, repeat=2)
+def both_kinds(rng):
+    return rng.normal(size=2), rng.integers(5)
+
+
+@f.probe()
+def with_secret(rng):
+    return Inputs((1,), secret=rng.normal())
+
+
+@f.mistake("Wrong.", framework="torch")
+def _(x):
+    return x
+
+
+@f.alternative(framework="mxnet")
+def _(
+    x,
+):
+    return x + x
+
+
+def test_a_decorated_answer_is_a_question_named_after_its_module():
+    assert isinstance(f, Question)
+    assert (f.name, f.function_name, f.points, f.hints) == ("test_question.f", "f", 2, ("one",))
+    assert (f.statement, f.explanation) == ("Twice x.", "First line.\n  Indented.")
+    assert f(4) == 8
+
+
+def test_what_is_attached_says_what_it_is():
+    assert [(probe.name, probe.weight, probe.repeat) for probe in f.probes] == [("both_kinds", 3, 2), ("with_secret", 1, 1)]
+    assert [(mistake.message, mistake.framework) for mistake in f.mistakes] == [("Wrong.", "torch")]
+    assert [answer.framework for answer in f.alternatives] == ["mxnet"]
+
+
+def test_the_answers_of_a_framework_are_its_right_ones():
+    assert f.answers("numpy") == [f.reference]
+    assert f.answers("mxnet") == f.alternatives
+    assert f.answers("torch") == []
+
+
+@pytest.mark.parametrize("name", ["double", "f", "def_"])
+def test_the_source_of_an_answer_is_what_a_learner_would_have_written(name):
+    for answer in (f.reference, *f.alternatives):
+        source = answer.source(name)
+        assert "@" not in source and source.endswith("\n")
+        namespace = {}
+        exec(source, namespace)
+        assert namespace[name](21) == 42
+
+
+def test_the_source_keeps_other_mentions_of_the_name():
+    def _(x_):
+        _ = x_
+        return _
+
+    assert Answer(_, "numpy").source("same").splitlines() == ["def same(x_):", "    _ = x_", "    return _"]
+
+
+@given(some.seeds)
+def test_a_seed_gives_the_same_cases_every_time(seed):
+    one, other = list(f.cases(seed)), list(f.cases(seed))
+    assert [case.probe.name for case in one] == ["both_kinds", "both_kinds", "with_secret"]
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_equal(a.inputs.args, b.inputs.args)
+        assert a.inputs.secret == b.inputs.secret
+
+
+@given(some.seeds)
+def test_the_draws_of_a_probe_differ(seed):
+    first, second, _ = f.cases(seed)
+    assert first.inputs.args[0].tolist() != second.inputs.args[0].tolist()
+
+
+def test_a_probe_more_does_not_change_the_inputs_of_the_others():
+    def made(*probes):
+        asked = question(points=1)(lambda x: x)
+        for probe in probes:
+            asked.probe()(probe)
+        return [case.inputs.args[0] for case in asked.cases(7)]
+
+    def one(rng):
+        return (rng.normal(),)
+
+    def hungry(rng):
+        return (rng.normal(size=100).sum(),)
+
+    assert made(one, hungry)[0] == made(one)[0] == made(one, one, one)[0]
+
+
+@given(some.seeds)
+def test_every_input_can_cross_to_the_answer(seed):
+    """A scalar drawn by NumPy too, which JSON does not know."""
+    for case in f.cases(seed):
+        json.dumps(pack(case.inputs.args)[0])
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=4))
+def test_a_seed_follows_from_its_parts(parts):
+    assert seed_for(*parts) == seed_for(*parts)
+    assert 0 <= seed_for(*parts) < 2**64
+    assert seed_for(*parts) != seed_for(*parts, "x")
+
+
+def test_seeds_tell_the_parts_apart():
+    assert len({seed_for(*parts) for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab")]}) == 5
