@@ -136,7 +136,7 @@ def _run(command: Callable[[], int]) -> None:
     """Run a command's body; what a user can cause ends in one line on standard error."""
     from autograder.catalogue import UnknownQuestion
     from autograder.course import CourseError
-    from autograder.report import ReportError
+    from autograder.results import ReportError
 
     try:
         code = command()
@@ -173,7 +173,7 @@ def _compare(course_dir: Path, made: dict) -> int:
     from rich.table import Table
 
     from autograder import demo as demonstration
-    from autograder.report import collect
+    from autograder.results import collect
 
     stories = {student.name: student.story for student in demonstration.students()}
     rows = demonstration.compare(collect(course_dir), made)

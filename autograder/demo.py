@@ -23,7 +23,7 @@ from autograder.judge import examine_answer
 from autograder.question import Answer, Question, seed_for
 
 if TYPE_CHECKING:
-    from autograder.report import ClassResults
+    from autograder.results import ClassResults
 
 SECRET = "demonstration"
 
@@ -294,25 +294,21 @@ def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> li
 
 def _compare_one(results: ClassResults, assignment: str, student: str, work: Submission) -> Comparison:
     graded = results.find(student, assignment)
+    marks = graded.marks if graded else ()
+    earned = f"{sum(mark.auto or 0.0 for mark in marks):g}" if marks else "not graded"
     if work.raw is not None:
-        return Comparison(
-            assignment,
-            student,
-            "not graded" if graded is None else f"{graded.auto_points:g}",
-            "not graded",
-            "" if graded is None else "was graded",
-        )
-    if graded is None:
-        return Comparison(assignment, student, "not graded", f"{work.points:g}", results.reason(student, assignment) or "was not graded")
-    found = {verdict["question"]: verdict for verdict in graded.verdicts}
-    problems = [
-        f"{name}: {found.get(name, {}).get('earned', 'nothing')} instead of {points:g}"
-        for name, points in work.earns.items()
-        if name not in found or abs(found[name]["earned"] - points) > 0.005
-    ]
-    problems += [
-        f"{name}: the mistake is not named" for name, message in work.mistakes.items() if found.get(name, {}).get("mistake") != message
-    ]
-    if abs(graded.auto_points - work.points) > 0.005:
-        problems.append(f"the gradebook has {graded.auto_points:g}")
-    return Comparison(assignment, student, f"{graded.auto_points:g}", f"{work.points:g}", "; ".join(problems))
+        return Comparison(assignment, student, earned, "not graded", "was graded" if marks else "")
+    if not marks:
+        return Comparison(assignment, student, earned, f"{work.points:g}", graded.reason if graded else "is missing")
+    found = {mark.verdict.question: mark for mark in marks if mark.verdict}
+    problems = []
+    for name, points in work.earns.items():
+        if name not in found:
+            problems.append(f"{name}: no verdict")
+        elif abs(found[name].auto - points) > 0.005:
+            problems.append(f"{name}: {found[name].auto:g} instead of {points:g}")
+        elif name in work.mistakes and found[name].verdict.mistake != work.mistakes[name]:
+            problems.append(f"{name}: the mistake is not named")
+    if earned != f"{work.points:g}":
+        problems.append(f"{earned} in all instead of {work.points:g}")
+    return Comparison(assignment, student, earned, f"{work.points:g}", "; ".join(problems))

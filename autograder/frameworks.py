@@ -16,10 +16,13 @@ import numpy as np
 
 @functools.cache
 def module(framework: str) -> ModuleType:
-    """The framework's top module: ``torch``, ``mxnet`` or ``numpy``. Raises ImportError where it is not installed."""
-    for entry in entry_points(group="autograder.frameworks", name=framework):
-        entry.load()
-    return importlib.import_module(framework)
+    """The framework's top module: ``torch``, ``mxnet`` or ``numpy``. Raises ImportError where it cannot be imported."""
+    try:
+        for entry in entry_points(group="autograder.frameworks", name=framework):
+            entry.load()
+        return importlib.import_module(framework)
+    except (OSError, RuntimeError) as error:  # installed, but a system library of its own is missing
+        raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
 
 
 @functools.cache

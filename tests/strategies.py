@@ -7,9 +7,8 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-DTYPES = tuple(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split(),
-)
+_KINDS = {"bool": [""], "int": [8, 16, 32, 64], "uint": [8, 16, 32, 64], "float": [16, 32, 64], "complex": [64, 128]}
+DTYPES = tuple(f"{kind}{bits}" for kind, sizes in _KINDS.items() for bits in sizes)
 """Every dtype that may cross between the two processes."""
 
 seeds = st.integers(0, 2**32 - 1)

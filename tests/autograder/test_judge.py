@@ -92,7 +92,7 @@ def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
 
 
 @given(some.seeds)
-@settings(max_examples=10)
+@settings(max_examples=3)
 def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
     from torch import nn
 

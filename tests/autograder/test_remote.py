@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -35,10 +35,8 @@ def student(behaviour):
     judge, channel = Channel(ours), Channel(theirs)
 
     def live():
-        try:
+        with suppress(Closed, Malformed):
             behaviour(channel)
-        except (Closed, Malformed):
-            pass
 
     thread = threading.Thread(target=live)
     thread.start()

@@ -19,10 +19,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from autograder import report
+from autograder import results
 from autograder.course import ERRORS
 from autograder.grader import METADATA_KEY
-from autograder.report import Kind, ReportError, State, collect, write, write_csv, write_html
+from autograder.report import write, write_csv, write_html
+from autograder.results import Kind, ReportError, State, Submission, collect
 from autograder.verdict import Status, Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type <Submitted")  # nbgrader's own
@@ -113,7 +114,7 @@ def course(tmp_path: Path) -> Class:
     return course
 
 
-def submission(course: Class, student: str, assignment: str = "02") -> report.Submission:
+def submission(course: Class, student: str, assignment: str = "02") -> Submission:
     return next(s for s in collect(course.root).submissions if (s.student, s.assignment) == (student, assignment))
 
 
@@ -427,7 +428,7 @@ def test_another_version_of_the_gradebook_is_said(course):
 
 
 def test_a_locked_gradebook_is_said(course, monkeypatch):
-    monkeypatch.setattr(report, "PATIENCE", 0.1)
+    monkeypatch.setattr(results, "PATIENCE", 0.1)
     with sqlite3.connect(course.root / "gradebook.db", isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ReportError, match="another program is writing"):
