@@ -108,12 +108,12 @@ def doctor() -> None:
     """Say what is installed, what works on this machine, and what to do about the rest."""
     from rich.console import Console
 
-    from autograder.doctor import as_table, examine_machine
+    from autograder.doctor import as_table, examine_machine, sound
 
     def run() -> int:
         findings = examine_machine()
         Console().print(as_table(findings))
-        return INCOMPLETE if any(finding.ok is False for finding in findings) else GRADED
+        return INCOMPLETE if not sound(findings) else GRADED
 
     _run(run)
 

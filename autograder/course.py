@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,11 @@ class Course:
     def _nbgrader(self) -> Any:
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
+            from sqlalchemy.exc import SAWarning
             from traitlets.config import Config
             from traitlets.config.loader import PyFileConfigLoader
 
+            warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
             config = Config(PyFileConfigLoader(CONFIG, path=str(self.root)).load_config())
             config.CourseDirectory.root = str(self.root)
             self._api = NbGraderAPI(config=config)

@@ -70,7 +70,7 @@ def change_network(answer: Callable, framework: str, layers: list, weights: Sequ
 
 
 def fit_predict(answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *args: Any) -> dict[str, Any]:
-    """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees) and its number of parameters.
+    """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees) and its number of parameters, frozen ones included.
 
     Evaluated in batches of 256 in prediction mode.
     """
@@ -79,7 +79,7 @@ def fit_predict(answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *a
         raise NotANetwork(f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}")
     backend = _backend(net)
     logits = np.concatenate([backend.forward(net, X_new[i : i + 256]) for i in range(0, len(X_new), 256)])
-    shapes = [tuple(parameter.shape) for parameter in backend.parameters(net, X_new[:1])]
+    shapes = [tuple(parameter.shape) for parameter in backend.parameters(net, X_new[:1], trainable=False)]
     return {"logits": logits, "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes))}
 
 

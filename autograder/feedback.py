@@ -112,11 +112,20 @@ def _readable(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.item():.6g}" if value.dtype.kind == "f" else str(value.item())
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {_readable(item)}" for key, item in list(value.items())[:12])
+        return "\n".join(f"{key}: {_brief(item)}" for key, item in list(value.items())[:12])
     if isinstance(value, (list, tuple)) and any(isinstance(item, np.ndarray) for item in value):
-        return "\n".join(_readable(item) for item in value[:4]) + (f"\nand {len(value) - 4} more" if len(value) > 4 else "")
+        return "\n".join(_brief(item) for item in value[:4]) + (f"\nand {len(value) - 4} more" if len(value) > 4 else "")
     text = f"{value:.6g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= 300 else text[:300] + " ..."
+
+
+def _brief(value: Any) -> str:
+    """A part of a larger result, on one line."""
+    if isinstance(value, dict):
+        return f"{len(value)} entries"
+    if isinstance(value, np.ndarray) and value.size > 4:
+        return f"array of shape {value.shape}" + (f", from {value.min():.4g} to {value.max():.4g}" if value.dtype.kind in "iuf" else "")
+    return _readable(value)
 
 
 def _picture(failure: Failure) -> str | None:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from autograder import frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
@@ -75,12 +77,13 @@ def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
 
 
 def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict:
-    failed = next((trial for trial in trials if not trial.passed), None)
-    if failed is None:
+    failures = [trial for trial in trials if not trial.passed]
+    if not failures:
         measured = [trial.measured.message for trial in trials if trial.measured]
         headline = measured[-1] if measured else f"Correct on all {len(trials)} inputs."
         return _verdict(question, Status.CORRECT, spent, trials, headline=headline, earned=question.points)
 
+    failed = next((trial for trial in failures if _drawable(trial)), failures[0]) if failures[0].outcome.kind == "value" else failures[0]
     earned = _earned(question, trials)
     mistake = _known_mistake(question, trials)
     status, headline, details = _what_failed(question, trials, failed)
@@ -96,6 +99,17 @@ def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict
         earned=earned,
         mistake=mistake,
         failure=_failure(question, failed),
+    )
+
+
+def _drawable(trial: _Trial, most: int = 12) -> bool:
+    """Whether there is something to see: a result of more than one row and column, small enough to read."""
+    expected = trial.expected
+    return (
+        trial.outcome.kind == "value"
+        and isinstance(expected, np.ndarray)
+        and expected.ndim >= 2
+        and 2 <= min(expected.shape[-2:]) <= max(expected.shape) <= most
     )
 
 
@@ -168,11 +182,19 @@ def _same(question: Question, one: Outcome, other: Outcome, *, any_error: bool) 
 
 
 def _failure(question: Question, trial: _Trial) -> Failure:
-    function = question.reference.function if question.driver == "call" else DRIVERS[question.driver]
-    names = list(inspect.signature(function).parameters)[0 if question.driver == "call" else 2 :]
-    names += [f"argument {i + 1}" for i in range(len(names), len(trial.case.inputs.args))]
-    inputs = tuple(zip(names, trial.case.inputs.args, strict=False))
-    return Failure(trial.case.probe.name.replace("_", " "), inputs, trial.outcome, trial.expected)
+    args = trial.case.inputs.args
+    return Failure(
+        trial.case.probe.name.replace("_", " "), tuple(zip(_names(question, len(args)), args, strict=True)), trial.outcome, trial.expected
+    )
+
+
+def _names(question: Question, count: int) -> list[str]:
+    """What the arguments are called: by the driver where it takes them itself, by the reference where they are passed on."""
+    own = list(inspect.signature(question.reference.function).parameters)
+    if question.driver != "call":
+        drivers = [p.name for p in inspect.signature(DRIVERS[question.driver]).parameters.values() if p.kind is not p.VAR_POSITIONAL][2:]
+        own = drivers + (own[len(drivers) - count :] if count > len(drivers) else [])
+    return [*own, *(f"argument {i + 1}" for i in range(len(own), count))][:count]
 
 
 def _verdict(
