@@ -17,7 +17,7 @@ import os
 import pkgutil
 from importlib.metadata import entry_points
 
-from autograder.question import Question
+from autograder.questions import Question
 
 
 class UnknownQuestion(LookupError):

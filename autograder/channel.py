@@ -17,12 +17,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from autograder.values import Malformed, describe_arrays, pack, read_arrays, unpack
+from autograder.values import MAX_BYTES, Malformed, describe_arrays, pack, read_arrays, unpack
 
 MAX_HEADER = 8 * 2**20
-MAX_BODY = 256 * 2**20
+MAX_BODY = MAX_BYTES
 _LENGTHS = struct.Struct(">II")
 
 
@@ -50,14 +48,15 @@ class Channel:
         """Send one message. Raises `Closed` where the other side is gone, ValueError for a value over the size limits."""
         tree, arrays = pack(value)
         header = json.dumps({"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}).encode()
-        body = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
-        if len(header) > MAX_HEADER or len(body) > MAX_BODY:
+        size = sum(array.nbytes for array in arrays)
+        if len(header) > MAX_HEADER or size > MAX_BODY:
             raise ValueError(
-                f"a value of {(len(header) + len(body)) / 2**20:.0f} MB is more than can be judged (limit {MAX_BODY / 2**20:.0f} MB)"
+                f"a value of {(len(header) + size) / 2**20:.0f} MB is more than can be judged (limit {MAX_BODY / 2**20:.0f} MB)"
             )
+        body = b"".join(array.tobytes() for array in arrays)
         try:
             self._socket.settimeout(None)
-            self._socket.sendall(_LENGTHS.pack(len(header), len(body)) + header + body)
+            self._socket.sendall(_LENGTHS.pack(len(header), size) + header + body)
         except OSError as error:
             raise Closed("the connection is closed") from error
 

@@ -16,7 +16,7 @@ from typing import Any
 from autograder import frameworks
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, note
-from autograder.question import FRAMEWORKS
+from autograder.questions import FRAMEWORKS
 from autograder.run import run_contained
 from autograder.values import Malformed
 from autograder.verdict import Outcome
@@ -65,19 +65,20 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     global _judge
     if _judge is None or not _judge.alive():
         _judge = _connect()
+    judge = _judge  # an answer that calls check itself ends this one
     try:
-        _judge.channel.send(kind, **fields)
-        while (message := _judge.channel.receive()).kind == "call":
+        judge.channel.send(kind, **fields)
+        while (message := judge.channel.receive()).kind == "call":
             outcome = _call(answer, fields["framework"], message)
-            _reply(_judge.channel, message.fields["id"], outcome)
+            _reply(judge.channel, message.fields["id"], outcome)
     except (Closed, Malformed):
-        reason = _judge.last_words()
+        reason = judge.last_words()
         _judge = None
         return note(
             f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
         )
     except KeyboardInterrupt:
-        _judge.stop()
+        judge.stop()
         _judge = None
         return note("Interrupted: nothing was judged.")
     return Feedback(**message.fields)

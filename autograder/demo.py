@@ -20,7 +20,7 @@ from autograder import frameworks
 from autograder.course import CONFIG, Course
 from autograder.grader import question_of
 from autograder.judge import examine_answer
-from autograder.question import Answer, Question, seed_for
+from autograder.questions import Answer, Question, seed_for
 
 if TYPE_CHECKING:
     from autograder.results import ClassResults

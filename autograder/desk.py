@@ -8,7 +8,7 @@ from collections.abc import Callable
 from autograder.channel import Channel, Closed
 from autograder.host import unsupported
 from autograder.judge import examine
-from autograder.question import Question
+from autograder.questions import Question
 from autograder.remote import remote
 from autograder.values import Malformed
 from autograder.verdict import Status, Verdict
@@ -20,6 +20,7 @@ PATIENCE = 5.0
 class Desk:
     """Serves the channel of one kernel until it closes.
 
+    fault:   what went wrong on the judge's own side, if anything did.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
     """
 
@@ -27,6 +28,7 @@ class Desk:
         self._channel, self._give_up = channel, give_up
         self._due: tuple[Question, int] | None = None
         self._verdict: Verdict | None = None
+        self.fault: str | None = None
         self._idle = threading.Condition()
         self._busy = False
         threading.Thread(target=self._serve, daemon=True).start()
@@ -55,6 +57,8 @@ class Desk:
                     self._check(str(request.fields.get("question")), str(request.fields.get("framework")))
                 self._channel.send("feedback", text="Not shown while a class is graded.", html="", correct=False, earned=0.0)
         except (Closed, Malformed):
+            pass
+        finally:  # whatever ended the service, the kernel must not wait for it
             self._channel.close()
 
     def _check(self, name: str, framework: str) -> None:
@@ -68,6 +72,8 @@ class Desk:
                 verdict = Verdict(question.name, Status.ERROR, question.points, 0.0, problem)
             else:
                 verdict = examine(question, remote(self._channel), seed=seed)
+        except Exception as error:  # the course's fault, not the student's: said where both will read it
+            self.fault = f"{question.name} could not be judged: {type(error).__name__}: {error}"
         finally:
             with self._idle:
                 self._verdict, self._busy = verdict, False

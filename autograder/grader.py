@@ -50,7 +50,7 @@ from autograder import catalogue
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
-from autograder.question import Question, seed_for
+from autograder.questions import Question, seed_for
 from autograder.verdict import Status, Verdict
 
 METADATA_KEY = "autograder"
@@ -82,6 +82,10 @@ def question_of(cell: NotebookNode) -> Question | None:
         return catalogue.find(facts.get("grade_id", "").replace("-", ".", 1))
     except catalogue.UnknownQuestion:
         return None
+
+
+class JudgeFault(RuntimeError):
+    """A question of the course is broken: nothing is graded until it is mended, so that nobody pays for it."""
 
 
 class CourseCells(NbGraderPreprocessor):
@@ -219,6 +223,8 @@ class JudgedExecute(Execute):
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
         died = self._execute(call, index)
         verdict = self._desk.verdict()
+        if self._desk.fault:
+            raise JudgeFault(self._desk.fault)
         if died:
             self._revive(index, leave_out=None)
         if verdict is not None:

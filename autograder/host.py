@@ -9,11 +9,11 @@ import contextlib
 import socket
 import sys
 
-from autograder import catalogue, journal
+from autograder import catalogue, frameworks, journal
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, code, note, render
 from autograder.judge import examine
-from autograder.question import Question, seed_for
+from autograder.questions import FRAMEWORKS, Question, seed_for
 from autograder.remote import remote
 from autograder.values import Malformed
 
@@ -32,7 +32,7 @@ def serve(channel: Channel) -> None:
         except (Closed, Malformed):
             return
         if not warm:
-            _warm_up()
+            _warm_up(str(request.fields.get("framework", "numpy")))
             warm = True
 
 
@@ -71,9 +71,10 @@ def unsupported(question: Question, framework: str) -> str | None:
 
 def _hint(question: Question) -> Feedback:
     given = journal.standings().get(question.name, journal.Standing()).hints
-    if given >= len(question.hints):
-        return note(f"There are no more hints for {question.name}. solution({question.name!r}) shows an answer.")
     journal.record("hint", question.name)
+    if given >= len(question.hints):
+        every = "\n".join(f"Hint {number}: {hint}" for number, hint in enumerate(question.hints, 1))
+        return note(f"{every}\nThere are no more hints. solution({question.name!r}) shows an answer.")
     return note(f"Hint {given + 1} of {len(question.hints)}: {question.hints[given]}")
 
 
@@ -88,12 +89,13 @@ def _solution(question: Question, framework: str) -> Feedback:
     return code(f"{question.name}, in {answer.framework}", answer.source(question.function_name), question.explanation)
 
 
-def _warm_up() -> None:
-    """Do now, while the learner reads, what the first picture would have to wait for."""
+def _warm_up(framework: str) -> None:
+    """Do now, while the learner reads, what the first picture and the first mistake in their framework would have to wait for."""
     import numpy as np
 
     from autograder.feedback import _draw
 
+    frameworks.available(framework if framework in FRAMEWORKS else "numpy")
     with contextlib.suppress(Exception):
         _draw([("yours", np.eye(3))])
 

@@ -15,6 +15,9 @@ import platformdirs
 from autograder import catalogue
 from autograder.feedback import Feedback, template
 
+_unwritten: list[str] = []
+"""Lines that could not be written: they count until this judge ends."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -36,14 +39,14 @@ def log_path() -> Path:
 
 def record(event: str, question: str, **facts: Any) -> None:
     """Append one event. A log that cannot be written (a full or read-only disk) never stops a learner."""
-    line = json.dumps({"time": round(time.time(), 1), "event": event, "question": question, **facts}) + "\n"
+    line = json.dumps({"time": round(time.time(), 1), "event": event, "question": question, **facts})
     try:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as log:  # one write, appended whole
-            log.write(line.encode())
+        with path.open("ab", buffering=0) as log:  # one write, appended whole; on a line of its own even where the last one is torn
+            log.write(f"\n{line}\n".encode())
     except OSError:
-        pass
+        _unwritten.append(line)
 
 
 def standings() -> dict[str, Standing]:
@@ -56,7 +59,7 @@ def standings() -> dict[str, Standing]:
         match event["event"]:
             case "check":
                 attempts[name] += event.get("status") != "not attempted"
-                best[name] = max(best.get(name, 0.0), float(event.get("earned", 0.0)))
+                best[name] = max(best.get(name, 0.0), _number(event.get("earned")))
                 solved |= {name} if event.get("status") == "correct" else set()
             case "hint":
                 hints[name] += 1
@@ -70,16 +73,20 @@ def _events() -> list[dict[str, Any]]:
     try:
         lines = log_path().read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return []
+        lines = []
     events = []
-    for line in lines:
+    for line in lines + _unwritten:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict) and isinstance(event.get("question"), str) and isinstance(event.get("event"), str):
             events.append(event)
     return events
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e6 else 0.0
 
 
 def rows() -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 from autograder import frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
-from autograder.question import Answer, Case, Measurement, Mistake, Question
+from autograder.questions import Answer, Case, Measurement, Mistake, Question
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
@@ -28,7 +28,7 @@ def examine(question: Question, peer: Peer, *, seed: int) -> Verdict:
         start = time.monotonic()
         outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
         spent += time.monotonic() - start
-        if is_stub(outcome) and not trials:
+        if not trials and is_stub(outcome, question.name):
             return _verdict(question, Status.NOT_ATTEMPTED, spent, [], headline="Not attempted yet.")
         trials.append(_judge(question, case, outcome))
         if outcome.kind in ("timeout", "lost"):
@@ -77,6 +77,8 @@ def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
 
 
 def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict:
+    if not trials:
+        raise RuntimeError(f"{question.name} has no probes")
     failures = [trial for trial in trials if not trial.passed]
     if not failures:
         measured = [trial.measured.message for trial in trials if trial.measured]
@@ -161,9 +163,11 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
     if question.measurement:
         return False
     pairs = [(trial.outcome, _outcome_of(question, mistake, trial.case)) for trial in trials]
-    # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. Equal values elsewhere tell the mistake as well as a name does.
-    some_values_agree = any(one.kind == other.kind == "value" for one, other in pairs)
-    return all(_same(question, one, other, any_error=some_values_agree) for one, other in pairs)
+    # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
+    wrong_values_agree = any(
+        not trial.passed and one.kind == other.kind == "value" for trial, (one, other) in zip(trials, pairs, strict=True)
+    )
+    return all(_same(question, one, other, any_error=wrong_values_agree) for one, other in pairs)
 
 
 def _recognises(mistake: Mistake, trial: _Trial) -> bool:

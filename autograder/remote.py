@@ -58,4 +58,5 @@ def _outcome(message: Message) -> Outcome:
 
 
 def _text(value: Any, most: int) -> str:
-    return value[:most] if isinstance(value, str) else ""
+    # Half a surrogate pair can be sent but not written to a file.
+    return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

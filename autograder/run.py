@@ -113,9 +113,9 @@ def _own_lines(error: BaseException) -> tuple[str, ...]:
     return tuple(f"line {frame.lineno}: {frame.line}" for frame in own[-4:])
 
 
-def is_stub(outcome: Outcome) -> bool:
-    """Whether the answer is the stub that students get: it raises NotImplementedError."""
-    return outcome.kind == "raised" and outcome.error == "NotImplementedError"
+def is_stub(outcome: Outcome, name: str) -> bool:
+    """Whether the answer is the stub that students get: ``raise NotImplementedError("<question>")``, or without words. Libraries raise it with other words."""
+    return outcome.kind == "raised" and outcome.error == "NotImplementedError" and outcome.message in ("", name)
 
 
 Peer = Callable[[str, tuple, float], Outcome]

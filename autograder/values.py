@@ -6,14 +6,17 @@ Nothing here is ever pickled, and nothing that arrives is believed: `unpack` che
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 MAX_DEPTH = 8
 MAX_ITEMS = 100_000
+MAX_BYTES = 256 * 2**20
 _DTYPES = frozenset(
     [
         "bool",
@@ -42,13 +45,19 @@ class Malformed(ValueError):
     """Bytes that do not describe a plain value."""
 
 
-def to_plain(value: Any, depth: int = 0) -> Any:
+def to_plain(value: Any) -> Any:
     """Copy `value`, whatever framework it comes from, into plain values.
 
     Understood: PyTorch tensors and parameters (on any device, with or without gradient, bfloat16 as float32), MXNet arrays, NumPy arrays and scalars,
     Python numbers, strings, and lists, tuples and dicts of them. Only the exact types: a subclass may answer for itself what it likes.
     Raises `Refused` for everything else.
     """
+    return _plain(value, 0, itertools.count())
+
+
+def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
+    if next(counter) >= MAX_ITEMS:
+        raise Refused(f"more than {MAX_ITEMS:,} numbers in lists cannot be judged: return an array")
     kind = type(value)
     if value is None or kind in (bool, int, float, str):
         return value
@@ -59,11 +68,11 @@ def to_plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.generic) and kind.__module__ == "numpy":
         return _checked(np.asarray(value))
     if kind in (list, tuple):
-        return kind(to_plain(item, depth + 1) for item in value)
+        return kind(_plain(item, depth + 1, counter) for item in value)
     if kind is dict:
         if not all(type(key) in (str, int) for key in value):
             raise Refused("a dict with keys other than strings and integers cannot be judged")
-        return {key: to_plain(item, depth + 1) for key, item in value.items()}
+        return {key: _plain(item, depth + 1, counter) for key, item in value.items()}
     if (array := _from_torch(value, kind)) is not None or (array := _from_mxnet(value, kind)) is not None:
         return _checked(array)
     raise Refused(f"{_a(kind)} cannot be judged: return an array, a number, or a list of them")
@@ -72,7 +81,9 @@ def to_plain(value: Any, depth: int = 0) -> Any:
 def _checked(array: np.ndarray) -> np.ndarray:
     if array.dtype.name not in _DTYPES:
         raise Refused(f"an array of dtype {array.dtype} cannot be judged: return an array of numbers")
-    return array
+    if array.nbytes > MAX_BYTES:
+        raise Refused(f"an array of {array.nbytes / 2**20:.0f} MB is more than can be judged (limit {MAX_BYTES / 2**20:.0f} MB)")
+    return array.astype(array.dtype.newbyteorder("="))  # a copy, in this machine's byte order, which is what crosses
 
 
 def _from_torch(value: Any, kind: type) -> np.ndarray | None:
@@ -83,9 +94,14 @@ def _from_torch(value: Any, kind: type) -> np.ndarray | None:
         raise Refused("a sparse tensor cannot be judged: return tensor.to_dense()")
     if value.is_quantized:
         raise Refused("a quantized tensor cannot be judged: return tensor.dequantize()")
+    if value.is_meta:
+        raise Refused("a tensor on the meta device has no numbers and cannot be judged")
     value = value.detach().cpu()
     value = value.float() if value.dtype is torch.bfloat16 else value
-    return value.resolve_conj().resolve_neg().numpy()
+    try:
+        return value.resolve_conj().resolve_neg().numpy()
+    except TypeError:
+        raise Refused(f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()") from None
 
 
 def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
@@ -162,7 +178,10 @@ def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
         size = math.prod(shape) * dtype.itemsize
         if offset + size > len(body):
             raise Malformed("an array longer than what was sent")
-        arrays.append(np.frombuffer(body, dtype, count=math.prod(shape), offset=offset).reshape(shape))
+        try:
+            arrays.append(np.frombuffer(body, dtype, count=math.prod(shape), offset=offset).reshape(shape))
+        except ValueError as error:  # empty along one axis, beyond all memory along the others
+            raise Malformed("an array with an impossible shape") from error
         offset += size
     if offset != len(body):
         raise Malformed("more bytes than the arrays need")

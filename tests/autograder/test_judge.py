@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from autograder import Measurement, catalogue, frameworks, question
 from autograder.judge import examine, examine_answer
-from autograder.question import seed_for
+from autograder.questions import seed_for
 from autograder.run import in_process
 from autograder.verdict import Outcome, Status
 

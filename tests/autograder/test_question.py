@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder import Inputs, question
-from autograder.question import Answer, Question, seed_for
+from autograder.questions import Answer, Question, seed_for
 from autograder.values import pack
 
 

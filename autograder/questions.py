@@ -25,10 +25,12 @@ import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from autograder.values import to_plain
 
 FRAMEWORKS = ("torch", "mxnet", "numpy")
 
@@ -49,7 +51,7 @@ class Answer:
         text = textwrap.dedent(inspect.getsource(self.function))
         definition = ast.parse(text).body[0]
         lines = text.splitlines()[definition.lineno - 1 :]
-        lines[0] = lines[0].replace(definition.name, name, 1)
+        lines[0] = lines[0].replace(f"def {definition.name}", f"def {name}", 1)
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -183,7 +185,8 @@ class Question:
         for index, probe in enumerate(self.probes):
             for draw in range(probe.repeat):
                 made = probe.make(np.random.default_rng([seed, index, draw]))
-                yield Case(probe, made if isinstance(made, Inputs) else Inputs(tuple(made)))
+                inputs = made if isinstance(made, Inputs) else Inputs(tuple(made))
+                yield Case(probe, replace(inputs, args=to_plain(tuple(inputs.args))))  # a NumPy scalar, say, becomes what can cross
 
     def answers(self, framework: str) -> list[Answer]:
         """The right answers written in `framework`, the reference first."""
