@@ -67,12 +67,13 @@ class Student:
 
 @dataclass(frozen=True)
 class Task:
-    """One cell that is worth points. `name` is its grade id, `label` what a reader calls it."""
+    """One cell that is worth points. `name` is its grade id, `label` what a reader calls it, `by_hand` whether a person grades it."""
 
     notebook: str
     name: str
     points: float
     label: str
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class Mark:
             return _KINDS[self.verdict.status]
         if self.pending:
             return Kind.BY_HAND
+        if self.task.by_hand and self.manual is None and not self.auto:  # nbgrader gives 0 where the cell is as it was handed out
+            return Kind.OPEN
         return Kind.SOLVED if self.share == 1 else Kind.PARTLY if self.share else Kind.WRONG
 
 
@@ -210,7 +213,7 @@ class _Book:
     """The gradebook's contents; grades by (student, assignment), then by (notebook, grade id)."""
 
     students: dict[str, Student]
-    cells: dict[str, list[tuple[str, str, float]]]
+    cells: dict[str, list[tuple[str, str, float, bool]]]
     grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
     penalties: dict[tuple[str, str], float]
 
@@ -257,7 +260,7 @@ def _contents(gradebook: Any) -> _Book:
     students = {row.id: Student(row.id, row.last_name or "", row.first_name or "", row.email or "") for row in gradebook.students}
     cells = {
         assignment.name: [
-            (notebook.name, cell.name, float(cell.max_score))
+            (notebook.name, cell.name, float(cell.max_score), cell.cell_type == "markdown")
             for notebook in assignment.notebooks
             for cell in (*notebook.grade_cells, *notebook.task_cells)
         ]
@@ -371,11 +374,11 @@ def _assignments(book: _Book, found: _Notebooks) -> list[Assignment]:
             for index, name in reversed(list(enumerate(names)))
         }
         cells = sorted(cells, key=lambda cell: (cell[0], place.get(cell[:2], len(place))))
-        several = len({notebook for notebook, _, _ in cells}) > 1
+        several = len({notebook for notebook, *_ in cells}) > 1
         tasks = []
-        for notebook, name, points in cells:
+        for notebook, name, points, by_hand in cells:
             label = name.replace("-", ".", 1) if (notebook, name) in judged else name
-            tasks.append(Task(notebook, name, points, f"{notebook}: {label}" if several else label))
+            tasks.append(Task(notebook, name, points, f"{notebook}: {label}" if several else label, by_hand))
         assignments.append(Assignment(assignment, tuple(tasks)))
     return assignments
 

@@ -23,7 +23,7 @@ from autograder import results
 from autograder.course import ERRORS
 from autograder.grader import METADATA_KEY
 from autograder.report import write, write_csv, write_html
-from autograder.results import Kind, ReportError, State, Submission, collect
+from autograder.results import Kind, Mark, ReportError, State, Submission, Task, collect
 from autograder.verdict import Status, Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type <Submitted")  # nbgrader's own
@@ -446,3 +446,9 @@ def test_what_cannot_be_written_leaves_the_old_file(course):
         write_html(results, course.root / "missing" / "report.html")
     assert (target / "kept").exists()
     assert not list(course.root.glob(".*.new"))
+
+
+def test_a_written_answer_left_as_it_was_handed_out_is_not_attempted() -> None:
+    untouched = Mark(Task("02", "written-x", 2.0, "written-x", by_hand=True), 0.0, auto=0.0)
+    assert untouched.kind is Kind.OPEN
+    assert Mark(untouched.task, 0.0, auto=0.0, manual=0.0).kind is Kind.WRONG
