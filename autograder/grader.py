@@ -57,6 +57,10 @@ METADATA_KEY = "autograder"
 """Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
 
 
+PATIENCE = 300.0
+"""Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
+
+
 def configure(c: Any) -> None:
     """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
     c.GenerateAssignment.preprocessors = [IncludeHeaderFooter, LockCells, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells]
@@ -221,7 +225,7 @@ class JudgedExecute(Execute):
         self._desk.expect(question, seed_for(self._secret, facts["assignment"], facts["student"], question.name))
         # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
-        died = self._execute(call, index)
+        died = self._execute(call, index, seconds=2 * question.seconds + PATIENCE)
         verdict = self._desk.verdict()
         if self._desk.fault:
             raise JudgeFault(self._desk.fault)
@@ -238,8 +242,9 @@ class JudgedExecute(Execute):
             cell.outputs.append(new_output("stream", name="stderr", text="Python stopped in this cell; grading went on without it.\n"))
             self._revive(index, leave_out=index)
 
-    def _execute(self, cell: NotebookNode, index: int) -> bool:
-        """Run one cell. Returns whether its kernel is lost: dead, or deaf to an interrupt."""
+    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> bool:
+        """Run one cell, for `seconds` or as long as any cell may take. Returns whether its kernel is lost: dead, or deaf to an interrupt."""
+        self.timeout_func = None if seconds is None else lambda cell: seconds
         in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
