@@ -143,6 +143,9 @@ def _run(command: Callable[[], int]) -> None:
     except (CourseError, ReportError, UnknownQuestion, ValueError, OSError) as error:
         print(f"course: {error}", file=sys.stderr)
         code = MISUSE
+    except ImportError as error:
+        print(f"course: {error}; `course doctor` says what is missing", file=sys.stderr)
+        code = MISUSE
     except KeyboardInterrupt:
         print("course: stopped; what was graded is kept", file=sys.stderr)
         code = 130

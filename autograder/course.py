@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import logging
 import os
@@ -58,19 +59,22 @@ class Course:
     def submissions(self, assignment: str) -> list[str]:
         """The students who handed in `assignment`, sorted."""
         folder = self.root / "submitted"
-        students = sorted(path.parent.name for path in folder.glob(f"*/{assignment}") if path.is_dir())
+        handed_in = [path for path in folder.glob("*/*") if path.is_dir()]
+        students = sorted(path.parent.name for path in handed_in if path.name == assignment)
         if not students:
-            there = sorted({path.name for path in folder.glob("*/*") if path.is_dir()})
+            there = sorted({path.name for path in handed_in})
             known = f" There are submissions of: {', '.join(there)}." if there else f" Submissions are looked for in {folder}."
             raise CourseError(f"Nobody has handed in {assignment!r}.{known}")
         return students
 
     def grade(self, assignment: str, student: str) -> Graded:
-        """Grade one submission (``nbgrader autograde``). What is wrong with it is a result, not an exception."""
+        """Grade one submission (``nbgrader autograde``). What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
         reason = self._unreadable(assignment, student)
         if reason is None:
-            result = self._run(lambda api: api.autograde(assignment, student, force=True))
+            result = self._run(lambda api: api.autograde(assignment, glob.escape(student), force=True))
             reason = None if result["success"] else _last_error(result)
+        if fault := self._fault(assignment, reason or ""):
+            raise CourseError(fault)
         self._remember(assignment, student, reason)
         return Graded(student, assignment, reason)
 
@@ -78,7 +82,7 @@ class Course:
         """Write the feedback page of one submission (``nbgrader generate_feedback``); of one that could not be graded, a page that says why."""
         reason = self.errors().get(assignment, {}).get(student)
         if reason is None:
-            result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
+            result = self._run(lambda api: api.generate_feedback(assignment, glob.escape(student), force=True))
             if not result["success"]:
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
@@ -96,6 +100,17 @@ class Course:
             return json.loads((self.root / ERRORS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+
+    def _fault(self, assignment: str, reason: str) -> str | None:
+        """What the course's owner must put right before anybody can be graded; None where it is the submission's own."""
+        cause, _, said = reason.partition(": ")
+        if cause.endswith("JudgeFault"):
+            return f"{said}. Mend the question and grade again; what was graded before is kept."
+        if cause.endswith("MissingEntry") and said.startswith("No such assignment"):
+            return f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first."
+        if cause in ("sqlalchemy.exc.DatabaseError", "sqlalchemy.exc.OperationalError"):
+            return f"the gradebook of {self.root} cannot be used: {said}. Close what else writes to it, allow writing, or restore it from a backup."
+        return None
 
     def _remember(self, assignment: str, student: str, reason: str | None) -> None:
         errors = self.errors()
@@ -118,32 +133,39 @@ class Course:
             return "there is no notebook in the submission"
         for path in notebooks:
             try:
+                if not path.is_file():
+                    return f"{path.name} is not a file"
                 json.loads(path.read_text(encoding="utf-8"))
             except OSError as error:
                 return f"{path.name} cannot be read: {error.strerror}"
             except UnicodeDecodeError:
                 return f"{path.name} is not UTF-8 text"
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return f"{path.name} is not a notebook: invalid JSON ({error})"
             try:
-                nbformat.read(path, as_version=4)
+                with _quiet():
+                    nbformat.read(path, as_version=4)
             except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
-                return f"{path.name} is not a valid notebook ({str(error).splitlines()[0][:160]})"
+                return f"{path.name} is not a valid notebook ({_first_line(error)})"
         return None
 
     def _run(self, step: Any) -> dict[str, Any]:
         with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
-            return step(self._nbgrader())
+            result = step(self._nbgrader())
+        if result.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):  # nbgrader reports Ctrl-C as one more failed submission
+            raise KeyboardInterrupt
+        return result
 
     def _nbgrader(self) -> Any:
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
-            from sqlalchemy.exc import SAWarning
             from traitlets.config import Config
             from traitlets.config.loader import PyFileConfigLoader
 
-            warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
-            config = Config(PyFileConfigLoader(CONFIG, path=str(self.root)).load_config())
+            try:
+                config = Config(PyFileConfigLoader(CONFIG, path=str(self.root)).load_config())
+            except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
+                raise CourseError(f"{self.root / CONFIG} cannot be loaded: {type(error).__name__}: {_first_line(error)}") from error
             config.CourseDirectory.root = str(self.root)
             self._api = NbGraderAPI(config=config)
         return self._api
@@ -151,14 +173,16 @@ class Course:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """nbgrader logs every step; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
+    """nbgrader logs every step, and its libraries warn; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
     logging.disable(logging.NOTSET)
     loggers = [logging.getLogger(name) for name in ("traitlets", "nbgrader", "py.warnings")]
     handlers = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers, logger.propagate = [logging.NullHandler()], False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for logger, old, propagate in handlers:
             logger.handlers, logger.propagate = old, propagate
@@ -167,17 +191,24 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _path_to_scripts() -> Iterator[None]:
     """nbgrader calls `alembic` by its name: it is beside this Python, whose folder need not be on the PATH."""
-    before = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.defpath if before is None else before])
     try:
         yield
     finally:
-        os.environ["PATH"] = before
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:160]
 
 
 def _last_error(result: dict[str, Any]) -> str:
     """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
     log = result.get("log") or result.get("error") or ""
-    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry)\b: .+)$", log, flags=re.MULTILINE)
+    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
     return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import frameworks
-from autograder.course import CONFIG, Course
+from autograder.course import CONFIG, Course, CourseError
 from autograder.grader import question_of
 from autograder.judge import examine_answer
 from autograder.questions import Answer, Question, seed_for
@@ -25,7 +25,7 @@ from autograder.questions import Answer, Question, seed_for
 if TYPE_CHECKING:
     from autograder.results import ClassResults
 
-SECRET = "demonstration"
+SECRET, SECRET_FILE = "demonstration", ".course_secret"
 
 
 @dataclass
@@ -250,13 +250,20 @@ def submission(student: Student, assignment: str, source: NotebookNode) -> Submi
 
 
 def lay_out(project: Path, folder: Path) -> Course:
-    """A fresh course in `folder`: the project's configuration and exercises, nothing graded."""
+    """A fresh course in `folder`: the project's configuration and exercises, nothing graded. Raises `CourseError` rather than replace anything else."""
+    if folder.exists() and any(folder.iterdir()) and not _is_demonstration(folder):
+        raise CourseError(f"{folder} holds something else than a demonstration course, and stays as it is: name an empty or a new folder.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / SECRET_FILE).write_text(SECRET + "\n", encoding="ascii")
     shutil.copy(project / CONFIG, folder)
     shutil.copytree(project / "exercises", folder / "exercises", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    (folder / ".course_secret").write_text(SECRET + "\n", encoding="ascii")
     return Course(folder)
+
+
+def _is_demonstration(folder: Path) -> bool:
+    secret = folder / SECRET_FILE
+    return secret.is_file() and secret.read_text(encoding="utf-8", errors="replace").strip() == SECRET
 
 
 def assignments(course: Course) -> list[str]:

@@ -45,6 +45,11 @@ class Desk:
             self._idle.wait_for(lambda: not self._busy, PATIENCE)
             return self._verdict
 
+    @property
+    def closed(self) -> bool:
+        """Whether the kernel is out of reach: it hung up, or broke the exchange."""
+        return self._channel.closed
+
     def close(self) -> None:
         """Stop serving."""
         self._channel.close()

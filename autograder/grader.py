@@ -11,6 +11,7 @@ A course switches it on in its ``nbgrader_config.py``::
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import secrets
@@ -243,7 +244,7 @@ class JudgedExecute(Execute):
             self._revive(index, leave_out=index)
 
     def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> bool:
-        """Run one cell, for `seconds` or as long as any cell may take. Returns whether its kernel is lost: dead, or deaf to an interrupt."""
+        """Run one cell, for `seconds` or as long as any cell may take. Returns whether its kernel is lost: dead, deaf to an interrupt, or to the judge."""
         self.timeout_func = None if seconds is None else lambda cell: seconds
         in_place = self.nb.cells[index]
         try:
@@ -252,7 +253,7 @@ class JudgedExecute(Execute):
             return True
         finally:
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
-        return not self._responds()
+        return not self._responds() or self._desk.closed
 
     def _responds(self) -> bool:
         if not run_sync(self.km.is_alive)():
@@ -302,28 +303,32 @@ class JudgedExecute(Execute):
             self.start_new_kernel_client()
         finally:
             theirs.close()
-        self._desk = Desk(Channel(ours), give_up=self._kill)
+        self._desk = Desk(Channel(ours), give_up=functools.partial(_kill, self._process()))  # this kernel, not one that comes after it
 
     def _stop(self) -> None:
         if self.km is None:
             return
         if getattr(self, "_desk", None):
             self._desk.close()
-        self._kill()
+        _kill(self._process())
         self._cleanup_kernel()
         self._sockets.cleanup()
         self.km = self.kc = None
 
-    def _kill(self) -> None:
-        """End the kernel's process at once. Its memory is nobody's any more; nothing there is worth a farewell."""
-        process = getattr(getattr(self.km, "provisioner", None), "process", None)
-        if process is not None and process.poll() is None:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            except PermissionError:
-                process.kill()
+    def _process(self) -> subprocess.Popen | None:
+        return getattr(getattr(self.km, "provisioner", None), "process", None)
+
+
+def _kill(process: subprocess.Popen | None) -> None:
+    """End a kernel's process at once, and with it what it started, even if it is gone itself. Nothing there is worth a farewell."""
+    if process is None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        process.kill()
 
 
 def _show(cell: NotebookNode, verdict: Verdict) -> None:

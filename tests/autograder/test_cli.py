@@ -1,0 +1,299 @@
+"""The command line: it answers at once, says what went wrong in one line, and its exit code can be relied on."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import classroom
+import psutil
+import pytest
+from classroom import NAME, RIGHT, ROOT, hand_in
+
+from autograder import cli, demo, doctor
+from autograder.course import Course
+from autograder.doctor import Finding
+
+COMMANDS = ("demo", "grade", "report", "progress", "doctor", "workspace")
+HEAVY = ("torch", "torchvision", "mxnet", "numpy", "scipy", "sklearn", "matplotlib", "nbgrader", "nbconvert", "nbclient", "IPython")
+CALL = "import sys; from autograder.cli import app; app()"
+
+
+@pytest.fixture
+def run(capfd):
+    """Run `course` with these arguments in this process; returns (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            cli.app([str(argument) for argument in arguments])
+        return caught.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def course(tmp_path, small_course):
+    """A course that is not released, and nobody has handed in."""
+    return classroom.lay_out(tmp_path / "course")
+
+
+def complaint(stderr):
+    """The one line that standard error says, but for the progress bar."""
+    [line] = [line for line in stderr.splitlines() if line.strip() and not line.startswith(("grading", "writing"))]
+    assert line.startswith("course: ")
+    return line
+
+
+# --- help -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_the_commands_with_what_they_do(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    for name in COMMANDS:
+        [line] = [line for line in out.splitlines() if line.split()[:1] == [name]]
+        assert len(line.split()) > 3, f"{name} has no help"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(run, name):
+    code, out, err = run(name, "--help")
+    assert (code, err) == (0, "")
+    assert "Usage: " in out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["grade", "--help"]], ids=["course", "grade"])
+def test_help_imports_nothing_heavy(arguments):
+    script = f"import atexit, sys\natexit.register(lambda: print('LOADED', *(set({HEAVY!r}) & sys.modules.keys())))\n{CALL}"
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_help_answers_in_under_three_tenths_of_a_second():
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", CALL, "--help"], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # The processor's time, which a busy machine does not stretch.
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 0.3
+
+
+def test_without_a_command_there_is_help_and_the_code_of_misuse(run):
+    code, out, err = run()
+    assert code == cli.MISUSE
+    assert "Usage: " in out + err
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["grade"], ["grade", "."], ["demo", "--no-such-option"]])
+def test_a_wrong_command_is_misuse(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, out) == (cli.MISUSE, "")
+    assert "Error: " in err
+    assert "Traceback" not in err
+
+
+# --- what a user can get wrong --------------------------------------------------------------------------------------------------
+
+
+def test_grading_what_is_no_course(run, tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        code, out, err = run("grade", folder, NAME)
+        assert (code, out) == (cli.MISUSE, "")
+        assert str(folder) in complaint(err)
+        assert "nbgrader_config.py" in complaint(err)
+
+
+@pytest.mark.parametrize("command", [["demo"], ["workspace", "mine"]])
+def test_outside_the_course(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*command)
+    assert code == cli.MISUSE
+    assert "nbgrader_config.py" in complaint(err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_assignment_that_nobody_has_handed_in_names_those_that_somebody_has(run, course):
+    hand_in(course, "amy")
+    code, _, err = run("grade", course.root, "summs")
+    assert code == cli.MISUSE
+    assert "'summs'" in complaint(err)
+    assert NAME in complaint(err)
+
+
+def test_a_student_who_has_not_handed_in(run, course):
+    hand_in(course, "amy")
+    code, _, err = run("grade", course.root, NAME, "--student", "bob")
+    assert code == cli.MISUSE
+    assert "bob has not handed in" in complaint(err)
+
+
+def test_an_assignment_that_is_not_released(run, course):
+    hand_in(course, "amy")
+    hand_in(course, "bob")
+    code, _, err = run("grade", course.root, NAME)
+    assert code == cli.MISUSE
+    assert "generate_assignment" in complaint(err)
+
+
+def test_a_configuration_with_a_syntax_error(run, course):
+    hand_in(course, "amy")
+    (course.root / "nbgrader_config.py").write_text("c = get_config(\n")
+    code, _, err = run("grade", course.root, NAME)
+    assert code == cli.MISUSE
+    assert "SyntaxError" in complaint(err)
+
+
+def test_a_demonstration_of_an_assignment_that_is_not_there(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, _, err = run("demo", "--out", tmp_path / "demo", "--only", "99-nothing")
+    assert code == cli.MISUSE
+    assert "99-nothing" in complaint(err)
+    assert "02-convolution" in complaint(err)
+
+
+def test_the_demonstration_replaces_no_folder_but_its_own(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    mine = tmp_path / "home"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    code, _, err = run("demo", "--out", mine)
+    assert code == cli.MISUSE
+    assert str(mine) in complaint(err)
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    assert demo.lay_out(ROOT, tmp_path / "demo").root == tmp_path / "demo"
+    (tmp_path / "demo" / "gradebook.db").touch()
+    demo.lay_out(ROOT, tmp_path / "demo")
+    assert not (tmp_path / "demo" / "gradebook.db").exists()
+
+
+@pytest.mark.parametrize("command", [["demo", "--out"], ["workspace"]])
+def test_a_folder_that_cannot_be_made(run, tmp_path, monkeypatch, command):
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(ROOT)
+    code, _, err = run(*command, tmp_path / "file" / "folder")
+    assert code == cli.MISUSE
+    assert str(tmp_path / "file") in complaint(err)
+
+
+def test_a_report_without_a_gradebook(run, course, tmp_path):
+    for folder in (course.root, tmp_path / "nowhere"):
+        code, out, err = run("report", folder)
+        assert (code, out) == (cli.MISUSE, "")
+        assert str(folder) in complaint(err)
+
+
+def test_questions_that_are_not_installed(run, small_course, monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "a_package_that_is_not_there")
+    code, _, err = run("progress")
+    assert code == cli.MISUSE
+    assert "a_package_that_is_not_there" in complaint(err)
+
+
+# --- grading --------------------------------------------------------------------------------------------------------------------
+
+
+def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course):
+    course.release(NAME)
+    hand_in(course, "amy", **RIGHT)
+    hand_in(course, "bob", raw="{")
+    code, out, err = run("grade", course.root, NAME)
+    assert code == cli.INCOMPLETE
+    assert out == "1 of 2 submissions graded.\n"
+    [reason] = [line for line in err.splitlines() if "bob:" in line]
+    assert "invalid JSON" in reason
+    assert "Traceback" not in err
+    assert classroom.points(course, "amy") == 5
+
+    assert run("grade", course.root, NAME, "--student", "amy")[:2] == (cli.GRADED, "1 of 1 submissions graded.\n")
+
+    code, out, err = run("report", course.root)
+    assert (code, err) == (cli.GRADED, "")
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["grades.csv", "report.html"]
+    assert "amy" in (course.root / "grades.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_grading_and_the_kernel(course, tmp_path):
+    course.release(NAME)
+    mark = tmp_path / "pid"
+    hand_in(course, "amy", total=f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)")
+    hand_in(course, "bob", **RIGHT)
+    command = [sys.executable, "-c", CALL, "grade", str(course.root), NAME]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: mark.exists() and mark.read_text())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert "stopped" in complaint(err)
+    assert not psutil.pid_exists(int(mark.read_text()))
+    assert course.errors() == {}
+    assert not (course.root / "autograded" / "bob").exists()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
+
+
+def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    hand_in(course, "amy")
+    monkeypatch.setattr(Course, "grade", stop)
+    code, _, err = run("grade", course.root, NAME)
+    assert code == 130
+    assert "stopped" in complaint(err)
+
+
+# --- the learner's commands -----------------------------------------------------------------------------------------------------
+
+
+def test_progress_prints_the_map(run, small_course, progress_log):
+    progress_log.parent.mkdir()
+    event = {"time": 1, "event": "check", "question": "small.total", "status": "correct", "earned": 1, "points": 1}
+    progress_log.write_text(json.dumps(event) + "\n")
+    code, out, err = run("progress")
+    assert (code, err) == (cli.GRADED, "")
+    [total] = [line for line in out.splitlines() if "small.total" in line]
+    [turn] = [line for line in out.splitlines() if "small.turn" in line]
+    assert "✓" in total
+    assert "○" in turn
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, cli.GRADED), (None, cli.GRADED), (False, cli.INCOMPLETE)])
+def test_doctor_prints_what_was_found_and_fails_where_something_needed_is_missing(run, monkeypatch, ok, code):
+    monkeypatch.setattr(doctor, "examine_machine", lambda: [Finding("the abacus", ok, "ten beads", "Buy another.")])
+    found, out, err = run("doctor")
+    assert (found, err) == (code, "")
+    assert "the abacus" in out
+
+
+def test_the_workspace_is_filled_once_and_then_kept(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, err = run("workspace", tmp_path / "work")
+    assert (code, err) == (cli.GRADED, "")
+    assert ", 0 of yours left" in out
+    notebook = next((tmp_path / "work" / "exercises").rglob("*.ipynb"))
+    notebook.write_text("my answers")
+    _, out, _ = run("workspace", tmp_path / "work")
+    assert " 0 notebooks added" in out
+    assert notebook.read_text() == "my answers"
+
+
+def test_paths_are_said_as_seen_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli._short(tmp_path / "build" / "demo") == os.path.join("build", "demo")
+    assert cli._short(tmp_path.parent) == str(tmp_path.parent)
