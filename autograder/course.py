@@ -71,7 +71,7 @@ class Course:
         """Grade one submission (``nbgrader autograde``). What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
         reason = self._unreadable(assignment, student)
         if reason is None:
-            result = self._run(lambda api: api.autograde(assignment, glob.escape(student), force=True))
+            result = self._run(lambda api: api.autograde(assignment, student, force=True))
             reason = None if result["success"] else _last_error(result)
         if fault := self._fault(assignment, reason or ""):
             raise CourseError(fault)
@@ -82,7 +82,7 @@ class Course:
         """Write the feedback page of one submission (``nbgrader generate_feedback``); of one that could not be graded, a page that says why."""
         reason = self.errors().get(assignment, {}).get(student)
         if reason is None:
-            result = self._run(lambda api: api.generate_feedback(assignment, glob.escape(student), force=True))
+            result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
             if not result["success"]:
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
@@ -128,6 +128,8 @@ class Course:
         """Why a submitted notebook cannot even be opened; None if all can."""
         import nbformat
 
+        if glob.has_magic(student) or student != student.strip() or not student.isprintable():
+            return "nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder"
         notebooks = sorted((self.root / "submitted" / student / assignment).glob("*.ipynb"))
         if not notebooks:
             return "there is no notebook in the submission"
@@ -150,6 +152,8 @@ class Course:
         return None
 
     def _run(self, step: Any) -> dict[str, Any]:
+        if glob.has_magic(str(self.root)):
+            raise CourseError(f"{self.root} has one of * ? [ in its name, which nbgrader takes for a pattern: rename the folder.")
         with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
             result = step(self._nbgrader())
         if result.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):  # nbgrader reports Ctrl-C as one more failed submission

@@ -187,13 +187,20 @@ def _import_error(draft: Draft, question: Question) -> None:
 
 
 def _endless_loop(draft: Draft, question: Question) -> None:
-    draft.answer_cell(question).source = f"def {question.function_name}(*args):\n    while True:\n        pass\n"
+    _rewrite(draft, question, f"def {question.function_name}(*args):\n    while True:\n        pass\n")
 
 
 def _crash(draft: Draft, question: Question) -> None:
-    draft.answer_cell(
-        question
-    ).source = f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n"
+    _rewrite(
+        draft, question, f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n"
+    )
+
+
+def _rewrite(draft: Draft, question: Question, source: str) -> None:
+    """Another answer, in the framework that was chosen: in another one it might not even be called."""
+    cell = draft.answer_cell(question)
+    chosen = cell.source.splitlines()[0]
+    cell.source = f"{chosen}\n\n{source}"
 
 
 def _renamed(draft: Draft, question: Question) -> None:
