@@ -9,6 +9,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
+	@echo "Setting up .venv: a few minutes the first time."
 	@if command -v uv >/dev/null 2>&1; then \
 	  test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) .venv; \
 	  uv pip install --quiet --python $(BIN)/python -e '.[test]'; \
@@ -25,7 +26,7 @@ test: $(READY)  ## lint, then run every test, notebooks included
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-test-fast: $(READY)  ## the tests that take seconds
+test-fast: $(READY)  ## all but the slow tests, about two minutes
 	$(BIN)/python -m pytest -m "not slow"
 
 lab: $(READY)  ## open JupyterLab in work/, your own copy of lessons and exercises

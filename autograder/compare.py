@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-Number = (bool, int, float, np.ndarray)
-
 
 def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers within tolerance.
 
     A number is within tolerance if it differs by at most ``rtol * |expected| + atol * max(|expected|, 0.001)``, a whole number only if it differs by at
-    most 0.4 as well. dtypes do not matter otherwise; lists, tuples and one-dimensional arrays of numbers stand for each other; a vector of one stands
+    most 0.4 as well. dtypes do not matter otherwise; lists, tuples and arrays of numbers stand for each other; a vector of one stands
     for an expected number; NaN and infinity agree only with themselves.
     """
     if expected is None or isinstance(expected, str):
@@ -44,9 +42,9 @@ def as_array(value: Any) -> np.ndarray | None:
         return value
     if isinstance(value, (bool, int, float)):
         return np.asarray(_bounded(value))
-    if isinstance(value, (list, tuple)) and all(isinstance(item, Number) for item in value):
-        parts = [np.asarray(_bounded(item)) for item in value]
-        if len({part.shape for part in parts}) <= 1:
+    if isinstance(value, (list, tuple)):
+        parts = [as_array(item) for item in value]
+        if all(part is not None for part in parts) and len({part.shape for part in parts}) <= 1:
             return np.stack(parts) if parts else np.zeros(0)
     return None
 

@@ -213,6 +213,8 @@ def _first_line(error: BaseException) -> str:
 def _last_error(result: dict[str, Any]) -> str:
     """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
     log = result.get("log") or result.get("error") or ""
-    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault)\b: .+)$", log, flags=re.MULTILINE)
+    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
+    if causes and "CannotBeGradedHere: " in causes[-1]:
+        return causes[-1].partition("CannotBeGradedHere: ")[2][:300]
     return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -234,7 +234,7 @@ CLASS: tuple[Student, ...] = (
     Student("half_done", "half done", _half_done),
     Student("syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)),
     Student("import_error", "an exception at import in one cell", _with_fault(0, _import_error)),
-    Student("endless_loop", "an endless loop in one answer", _with_fault(1, _endless_loop)),
+    Student("endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)),
     Student("crash", "one answer kills Python", _with_fault(2, _crash)),
     Student("check_deleted", "all right, a check cell deleted", _deleted_check),
     Student("check_edited", "a check cell edited to praise, and tagged to be skipped", _with_fault(0, _edited_check)),

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable
 
 from autograder.channel import Channel, Closed
-from autograder.host import unsupported
 from autograder.judge import examine
 from autograder.questions import Question
 from autograder.remote import remote
 from autograder.values import Malformed
-from autograder.verdict import Status, Verdict
+from autograder.verdict import Verdict
 
 PATIENCE = 5.0
 """Seconds to wait for a verdict after the check's cell has ended."""
@@ -21,6 +20,7 @@ class Desk:
     """Serves the channel of one kernel until it closes.
 
     fault:   what went wrong on the judge's own side, if anything did.
+    missing: the framework that the submission asked for and this machine does not have, if there is one.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
     """
 
@@ -29,6 +29,7 @@ class Desk:
         self._due: tuple[Question, int] | None = None
         self._verdict: Verdict | None = None
         self.fault: str | None = None
+        self.missing: str | None = None
         self._idle = threading.Condition()
         self._busy = False
         threading.Thread(target=self._serve, daemon=True).start()
@@ -58,6 +59,8 @@ class Desk:
         try:
             while True:
                 request = self._channel.receive()
+                if request.kind == "missing":
+                    self.missing = str(request.fields.get("framework"))[:20]
                 if request.kind == "check":
                     self._check(str(request.fields.get("question")), str(request.fields.get("framework")))
                 self._channel.send("feedback", text="Not shown while a class is graded.", html="", correct=False, earned=0.0)
@@ -73,10 +76,7 @@ class Desk:
             (question, seed), self._due, self._busy = self._due, None, True
         verdict = None
         try:
-            if problem := unsupported(question, framework):
-                verdict = Verdict(question.name, Status.ERROR, question.points, 0.0, problem)
-            else:
-                verdict = examine(question, remote(self._channel), seed=seed)
+            verdict = examine(question, remote(self._channel), seed=seed, framework=framework)
         except Exception as error:  # the course's fault, not the student's: said where both will read it
             self.fault = f"{question.name} could not be judged: {type(error).__name__}: {error}"
         finally:

@@ -80,7 +80,6 @@ def examine_machine(deep: bool = True) -> list[Finding]:
         **slow,
         "disk space": _disk,
         "progress log": _progress_log,
-        "walls for grading": _isolation,
     }
     return [Finding(name, *_contained(check)) for name, check in checks.items()]
 
@@ -312,14 +311,3 @@ def _progress_log() -> Found:
     if not right_kind or not os.access(existing, os.W_OK):
         return Found(None, f"{path} cannot be written", advice)
     return Found(True, str(path))
-
-
-def _isolation() -> Found:
-    advice = "Practising needs none. To grade other people's notebooks, use Linux 5.13 or later."
-    if platform.system() != "Linux":
-        return Found(None, f"{platform.system()} has no kernel features to wall submissions with", advice)
-    release = platform.release()
-    numbers = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
-    if numbers < (5, 13):
-        return Found(None, f"Linux {release} is older than 5.13", advice)
-    return Found(True, f"Linux {release} can wall submissions")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from autograder.compare import as_array
 from autograder.verdict import Failure, Status, Verdict
@@ -82,7 +83,17 @@ def code(title: str, source: str, explanation: str) -> Feedback:
 def template(name: str):
     from jinja2 import Environment, PackageLoader
 
-    return Environment(loader=PackageLoader("autograder"), autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
+    environment = Environment(loader=PackageLoader("autograder"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["prose"] = prose
+    return environment.get_template(name)
+
+
+def prose(text: str) -> Markup:
+    """`text` escaped, with what stands between backticks as code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:  # a backtick without its other half
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
 def _points(verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
     SaveCells,
 )
+from sqlalchemy.exc import SAWarning
 from traitlets import Integer, Unicode
 
 from autograder import catalogue
@@ -64,7 +67,16 @@ PATIENCE = 300.0
 
 def configure(c: Any) -> None:
     """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
-    c.GenerateAssignment.preprocessors = [IncludeHeaderFooter, LockCells, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells]
+    warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
+    c.GenerateAssignment.preprocessors = [
+        IncludeHeaderFooter,
+        CheckedQuestions,
+        LockCells,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        SaveCells,
+    ]
     c.GenerateAssignment.create_assignment = True
     c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, OverwriteKernelspec, CheckCellMetadata]
     c.Autograde.autograde_preprocessors = [
@@ -89,8 +101,28 @@ def question_of(cell: NotebookNode) -> Question | None:
         return None
 
 
+class CheckedQuestions(NbGraderPreprocessor):
+    """Refuses to release a check cell that no question answers to: nbgrader would give full marks for a cell that merely ends without an error."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: ResourcesDict, cell_index: int) -> tuple[NotebookNode, ResourcesDict]:
+        """Raise ValueError for a check cell whose grade id names no question, or another one than the cell checks."""
+        facts = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and facts.get("grade") and cell.source.startswith("check("):
+            name = facts.get("grade_id", "").replace("-", ".", 1)
+            question = catalogue.find(name)
+            if cell.source != f"check({json.dumps(question.name)}, {question.function_name})":
+                raise ValueError(
+                    f"the cell {facts['grade_id']} must be `check({json.dumps(name)}, {question.function_name})`, not `{cell.source}`"
+                )
+        return cell, resources
+
+
 class JudgeFault(RuntimeError):
     """A question of the course is broken: nothing is graded until it is mended, so that nobody pays for it."""
+
+
+class CannotBeGradedHere(RuntimeError):
+    """The submission needs a framework that this machine lacks: no grade at all, rather than none of the points."""
 
 
 class CourseCells(NbGraderPreprocessor):
@@ -239,7 +271,12 @@ class JudgedExecute(Execute):
         return _without_result(question, *_why_not_asked(question, call))
 
     def _run(self, cell: NotebookNode, index: int) -> None:
-        if self.kc is not None and self._execute(cell, index):
+        died = self.kc is not None and self._execute(cell, index)
+        if self.kc is not None and (missing := self._desk.missing):
+            raise CannotBeGradedHere(
+                f"it answers in {missing}, which cannot be imported on this machine: grade it where it can (`course doctor`)"
+            )
+        if died:
             cell.outputs.append(new_output("stream", name="stderr", text="Python stopped in this cell; grading went on without it.\n"))
             self._revive(index, leave_out=index)
 

@@ -54,19 +54,9 @@ def _answer(channel: Channel, request: Message) -> Feedback:
 
 
 def _check(channel: Channel, question: Question, framework: str) -> Feedback:
-    if problem := unsupported(question, framework):
-        return note(problem)
-    verdict = examine(question, remote(channel), seed=seed_for(PUBLIC, question.name))
+    verdict = examine(question, remote(channel), seed=seed_for(PUBLIC, question.name), framework=framework)
     journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
     return render(verdict)
-
-
-def unsupported(question: Question, framework: str) -> str | None:
-    """Why `question` cannot be answered in `framework`, or None."""
-    if framework in question.frameworks:
-        return None
-    choices = " or ".join(f'use("{name}")' for name in question.frameworks)
-    return f"{question.name} is not answered in {framework}: choose {choices} before the check."
 
 
 def _hint(question: Question) -> Feedback:

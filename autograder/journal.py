@@ -108,7 +108,7 @@ def as_feedback() -> Feedback:
         lines.append(
             f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / {row['points']:<4g} {_attempts(row['standing'])}"
         )
-    lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g}")
+    lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
     html = template("progress.html.j2").render(rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts)
     return Feedback("\n".join(lines), html)
 
@@ -118,4 +118,6 @@ def _mark(standing: Standing) -> str:
 
 
 def _attempts(standing: Standing) -> str:
+    if standing.solved:
+        return ""
     return f"{standing.attempts} attempt{'s' if standing.attempts != 1 else ''}" if standing.attempts else ""

@@ -17,8 +17,8 @@ from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
 
-def examine(question: Question, peer: Peer, *, seed: int) -> Verdict:
-    """Judge the answer behind `peer` on the inputs that `seed` gives.
+def examine(question: Question, peer: Peer, *, seed: int, framework: str) -> Verdict:
+    """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that `seed` gives.
 
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process earns nothing, one that is the untouched stub is "not attempted".
     """
@@ -29,16 +29,27 @@ def examine(question: Question, peer: Peer, *, seed: int) -> Verdict:
         outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
         spent += time.monotonic() - start
         if not trials and is_stub(outcome, question.name):
-            return _verdict(question, Status.NOT_ATTEMPTED, spent, [], headline="Not attempted yet.")
+            return _verdict(
+                question,
+                Status.NOT_ATTEMPTED,
+                spent,
+                [],
+                headline="Put your answer in place of the line with `raise NotImplementedError`, then run both cells.",
+            )
+        if framework not in question.frameworks:
+            choices = " or ".join(f'use("{name}")' for name in question.frameworks)
+            return _verdict(
+                question, Status.ERROR, spent, [], headline=f"This is not answered in {framework}: choose {choices} before the check."
+            )
         trials.append(_judge(question, case, outcome))
         if outcome.kind in ("timeout", "lost"):
             break
-    return _conclude(question, trials, spent)
+    return _conclude(question, trials, spent, framework)
 
 
 def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
     """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not for a stranger's code."""
-    return examine(question, in_process(answer, framework), seed=seed)
+    return examine(question, in_process(answer, framework), seed=seed, framework=framework)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +88,7 @@ def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
         return run(answer.function, question.driver, answer.framework, case.inputs.args)
 
 
-def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict:
+def _conclude(question: Question, trials: list[_Trial], spent: float, framework: str) -> Verdict:
     if not trials:
         raise RuntimeError(f"{question.name} has no probes")
     failures = [trial for trial in trials if not trial.passed]
@@ -89,7 +100,7 @@ def _conclude(question: Question, trials: list[_Trial], spent: float) -> Verdict
     failed = next((trial for trial in failures if _drawable(trial)), failures[0]) if failures[0].outcome.kind == "value" else failures[0]
     earned = _earned(question, trials)
     mistake = _known_mistake(question, trials)
-    status, headline, details = _what_failed(question, trials, failed)
+    status, headline, details = _what_failed(question, trials, failed, framework)
     if status in (Status.INCORRECT, Status.ERROR) and earned:
         status = Status.PARTIAL
     return _verdict(
@@ -116,10 +127,10 @@ def _drawable(trial: _Trial, most: int = 12) -> bool:
     )
 
 
-def _what_failed(question: Question, trials: list[_Trial], failed: _Trial) -> tuple[Status, str, list[str]]:
+def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, framework: str) -> tuple[Status, str, list[str]]:
     """Status, headline and details, told by the last trial if it ended the examination, else by the first that failed."""
     passed = sum(trial.passed for trial in trials)
-    score = f"Right on {passed} of {len(trials)} inputs." if len(trials) > 1 else "Not right yet."
+    score = f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}." if len(trials) > 1 else "Not right yet."
     if trials[-1].outcome.kind == "timeout":
         return Status.TIMEOUT, f"No result within {question.seconds:g} seconds. Is there an endless loop?", []
     if trials[-1].outcome.kind == "lost":
@@ -130,12 +141,24 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial) -> tu
         )
     outcome = failed.outcome
     if outcome.kind == "raised":
-        return Status.ERROR, f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}", []
+        given = (
+            []
+            if outcome.error not in ("TypeError", "AttributeError", "MXNetError")
+            else [f'The check hands over arrays of {framework}: use("{framework}") is in force.']
+        )
+        return Status.ERROR, f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}", given
     if outcome.kind == "refused":
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
     return Status.INCORRECT, score, differences(failed.expected, outcome.value, question.rtol, question.atol)[:4]
+
+
+def _kinds(trials: list[_Trial]) -> str:
+    """How many kinds of input are all right: the points go by kind."""
+    kinds = {trial.case.probe for trial in trials}
+    right = kinds - {trial.case.probe for trial in trials if not trial.passed}
+    return f", and on every input of {len(right)} of {len(kinds)} kinds" if right else ""
 
 
 def _earned(question: Question, trials: list[_Trial]) -> float:

@@ -14,6 +14,8 @@ def fill(project: Path, folder: Path) -> tuple[int, int]:
 
     A file appears whole or not at all: it is copied under another name and then linked to its own, which fails where something is there.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: name a folder")
     added = kept = 0
     for source in sorted(path for name in FOLDERS for path in (project / name).rglob("*") if path.is_file()):
         if ".ipynb_checkpoints" in source.parts:

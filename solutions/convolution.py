@@ -42,7 +42,7 @@ def fits_exactly_once(rng):
 
 
 @output_size.probe(weight=1)
-def stride_leaves_a_rest(rng):
+def stride_leaves_a_remainder(rng):
     return 10, 3, 1, 4, 1
 
 
@@ -623,7 +623,7 @@ def one_window(rng):
 
 
 @pool.probe(weight=1)
-def windows_that_overlap_and_leave_a_rest(rng):
+def windows_that_overlap_and_leave_a_remainder(rng):
     return _distinct(rng, 6, 8), (3, 2), (2, 3), "max"
 
 

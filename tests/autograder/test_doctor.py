@@ -205,15 +205,6 @@ def test_alembic_off_the_path_is_said_but_no_obstacle(monkeypatch, tmp_path):
     assert found.ok is None and str(Path(sys.executable).parent) in found.advice
 
 
-@pytest.mark.parametrize(
-    ("system", "release", "ok"), [("Linux", "5.13.0", True), ("Linux", "6.1-x", True), ("Linux", "5.4.0", None), ("Darwin", "24.1", None)]
-)
-def test_walls_need_a_linux_of_5_13(monkeypatch, system, release, ok):
-    monkeypatch.setattr(platform, "system", lambda: system)
-    monkeypatch.setattr(platform, "release", lambda: release)
-    assert doctor._isolation().ok is ok
-
-
 def test_a_check_that_breaks_is_a_finding(monkeypatch):
     def broken():
         raise RuntimeError("two\nlines")

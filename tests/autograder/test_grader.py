@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
 from autograder import catalogue, demo
+from autograder.course import CourseError
 from autograder.grader import METADATA_KEY, course_secret
 
 ROOT = Path(__file__).parents[2]
@@ -244,3 +245,21 @@ def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
     assert course_secret(tmp_path / "secret") == secret
     assert len(secret) == 64
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft):
+    """No grade is better than none of the points; the reason says where it can be graded."""
+    cell = draft.answer_cell(catalogue.find(FIRST))
+    cell.source = 'from autograder import frameworks\nframeworks.available = lambda framework: False\nuse("mxnet")\n' + cell.source
+    path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
+    assert course.grade(NAME, draft.student).reason.startswith("it answers in mxnet, which cannot be imported on this machine")
+
+
+def test_a_check_that_no_question_answers_to_is_not_released(tmp_path):
+    course = demo.lay_out(ROOT, tmp_path / "course")
+    path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace('"convolution-pool"', '"convolution-pol"'), encoding="utf-8")
+    with pytest.raises(CourseError, match=r"Did you mean 'convolution.pool'"):
+        course.release(NAME)

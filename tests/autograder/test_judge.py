@@ -169,7 +169,7 @@ def test_the_time_is_for_all_inputs_together():
 def test_a_lost_process_ends_the_examination_and_earns_nothing():
     outcomes = iter([Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")])
     asked = make_question(lambda x: x, weights=(1, 1, 1))
-    verdict = examine(asked, lambda driver, args, seconds: next(outcomes), seed=0)
+    verdict = examine(asked, lambda driver, args, seconds: next(outcomes), seed=0, framework="numpy")
     assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.CRASHED, 0, 2, ("gone",))
 
 
@@ -209,7 +209,7 @@ def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
 def test_the_secret_of_an_input_is_not_handed_over():
     given_args = []
     asked = catalogue.find("small.locate")
-    examine(asked, lambda driver, args, seconds: given_args.append(args) or Outcome("value"), seed=0)
+    examine(asked, lambda driver, args, seconds: given_args.append(args) or Outcome("value"), seed=0, framework="numpy")
     assert [len(args) for args in given_args] == [1, 1]
 
 
@@ -267,4 +267,4 @@ def test_a_broken_reference_is_the_courses_fault_and_says_so():
 
 
 def test_a_numpy_answer_is_judged_without_a_framework():
-    assert examine(catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0).status is Status.CORRECT
+    assert examine(catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0, framework="numpy").status is Status.CORRECT
