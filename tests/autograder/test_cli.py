@@ -211,7 +211,7 @@ def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course)
     assert "Traceback" not in err
     assert classroom.points(course, "amy") == 5
 
-    assert run("grade", course.root, NAME, "--student", "amy")[:2] == (cli.GRADED, "1 of 1 submissions graded.\n")
+    assert run("grade", course.root, NAME, "--student", "amy")[:2] == (cli.GRADED, "  amy: 5 of 5\n1 of 1 submissions graded.\n")
 
     code, out, err = run("report", course.root)
     assert (code, err) == (cli.GRADED, "")
