@@ -129,7 +129,7 @@ class CourseCells(NbGraderPreprocessor):
     """Replaces what a submission says about its cells by what the course says.
 
     Tags and metadata that arrive are dropped; a cell keeps its grade id if the course has it (the first of several); locked and check cells get the course's
-    source back; deleted ones are put back after the nearest cell before them that is still there.
+    source back; deleted ones are put back: checks before the next course cell that is still there, others after the last one before them.
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
@@ -178,14 +178,24 @@ def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNod
         ours, fixed = course[chosen[index]]
         place[chosen[index]] = len(cells)
         cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata))
-    for after, name in zip([None, *course], course, strict=False):
-        if name in place:
+    for name, (ours, fixed) in course.items():
+        graded = ours.metadata["nbgrader"]["grade"]
+        if name in place or not (fixed or graded):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
             continue
-        at = 0 if after is None else place[after] + 1
+        at = _place_for(name, list(course), place, len(cells)) if graded else _place_after(name, list(course), place)
         place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
-        ours, _ = course[name]
         cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
     return cells
+
+
+def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> int:
+    """Where a deleted check goes: before the next of the course's cells that is there, so that it comes after all that may answer it."""
+    return next((place[later] for later in order[order.index(name) :] if later in place), end)
+
+
+def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
+    """Where a deleted cell that others build on goes: after the last of the course's cells before it that is there, else to the top."""
+    return next((place[earlier] + 1 for earlier in reversed(order[: order.index(name)]) if earlier in place), 0)
 
 
 def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> dict[int, str]:
