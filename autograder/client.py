@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import IO, Any
 
 from autograder import frameworks
 from autograder.channel import Channel, Closed, Message
@@ -116,8 +116,13 @@ def _connect() -> _Judge:
     inherited = os.environ.get("AUTOGRADER_FD")
     if inherited is not None:
         return _Judge(Channel(socket.socket(fileno=int(inherited))))
-    ours, theirs = socket.socketpair()
     log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the judge
+    return _Judge(*start_judge(log), log)
+
+
+def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
+    """Start a judge of one's own, which ends when the channel closes; what it says on standard error goes to `log`."""
+    ours, theirs = socket.socketpair()
     # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "autograder.host", str(theirs.fileno())],
@@ -128,7 +133,7 @@ def _connect() -> _Judge:
         start_new_session=True,  # an interrupt of the kernel is not meant for the judge
     )
     theirs.close()
-    return _Judge(Channel(ours), process, log)
+    return Channel(ours), process
 
 
 class _Judge:

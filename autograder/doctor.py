@@ -8,8 +8,6 @@ import os
 import platform
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder import catalogue, frameworks, journal
-from autograder.channel import Channel
+from autograder.client import start_judge
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_DISK = 2.0
@@ -252,17 +250,8 @@ def _judge() -> Found:
     """Start a judge as `autograder.client` does, and ask it for something that changes nothing."""
     if platform.system() == "Windows":
         return Found(False, "Windows cannot hand a connection to another process", "Install the course in WSL2 (Ubuntu, x86_64).")
-    ours, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autograder.host", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-        theirs.close()
-        channel = Channel(ours)
+        channel, process = start_judge(log)
         try:
             channel.send("progress")
             channel.receive(timeout=_SECONDS)
