@@ -35,6 +35,12 @@ def package_name() -> str:
     raise UnknownQuestion(f"{what}: install the course (`pip install -e .`), or set AUTOGRADER_QUESTIONS to a package name")
 
 
+def packages() -> list[str]:
+    """Every installed package of questions, and the chosen one: what no submission may see."""
+    installed = {entry.value for entry in entry_points(group="autograder.questions")}
+    return sorted(installed | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
+
+
 @functools.cache
 def chapters() -> dict[str, dict[str, Question]]:
     """Every chapter's questions by function name, chapters in the order that the package lists them (``CHAPTERS``) or by name."""

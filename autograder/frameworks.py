@@ -35,6 +35,11 @@ def available(framework: str) -> bool:
     return True
 
 
+def packages() -> list[str]:
+    """The top-level packages that say how a framework is imported: what answers may import, too."""
+    return sorted({entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group="autograder.frameworks")})
+
+
 def to_framework(value: Any, framework: str) -> Any:
     """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and containers stay what they are."""
     if isinstance(value, np.ndarray):

@@ -11,6 +11,7 @@ A course switches it on in its ``nbgrader_config.py``::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -20,10 +21,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.utils import run_sync
 from nbclient.client import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -48,12 +52,13 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 from sqlalchemy.exc import SAWarning
-from traitlets import Integer, Unicode
+from traitlets import Bool, Float, Integer, List, Unicode
 
-from autograder import catalogue
+from autograder import catalogue, provisioner, wall
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
+from autograder.kernel import ONE_THREAD
 from autograder.questions import Question, seed_for
 from autograder.verdict import Status, Verdict
 
@@ -63,6 +68,11 @@ METADATA_KEY = "autograder"
 
 PATIENCE = 300.0
 """Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
+
+ATTEMPTS = 3
+"""How many times a submission is run from the beginning when the warm process was killed under it."""
+
+STOPPED = "Python stopped in this cell."
 
 
 def configure(c: Any) -> None:
@@ -220,10 +230,10 @@ def _plain_cell(cell_type: str, source: str, metadata: dict | None = None) -> No
 
 
 class JudgedExecute(Execute):
-    """Runs a submission in a kernel of its own and has every check cell judged from this side of a private channel.
+    """Runs a submission in a kernel of its own behind a wall, and has every check cell judged from this side of a private channel.
 
-    What happens in a cell costs that cell: after a crash or a hang that no interrupt ends, a new kernel is started and what ran before is run again without
-    the cell at fault.
+    What happens in a cell costs that cell: after a crash, a limit or a hang that no interrupt ends, a new kernel is started and what ran before is run again
+    without the cell at fault.
     """
 
     secret_file = Unicode(
@@ -233,20 +243,56 @@ class JudgedExecute(Execute):
     max_revivals = Integer(
         3, help="How many times a submission's kernel is started again before its remaining questions are given up."
     ).tag(config=True)
+    trust_submissions = Bool(
+        False,
+        help="Run submissions as ordinary processes of yours, with access to all that you can read and write. Only for code that you would run yourself.",
+    ).tag(config=True)
+    notebook_seconds = Float(600.0, help="Seconds that a whole notebook may take; each question has a time of its own besides.").tag(
+        config=True
+    )
+    memory_mb = Integer(
+        wall.Limits.memory, help="MB of memory for all processes of a submission, beyond what every kernel starts with."
+    ).tag(config=True)
+    processes = Integer(wall.Limits.processes, help="Processes and threads of a submission at one time.").tag(config=True)
+    file_mb = Integer(wall.Limits.file, help="MB that one file written by a submission may have.").tag(config=True)
+    disk_mb = Integer(wall.Limits.disk, help="MB for all files that a submission writes, and the copy of its folder.").tag(config=True)
+    output_mb = Integer(wall.Limits.output, help="MB that a notebook's cells may print and display.").tag(config=True)
+    packages = List(Unicode(), help="Packages that submissions may import though they are not installed in Python's own folders.").tag(
+        config=True
+    )
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
         """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        sources = [cell.source for cell in nb.cells]
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                resources[METADATA_KEY] = self._attempt(nb, resources, km)
+                return nb, resources
+            except provisioner.Disturbed:  # not the submission's doing: once more, from the beginning
+                if attempt == ATTEMPTS:
+                    raise
+                for cell, source in zip(nb.cells, sources, strict=True):
+                    cell.source = source
+        raise AssertionError("unreachable")
+
+    def _attempt(self, nb: NotebookNode, resources: ResourcesDict, km: Any) -> dict[str, Verdict]:
         NotebookClient.__init__(self, nb, km)
         self.reset_execution_trackers()
         self._check_assign_resources(resources)
         self._secret = course_secret(Path(self.secret_file))
         self._left_out: set[int] = set()
         self._revivals = 0
+        self._end = time.monotonic() + self.notebook_seconds
+        self._why = ""
         verdicts: dict[str, Verdict] = {}
         try:
             self._start()
-            info = self.wait_for_reply(self.kc.kernel_info())
-            nb.metadata["language_info"] = info["content"]["language_info"]
+            nb.metadata["language_info"] = {
+                "name": "python",
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "pygments_lexer": "ipython3",
+            }
             for index, cell in enumerate(nb.cells):
                 if cell.cell_type != "code" or not cell.source.strip():
                     continue
@@ -258,12 +304,11 @@ class JudgedExecute(Execute):
                     self._run(cell, index)
         finally:
             self._stop()
-        resources[METADATA_KEY] = verdicts
-        return nb, resources
+        return verdicts
 
     def _judge(self, question: Question, cell: NotebookNode, index: int) -> Verdict:
         if self.kc is None:
-            return _without_result(question, Status.CRASHED, "Python was stopped too often by this notebook to go on.")
+            return _without_result(question, Status.CRASHED, self._why)
         facts = self.resources["nbgrader"]
         self._desk.expect(question, seed_for(self._secret, facts["assignment"], facts["student"], question.name))
         # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
@@ -274,37 +319,65 @@ class JudgedExecute(Execute):
             raise JudgeFault(self._desk.fault)
         if died:
             self._revive(index, leave_out=None)
+        if died and (verdict is None or verdict.status is Status.CRASHED):
+            return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer." if died == STOPPED else died)
         if verdict is not None:
             return verdict
-        if died:
-            return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer.")
         return _without_result(question, *_why_not_asked(question, call))
 
     def _run(self, cell: NotebookNode, index: int) -> None:
-        died = self.kc is not None and self._execute(cell, index)
+        died = self._execute(cell, index) if self.kc is not None else ""
         if self.kc is not None and (missing := self._desk.missing):
             raise CannotBeGradedHere(
                 f"it answers in {missing}, which cannot be imported on this machine: grade it where it can (`course doctor`)"
             )
         if died:
-            cell.outputs.append(new_output("stream", name="stderr", text="Python stopped in this cell; grading went on without it.\n"))
+            cell.outputs.append(new_output("stream", name="stderr", text=f"{died} Grading went on without this cell.\n"))
             self._revive(index, leave_out=index)
 
-    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> bool:
-        """Run one cell, for `seconds` or as long as any cell may take. Returns whether its kernel is lost: dead, deaf to an interrupt, or to the judge."""
-        self.timeout_func = None if seconds is None else lambda cell: seconds
+    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> str:
+        """Run one cell, for `seconds` or as long as any cell may take. Returns why its kernel is lost (dead, deaf to an interrupt, or to the judge), else ""."""
+        remaining = self._end - time.monotonic()
+        limit = min(seconds or self.timeout or remaining, max(remaining, 0.1))
+        self.timeout_func = lambda cell: limit
         in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
-        except (DeadKernelError, CellTimeoutError):
-            return True
+        except DeadKernelError:
+            return self._cause()
+        except CellTimeoutError:
+            return self._cause() or "Python did not stop when it was interrupted, and was ended."
         finally:
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
-        return not self._responds() or self._desk.closed
+        if time.monotonic() > self._end:
+            return f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
+        interrupted = time.monotonic() > self._end - remaining + limit
+        if self._desk.closed or not run_sync(self.km.is_alive)() or (interrupted and not self._responds()):
+            return self._cause()
+        return ""
+
+    def _cause(self) -> str:
+        """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it did."""
+        if self._too_much:
+            return self._too_much
+        reason = "over" if self.trust_submissions else run_sync(self.km.provisioner.why)()
+        if reason == "lost":
+            raise provisioner.Disturbed("the warm process ended while it graded")
+        if reason == "memory":
+            return f"Python used more than {self.memory_mb} MB of memory and was stopped."
+        return STOPPED
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Collect an output, as nbclient does, up to the limit: the kernel cuts off what honest code prints, this is for one that does not."""
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+            self._heard += len(str(msg["content"]))
+            if self._heard > 2 * self.output_mb * 2**20:
+                self._too_much = f"The notebook printed or displayed more than {self.output_mb} MB, the limit."
+                self._kill()
+                return None
+        return super().process_message(msg, cell, cell_index)
 
     def _responds(self) -> bool:
-        if not run_sync(self.km.is_alive)():
-            return False
         request = self.kc.kernel_info()
         try:
             run_sync(self._shell_reply)(request)
@@ -326,7 +399,11 @@ class JudgedExecute(Execute):
         if leave_out is not None:
             self._left_out.add(leave_out)
         self._stop()
+        if time.monotonic() > self._end:
+            self._why = f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
+            return
         if self._revivals >= self.max_revivals:
+            self._why = "Python was stopped too often by this notebook to go on."
             return
         self._revivals += 1
         self._start()
@@ -338,36 +415,86 @@ class JudgedExecute(Execute):
         return None
 
     def _start(self) -> None:
+        self._heard, self._too_much = 0, ""
         ours, theirs = socket.socketpair()
-        self.km = self.create_kernel_manager()
+        try:
+            run_sync(self._start_trusted if self.trust_submissions else self._start_walled)(theirs)
+        finally:
+            theirs.close()
+        self._desk = Desk(Channel(ours), give_up=self._killer())
+
+    async def _start_walled(self, judge: socket.socket) -> None:
+        self.km = provisioner.WalledKernelManager()
+        # A kernel's messages are a stranger's: none may be larger than all that it may print, and few may wait.
+        self.km.context.setsockopt(zmq.MAXMSGSIZE, (self.output_mb + 1) * 2**20)
+        self.km.context.setsockopt(zmq.RCVHWM, 64)
+        await self.async_start_new_kernel(
+            judge=judge.fileno(),
+            limits=wall.Limits(self.memory_mb, self.processes, file=self.file_mb, disk=self.disk_mb, output=self.output_mb),
+            hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
+            packages=self.packages,
+        )
+        await self._connect()
+
+    async def _start_trusted(self, judge: socket.socket) -> None:
+        self.create_kernel_manager()
         # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they could over TCP.
         self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
         self.km.transport, self.km.ip = "ipc", f"{self._sockets.name}/socket"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
-        environment |= {"AUTOGRADER_FD": str(theirs.fileno()), "OMP_NUM_THREADS": "1", "MXNET_ENGINE_TYPE": "NaiveEngine"}
-        try:
-            self.start_new_kernel(env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self.start_new_kernel_client()
-        finally:
-            theirs.close()
-        self._desk = Desk(Channel(ours), give_up=functools.partial(_kill, self._process()))  # this kernel, not one that comes after it
+        environment |= {"AUTOGRADER_FD": str(judge.fileno()), **ONE_THREAD}
+        await self.async_start_new_kernel(env=environment, pass_fds=[judge.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        await self.async_start_new_kernel_client()
+
+    async def _connect(self) -> None:
+        """Open the channels, and wait until a request is answered on both: jupyter_client's own way takes a fifth of a second more."""
+        self.kc = self.km.client()
+        self.kc.allow_stdin = False
+        self.kc.start_channels(hb=False, stdin=False)
+        end = time.monotonic() + self.startup_timeout
+        while time.monotonic() < end:
+            request = self.kc.kernel_info()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._heard_idle(request), 0.5)
+                await self._shell_reply(request)
+                return
+            if not await self.km.is_alive():
+                break
+        raise provisioner.Disturbed(f"a kernel did not answer within {self.startup_timeout} seconds")
+
+    async def _heard_idle(self, request: str) -> None:
+        while True:
+            message = await self.kc.iopub_channel.get_msg(timeout=None)
+            if message["parent_header"].get("msg_id") == request and message["content"].get("execution_state") == "idle":
+                return
 
     def _stop(self) -> None:
         if self.km is None:
             return
         if getattr(self, "_desk", None):
             self._desk.close()
-        _kill(self._process())
-        self._cleanup_kernel()
-        self._sockets.cleanup()
+        self._kill()
+        if self.trust_submissions:
+            self._cleanup_kernel()
+            self._sockets.cleanup()
+        else:
+            if self.kc is not None:
+                self.kc.stop_channels()
+            run_sync(self.km.cleanup_resources)()
         self.km = self.kc = None
 
-    def _process(self) -> subprocess.Popen | None:
-        return getattr(getattr(self.km, "provisioner", None), "process", None)
+    def _kill(self) -> None:
+        self._killer()()
+
+    def _killer(self) -> Callable[[], None]:
+        """What ends this kernel, and not one that comes after it."""
+        if self.trust_submissions:
+            return functools.partial(_kill, getattr(getattr(self.km, "provisioner", None), "process", None))
+        return self.km.provisioner.end if self.km.provisioner else lambda: None
 
 
 def _kill(process: subprocess.Popen | None) -> None:
-    """End a kernel's process at once, and with it what it started, even if it is gone itself. Nothing there is worth a farewell."""
+    """End a trusted kernel's process at once, and with it what it started, even if it is gone itself."""
     if process is None:
         return
     try:

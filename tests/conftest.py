@@ -20,6 +20,10 @@ settings.register_profile("course", deadline=None, max_examples=50, database=Non
 settings.load_profile("course")
 
 
+# The same for every test, so that one warm process serves all that grade.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
+
+
 @pytest.fixture(autouse=True)
 def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The learner's log, in a folder of the test's own. It does not exist yet."""
@@ -32,7 +36,6 @@ def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The package `questions` of this folder in place of the course, in this process and in those that it starts."""
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH"), str(HERE.parent)])))
     catalogue.chapters.cache_clear()
     yield
     catalogue.chapters.cache_clear()

@@ -1,0 +1,288 @@
+"""Kernels behind a wall, for jupyter_client: a provisioner that has the zygote fork them (entry point ``walled-kernel``)."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.provisioning import KernelProvisionerBase
+
+from autograder import frameworks, wall
+from autograder.kernel import LANGUAGE, ONE_THREAD
+from autograder.wall import FolderRefused, NoWall
+from autograder.zygote import pair, receive, send
+
+NAME = "walled-kernel"
+WARM_UP = 180.0
+"""Seconds that the zygote may take to import everything on a busy machine before it counts as stuck."""
+
+
+class Disturbed(RuntimeError):
+    """The zygote or the warden of a kernel is gone: nothing that a submission can cause, and no fault of its own."""
+
+
+class Zygote:
+    """The grader's side of a running zygote."""
+
+    def __init__(self, line: socket.socket, process: subprocess.Popen | None, log: Any, mark: Any):
+        self._line, self._process, self._log, self.mark = line, process, log, mark
+        self._owner, self._lock = os.getpid(), threading.Lock()
+
+    @classmethod
+    def start(cls, packages: Sequence[str], mark: Any) -> Zygote:
+        """Start one; it warms up while this process goes on."""
+        ours, theirs = pair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
+        kept = {name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ") if name in os.environ}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "autograder.zygote", str(theirs.fileno()), json.dumps({"packages": list(packages)})],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+            # MPLCONFIGDIR, HOME: what libraries write at their import goes where nobody reads it
+            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", **ONE_THREAD, **kept},
+        )
+        theirs.close()
+        return cls(ours, process, log, mark)
+
+    def alive(self) -> bool:
+        """Whether it can be asked by this process."""
+        if self._owner != os.getpid():
+            return False
+        if self._process is not None:
+            return self._process.poll() is None
+        return not select.select([self._line], [], [], 0)[0]
+
+    def request(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        """Ask it to fork something."""
+        try:
+            with self._lock:
+                send(self._line, message, descriptors)
+        except OSError as error:
+            raise Disturbed(f"the warm process ended{self._last_words()}") from error
+
+    def worker(self, main: str, channel: int, environment: dict[str, str]) -> int:
+        """Fork an ordinary process of the grader's that calls `main` ("module:function") with its copy of the descriptor `channel`; returns a pidfd of it."""
+        with self._lock:
+            send(
+                self._line, {"kind": "worker", "main": main, "environment": environment, "folder": os.getcwd(), "path": sys.path}, [channel]
+            )
+            answer = receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
+        if answer is None:
+            raise Disturbed(f"the warm process ended{self._last_words()}")
+        return answer[1][0]
+
+    def close(self) -> None:
+        """End it, and with it all its kernels."""
+        self._line.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _last_words(self) -> str:
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f" ({lines[-1][:200]})" if lines else ""
+
+
+_current: Zygote | None = None
+_starting = threading.Lock()
+
+
+def warm(packages: Sequence[str] = ()) -> Zygote:
+    """The zygote of this process; started at first use, and again when it ended or what it has imported has changed on disk."""
+    global _current
+    with _starting:
+        mark = _mark(packages)
+        if _current is not None and _current._owner == os.getpid() and (not _current.alive() or _current.mark not in (mark, None)):
+            _current.close()
+            _current = None
+        if _current is None or not _current.alive():
+            _current = Zygote.start(packages, mark)
+        return _current
+
+
+def adopt(line: socket.socket) -> None:
+    """In a worker: use the zygote that forked it, over `line`."""
+    global _current
+    _current = Zygote(line, None, None, None)
+
+
+@atexit.register
+def _close() -> None:
+    if _current is not None and _current._owner == os.getpid():
+        _current.close()
+
+
+def _mark(packages: Sequence[str]) -> tuple:
+    """What a change of makes a zygote stale: the environment's installed packages, the packages that are shown, and where Python looks for modules."""
+    folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    files = [
+        path
+        for name in ("autograder", *frameworks.packages(), *packages)
+        for folder in wall.locations(name)
+        for path in folder.glob("**/*.py")
+    ]
+    times = [(str(path), path.stat().st_mtime_ns) for path in [*folders, *files] if path.exists()]
+    return tuple(packages), os.environ.get("PYTHONPATH"), tuple(sorted(times))
+
+
+class WalledKernelManager(AsyncKernelManager):
+    """A kernel manager whose kernels are walled, whatever kernel a notebook asks for."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        return KernelSpec(
+            argv=["python"],
+            display_name="Python behind a wall",
+            language="python",
+            metadata={"kernel_provisioner": {"provisioner_name": NAME}},
+        )
+
+
+class WalledProvisioner(KernelProvisionerBase):
+    """Has a kernel forked for one submission, and ends it.
+
+    ``start_kernel`` takes, besides `cwd` (the notebook's folder, of which the kernel gets a copy):
+
+    judge:    the descriptor of the channel to the judge, for the kernel.
+    limits:   `wall.Limits`.
+    hidden:   what it must not see, see `wall.View`.
+    packages: packages that it may import besides those that are installed.
+    """
+
+    _control: socket.socket | None = None
+    _kernel: int | None = None
+    _place: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    """Why it ended, once `poll` knows: "over" (by itself), "memory", "lost" (the warden is gone); None while it runs."""
+
+    @property
+    def has_process(self) -> bool:
+        return self._control is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        km = self.parent
+        # Sockets in a folder of this kernel's own, owned by whoever the submission is behind the wall: nobody else can talk to the kernel.
+        self._place = tempfile.mkdtemp(prefix="kernel-")
+        for name in ("root", "sockets"):
+            os.mkdir(f"{self._place}/{name}", 0o700)
+        if os.geteuid() == 0:
+            os.chown(f"{self._place}/sockets", wall.NOBODY, wall.NOBODY)
+        km.transport, km.ip = "ipc", f"{self._place}/sockets/s"
+        km.shell_port, km.iopub_port, km.stdin_port, km.hb_port, km.control_port = range(1, 6)
+        self.connection_info = km.get_connection_info()
+        return await super().pre_launch(cmd=[], **kwargs)
+
+    async def launch_kernel(
+        self,
+        cmd: list[str],
+        *,
+        judge: int,
+        limits: wall.Limits,
+        hidden: Sequence[str] = (),
+        packages: Sequence[str] = (),
+        cwd: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        inside = self.connection_info | {"ip": f"{wall.SOCKETS}/s", "key": self.connection_info["key"].decode()}
+        self._control, theirs = pair()
+        request = {
+            "kind": "kernel",
+            "connection": inside,
+            "place": self._place,
+            "folder": str(Path(cwd).resolve()) if cwd else None,
+            "hidden": list(hidden),
+            "limits": asdict(limits),
+        }
+        try:
+            warm(packages).request(request, [judge, theirs.fileno()])
+        finally:
+            theirs.close()
+        self._await("kernel")
+        self._await("ready")
+        return self.connection_info
+
+    def _await(self, kind: str) -> None:
+        if not select.select([self._control], [], [], WARM_UP)[0]:
+            raise Disturbed("the warm process does not answer")
+        answer = receive(self._control)
+        if answer is None:
+            raise Disturbed("the warm process ended")
+        message, descriptors = answer
+        if descriptors:
+            self._kernel = descriptors[0]
+        if message["kind"] == "failed":
+            raise (NoWall if message["cause"] == "wall" else FolderRefused)(message["message"])
+        if message["kind"] != kind:
+            if message["kind"] == "kernel":
+                return self._await(kind)
+            raise Disturbed(f"a kernel ended while it started ({message})")
+
+    async def poll(self) -> int | None:
+        if self._control is None:
+            return 0
+        if self.exit_code is None and select.select([self._control], [], [], 0)[0]:
+            answer = receive(self._control)
+            self.exit_code, self.reason = (answer[0]["code"], answer[0]["reason"]) if answer else (-1, "lost")
+        return self.exit_code
+
+    async def wait(self) -> int | None:
+        while await self.poll() is None:
+            await asyncio.sleep(0.01)
+        return self.exit_code
+
+    async def why(self, seconds: float = 5.0) -> str:
+        """Why it ended: "over" (by itself, or we ended it), "memory", or "lost" (not the warden's doing); waits a moment for the warden's word."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.wait(), seconds)
+        return self.reason or "over"
+
+    async def send_signal(self, signum: int) -> None:
+        if self._kernel is not None and signum:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._kernel, signum)
+
+    async def kill(self, restart: bool = False) -> None:
+        self.end()
+
+    async def terminate(self, restart: bool = False) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the kernel and all it started, at once."""
+        if self._kernel is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._kernel, signal.SIGKILL)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        self.end()
+        for descriptor in (self._kernel, self._control.detach() if self._control else None):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._kernel = self._control = None
+        if self._place:
+            shutil.rmtree(self._place, ignore_errors=True)

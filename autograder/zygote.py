@@ -1,0 +1,302 @@
+"""The warm process that kernels are forked from: PyTorch, torchvision, MXNet and ipykernel are imported once, and a kernel starts in a tenth of a second.
+
+    grader ── zygote ── warden ── kernel (process 1 behind its wall)
+                   └─── worker (an ordinary process of the grader's, for `course grade --workers`)
+
+The zygote is started by ``python -P -m autograder.zygote FD`` with an environment of its own, holds no secret and never imports a question. It ends with the
+grader, the wardens with it, the kernels with their wardens; a kernel ends with whoever asked for it. Requests come over a Unix socket as JSON with descriptors.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from autograder import frameworks, linux, wall
+
+IDLE = 900.0
+"""Seconds without a kernel after which the zygote ends: nobody misses it, and the next kernel starts another."""
+
+WATCH = 0.2
+"""Seconds between two looks at the memory that a kernel's processes use."""
+
+PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "scipy.signal", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
+_MACHINERY = (
+    "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "ipykernel.debugger",
+    "matplotlib_inline.backend_inline",
+    "autograder.client",
+    "autograder.run",
+)
+_MAX_REQUEST = 2**18
+_MEGABYTE = 2**20
+
+
+# --- both sides
+
+
+def send(sock: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    """Send one message (a datagram of JSON) and copies of `descriptors`."""
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors or []))] if descriptors else []
+    sock.sendmsg([json.dumps(message).encode()], ancillary)
+
+
+def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next message and its descriptors; None when the other side is gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(sock, _MAX_REQUEST, 8)
+    except ConnectionError:
+        return None
+    return (json.loads(data), list(descriptors)) if data else None
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets that keep messages apart."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+# --- the zygote
+
+
+def main() -> None:
+    """Warm up, then serve the descriptor given as the first argument; the second is JSON with the packages to show."""
+    grader = socket.socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(grader.fileno(), False)
+    settings = json.loads(sys.argv[2])
+    linux.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
+    warm_up()
+    _Zygote(grader, wall.installation(["autograder", *frameworks.packages(), *settings["packages"]])).serve()
+
+
+def warm_up() -> None:
+    """Import what submissions will use, and do what is slow once."""
+    for name in _MACHINERY:
+        importlib.import_module(name)
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for package in frameworks.packages():
+        _import_all(package)
+    frameworks.available("mxnet")
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+        parameter = torch.zeros(1, requires_grad=True)
+        parameter.sum().backward()
+        torch.optim.SGD([parameter], lr=0.1).step()  # the first optimiser loads what the next ones need
+    gc.collect()
+    gc.freeze()  # the collector leaves these objects alone, so that forks go on sharing their pages
+
+
+def _import_all(package: str) -> None:
+    for folder in wall.locations(package):
+        for path in sorted(folder.glob("*.py")):
+            with contextlib.suppress(Exception):  # a module that cannot be imported is the submission's to find out
+                importlib.import_module(package if path.stem == "__init__" else f"{package}.{path.stem}")
+
+
+class _Zygote:
+    """The serving loop."""
+
+    def __init__(self, grader: socket.socket, shown: tuple[str, ...]):
+        self._grader, self._shown = grader, shown
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(grader, selectors.EVENT_READ)
+        self._woken, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._cpus = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0)
+        self._wardens: dict[int, int] = {}
+        self._workers: set[int] = set()
+
+    def serve(self) -> None:
+        """Fork what is asked for, until the grader is gone or nothing happened for long."""
+        last = time.monotonic()
+        while self._wardens or self._workers or time.monotonic() - last < IDLE:
+            for key, _ in self._selector.select(timeout=60.0):
+                last = time.monotonic()
+                client = key.fileobj
+                if client == self._woken:  # a child has ended
+                    os.read(client, 4096)
+                    continue
+                request = receive(client)
+                if request is not None:
+                    self._fork(client, *request)
+                elif client is self._grader:
+                    return
+                else:
+                    self._selector.unregister(client)
+                    client.close()
+            self._reap()
+
+    def _fork(self, client: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
+        worker = request["kind"] == "worker"
+        line = pair() if worker else None  # a worker asks for kernels itself
+        cpu = min(self._cpus, key=self._cpus.__getitem__)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                if worker:
+                    _be_worker(request, descriptors, line[1])
+                else:
+                    _be_warden(request, descriptors, self._shown, cpu)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        if worker:
+            line[1].close()
+            self._selector.register(line[0], selectors.EVENT_READ)
+            self._workers.add(pid)
+            descriptor = os.pidfd_open(pid)
+            with contextlib.suppress(OSError):
+                send(client, {"pid": pid}, [descriptor])
+            os.close(descriptor)
+        else:
+            self._wardens[pid] = cpu
+            self._cpus[cpu] += 1
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        while self._wardens or self._workers:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            if pid in self._wardens:
+                self._cpus[self._wardens.pop(pid)] -= 1
+            self._workers.discard(pid)
+
+
+def _keep_only(*kept: int) -> None:
+    """Close every other descriptor above standard error."""
+    low = 3
+    for descriptor in sorted(kept):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, 2**20 if sys.platform != "linux" else os.sysconf("SC_OPEN_MAX"))
+
+
+# --- a worker
+
+
+def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.socket) -> None:
+    linux.die_with_parent()
+    (channel,) = descriptors
+    _keep_only(channel, line.fileno())
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.path[:] = request["path"]
+    from autograder.provisioner import adopt
+
+    adopt(line)
+    module, _, function = request["main"].partition(":")
+    getattr(importlib.import_module(module), function)(channel)
+    os._exit(0)
+
+
+# --- a warden and its kernel
+
+
+def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str, ...], cpu: int) -> None:
+    judge, control = descriptors
+    _keep_only(judge, control)
+    grader = socket.socket(fileno=control)
+    try:
+        wall.enter_process_namespace()
+        linux.die_with_parent()
+        warden = os.getpid()
+        pid = os.fork()
+    except OSError as error:
+        send(grader, {"kind": "failed", "cause": "wall", "message": f"{error.strerror}{wall.advice(error)}"})
+        os._exit(1)
+    if pid == 0:
+        _be_kernel(request, judge, grader, shown, cpu, warden)
+    os.close(judge)
+    kernel = os.pidfd_open(pid)
+    send(grader, {"kind": "kernel", "pid": pid}, [kernel])
+    reason = _watch(grader, pid, kernel, request["limits"]["memory"])
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(kernel, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):
+        send(grader, {"kind": "ended", "code": os.waitstatus_to_exitcode(status), "reason": reason})
+    os._exit(0)
+
+
+def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
+    """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
+    shared = _memory_of(pid)
+    while True:
+        ready, _, _ = select.select([grader, kernel], [], [], WATCH)
+        if kernel in ready:
+            return "over"
+        if grader in ready:
+            return "released"
+        if _memory_of(pid) - shared > most * _MEGABYTE:
+            return "memory"
+
+
+def _memory_of(pid: int) -> int:
+    """Bytes that process `pid` and its descendants hold: each page counted once among them, what lies in memory file systems included where it is mapped."""
+    total, waiting = 0, [pid]
+    while waiting:
+        process = waiting.pop()
+        with contextlib.suppress(OSError):  # it may end while we read
+            for thread in os.listdir(f"/proc/{process}/task"):
+                waiting += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
+            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int) -> None:
+    """Raise the wall, then be an ordinary ipykernel."""
+    try:
+        os.setsid()
+        _discard_output()
+        view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
+        try:
+            wall.enclose(view, wall.Limits(**request["limits"]), cpu)
+        except (wall.NoWall, wall.FolderRefused) as error:
+            cause = "wall" if isinstance(error, wall.NoWall) else "folder"
+            send(grader, {"kind": "failed", "cause": cause, "message": str(error)})
+            os._exit(1)
+        send(grader, {"kind": "ready"})
+        grader.close()
+        from autograder.kernel import run_kernel
+
+        run_kernel(request["connection"], judge, wall.Limits(**request["limits"]))
+    finally:
+        os._exit(1)
+
+
+def _discard_output() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    main()
