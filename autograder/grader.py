@@ -58,6 +58,7 @@ from autograder import catalogue, provisioner, wall
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
+from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
 from autograder.questions import Question, seed_for
 from autograder.verdict import Status, Verdict
@@ -91,6 +92,7 @@ def configure(c: Any) -> None:
     c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, OverwriteKernelspec, CheckCellMetadata]
     c.Autograde.autograde_preprocessors = [
         JudgedExecute,
+        HarmlessCells,
         IgnorePattern,
         ClearMetadataPreprocessor,
         LimitOutput,
@@ -147,6 +149,7 @@ class CourseCells(NbGraderPreprocessor):
         facts = resources["nbgrader"]
         with Gradebook(facts["db_url"]) as gradebook:
             course = _course_cells(gradebook.find_notebook(facts["notebook"], facts["assignment"]))
+        nb.metadata = NotebookNode()
         nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
         return nb, resources
 
@@ -183,11 +186,12 @@ def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNod
     place: dict[str, int] = {}
     for index, cell in enumerate(submitted):
         if index not in chosen:
-            cells.append(_plain_cell(cell.cell_type, cell.source))
+            cells.append(_plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments")))
             continue
         ours, fixed = course[chosen[index]]
         place[chosen[index]] = len(cells)
-        cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata))
+        own = {} if fixed else {"attachments": cell.get("attachments")}
+        cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own))
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
         if name in place or not (fixed or graded):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
@@ -224,9 +228,23 @@ def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode,
     return {choice(name): name for name in candidates}
 
 
-def _plain_cell(cell_type: str, source: str, metadata: dict | None = None) -> NotebookNode:
-    make = new_code_cell if cell_type == "code" else new_markdown_cell
-    return make(source, metadata=metadata or {})
+def _plain_cell(cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None) -> NotebookNode:
+    if cell_type == "code":
+        return new_code_cell(source, metadata=metadata or {})
+    pictures = {"attachments": attachments} if isinstance(attachments, dict) and attachments else {}
+    return new_markdown_cell(source, metadata=metadata or {}, **pictures)
+
+
+class HarmlessCells(NbGraderPreprocessor):
+    """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see `autograder.harmless`); what the course and the judge wrote stays."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: ResourcesDict, cell_index: int) -> tuple[NotebookNode, ResourcesDict]:
+        """Disarm the cell in place."""
+        facts = cell.metadata.get("nbgrader", {})
+        ours = question_of(cell) if cell.cell_type == "code" else facts.get("locked") and not facts.get("solution")
+        if not ours:
+            harmless(cell)
+        return cell, resources
 
 
 class JudgedExecute(Execute):
