@@ -38,18 +38,14 @@ def find(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def watching(forbids: Sequence[str]) -> Iterator[list[str]]:
-    """Collect the names among `forbids` that are called inside the block, in this thread and in those it starts. Costs nothing if there are none."""
-    called: list[str] = []
-    if not forbids:
-        yield called
-        return
+def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
+    """Add to `called` the names among `forbids` that are called inside the block, in this thread and in those that it starts."""
     before, before_in_threads = sys.getprofile(), threading.getprofile()
     watch = _Watch(forbids, called).profile()
     threading.setprofile(watch)
     sys.setprofile(watch)
     try:
-        yield called
+        yield
     finally:
         sys.setprofile(before)
         threading.setprofile(before_in_threads)
@@ -123,7 +119,7 @@ class _Watch:
         elif isinstance(target, FunctionType):
             self._add_code(name, target.__code__, _same_closure(target))
         elif inspect.isbuiltin(target):
-            self._builtins[target] = name
+            self._builtins.setdefault(target, name)
         elif isinstance(target, type):
             for method in ("__init__", "__new__", "forward", "hybrid_forward", "__call__"):
                 function = inspect.getattr_static(target, method, None)
