@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from autograder.channel import Channel, Closed
+from autograder.forbidden import Code
 from autograder.judge import examine
 from autograder.questions import Question
 from autograder.remote import remote
@@ -26,7 +27,7 @@ class Desk:
 
     def __init__(self, channel: Channel, give_up: Callable[[], None]):
         self._channel, self._give_up = channel, give_up
-        self._due: tuple[Question, int] | None = None
+        self._due: tuple[Question, int, Code | None] | None = None
         self._verdict: Verdict | None = None
         self.fault: str | None = None
         self.missing: str | None = None
@@ -34,10 +35,10 @@ class Desk:
         self._busy = False
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def expect(self, question: Question, seed: int) -> None:
-        """From now on, one check of `question` is due."""
+    def expect(self, question: Question, seed: int, code: Code | None = None) -> None:
+        """From now on, one check of `question` is due; its answer stands in `code`."""
         with self._idle:
-            self._due, self._verdict = (question, seed), None
+            self._due, self._verdict = (question, seed, code), None
 
     def verdict(self) -> Verdict | None:
         """The verdict on the question that was due, None if it was never asked; nothing is due any more."""
@@ -73,10 +74,10 @@ class Desk:
         with self._idle:
             if self._due is None or self._due[0].name != name:
                 return
-            (question, seed), self._due, self._busy = self._due, None, True
+            (question, seed, code), self._due, self._busy = self._due, None, True
         verdict = None
         try:
-            verdict = examine(question, remote(self._channel), seed=seed, framework=framework)
+            verdict = examine(question, remote(self._channel, question.forbids), seed=seed, framework=framework, code=code)
         except Exception as error:  # the course's fault, not the student's: said where both will read it
             self.fault = f"{question.name} could not be judged: {type(error).__name__}: {error}"
         finally:

@@ -58,6 +58,7 @@ from autograder import catalogue, provisioner, wall
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
+from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
 from autograder.questions import Question, seed_for
@@ -328,7 +329,9 @@ class JudgedExecute(Execute):
         if self.kc is None:
             return _without_result(question, Status.CRASHED, self._why)
         facts = self.resources["nbgrader"]
-        self._desk.expect(question, seed_for(self._secret, facts["assignment"], facts["student"], question.name))
+        self._desk.expect(
+            question, seed_for(self._secret, facts["assignment"], facts["student"], question.name), self._code(question, index)
+        )
         # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
         died = self._execute(call, index, seconds=2 * question.seconds + PATIENCE)
@@ -342,6 +345,11 @@ class JudgedExecute(Execute):
         if verdict is not None:
             return verdict
         return _without_result(question, *_why_not_asked(question, call))
+
+    def _code(self, question: Question, index: int) -> Code:
+        """What was run before cell `index`."""
+        earlier = [cell for at, cell in enumerate(self.nb.cells[:index]) if cell.cell_type == "code" and at not in self._left_out]
+        return Code([cell.source for cell in earlier], question.function_name, complete=True)
 
     def _run(self, cell: NotebookNode, index: int) -> None:
         died = self._execute(cell, index) if self.kc is not None else ""

@@ -12,6 +12,7 @@ import sys
 from autograder import catalogue, frameworks, journal
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, code, note, render
+from autograder.forbidden import Code
 from autograder.judge import examine
 from autograder.questions import FRAMEWORKS, Question, seed_for
 from autograder.remote import remote
@@ -45,7 +46,7 @@ def _answer(channel: Channel, request: Message) -> Feedback:
         return note(str(error))
     match request.kind:
         case "check":
-            return _check(channel, question, str(request.fields.get("framework")))
+            return _check(channel, question, str(request.fields.get("framework")), _code(question, request))
         case "hint":
             return _hint(question)
         case "solution":
@@ -53,10 +54,16 @@ def _answer(channel: Channel, request: Message) -> Feedback:
     return note(f"The judge does not know the request {request.kind[:40]!r}.")
 
 
-def _check(channel: Channel, question: Question, framework: str) -> Feedback:
-    verdict = examine(question, remote(channel), seed=seed_for(PUBLIC, question.name), framework=framework)
+def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
+    verdict = examine(question, remote(channel, question.forbids), seed=seed_for(PUBLIC, question.name), framework=framework, code=code)
     journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
     return render(verdict)
+
+
+def _code(question: Question, request: Message) -> Code:
+    cells, name = request.fields.get("cells"), request.fields.get("name")
+    cells = [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
+    return Code(cells, name if isinstance(name, str) and name.isidentifier() else question.function_name)
 
 
 def _hint(question: Question) -> Feedback:

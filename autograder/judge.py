@@ -12,16 +12,20 @@ import numpy as np
 from autograder import frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
+from autograder.forbidden import Code, Finding, may_not, read
 from autograder.questions import Answer, Case, Measurement, Mistake, Question
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
 
-def examine(question: Question, peer: Peer, *, seed: int, framework: str) -> Verdict:
-    """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that `seed` gives.
+def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None) -> Verdict:
+    """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code` is where it is written.
 
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process earns nothing, one that is the untouched stub is "not attempted".
+    One that uses what the question forbids, by what is read in its code or seen while it runs, earns nothing either.
     """
+    if code is not None and (finding := read(code, question.forbids)):
+        return _refused(question, finding, 0.0, [])
     spent = 0.0  # the answer's own time; what the reference and the imports take is not the student's
     trials: list[_Trial] = []
     for case in question.cases(seed):
@@ -41,6 +45,8 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str) -> Ver
             return _verdict(
                 question, Status.ERROR, spent, [], headline=f"This is not answered in {framework}: choose {choices} before the check."
             )
+        if outcome.forbidden:
+            return _refused(question, Finding(may_not(outcome.forbidden)), spent, trials)
         trials.append(_judge(question, case, outcome))
         if outcome.kind in ("timeout", "lost"):
             break
@@ -49,7 +55,7 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str) -> Ver
 
 def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
     """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not for a stranger's code."""
-    return examine(question, in_process(answer, framework), seed=seed, framework=framework)
+    return examine(question, in_process(answer, framework, question.forbids), seed=seed, framework=framework)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +229,11 @@ def _names(question: Question, count: int) -> list[str]:
         drivers = [p.name for p in inspect.signature(DRIVERS[question.driver]).parameters.values() if p.kind is not p.VAR_POSITIONAL][2:]
         own = drivers + (own[len(drivers) - count :] if count > len(drivers) else [])
     return [*own, *(f"argument {i + 1}" for i in range(len(own), count))][:count]
+
+
+def _refused(question: Question, finding: Finding, spent: float, trials: list[_Trial]) -> Verdict:
+    line = [f"The line is `{finding.line}`"] if finding.line else []
+    return _verdict(question, Status.INCORRECT, spent, trials, headline=finding.sentence, details=[question.prohibition, *line])
 
 
 def _verdict(

@@ -23,6 +23,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,8 @@ class Question:
     driver:      how the answer is exercised (see `autograder.drivers`): "call" hands over the arguments and takes the result.
     rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
     seconds:     time for all calls together.
+    forbids:     dotted names of functions, classes and modules (with all that is in them) that an answer may not use.
+    forbids_in_words: what they are, for learners, as in "a library's own convolution"; by default their names.
     """
 
     name: str
@@ -126,6 +129,8 @@ class Question:
     rtol: float = 1e-4
     atol: float = 1e-5
     seconds: float = 10.0
+    forbids: tuple[str, ...] = ()
+    forbids_in_words: str = ""
     probes: list[Probe] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
     alternatives: list[Answer] = field(default_factory=list)
@@ -140,6 +145,15 @@ class Question:
     def statement(self) -> str:
         """The reference's docstring."""
         return inspect.getdoc(self.reference.function) or ""
+
+    @property
+    def prohibition(self) -> str:
+        """One sentence that says what an answer may not use, also meant for the exercise's own statement; empty if nothing is forbidden."""
+        if not self.forbids:
+            return ""
+        *most, last = [f"`{name}`" for name in self.forbids]
+        named = f"{', '.join(most)} or {last}" if most else last
+        return f"Write it yourself, without {self.forbids_in_words or named}."
 
     def __call__(self, *args: Any) -> Any:
         """The reference answer's result."""
@@ -204,8 +218,14 @@ def question(
     rtol: float = 1e-4,
     atol: float = 1e-5,
     seconds: float = 10.0,
+    forbids: Sequence[str] = (),
+    forbids_in_words: str = "",
 ) -> Callable[[Callable], Question]:
-    """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``."""
+    """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``.
+
+    Raises ValueError for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*".
+    """
+    forbidden = _dotted_names(forbids)
 
     def make(reference: Callable) -> Question:
         return Question(
@@ -219,9 +239,20 @@ def question(
             rtol=rtol,
             atol=atol,
             seconds=seconds,
+            forbids=forbidden,
+            forbids_in_words=forbids_in_words,
         )
 
     return make
+
+
+def _dotted_names(names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise ValueError(f"forbids={names!r}: a list of names is needed, even for one")
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?", name):
+            raise ValueError(f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"')
+    return tuple(dict.fromkeys(name.removesuffix(".*") for name in names))
 
 
 def seed_for(*parts: str) -> int:

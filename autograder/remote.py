@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from autograder.channel import Channel, Closed, Message
@@ -16,9 +17,10 @@ GRACE = 2.0
 _KINDS = ("value", "raised", "refused", "timeout")
 
 
-def remote(channel: Channel) -> Peer:
-    """The answer at the other end of `channel`. What breaks the exchange closes the channel: after it nothing from there can be told apart."""
+def remote(channel: Channel, forbids: Sequence[str] = ()) -> Peer:
+    """The answer at the other end of `channel`, which is to watch for calls of what `forbids` names. What breaks the exchange closes the channel: after it nothing from there can be told apart."""
     numbers = itertools.count(1)
+    watch = {"forbids": list(forbids)} if forbids else {}
 
     def broken(kind: str, message: str = "") -> Outcome:
         channel.close()
@@ -29,7 +31,7 @@ def remote(channel: Channel) -> Peer:
             return Outcome("timeout")
         number = next(numbers)
         try:
-            channel.send("call", args, id=number, driver=driver, seconds=seconds)
+            channel.send("call", args, id=number, driver=driver, seconds=seconds, **watch)
             message = channel.receive(seconds + GRACE)
         except TimeoutError:
             return broken("timeout")
@@ -39,14 +41,15 @@ def remote(channel: Channel) -> Peer:
             return broken("lost", f"What it sent could not be read: {error}.")
         if message.kind != "result" or message.fields.get("id") != number or message.fields.get("outcome") not in _KINDS:
             return broken("lost", "It sent a message that was not an answer to the call.")
-        return _outcome(message)
+        return _outcome(message, forbids)
 
     return peer
 
 
-def _outcome(message: Message) -> Outcome:
+def _outcome(message: Message, forbids: Sequence[str]) -> Outcome:
     kind = message.fields["outcome"]
     lines = message.fields.get("lines")
+    forbidden = message.fields.get("forbidden")
     return Outcome(
         kind,
         value=message.value if kind == "value" else None,
@@ -54,6 +57,7 @@ def _outcome(message: Message) -> Outcome:
         message=_text(message.fields.get("message"), 600),
         lines=tuple(_text(line, 200) for line in lines[:4]) if isinstance(lines, list) else (),
         printed=_text(message.fields.get("printed"), 1000),
+        forbidden=forbidden if forbidden in forbids else "",
     )
 
 

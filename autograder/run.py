@@ -8,15 +8,16 @@ import signal
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autograder import frameworks
-from autograder.drivers import DRIVERS
+from autograder.drivers import DRIVERS, is_network
 from autograder.values import Refused, to_plain
 from autograder.verdict import Outcome
+from autograder.watch import watching
 
 MAX_PRINTED = 1000
 _ENGINE = str(Path(__file__).parent)
@@ -43,19 +44,32 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
         return Outcome("raised", error=type(error).__name__, message=_first_lines(error), lines=_own_lines(error))
 
 
-def run_contained(answer: Any, driver: str, framework: str, args: tuple, seconds: float) -> Outcome:
+def run_contained(answer: Any, driver: str, framework: str, args: tuple, seconds: float, forbids: Sequence[str] = ()) -> Outcome:
     """`run` for an answer that may print, warn or never end: what it prints is kept (the beginning), warnings are dropped, time is limited.
+
+    Calls of what `forbids` names are noticed while the answer itself runs; what a driver does with its result is not its own.
 
     Standard output and the warning filters belong to the whole process: for the process that holds the answer, not for the judge's.
     """
     printed = _Beginning(MAX_PRINTED)
+    called: list[str] = []
+    if forbids and callable(answer) and not is_network(answer):
+        answer = _watched(answer, forbids, called)
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(), _limit(seconds):
             warnings.simplefilter("ignore")
             outcome = run(answer, driver, framework, args)
     except OutOfTime:
         outcome = Outcome("timeout")
-    return replace(outcome, printed=printed.text)
+    return replace(outcome, printed=printed.text, forbidden=called[0] if called else "")
+
+
+def _watched(answer: Callable, forbids: Sequence[str], called: list[str]) -> Callable:
+    def watched(*args: Any) -> Any:
+        with watching(forbids, called):
+            return answer(*args)
+
+    return watched
 
 
 def to_name(value: Any) -> str:
@@ -122,10 +136,10 @@ Peer = Callable[[str, tuple, float], Outcome]
 """``peer(driver, args, seconds) -> Outcome``: an answer that can be called, wherever it is."""
 
 
-def in_process(answer: Any, framework: str) -> Peer:
+def in_process(answer: Any, framework: str, forbids: Sequence[str] = ()) -> Peer:
     """An answer in this very process: for references, mistakes and tests, never for a stranger's code."""
 
     def peer(driver: str, args: tuple, seconds: float) -> Outcome:
-        return run_contained(answer, driver, framework, args, seconds)
+        return run_contained(answer, driver, framework, args, seconds, forbids)
 
     return peer

@@ -28,6 +28,7 @@ class Outcome:
     error:   the exception's type name; message: its text, or why the value was refused.
     lines:   the learner's own lines on the way to the exception, as "line 3: return image @ kernel".
     printed: the beginning of what the call printed.
+    forbidden: the first name among those that the question forbids that was called, if one was.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Outcome:
     message: str = ""
     lines: tuple[str, ...] = ()
     printed: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions import ready_made
 
 # ------------------------------------------------------------------------------------------------------------------ output_size
 
@@ -130,6 +131,8 @@ def _(size, kernel, padding, stride, dilation):
 
 @question(
     points=3,
+    forbids=ready_made.CONVOLUTION,
+    forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
         "How many rows of the image can be the top row of a window that has as many rows as the kernel?",
         "The window at (i, j) is image[i : i + h, j : j + w]. Multiply it by the kernel number by number.",
@@ -309,9 +312,9 @@ def _(image, kernel):
 
 @cross_correlate.alternative(framework="torch")
 def _(image, kernel):
-    import torch
-
-    return torch.nn.functional.conv2d(image[None, None], kernel[None, None])[0, 0]
+    h, w = kernel.shape
+    windows = image.unfold(0, h, 1).unfold(1, w, 1)  # (H - h + 1, W - w + 1, h, w)
+    return (windows * kernel).sum(dim=(2, 3))
 
 
 @cross_correlate.alternative(framework="mxnet")
@@ -329,10 +332,10 @@ def _(image, kernel):
 
 @cross_correlate.alternative(framework="mxnet")
 def _(image, kernel):
-    from dlkit.mx import nd
-
-    X, weight = image.expand_dims(0).expand_dims(0), kernel.expand_dims(0).expand_dims(0)
-    return nd.Convolution(X, weight, kernel=kernel.shape, num_filter=1, no_bias=True)[0, 0]
+    H, W = image.shape
+    h, w = kernel.shape
+    # The whole image at once, moved up by a and left by b, for every number of the kernel.
+    return sum(kernel[a, b].asscalar() * image[a : a + H - h + 1, b : b + W - w + 1] for a in range(h) for b in range(w))
 
 
 # --------------------------------------------------------------------------------------------------------------- pad_and_stride
@@ -340,6 +343,8 @@ def _(image, kernel):
 
 @question(
     points=3,
+    forbids=ready_made.CONVOLUTION,
+    forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
         "Make the larger image first: an array of zeros of shape (H + 2 * rows, W + 2 * columns), with the image put in its middle.",
         "The output has as many rows as `output_size` says; the two axes are counted each with its own padding and stride.",
@@ -544,7 +549,10 @@ def _(image, kernel, padding, stride):
 def _(image, kernel, padding, stride):
     import torch
 
-    return torch.nn.functional.conv2d(image[None, None], kernel[None, None], padding=tuple(padding), stride=tuple(stride))[0, 0]
+    (rows, columns), (down, across) = padding, stride
+    padded = torch.nn.functional.pad(image, (columns, columns, rows, rows))
+    windows = padded.unfold(0, kernel.shape[0], down).unfold(1, kernel.shape[1], across)
+    return torch.einsum("ijab,ab->ij", windows, kernel)
 
 
 @pad_and_stride.alternative(framework="mxnet")
@@ -566,10 +574,13 @@ def _(image, kernel, padding, stride):
 
 @pad_and_stride.alternative(framework="mxnet")
 def _(image, kernel, padding, stride):
-    from dlkit.mx import nd
-
-    X, weight = image.expand_dims(0).expand_dims(0), kernel.expand_dims(0).expand_dims(0)
-    return nd.Convolution(X, weight, kernel=kernel.shape, pad=padding, stride=stride, num_filter=1, no_bias=True)[0, 0]
+    (rows, columns), (down, across) = padding, stride
+    h, w = kernel.shape
+    X = image.expand_dims(0).expand_dims(0)  # MXNet pads arrays of four axes
+    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns))[0, 0]
+    H, W = padded.shape
+    moved = ((a, b, padded[a : a + H - h + 1, b : b + W - w + 1]) for a in range(h) for b in range(w))
+    return sum(kernel[a, b].asscalar() * picture[::down, ::across] for a, b, picture in moved)
 
 
 # ------------------------------------------------------------------------------------------------------------------------- pool
@@ -577,6 +588,8 @@ def _(image, kernel, padding, stride):
 
 @question(
     points=2,
+    forbids=ready_made.POOLING,
+    forbids_in_words=ready_made.POOLING_IN_WORDS,
     hints=[
         "It is the loop of `pad_and_stride` without a kernel: cut the window out, and reduce it to one number.",
         "What is the largest of -3 and -5? Take the maximum of the window itself, with nothing else to start from.",
@@ -763,10 +776,8 @@ def _(image, window, stride, mode):
 
 @pool.alternative(framework="torch")
 def _(image, window, stride, mode):
-    import torch
-
-    reduce = torch.nn.functional.max_pool2d if mode == "max" else torch.nn.functional.avg_pool2d
-    return reduce(image[None, None], tuple(window), tuple(stride))[0, 0]
+    windows = image.unfold(0, window[0], stride[0]).unfold(1, window[1], stride[1])  # (rows, columns, h, w)
+    return windows.amax(dim=(2, 3)) if mode == "max" else windows.mean(dim=(2, 3))
 
 
 @pool.alternative(framework="mxnet")
@@ -787,8 +798,10 @@ def _(image, window, stride, mode):
 def _(image, window, stride, mode):
     from dlkit.mx import nd
 
-    X = image.expand_dims(0).expand_dims(0)
-    return nd.Pooling(X, kernel=window, stride=stride, pool_type="max" if mode == "max" else "avg")[0, 0]
+    (h, w), (down, across) = window, stride
+    H, W = image.shape
+    pixels = nd.stack(*[image[a : a + H - h + 1, b : b + W - w + 1][::down, ::across] for a in range(h) for b in range(w)])
+    return pixels.max(axis=0) if mode == "max" else pixels.mean(axis=0)
 
 
 # --------------------------------------------------------------------------------------------------------------------- channels
@@ -796,6 +809,8 @@ def _(image, window, stride, mode):
 
 @question(
     points=3,
+    forbids=ready_made.CONVOLUTION,
+    forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
         "kernels[o] has shape (C_in, h, w): one small picture for each input channel. All of them together make output channel o.",
         "Output channel o is the sum over c of the cross-correlation of X[c] with kernels[o, c].",
@@ -977,7 +992,8 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     import torch
 
-    return torch.nn.functional.conv2d(X[None], kernels, bias)[0]
+    windows = X.unfold(1, kernels.shape[2], 1).unfold(2, kernels.shape[3], 1)  # (C_in, H', W', h, w)
+    return torch.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
 
 
 @channels.alternative(framework="mxnet")
@@ -998,7 +1014,11 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     from dlkit.mx import nd
 
-    return nd.Convolution(X.expand_dims(0), kernels, bias, kernel=kernels.shape[2:], num_filter=kernels.shape[0])[0]
+    C_in, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    rows = [X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1) for c in range(C_in) for a in range(h) for b in range(w)]
+    out = nd.dot(kernels.reshape((C_out, -1)), nd.stack(*rows))  # the kernels as rows, the windows as columns
+    return out.reshape((C_out, H - h + 1, W - w + 1)) + bias.reshape((C_out, 1, 1))
 
 
 # -------------------------------------------------------------------------------------------------------------- receptive_field
@@ -1195,6 +1215,8 @@ def _(layers):
 
 @question(
     points=3,
+    forbids=ready_made.IM2COL,
+    forbids_in_words=ready_made.IM2COL_IN_WORDS,
     hints=[
         "Column number i * (W - w + 1) + j of the result is the window X[:, i : i + h, j : j + w], written as one long column.",
         "`reshape(-1)` on a window of shape (C, h, w) already gives the order that is asked for: channel slowest, column fastest.",
@@ -1342,9 +1364,9 @@ def _(X, window):
 
 @im2col.alternative(framework="torch")
 def _(X, window):
-    import torch
-
-    return torch.nn.functional.unfold(X[None], tuple(window))[0]
+    h, w = window
+    windows = X.unfold(1, h, 1).unfold(2, w, 1)  # (C, H', W', h, w)
+    return windows.permute(0, 3, 4, 1, 2).reshape(len(X) * h * w, -1)
 
 
 @im2col.alternative(framework="mxnet")
