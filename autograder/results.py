@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -329,26 +329,28 @@ def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict]]:
     notebook = json.loads(path.read_bytes())
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
     stored = notebook["metadata"].get(METADATA_KEY, {}).get("verdicts", [])
-    verdicts = [_verdict(summary) for summary in stored]
+    verdicts = [verdict_of(summary) for summary in stored]
     return [name for name in cells if isinstance(name, str)], {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
 
 
-def _verdict(summary: dict[str, Any]) -> Verdict:
+def verdict_of(summary: dict[str, Any]) -> Verdict:
     """The inverse of `Verdict.summary`; raises for what is not one."""
+    known = {part.name for part in fields(Verdict)}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in summary.items() if name in known}
     numbers = {name: float(summary[name]) for name in ("points", "earned", "seconds")}
     if not all(math.isfinite(number) for number in numbers.values()):
         raise ValueError("a number that is not finite")
     mistake = summary["mistake"]
-    return Verdict(
-        question=str(summary["question"]),
-        status=Status(summary["status"]),
-        headline=str(summary["headline"]),
-        tried=int(summary["tried"]),
-        passed=int(summary["passed"]),
-        details=tuple(str(detail) for detail in summary["details"]),
-        mistake=None if mistake is None else str(mistake),
-        **numbers,
-    )
+    checked = {
+        "question": str(summary["question"]),
+        "status": Status(summary["status"]),
+        "headline": str(summary["headline"]),
+        "tried": int(summary["tried"]),
+        "passed": int(summary["passed"]),
+        "details": tuple(str(detail) for detail in summary["details"]),
+        "mistake": None if mistake is None else str(mistake),
+    }
+    return Verdict(**(plain | checked | numbers))
 
 
 def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
