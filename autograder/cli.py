@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from autograder.submission import plain
+
 GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
 """Exit codes: all graded; the demonstration's table is not as it should be; a wrong command or course; some submissions could not be graded."""
+
+STOPPED = 130
+
+SPARSELY = 30.0
+"""Seconds between two lines about progress where there is no terminal."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +31,9 @@ app = typer.Typer(
     help="Learn, teach and grade the course.",
 )
 
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that run and judge submissions; as many as there are cores, unless said otherwise.")
+]
 CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")]
 
 
@@ -28,8 +41,10 @@ CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder
 def demo(
     out: Annotated[Path, typer.Option(help="Where the demonstration course is laid out; what is there is replaced.")] = Path("build/demo"),
     only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Make a class, grade it through nbgrader, and compare every grade with what it was made to earn."""
+    from autograder import batch
     from autograder import demo as demonstration
     from autograder.course import find_root
     from autograder.report import write
@@ -43,8 +58,11 @@ def demo(
             course.release(name)
         made = {name: demonstration.hand_in(course, name) for name in names}
         work = [(name, student) for name in names for student in made[name]]
-        _each("grading", work, lambda item: course.grade(*item))
-        _each("writing feedback", work, lambda item: course.feedback(*item))
+        with _progress("grading", len(work)) as show:
+            batch.grade(course, work, workers=workers, show=show)
+        with _progress("writing feedback", len(work)) as show:
+            for item in work:
+                show(course.feedback(*item))
         pages = write(course.root)
         wrong = _compare(course.root, made)
         print(f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, {', '.join(page.name for page in pages)}, feedback/")
@@ -65,23 +83,37 @@ def grade(
     course_dir: CourseDir,
     assignment: Annotated[str, typer.Argument(help="The assignment's name, for example 02-convolution.")],
     student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
+    workers: Workers = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="Grade again what has its grade already.")] = False,
+    trust_submissions: Annotated[
+        bool, typer.Option("--trust-submissions", help="Run submissions without walls, as yourself: only code that you would run yourself.")
+    ] = False,
 ) -> None:
-    """Grade the submissions of an assignment. Exit code 0: all graded; 3: some could not be; 2: misuse."""
+    """Grade the submissions of an assignment: those that have no grade yet, or were handed in or released anew since.
+
+    What is recorded stays, whatever happens; the next run does the rest.
+
+    Exit code 0: all are graded; 3: some could not be, each with its reason; 2: a wrong command, or a course, gradebook or disk that cannot be used; 130: stopped.
+    """
+    from autograder import batch
     from autograder.course import Course
 
     def run() -> int:
-        course = Course(course_dir)
+        course = Course(course_dir, trust=trust_submissions)
         students = course.submissions(assignment)
         if student is not None and student not in students:
             raise ValueError(
                 f"{student} has not handed in {assignment}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
             )
-        results = _each("grading", [student] if student else students, lambda name: course.grade(assignment, name))
+        work = [(assignment, name) for name in ([student] if student else students)]
+        with _progress("grading", len(work)) as show:
+            results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
         failed = [result for result in results if result.reason]
         _print_points(course.root, assignment, [result.student for result in results])
-        print(f"{len(results) - len(failed)} of {len(results)} submissions graded.")
+        earlier = f" {before} of them had been graded before; --regrade grades them again." if before else ""
+        print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
         for result in failed:
-            print(f"  {result.student}: {result.reason}", file=sys.stderr)
+            print(f"  {plain(result.student)}: {plain(result.reason)}", file=sys.stderr)
         return INCOMPLETE if failed else GRADED
 
     _run(run)
@@ -156,26 +188,36 @@ def _run(command: Callable[[], int]) -> None:
         code = MISUSE
     except KeyboardInterrupt:
         print("course: stopped; what was graded is kept", file=sys.stderr)
-        code = 130
+        code = STOPPED
     raise typer.Exit(code)
 
 
-def _each(what: str, items: list, step: Callable[[Any], Any]) -> list:
-    """Do `step` for each item under a progress bar."""
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
+    """A live bar with what is done, the running mean of the class, and the time left; where nobody watches, a line now and then. Gives what to call with a result."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    results = []
-    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
-        task = bar.add_task(what, total=len(items))
-        for item in items:
-            bar.update(task, description=f"{what} {' '.join(item) if isinstance(item, tuple) else item}")
-            results.append(step(item))
-            bar.advance(task)
-        bar.update(task, description=what)
-    return results
+    mean = TextColumn("{task.fields[mean]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), mean, TimeElapsedColumn(), TimeRemainingColumn())
+    shares: list[float] = []
+    done, spoken = itertools.count(1), time.monotonic()
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total, mean="")
+
+        def show(result: Any) -> None:
+            nonlocal spoken
+            if (share := getattr(result, "share", None)) is not None:
+                shares.append(share)
+            mean = f"mean {sum(shares) / len(shares):.0%}" if shares else ""
+            bar.update(task, advance=1, mean=mean)
+            number = next(done)
+            if not console.is_terminal and time.monotonic() - spoken > SPARSELY:
+                spoken = time.monotonic()
+                print(", ".join(filter(None, [f"{what} {number} of {total}", mean])), file=sys.stderr)
+
+        yield show
 
 
 def _print_points(course_dir: Path, assignment: str, students: list[str]) -> None:
@@ -187,7 +229,9 @@ def _print_points(course_dir: Path, assignment: str, students: list[str]) -> Non
     for student in students:
         submission = results.find(student, assignment)
         if submission and submission.points is not None:
-            print(f"  {student}: {submission.points:g} of {most:g}{', awaits hand grading' if submission.state is State.BY_HAND else ''}")
+            print(
+                f"  {plain(student)}: {submission.points:g} of {most:g}{', awaits hand grading' if submission.state is State.BY_HAND else ''}"
+            )
 
 
 def _compare(course_dir: Path, made: dict) -> int:

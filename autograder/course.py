@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import json
 import logging
 import os
 import re
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.submission import MEGABYTES, Unfit, check_name, fingerprint, one_line, read
+
 CONFIG = "nbgrader_config.py"
 ERRORS = "grading_errors.json"
+LOCK, SCRATCH = ".grading.lock", "grade-"
+SECRET_FILE = ".course_secret"
 
 
 class CourseError(Exception):
@@ -25,11 +32,39 @@ class CourseError(Exception):
 
 @dataclass(frozen=True)
 class Graded:
-    """What grading one submission came to: `reason` is None where it was graded, else why not, in one line."""
+    """What grading one submission came to: `reason` is None where it was graded, else why not, in one line; `share` is what its judged answers earned, 0 to 1."""
 
     student: str
     assignment: str
     reason: str | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The course's side of grading one assignment: plain data that any process can work with.
+
+    release: the course's cells by notebook (see `grader.released`); version: its fingerprint.
+    files:   the course's own files beside the notebook, to their paths.
+    config:  what is added to the course's configuration.
+    """
+
+    root: Path
+    assignment: str
+    release: dict[str, dict[str, Any]]
+    version: str
+    files: dict[str, str]
+    config: dict[str, Any]
+    megabytes: float
+
+    def folder(self, student: str) -> Path:
+        """Where `student` hands in."""
+        return self.root / "submitted" / student / self.assignment
+
+    def job(self, student: str) -> dict[str, Any]:
+        """What `worker.examine` has to know, JSON-ready."""
+        own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
+        return own | {"release": self.release, "files": self.files, "config": self.config, "megabytes": self.megabytes}
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -44,10 +79,11 @@ def find_root(start: Path | None = None) -> Path:
 class Course:
     """An nbgrader course directory with its configuration loaded."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, *, trust: bool = False):
         self.root = Path(root).resolve()
         if not (self.root / CONFIG).is_file():
             raise CourseError(f"{self.root} is not an nbgrader course: it has no {CONFIG}. `course demo` makes one to look at.")
+        self.trust = trust  # whether submissions run without walls
         self._api: Any = None
 
     def release(self, assignment: str) -> None:
@@ -57,26 +93,129 @@ class Course:
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
-        """The students who handed in `assignment`, sorted."""
+        """The students who handed in `assignment`, sorted; what they handed in need not even be a folder."""
         folder = self.root / "submitted"
-        handed_in = [path for path in folder.glob("*/*") if path.is_dir()]
+        handed_in = list(folder.glob("*/*"))
         students = sorted(path.parent.name for path in handed_in if path.name == assignment)
         if not students:
-            there = sorted({path.name for path in handed_in})
+            there = sorted({path.name for path in handed_in if path.is_dir() and not path.is_symlink()})
             known = f" There are submissions of: {', '.join(there)}." if there else f" Submissions are looked for in {folder}."
             raise CourseError(f"Nobody has handed in {assignment!r}.{known}")
         return students
 
     def grade(self, assignment: str, student: str) -> Graded:
-        """Grade one submission (``nbgrader autograde``). What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
-        reason = self._unreadable(assignment, student)
+        """Grade one submission in this process. What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
+        from autograder.worker import examine
+
+        outline = self.outline(assignment)
+        with self._here():
+            found = examine(outline.job(student))
+        return self.record(outline, student, found)
+
+    def outline(self, assignment: str) -> Outline:
+        """What examining and recording submissions of `assignment` takes from the course."""
+        from nbgrader.api import MissingEntry
+        from nbgrader.utils import find_all_files
+
+        from autograder import grader
+
+        with self._here():
+            api = self._nbgrader()
+            coursedir = api.coursedir
+            try:
+                with contextlib.closing(api.gradebook) as gradebook:
+                    release = grader.released(gradebook.find_assignment(assignment))
+                grader.course_secret(
+                    Path(api.config.JudgedExecute.get("secret_file", SECRET_FILE))
+                )  # made here, not by several workers at once
+            except MissingEntry:
+                release = {}
+            except Exception as error:
+                raise self._fault(error) or error from error
+            source = coursedir.format_path(coursedir.source_directory, ".", assignment)
+            kept = api.config.Autograde.get("exclude_overwriting", {}).get(assignment, [])
+            files = {os.path.relpath(path, source): path for path in find_all_files(source, [*coursedir.ignore, "*.ipynb"])}
+        if not release:
+            raise CourseError(f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first.")
+        return Outline(
+            root=self.root,
+            assignment=assignment,
+            release=release,
+            version=grader.fingerprint(release),
+            files={name: path for name, path in files.items() if name not in kept},
+            config={"JudgedExecute": {"trust_submissions": True}} if self.trust else {},
+            megabytes=float(api.config.CourseCells.get("max_megabytes", MEGABYTES)),
+        )
+
+    def graded_before(self, outline: Outline, students: list[str]) -> dict[str, Graded]:
+        """Those of `students` whose grade is there, whole, and was made from what lies in ``submitted`` and in ``release`` now."""
+        with self._here():
+            try:
+                with contextlib.closing(self._nbgrader().gradebook) as gradebook:
+                    scores = _scores(gradebook, outline.assignment)
+            except Exception as error:
+                raise self._fault(error) or error from error
+        done = {}
+        for student in students:
+            found = _standing(outline, student, scores.get(student, {}))
+            if found:
+                self._remember(outline.assignment, student, None)  # a reason may be left from before, if the last run was killed
+                done[student] = found
+        return done
+
+    def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
+        """Enter what examining a submission came to. Only one process at a time may do so (see `locked`)."""
+        if "fault" in found:
+            remedy = " Mend the question and grade again; what was graded before is kept." if found["kind"] == "JudgeFault" else ""
+            raise CourseError(found["fault"] + (remedy and "." + remedy))
+        reason, share = found.get("reason"), None
         if reason is None:
-            result = self._run(lambda api: api.autograde(assignment, student, force=True))
-            reason = None if result["success"] else _last_error(result)
-        if fault := self._fault(assignment, reason or ""):
-            raise CourseError(fault)
-        self._remember(assignment, student, reason)
-        return Graded(student, assignment, reason)
+            reason, share = self._enter(outline, student, found), _share(found)
+        self._remember(outline.assignment, student, reason)
+        return Graded(student, outline.assignment, reason, None if reason else share)
+
+    def _enter(self, outline: Outline, student: str, found: dict[str, Any]) -> str | None:
+        """Let nbgrader write the gradebook and the autograded notebook; returns why it could not, if it is the submission's fault."""
+        from autograder.record import record
+
+        try:
+            unchanged = fingerprint(read(outline.folder(student), outline.megabytes)) == found["files"]
+        except Unfit:
+            unchanged = False
+        if not unchanged:
+            return "it changed while it was graded: grade it again"
+        origin = {"files": found["files"], "release": outline.version}
+        result = self._run(lambda api: record(api, outline.assignment, student, found["notebooks"], origin))
+        if result["success"]:
+            return None
+        if (error := result["exception"]) is not None and (fault := self._fault(error)):
+            raise fault from error
+        return _last_error(result)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[Path]:
+        """Be the only one that grades this course; gives a folder for what is needed meanwhile. Left-overs of a run that was killed are cleared away."""
+        try:
+            lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
+        except OSError as error:
+            raise self._fault(error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CourseError(f"{self.root} is being graded by another `course grade`: wait until it has ended, or stop it.") from None
+            lock.seek(0)
+            _clear_scratch(Path(lock.read().strip()))
+            scratch = tempfile.mkdtemp(prefix=SCRATCH)
+            try:
+                lock.truncate(0)
+                lock.write(scratch)
+                lock.flush()
+                yield Path(scratch)
+            except OSError as error:
+                raise self._fault(error) from error
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
 
     def feedback(self, assignment: str, student: str) -> None:
         """Write the feedback page of one submission (``nbgrader generate_feedback``); of one that could not be graded, a page that says why."""
@@ -101,15 +240,16 @@ class Course:
         except (OSError, ValueError):
             return {}
 
-    def _fault(self, assignment: str, reason: str) -> str | None:
+    def _fault(self, error: BaseException) -> CourseError | None:
         """What the course's owner must put right before anybody can be graded; None where it is the submission's own."""
-        cause, _, said = reason.partition(": ")
-        if cause.endswith("JudgeFault"):
-            return f"{said}. Mend the question and grade again; what was graded before is kept."
-        if cause.endswith("MissingEntry") and said.startswith("No such assignment"):
-            return f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first."
-        if cause in ("sqlalchemy.exc.DatabaseError", "sqlalchemy.exc.OperationalError"):
-            return f"the gradebook of {self.root} cannot be used: {said}. Close what else writes to it, allow writing, or restore it from a backup."
+        from sqlalchemy.exc import DatabaseError
+
+        if isinstance(error, DatabaseError):
+            said = str(error.orig or error).splitlines()[0][:200]
+            return CourseError(f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept.")
+        if isinstance(error, OSError):
+            place = error.filename if isinstance(error.filename, str) else self.root
+            return CourseError(f"{place} cannot be written: {error.strerror}. Make room or allow writing; what was graded before is kept.")
         return None
 
     def _remember(self, assignment: str, student: str, reason: str | None) -> None:
@@ -121,40 +261,23 @@ class Course:
         if reason is not None:
             of_assignment[student] = reason
         draft = self.root / f"{ERRORS}.new"
-        draft.write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, self.root / ERRORS)
+        try:
+            draft.write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            os.replace(draft, self.root / ERRORS)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise self._fault(error) from error
 
-    def _unreadable(self, assignment: str, student: str) -> str | None:
-        """Why a submitted notebook cannot even be opened; None if all can."""
-        import nbformat
-
-        if glob.has_magic(student) or student != student.strip() or not student.isprintable():
-            return "nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder"
-        notebooks = sorted((self.root / "submitted" / student / assignment).glob("*.ipynb"))
-        if not notebooks:
-            return "there is no notebook in the submission"
-        for path in notebooks:
-            try:
-                if not path.is_file():
-                    return f"{path.name} is not a file"
-                json.loads(path.read_text(encoding="utf-8"))
-            except OSError as error:
-                return f"{path.name} cannot be read: {error.strerror}"
-            except UnicodeDecodeError:
-                return f"{path.name} is not UTF-8 text"
-            except (ValueError, RecursionError) as error:
-                return f"{path.name} is not a notebook: invalid JSON ({error})"
-            try:
-                with _quiet():
-                    nbformat.read(path, as_version=4)
-            except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
-                return f"{path.name} is not a valid notebook ({_first_line(error)})"
-        return None
-
-    def _run(self, step: Any) -> dict[str, Any]:
+    @contextlib.contextmanager
+    def _here(self) -> Iterator[None]:
+        """As nbgrader wants it: in the course's folder, its scripts on the PATH, nothing drawn over a progress bar."""
         if glob.has_magic(str(self.root)):
             raise CourseError(f"{self.root} has one of * ? [ in its name, which nbgrader takes for a pattern: rename the folder.")
         with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
+            yield
+
+    def _run(self, step: Any) -> dict[str, Any]:
+        with self._here():
             result = step(self._nbgrader())
         if result.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):  # nbgrader reports Ctrl-C as one more failed submission
             raise KeyboardInterrupt
@@ -163,16 +286,99 @@ class Course:
     def _nbgrader(self) -> Any:
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
-            from traitlets.config import Config
-            from traitlets.config.loader import PyFileConfigLoader
 
-            try:
-                config = Config(PyFileConfigLoader(CONFIG, path=str(self.root)).load_config())
-            except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
-                raise CourseError(f"{self.root / CONFIG} cannot be loaded: {type(error).__name__}: {_first_line(error)}") from error
-            config.CourseDirectory.root = str(self.root)
+            config = configuration(self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {})
             self._api = NbGraderAPI(config=config)
         return self._api
+
+
+def configuration(root: Path, more: dict[str, Any]) -> Any:
+    """The course's ``nbgrader_config.py``, and what is added to it."""
+    from traitlets.config import Config
+    from traitlets.config.loader import PyFileConfigLoader
+
+    try:
+        config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
+    except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
+        raise CourseError(f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}") from error
+    config.CourseDirectory.root = str(root)
+    config.merge(Config(more))
+    return config
+
+
+def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[str, float | None]]]]:
+    """By student and notebook, every row of the gradebook: its cell and its automatic score."""
+    from nbgrader import api
+
+    rows = (
+        gradebook.db.query(api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name, api.Grade.auto_score)
+        .select_from(api.Grade)
+        .join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
+        .join(api.SubmittedNotebook, api.Grade.notebook_id == api.SubmittedNotebook.id)
+        .join(api.Notebook, api.SubmittedNotebook.notebook_id == api.Notebook.id)
+        .join(api.SubmittedAssignment, api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id)
+        .join(api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id)
+        .filter(api.Assignment.name == assignment)
+    )
+    scores: dict[str, dict[str, list[tuple[str, float | None]]]] = {}
+    for student, notebook, cell, score in rows:
+        scores.setdefault(student, {}).setdefault(notebook, []).append((cell, score))
+    return scores
+
+
+def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]) -> Graded | None:
+    """The grade that a submission has, if it is whole and was made from the very same files and release."""
+    from autograder.grader import METADATA_KEY
+
+    graded = outline.root / "autograded" / student / outline.assignment
+    if not scores or not graded.is_dir():
+        return None
+    try:
+        check_name(student)
+        files = read(outline.folder(student), outline.megabytes)
+        origin = {"files": fingerprint(files), "release": outline.version}
+        verdicts = []
+        for name in outline.release:
+            if f"{name}.ipynb" not in files:
+                continue
+            notebook = json.loads((graded / f"{name}.ipynb").read_bytes())
+            facts = notebook["metadata"][METADATA_KEY]
+            rows = dict(scores[name])
+            judged = {verdict["question"].replace(".", "-", 1): verdict for verdict in facts["verdicts"]}
+            if {key: facts[key] for key in origin} != origin or any(rows[cell] != verdict["earned"] for cell, verdict in judged.items()):
+                return None
+            verdicts += judged.values()
+    except (Unfit, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return Graded(student, outline.assignment, share=_part(verdicts)) if files else None
+
+
+def _share(found: dict[str, Any]) -> float | None:
+    return _part([verdict for notebook in found["notebooks"].values() for verdict in notebook["verdicts"].values()])
+
+
+def _part(verdicts: list[dict[str, Any]]) -> float | None:
+    points = sum(verdict["points"] for verdict in verdicts)
+    return sum(verdict["earned"] for verdict in verdicts) / points if points else None
+
+
+def _remedy(said: str) -> str:
+    """What to do about a database's complaint."""
+    if "locked" in said:
+        return "Wait until no other program is writing to it, or close what holds it, then grade again"
+    if "readonly" in said:
+        return "Allow writing to it and to its folder, then grade again"
+    if "full" in said or "I/O" in said:
+        return "Make room on the disk, then grade again"
+    return "Restore it from a backup, or move it away and release the assignments again"
+
+
+def _clear_scratch(folder: Path) -> None:
+    """Remove what a killed run left, if it is what it seems to be."""
+    with contextlib.suppress(OSError):
+        ours = folder.name.startswith(SCRATCH) and str(folder.parent) == tempfile.gettempdir() and folder.lstat().st_uid == os.getuid()
+        if ours and folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -206,14 +412,10 @@ def _path_to_scripts() -> Iterator[None]:
             os.environ["PATH"] = before
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:160]
-
-
 def _last_error(result: dict[str, Any]) -> str:
     """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
     log = result.get("log") or result.get("error") or ""
-    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question)\b: .+)$", log, flags=re.MULTILINE)
+    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
     if causes and "CannotBeGradedHere: " in causes[-1]:
         return causes[-1].partition("CannotBeGradedHere: ")[2][:300]

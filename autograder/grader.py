@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -54,7 +56,7 @@ from nbgrader.preprocessors import (
 from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
 
-from autograder import catalogue, provisioner, wall
+from autograder import catalogue, provisioner, submission, wall
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
@@ -67,6 +69,8 @@ from autograder.verdict import Status, Verdict
 METADATA_KEY = "autograder"
 """Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
 
+ORIGIN = f"{METADATA_KEY}-origin"
+"""Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
 
 PATIENCE = 300.0
 """Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
@@ -145,17 +149,32 @@ class CourseCells(NbGraderPreprocessor):
     source back; deleted ones are put back: checks before the next course cell that is still there, others after the last one before them.
     """
 
+    max_megabytes = Float(submission.MEGABYTES, help="The most that a submission may hold, all files together.").tag(config=True)
+
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Rewrite the notebook's cells."""
         facts = resources["nbgrader"]
+        if (folder := _handed_in(self, facts)) is not None:
+            submission.read(folder, self.max_megabytes)  # refuses links and the like, which nbgrader would follow
         with Gradebook(facts["db_url"]) as gradebook:
-            course = _course_cells(gradebook.find_notebook(facts["notebook"], facts["assignment"]))
-        nb.metadata = NotebookNode()
-        nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
-        return nb, resources
+            course = course_cells(gradebook.find_notebook(facts["notebook"], facts["assignment"]))
+        return restore(nb, course), resources
 
 
-def _course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
+def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
+    """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
+    nb.metadata = NotebookNode()
+    nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
+    return nb
+
+
+def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Path | None:
+    """The folder that nbgrader is converting; None where the preprocessor runs outside a converter."""
+    coursedir = getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
+    return coursedir and Path(coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"]))
+
+
+def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
     """The course's cells by grade id, in order, each with whether its source is the course's to say."""
     points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
     grades = {cell.name for cell in notebook.grade_cells}
@@ -177,8 +196,23 @@ def _course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
         if name in points:
             facts["points"] = points[name]
         make = new_code_cell if source.cell_type == "code" else new_markdown_cell
-        cells[name] = make(source.source, metadata={"nbgrader": facts}), bool(source.locked) and name not in answers
+        ours = make(source.source, metadata={"nbgrader": facts})
+        del ours["id"]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
+        cells[name] = ours, bool(source.locked) and name not in answers
     return cells
+
+
+def released(assignment: Any) -> dict[str, dict[str, Any]]:
+    """The course's side of an assignment by notebook, in plain JSON: its cells (see `course_cells`) and its kernelspec."""
+    return {
+        notebook.name: {"cells": course_cells(notebook), "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None}
+        for notebook in sorted(assignment.notebooks, key=lambda notebook: notebook.name)
+    }
+
+
+def fingerprint(release: dict[str, dict[str, Any]]) -> str:
+    """SHA-256 of a released version; another release of the same cells has the same."""
+    return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 
 
 def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> list[NotebookNode]:
@@ -281,7 +315,9 @@ class JudgedExecute(Execute):
     )
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
-        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
+        if METADATA_KEY in resources:
+            return nb, resources
         sources = [cell.source for cell in nb.cells]
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -554,15 +590,15 @@ def _without_result(question: Question, status: Status, headline: str) -> Verdic
 
 
 def course_secret(path: Path) -> str:
-    """The course's secret; made at first use, readable by its owner only."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """The course's secret; made at first use, whole or not at all, readable by its owner only."""
+    with contextlib.suppress(FileNotFoundError):
         return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret + "\n")
-    return secret
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".secret-") as draft:  # readable by its owner only
+        draft.write(secrets.token_hex(32) + "\n")
+        draft.flush()
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(draft.name, path)
+    return path.read_text(encoding="ascii").strip()
 
 
 class SaveVerdicts(SaveAutoGrades):
@@ -571,8 +607,21 @@ class SaveVerdicts(SaveAutoGrades):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Save all scores of the notebook."""
         nb, resources = super().preprocess(nb, resources)
-        nb.metadata[METADATA_KEY] = {"verdicts": [verdict.summary() for verdict in resources[METADATA_KEY].values()]}
+        nb.metadata[METADATA_KEY] = {"verdicts": [verdict.summary() for verdict in resources[METADATA_KEY].values()]} | self._origin(
+            resources
+        )
+        if self.config.get("JudgedExecute", {}).get("trust_submissions", False):
+            nb.metadata[METADATA_KEY]["trusted"] = True
         return nb, resources
+
+    def _origin(self, resources: ResourcesDict) -> dict[str, str]:
+        """What the verdicts were made from, by which `course grade` knows whether it has to be graded again."""
+        facts = resources["nbgrader"]
+        if ORIGIN in resources or (folder := _handed_in(self, facts)) is None:
+            return resources.get(ORIGIN, {})
+        with Gradebook(facts["db_url"]) as gradebook:
+            release = released(gradebook.find_assignment(facts["assignment"]))
+        return {"files": submission.fingerprint(submission.read(folder, math.inf)), "release": fingerprint(release)}
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         grade_id = cell.metadata["nbgrader"]["grade_id"]

@@ -47,12 +47,16 @@ def write_csv(results: ClassResults, path: Path) -> None:
         row = [student.id, student.last_name, student.first_name, student.email]
         theirs = [(by_key[student.id, assignment.name], assignment) for assignment in results.assignments]
         for submission, assignment in theirs:
-            row += [_number(submission.points), _number(assignment.points), _number(submission.late_penalty), submission.state]
+            row += [_number(submission.points), _number(assignment.points), _number(submission.late_penalty), _standing(submission)]
         for submission, assignment in theirs:
             got = {mark.task: mark for mark in submission.marks}
             row += [_number(got[task].points) if task in got and not got[task].pending else "" for task in assignment.tasks]
         table.writerow([_plain(cell) for cell in row])
     _replace(path, out.getvalue())
+
+
+def _standing(submission: Submission) -> str:
+    return f"{submission.state}, without walls" if submission.trusted else submission.state
 
 
 def _plain(cell: str) -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's work on one assignment. `marks` is empty and `reason` says why where it is not graded."""
+    """One student's work on one assignment. `marks` is empty and `reason` says why where it is not graded; `trusted` where it was run without walls."""
 
     student: str
     assignment: str
@@ -124,6 +124,7 @@ class Submission:
     marks: tuple[Mark, ...] = ()
     late_penalty: float = 0.0
     reason: str = ""
+    trusted: bool = False
 
     @property
     def points(self) -> float | None:
@@ -204,8 +205,17 @@ def collect(course_dir: Path) -> ClassResults:
         students=tuple(students[name] for name in sorted(students, key=_natural)),
         assignments=tuple(assignments),
         submissions=tuple(results),
-        notes=(*notes, *found.notes),
+        notes=(*notes, *found.notes, *_without_walls(results)),
     )
+
+
+def _without_walls(results: list[Submission]) -> Iterator[str]:
+    """For each assignment, whose submissions ran as the grader's own code."""
+    for assignment in dict.fromkeys(submission.assignment for submission in results):
+        trusted = [submission.student for submission in results if submission.trusted and submission.assignment == assignment]
+        if trusted:
+            names = ", ".join(trusted[:20]) + (f" and {len(trusted) - 20} more" if len(trusted) > 20 else "")
+            yield f"{assignment}: graded without walls, as --trust-submissions asked: {names}. These submissions could have changed any grade."
 
 
 @dataclass
@@ -225,6 +235,7 @@ class _Notebooks:
     present: set[tuple[str, str]] = field(default_factory=set)
     verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
     order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    trusted: set[tuple[str, str]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
 
@@ -235,8 +246,9 @@ def _read_gradebook(path: Path) -> _Book:
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Read-only, and no course id: a Gradebook otherwise creates what it misses.
-    url = URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query={"mode": "ro", "uri": "true", "timeout": str(PATIENCE)})
+    # Read-only, and no course id: a Gradebook otherwise creates what it misses. What a killed writer has left half done must be undone first, though.
+    mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+    url = URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query={"mode": mode, "uri": "true", "timeout": str(PATIENCE)})
     try:
         with Gradebook(url, course_id="") as gradebook:
             return _contents(gradebook)
@@ -300,9 +312,9 @@ def _contents(gradebook: Any) -> _Book:
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
-    """(student, assignment) of every folder ``root/student/assignment``."""
+    """(student, assignment) of every folder ``root/student/assignment``; a link in its place counts."""
     for path in sorted(root.glob("*/*")):
-        if path.is_dir() and not path.name.startswith(".") and not path.parent.name.startswith("."):
+        if (path.is_dir() or path.is_symlink()) and not path.name.startswith(".") and not path.parent.name.startswith("."):
             yield path.parent.name, path.name
 
 
@@ -312,43 +324,47 @@ def _read_notebooks(root: Path) -> _Notebooks:
         for path in sorted((root / key[0] / key[1]).glob("*.ipynb")):
             found.present.add(key)
             try:
-                cells, verdicts = _read_notebook(path)
+                cells, verdicts, trusted = _read_notebook(path)
             except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
                 found.notes.append(
                     f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). Its points are the gradebook's, its verdicts are left out: "
                     "grade this submission again."
                 )
                 continue
+            found.trusted |= {key} if trusted else set()
             found.order.setdefault((key[1], path.stem), cells)
             found.verdicts.setdefault(key, {}).update({(path.stem, name): verdict for name, verdict in verdicts.items()})
     return found
 
 
-def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict]]:
-    """The grade ids in a notebook's order, and its verdicts by grade id."""
+def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool]:
+    """The grade ids in a notebook's order, its verdicts by grade id, and whether it was run without walls."""
     notebook = json.loads(path.read_bytes())
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
-    stored = notebook["metadata"].get(METADATA_KEY, {}).get("verdicts", [])
-    verdicts = [_verdict(summary) for summary in stored]
-    return [name for name in cells if isinstance(name, str)], {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
+    facts = notebook["metadata"].get(METADATA_KEY, {})
+    verdicts = [verdict_of(summary) for summary in facts.get("verdicts", [])]
+    by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
+    return [name for name in cells if isinstance(name, str)], by_cell, facts.get("trusted") is True
 
 
-def _verdict(summary: dict[str, Any]) -> Verdict:
+def verdict_of(summary: dict[str, Any]) -> Verdict:
     """The inverse of `Verdict.summary`; raises for what is not one."""
+    known = {part.name for part in fields(Verdict)}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in summary.items() if name in known}
     numbers = {name: float(summary[name]) for name in ("points", "earned", "seconds")}
     if not all(math.isfinite(number) for number in numbers.values()):
         raise ValueError("a number that is not finite")
     mistake = summary["mistake"]
-    return Verdict(
-        question=str(summary["question"]),
-        status=Status(summary["status"]),
-        headline=str(summary["headline"]),
-        tried=int(summary["tried"]),
-        passed=int(summary["passed"]),
-        details=tuple(str(detail) for detail in summary["details"]),
-        mistake=None if mistake is None else str(mistake),
-        **numbers,
-    )
+    checked = {
+        "question": str(summary["question"]),
+        "status": Status(summary["status"]),
+        "headline": str(summary["headline"]),
+        "tried": int(summary["tried"]),
+        "passed": int(summary["passed"]),
+        "details": tuple(str(detail) for detail in summary["details"]),
+        "mistake": None if mistake is None else str(mistake),
+    }
+    return Verdict(**(plain | checked | numbers))
 
 
 def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
@@ -405,7 +421,7 @@ def _submission(
         if (task.notebook, task.name) in grades
     )
     state = State.BY_HAND if any(mark.needs_manual_grade for mark in marks) else State.GRADED
-    return Submission(*key, state, marks, book.penalties.get(key, 0.0))
+    return Submission(*key, state, marks, book.penalties.get(key, 0.0), trusted=key in found.trusted)
 
 
 def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:

@@ -211,7 +211,10 @@ def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course)
     assert "Traceback" not in err
     assert classroom.points(course, "amy") == 5
 
-    assert run("grade", course.root, NAME, "--student", "amy")[:2] == (cli.GRADED, "  amy: 5 of 5\n1 of 1 submissions graded.\n")
+    code, out, _ = run("grade", course.root, NAME, "--student", "amy")
+    assert (code, out.splitlines()[0]) == (cli.GRADED, "  amy: 5 of 5")
+    assert "1 of 1 submissions graded. 1 of them had been graded before" in out
+    assert "before" not in run("grade", course.root, NAME, "--student", "amy", "--regrade")[1]
 
     code, out, err = run("report", course.root)
     assert (code, err) == (cli.GRADED, "")
@@ -252,7 +255,7 @@ def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
         raise KeyboardInterrupt
 
     hand_in(course, "amy")
-    monkeypatch.setattr(Course, "grade", stop)
+    monkeypatch.setattr(Course, "outline", stop)
     code, _, err = run("grade", course.root, NAME)
     assert code == 130
     assert "stopped" in complaint(err)

@@ -1,0 +1,204 @@
+"""Many submissions at once: worker processes examine them, and this process alone records the grades as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from autograder.course import Course, CourseError, Graded
+
+ATTEMPTS = 2
+"""How many workers may die of one submission before it is given up."""
+
+MOST_BYTES = 1 << 30
+"""More than this is no answer of a worker."""
+
+FAREWELL = 5.0
+"""Seconds that a worker has for ending what it started."""
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_worker(log: Path) -> tuple[subprocess.Popen, Connection]:
+    """A process that runs `worker.serve`, in a session of its own, and our end of the line to it. What it prints goes to `log`."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-P", "-m", "autograder.worker", str(theirs.fileno())]
+    with theirs, open(log, "ab") as out:
+        process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,  # Ctrl-C is for us
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+    return process, Connection(ours.detach())
+
+
+def grade(
+    course: Course,
+    work: list[tuple[str, str]],
+    *,
+    workers: int | None = None,
+    regrade: bool = False,
+    show: Callable[[Graded], None] = lambda graded: None,
+) -> tuple[list[Graded], int]:
+    """Grade submissions (assignment, student); those that have their grade only with `regrade`.
+
+    show is called with each result as it comes. Returns all results in the order of `work`, and how many of them were there before.
+
+    Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and SIGTERM; what was recorded until then stays.
+    """
+    with course.locked() as scratch, _interruptible() as signals:
+        outlines = {assignment: course.outline(assignment) for assignment in dict.fromkeys(assignment for assignment, _ in work)}
+        results: dict[tuple[str, str], Graded] = {}
+        for assignment, outline in {} if regrade else outlines.items():
+            there = course.graded_before(outline, [student for of, student in work if of == assignment])
+            results |= {(assignment, student): graded for student, graded in there.items()}
+        before = len(results)
+        for graded in results.values():
+            show(graded)
+        jobs = {key: outlines[key[0]].job(key[1]) for key in work if key not in results}
+        with contextlib.closing(_examined(jobs, min(workers or cores(), len(jobs)), scratch)) as examined:
+            for key, found in examined:
+                with signals.held():  # a grade is entered whole
+                    results[key] = course.record(outlines[key[0]], key[1], found)
+                show(results[key])
+        return [results[key] for key in work], before
+
+
+def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Have all jobs done by `workers` processes; yields (key, what was found) as they come."""
+    waiting, left, deaths = deque(jobs), len(jobs), Counter()
+    numbers = itertools.count()
+    crew: list[_Worker] = []
+    try:
+        while left:
+            while len(crew) < min(workers, left):
+                crew.append(_Worker(scratch / str(next(numbers))))
+            for worker in crew:
+                if waiting and worker.idle:
+                    worker.give(key := waiting.popleft(), jobs[key])
+            ready = wait([worker.connection for worker in crew])
+            for worker in [worker for worker in crew if worker.connection in ready]:
+                key, found = worker.job, worker.receive()
+                if found is None:  # it is dead
+                    crew.remove(worker)
+                    worker.end()
+                    deaths[key] += 1
+                    if key is None and deaths[key] > 3 * workers + ATTEMPTS:
+                        raise CourseError(f"no worker can be started: {worker.last_words()}")
+                    if key is not None and deaths[key] < ATTEMPTS:
+                        waiting.appendleft(key)
+                    elif key is not None:
+                        left -= 1
+                        yield key, {"reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"}
+                elif key is not None:
+                    if waiting:  # it works on while we record
+                        worker.give(following := waiting.popleft(), jobs[following])
+                    left -= 1
+                    yield key, found
+    finally:
+        for worker in crew:
+            worker.connection.close()
+        for worker in crew:
+            worker.end()
+
+
+@dataclass
+class _Worker:
+    """A worker process and what it is busy with."""
+
+    folder: Path
+    job: Any = None
+    idle: bool = False
+    process: subprocess.Popen = field(init=False)
+    connection: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self.process, self.connection = start_worker(self.folder / "log")
+
+    def give(self, key: Any, job: dict[str, Any]) -> None:
+        """Send a job. If the worker is dead, its next answer will say so."""
+        self.job, self.idle = key, False
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(json.dumps(job | {"scratch": str(self.folder)}).encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        """What it found, or nothing where it says that it is ready; None if it is dead."""
+        try:
+            found = json.loads(self.connection.recv_bytes(MOST_BYTES))
+        except (EOFError, OSError, ValueError):
+            return None
+        self.job, self.idle = None, True
+        return found
+
+    def end(self) -> None:
+        """See that the process ends: of itself, when its line is cut, or else by force."""
+        self.connection.close()
+        try:
+            self.process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), f"it ended with code {self.process.returncode}")[:300]
+
+
+class _Signals:
+    """SIGINT and SIGTERM as KeyboardInterrupt; while held, they wait."""
+
+    def __init__(self) -> None:
+        self._holding = self._due = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._due = True
+        if not self._holding:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing interrupts what is done in here; it is interrupted right after."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+        if self._due:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[_Signals]:
+    signals = _Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    before = {number: signal.signal(number, signals) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,174 @@
+"""What a stranger handed in: a folder that may hold anything, read once and with suspicion, before anything else looks at it."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import Any
+
+MEGABYTES = 50
+"""The most that a submission may hold, all files together, where nothing else is said."""
+
+MOST_FILES = 1000
+
+
+class Unfit(ValueError):
+    """The submission cannot be graded as it is; the message says why, in one line."""
+
+
+def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
+    """All files of a submission by their path in it, sorted. Raises `Unfit` for what is no ordinary folder of ordinary files, or too large.
+
+    Links are not followed, pipes and devices not opened: whoever copies such a folder would copy what its owner was never given.
+    """
+    for place, what in ((folder.parent, "student's"), (folder, "assignment's")):
+        if not stat.S_ISDIR(_status(place, f"the {what} folder").st_mode):
+            raise Unfit(f"the {what} folder is {_kind(place)}: hand in a folder with the files themselves")
+    files: dict[str, bytes] = {}
+    size, waiting = 0, [folder]
+    while waiting:
+        for entry in _entries(waiting.pop(), folder):
+            name = entry.path.removeprefix(f"{folder}{os.sep}")
+            shown = plain(name)
+            if entry.is_dir(follow_symlinks=False) and not name.endswith(".ipynb"):
+                waiting.append(Path(entry.path))
+                continue
+            if not entry.is_file(follow_symlinks=False):
+                raise Unfit(f"{shown} is not a file but {_kind(Path(entry.path))}: hand in the file itself")
+            if not name.isprintable():
+                raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
+            size += entry.stat(follow_symlinks=False).st_size
+            if size > megabytes * 2**20:
+                raise Unfit(f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise c.CourseCells.max_megabytes")
+            if len(files) == MOST_FILES:
+                raise Unfit(f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs")
+            files[name] = _content(entry.path, shown, size)
+    return dict(sorted(files.items()))
+
+
+def check_name(student: str) -> None:
+    """Raise `Unfit` for an id that nbgrader takes for a pattern, or cannot find."""
+    if glob.has_magic(student) or student != student.strip() or not student.isprintable():
+        raise Unfit("nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder")
+
+
+def fingerprint(files: dict[str, bytes]) -> str:
+    """SHA-256 of the files' names and contents."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+
+
+def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
+    """The notebooks among `files` that the assignment has, by name without suffix, in format 4, outputs dropped. Raises `Unfit`."""
+    there = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
+    found = {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in sorted(expected) if f"{name}.ipynb" in files}
+    if found:
+        return found
+    if not there:
+        raise Unfit("there is no notebook in the submission")
+    raise Unfit(
+        f"there is no {' or '.join(f'{name}.ipynb' for name in expected)} in it, only {', '.join(there)[:100]}: rename the notebook"
+    )
+
+
+def parse(name: str, content: bytes) -> Any:
+    """A notebook in format 4 whose every cell has a known type and text; what is in its outputs is never looked at. Raises `Unfit`."""
+    import nbformat
+
+    try:
+        raw = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Unfit(f"{name} is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
+        raise Unfit(f"{name} is not a notebook: invalid JSON ({error})") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            notebook = nbformat.reads(json.dumps(_without_outputs(raw)), as_version=4)
+    except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
+        raise Unfit(f"{name} is not a valid notebook ({one_line(error)})") from None
+    if not isinstance(notebook.get("cells"), list):
+        raise Unfit(f"{name} is not a valid notebook (it has no list of cells)")
+    for number, cell in enumerate(notebook.cells, start=1):
+        if problem := _problem(cell):
+            raise Unfit(f"{name} is not a valid notebook (cell {number} {problem})")
+    return notebook
+
+
+def _problem(cell: Any) -> str | None:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return "is none of code, markdown and raw"
+    if not isinstance(cell.get("source"), str):
+        return f"has {type(cell.get('source')).__name__} for its source, not text"
+    if not isinstance(cell.get("metadata", {}), dict):
+        return f"has {type(cell['metadata']).__name__} for its metadata"
+    try:
+        cell.source.encode()
+    except UnicodeEncodeError:
+        return "has half a character in its source, which is no text"
+    return None
+
+
+def _without_outputs(raw: Any) -> Any:
+    """The same notebook, of any format, as if it had never been run."""
+    sheets = raw.get("worksheets", [raw]) if isinstance(raw, dict) else []
+    for sheet in sheets if isinstance(sheets, list) else []:
+        cells = sheet.get("cells") if isinstance(sheet, dict) else None
+        for cell in cells if isinstance(cells, list) else []:
+            if isinstance(cell, dict) and "outputs" in cell:
+                cell["outputs"] = []
+    return raw
+
+
+def _entries(folder: Path, top: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise Unfit(f"{plain(os.path.relpath(folder, top))} cannot be read: {error.strerror}") from None
+
+
+def _content(path: str, shown: str, most: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unfit(f"{shown} is not a file: hand in the file itself")
+            return file.read(most)
+    except OSError as error:
+        raise Unfit(f"{shown} cannot be read: {error.strerror}") from None
+
+
+def _status(path: Path, what: str) -> os.stat_result:
+    try:
+        return path.lstat()
+    except OSError as error:
+        raise Unfit(f"{what} cannot be read: {error.strerror}") from None
+
+
+def _kind(path: Path) -> str:
+    mode = path.lstat().st_mode
+    kinds = {
+        stat.S_ISLNK: "a link",
+        stat.S_ISDIR: "a folder",
+        stat.S_ISFIFO: "a pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISBLK: "a device",
+        stat.S_ISCHR: "a device",
+    }
+    return next((kind for test, kind in kinds.items() if test(mode)), "a file")
+
+
+def plain(text: str) -> str:
+    """`text` fit for a line on a terminal: what cannot be printed is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line for a terminal."""
+    return plain(next(iter(str(error).splitlines()), type(error).__name__)[:160])
