@@ -1,4 +1,5 @@
-"""What the students' own code costs where everything is warm: ``python -m benchmarks.floor SUBMISSION.ipynb ...`` prints seconds by submission, as JSON.
+"""What the students' own code costs where everything is warm: ``python -m benchmarks.floor SUBMISSION.ipynb ...`` prints, as JSON, a pair for each submission:
+the seconds of its cells, and of the calls of its answers.
 
 One process imports both frameworks and runs the untouched exercise, so that nothing is left to be imported or looked up for the first time. For each submission
 a fork of it runs the notebook's cells, pictures included, and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
@@ -23,7 +24,7 @@ from nbformat import NotebookNode
 from autograder import client, frameworks
 from autograder.demo import SECRET
 from autograder.grader import question_of
-from autograder.questions import seed_for
+from autograder.questions import Question, seed_for
 from autograder.run import is_stub, run
 from benchmarks.classroom import ASSIGNMENT, FRAMEWORKS, ROOT
 
@@ -36,7 +37,7 @@ def main(paths: list[str]) -> None:
     out, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)  # what the notebooks print is nobody's business
     shell = _warm()
-    seconds = {path: _measure(shell, Path(path)) for path in paths}
+    seconds = [_measure(shell, Path(path)) for path in paths]
     with os.fdopen(out, "w") as stream:
         json.dump(seconds, stream)
 
@@ -51,7 +52,7 @@ def _warm() -> InteractiveShell:
     return shell
 
 
-def _measure(shell: InteractiveShell, path: Path) -> float:
+def _measure(shell: InteractiveShell, path: Path) -> tuple[float, float]:
     ours, theirs = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(target=_serve, args=(shell, path, theirs))
     child.start()
@@ -65,9 +66,7 @@ def _serve(shell: InteractiveShell, path: Path, answer: Connection) -> None:
     notebook = nbformat.read(path, as_version=4)
     inputs = _inputs(notebook, student=path.parents[1].name)
     shell.reset(new_session=False)
-    start = time.perf_counter()
-    _execute(shell, notebook, inputs)
-    answer.send(time.perf_counter() - start)
+    answer.send(_execute(shell, notebook, inputs))
 
 
 def _inputs(notebook: NotebookNode, student: str) -> Inputs:
@@ -78,17 +77,23 @@ def _inputs(notebook: NotebookNode, student: str) -> Inputs:
     }
 
 
-def _execute(shell: InteractiveShell, notebook: NotebookNode, inputs: Inputs) -> None:
+def _execute(shell: InteractiveShell, notebook: NotebookNode, inputs: Inputs) -> tuple[float, float]:
+    """Run the cells and call the answers; returns the seconds of both."""
+    in_cells = in_calls = 0.0
     for cell in notebook.cells:
         if cell.cell_type != "code" or cell.source == "progress()":  # the learner's map would start a judge
             continue
+        start = time.perf_counter()
         if question := question_of(cell):
             _call(question, shell.user_ns[question.function_name], inputs.get(question.name, []))
+            in_calls += time.perf_counter() - start
         else:
             shell.run_cell(cell.source)
+            in_cells += time.perf_counter() - start
+    return in_cells, in_calls
 
 
-def _call(question: Any, answer: Any, calls: list[tuple]) -> None:
+def _call(question: Question, answer: Any, calls: list[tuple]) -> None:
     for args in calls:
         outcome = run(answer, question.driver, client._settings["framework"], args)
         if is_stub(outcome, question.name):  # the judge goes no further either

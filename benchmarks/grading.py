@@ -71,14 +71,30 @@ class Contender:
 
 @dataclass
 class Floor:
-    """Seconds of the students' own code: by round, then by submission."""
+    """What `benchmarks.floor` said, by round: for each submission the seconds of its cells, and of the calls of its answers."""
 
-    rounds: list[list[float]] = field(default_factory=list)
+    rounds: list[list[tuple[float, float]]] = field(default_factory=list)
+
+    @property
+    def by_round(self) -> list[float]:
+        """The class's seconds."""
+        return [sum(map(sum, submissions)) for submissions in self.rounds]
 
     @property
     def whole(self) -> float:
-        """The class's, the median over the rounds."""
-        return statistics.median(sum(seconds) for seconds in self.rounds)
+        """The median of these."""
+        return statistics.median(self.by_round)
+
+    @property
+    def in_calls(self) -> float:
+        """The part of it in which the checks call the answers."""
+        return statistics.median(sum(calls for _, calls in submissions) for submissions in self.rounds)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The cheapest and the dearest submission."""
+        seconds = [sum(submission) for submissions in self.rounds for submission in submissions]
+        return min(seconds), max(seconds)
 
 
 @dataclass(frozen=True)
@@ -118,7 +134,8 @@ def main(
         raise typer.Exit(2) from None
     show(bench)
     problems = [problem for contender in bench.contenders for problem in contender.problems]
-    print(*problems, sep="\n", file=sys.stderr)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     print(json.dumps(summary(bench)))
     raise typer.Exit(1 if problems else 0)
 
@@ -191,14 +208,14 @@ def _timing(ran: Ran, folder: Path) -> Timing:
     return Timing(ran.seconds, ran.seconds - len(finished) * further, further)
 
 
-def _floor(bench: Bench) -> list[float]:
+def _floor(bench: Bench) -> list[tuple[float, float]]:
     notebooks = sorted(bench.one.course.glob(f"submitted/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb"))
     environment = bench.environment | {"MXNET_ENGINE_TYPE": "NaiveEngine", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "benchmarks.floor", *map(str, notebooks)]
     ran = run(command, bench.folder, environment, limit=PATIENCE * (bench.size + 1))
     _must(ran)
-    return list(json.loads(ran.output.splitlines()[-1]).values())
+    return [(cells, calls) for cells, calls in json.loads(ran.output.splitlines()[-1])]
 
 
 def _must(ran: Ran) -> None:
@@ -233,10 +250,10 @@ def show(bench: Bench) -> None:
     console.print(_machine(), style="dim")
     console.print(_times(bench), _memories(bench))
     each, further = bench.one.median(), bench.one.median(lambda timing: timing.further)
-    floor, seconds = bench.floor.whole, [second for of_round in bench.floor.rounds for second in of_round]
+    floor, (least, most) = bench.floor.whole, bench.floor.range
     console.print(
         f"The floor is the students' own code in a warm process: {floor:.2f} s for the class, {floor / bench.size:.3f} s a submission "
-        f"(from {min(seconds):.3f} to {max(seconds):.3f}).\n"
+        f"(from {least:.2f} to {most:.2f}), {bench.floor.in_calls / bench.size:.3f} of it in the calls that the checks make, the rest in the cells, which draw pictures.\n"
         f"Above it, with one worker: {each / floor:.2f} times for the whole command (`over_warm_floor`, the start included), "
         f"{further / (floor / bench.size):.2f} times for each further submission.\n"
         "For a class of n: start and end + n times each further one."
@@ -263,7 +280,7 @@ def _times(bench: Bench) -> Table:
             f"{further:.2f}",
             f"{stock.median(lambda timing: timing.further) / further:.1f}",
         )
-    rounds = " ".join(f"{sum(seconds):.1f}" for seconds in bench.floor.rounds)
+    rounds = " ".join(f"{seconds:.1f}" for seconds in bench.floor.by_round)
     table.add_row("the floor", rounds, f"{bench.floor.whole:.1f}", f"{bench.floor.whole / bench.size:.2f}", "", "", "", "")
     return table
 

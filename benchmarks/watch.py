@@ -60,7 +60,9 @@ def run(command: list[str], folder: Path, environment: dict[str, str], *, limit:
             try:
                 code = process.wait(limit)
             except subprocess.TimeoutExpired:
-                raise TooLong(f"`{' '.join(command)}` was not done after {limit:g} seconds: see {log}") from None
+                raise TooLong(
+                    f"`{' '.join(command)}` was not done after {limit:g} seconds: with --keep, {log.name} in its folder says how far it came"
+                ) from None
         seconds = time.perf_counter() - start
     return Ran(code, seconds, began, log.read_text(encoding="utf-8", errors="replace"), len(left), memory[-1] if memory else None)
 
