@@ -2,9 +2,10 @@
 
 ``make bench``, or ``python -m benchmarks.grading --help`` in the project's folder. The last line printed is JSON.
 
-- *Stock* is nbgrader without a line of configuration: its kernel, one fresh one a submission, and test cells that ask the same questions in the notebook. They draw
-  the inputs that the judge draws for the same student, compute what is expected by the reference, as hidden tests do, compare it by the same rule, and end in the
-  points, which nbgrader takes for partial credit. The references cost some milliseconds a submission; nothing looks for known mistakes.
+- *Stock* is nbgrader without a line of configuration: its kernel, a fresh one for each submission, and test cells that ask the same questions in the notebook.
+  They draw the inputs that the judge draws for the same student, compute what is expected by the reference, as hidden tests do, compare by the same rule, and end
+  in the points, which nbgrader takes for partial credit. To import the questions and call the references takes less than a tenth of a second a submission, about
+  one per cent of its time; known mistakes are not looked for.
 - *Ours* is ``course grade``, which does look for them, behind its walls.
 - Every run grades a fresh copy of the course, as a whole command that starts cold: what an earlier command left running is ended before.
 - In a first round memory is looked at and nothing is timed: looking takes time. It also fills the caches of the disk for all alike.
