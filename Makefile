@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-fast lab lint format clean
+.PHONY: help demo test test-fast bench lab lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: $(READY)  ## lint, then run every test, notebooks included
 
 test-fast: $(READY)  ## all but the slow tests, about two minutes
 	$(BIN)/python -m pytest -m "not slow"
+
+bench: $(READY)  ## grade one class by stock nbgrader and by `course grade`, and compare times, memory and points
+	$(BIN)/python -m benchmarks.grading
 
 lab: $(READY)  ## open JupyterLab in work/, your own copy of lessons and exercises
 	$(BIN)/course workspace work
