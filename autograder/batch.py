@@ -19,7 +19,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from autograder import provisioner, wall
 from autograder.course import Course, CourseError, Graded
+from autograder.kernel import ONE_THREAD
 
 ATTEMPTS = 2
 """How many workers may die of one submission before it is given up."""
@@ -36,21 +38,45 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def start_worker(log: Path) -> tuple[subprocess.Popen, Connection]:
+def start_worker(log: Path) -> tuple[Any, Connection]:
     """A process that runs `worker.serve`, in a session of its own, and our end of the line to it. What it prints goes to `log`."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-P", "-m", "autograder.worker", str(theirs.fileno())]
     with theirs, open(log, "ab") as out:
-        process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,  # Ctrl-C is for us
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
+        if wall.supported() is None:
+            process = provisioner.warm().worker("autograder.worker:main", theirs.fileno(), out.fileno())
+        else:
+            process = _cold_worker(theirs.fileno(), out)
     return process, Connection(ours.detach())
+
+
+def _cold_worker(channel: int, out: Any) -> _Popen:
+    return _Popen(
+        [sys.executable, "-P", "-m", "autograder.worker", str(channel)],
+        pass_fds=[channel],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
+        start_new_session=True,  # Ctrl-C is for us
+        env=os.environ | ONE_THREAD,
+    )
+
+
+class _Popen(subprocess.Popen):
+    """A process that was started cold, seen as `provisioner.Worker` is."""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        try:
+            super().wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def disturbed(self) -> bool:
+        """Nothing that ended would end it, too."""
+        return False
 
 
 def grade(
@@ -68,6 +94,8 @@ def grade(
     Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and SIGTERM; what was recorded until then stays.
     """
     with course.locked() as scratch, _interruptible() as signals:
+        if wall.supported() is None:
+            provisioner.warm()  # it warms up while we read the course
         outlines = {assignment: course.outline(assignment) for assignment in dict.fromkeys(assignment for assignment, _ in work)}
         results: dict[tuple[str, str], Graded] = {}
         for assignment, outline in {} if regrade else outlines.items():
@@ -90,6 +118,7 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
     waiting, left, deaths = deque(jobs), len(jobs), Counter()
     numbers = itertools.count()
     crew: list[_Worker] = []
+    disturbances = 0
     try:
         while left:
             while len(crew) < min(workers, left):
@@ -102,8 +131,11 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
                 key, found = worker.job, worker.receive()
                 if found is None:  # it is dead
                     crew.remove(worker)
+                    deaths[key] += not worker.process.disturbed()
                     worker.end()
-                    deaths[key] += 1
+                    disturbances += 1
+                    if disturbances > 100:
+                        raise CourseError("the processes that grade are killed again and again: see what else runs on this machine")
                     if key is None and deaths[key] > 3 * workers + ATTEMPTS:
                         raise CourseError(f"no worker can be started: {worker.last_words()}")
                     if key is not None and deaths[key] < ATTEMPTS:
@@ -130,7 +162,7 @@ class _Worker:
     folder: Path
     job: Any = None
     idle: bool = False
-    process: subprocess.Popen = field(init=False)
+    process: Any = field(init=False)
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,16 +187,15 @@ class _Worker:
     def end(self) -> None:
         """See that the process ends: of itself, when its line is cut, or else by force."""
         self.connection.close()
-        try:
-            self.process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
+        if not self.process.wait(FAREWELL):
             self.process.kill()
-            self.process.wait()
+            self.process.wait(FAREWELL)
+        self.process.close()
 
     def last_words(self) -> str:
         """The last line of its log."""
         lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), f"it ended with code {self.process.returncode}")[:300]
+        return next((line for line in reversed(lines) if line.strip()), "it said nothing")[:300]
 
 
 class _Signals:

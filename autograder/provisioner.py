@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -16,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,13 @@ class Zygote:
         self._owner, self._lock = os.getpid(), threading.Lock()
 
     @classmethod
-    def start(cls, packages: Sequence[str], mark: Any) -> Zygote:
+    def start(cls, mark: Any) -> Zygote:
         """Start one; it warms up while this process goes on."""
         ours, theirs = pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
         kept = {name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ") if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autograder.zygote", str(theirs.fileno()), json.dumps({"packages": list(packages)})],
+            [sys.executable, "-P", "-m", "autograder.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -81,16 +80,18 @@ class Zygote:
         except OSError as error:
             raise Disturbed(f"the warm process ended{self._last_words()}") from error
 
-    def worker(self, main: str, channel: int, environment: dict[str, str]) -> int:
-        """Fork an ordinary process of the grader's that calls `main` ("module:function") with its copy of the descriptor `channel`; returns a pidfd of it."""
-        with self._lock:
-            send(
-                self._line, {"kind": "worker", "main": main, "environment": environment, "folder": os.getcwd(), "path": sys.path}, [channel]
-            )
-            answer = receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
+    def worker(self, main: str, channel: int, log: int) -> Worker:
+        """Fork an ordinary process of the grader's that calls `main` ("module:function") with its copy of the descriptor `channel`, and prints to `log`."""
+        message = {"kind": "worker", "main": main, "environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
+        try:
+            with self._lock:
+                send(self._line, message, [channel, log])
+                answer = receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
+        except OSError:
+            answer = None
         if answer is None:
             raise Disturbed(f"the warm process ended{self._last_words()}")
-        return answer[1][0]
+        return Worker(self, *answer[1])
 
     def close(self) -> None:
         """End it, and with it all its kernels."""
@@ -107,20 +108,45 @@ class Zygote:
         return f" ({lines[-1][:200]})" if lines else ""
 
 
+@dataclass
+class Worker:
+    """A process that `zygote` forked, known by its pidfd."""
+
+    zygote: Zygote
+    descriptor: int
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within `seconds`."""
+        return bool(select.select([self.descriptor], [], [], seconds)[0])
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Forget it."""
+        os.close(self.descriptor)
+
+    def disturbed(self) -> bool:
+        """Whether it ended because the zygote did."""
+        return not self.zygote.alive()
+
+
 _current: Zygote | None = None
 _starting = threading.Lock()
 
 
-def warm(packages: Sequence[str] = ()) -> Zygote:
+def warm() -> Zygote:
     """The zygote of this process; started at first use, and again when it ended or what it has imported has changed on disk."""
     global _current
     with _starting:
-        mark = _mark(packages)
+        mark = _mark()
         if _current is not None and _current._owner == os.getpid() and (not _current.alive() or _current.mark not in (mark, None)):
             _current.close()
             _current = None
         if _current is None or not _current.alive():
-            _current = Zygote.start(packages, mark)
+            _current = Zygote.start(mark)
         return _current
 
 
@@ -136,17 +162,12 @@ def _close() -> None:
         _current.close()
 
 
-def _mark(packages: Sequence[str]) -> tuple:
+def _mark() -> tuple:
     """What a change of makes a zygote stale: the environment's installed packages, the packages that are shown, and where Python looks for modules."""
     folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    files = [
-        path
-        for name in ("autograder", *frameworks.packages(), *packages)
-        for folder in wall.locations(name)
-        for path in folder.glob("**/*.py")
-    ]
+    files = [path for name in ("autograder", *frameworks.packages()) for folder in wall.locations(name) for path in folder.glob("**/*.py")]
     times = [(str(path), path.stat().st_mtime_ns) for path in [*folders, *files] if path.exists()]
-    return tuple(packages), os.environ.get("PYTHONPATH"), tuple(sorted(times))
+    return os.environ.get("PYTHONPATH"), tuple(sorted(times))
 
 
 class WalledKernelManager(AsyncKernelManager):
@@ -216,10 +237,11 @@ class WalledProvisioner(KernelProvisionerBase):
             "place": self._place,
             "folder": str(Path(cwd).resolve()) if cwd else None,
             "hidden": list(hidden),
+            "packages": list(packages),
             "limits": asdict(limits),
         }
         try:
-            warm(packages).request(request, [judge, theirs.fileno()])
+            warm().request(request, [judge, theirs.fileno()])
         finally:
             theirs.close()
         self._await("kernel")

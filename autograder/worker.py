@@ -16,7 +16,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from autograder import submission
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import from_dict
+
+from autograder import catalogue, submission
+from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, restore
+from autograder.wall import FolderRefused
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the operating system that say nothing about a submission."""
@@ -30,11 +35,9 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
     returns: "notebooks" (name to "notebook" and "verdicts" by grade id) and "files" (their fingerprint); else "reason" why it cannot be graded, or
              "fault": what must be put right before anybody can be.
     """
-    from autograder.grader import CannotBeGradedHere
-
     try:
         return _examine(job)
-    except (submission.Unfit, CannotBeGradedHere) as error:
+    except (submission.Unfit, CannotBeGradedHere, FolderRefused) as error:
         return {"reason": str(error)}
     except Exception as error:
         said = submission.one_line(error)
@@ -46,8 +49,6 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examine(job: dict[str, Any]) -> dict[str, Any]:
-    from autograder.grader import METADATA_KEY
-
     submission.check_name(job["student"])
     files = submission.read(Path(job["folder"]), job["megabytes"])
     notebooks = submission.notebooks(files, list(job["release"]))
@@ -62,11 +63,6 @@ def _examine(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(job: dict[str, Any], name: str, notebook: Any, folder: str) -> Any:
-    from nbconvert.exporters.exporter import ResourcesDict
-    from nbformat import from_dict
-
-    from autograder.grader import JudgedExecute, restore
-
     course = job["release"][name]
     notebook = restore(notebook, {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in course["cells"].items()})
     if course["kernelspec"]:
@@ -96,12 +92,16 @@ def _lay_out(folder: Path, files: dict[str, bytes], course: dict[str, str]) -> N
         shutil.copy(source, path)
 
 
+def main(channel: int) -> None:
+    """Serve the descriptor `channel`."""
+    serve(Connection(channel))
+
+
 def serve(connection: Connection) -> None:
     """Examine what comes over `connection`, in the course's folder, until the other side is gone. Never returns."""
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
-    import autograder.grader  # noqa: F401 -- the slow part of the start
-
+    catalogue.chapters()
     connection.send_bytes(b"{}")  # ready
     while True:
         job = json.loads(jobs.get())
@@ -127,4 +127,4 @@ def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    main(int(sys.argv[1]))

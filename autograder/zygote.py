@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder import frameworks, linux, wall
+from autograder.kernel import ONE_THREAD
 
 IDLE = 900.0
 """Seconds without a kernel after which the zygote ends: nobody misses it, and the next kernel starts another."""
@@ -73,14 +74,13 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def main() -> None:
-    """Warm up, then serve the descriptor given as the first argument; the second is JSON with the packages to show."""
+    """Warm up, then serve the descriptor given as the only argument."""
     grader = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(grader.fileno(), False)
-    settings = json.loads(sys.argv[2])
     linux.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
     warm_up()
-    _Zygote(grader, wall.installation(["autograder", *frameworks.packages(), *settings["packages"]])).serve()
+    _Zygote(grader, wall.installation(["autograder", *frameworks.packages()])).serve()
 
 
 def warm_up() -> None:
@@ -146,6 +146,8 @@ class _Zygote:
 
     def _fork(self, client: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
         worker = request["kind"] == "worker"
+        if worker and not self._workers:
+            importlib.import_module(request["main"].partition(":")[0])  # once for all workers
         line = pair() if worker else None  # a worker asks for kernels itself
         cpu = min(self._cpus, key=self._cpus.__getitem__)
         pid = os.fork()
@@ -199,11 +201,14 @@ def _keep_only(*kept: int) -> None:
 
 def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.socket) -> None:
     linux.die_with_parent()
-    (channel,) = descriptors
+    channel, log = descriptors
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     _keep_only(channel, line.fileno())
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update(request["environment"] | ONE_THREAD)
     os.chdir(request["folder"])
     sys.path[:] = request["path"]
     from autograder.provisioner import adopt
@@ -275,6 +280,7 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
     try:
         os.setsid()
         _discard_output()
+        shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
         try:
             wall.enclose(view, wall.Limits(**request["limits"]), cpu)
