@@ -7,6 +7,8 @@ import textwrap
 import threading
 from dataclasses import dataclass
 
+import classroom
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given
@@ -401,3 +403,91 @@ def test_a_forbidden_call_earns_nothing_and_is_named():
     assert (str(verdict.status), verdict.earned, verdict.headline) == ("not correct", 0.0, may_not("numpy.max"))
     assert verdict.details == ("Write it yourself, without `numpy.max`.",)
     assert examine_answer(make(forbids=["numpy.max"]), max, "numpy").earned == 3
+
+
+def test_a_learner_is_told_at_the_check(run_script):
+    printed = run_script(
+        """
+        import numpy as np
+        from autograder import check, use
+
+        use("numpy")
+
+
+        def ordered(values):
+            smallest_first = np.sort
+            return smallest_first(values)
+
+
+        def compared(values):
+            return np.array(sorted(values.tolist()))
+
+
+        print(check("small.ordered", ordered))
+        print(check("small.ordered", compared))
+        print(check("small.ordered", eval("lambda values: np.sort(values)")))
+        """
+    )
+    told = [
+        "✗ small.ordered: not correct, 0 of 2 points",
+        f"  {may_not('numpy.sort')}",
+        "  Write it yourself, without a library's own sorting (`numpy.sort`) and the module `statistics`.",
+    ]
+    assert printed.splitlines() == [
+        *told,
+        "  The line is `smallest_first = np.sort`",
+        "✓ small.ordered: correct, 2 of 2 points",
+        "  Correct on all 2 inputs.",
+        *told,  # what has no source is seen when it runs
+    ]
+
+
+def test_a_notebooks_cells_are_read_as_they_were_run(run_script):
+    printed = run_script(
+        """
+        from IPython.core.interactiveshell import InteractiveShell
+
+        shell = InteractiveShell.instance()
+        shell.history_manager.enabled = False
+        for cell in [
+            "import sys, numpy as np; from autograder import check, use; use('numpy')",
+            "def ordered(values):\\n    sys.setprofile(None)\\n    return np.sort(values)",
+            "print(check('small.ordered', ordered).text.splitlines()[0])",
+            "def ordered(values):\\n    return np.array(sorted(values.tolist()))",
+            "print(check('small.ordered', ordered).text.splitlines()[0])",
+        ]:
+            shell.run_cell(cell, store_history=True).raise_error()
+        """
+    )
+    assert [line for line in printed.splitlines() if "small.ordered" in line] == [
+        "✗ small.ordered: not correct, 0 of 2 points",
+        "✓ small.ordered: correct, 2 of 2 points",
+    ]
+
+
+IN_CLASS = {
+    "alias": "order = np.sort\ndef ordered(values):\n    return order(values)",
+    "watch_off": "import sys\ndef ordered(values):\n    sys.setprofile(None)\n    return np.sort(values)",
+    "patched": "import autograder.client as c, autograder.run as r\nr.watching = None\nc.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
+    "def ordered(values):\n    return np.sort(values)",
+    "only_when_it_runs": "def ordered(values):\n    return next(v for n, v in sorted(np.__dict__.items()) if n == 'sort')(values)",
+    "hidden": "__import__('builtins').ordered = np.sort",
+    "own_name": "def sort(values):\n    return np.array(sorted(values.tolist()))\ndef ordered(values):\n    return sort(values)\nassert (np.sort([2, 1]) == [1, 2]).all()",
+}
+
+
+@pytest.mark.slow
+def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path):
+    course = classroom.lay_out(tmp_path / "course", ("small.total", "small.ordered"))
+    course.release(classroom.NAME)
+    for student, source in IN_CLASS.items():
+        notebook = classroom.notebook(
+            ("small.total", "small.ordered"), total=classroom.RIGHT["total"], ordered=f"import numpy as np\n{source}"
+        )
+        classroom.hand_in(course, student, nbformat.writes(notebook))
+        assert course.grade(classroom.NAME, student).reason is None
+    headlines = {student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS}
+    assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
+    assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
+    assert headlines.pop("own_name") == "Correct on all 2 inputs."
+    assert set(headlines.values()) == {may_not("numpy.sort")}
