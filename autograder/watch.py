@@ -32,7 +32,7 @@ def find(name: str) -> Any:
         try:
             # A module's own __getattr__ may import; that of an operator table only looks up.
             value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
-        except (AttributeError, KeyError, TypeError):
+        except Exception:  # some tables of operators raise errors of their own for what they do not have
             return None
     return value
 
