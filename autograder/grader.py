@@ -80,6 +80,9 @@ ATTEMPTS = 3
 
 STOPPED = "Python stopped in this cell."
 
+PICTURE = "plot-"
+"""How the grade id of a picture begins: a locked cell of the course's own that draws what a learner's answers do. It earns nothing, and grading leaves it out."""
+
 
 def configure(c: Any) -> None:
     """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
@@ -116,6 +119,12 @@ def question_of(cell: NotebookNode) -> Question | None:
         return catalogue.find(facts.get("grade_id", "").replace("-", ".", 1))
     except catalogue.UnknownQuestion:
         return None
+
+
+def _to_run(cell: NotebookNode) -> bool:
+    facts = cell.metadata.get("nbgrader", {})
+    picture = facts.get("locked") and not facts.get("grade") and facts.get("grade_id", "").startswith(PICTURE)
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
 
 
 class CheckedQuestions(NbGraderPreprocessor):
@@ -349,7 +358,7 @@ class JudgedExecute(Execute):
                 "pygments_lexer": "ipython3",
             }
             for index, cell in enumerate(nb.cells):
-                if cell.cell_type != "code" or not cell.source.strip():
+                if not _to_run(cell):
                     continue
                 if question := question_of(cell):
                     verdict = self._judge(question, cell, index)
@@ -470,7 +479,7 @@ class JudgedExecute(Execute):
         self._revivals += 1
         self._start()
         for earlier, cell in enumerate(self.nb.cells[:index]):
-            if cell.cell_type == "code" and cell.source.strip() and earlier not in self._left_out and question_of(cell) is None:
+            if _to_run(cell) and earlier not in self._left_out and question_of(cell) is None:
                 copy = new_code_cell(cell.source)
                 if self._execute(copy, earlier):
                     return self._revive(index, leave_out=earlier)

@@ -205,8 +205,14 @@ PLACED = {
     "beside_line_break": (beside(sparse(0), "two\nlines"), r"two\nlines has a name that cannot be printed: rename the file"),
     "folder_linked": (linked(0), "the assignment's folder is a link: hand in a folder with the files themselves"),
     "student_linked": (linked(1), "the student's folder is a link: hand in a folder with the files themselves"),
-    "folder_loop": (lambda course, path: (shutil.rmtree(path.parent), path.parent.symlink_to(NAME)), "the assignment's folder is a link: hand in a"),
-    "folder_file": (lambda course, path: (shutil.rmtree(path.parent), path.parent.touch()), "the assignment's folder is a file: hand in a folder"),
+    "folder_loop": (
+        lambda course, path: (shutil.rmtree(path.parent), path.parent.symlink_to(NAME)),
+        "the assignment's folder is a link: hand in a",
+    ),
+    "folder_file": (
+        lambda course, path: (shutil.rmtree(path.parent), path.parent.touch()),
+        "the assignment's folder is a file: hand in a folder",
+    ),
     "nothing": (gone, "there is no notebook in the submission"),
     "dots": (renamed("..sums.ipynb"), f"there is no {FILE} in it, only ..sums.ipynb: rename the notebook"),
     "other_name": (renamed("sums (1).ipynb"), f"there is no {FILE} in it, only sums (1).ipynb: rename the notebook"),
@@ -215,10 +221,7 @@ PLACED = {
     "many_files": (many_files, "it holds more than 1000 files: hand in the notebook and what it needs"),
     "timestamp": (beside(lambda course, path: path.write_text("not a time"), "timestamp.txt"), "timestamp.txt holds no date: remove it"),
 }
-RAW = (
-    "empty cut_off object list null deep deep_metadata long_number utf_16 latin_1 byte_order_mark binary half_a_character format_5 format_text no_cells "
-    "cells_number cell_null cell_unknown source_number source_null source_numbers cell_metadata_list metadata_list"
-).split()
+RAW = ["empty", "cut_off", "object", "list", "null", "deep", "deep_metadata", "long_number", "utf_16", "latin_1", "byte_order_mark", "binary", "half_a_character", "format_5", "format_text", "no_cells", "cells_number", "cell_null", "cell_unknown", "source_number", "source_null", "source_numbers", "cell_metadata_list", "metadata_list"]
 """The names of `raw_kinds`, which needs the small course to be made."""
 
 
