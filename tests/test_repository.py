@@ -98,11 +98,13 @@ def test_nothing_depends_on_a_picture(path):
     defined, used = set(), set()
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
-            names = {(node.id, type(node.ctx)) for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+            nodes = list(ast.walk(ast.parse(cell.source)))
+            stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
             if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE):
-                defined |= {name for name, context in names if context is ast.Store}
+                defined |= stored
             else:
-                used |= {name for name, context in names if context is ast.Load} - {name for name, context in names if context is ast.Store}
+                used |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - stored
     assert defined & used == set()
 
 
