@@ -129,7 +129,7 @@ def test_the_map_lists_every_question_in_course_order_with_its_points():
         "nets.build",
     ]
     assert [line[0] for line in lines[:3]] == ["✓", "◐", "○"]
-    assert lines[-1].split()[2:5] == ["3", "/", "12"]
+    assert lines[-1].split()[2:5] == ["3", "/", "14"]
 
 
 def test_the_maps_html_is_balanced():
