@@ -127,6 +127,8 @@ def main(
     ] = False,
 ) -> None:
     """Grade one class by stock nbgrader and by course grade, alternately, and compare times, memory and points."""
+    if (load := os.getloadavg()[0]) > 0.5:
+        print(f"bench: the machine is busy (load {load:.1f}): the times will say less than they could", file=sys.stderr)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             bench = lay_out(_empty(keep) if keep else Path(temporary), QUICK if quick else submissions)
