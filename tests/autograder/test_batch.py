@@ -85,10 +85,14 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
             scores = [(g.name, g.auto_score, g.needs_manual_grade) for n in submission.notebooks for g in n.grades]
             comments = [(c.name, c.auto_comment) for n in submission.notebooks for c in n.comments]
             late = submission.total_seconds_late, submission.late_submission_penalty
-        files = {path.relative_to(folder): (path.stat().st_mode, path.read_text() if path.suffix == ".txt" else "") for path in folder.rglob("*.*")}
+        files = {
+            path.relative_to(folder): (path.stat().st_mode, path.read_text() if path.suffix == ".txt" else "")
+            for path in folder.rglob("*.*")
+        }
         found[student] = [notebook, sorted(scores), sorted(comments), late, files]
     assert found["here"][3] == (86400.0, 1.0), "all points are gone"
-    assert found["here"] == found["there"]
+    for here, there in zip(found["here"], found["there"], strict=True):
+        assert here == there
     assert grade(course, ["here", "there"])[1] == 2, "what nbgrader graded is graded"
 
 

@@ -205,8 +205,14 @@ PLACED = {
     "beside_line_break": (beside(sparse(0), "two\nlines"), r"two\nlines has a name that cannot be printed: rename the file"),
     "folder_linked": (linked(0), "the assignment's folder is a link: hand in a folder with the files themselves"),
     "student_linked": (linked(1), "the student's folder is a link: hand in a folder with the files themselves"),
-    "folder_loop": (lambda course, path: (shutil.rmtree(path.parent), path.parent.symlink_to(NAME)), "the assignment's folder is a link: hand in a"),
-    "folder_file": (lambda course, path: (shutil.rmtree(path.parent), path.parent.touch()), "the assignment's folder is a file: hand in a folder"),
+    "folder_loop": (
+        lambda course, path: (shutil.rmtree(path.parent), path.parent.symlink_to(NAME)),
+        "the assignment's folder is a link: hand in a",
+    ),
+    "folder_file": (
+        lambda course, path: (shutil.rmtree(path.parent), path.parent.touch()),
+        "the assignment's folder is a file: hand in a folder",
+    ),
     "nothing": (gone, "there is no notebook in the submission"),
     "dots": (renamed("..sums.ipynb"), f"there is no {FILE} in it, only ..sums.ipynb: rename the notebook"),
     "other_name": (renamed("sums (1).ipynb"), f"there is no {FILE} in it, only sums (1).ipynb: rename the notebook"),
