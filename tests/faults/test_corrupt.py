@@ -221,10 +221,32 @@ PLACED = {
     "many_files": (many_files, "it holds more than 1000 files: hand in the notebook and what it needs"),
     "timestamp": (beside(lambda course, path: path.write_text("not a time"), "timestamp.txt"), "timestamp.txt holds no date: remove it"),
 }
-RAW = (
-    "empty cut_off object list null deep deep_metadata long_number utf_16 latin_1 byte_order_mark binary half_a_character format_5 format_text no_cells "
-    "cells_number cell_null cell_unknown source_number source_null source_numbers cell_metadata_list metadata_list"
-).split()
+RAW = [
+    "empty",
+    "cut_off",
+    "object",
+    "list",
+    "null",
+    "deep",
+    "deep_metadata",
+    "long_number",
+    "utf_16",
+    "latin_1",
+    "byte_order_mark",
+    "binary",
+    "half_a_character",
+    "format_5",
+    "format_text",
+    "no_cells",
+    "cells_number",
+    "cell_null",
+    "cell_unknown",
+    "source_number",
+    "source_null",
+    "source_numbers",
+    "cell_metadata_list",
+    "metadata_list",
+]
 """The names of `raw_kinds`, which needs the small course to be made."""
 
 

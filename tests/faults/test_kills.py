@@ -58,7 +58,7 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
     try:
         while kills < KILLS:
             goal = len(finished) + rng.randint(1, 5)
-            wait_for(lambda goal=goal: len(notebooks(ungraded)) >= goal or command.poll() is not None)
+            wait_for(lambda goal=goal, command=command: len(notebooks(ungraded)) >= goal or command.poll() is not None, 120)
             time.sleep(rng.uniform(0, 0.3))
             kind = rng.choice(kinds)
             targets = victims(command, kind) or victims(command, "command")

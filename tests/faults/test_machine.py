@@ -33,17 +33,17 @@ def small_class(lay_out_class, tmp_path):
     return course
 
 
-def completes(course, undisturbed):
+def completes(course, undisturbed_few):
     """The next run grades whoever is missing, and nobody twice."""
     before = notebooks(course)
     code, out, err = run(course, "--workers", "1")
     assert (code, err) == (0, "")
     assert f"4 of 4 submissions graded. {len(before)} of them had been graded before" in out
     assert before.items() <= notebooks(course).items()
-    assert gradebook(course) == [row for row in gradebook(undisturbed) if row[0] in notebooks(course)]
+    assert gradebook(course) == [row for row in gradebook(undisturbed_few) if row[0] in notebooks(course)]
 
 
-def test_a_gradebook_that_another_program_holds(small_class, undisturbed):
+def test_a_gradebook_that_another_program_holds(small_class, undisturbed_few):
     holder = sqlite3.connect(small_class.root / "gradebook.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
@@ -54,14 +54,14 @@ def test_a_gradebook_that_another_program_holds(small_class, undisturbed):
     assert "gradebook" in line and "database is locked" in line and "Wait until no other program is writing to it" in line
     assert list(notebooks(small_class)) == ["student00"]
     assert small_class.errors() == {}
-    completes(small_class, undisturbed)
+    completes(small_class, undisturbed_few)
 
 
 WRITE_VERSION = 18
 """Where an SQLite file says which version may write it (https://www.sqlite.org/fileformat2.html): a higher one than ours makes it read-only, for root too."""
 
 
-def test_a_gradebook_that_is_read_only(small_class, undisturbed):
+def test_a_gradebook_that_is_read_only(small_class, undisturbed_few):
     def allow(version):
         with open(small_class.root / "gradebook.db", "r+b") as file:
             file.seek(WRITE_VERSION)
@@ -73,7 +73,7 @@ def test_a_gradebook_that_is_read_only(small_class, undisturbed):
     allow(1)
     assert list(notebooks(small_class)) == ["student00"]
     assert small_class.errors() == {}
-    completes(small_class, undisturbed)
+    completes(small_class, undisturbed_few)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, 4096, 12_000, 40_000])
-def test_a_full_disk(small_disk, lay_out_class, undisturbed, room):
+def test_a_full_disk(small_disk, lay_out_class, undisturbed_few, room):
     """So full that nothing can be written, or only some of what belongs to a grade."""
     course = lay_out_class(4, small_disk / "course")
     code, _, err = run(course, "--student", "student00")
@@ -106,10 +106,10 @@ def test_a_full_disk(small_disk, lay_out_class, undisturbed, room):
     assert course.errors() == {}
     filler.unlink()
     assert [row for row in gradebook(course) if row[0] == "student00"] == before
-    completes(course, undisturbed)
+    completes(course, undisturbed_few)
 
 
-def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed):
+def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed_few):
     """The same without a disk of its own: no file may grow beyond the gradebook's size, as under a quota."""
     most = os.stat(small_class.root / "gradebook.db").st_size
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})); {COMMAND}"
@@ -122,7 +122,7 @@ def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed):
     assert "student00" in notebooks(small_class)
     assert small_class.errors() == {}
     big.unlink()
-    completes(small_class, undisturbed)
+    completes(small_class, undisturbed_few)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
