@@ -388,6 +388,8 @@ class JudgedExecute(Execute):
         verdict = self._desk.verdict()
         if self._desk.fault:
             raise JudgeFault(self._desk.fault)
+        if not died and self._desk.closed:  # the exchange broke after the cell had ended
+            died = self._cause()
         if died:
             self._revive(index, leave_out=None)
         if died and (verdict is None or verdict.status is Status.CRASHED):
