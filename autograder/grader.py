@@ -129,7 +129,8 @@ def question_of(cell: NotebookNode) -> Question | None:
         return None
 
 
-def _to_run(cell: NotebookNode) -> bool:
+def to_run(cell: NotebookNode) -> bool:
+    """Whether grading runs the cell: code, and no picture."""
     facts = cell.metadata.get("nbgrader", {})
     picture = facts.get("locked") and not facts.get("grade") and facts.get("grade_id", "").startswith(PICTURE)
     return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
@@ -370,7 +371,7 @@ class JudgedExecute(Execute):
                 "pygments_lexer": "ipython3",
             }
             for index, cell in enumerate(nb.cells):
-                if not _to_run(cell):
+                if not to_run(cell):
                     continue
                 if question := question_of(cell):
                     verdict = self._judge(question, cell, index)
@@ -525,7 +526,7 @@ class JudgedExecute(Execute):
         self._revivals += 1
         self._start()
         for earlier, cell in enumerate(self.nb.cells[:index]):
-            if _to_run(cell) and earlier not in self._left_out and question_of(cell) is None:
+            if to_run(cell) and earlier not in self._left_out and question_of(cell) is None:
                 copy = new_code_cell(cell.source)
                 if self._execute(copy, earlier):
                     return self._revive(index, leave_out=earlier)

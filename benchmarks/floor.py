@@ -2,7 +2,7 @@
 the seconds of its cells, and of the calls of its answers.
 
 One process imports both frameworks and runs the untouched exercise, so that nothing is left to be imported or looked up for the first time. For each submission
-a fork of it runs the notebook's cells, pictures included, and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
+a fork of it runs the notebook's cells, as grading does (no pictures), and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
 no reference is called, nobody talks to another process, and the fork and the drawing of the inputs are not counted.
 """
 
@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 
 from autograder import client, frameworks
 from autograder.demo import SECRET
-from autograder.grader import question_of
+from autograder.grader import question_of, to_run
 from autograder.questions import Question, seed_for
 from autograder.run import is_stub, run
 from benchmarks.classroom import ASSIGNMENT, FRAMEWORKS, ROOT
@@ -81,7 +81,7 @@ def _execute(shell: InteractiveShell, notebook: NotebookNode, inputs: Inputs) ->
     """Run the cells and call the answers; returns the seconds of both."""
     in_cells = in_calls = 0.0
     for cell in notebook.cells:
-        if cell.cell_type != "code" or cell.source == "progress()":  # the learner's map would start a judge
+        if not to_run(cell) or cell.source == "progress()":  # the learner's map would start a judge
             continue
         start = time.perf_counter()
         if question := question_of(cell):
