@@ -43,10 +43,19 @@ from autograder.grader import METADATA_KEY
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "attacks.md"
-QUESTIONS = ("small.total", "small.turn", "small.patient")
-POINTS = {"total": 1.0, "turn": 4.0, "patient": 2.0}
+QUESTIONS = ("small.total", "small.turn", "strict.order", "small.patient")
+POINTS = {"total": 1.0, "turn": 4.0, "order": 3.0, "patient": 2.0}
 FULL = sum(POINTS.values())
-ANSWERS = RIGHT | {"patient": "def patient(number):\n    return number + 1"}
+ANSWERS = RIGHT | {
+    "order": """\
+def order(values):
+    left, found = list(values), []
+    while left:
+        found.append(min(left))
+        left.remove(found[-1])
+    return found""",
+    "patient": "def patient(number):\n    return number + 1",
+}
 NEIGHBORS = ("neighbor-1", "neighbor-2", "neighbor-3")
 KINDS = {"score": "gain a score", "secret": "see what is secret", "harm": "hurt the machine or another student"}
 LIMITS = {"memory_mb": 400, "disk_mb": 16, "file_mb": 8, "output_mb": 1, "processes": 32, "notebook_seconds": 20.0}
@@ -402,7 +411,7 @@ def grading(bait: Bait) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
-        patch.setenv("AUTOGRADER_QUESTIONS", "questions")
+        patch.setenv("AUTOGRADER_QUESTIONS", "attacks.questions")
         catalogue.chapters.cache_clear()
         yield
     catalogue.chapters.cache_clear()
