@@ -35,7 +35,8 @@ from nbclient.client import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
+from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
@@ -80,6 +81,9 @@ ATTEMPTS = 3
 
 STOPPED = "Python stopped in this cell."
 
+PICTURE = "plot-"
+"""How the grade id of a picture begins: a locked cell of the course's own that draws what a learner's answers do. It earns nothing, and grading leaves it out."""
+
 
 def configure(c: Any) -> None:
     """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
@@ -116,6 +120,12 @@ def question_of(cell: NotebookNode) -> Question | None:
         return catalogue.find(facts.get("grade_id", "").replace("-", ".", 1))
     except catalogue.UnknownQuestion:
         return None
+
+
+def _to_run(cell: NotebookNode) -> bool:
+    facts = cell.metadata.get("nbgrader", {})
+    picture = facts.get("locked") and not facts.get("grade") and facts.get("grade_id", "").startswith(PICTURE)
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
 
 
 class CheckedQuestions(NbGraderPreprocessor):
@@ -264,10 +274,13 @@ def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode,
 
 
 def _plain_cell(cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None) -> NotebookNode:
+    """A fresh cell. nbformat's own makers check each against the schema, which takes longer than all the rest."""
+    facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
     if cell_type == "code":
-        return new_code_cell(source, metadata=metadata or {})
-    pictures = {"attachments": attachments} if isinstance(attachments, dict) and attachments else {}
-    return new_markdown_cell(source, metadata=metadata or {}, **pictures)
+        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **facts)
+    if isinstance(attachments, dict) and attachments:
+        facts["attachments"] = attachments
+    return NotebookNode(cell_type="markdown", **facts)
 
 
 class HarmlessCells(NbGraderPreprocessor):
@@ -349,7 +362,7 @@ class JudgedExecute(Execute):
                 "pygments_lexer": "ipython3",
             }
             for index, cell in enumerate(nb.cells):
-                if cell.cell_type != "code" or not cell.source.strip():
+                if not _to_run(cell):
                     continue
                 if question := question_of(cell):
                     verdict = self._judge(question, cell, index)
@@ -470,7 +483,7 @@ class JudgedExecute(Execute):
         self._revivals += 1
         self._start()
         for earlier, cell in enumerate(self.nb.cells[:index]):
-            if cell.cell_type == "code" and cell.source.strip() and earlier not in self._left_out and question_of(cell) is None:
+            if _to_run(cell) and earlier not in self._left_out and question_of(cell) is None:
                 copy = new_code_cell(cell.source)
                 if self._execute(copy, earlier):
                     return self._revive(index, leave_out=earlier)

@@ -192,12 +192,17 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
         return all(trial.outcome.kind == "value" and _recognises(mistake, trial) for trial in failed)
     if question.measurement:
         return False
-    pairs = [(trial.outcome, _outcome_of(question, mistake, trial.case)) for trial in trials]
     # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
-    wrong_values_agree = any(
-        not trial.passed and one.kind == other.kind == "value" for trial, (one, other) in zip(trials, pairs, strict=True)
-    )
-    return all(_same(question, one, other, any_error=wrong_values_agree) for one, other in pairs)
+    another_name = equal_wrong_value = False
+    for trial in sorted(
+        trials, key=lambda trial: trial.passed
+    ):  # where it failed first: there most mistakes part from it, and need not run on the rest
+        one, other = trial.outcome, _outcome_of(question, mistake, trial.case)
+        if not _same(question, one, other):
+            return False
+        another_name |= one.kind == "raised" and one.error != other.error
+        equal_wrong_value |= not trial.passed and one.kind == "value"
+    return equal_wrong_value or not another_name
 
 
 def _recognises(mistake: Mistake, trial: _Trial) -> bool:
@@ -207,12 +212,9 @@ def _recognises(mistake: Mistake, trial: _Trial) -> bool:
         return False
 
 
-def _same(question: Question, one: Outcome, other: Outcome, *, any_error: bool) -> bool:
-    if one.kind != other.kind:
-        return False
-    if one.kind == "raised":
-        return any_error or one.error == other.error
-    return one.kind != "value" or agree(other.value, one.value, question.rtol, question.atol)
+def _same(question: Question, one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes are of one kind and, if values, equal."""
+    return one.kind == other.kind and (one.kind != "value" or agree(other.value, one.value, question.rtol, question.atol))
 
 
 def _failure(question: Question, trial: _Trial) -> Failure:
