@@ -43,12 +43,12 @@ from autograder.grader import METADATA_KEY
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "attacks.md"
-QUESTIONS = ("small.total", "small.turn", "strict.order", "small.patient")
-POINTS = {"total": 1.0, "turn": 4.0, "order": 3.0, "patient": 2.0}
+QUESTIONS = ("small.total", "small.turn", "small.ordered", "small.patient")
+POINTS = {"total": 1.0, "turn": 4.0, "ordered": 2.0, "patient": 2.0}
 FULL = sum(POINTS.values())
 ANSWERS = RIGHT | {
-    "order": """\
-def order(values):
+    "ordered": """\
+def ordered(values):
     left, found = list(values), []
     while left:
         found.append(min(left))
@@ -411,7 +411,7 @@ def grading(bait: Bait) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
-        patch.setenv("AUTOGRADER_QUESTIONS", "attacks.questions")
+        patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
         yield
     catalogue.chapters.cache_clear()

@@ -44,7 +44,7 @@ def crashed(evidence):
     """The exchange was broken off: `total` counts as a crash, whatever was said."""
     evidence.earned(**OTHERS)
     assert (evidence.verdicts["total"]["status"], evidence.verdicts["total"]["headline"]) == ("crashed", LOST)
-    assert "Python stopped" not in evidence.text  # the cells of the attack itself were not at fault
+    assert "Python stopped in this cell" not in evidence.text  # the cells of the attack itself were not at fault
 
 
 def malformed(evidence):
@@ -142,7 +142,7 @@ def checks_deleted(hand):
 )
 def checks_repeated(hand):
     hand.answer("total")
-    for grade_id in ("small-total", "small-turn", "strict-order"):
+    for grade_id in ("small-total", "small-turn", "small-ordered"):
         copy = dict(hand.cell(grade_id), source='check("small.total", total)')
         copy.pop("id", None)
         at = hand.notebook.cells.index(hand.cell(grade_id)) + 1
@@ -409,7 +409,8 @@ def checks_rewritten(hand):
 def only_the_judge_speaks(evidence):
     total_alone_lost(evidence)
     [output] = next(cell for cell in evidence.notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total").outputs
-    assert "Forged" not in json.dumps(output)
+    assert "<b>Correct" not in json.dumps(output)  # what was printed is shown as such, its characters escaped
+    assert output.data["text/plain"].startswith("✗ small.total: not correct, 0 of 1 point")
     assert evidence.verdicts["total"]["headline"] in output.data["text/plain"]
 
 
@@ -665,7 +666,7 @@ foreign_id = says(
 results_ahead = says(
     "results_ahead",
     "The results of all calls are sent ahead, before their inputs are known.",
-    "send(channel, result(number, 10.0), result(number + 1, 7.0), result(number + 2, 7.0))",
+    "if number == 1:\n    send(channel, result(1, 10.0), result(2, 7.0), result(3, 7.0))",
     outcome=lambda evidence: evidence.earned(**OTHERS),
 )
 header_too_long = says(
@@ -822,7 +823,7 @@ def moved(evidence):
 def checked_out_of_turn(hand):
     right = "\n".join(ANSWERS.values())
     hand.run(
-        f"{right}\nfrom autograder import check\nfor name, answer in (('small.total', total), ('small.turn', turn), ('small.patient', patient)):\n    tell('ran', 'correct' in repr(check(name, answer).text) or True)\ndel total, turn, patient, order"
+        f"{right}\nfrom autograder import check\nfor name, answer in (('small.total', total), ('small.turn', turn), ('small.patient', patient)):\n    tell('ran', 'correct' in repr(check(name, answer).text) or True)\ndel total, turn, patient, ordered"
     )
 
 
@@ -838,7 +839,7 @@ def checked_again(hand):
         f"""{SPEAK}
 {right}
 def check(question, answer):
-    answers = {{"small.total": total, "small.turn": turn, "strict.order": order, "small.patient": patient}}
+    answers = {{"small.total": total, "small.turn": turn, "small.ordered": ordered, "small.patient": patient}}
     for name in answers:
         if name != question:
             honest_ask("check", answers[name], question=name, framework="numpy")
@@ -1022,7 +1023,7 @@ def objects_equal_to_everything(hand):
     )
     hand.answer("total", "def total(values):\n    return Yes()")
     hand.answer("turn", "def turn(image):\n    return image.view(Array)")
-    hand.answer("order", "def order(values):\n    return [Number(value) for value in values]")
+    hand.answer("ordered", "def ordered(values):\n    return [Number(value) for value in values]")
 
 
 @score(
@@ -1051,7 +1052,7 @@ def numbers_that_are_not(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return float('nan')")
     hand.answer("turn", "import numpy\ndef turn(image):\n    return numpy.full(image.T.shape, numpy.inf)")
-    hand.answer("order", "import numpy\ndef order(values):\n    return numpy.array([object()] * len(values))")
+    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([object()] * len(values))")
 
 
 @score(
@@ -1063,7 +1064,7 @@ def shapes_that_broadcast(hand):
     hand.answer_all()
     hand.answer("total", "import numpy\ndef total(values):\n    return numpy.full((1, 1), values.sum())")
     hand.answer("turn", "def turn(image):\n    return image.T[None] if image.size > 1 else image[0, 0]")
-    hand.answer("order", "import numpy\ndef order(values):\n    return numpy.array([[min(values)] + [0] * 5] * 6)")
+    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([[min(values)] + [0] * 5] * 6)")
 
 
 @score(
@@ -1075,7 +1076,7 @@ def nothing_to_compare(hand):
     hand.answer_all()
     hand.answer("total", "import numpy\ndef total(values):\n    return numpy.zeros(0)")
     hand.answer("turn", "import numpy\ndef turn(image):\n    return numpy.zeros((0, 1))")
-    hand.answer("order", "import numpy\ndef order(values):\n    return []")
+    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return []")
 
 
 @score("The answers return texts that read like the right numbers.", stock="no points", outcome=refused(patient=2.0))
@@ -1083,14 +1084,14 @@ def texts_like_numbers(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return str(values.sum())")
     hand.answer("turn", "def turn(image):\n    return [[str(value) for value in row] for row in image.T]")
-    hand.answer("order", "import numpy\ndef order(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')")
+    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')")
 
 
 @score("The answers return whole numbers of thousands of digits.", stock="no points", outcome=refused(turn=4.0, patient=2.0))
 def numbers_too_large(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return 10**4000")
-    hand.answer("order", "def order(values):\n    return [-10**5000] * len(values)")
+    hand.answer("ordered", "def ordered(values):\n    return [-10**5000] * len(values)")
 
 
 @score(
@@ -1113,7 +1114,7 @@ def inputs_changed(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    values[:] = 0\n    return 0")
     hand.answer("turn", "def turn(image):\n    image[:] = 0\n    return image.T")
-    hand.answer("order", "def order(values):\n    values[:] = 0\n    return values")
+    hand.answer("ordered", "def ordered(values):\n    values[:] = 0\n    return values")
 
 
 @score(
@@ -1152,7 +1153,7 @@ def exception_that_praises(hand):
 @score(
     "The answer raises a kind of NotImplementedError that says it is the untouched stub, after two right answers.",
     stock="no points",
-    outcome=pretends,
+    outcome=attempted,
 )
 def exception_of_the_stub(hand):
     hand.answer_all()
@@ -1162,16 +1163,22 @@ def exception_of_the_stub(hand):
     )
 
 
+def attempted(evidence):
+    """Not the stub: a wrong answer."""
+    evidence.earned(**OTHERS)
+    assert evidence.verdicts["total"]["status"] == "not correct"
+
+
 def forbidden(evidence):
-    evidence.earned(**{name: points for name, points in POINTS.items() if name != "order"})
-    assert evidence.verdicts["order"]["status"] == "not correct"
-    assert "own code" in evidence.verdicts["order"]["headline"]
+    evidence.earned(**{name: points for name, points in POINTS.items() if name != "ordered"})
+    assert evidence.verdicts["ordered"]["status"] == "not correct"
+    assert evidence.verdicts["ordered"]["tried"] == 0  # found by reading
 
 
 @score("A forbidden call is made under another name.", stock="full points: nothing looks", outcome=forbidden)
 def forbidden_call_renamed(hand):
     hand.answer_all()
-    hand.answer("order", "from numpy import sort as tidy\ntools = {'t': tidy}\ndef order(values):\n    return tools['t'](values)")
+    hand.answer("ordered", "from numpy import sort as tidy\ntools = {'t': tidy}\ndef ordered(values):\n    return tools['t'](values)")
 
 
 @score(
@@ -1182,12 +1189,12 @@ def forbidden_call_renamed(hand):
 def forbidden_call_computed(hand):
     hand.answer_all()
     hand.run("import autograder.run\nautograder.run._watched = lambda answer, *rest: answer")
-    hand.answer("order", "import numpy\ndef order(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)")
+    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)")
 
 
 def too_deep(evidence):
     assert evidence.reason is None
-    assert evidence.verdicts["order"]["earned"] == 0.0
+    assert evidence.verdicts["ordered"]["earned"] == 0.0
     assert evidence.points == sum(verdict["earned"] for verdict in evidence.verdicts.values())
 
 
@@ -1197,7 +1204,7 @@ def nested(name, what, source):
 
     def make(hand):
         hand.answer_all()
-        hand.answer("order", "def order(values):\n    return deep\n" + source)
+        hand.answer("ordered", "def ordered(values):\n    return deep\n" + source)
 
     make.__name__ = name
     return made(make)
