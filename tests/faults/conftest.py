@@ -62,6 +62,14 @@ def undisturbed(lay_out_class):
     return course
 
 
+@pytest.fixture(scope="module")
+def undisturbed_few(lay_out_class):
+    """Four of them."""
+    course = lay_out_class(4)
+    batch.grade(course, [(NAME, student) for student in course.submissions(NAME)], workers=2)
+    return course
+
+
 @pytest.fixture
 def ungraded(undisturbed, tmp_path):
     """The same class before it was graded."""

@@ -57,18 +57,19 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
     command = start(ungraded, "--workers", "2")
     try:
         while kills < KILLS:
-            goal = len(finished) + rng.randint(1, 6)
-            wait_for(lambda goal=goal: len(notebooks(ungraded)) >= goal or command.poll() is not None)
+            goal = len(finished) + rng.randint(1, 5)
+            wait_for(lambda goal=goal, command=command: len(notebooks(ungraded)) >= goal or command.poll() is not None, 120)
             time.sleep(rng.uniform(0, 0.3))
             kind = rng.choice(kinds)
             targets = victims(command, kind) or victims(command, "command")
             seen += victims(command, "worker")
             if not targets:  # it has ended meanwhile: all that could be graded is
                 break
+            target = rng.choice(targets)
             with contextlib.suppress(psutil.NoSuchProcess):
-                rng.choice(targets).kill()
+                target.kill()
             kills += 1
-            if kind == "command":
+            if target.pid == command.pid:
                 command.communicate()
                 command = start(ungraded, "--workers", "2")
             now = notebooks(ungraded)
