@@ -489,20 +489,22 @@ def memory_searched(hand):
         """
         def total(values):
             import gc, sys
-            gc.collect()
+            if "ran" in told:
+                return 0
             gc.unfreeze()
             kinds = [type(thing) for thing in gc.get_objects()]
-            tell("questions", sum(kind.__name__ in ("Question", "Probe", "Case", "Mistake") for kind in kinds))
+            ours = {kind.__name__ for kind in kinds if kind.__module__.startswith("autograder.")}
+            tell("questions", sorted(ours & {"Question", "Probe", "Case", "Mistake", "Desk", "Code"}))
             tell("modules", sorted(name for name in sys.modules if name.partition(".")[0] in ("questions", "solutions", "attacks")))
             tell("ran", len(kinds) > 10000)
             return 0
         """,
     )
-    hand.run("pass")
+    hand.run("told = {}")
 
 
 def _searched(evidence):
-    assert (evidence.told["questions"], evidence.told["modules"]) == (0, [])
+    assert (evidence.told["questions"], evidence.told["modules"]) == ([], [])
 
 
 # --- files that would be imported
@@ -815,8 +817,13 @@ autograder.check = check
 
 def moved(evidence):
     evidence.earned()
-    assert evidence.told["ran"] is True
-    assert set(evidence.verdicts) == set(POINTS)
+    assert [verdict["question"] for verdict in evidence.verdicts.values()] == [
+        "small.total",
+        "small.turn",
+        "small.ordered",
+        "small.patient",
+    ]
+    assert evidence.verdicts["total"]["status"] == "crashed"  # it was left hanging
 
 
 @score("Questions are checked out of turn: before they are due, with answers that are right.", stock="not applicable", outcome=nothing)
@@ -1127,6 +1134,12 @@ def inputs_remembered(hand):
     hand.answer("total", "past = []\ndef total(values):\n    past.append(values.sum())\n    return past[-2] if len(past) > 1 else 0")
 
 
+def attempted(evidence):
+    """Not the stub: a wrong answer."""
+    evidence.earned(**OTHERS)
+    assert evidence.verdicts["total"]["status"] == "not correct"
+
+
 def pretends(evidence):
     evidence.earned(**OTHERS)
     verdict = evidence.verdicts["total"]
@@ -1161,12 +1174,6 @@ def exception_of_the_stub(hand):
         "total",
         "calls = []\ndef total(values):\n    calls.append(1)\n    if len(calls) < 2:\n        return 0\n    raise type('NotImplementedError', (NotImplementedError,), {})('small.total')",
     )
-
-
-def attempted(evidence):
-    """Not the stub: a wrong answer."""
-    evidence.earned(**OTHERS)
-    assert evidence.verdicts["total"]["status"] == "not correct"
 
 
 def forbidden(evidence):
