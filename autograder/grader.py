@@ -80,6 +80,9 @@ PATIENCE = 300.0
 ATTEMPTS = 3
 """How many times a submission is run from the beginning when the warm process was killed under it."""
 
+GROWTH = 2**30
+"""Bytes by which this process may grow while it listens to one kernel."""
+
 STOPPED = "Python stopped in this cell."
 
 PICTURE = "plot-"
@@ -469,8 +472,7 @@ class JudgedExecute(Execute):
         if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
             self._heard += len(str(msg["content"]))
             if self._heard > 2 * self.output_mb * 2**20:
-                self._too_much = f"The notebook printed or displayed more than {self.output_mb} MB, the limit."
-                self._kill()
+                self._flooded(self._killer())
                 return None
         return super().process_message(msg, cell, cell_index)
 
@@ -512,7 +514,7 @@ class JudgedExecute(Execute):
         return None
 
     def _start(self) -> None:
-        self._heard, self._too_much = 0, ""
+        self._heard, self._too_much, self._guard = 0, "", None
         ours, theirs = socket.socketpair()
         try:
             run_sync(self._start_trusted if self.trust_submissions else self._start_walled)(theirs)
@@ -531,7 +533,12 @@ class JudgedExecute(Execute):
             hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
             packages=self.packages,
         )
+        self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
         await self._connect()
+
+    def _flooded(self, kill: Callable[[], None]) -> None:
+        self._too_much = f"The notebook printed or displayed more than {self.output_mb} MB, the limit."
+        kill()
 
     async def _start_trusted(self, judge: socket.socket) -> None:
         self.create_kernel_manager()
@@ -575,6 +582,8 @@ class JudgedExecute(Execute):
             self._cleanup_kernel()
             self._sockets.cleanup()
         else:
+            if self._guard:
+                self._guard.stop()
             if self.kc is not None:
                 self.kc.stop_channels()
             run_sync(self.km.cleanup_resources)()

@@ -48,6 +48,9 @@ _MACHINERY = (
     "autograder.client",
     "autograder.run",
 )
+_SOCKET = 300 * 2**10
+"""Bytes that may wait in one socket of the default size, with what the kernel needs to keep them."""
+
 _MAX_REQUEST = 2**18
 _MEGABYTE = 2**20
 
@@ -255,6 +258,8 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
 
 def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
     """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
+    with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
     shared = _memory_of(pid)
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
@@ -267,8 +272,8 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
 
 
 def _memory_of(pid: int) -> int:
-    """Bytes that process `pid` and its descendants hold: each page counted once among them, what lies in memory file systems included where it is mapped."""
-    total, waiting = 0, [pid]
+    """Bytes that process `pid` and its descendants hold: each page counted once among them; and what may wait in sockets."""
+    total, waiting = _sockets_of(pid) * _SOCKET, [pid]
     while waiting:
         process = waiting.pop()
         with contextlib.suppress(OSError):  # it may end while we read
@@ -278,6 +283,13 @@ def _memory_of(pid: int) -> int:
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) * 1024
     return total
+
+
+def _sockets_of(pid: int) -> int:
+    """How many sockets there are in the network namespace of process `pid`."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/net/sockstat").read_text().split()[2])
+    return 0
 
 
 def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int) -> None:
@@ -293,7 +305,9 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
             cause = "wall" if isinstance(error, wall.NoWall) else "folder"
             send(grader, {"kind": "failed", "cause": cause, "message": str(error)})
             os._exit(1)
-        send(grader, {"kind": "ready"})
+        sockets = os.open(wall.SOCKETS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        send(grader, {"kind": "ready"}, [sockets])
+        os.close(sockets)
         grader.close()
         from autograder.kernel import run_kernel
 
