@@ -1,6 +1,6 @@
 """What stock nbgrader does with the same attacks: a course with its ordinary configuration, whose checks are asserts in the notebook.
 
-    PYTHONPATH=.:tests python -m attacks.stock [attack ...]
+    PYTHONPATH=.:tests python -m attacks.stock [attack ...] 2> /dev/null
 
 Submissions run as ordinary processes of yours: only what is harmless outside a wall is tried, that is, attacks on scores and on secrets that lie in a
 temporary folder. It prints the points, and whether something secret stands in the graded notebook; the texts `Attack.stock` say what was found.
@@ -16,7 +16,7 @@ import nbformat
 from attacks.harness import ANSWERS, FULL, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
 from classroom import NAME, exercise
 
-from autograder.course import Course
+from autograder.course import Course, _last_error
 
 HONEST = "an honest student"
 CONFIG = """\
@@ -61,11 +61,13 @@ def grade(course: Course, bait: Bait, student: str, hand: Hand, questions: tuple
     in_stock(hand.notebook, questions)
     hand.write(course.root / "submitted" / student / NAME)
     result = course._run(lambda api: api.autograde(NAME, student))
-    found = collect(course, student, bait, None if result["success"] else "not graded")
-    if found.reason:
-        return "not graded"
+    if not result["success"]:
+        return f"not graded: {_last_error(result)}"
+    found = collect(course, student, bait, None)
     leaked = found.notebook is not None and bait.token in nbformat.writes(found.notebook)
-    return f"{found.points:g} of {FULL:g} points{', the secret is in the notebook' if leaked else ''}"
+    return (
+        f"{'no' if found.points is None else f'{found.points:g} of {FULL:g}'} points{', the secret is in the notebook' if leaked else ''}"
+    )
 
 
 def tried(attack: Attack) -> bool:

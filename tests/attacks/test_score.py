@@ -489,14 +489,15 @@ def memory_searched(hand):
         """
         def total(values):
             import gc, sys
+            from autograder.desk import Desk
+            from autograder.questions import Case, Mistake, Probe, Question
+            kinds = (Case, Desk, Mistake, Probe, Question)
             if "ran" in told:
                 return 0
             gc.unfreeze()
-            kinds = [type(thing) for thing in gc.get_objects()]
-            ours = {kind.__name__ for kind in kinds if kind.__module__.startswith("autograder.")}
-            tell("questions", sorted(ours & {"Question", "Probe", "Case", "Mistake", "Desk", "Code"}))
+            tell("objects", [repr(thing)[:80] for thing in gc.get_referrers(*kinds) if isinstance(thing, kinds)])
             tell("modules", sorted(name for name in sys.modules if name.partition(".")[0] in ("questions", "solutions", "attacks")))
-            tell("ran", len(kinds) > 10000)
+            tell("ran", gc.get_freeze_count() == 0)
             return 0
         """,
     )
@@ -504,7 +505,7 @@ def memory_searched(hand):
 
 
 def _searched(evidence):
-    assert (evidence.told["questions"], evidence.told["modules"]) == ([], [])
+    assert (evidence.told["objects"], evidence.told["modules"]) == ([], [])
 
 
 # --- files that would be imported
