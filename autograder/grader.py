@@ -326,7 +326,7 @@ class JudgedExecute(Execute):
     processes = Integer(wall.Limits.processes, help="Processes and threads of a submission at one time.").tag(config=True)
     file_mb = Integer(wall.Limits.file, help="MB that one file written by a submission may have.").tag(config=True)
     disk_mb = Integer(wall.Limits.disk, help="MB for all files that a submission writes, and the copy of its folder.").tag(config=True)
-    output_mb = Integer(wall.Limits.output, help="MB that a notebook's cells may print and display.").tag(config=True)
+    output_mb = Integer(wall.Limits.output, help="MB that a cell may print and display.").tag(config=True)
     packages = List(Unicode(), help="Packages that submissions may import though they are not installed in Python's own folders.").tag(
         config=True
     )
@@ -440,6 +440,7 @@ class JudgedExecute(Execute):
         remaining = self._end - time.monotonic()
         limit = min(seconds or self.timeout or remaining, max(remaining, 0.1))
         self.timeout_func = lambda cell: limit
+        self._heard = 0
         in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
@@ -447,6 +448,10 @@ class JudgedExecute(Execute):
             return self._cause()
         except CellTimeoutError:
             return self._cause() or "Python did not stop when it was interrupted, and was ended."
+        except Exception:  # what a stranger's kernel sends need not be what Jupyter's library expects
+            self._too_much = "Python sent what is no message, and was stopped."
+            self._kill()
+            return self._too_much
         finally:
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
         if time.monotonic() > self._end:
@@ -480,7 +485,7 @@ class JudgedExecute(Execute):
         request = self.kc.kernel_info()
         try:
             run_sync(self._shell_reply)(request)
-        except (TimeoutError, DeadKernelError):
+        except Exception:  # too late, dead, or no message at all
             return False
         return True
 
@@ -537,7 +542,7 @@ class JudgedExecute(Execute):
         await self._connect()
 
     def _flooded(self, kill: Callable[[], None]) -> None:
-        self._too_much = f"The notebook printed or displayed more than {self.output_mb} MB, the limit."
+        self._too_much = f"The cell printed or displayed more than {self.output_mb} MB, the limit."
         kill()
 
     async def _start_trusted(self, judge: socket.socket) -> None:

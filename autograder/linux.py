@@ -73,6 +73,12 @@ def die_with_parent() -> None:
     _prctl("prctl(PDEATHSIG)", _PR_SET_PDEATHSIG, 9)
 
 
+def name_process(name: str) -> None:
+    """What `ps` and `top` call this process: 15 characters at most."""
+    pr_set_name = 15
+    _prctl("prctl(NAME)", pr_set_name, ctypes.c_char_p(name.encode()))
+
+
 def allow_own_proc() -> None:
     """Give this process its own /proc entry back, which a change of user takes away."""
     pr_set_dumpable = 4

@@ -50,7 +50,7 @@ class Limits:
     processes: and threads, at one time.
     file:      size of one file that it writes.
     disk:      all files that it writes, and the copy of its folder.
-    output:    what its cells may print or display.
+    output:    what one of its cells may print and display.
     """
 
     memory: int = 2048

@@ -34,6 +34,9 @@ IDLE = 900.0
 WATCH = 0.2
 """Seconds between two looks at the memory that a kernel's processes use."""
 
+WORKER, WARDEN, KERNEL = "grading-worker", "grading-warden", "grading-kernel"
+"""What `ps` calls the processes that are forked from the zygote."""
+
 PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "scipy.signal", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
 _MACHINERY = (
     "ipykernel.kernelapp",
@@ -209,6 +212,7 @@ def _keep_only(*kept: int) -> None:
 
 def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.socket) -> None:
     linux.die_with_parent()
+    linux.name_process(WORKER)
     channel, log = descriptors
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -231,6 +235,7 @@ def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.soc
 
 
 def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str, ...], cpu: int) -> None:
+    linux.name_process(WARDEN)
     judge, control = descriptors
     _keep_only(judge, control)
     grader = socket.socket(fileno=control)
@@ -296,6 +301,7 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
     """Raise the wall, then be an ordinary ipykernel."""
     try:
         os.setsid()
+        linux.name_process(KERNEL)
         _discard_output()
         shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
