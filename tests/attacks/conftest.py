@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from attacks.harness import Bait, Session, attacks_in, baited, grade_all, grading
+from attacks.harness import Attack, Bait, Session, attacks_in, baited, grade_all, grade_by_nbgrader, grading
 
 
 @pytest.fixture(scope="package")
@@ -19,13 +19,26 @@ def bait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bait]:
 @pytest.fixture(scope="package")
 def graded(bait: Bait, request: pytest.FixtureRequest) -> Session:
     """The whole class, graded: the attacks of all selected tests."""
-    calls = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = dict.fromkeys(call.params["attack"] for call in calls if call and "attack" in call.params)
     with grading(bait):
-        return grade_all(bait, chosen)
+        return grade_all(bait, _selected(request, "attack"))
+
+
+@pytest.fixture(scope="package")
+def graded_by_nbgrader(bait: Bait, request: pytest.FixtureRequest) -> Session:
+    """Some of them, graded by nbgrader's own command."""
+    with grading(bait):
+        return grade_by_nbgrader(bait, _selected(request, "nbgrader_attack"))
+
+
+def _selected(request: pytest.FixtureRequest, name: str) -> list[Attack]:
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    return list(dict.fromkeys(call.params[name] for call in calls if call and name in call.params))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `attack` is made once for each attack of its module."""
+    """A test that takes `attack` is made once for each attack of its module; one that takes `nbgrader_attack` for each that nbgrader's command meets as well."""
+    found = attacks_in(metafunc.module)
     if "attack" in metafunc.fixturenames:
-        metafunc.parametrize("attack", attacks_in(metafunc.module), ids=repr)
+        metafunc.parametrize("attack", found, ids=repr)
+    if "nbgrader_attack" in metafunc.fixturenames:
+        metafunc.parametrize("nbgrader_attack", [attack for attack in found if attack.nbgrader], ids=repr)

@@ -24,7 +24,7 @@ import tempfile
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -396,7 +396,10 @@ def fingerprints(bait: Bait) -> dict[str, dict[str, str]]:
     }
     trees["course"] = [course / "exercises", course / "release", course / "nbgrader_config.py", course / ".course_secret"]
     trees["machine"] = [bait.files[name] for name in ("home", "temp", "shm", "outside")]
-    return {who: {str(path): _fingerprint(path) for top in tops for path in [top, *top.rglob("*")]} for who, tops in trees.items()}
+    return {
+        who: {str(path): _fingerprint(path) for top in tops if top.exists() for path in [top, *top.rglob("*")]}
+        for who, tops in trees.items()
+    }
 
 
 def _fingerprint(path: Path) -> str:
@@ -454,6 +457,20 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
         results = [_grade_alone(course, item, show) for item in work]
     evidence = {result.student: collect(course, result.student, bait, result.reason) for result in results}
     return Session(bait, course, evidence, protected, survivors(before))
+
+
+def grade_by_nbgrader(bait: Bait, attacks: Iterable[Attack]) -> Session:
+    """Grade them by ``nbgrader autograde``, in a course of its own."""
+    bait = replace(bait, root=bait.root / "nbgrader")
+    bait.root.mkdir()
+    before = {process.pid for process in psutil.process_iter()}
+    course, students = lay_out_course(bait, attacks)
+    protected = {"machine": fingerprints(bait)["machine"]}
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME]
+    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return Session(bait, course, {student: collect(course, student, bait, None) for student in students}, protected, survivors(before))
 
 
 def _grade_alone(course: Course, item: tuple[str, str], show: Callable[[Graded], None]) -> Graded:

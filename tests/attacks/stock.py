@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from attacks.harness import ANSWERS, FULL, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
 from classroom import NAME, exercise
 
+from attacks.harness import FULL, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
 from autograder.course import Course, _last_error
 
 HONEST = "an honest student"

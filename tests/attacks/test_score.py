@@ -1264,5 +1264,9 @@ def timestamp_of_nonsense(hand):
 # --- all of them
 
 
+def test_nbgraders_own_command_takes_the_same_path(nbgrader_attack, graded_by_nbgrader):
+    graded_by_nbgrader.check(nbgrader_attack)
+
+
 def test_attack(attack, graded):
     graded.check(attack)
