@@ -395,6 +395,8 @@ class JudgedExecute(Execute):
             died = self._cause()
         if died:
             self._revive(index, leave_out=None)
+        if died == STOPPED and verdict is not None:
+            return verdict
         if died and (verdict is None or verdict.status is Status.CRASHED):
             return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer." if died == STOPPED else died)
         if verdict is not None:

@@ -58,8 +58,8 @@ class Zygote:
             stderr=log,
             cwd="/",
             start_new_session=True,
-            # MPLCONFIGDIR, HOME: what libraries write at their import goes where nobody reads it
-            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", **ONE_THREAD, **kept},
+            # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64 MB for each thread otherwise, of what a submission may have.
+            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", "MALLOC_ARENA_MAX": "1", **ONE_THREAD, **kept},
         )
         theirs.close()
         return cls(ours, process, log, mark)
