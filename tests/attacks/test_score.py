@@ -7,9 +7,9 @@ import json
 
 import nbformat
 from classroom import NAME
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_output
 
-from attacks.harness import ANSWERS, FULL, POINTS, attack
+from attacks.harness import ANSWERS, POINTS, attack
 
 LOST = "Python stopped while it ran this answer."
 OTHERS = {name: points for name, points in POINTS.items() if name != "total"}
@@ -76,7 +76,7 @@ def never_asked(evidence):
 
 @score(
     "All cells are tagged `skip-execution`, a wrong answer with them.",
-    stock="full points: a cell that was skipped has no error",
+    stock="measured: full points; a cell that was not run has no error",
     outcome=nothing,
     nbgrader=True,
 )
@@ -87,17 +87,21 @@ def cells_tagged_to_be_skipped(hand):
             cell.metadata["tags"] = ["skip-execution"]
 
 
-@score("The check cells' metadata say that they are worth a million points.", stock="no points: the metadata are put back", outcome=nothing)
+@score(
+    "The check cells' metadata say that they are worth a million points.",
+    stock="measured: no points; the metadata are put back",
+    outcome=nothing,
+)
 def points_raised(hand):
     hand.run("tell('ran', True)")
     for cell in hand.notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.metadata.nbgrader["points"] = cell.metadata.nbgrader["max_score"] = 1e6
+            cell.metadata.nbgrader["points"] = 1000000
 
 
 @score(
     "The grade ids of a question that is answered and of a harder one are swapped.",
-    stock="the answered question's points",
+    stock="measured: the answered question's points",
     here="the answered question's points",
     outcome=lambda evidence: evidence.earned(total=1.0),
 )
@@ -109,7 +113,7 @@ def grade_ids_swapped(hand):
 
 @score(
     "Check cells are declared to be the student's own answers, unlocked, with a forged checksum and another source.",
-    stock="no points: source and metadata are put back",
+    stock="measured: not graded; the checksums do not fit",
     outcome=nothing,
 )
 def checks_declared_answers(hand):
@@ -120,7 +124,7 @@ def checks_declared_answers(hand):
             cell.source = "'all right'"
 
 
-@score("Check cells are edited to print praise.", stock="no points: the source is put back", outcome=nothing, nbgrader=True)
+@score("Check cells are edited to print praise.", stock="measured: no points; the source is put back", outcome=nothing, nbgrader=True)
 def checks_edited(hand):
     hand.run("tell('ran', True)")
     for cell in hand.notebook.cells:
@@ -128,7 +132,7 @@ def checks_edited(hand):
             cell.source = "print('Correct on all inputs. Score: 10/10')"
 
 
-@score("The check cells are deleted.", stock="no points, or no grade: the cells are missing", outcome=nothing)
+@score("The check cells are deleted.", stock="measured: no points, and no scores in the gradebook", outcome=nothing)
 def checks_deleted(hand):
     hand.run("tell('ran', True)")
     hand.notebook.cells = [cell for cell in hand.notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade")]
@@ -136,20 +140,19 @@ def checks_deleted(hand):
 
 @score(
     "The check of an answered question is there ten times, and ten times under the ids of the others.",
-    stock="not graded: the ids are not unique",
+    stock="measured: not graded; the ids are not unique",
     here="each question counts once",
     outcome=lambda evidence: evidence.earned(total=1.0),
 )
 def checks_repeated(hand):
     hand.answer("total")
     for grade_id in ("small-total", "small-turn", "small-ordered"):
-        copy = dict(hand.cell(grade_id), source='check("small.total", total)')
-        copy.pop("id", None)
+        metadata = hand.cell(grade_id).metadata
         at = hand.notebook.cells.index(hand.cell(grade_id)) + 1
-        hand.notebook.cells[at:at] = [nbformat.from_dict(json.loads(json.dumps(copy))) for _ in range(10)]
+        hand.notebook.cells[at:at] = [new_code_cell('check("small.total", total)', metadata=metadata) for _ in range(10)]
 
 
-@score("The check cells are turned into Markdown that praises.", stock="no points: the cell type is put back", outcome=nothing)
+@score("The check cells are turned into Markdown that praises.", stock="measured: no points; the cell type is put back", outcome=nothing)
 def checks_turned_into_text(hand):
     hand.run("tell('ran', True)")
     for index, cell in enumerate(hand.notebook.cells):
@@ -169,7 +172,7 @@ def no_forged_output(evidence):
 
 @score(
     "The file arrives with outputs and execution counts of a perfect run.",
-    stock="no points: outputs are cleared",
+    stock="measured: no points; outputs are cleared",
     here="no points, and nothing of it is left",
     outcome=no_forged_output,
 )
@@ -220,7 +223,7 @@ def verdicts_forged_in_the_file(hand):
 
 @score(
     "The notebook asks for a kernel of its own making, in another language.",
-    stock="not graded: there is no such kernel; an installed other kernel would run it",
+    stock="measured: graded by the course's kernel",
     here="graded as Python, behind the wall",
     outcome=full,
 )
@@ -238,7 +241,7 @@ def kernel_named(hand):
 
 @score(
     "A configuration for nbgrader that gives full marks, a course secret and a gradebook are handed in beside the notebook.",
-    stock="no points: it reads those of the course",
+    stock="measured: no points; it reads those of the course",
     outcome=nothing,
 )
 def course_files_handed_in(hand):
@@ -254,7 +257,7 @@ def course_files_handed_in(hand):
 
 @score(
     "A second notebook and a copy of the first in a subfolder, all answered, lie beside an empty one.",
-    stock="an extra notebook is passed over or refused",
+    stock="measured: no points; they are passed over",
     outcome=nothing,
 )
 def other_notebooks_beside_it(hand):
@@ -267,7 +270,7 @@ def other_notebooks_beside_it(hand):
 
 @score(
     "Course cells carry invisible and right-to-left characters in their ids, and the answer is called `tоtal` with a Cyrillic letter.",
-    stock="no points: a NameError",
+    stock="measured: not graded; it takes the metadata for corrupted",
     outcome=lambda evidence: (nothing(evidence), _renamed(evidence)),
 )
 def names_that_look_alike(hand):
@@ -333,7 +336,7 @@ def client_praises(hand):
 
 @score(
     "`numpy.allclose` and its kin are replaced by functions that always agree.",
-    stock="full points where a test uses them",
+    stock="measured: full points wherever the test calls `numpy.allclose`",
     outcome=nothing,
     nbgrader=True,
 )
@@ -352,7 +355,7 @@ def comparisons_replaced(hand):
 
 @score(
     "Errors are swallowed: IPython's way of showing an exception is replaced by nothing.",
-    stock="full points: a cell without an error output has passed",
+    stock="measured: no points; it reads the kernel's own reply",
     outcome=nothing,
     nbgrader=True,
 )
@@ -369,7 +372,7 @@ def errors_swallowed(hand):
 
 @score(
     "An AST transformer takes every `assert` and every call of `check` out of the cells that follow.",
-    stock="full points: nothing is left that could fail",
+    stock="measured: full points; nothing is left that could fail",
     outcome=nothing,
 )
 def checks_transformed_away(hand):
@@ -391,14 +394,14 @@ def checks_transformed_away(hand):
 
 @score(
     "An input transformer rewrites the grader's own cell into praise.",
-    stock="full points: the assert is gone before it is compiled",
+    stock="measured: full points; the assert is gone before it is compiled",
     outcome=nothing,
 )
 def checks_rewritten(hand):
     hand.run(
         """
         def praise(lines):
-            if any("check" in line for line in lines):
+            if any("check(" in line or "assert" in line for line in lines):
                 return ["tell('ran', True)\\n", "'Correct on all inputs.'\\n"]
             return lines
         get_ipython().input_transformers_cleanup.append(praise)
@@ -416,7 +419,7 @@ def only_the_judge_speaks(evidence):
 
 @score(
     "The answer displays a forged verdict, and prints one, while it is checked.",
-    stock="no points: printed text is not read",
+    stock="measured: full points; it takes the forged result for the test's own",
     here="no points, and the check cell shows the judge's words alone",
     outcome=only_the_judge_speaks,
 )
@@ -439,7 +442,7 @@ def verdict_displayed(hand):
 
 @score(
     "`sys.settrace` and `sys.setprofile` watch every call for the expected value.",
-    stock="full points: the test's own frames hold the expected value",
+    stock="measured: no points; what a test names is in sight of the trace",
     outcome=lambda evidence: (total_alone_lost(evidence), _traced(evidence)),
 )
 def calls_traced(hand):
@@ -479,7 +482,7 @@ def _traced(evidence):
 
 @score(
     "The answer looks for the reference and the seed among all objects and modules of its process.",
-    stock="full points: hidden tests lie in the same process once they run",
+    stock="measured: no points; the tests that have run lie in the same memory",
     outcome=lambda evidence: (total_alone_lost(evidence), _searched(evidence)),
 )
 def memory_searched(hand):
@@ -522,7 +525,7 @@ def not_shadowed(evidence):
 
 @score(
     "Files beside the notebook are called `numpy.py`, `json.py`, `autograder/`, `sitecustomize.py`, `questions.py`, `evil.pth` and the like.",
-    stock="they are imported: the kernel looks beside the notebook first",
+    stock="measured: they are imported in place of the modules, and the asserts call them",
     here="none is imported in place of a module",
     outcome=not_shadowed,
     nbgrader=True,
@@ -569,7 +572,7 @@ def modules_shadowed(hand):
 
 @score(
     "Startup files, extensions and configuration for IPython and ipykernel lie beside the notebook.",
-    stock="not loaded: IPython reads its own folder",
+    stock="measured: no points; IPython reads its own folder",
     outcome=lambda evidence: (nothing(evidence), _not_started(evidence)),
 )
 def startup_files_handed_in(hand):
@@ -774,19 +777,19 @@ fields_of_other_types = says(
     "A message of no known kind is sent beforehand, so that its unread reply is taken for the reply to the check.",
     stock="not applicable",
     here="the check that it disturbs is lost",
-    outcome=lambda evidence: stale(evidence),
+    outcome=lambda evidence: late(evidence),
 )
 def reply_left_unread(hand):
     hand.answer_all()
-    hand.run(f"{SPEAK}\nclient._judge = client._connect()\nsend(client._judge.channel, frame('hello', {{}}))\ntell('ran', True)")
-
-
-def stale(evidence):
-    assert evidence.told["ran"] is True
-    assert evidence.verdicts["total"]["earned"] == 0.0
-    assert all(verdict["question"].endswith(f".{name}") for name, verdict in evidence.verdicts.items())
-    assert set(evidence.verdicts) == set(POINTS)
-    assert evidence.points == sum(verdict["earned"] for verdict in evidence.verdicts.values()) <= FULL - POINTS["total"]
+    hand.run(
+        f"""{SPEAK}
+def check(question, answer):
+    if question == "small.patient":
+        send(client._judge.channel, frame("hello", {{}}))
+    return honest_ask("check", answer, question=question, framework="numpy")
+autograder.check = check
+"""
+    )
 
 
 @score(
@@ -806,9 +809,9 @@ def check(question, answer):
         tell("ran", True)
     elif question == "small.turn":
         for _ in range(3):
-            message = judge.channel.receive(5)
+            message = judge.channel.receive(1)
             client._reply(judge.channel, message.fields["id"], client._call(total, "numpy", message))
-        judge.channel.receive(5)
+        judge.channel.receive(1)
     else:
         return honest_ask("check", answer, question=question, framework="numpy")
 autograder.check = check
@@ -827,12 +830,22 @@ def moved(evidence):
     assert evidence.verdicts["total"]["status"] == "crashed"  # it was left hanging
 
 
-@score("Questions are checked out of turn: before they are due, with answers that are right.", stock="not applicable", outcome=nothing)
+@score(
+    "Questions are checked out of turn: before they are due, with answers that are right.",
+    stock="not applicable",
+    outcome=lambda evidence: out_of_turn(evidence),
+)
 def checked_out_of_turn(hand):
     right = "\n".join(ANSWERS.values())
     hand.run(
-        f"{right}\nfrom autograder import check\nfor name, answer in (('small.total', total), ('small.turn', turn), ('small.patient', patient)):\n    tell('ran', 'correct' in repr(check(name, answer).text) or True)\ndel total, turn, patient, ordered"
+        f"{right}\ntell('said', [check('small.total', total).text, check('small.turn', turn).text])\ndel total, turn, patient, ordered"
     )
+
+
+def out_of_turn(evidence):
+    evidence.earned()
+    assert evidence.told["said"] == ["Not shown while a class is graded."] * 2
+    assert {verdict["status"] for verdict in evidence.verdicts.values()} == {"not attempted"}
 
 
 @score(
@@ -870,7 +883,7 @@ def late(evidence):
 
 @score(
     "The right result is sent after the time is over, the client's own clock being stopped.",
-    stock="full points: only a whole cell has a time",
+    stock="not applicable: only a whole cell has a time",
     here="out of time",
     outcome=late,
 )
@@ -974,7 +987,7 @@ def fork_answers(hand):
 
 @score(
     "The answer ends its process after the first input, to be asked again by a judge that it knows.",
-    stock="no grade, or no points",
+    stock="measured: not graded at all",
     here="no points for that question",
     outcome=crashed,
 )
@@ -1003,7 +1016,7 @@ def framework_claimed_missing(hand):
 
 @score(
     "The answers return objects that equal everything: a class of their own, a kind of float, a kind of array.",
-    stock="full points: the assert asks the object itself",
+    stock="measured: full points wherever the value itself is asked whether it is equal",
     outcome=refused(patient=2.0),
     nbgrader=True,
 )
@@ -1036,7 +1049,7 @@ def objects_equal_to_everything(hand):
 
 @score(
     "The answer returns a kind of `torch.Tensor` whose `__torch_function__` always agrees.",
-    stock="full points where a test uses torch.allclose",
+    stock="measured: no points, unless the test calls torch.allclose",
     outcome=refused(**OTHERS),
 )
 def tensor_equal_to_everything(hand):
@@ -1055,7 +1068,7 @@ def tensor_equal_to_everything(hand):
     )
 
 
-@score("The answers return arrays of NaN, of infinity, and of dtype object.", stock="no points", outcome=refused(patient=2.0))
+@score("The answers return arrays of NaN, of infinity, and of dtype object.", stock="measured: no points", outcome=refused(patient=2.0))
 def numbers_that_are_not(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return float('nan')")
@@ -1065,7 +1078,7 @@ def numbers_that_are_not(hand):
 
 @score(
     "The answers return right values in shapes that would broadcast to the right one.",
-    stock="full points: numpy.allclose broadcasts",
+    stock="measured: full points for two of three; numpy.allclose broadcasts",
     outcome=refused(patient=2.0),
 )
 def shapes_that_broadcast(hand):
@@ -1077,7 +1090,7 @@ def shapes_that_broadcast(hand):
 
 @score(
     "The answers return empty arrays, in which all values are right.",
-    stock="full points: numpy.allclose of an empty array and a number is true",
+    stock="measured: no points",
     outcome=refused(patient=2.0),
 )
 def nothing_to_compare(hand):
@@ -1087,7 +1100,7 @@ def nothing_to_compare(hand):
     hand.answer("ordered", "import numpy\ndef ordered(values):\n    return []")
 
 
-@score("The answers return texts that read like the right numbers.", stock="no points", outcome=refused(patient=2.0))
+@score("The answers return texts that read like the right numbers.", stock="measured: no points", outcome=refused(patient=2.0))
 def texts_like_numbers(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return str(values.sum())")
@@ -1095,7 +1108,7 @@ def texts_like_numbers(hand):
     hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')")
 
 
-@score("The answers return whole numbers of thousands of digits.", stock="no points", outcome=refused(turn=4.0, patient=2.0))
+@score("The answers return whole numbers of thousands of digits.", stock="measured: no points", outcome=refused(turn=4.0, patient=2.0))
 def numbers_too_large(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return 10**4000")
@@ -1104,7 +1117,7 @@ def numbers_too_large(hand):
 
 @score(
     "The answer returns a list of an array of 32 dimensions, which NumPy cannot stack: an error in the judge, not in the answer.",
-    stock="no points",
+    stock="measured: no points",
     here="no points for it, and nobody else's grading stops",
     outcome=refused(**OTHERS),
 )
@@ -1115,7 +1128,7 @@ def more_dimensions_than_numpy_has(hand):
 
 @score(
     "The answer changes its input, so that the expected value computed from it becomes the wrong one returned.",
-    stock="full points where a test computes the expected value from the same array",
+    stock="measured: full points; the test computes the expected value from the changed array",
     outcome=refused(patient=2.0),
 )
 def inputs_changed(hand):
@@ -1127,7 +1140,7 @@ def inputs_changed(hand):
 
 @score(
     "The answer remembers the inputs of earlier calls and of another question, and returns what would have been right then.",
-    stock="no points",
+    stock="measured: no points",
     outcome=refused(**OTHERS),
 )
 def inputs_remembered(hand):
@@ -1148,7 +1161,9 @@ def pretends(evidence):
     assert len(verdict["headline"]) < 1000
 
 
-@score("The answer raises an exception whose class and text pretend to be the judge's praise.", stock="no points", outcome=pretends)
+@score(
+    "The answer raises an exception whose class and text pretend to be the judge's praise.", stock="measured: no points", outcome=pretends
+)
 def exception_that_praises(hand):
     hand.answer_all()
     hand.answer(
@@ -1166,7 +1181,7 @@ def exception_that_praises(hand):
 
 @score(
     "The answer raises a kind of NotImplementedError that says it is the untouched stub, after two right answers.",
-    stock="no points",
+    stock="measured: no points",
     outcome=attempted,
 )
 def exception_of_the_stub(hand):
@@ -1183,7 +1198,7 @@ def forbidden(evidence):
     assert evidence.verdicts["ordered"]["tried"] == 0  # found by reading
 
 
-@score("A forbidden call is made under another name.", stock="full points: nothing looks", outcome=forbidden)
+@score("A forbidden call is made under another name.", stock="measured: full points; nothing looks", outcome=forbidden)
 def forbidden_call_renamed(hand):
     hand.answer_all()
     hand.answer("ordered", "from numpy import sort as tidy\ntools = {'t': tidy}\ndef ordered(values):\n    return tools['t'](values)")
@@ -1191,7 +1206,7 @@ def forbidden_call_renamed(hand):
 
 @score(
     "A forbidden call is found by a computed name, and the watch over calls is taken out of the client.",
-    stock="full points: nothing looks",
+    stock="measured: full points; nothing looks",
     outcome=forbidden,
 )
 def forbidden_call_computed(hand):
@@ -1208,7 +1223,9 @@ def too_deep(evidence):
 
 def nested(name, what, source):
     """Code that is too deep for a reader; the judge reads the code of a question that forbids a call."""
-    made = score(what, stock="no points: the cell does not compile", here="no points for the question that is read", outcome=too_deep)
+    made = score(
+        what, stock="measured: no points; the cell does not compile", here="no points for the question that is read", outcome=too_deep
+    )
 
     def make(hand):
         hand.answer_all()
@@ -1228,7 +1245,7 @@ nested_branches = nested(
 
 @score(
     "Half characters, control characters and a megabyte of zero-width spaces are printed, displayed and raised.",
-    stock="no grade: such a notebook cannot be written",
+    stock="measured: the answers' own points",
     here="the answers' own points",
     outcome=full,
 )
@@ -1249,13 +1266,16 @@ def output_that_cannot_be_written(hand):
     )
 
 
-def graded_or_reason(evidence):
-    assert evidence.points in (None, 0.0)
-    assert (evidence.reason is None) == (evidence.points is not None)
+def no_date(evidence):
+    assert evidence.reason == "timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC"
+    assert (evidence.points, evidence.notebook) == (None, None)
 
 
 @score(
-    "A `timestamp.txt` that says something else than a date is handed in.", stock="not graded", here="no points", outcome=graded_or_reason
+    "A `timestamp.txt` that says something else than a date is handed in.",
+    stock="measured: not graded",
+    here="reported as not gradable; no points",
+    outcome=no_date,
 )
 def timestamp_of_nonsense(hand):
     hand.files["timestamp.txt"] = b"9999-99-99 nonsense; \xff\xfe"
