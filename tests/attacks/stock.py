@@ -2,8 +2,8 @@
 
     PYTHONPATH=.:tests python -m attacks.stock [attack ...] 2> /dev/null
 
-Submissions run as ordinary processes of yours: only what is harmless outside a wall is tried, that is, attacks on scores and on secrets that lie in a
-temporary folder. It prints the points, and whether something secret stands in the graded notebook; the texts `Attack.stock` say what was found.
+Submissions run as ordinary processes of yours: only what is harmless outside a wall is tried, that is, attacks on scores, and on secrets that were laid out
+for them. It prints the points, and what attacks on secrets learnt; the texts `Attack.stock` say what was found.
 """
 
 from __future__ import annotations
@@ -15,10 +15,24 @@ from pathlib import Path
 import nbformat
 from classroom import NAME, exercise
 
-from attacks.harness import FULL, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
+from attacks.harness import FULL, NEIGHBORS, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
 from autograder.course import Course, _last_error
 
-HONEST = "an honest student"
+BAIT_ALONE = (
+    "read-gradebook",
+    "read-seed",
+    "read-configuration",
+    "read-classmate",
+    "read-home",
+    "read-temporary",
+    "read-environment",
+    "send-by-tcp",
+    "send-by-udp",
+    "connect-to-path",
+    "connect-to-abstract",
+)
+"""Attacks on secrets that touch nothing but what was laid out for them."""
+
 CONFIG = """\
 c = get_config()
 c.CourseDirectory.course_id = "stock"
@@ -64,15 +78,16 @@ def grade(course: Course, bait: Bait, student: str, hand: Hand, questions: tuple
     if not result["success"]:
         return f"not graded: {_last_error(result)}"
     found = collect(course, student, bait, None)
-    leaked = found.notebook is not None and bait.token in nbformat.writes(found.notebook)
-    return (
-        f"{'no' if found.points is None else f'{found.points:g} of {FULL:g}'} points{', the secret is in the notebook' if leaked else ''}"
-    )
+    points = "no points" if found.points is None else f"{found.points:g} of {FULL:g} points"
+    told = f"; it told {str(found.told)[:300]}" if student in BAIT_ALONE else ""
+    heard = f"; it was heard: {bait.heard}" if bait.heard else ""
+    bait.heard.clear()
+    return points + told + heard
 
 
 def tried(attack: Attack) -> bool:
     """Whether an attack is harmless outside a wall and means anything to stock nbgrader."""
-    return attack.kind in ("score", "secret") and not attack.stock.startswith("not applicable")
+    return attack.name in BAIT_ALONE or (attack.kind == "score" and not attack.stock.startswith("not applicable"))
 
 
 def main(names: list[str]) -> None:
@@ -82,7 +97,7 @@ def main(names: list[str]) -> None:
         course = lay_out(bait, questions)
         honest = Hand(bait)
         honest.answer_all()
-        print(f"{HONEST}: {grade(course, bait, 'honest', honest, questions)}", flush=True)
+        print(f"an honest student: {grade(course, bait, NEIGHBORS[0], honest, questions)}", flush=True)
         for attack in all_attacks():
             if tried(attack) and (not names or attack.name in names):
                 hand = Hand(bait)
