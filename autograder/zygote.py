@@ -88,7 +88,6 @@ def main() -> None:
     """Warm up, then serve the descriptor given as the only argument."""
     grader = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(grader.fileno(), False)
-    linux.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
     warm_up()
     _Zygote(grader, wall.installation(["autograder", *frameworks.packages()])).serve()
