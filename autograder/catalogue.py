@@ -28,7 +28,7 @@ def package_name() -> str:
     """The package that holds the chapters."""
     if chosen := os.environ.get("AUTOGRADER_QUESTIONS"):
         return chosen
-    found = sorted({entry.value for entry in entry_points(group="autograder.questions")})
+    found = sorted(_installed())
     if len(found) == 1:
         return found[0]
     what = "no question package is installed" if not found else f"several question packages are installed ({', '.join(found)})"
@@ -37,8 +37,12 @@ def package_name() -> str:
 
 def packages() -> list[str]:
     """Every installed package of questions, and the chosen one: what no submission may see."""
-    installed = {entry.value for entry in entry_points(group="autograder.questions")}
-    return sorted(installed | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
+    return sorted(_installed() | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
+
+
+@functools.cache
+def _installed() -> frozenset[str]:
+    return frozenset(entry.value for entry in entry_points(group="autograder.questions"))
 
 
 @functools.cache

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 
+_MOST_DIMENSIONS = 32  # of an array, in NumPy 1
+
+
 def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers within tolerance.
 
@@ -44,7 +47,7 @@ def as_array(value: Any) -> np.ndarray | None:
         return np.asarray(_bounded(value))
     if isinstance(value, (list, tuple)):
         parts = [as_array(item) for item in value]
-        if all(part is not None for part in parts) and len({part.shape for part in parts}) <= 1:
+        if all(part is not None and part.ndim < _MOST_DIMENSIONS for part in parts) and len({part.shape for part in parts}) <= 1:
             return np.stack(parts) if parts else np.zeros(0)
     return None
 

@@ -244,8 +244,11 @@ class Course:
         """What the course's owner must put right before anybody can be graded; None where it is the submission's own."""
         from sqlalchemy.exc import DatabaseError
 
-        if isinstance(error, DatabaseError):
-            said = str(error.orig or error).splitlines()[0][:200]
+        wrapped = error
+        while wrapped is not None and not isinstance(wrapped, DatabaseError):  # nbgrader says of some that the entry is invalid
+            wrapped = wrapped.__cause__ or wrapped.__context__
+        if wrapped is not None:
+            said = str(wrapped.orig or wrapped).splitlines()[0][:200]
             return CourseError(f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept.")
         if isinstance(error, OSError):
             place = error.filename if isinstance(error.filename, str) else self.root
@@ -385,7 +388,7 @@ def _clear_scratch(folder: Path) -> None:
 def _quiet() -> Iterator[None]:
     """nbgrader logs every step, and its libraries warn; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
     logging.disable(logging.NOTSET)
-    loggers = [logging.getLogger(name) for name in ("traitlets", "nbgrader", "py.warnings")]
+    loggers = [logging.getLogger(name) for name in ("traitlets", "nbgrader", "py.warnings", "tornado.application")]
     handlers = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers, logger.propagate = [logging.NullHandler()], False

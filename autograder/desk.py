@@ -44,7 +44,9 @@ class Desk:
         """The verdict on the question that was due, None if it was never asked; nothing is due any more."""
         with self._idle:
             self._due = None
-            self._idle.wait_for(lambda: not self._busy, PATIENCE)
+            if not self._idle.wait_for(lambda: not self._busy, PATIENCE):
+                self._channel.close()  # the cell has ended, its check goes on: what comes now could be meant for another question
+                self._idle.wait_for(lambda: not self._busy)
             return self._verdict
 
     @property

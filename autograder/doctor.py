@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder import catalogue, frameworks, journal
+from autograder import catalogue, frameworks, journal, wall
 from autograder.client import start_judge
 
 OLDEST_PYTHON = (3, 11)
@@ -66,7 +66,7 @@ class Found(NamedTuple):
 
 def examine_machine(deep: bool = True) -> list[Finding]:
     """Examine this installation. ``deep=False`` leaves out what takes seconds: the frameworks' computations and the judge."""
-    slow = {"torch computes": _torch, "MXNet computes": _mxnet, "the judge": _judge} if deep else {}
+    slow = {"torch computes": _torch, "MXNet computes": _mxnet, "the judge": _judge, "walls around submissions": _walls} if deep else {}
     checks: dict[str, Callable[[], Found]] = {
         "Python": _python,
         **{name: functools.partial(_package, name) for name in PACKAGES},
@@ -262,6 +262,13 @@ def _judge() -> Found:
             process.kill()
             process.wait()
     return Found(True, "started, and answered")
+
+
+def _walls() -> Found:
+    """Raise one, in a process of its own."""
+    if (why := wall.trial()) is not None:
+        return Found(None, why, "Learners need none; other people's code cannot be graded here, except with --trust-submissions.")
+    return Found(True, "one was raised")
 
 
 def _last_words(log: Any) -> str:

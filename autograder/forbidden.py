@@ -63,6 +63,8 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         found = reader.follow(code.name)
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
+    except Exception:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
+        return Finding("This task asks for your own code, and this could not be read: write it more simply.")
     if reader.findings:
         return reader.findings[0]
     if code.complete and not found:
@@ -87,7 +89,7 @@ class _Names:
     of: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Items:
     """A list, tuple, set, or the values of a dictionary: for each item, what it may be."""
 
@@ -146,6 +148,8 @@ class _Reader:
         self._known: dict[tuple[int, int], Values] = {}
         self._scopes: dict[int, _Scope] = {}
         self._texts: dict[str, Values] = {}
+        self._returns: dict[int, list[ast.expr]] = {}
+        self._named: dict[tuple[str, int, int], Values] = {}
         self._trees: list[ast.AST] = []  # kept, because their ids are remembered
 
     def add(self, cell: str) -> None:
@@ -250,7 +254,10 @@ class _Reader:
 
     def _name(self, name: str, scope: _Scope, node: ast.AST | None = None) -> Values:
         bound = self._lookup(name, scope)
-        if bound is not None:
+        key = name, id(scope), len(bound or ())
+        if key in self._named:
+            values = [self._named[key]]
+        elif bound is not None:
             values = [what if isinstance(what, frozenset) else self._value(what, at) for what, at in list(bound)]
         else:
             values = [Values([_Path(f"{module}.{name}")]) for module in self._globals.stars + scope.stars]
@@ -260,7 +267,9 @@ class _Reader:
                 self._mention(value.name, node)
             elif isinstance(value, _Own):
                 self._enter(value)
-        return _union(values)
+        self._trees.append(scope)
+        self._named[key] = _few(_union(values))
+        return self._named[key]
 
     # Statements
 
@@ -350,7 +359,7 @@ class _Reader:
             self._known[key] = _UNKNOWN  # for an expression that leads back to itself
             self._trees += [node, scope]
             values = self._read(node, scope)
-            self._known[key] = values if len(values) <= _MOST else _UNKNOWN
+            self._known[key] = _few(values)
         return self._known[key]
 
     def _read(self, node: ast.expr, scope: _Scope) -> Values:
@@ -486,8 +495,10 @@ class _Reader:
         inner = self._enter(own)
         if isinstance(own.node, ast.Lambda):
             return self._value(own.node.body, inner)
-        returned = [part.value for statement in own.node.body for part in _walk(statement) if isinstance(part, ast.Return) and part.value]
-        return _union(self._value(value, inner) for value in returned)
+        if id(own.node) not in self._returns:
+            parts = (part for statement in own.node.body for part in _walk(statement))
+            self._returns[id(own.node)] = [part.value for part in parts if isinstance(part, ast.Return) and part.value]
+        return _union(self._value(value, inner) for value in self._returns[id(own.node)])
 
     def _call_library(self, name: str, node: ast.Call, args: list[Values], scope: _Scope) -> Values:
         first = args[0] if args else Values()
@@ -593,6 +604,16 @@ def _item_of(value: ast.expr) -> ast.expr:
 
 def _union(values: Iterable[Values]) -> Values:
     return Values(itertools.chain.from_iterable(values)) or _UNKNOWN
+
+
+def _few(values: Values) -> Values:
+    """`values` without the constants where they are many. Raises OverflowError for more than anybody writes by hand."""
+    if len(values) <= _MOST:
+        return values
+    kept = Values(value for value in values if isinstance(value, (_Path, _Names, _Getter, _Own)))
+    if len(kept) > 4 * _MOST:
+        raise OverflowError("one name has too many meanings")
+    return kept | _UNKNOWN
 
 
 def _joined(left: Values, right: Values) -> Values:

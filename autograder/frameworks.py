@@ -35,9 +35,10 @@ def available(framework: str) -> bool:
     return True
 
 
-def packages() -> list[str]:
+@functools.cache
+def packages() -> tuple[str, ...]:
     """The top-level packages that say how a framework is imported: what answers may import, too."""
-    return sorted({entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group="autograder.frameworks")})
+    return tuple({entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group="autograder.frameworks")})
 
 
 def to_framework(value: Any, framework: str) -> Any:

@@ -26,6 +26,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ from nbclient.client import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
+from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
@@ -80,6 +82,9 @@ ATTEMPTS = 3
 
 STOPPED = "Python stopped in this cell."
 
+PICTURE = "plot-"
+"""How the grade id of a picture begins: a locked cell of the course's own that draws what a learner's answers do. It earns nothing, and grading leaves it out."""
+
 
 def configure(c: Any) -> None:
     """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
@@ -116,6 +121,12 @@ def question_of(cell: NotebookNode) -> Question | None:
         return catalogue.find(facts.get("grade_id", "").replace("-", ".", 1))
     except catalogue.UnknownQuestion:
         return None
+
+
+def _to_run(cell: NotebookNode) -> bool:
+    facts = cell.metadata.get("nbgrader", {})
+    picture = facts.get("locked") and not facts.get("grade") and facts.get("grade_id", "").startswith(PICTURE)
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
 
 
 class CheckedQuestions(NbGraderPreprocessor):
@@ -264,10 +275,13 @@ def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode,
 
 
 def _plain_cell(cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None) -> NotebookNode:
+    """A fresh cell. nbformat's own makers check each against the schema, which takes longer than all the rest."""
+    facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
     if cell_type == "code":
-        return new_code_cell(source, metadata=metadata or {})
-    pictures = {"attachments": attachments} if isinstance(attachments, dict) and attachments else {}
-    return new_markdown_cell(source, metadata=metadata or {}, **pictures)
+        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **facts)
+    if isinstance(attachments, dict) and attachments:
+        facts["attachments"] = attachments
+    return NotebookNode(cell_type="markdown", **facts)
 
 
 class HarmlessCells(NbGraderPreprocessor):
@@ -349,7 +363,7 @@ class JudgedExecute(Execute):
                 "pygments_lexer": "ipython3",
             }
             for index, cell in enumerate(nb.cells):
-                if cell.cell_type != "code" or not cell.source.strip():
+                if not _to_run(cell):
                     continue
                 if question := question_of(cell):
                     verdict = self._judge(question, cell, index)
@@ -374,13 +388,34 @@ class JudgedExecute(Execute):
         verdict = self._desk.verdict()
         if self._desk.fault:
             raise JudgeFault(self._desk.fault)
+        if not died and self._desk.closed:  # the exchange broke after the cell had ended
+            died = self._cause()
         if died:
             self._revive(index, leave_out=None)
         if died and (verdict is None or verdict.status is Status.CRASHED):
             return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer." if died == STOPPED else died)
         if verdict is not None:
-            return verdict
-        return _without_result(question, *_why_not_asked(question, call))
+            return replace(verdict, details=(*verdict.details, *self._limits_hit(verdict.headline)))
+        status, headline = _why_not_asked(question, call, self.nb.cells[:index])
+        return replace(_without_result(question, status, headline), details=tuple(self._limits_hit(headline)))
+
+    def _limits_hit(self, error: str) -> list[str]:
+        """The limit that an error comes from, in one line; nothing where it comes from none."""
+        limits = self._limits()
+        told = (
+            (
+                r"\bMemoryError\b|can't allocate memory|bad_alloc|Failed to allocate",
+                f"All its processes together have {limits.memory} MB of memory.",
+            ),
+            (r"\[Errno 27\]", f"A file may have {limits.file} MB."),
+            (r"\[Errno 28\]", f"All its files together may have {limits.disk} MB."),
+            (r"\[Errno 24\]", f"It may have {limits.files} files open."),
+            (r"\[Errno 11\]|can't start new thread", f"It may have {limits.processes} processes and threads at one time."),
+        )
+        return [f"That is a limit of grading. {line}" for pattern, line in told if not self.trust_submissions and re.search(pattern, error)]
+
+    def _limits(self) -> wall.Limits:
+        return wall.Limits(self.memory_mb, self.processes, file=self.file_mb, disk=self.disk_mb, output=self.output_mb)
 
     def _code(self, question: Question, index: int) -> Code:
         """What was run before cell `index`."""
@@ -470,7 +505,7 @@ class JudgedExecute(Execute):
         self._revivals += 1
         self._start()
         for earlier, cell in enumerate(self.nb.cells[:index]):
-            if cell.cell_type == "code" and cell.source.strip() and earlier not in self._left_out and question_of(cell) is None:
+            if _to_run(cell) and earlier not in self._left_out and question_of(cell) is None:
                 copy = new_code_cell(cell.source)
                 if self._execute(copy, earlier):
                     return self._revive(index, leave_out=earlier)
@@ -492,7 +527,7 @@ class JudgedExecute(Execute):
         self.km.context.setsockopt(zmq.RCVHWM, 64)
         await self.async_start_new_kernel(
             judge=judge.fileno(),
-            limits=wall.Limits(self.memory_mb, self.processes, file=self.file_mb, disk=self.disk_mb, output=self.output_mb),
+            limits=self._limits(),
             hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
             packages=self.packages,
         )
@@ -574,15 +609,29 @@ def _show(cell: NotebookNode, verdict: Verdict) -> None:
     cell.execution_count = None
 
 
-def _why_not_asked(question: Question, call: NotebookNode) -> tuple[Status, str]:
+def _why_not_asked(question: Question, call: NotebookNode, earlier: list[NotebookNode]) -> tuple[Status, str]:
     """Why the judge was never asked: most often there is nothing of the right name."""
-    error = next((output for output in call.outputs if output.output_type == "error"), None)
+    name = question.function_name
+    error = _error_of(call)
     if error is None:
         return Status.ERROR, "The check did not reach the judge."
-    if error.ename == "NameError" and question.function_name in error.evalue:
-        return Status.ERROR, f"There is no `{question.function_name}`: it was renamed, or the cell that defines it failed."
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
-    return Status.ERROR, plain[:300]
+    if error.ename == "NameError" and name in error.evalue:
+        defining = re.compile(rf"^\s*(?:def|class)\s+{name}\b|^{name}\s*=", flags=re.MULTILINE)
+        broken = [found for cell in earlier if cell.cell_type == "code" and defining.search(cell.source) and (found := _error_of(cell))]
+        if broken:
+            return Status.ERROR, f"There is no `{name}`: the cell that defines it failed. {_plain(broken[-1])}"
+        return Status.ERROR, f"There is no `{name}`: it was renamed, or the cell that defines it was not run to its end."
+    return Status.ERROR, _plain(error)
+
+
+def _error_of(cell: NotebookNode) -> NotebookNode | None:
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
+
+
+def _plain(error: NotebookNode) -> str:
+    """An error output's last line, without its colors."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
+    return next(iter(text.splitlines()), "")[:300]
 
 
 def _without_result(question: Question, status: Status, headline: str) -> Verdict:

@@ -78,8 +78,22 @@ def _judge(question: Question, case: Case, outcome: Outcome) -> _Trial:
         raise RuntimeError(
             f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
         )
-    passed = outcome.kind == "value" and agree(expected.value, outcome.value, question.rtol, question.atol)
+    passed = outcome.kind == "value" and _agrees(question, expected, outcome)
     return _Trial(case, outcome, passed, expected.value)
+
+
+def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
+    try:
+        return agree(expected.value, outcome.value, question.rtol, question.atol)
+    except Exception:  # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
+        return False
+
+
+def _differences(question: Question, expected: Any, got: Any) -> list[str]:
+    try:
+        return differences(expected, got, question.rtol, question.atol)[:4]
+    except Exception:  # as in _agrees
+        return ["The result cannot be compared with what is expected."]
 
 
 def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
@@ -157,7 +171,7 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
-    return Status.INCORRECT, score, differences(failed.expected, outcome.value, question.rtol, question.atol)[:4]
+    return Status.INCORRECT, score, _differences(question, failed.expected, outcome.value)
 
 
 def _kinds(trials: list[_Trial]) -> str:
@@ -192,12 +206,17 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
         return all(trial.outcome.kind == "value" and _recognises(mistake, trial) for trial in failed)
     if question.measurement:
         return False
-    pairs = [(trial.outcome, _outcome_of(question, mistake, trial.case)) for trial in trials]
     # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
-    wrong_values_agree = any(
-        not trial.passed and one.kind == other.kind == "value" for trial, (one, other) in zip(trials, pairs, strict=True)
-    )
-    return all(_same(question, one, other, any_error=wrong_values_agree) for one, other in pairs)
+    another_name = equal_wrong_value = False
+    for trial in sorted(
+        trials, key=lambda trial: trial.passed
+    ):  # where it failed first: there most mistakes part from it, and need not run on the rest
+        one, other = trial.outcome, _outcome_of(question, mistake, trial.case)
+        if not _same(question, one, other):
+            return False
+        another_name |= one.kind == "raised" and one.error != other.error
+        equal_wrong_value |= not trial.passed and one.kind == "value"
+    return equal_wrong_value or not another_name
 
 
 def _recognises(mistake: Mistake, trial: _Trial) -> bool:
@@ -207,12 +226,9 @@ def _recognises(mistake: Mistake, trial: _Trial) -> bool:
         return False
 
 
-def _same(question: Question, one: Outcome, other: Outcome, *, any_error: bool) -> bool:
-    if one.kind != other.kind:
-        return False
-    if one.kind == "raised":
-        return any_error or one.error == other.error
-    return one.kind != "value" or agree(other.value, one.value, question.rtol, question.atol)
+def _same(question: Question, one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes are of one kind and, if values, equal."""
+    return one.kind == other.kind and (one.kind != "value" or _agrees(question, other, one))
 
 
 def _failure(question: Question, trial: _Trial) -> Failure:

@@ -40,6 +40,16 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> None:
     """Serve as the kernel of `connection` (Jupyter's connection information) until killed."""
     from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    class App(IPKernelApp):
+        """Reads no command line and no configuration, which take time and could be the submission's own."""
+
+        def parse_command_line(self, argv: Any = None) -> None:
+            pass
+
+        def load_config_file(self, *args: Any, **options: Any) -> None:
+            pass
 
     os.environ.clear()
     os.environ.update(environment(judge))
@@ -50,8 +60,9 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     signal.signal(signal.SIGINT, signal.default_int_handler)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
-    app = IPKernelApp.instance(capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
-    app.initialize(["--HistoryManager.enabled=False"])
+    config = Config({"HistoryManager": {"enabled": False}})
+    app = App.instance(config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
+    app.initialize([])
     _cut_off(app.iopub_thread, limits.output * 2**20)
     app.start()
 

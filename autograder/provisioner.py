@@ -141,8 +141,11 @@ def warm() -> Zygote:
     """The zygote of this process; started at first use, and again when it ended or what it has imported has changed on disk."""
     global _current
     with _starting:
+        ours = _current is not None and _current._owner == os.getpid()
+        if ours and _current.mark is None and _current.alive():
+            return _current  # a worker's: whoever started the zygote looks after it
         mark = _mark()
-        if _current is not None and _current._owner == os.getpid() and (not _current.alive() or _current.mark not in (mark, None)):
+        if ours and (not _current.alive() or _current.mark != mark):
             _current.close()
             _current = None
         if _current is None or not _current.alive():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 import json
@@ -48,7 +49,22 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
             if len(files) == MOST_FILES:
                 raise Unfit(f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs")
             files[name] = _content(entry.path, shown, size)
+    _check_time(files.get("timestamp.txt"))
     return dict(sorted(files.items()))
+
+
+def _check_time(content: bytes | None) -> None:
+    """nbgrader gives up on the whole course where ``timestamp.txt`` is no time."""
+    from nbgrader.utils import parse_utc
+
+    if content is None:
+        return
+    try:
+        text = content.decode("utf-8").strip()
+        if text:
+            parse_utc(text)
+    except (ValueError, OverflowError):
+        raise Unfit("timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC") from None
 
 
 def check_name(student: str) -> None:
@@ -84,31 +100,56 @@ def parse(name: str, content: bytes) -> Any:
         raw = json.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise Unfit(f"{name} is not UTF-8 text") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise Unfit(f"{name} is not a notebook: invalid JSON (nested too deeply)") from None
+    except ValueError as error:
+        if content.startswith(codecs.BOM_UTF8):
+            raise Unfit(f"{name} starts with a byte order mark: save it as plain UTF-8") from None
         raise Unfit(f"{name} is not a notebook: invalid JSON ({error})") from None
+    if problem := _format_problem(raw):
+        raise Unfit(f"{name} is not a valid notebook ({problem})")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             notebook = nbformat.reads(json.dumps(_without_outputs(raw)), as_version=4)
     except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
-        raise Unfit(f"{name} is not a valid notebook ({one_line(error)})") from None
-    if not isinstance(notebook.get("cells"), list):
-        raise Unfit(f"{name} is not a valid notebook (it has no list of cells)")
-    for number, cell in enumerate(notebook.cells, start=1):
-        if problem := _problem(cell):
-            raise Unfit(f"{name} is not a valid notebook (cell {number} {problem})")
+        raise Unfit(f"{name} is not a valid notebook ({type(error).__name__}: {one_line(error)})") from None
+    if problem := _cells_problem(notebook):
+        raise Unfit(f"{name} is not a valid notebook ({problem})")
     return notebook
 
 
-def _problem(cell: Any) -> str | None:
+def _format_problem(raw: Any) -> str | None:
+    if not isinstance(raw, dict):
+        return f"it is JSON, but {'nothing' if raw is None else type(raw).__name__} instead of an object"
+    version = raw.get("nbformat")
+    if type(version) is not int:
+        return "it does not say its format"
+    if not 1 <= version <= 4:
+        return f"its format is {version}, and 4 is the newest there is"
+    return _cells_problem(raw) if version == 4 else None
+
+
+def _cells_problem(notebook: dict[str, Any]) -> str | None:
+    if not isinstance(notebook.get("cells"), list):
+        return "it has no list of cells"
+    if not isinstance(notebook.get("metadata", {}), dict):
+        return f"it has {type(notebook['metadata']).__name__} for its metadata"
+    problems = ((number, _cell_problem(cell)) for number, cell in enumerate(notebook["cells"], start=1))
+    return next((f"cell {number} {problem}" for number, problem in problems if problem), None)
+
+
+def _cell_problem(cell: Any) -> str | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return "is none of code, markdown and raw"
-    if not isinstance(cell.get("source"), str):
-        return f"has {type(cell.get('source')).__name__} for its source, not text"
-    if not isinstance(cell.get("metadata", {}), dict):
-        return f"has {type(cell['metadata']).__name__} for its metadata"
+    source, metadata = cell.get("source"), cell.get("metadata", {})
+    lines = source if isinstance(source, list) else [source]
+    if not all(isinstance(line, str) for line in lines):
+        return f"has {type(source).__name__} for its source, not text"
+    if not isinstance(metadata, dict):
+        return f"has {type(metadata).__name__} for its metadata"
     try:
-        cell.source.encode()
+        "".join(lines).encode()
     except UnicodeEncodeError:
         return "has half a character in its source, which is no text"
     return None
@@ -120,8 +161,9 @@ def _without_outputs(raw: Any) -> Any:
     for sheet in sheets if isinstance(sheets, list) else []:
         cells = sheet.get("cells") if isinstance(sheet, dict) else None
         for cell in cells if isinstance(cells, list) else []:
-            if isinstance(cell, dict) and "outputs" in cell:
-                cell["outputs"] = []
+            if isinstance(cell, dict):
+                cell.pop("attachments", None)
+                cell |= {"outputs": []} if "outputs" in cell else {}
     return raw
 
 

@@ -137,6 +137,7 @@ def pack(value: Any) -> tuple[Any, list[np.ndarray]]:
 def unpack(tree: Any, arrays: list[np.ndarray]) -> Any:
     """The plain value of `pack`. Raises `Malformed` for anything that `pack` does not make."""
     budget = MAX_ITEMS
+    taken: set[int] = set()
 
     def walk(item: Any, depth: int) -> Any:
         nonlocal budget
@@ -151,6 +152,9 @@ def unpack(tree: Any, arrays: list[np.ndarray]) -> Any:
         if kind == "array":
             if type(content) is not int or not 0 <= content < len(arrays):
                 raise Malformed("a reference to an array that was not sent")
+            if content in taken:  # a few bytes could stand for more than fits into memory
+                raise Malformed("two references to one array")
+            taken.add(content)
             return arrays[content]
         if not isinstance(content, list):
             raise Malformed("a container without contents")

@@ -6,6 +6,7 @@ It lives in the process of the answer, where whoever means ill can switch it off
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 import sys
@@ -32,7 +33,7 @@ def find(name: str) -> Any:
         try:
             # A module's own __getattr__ may import; that of an operator table only looks up.
             value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
-        except (AttributeError, KeyError, TypeError):
+        except Exception:  # some tables of operators raise errors of their own for what they do not have
             return None
     return value
 
@@ -41,7 +42,7 @@ def find(name: str) -> Any:
 def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
     """Add to `called` the names among `forbids` that are called inside the block, in this thread and in those that it starts."""
     before, before_in_threads = sys.getprofile(), threading.getprofile()
-    watch = _Watch(forbids, called).profile()
+    watch = _watch(tuple(forbids)).profile(called)
     threading.setprofile(watch)
     sys.setprofile(watch)
     try:
@@ -49,6 +50,12 @@ def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
     finally:
         sys.setprofile(before)
         threading.setprofile(before_in_threads)
+
+
+@functools.cache
+def _watch(forbids: tuple[str, ...]) -> _Watch:
+    """The tables for a question: made once, because an answer is called many times."""
+    return _Watch(forbids)
 
 
 class _Files(dict):
@@ -66,43 +73,44 @@ class _Files(dict):
 class _Watch:
     """The tables of what is forbidden, filled as modules are loaded, and the function that `sys.setprofile` calls at every call."""
 
-    def __init__(self, forbids: Sequence[str], called: list[str]):
-        self._open, self._called = list(forbids), called
+    def __init__(self, forbids: Sequence[str]):
+        self._open, self._known = list(forbids), 0  # names not found yet, and how many modules there were when they were looked for
         self._builtins: dict[Any, str] = {}
         self._codes: dict[int, list[tuple[str, Callable[[FrameType], bool]]]] = {}
         self._modules: dict[str, str] = {}
         self._files = _Files(self._modules)
         self._kept: list[CodeType] = []  # an id means something only as long as its object lives
+
+    def profile(self, called: list[str]) -> Callable[[FrameType, str, Any], None]:
+        """The profile function, which adds to `called`; quick for everything that is allowed."""
+        builtins, codes, files, modules = self._builtins, self._codes, self._files, sys.modules
         self._resolve()
 
-    def profile(self) -> Callable[[FrameType, str, Any], None]:
-        """The profile function; quick for everything that is allowed."""
-        builtins, codes, files, modules, known = self._builtins, self._codes, self._files, sys.modules, len(sys.modules)
+        def report(name: str, frame: FrameType) -> None:
+            if name not in called and not _only_importing(frame):
+                called.append(name)
 
         def profile(frame: FrameType, event: str, arg: Any) -> None:
-            nonlocal known
             if event == "c_call":
                 if arg in builtins:
-                    self._report(builtins[arg], frame)
+                    report(builtins[arg], frame)
             elif event == "call":
-                if len(modules) != known:
-                    known = len(modules)
+                if len(modules) != self._known:
                     self._resolve()
                 code = frame.f_code
                 if id(code) in codes:
                     for name, applies in codes[id(code)]:
                         if applies(frame):
-                            self._report(name, frame)
+                            report(name, frame)
                 elif files[code.co_filename]:
-                    self._report(files[code.co_filename], frame)
+                    report(files[code.co_filename], frame)
 
         return profile
 
-    def _report(self, name: str, frame: FrameType) -> None:
-        if name not in self._called and not _only_importing(frame):
-            self._called.append(name)
-
     def _resolve(self) -> None:
+        if len(sys.modules) == self._known:
+            return
+        self._known = len(sys.modules)
         for name in list(self._open):
             target = find(name)
             if target is None:

@@ -18,7 +18,7 @@ from autograder.questions import Answer, Mistake, Question, seed_for
 
 ROOT = Path(__file__).parents[1]
 CHAPTER, ASSIGNMENT = "convolution", "02-convolution"
-FRAMEWORKS = ("torch", "mxnet")
+FRAMEWORKS = ("mxnet", "torch")
 
 # What an answer's cell begins with: the exercise asks for `array`, which its pictures use.
 _BEFORE = {"torch": "import torch\narray = torch.tensor", "mxnet": "from dlkit.mx import nd\narray = nd.array", "numpy": "array = np.array"}
@@ -53,7 +53,7 @@ def students(count: int) -> list[Student]:
 
 
 def _answers(number: int, questions: list[Question]) -> dict[str, Answer]:
-    """PyTorch and Gluon in turn, every right answer in turn; each third student makes two known mistakes (in NumPy), each eighth leaves two questions out."""
+    """Gluon and PyTorch in turn, every right answer in turn; each third student makes two known mistakes (in NumPy), each eighth leaves two questions out."""
     answers = {}
     for place, question in enumerate(questions):
         right = question.answers(FRAMEWORKS[(number + place) % 2])

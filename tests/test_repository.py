@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from autograder import catalogue
-from autograder.grader import question_of
+from autograder.grader import PICTURE, question_of
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
@@ -90,6 +90,22 @@ def imports_of(package):
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=name_of)
+def test_nothing_depends_on_a_picture(path):
+    """Grading leaves cells whose grade id begins with "plot-" out, so no other cell may use what they define."""
+    defined, used = set(), set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            nodes = list(ast.walk(ast.parse(cell.source)))
+            stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE):
+                defined |= stored
+            else:
+                used |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - stored
+    assert defined & used == set()
 
 
 def test_dependencies_point_one_way():

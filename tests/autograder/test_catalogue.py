@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("small_course")
 
 
 def test_questions_are_listed_in_course_order():
-    assert catalogue.names() == ["small.total", "small.turn", "small.patient", "small.locate", "nets.build"]
+    assert catalogue.names() == ["small.total", "small.turn", "small.patient", "small.locate", "small.ordered", "nets.build"]
 
 
 def test_every_name_finds_its_question():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import classroom
 import psutil
@@ -223,24 +224,33 @@ def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course)
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_grading_and_the_kernel(course, tmp_path):
+def test_an_interrupt_ends_grading_and_the_kernel(course):
     course.release(NAME)
-    mark = tmp_path / "pid"
-    hand_in(course, "amy", total=f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)")
+    hand_in(course, "amy", total="import time\ntime.sleep(60)")
     hand_in(course, "bob", **RIGHT)
     command = [sys.executable, "-c", CALL, "grade", str(course.root), NAME]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: mark.exists() and mark.read_text())
+        wait_for(lambda: kernels(process.pid))
+        started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
     assert "stopped" in complaint(err)
-    assert not psutil.pid_exists(int(mark.read_text()))
+    assert not psutil.wait_procs(started, timeout=5)[1]
     assert course.errors() == {}
     assert not (course.root / "autograded" / "bob").exists()
+
+
+def kernels(pid):
+    """The kernels under process `pid`: the first processes of process namespaces of their own."""
+    return [
+        process
+        for process in psutil.Process(pid).children(recursive=True)
+        if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
+    ]
 
 
 def wait_for(condition, seconds=60):

@@ -120,9 +120,16 @@ def test_the_map_lists_every_question_in_course_order_with_its_points():
     checked("small.turn", "partly correct", 2.0)
     checked("small.total", "correct", 1.0)
     lines = journal.as_feedback().text.splitlines()
-    assert [line.split()[1] for line in lines[:-1]] == ["small.total", "small.turn", "small.patient", "small.locate", "nets.build"]
+    assert [line.split()[1] for line in lines[:-1]] == [
+        "small.total",
+        "small.turn",
+        "small.patient",
+        "small.locate",
+        "small.ordered",
+        "nets.build",
+    ]
     assert [line[0] for line in lines[:3]] == ["✓", "◐", "○"]
-    assert lines[-1].split()[2:5] == ["3", "/", "12"]
+    assert lines[-1].split()[2:5] == ["3", "/", "14"]
 
 
 def test_the_maps_html_is_balanced():

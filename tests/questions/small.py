@@ -103,3 +103,22 @@ def distance(inputs, position):
 def _(image):
     row, column = np.unravel_index(image.argmax(), image.shape)
     return column, row
+
+
+@question(
+    points=2, forbids=["numpy.sort", "statistics"], forbids_in_words="a library's own sorting (`numpy.sort`) and the module `statistics`"
+)
+def ordered(values):
+    """The values, smallest first. values: (n,) float32 -> (n,)"""
+    values = list(values)
+    return np.array([values.pop(values.index(min(values))) for _ in range(len(values))])
+
+
+@ordered.probe(repeat=2)
+def a_few_values(rng):
+    return (rng.normal(size=5).astype(np.float32),)
+
+
+@ordered.mistake("The largest comes first.")
+def _(values):
+    return -np.array(sorted(-values))

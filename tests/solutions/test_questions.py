@@ -2,11 +2,14 @@
 
 import ast
 import inspect
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
 from autograder import catalogue, frameworks
+from autograder.forbidden import Code, read
 from autograder.judge import examine_answer
 from autograder.verdict import Status
 
@@ -111,3 +114,27 @@ def test_probes_are_deterministic_and_differ_by_seed(question):
     with np.printoptions(threshold=10**6):
         assert flat(1) == flat(1)
         assert flat(1) != flat(2)
+
+
+@pytest.mark.parametrize("question", [question for question in QUESTIONS if question.forbids], ids=lambda question: question.name)
+def test_no_answer_uses_what_the_question_forbids(question):
+    """By reading; that the watch is content too is seen where every answer is judged."""
+    for answer in (question.reference, *question.alternatives, *question.mistakes):
+        code = Code(["import numpy as np", answer.source(question.function_name)], question.function_name, complete=True)
+        assert read(code, question.forbids) is None, code.cells[1]
+
+
+def test_the_statement_in_the_exercise_says_what_is_forbidden_and_no_other_does():
+    paths = sorted((Path(__file__).parents[2] / "exercises").glob("*/*.ipynb"))
+    cells = [cell for path in paths for cell in nbformat.read(path, as_version=4).cells]
+    statement, said = "", {}
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            statement = cell.source
+        for question in QUESTIONS:
+            if cell.source.startswith(f'check("{question.name}"'):
+                said[question.name] = statement
+    assert said.keys() == {question.name for question in QUESTIONS}
+    for question in QUESTIONS:
+        assert ("Write it yourself, without" in said[question.name]) == bool(question.forbids), question.name
+        assert question.prohibition in said[question.name]
