@@ -18,6 +18,18 @@ TOO_LARGE = "OSError: [Errno 27] File too large"
 DISK_FULL = "OSError: [Errno 28] No space left on device"
 AGAIN = "BlockingIOError: [Errno 11] Resource temporarily unavailable"
 
+SYSCALLS = """
+        import ctypes, errno, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        column = 1 if os.uname().machine == "aarch64" else 0
+
+        def call(numbers, *arguments):
+            arguments = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+            result = libc.syscall(ctypes.c_long(numbers[column]), *arguments)
+            return result if result >= 0 else errno.errorcode[ctypes.get_errno()]
+"""
+"""The beginning of a cell that makes system calls: ``call((number on x86_64, number on aarch64), *arguments)`` gives the result or the error's name."""
+
 
 def spying(hand: Hand, source: str, **facts: Any) -> None:
     """An honest submission with one more cell."""

@@ -1,7 +1,7 @@
 """See what is secret: files, processes, memory and left-overs of others, and ways to carry out what was seen."""
 
 from attacks.harness import attack
-from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, NOT_SUPPORTED, REFUSED, spying, told
+from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, NOT_SUPPORTED, REFUSED, SYSCALLS, spying, told
 
 READS = "reads it"
 
@@ -160,18 +160,6 @@ def escape_root(hand):
             "clone3": ((435, 435), 0, 0),
         },
     )
-
-
-SYSCALLS = """
-        import ctypes, errno, os
-        libc = ctypes.CDLL(None, use_errno=True)
-        column = 1 if os.uname().machine == "aarch64" else 0
-
-        def call(numbers, *arguments):
-            arguments = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-            result = libc.syscall(ctypes.c_long(numbers[column]), *arguments)
-            return result if result >= 0 else errno.errorcode[ctypes.get_errno()]
-"""
 
 
 # --- processes and memory
