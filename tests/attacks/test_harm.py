@@ -1,7 +1,7 @@
 """Hurt the machine, the grader or another student: use everything up, outlive the grading, signal others, spoil what the next reader opens."""
 
 from attacks.harness import POINTS, attack
-from attacks.outcomes import ABSENT, AGAIN, DENIED, DISK_FULL, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, TOO_LARGE, spying, told
+from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
 
 STOPS = "the machine suffers"
 LIMIT = "That is a limit of grading. "
@@ -153,7 +153,7 @@ def take_memory_in_sockets(hand):
     body = """
 import socket
 kept = []
-for _ in range(25):
+for _ in range(15):
     if os.fork() == 0:
         break
 try:
@@ -674,24 +674,34 @@ def change_machine(hand):
 
 
 @harm(
-    "Write into Python's installation: a module that all import, and the compiled forms of others.",
+    "Write into Python's installation: a module that all import, the compiled form of another, the engine, their times and names.",
     stock="runs in every later kernel",
     here="read-only",
-    module=READ_ONLY,
-    compiled=READ_ONLY,
-    engine=READ_ONLY,
-    changed=READ_ONLY,
+    tried=5,
+    changed=[],
 )
 def poison_installation(hand):
     spying(
         hand,
         """
         import os, sysconfig, numpy, autograder
-        site = sysconfig.get_paths()["purelib"]
-        attempt("module", lambda: open(f"{site}/sitecustomize.py", "w"))
-        attempt("compiled", lambda: open(f"{os.path.dirname(numpy.__file__)}/__pycache__/version.pyc", "w"))
-        attempt("engine", lambda: open(autograder.__file__, "a"))
-        attempt("changed", lambda: os.utime(numpy.__file__))
+        site, package = sysconfig.get_paths()["purelib"], os.path.dirname(numpy.__file__)
+        tries = {
+            "module": lambda: open(f"{site}/sitecustomize.py", "w"),
+            "compiled": lambda: open(f"{package}/__pycache__/version.pyc", "w"),
+            "engine": lambda: open(autograder.__file__, "a"),
+            "times": lambda: os.utime(numpy.__file__),
+            "names": lambda: os.rename(package, package + "-gone"),
+        }
+        changed = []
+        for name, change in tries.items():
+            try:
+                change()
+                changed.append(name)
+            except OSError:
+                pass
+        tell("tried", len(tries))
+        tell("changed", changed)
         """,
     )
 

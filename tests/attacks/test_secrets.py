@@ -248,9 +248,9 @@ def search_own_memory(hand):
                 first, last = (int(part, 16) for part in bounds.split("-"))
                 if not rights.startswith("rw"):
                     continue
-                for start in range(first, last, 2**24):
+                for start in range(first, last, 2**22):
                     memory.seek(start)
-                    block = memory.read(min(last - start, 2**24 + 100))
+                    block = memory.read(min(last - start, 2**22 + 100))
                     searched += len(block)
                     for name, pattern in patterns.items():
                         hits[name] += len(pattern.findall(block))
