@@ -42,11 +42,18 @@ def start_worker(log: Path) -> tuple[Any, Connection]:
     """A process that runs `worker.serve`, in a session of its own, and our end of the line to it. What it prints goes to `log`."""
     ours, theirs = socket.socketpair()
     with theirs, open(log, "ab") as out:
-        if wall.supported() is None:
-            process = provisioner.warm().worker("autograder.worker:main", theirs.fileno(), out.fileno())
-        else:
-            process = _cold_worker(theirs.fileno(), out)
+        process = _warm_worker(theirs.fileno(), out.fileno()) if wall.supported() is None else _cold_worker(theirs.fileno(), out)
     return process, Connection(ours.detach())
+
+
+def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worker:
+    for attempt in range(1, attempts + 1):
+        try:
+            return provisioner.warm().worker("autograder.worker:main", channel, log)
+        except provisioner.Disturbed as error:
+            if attempt == attempts:
+                raise CourseError(f"no worker can be started: {error}") from error
+    raise AssertionError("unreachable")
 
 
 def _cold_worker(channel: int, out: Any) -> _Popen:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 _MOST_DIMENSIONS = 32  # of an array, in NumPy 1
 
 

@@ -80,6 +80,9 @@ PATIENCE = 300.0
 ATTEMPTS = 3
 """How many times a submission is run from the beginning when the warm process was killed under it."""
 
+GROWTH = 2**30
+"""Bytes by which this process may grow while it listens to one kernel."""
+
 STOPPED = "Python stopped in this cell."
 
 PICTURE = "plot-"
@@ -323,7 +326,7 @@ class JudgedExecute(Execute):
     processes = Integer(wall.Limits.processes, help="Processes and threads of a submission at one time.").tag(config=True)
     file_mb = Integer(wall.Limits.file, help="MB that one file written by a submission may have.").tag(config=True)
     disk_mb = Integer(wall.Limits.disk, help="MB for all files that a submission writes, and the copy of its folder.").tag(config=True)
-    output_mb = Integer(wall.Limits.output, help="MB that a notebook's cells may print and display.").tag(config=True)
+    output_mb = Integer(wall.Limits.output, help="MB that a cell may print and display.").tag(config=True)
     packages = List(Unicode(), help="Packages that submissions may import though they are not installed in Python's own folders.").tag(
         config=True
     )
@@ -392,6 +395,8 @@ class JudgedExecute(Execute):
             died = self._cause()
         if died:
             self._revive(index, leave_out=None)
+        if died == STOPPED and verdict is not None:
+            return verdict
         if died and (verdict is None or verdict.status is Status.CRASHED):
             return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer." if died == STOPPED else died)
         if verdict is not None:
@@ -437,6 +442,7 @@ class JudgedExecute(Execute):
         remaining = self._end - time.monotonic()
         limit = min(seconds or self.timeout or remaining, max(remaining, 0.1))
         self.timeout_func = lambda cell: limit
+        self._heard = 0
         in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
@@ -444,6 +450,10 @@ class JudgedExecute(Execute):
             return self._cause()
         except CellTimeoutError:
             return self._cause() or "Python did not stop when it was interrupted, and was ended."
+        except Exception:  # what a stranger's kernel sends need not be what Jupyter's library expects
+            self._too_much = "Python sent what is no message, and was stopped."
+            self._kill()
+            return self._too_much
         finally:
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
         if time.monotonic() > self._end:
@@ -469,8 +479,7 @@ class JudgedExecute(Execute):
         if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
             self._heard += len(str(msg["content"]))
             if self._heard > 2 * self.output_mb * 2**20:
-                self._too_much = f"The notebook printed or displayed more than {self.output_mb} MB, the limit."
-                self._kill()
+                self._flooded(self._killer())
                 return None
         return super().process_message(msg, cell, cell_index)
 
@@ -478,7 +487,7 @@ class JudgedExecute(Execute):
         request = self.kc.kernel_info()
         try:
             run_sync(self._shell_reply)(request)
-        except (TimeoutError, DeadKernelError):
+        except Exception:  # too late, dead, or no message at all
             return False
         return True
 
@@ -512,7 +521,7 @@ class JudgedExecute(Execute):
         return None
 
     def _start(self) -> None:
-        self._heard, self._too_much = 0, ""
+        self._heard, self._too_much, self._guard = 0, "", None
         ours, theirs = socket.socketpair()
         try:
             run_sync(self._start_trusted if self.trust_submissions else self._start_walled)(theirs)
@@ -531,7 +540,12 @@ class JudgedExecute(Execute):
             hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
             packages=self.packages,
         )
+        self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
         await self._connect()
+
+    def _flooded(self, kill: Callable[[], None]) -> None:
+        self._too_much = f"The cell printed or displayed more than {self.output_mb} MB, the limit."
+        kill()
 
     async def _start_trusted(self, judge: socket.socket) -> None:
         self.create_kernel_manager()
@@ -575,6 +589,8 @@ class JudgedExecute(Execute):
             self._cleanup_kernel()
             self._sockets.cleanup()
         else:
+            if self._guard:
+                self._guard.stop()
             if self.kc is not None:
                 self.kc.stop_channels()
             run_sync(self.km.cleanup_resources)()

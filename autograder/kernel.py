@@ -7,16 +7,18 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from autograder import wall
 
 LANGUAGE = "C.UTF-8"
+_ERROR = 4000  # characters of one line of an error
 
 
 class OutputLimit(RuntimeError):
-    """What a cell printed or displayed is more than may be kept."""
+    """What a cell printed or displayed is more than it may."""
 
 
 def environment(judge: int) -> dict[str, str]:
@@ -63,23 +65,43 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     config = Config({"HistoryManager": {"enabled": False}})
     app = App.instance(config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
     app.initialize([])
-    _cut_off(app.iopub_thread, limits.output * 2**20)
+    _cut_off(app, limits.output * 2**20)
     app.start()
 
 
-def _cut_off(thread: Any, most: int) -> None:
-    """Let streams and displays through `thread` (ipykernel's IOPubThread) up to `most` bytes; then raise `OutputLimit` where more is made."""
-    send, lock, sent = thread.send_multipart, threading.Lock(), 0
+def _cut_off(app: Any, most: int) -> None:
+    """Let each cell print and display `most` bytes; then raise `OutputLimit` where more is made. Errors always get through, shortened."""
+    lock, made = threading.Lock(), 0
 
-    def limited(parts: list[bytes], *args: Any, **options: Any) -> None:
-        nonlocal sent
-        topic = bytes(parts[0])
-        if not topic.endswith((b"stdout", b"stderr", b"display_data", b"execute_result", b"error")):
-            return send(parts, *args, **options)
+    def count(size: int) -> None:
+        nonlocal made
         with lock:
-            sent += sum(len(part) for part in parts)
-            if sent <= most:
-                return send(parts, *args, **options)
-        raise OutputLimit(f"the notebook printed or displayed more than {most / 2**20:g} MB, the limit")
+            made += size
+            if made > most:
+                raise OutputLimit(f"the cell printed or displayed more than {most / 2**20:g} MB, the limit")
 
-    thread.send_multipart = limited
+    def counted(write: Callable[[str], int]) -> Callable[[str], int]:
+        def limited(text: str) -> int:
+            count(len(text))  # before it waits in a buffer
+            return write(text)
+
+        return limited
+
+    def start_again(*_: Any) -> None:
+        nonlocal made
+        made = 0
+
+    app.shell.events.register("pre_execute", start_again)
+    for stream in (sys.stdout, sys.stderr):
+        stream.write = counted(stream.write)
+    send = app.session.send
+
+    def limited_send(stream: Any, message: Any, content: Any = None, *args: Any, **options: Any) -> Any:
+        kind, said = (message["msg_type"], message["content"]) if isinstance(message, dict) else (message, content)
+        if kind in ("display_data", "update_display_data", "execute_result"):
+            count(len(str(said)))
+        if isinstance(said, dict) and "evalue" in said:
+            said |= {"evalue": str(said["evalue"])[:_ERROR], "traceback": [str(line)[:_ERROR] for line in said.get("traceback", [])][-40:]}
+        return send(stream, message, content, *args, **options)
+
+    app.session.send = limited_send

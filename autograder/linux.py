@@ -73,6 +73,12 @@ def die_with_parent() -> None:
     _prctl("prctl(PDEATHSIG)", _PR_SET_PDEATHSIG, 9)
 
 
+def name_process(name: str) -> None:
+    """What `ps` and `top` call this process: 15 characters at most."""
+    pr_set_name = 15
+    _prctl("prctl(NAME)", pr_set_name, ctypes.c_char_p(name.encode()))
+
+
 def allow_own_proc() -> None:
     """Give this process its own /proc entry back, which a change of user takes away."""
     pr_set_dumpable = 4
@@ -145,6 +151,7 @@ _DENIED = {  # name: (x86_64, aarch64); None where the architecture does not hav
     # what would stay behind in the kernel's memory, or is not counted
     "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "io_setup": (206, 0), "io_submit": (209, 2), "io_getevents": (208, 4),
     # large, rarely needed parts of the kernel
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427), "fanotify_init": (300, 262), "personality": (135, 92), "modify_ldt": (154, None),
@@ -156,6 +163,7 @@ _DENIED = {  # name: (x86_64, aarch64); None where the architecture does not hav
     "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 _SOCKET, _SOCKETPAIR, _CLONE, _PRCTL, _CLONE3 = (41, 198), (53, 199), (56, 220), (157, 167), 435
+_SETSOCKOPT, _SOL_SOCKET, _SO_SNDBUF, _SO_SNDBUFFORCE = (54, 208), 1, 7, 32
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _JUMP_EQ, _JUMP_GE, _JUMP_ANY, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -180,6 +188,9 @@ def seccomp() -> None:
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
     program += [(_JUMP_EQ, 0, 4, _PRCTL[column]), first_argument, (_JUMP_EQ, 0, 1, _PR_SET_PDEATHSIG)]
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
+    # What waits in a socket is memory that nobody counts: its size stays the default.
+    program += [(_JUMP_EQ, 0, 7, _SETSOCKOPT[column]), (_LOAD, 0, 0, 24), (_JUMP_EQ, 0, 4, _SOL_SOCKET), (_LOAD, 0, 0, 32)]
+    program += [(_JUMP_EQ, 1, 0, _SO_SNDBUF), (_JUMP_EQ, 0, 1, _SO_SNDBUFFORCE), (_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
     program += [(_RETURN, 0, 0, _ALLOW)]
 
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ class Zygote:
             stderr=log,
             cwd="/",
             start_new_session=True,
-            # MPLCONFIGDIR, HOME: what libraries write at their import goes where nobody reads it
-            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", **ONE_THREAD, **kept},
+            # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64 MB for each thread otherwise, of what a submission may have.
+            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", "MALLOC_ARENA_MAX": "1", **ONE_THREAD, **kept},
         )
         theirs.close()
         return cls(ours, process, log, mark)
@@ -173,6 +173,34 @@ def _mark() -> tuple:
     return os.environ.get("PYTHONPATH"), tuple(sorted(times))
 
 
+class Guard(threading.Thread):
+    """Looks after this process's own memory while it listens to a stranger's kernel: calls `act` once it has grown by more than `most` bytes.
+
+    ZeroMQ limits the size of a part of a message, and how many messages wait, but not how many parts a message has.
+    """
+
+    def __init__(self, most: int, act: Callable[[], None]):
+        super().__init__(daemon=True)
+        self._most, self._act, self._over, self._start = most, act, threading.Event(), _own_memory()
+        self.start()
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            if _own_memory() - self._start > self._most:
+                self._act()
+                return
+
+    def stop(self) -> None:
+        """Nothing to look after any more."""
+        self._over.set()
+
+
+def _own_memory() -> int:
+    """Bytes of this process's memory that it shares with no file."""
+    fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+
+
 class WalledKernelManager(AsyncKernelManager):
     """A kernel manager whose kernels are walled, whatever kernel a notebook asks for."""
 
@@ -199,6 +227,7 @@ class WalledProvisioner(KernelProvisionerBase):
 
     _control: socket.socket | None = None
     _kernel: int | None = None
+    _sockets: int | None = None
     _place: str | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -210,13 +239,8 @@ class WalledProvisioner(KernelProvisionerBase):
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         km = self.parent
-        # Sockets in a folder of this kernel's own, owned by whoever the submission is behind the wall: nobody else can talk to the kernel.
         self._place = tempfile.mkdtemp(prefix="kernel-")
-        for name in ("root", "sockets"):
-            os.mkdir(f"{self._place}/{name}", 0o700)
-        if os.geteuid() == 0:
-            os.chown(f"{self._place}/sockets", wall.NOBODY, wall.NOBODY)
-        km.transport, km.ip = "ipc", f"{self._place}/sockets/s"
+        km.transport, km.ip = "ipc", f"{wall.SOCKETS}/s"
         km.shell_port, km.iopub_port, km.stdin_port, km.hb_port, km.control_port = range(1, 6)
         self.connection_info = km.get_connection_info()
         return await super().pre_launch(cmd=[], **kwargs)
@@ -232,7 +256,7 @@ class WalledProvisioner(KernelProvisionerBase):
         cwd: str | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        inside = self.connection_info | {"ip": f"{wall.SOCKETS}/s", "key": self.connection_info["key"].decode()}
+        inside = self.connection_info | {"key": self.connection_info["key"].decode()}
         self._control, theirs = pair()
         request = {
             "kind": "kernel",
@@ -247,25 +271,25 @@ class WalledProvisioner(KernelProvisionerBase):
             warm().request(request, [judge, theirs.fileno()])
         finally:
             theirs.close()
-        self._await("kernel")
-        self._await("ready")
+        self._kernel = self._await("kernel")
+        # The sockets lie in a folder behind the wall that only its kernel and we, by this descriptor, can reach.
+        self._sockets = self._await("ready")
+        self.parent.ip = f"/proc/self/fd/{self._sockets}/s"
+        self.connection_info["ip"] = self.parent.ip
         return self.connection_info
 
-    def _await(self, kind: str) -> None:
+    def _await(self, kind: str) -> int:
         if not select.select([self._control], [], [], WARM_UP)[0]:
             raise Disturbed("the warm process does not answer")
         answer = receive(self._control)
         if answer is None:
             raise Disturbed("the warm process ended")
         message, descriptors = answer
-        if descriptors:
-            self._kernel = descriptors[0]
         if message["kind"] == "failed":
             raise (NoWall if message["cause"] == "wall" else FolderRefused)(message["message"])
         if message["kind"] != kind:
-            if message["kind"] == "kernel":
-                return self._await(kind)
             raise Disturbed(f"a kernel ended while it started ({message})")
+        return descriptors[0]
 
     async def poll(self) -> int | None:
         if self._control is None:
@@ -305,9 +329,10 @@ class WalledProvisioner(KernelProvisionerBase):
 
     async def cleanup(self, restart: bool = False) -> None:
         self.end()
-        for descriptor in (self._kernel, self._control.detach() if self._control else None):
+        kernel, self._kernel = self._kernel, None
+        for descriptor in (kernel, self._sockets, self._control.detach() if self._control else None):
             if descriptor is not None:
                 os.close(descriptor)
-        self._kernel = self._control = None
+        self._sockets = self._control = None
         if self._place:
             shutil.rmtree(self._place, ignore_errors=True)

@@ -16,6 +16,7 @@ import os
 import platform
 import resource
 import site
+import socket
 import stat
 import subprocess
 import sys
@@ -49,7 +50,7 @@ class Limits:
     processes: and threads, at one time.
     file:      size of one file that it writes.
     disk:      all files that it writes, and the copy of its folder.
-    output:    what its cells may print or display.
+    output:    what one of its cells may print and display.
     """
 
     memory: int = 2048
@@ -67,7 +68,7 @@ class View:
     shown:  folders and files of the machine, read-only, at their own places.
     hidden: folders and files below these that are not to be seen.
     folder: the notebook's folder, of which a copy is made.
-    place:  a folder of this kernel's own, with the empty folder ``root`` and the folder ``sockets``.
+    place:  an empty folder of this kernel's own, where its root folder is mounted.
     """
 
     shown: tuple[str, ...]
@@ -134,6 +135,7 @@ def _enclose(view: View, limits: Limits, cpu: int) -> None:
     privileged = _privileged()
     owner = (NOBODY, NOBODY) if privileged else (os.geteuid(), os.getegid())
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP)
+    socket.sethostname("wall")
     _build(view, limits, owner)
     os.sched_setaffinity(0, {cpu})
     if privileged:
@@ -169,7 +171,7 @@ def _map_user(user: int, group: int, own_proc: int) -> None:
 
 def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     """Mount the new root folder and move there."""
-    root = os.path.join(view.place, "root")
+    root = view.place
     plain = linux.MS_NOSUID | linux.MS_NODEV
     os.umask(0o022)
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
@@ -182,8 +184,8 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     for path in view.hidden:
         if any(Path(path).is_relative_to(shown) for shown in view.shown):
             _hide(f"{root}{path}")
-    linux.mount(f"{view.place}/sockets", f"{root}/sockets", flags=linux.MS_BIND)
-    linux.restrict_mount(f"{root}/sockets", linux.ATTR_NOSUID | linux.ATTR_NODEV | linux.ATTR_NOEXEC)
+    linux.mount("tmpfs", f"{root}/sockets", "tmpfs", plain | linux.MS_NOEXEC, "size=64k,nr_inodes=16,mode=700")
+    os.chown(f"{root}/sockets", *owner)
     for name in _DEVICES:
         _show(f"/dev/{name}", root, linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
@@ -322,8 +324,6 @@ def trial() -> str | None:
 
 def _try() -> None:
     with tempfile.TemporaryDirectory(prefix="wall-") as place:
-        for name in ("root", "sockets"):
-            os.mkdir(f"{place}/{name}")
         try:
             enter_process_namespace()
         except OSError as error:

@@ -34,6 +34,9 @@ IDLE = 900.0
 WATCH = 0.2
 """Seconds between two looks at the memory that a kernel's processes use."""
 
+WORKER, WARDEN, KERNEL = "grading-worker", "grading-warden", "grading-kernel"
+"""What `ps` calls the processes that are forked from the zygote."""
+
 PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "scipy.signal", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
 _MACHINERY = (
     "ipykernel.kernelapp",
@@ -48,6 +51,9 @@ _MACHINERY = (
     "autograder.client",
     "autograder.run",
 )
+_SOCKET = 300 * 2**10
+"""Bytes that may wait in one socket of the default size, with what the kernel needs to keep them."""
+
 _MAX_REQUEST = 2**18
 _MEGABYTE = 2**20
 
@@ -206,6 +212,7 @@ def _keep_only(*kept: int) -> None:
 
 def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.socket) -> None:
     linux.die_with_parent()
+    linux.name_process(WORKER)
     channel, log = descriptors
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -228,6 +235,7 @@ def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.soc
 
 
 def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str, ...], cpu: int) -> None:
+    linux.name_process(WARDEN)
     judge, control = descriptors
     _keep_only(judge, control)
     grader = socket.socket(fileno=control)
@@ -255,6 +263,8 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
 
 def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
     """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
+    with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
     shared = _memory_of(pid)
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
@@ -267,8 +277,8 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
 
 
 def _memory_of(pid: int) -> int:
-    """Bytes that process `pid` and its descendants hold: each page counted once among them, what lies in memory file systems included where it is mapped."""
-    total, waiting = 0, [pid]
+    """Bytes that process `pid` and its descendants hold: each page counted once among them; and what may wait in sockets."""
+    total, waiting = _sockets_of(pid) * _SOCKET, [pid]
     while waiting:
         process = waiting.pop()
         with contextlib.suppress(OSError):  # it may end while we read
@@ -280,10 +290,18 @@ def _memory_of(pid: int) -> int:
     return total
 
 
+def _sockets_of(pid: int) -> int:
+    """How many sockets there are in the network namespace of process `pid`."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/net/sockstat").read_text().split()[2])
+    return 0
+
+
 def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int) -> None:
     """Raise the wall, then be an ordinary ipykernel."""
     try:
         os.setsid()
+        linux.name_process(KERNEL)
         _discard_output()
         shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
@@ -293,7 +311,9 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
             cause = "wall" if isinstance(error, wall.NoWall) else "folder"
             send(grader, {"kind": "failed", "cause": cause, "message": str(error)})
             os._exit(1)
-        send(grader, {"kind": "ready"})
+        sockets = os.open(wall.SOCKETS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        send(grader, {"kind": "ready"}, [sockets])
+        os.close(sockets)
         grader.close()
         from autograder.kernel import run_kernel
 

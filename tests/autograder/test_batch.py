@@ -18,7 +18,7 @@ import pytest
 from classroom import NAME, RIGHT, hand_in, points, verdicts
 from nbgrader.api import Gradebook
 
-from autograder import batch
+from autograder import batch, provisioner
 from autograder.course import LOCK, Course, CourseError
 from autograder.report import write
 from autograder.worker import examine
@@ -254,8 +254,9 @@ def test_what_kills_its_worker_twice_is_given_up_and_stops_nobody_else(course):
 
 def test_a_worker_that_cannot_start_is_the_courses_fault(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
+    monkeypatch.setattr(provisioner, "_current", None)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(CourseError, match="no worker can be started: it ended with code 1"):
+    with pytest.raises(CourseError, match="no worker can be started: the warm process ended"):
         grade(course, ["amy"])
     assert course.errors() == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -32,7 +31,6 @@ def small_questions():
     """The small course's questions, for fixtures that last longer than a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH"), str(TESTS.parent)])))
         catalogue.chapters.cache_clear()
         yield
     catalogue.chapters.cache_clear()

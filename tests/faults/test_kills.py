@@ -16,21 +16,24 @@ from classroom import NAME
 from conftest import all_verdicts, gradebook, notebooks, run, start
 
 from autograder.worker import examine
+from autograder.zygote import KERNEL, WORKER
 
 KILLS = 5
 
 
 def victims(command, kind):
-    """The processes of a running `course grade` that are of this kind: "command", "worker", or "zygote" where there is one."""
+    """The processes of a running `course grade` that are of this kind: "command", "worker", "zygote" or "kernel"."""
     if kind == "command":
         return [psutil.Process(command.pid)] if command.poll() is None else []
-    found = []
     with contextlib.suppress(psutil.NoSuchProcess):
-        for process in psutil.Process(command.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if f"autograder.{kind}" in process.cmdline():
-                    found.append(process)
-    return found
+        children = psutil.Process(command.pid).children(recursive=True)
+        return [process for process in children if _kind(process, command.pid) == kind]
+    return []
+
+
+def _kind(process, command):
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return "zygote" if process.ppid() == command else {WORKER: "worker", KERNEL: "kernel"}.get(process.name())
 
 
 def wait_for(condition, seconds=60):
@@ -47,9 +50,10 @@ def wait_for(condition, seconds=60):
     [
         (1, ["worker"]),
         (2, ["command"]),
-        (3, ["worker", "command", "zygote"]),
+        (3, ["zygote"]),
+        (4, ["worker", "command", "zygote", "kernel"]),
     ],
-    ids=["workers", "command", "any"],
+    ids=["workers", "command", "zygote", "any"],
 )
 def test_random_kills(ungraded, undisturbed, seed, kinds):
     rng = random.Random(seed)
