@@ -38,15 +38,24 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder import batch, catalogue, provisioner
-from autograder.course import Course
+from autograder.course import Course, CourseError, Graded
 from autograder.grader import METADATA_KEY
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "attacks.md"
-QUESTIONS = ("small.total", "small.turn", "small.patient")
-POINTS = {"total": 1.0, "turn": 4.0, "patient": 2.0}
+QUESTIONS = ("small.total", "small.turn", "small.ordered", "small.patient")
+POINTS = {"total": 1.0, "turn": 4.0, "ordered": 2.0, "patient": 2.0}
 FULL = sum(POINTS.values())
-ANSWERS = RIGHT | {"patient": "def patient(number):\n    return number + 1"}
+ANSWERS = RIGHT | {
+    "ordered": """\
+def ordered(values):
+    left, found = list(values), []
+    while left:
+        found.append(min(left))
+        left.remove(found[-1])
+    return found""",
+    "patient": "def patient(number):\n    return number + 1",
+}
 NEIGHBORS = ("neighbor-1", "neighbor-2", "neighbor-3")
 KINDS = {"score": "gain a score", "secret": "see what is secret", "harm": "hurt the machine or another student"}
 LIMITS = {"memory_mb": 400, "disk_mb": 16, "file_mb": 8, "output_mb": 1, "processes": 32, "notebook_seconds": 20.0}
@@ -432,15 +441,27 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
     course, students = lay_out_course(bait, attacks)
     protected: dict[str, dict[str, str]] = {}
 
-    def show(graded: Any) -> None:
+    def show(graded: Graded) -> None:
         if not protected:
             protected.update({who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")})
         if graded.student in NEIGHBORS:
             protected[graded.student] = fingerprints(bait)[graded.student]
 
-    results, _ = batch.grade(course, [(NAME, student) for student in students], workers=2, show=show)
+    work = [(NAME, student) for student in students]
+    try:
+        results, _ = batch.grade(course, work, workers=2, show=show)
+    except CourseError:  # an attack has stopped everybody's grading: find out which, so that its own test fails
+        results = [_grade_alone(course, item, show) for item in work]
     evidence = {result.student: collect(course, result.student, bait, result.reason) for result in results}
     return Session(bait, course, evidence, protected, survivors(before))
+
+
+def _grade_alone(course: Course, item: tuple[str, str], show: Callable[[Graded], None]) -> Graded:
+    try:
+        [result], _ = batch.grade(course, [item], workers=1, show=show)
+    except CourseError as error:
+        return Graded(item[1], item[0], f"STOPPED EVERYBODY'S GRADING: {error}")
+    return result
 
 
 def collect(course: Course, student: str, bait: Bait, reason: str | None) -> Evidence:
