@@ -24,6 +24,10 @@ CONFIG = "nbgrader_config.py"
 ERRORS = "grading_errors.json"
 LOCK, SCRATCH = ".grading.lock", "grade-"
 SECRET_FILE = ".course_secret"
+_REMEDIES = {
+    "JudgeFault": "Mend the question and grade again; what was graded before is kept.",
+    "NoWall": "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can.",
+}
 
 
 class CourseError(Exception):
@@ -166,8 +170,8 @@ class Course:
     def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see `locked`)."""
         if "fault" in found:
-            remedy = " Mend the question and grade again; what was graded before is kept." if found["kind"] == "JudgeFault" else ""
-            raise CourseError(found["fault"] + (remedy and "." + remedy))
+            remedy = _REMEDIES.get(found["kind"], "")
+            raise CourseError(f"{found['fault']}. {remedy}" if remedy else found["fault"])
         reason, share = found.get("reason"), None
         if reason is None:
             reason, share = self._enter(outline, student, found), _share(found)

@@ -126,7 +126,7 @@ def enclose(view: View, limits: Limits, cpu: int) -> None:
         _enclose(view, limits, cpu)
     except OSError as error:
         what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-        raise NoWall(f"{what}{advice(error)}") from error
+        raise NoWall(f"no wall can stand around submissions here: {what}{advice(error)}") from error
 
 
 def _enclose(view: View, limits: Limits, cpu: int) -> None:

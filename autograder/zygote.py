@@ -245,7 +245,14 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
         warden = os.getpid()
         pid = os.fork()
     except OSError as error:
-        send(grader, {"kind": "failed", "cause": "wall", "message": f"{error.strerror}{wall.advice(error)}"})
+        send(
+            grader,
+            {
+                "kind": "failed",
+                "cause": "wall",
+                "message": f"no wall can stand around submissions here: {error.strerror}{wall.advice(error)}",
+            },
+        )
         os._exit(1)
     if pid == 0:
         _be_kernel(request, judge, grader, shown, cpu, warden)
