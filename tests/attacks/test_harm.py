@@ -1,7 +1,13 @@
 """Hurt the machine, the grader or another student: use everything up, outlive the grading, signal others, spoil what the next reader opens."""
 
+from html.parser import HTMLParser
+
+from classroom import NAME
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
 from attacks.harness import POINTS, attack
 from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
+from autograder.course import Course
 
 STOPS = "the machine suffers"
 LIMIT = "That is a limit of grading. "
@@ -257,7 +263,7 @@ finally:
     answering(hand, body)
 
 
-OUTPUT = "OutputLimit: the notebook printed or displayed more than 1 MB, the limit"
+OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
 
 
 @harm("Print without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
@@ -273,6 +279,23 @@ def display_without_end(hand):
 @harm("Log without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
 def log_without_end(hand):
     spying(hand, "tell('ran', True)\nimport logging\nwhile True: logging.error('x' * 10000)")
+
+
+def print_in_many_cells_outcome(evidence):
+    assert evidence.text.count("x") > 2**19
+    assert len(evidence.text) < 10 * 2**20
+    evidence.earned(**POINTS)
+
+
+@harm(
+    "Print in twenty cells, in each nearly as much as a cell may.",
+    stock="all of it lands in the graded notebook",
+    here="cut off at the notebook's own limit",
+    outcome=print_in_many_cells_outcome,
+)
+def print_in_many_cells(hand):
+    hand.answer_all()
+    hand.notebook.cells += [new_code_cell("print('x' * 900000)") for _ in range(20)]
 
 
 @harm("Print without end while it is judged.", stock="fills the grader's memory", here="costs the question", outcome=costs("patient", SLOW))
@@ -323,7 +346,7 @@ def sends(hand, source):
     "Send messages as an ordinary kernel does, past the place where output is cut off.",
     stock="fills the grader's memory",
     here="the kernel is stopped, and the cell left out",
-    outcome=costs_the_cell("The notebook printed or displayed more than 1 MB, the limit. Grading went on without this cell.", told=False),
+    outcome=costs_the_cell("The cell printed or displayed more than 1 MB, the limit. Grading went on without this cell.", told=False),
 )
 def forge_output(hand):
     sends(hand, "        while True: sock.send_multipart(message('stream', {'name': 'stdout', 'text': 'x' * 100000}))")
@@ -502,13 +525,14 @@ def close_everything(hand):
 
 
 @harm(
-    "Shut the kernel down, and reset it.",
+    "Forget everything (`%reset`), and shut the kernel down from inside.",
     stock="the rest of the notebook is lost",
-    here="the kernel is started again, and the cell left out",
-    outcome=costs_the_cell("Python stopped in this cell. Grading went on without this cell.", told=False),
+    here="the questions before it keep their points",
+    outcome=lambda evidence: evidence.earned(**POINTS),
 )
 def shut_down(hand):
-    spying(hand, "get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)\nimport time\ntime.sleep(5)")
+    hand.answer_all()
+    hand.run("get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)", before=None)
 
 
 @harm(
@@ -784,6 +808,68 @@ def change_folder(hand):
 )
 def dump_core(hand):
     dying(hand, "os.abort()")
+
+
+EVIL = "<img src=x onerror=evil()><script>evil()</script><svg onload=evil()><iframe src=//evil.example></iframe><a href='javascript:evil()'>evil</a>"
+
+
+class Page(HTMLParser):
+    """A page as a browser sees it: what it would run or fetch, and what it would merely show."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.obeyed, self.shown, self._tag = [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self._tag = tag
+        self.obeyed += [f"<{tag} {name}={value}>" for name, value in attributes if "evil" in f"{name}{value}"]
+
+    def handle_data(self, text):
+        if self._tag in ("script", "style"):
+            self.obeyed += ["evil"] * text.count("evil")
+        else:
+            self.shown += text
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+
+
+def nothing_is_obeyed(evidence):
+    """The feedback page shows what was written wherever it was written, and obeys nothing of it."""
+    evidence.earned(**{name: points for name, points in POINTS.items() if name != "total"})
+    Course(evidence.bait.course).feedback(NAME, evidence.student)
+    page = Page((evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html").read_text(encoding="utf-8"))
+    assert page.obeyed == []
+    for place in ("in Markdown", "in a comment", "printed", "raised", "in a plain text", "by an answer"):
+        assert f"{place} <" in page.shown.replace("\u200b", ""), place
+    assert "\x1b" not in page.shown
+
+
+@harm(
+    "Scripts, handlers, frames and links in all that the feedback page shows: Markdown, code, outputs, errors, what an answer raises and prints, names, attachments.",
+    stock="runs in the browser of teacher and student",
+    here="shown as text",
+    outcome=nothing_is_obeyed,
+)
+def markup(hand):
+    hand.answer_all()
+    hand.answer("total", f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})")
+    written = new_markdown_cell(
+        f"in Markdown {EVIL}\n\n![evil](attachment:evil.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
+    )
+    written.attachments = {"evil.svg": {"image/svg+xml": EVIL}, "evil'onerror=evil()": {"image/png": EVIL}}
+    hand.notebook.cells += [
+        written,
+        new_code_cell(f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"),
+        new_code_cell(f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"),
+        new_code_cell(
+            "from IPython.display import display\n"
+            f"evil = {EVIL!r}\n"
+            "for kind in ('text/html', 'text/markdown', 'text/latex', 'image/svg+xml', 'application/javascript', 'image/png', 'image/jpeg'):\n"
+            "    display({kind: evil, 'text/plain': 'in a plain text ' + evil}, metadata={kind: {'width': '1 onerror=evil()'}}, raw=True)"
+        ),
+    ]
 
 
 def test_attack(attack, graded):

@@ -81,7 +81,7 @@ def search_everything(hand):
         r"""
         import os, re, sys
         pattern = re.compile(pattern.encode())
-        own = ("/proc", "/notebook", "/dev", "/sockets")
+        own = ("/proc", "/notebook", "/dev", "/sockets", "/writable")
         installed = tuple({"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo", sys.prefix, sys.base_prefix, *package})
         strange, found, count = [], [], 0
         for folder, folders, files in os.walk("/"):
