@@ -83,6 +83,9 @@ ATTEMPTS = 3
 GROWTH = 2**30
 """Bytes by which this process may grow while it listens to one kernel."""
 
+NOTEBOOK_OUTPUT = 8
+"""How many times the output of one cell a whole notebook's may be."""
+
 STOPPED = "Python stopped in this cell."
 
 PICTURE = "plot-"
@@ -356,6 +359,7 @@ class JudgedExecute(Execute):
         self._revivals = 0
         self._end = time.monotonic() + self.notebook_seconds
         self._why = ""
+        self._kept = 0
         verdicts: dict[str, Verdict] = {}
         try:
             self._start()
@@ -480,6 +484,13 @@ class JudgedExecute(Execute):
             self._heard += len(str(msg["content"]))
             if self._heard > 2 * self.output_mb * 2**20:
                 self._flooded(self._killer())
+                return None
+            before, self._kept = self._kept, self._kept + len(str(msg["content"]))
+            most = NOTEBOOK_OUTPUT * self.output_mb
+            if self._kept > most * 2**20:
+                if before <= most * 2**20:
+                    text = f"The notebook printed or displayed more than {most} MB: what came later is left out.\n"
+                    cell.outputs.append(new_output("stream", name="stderr", text=text))
                 return None
         return super().process_message(msg, cell, cell_index)
 

@@ -272,7 +272,8 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
     """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
     with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
-    shared = _memory_of(pid)
+    # Pages that it shares with others count for a part of each, and for more when the others end: none of those it began with counts against it.
+    shared = _memory_of(pid, "Rss:")
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
         if kernel in ready:
@@ -283,7 +284,7 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
             return "memory"
 
 
-def _memory_of(pid: int) -> int:
+def _memory_of(pid: int, measure: str = "Pss:") -> int:
     """Bytes that process `pid` and its descendants hold: each page counted once among them; and what may wait in sockets."""
     total, waiting = _sockets_of(pid) * _SOCKET, [pid]
     while waiting:
@@ -292,7 +293,7 @@ def _memory_of(pid: int) -> int:
             for thread in os.listdir(f"/proc/{process}/task"):
                 waiting += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
             for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(measure):
                     total += int(line.split()[1]) * 1024
     return total
 
