@@ -535,23 +535,6 @@ def shut_down(hand):
     hand.run("get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)", before=None)
 
 
-@harm(
-    "Two processes that both answer the judge.",
-    stock="there is no judge",
-    here="the answers count only while they are the judge's own calls",
-    outcome=lambda evidence: two_voices(evidence),
-)
-def answer_twice(hand):
-    answering(hand, "os.fork()\nreturn values.sum()")
-
-
-def two_voices(evidence):
-    assert evidence.told.get("ran", True) is True
-    evidence.earned(
-        **{name: points for name, points in POINTS.items() if name != "total"} | ({"total": 1.0} if evidence.points == 7.0 else {})
-    )
-
-
 # --- privileges
 
 
@@ -856,9 +839,9 @@ def markup(hand):
     hand.answer_all()
     hand.answer("total", f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})")
     written = new_markdown_cell(
-        f"in Markdown {EVIL}\n\n![evil](attachment:evil.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
+        f"in Markdown {EVIL}\n\n![evil](attachment:picture.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
     )
-    written.attachments = {"evil.svg": {"image/svg+xml": EVIL}, "evil'onerror=evil()": {"image/png": EVIL}}
+    written.attachments = {"picture.svg": {"image/svg+xml": EVIL}, "evil'onerror=evil()": {"image/png": EVIL}}
     hand.notebook.cells += [
         written,
         new_code_cell(f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"),

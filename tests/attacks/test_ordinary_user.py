@@ -53,7 +53,7 @@ def home():
 def test_the_wall_stands_for_an_ordinary_user(home):
     done = _as_ordinary_user(
         home,
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--basetemp={home}/pytest"]
+        [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={home}/pytest"]
         + [f"{ROOT}/tests/attacks/test_{module}.py" for module in ("secrets", "harm")]
         + ["-k", " or ".join(CHOSEN)],
     )
