@@ -1,0 +1,858 @@
+"""Hurt the machine, the grader or another student: use everything up, outlive the grading, signal others, spoil what the next reader opens."""
+
+from html.parser import HTMLParser
+
+from classroom import NAME
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from attacks.harness import POINTS, attack
+from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
+from autograder.course import Course
+
+STOPS = "the machine suffers"
+LIMIT = "That is a limit of grading. "
+
+
+def harm(what, *, stock=STOPS, here, outcome=None, points=POINTS, **expected):
+    return attack("harm", what, stock=stock, here=here, outcome=outcome or told(points, **expected))
+
+
+def costs(question, *lines, ran=True):
+    """The question earned nothing and its student was told why in these words; the other questions earned all, and the attack did run."""
+
+    def outcome(evidence):
+        verdict = evidence.verdicts[question]
+        assert all(line in (verdict["headline"], *verdict["details"]) for line in lines), verdict
+        assert evidence.told.get("ran") is ran, evidence.text
+        evidence.earned(**{name: points for name, points in POINTS.items() if name != question})
+
+    return outcome
+
+
+def costs_the_cell(line, told=True):
+    """The student was told in this line why the cell was given up; the questions earned all."""
+
+    def outcome(evidence):
+        assert line in evidence.text.splitlines(), evidence.text
+        assert evidence.told.get("ran", True if not told else None) is True, evidence.text
+        evidence.earned(**POINTS)
+
+    return outcome
+
+
+def answering(hand, body, question="total"):
+    """An honest submission with one answer that does this. That it ran is told by a later cell: what an answer prints while it is judged is not in the notebook."""
+    argument = {"total": "values", "patient": "number"}[question]
+    lines = [f"def {question}({argument}):", '    globals().setdefault("told", {})["ran"] = "True"']
+    hand.answer_all()
+    hand.answer(
+        question, "\n".join(["import os, signal, sys, time, threading", *lines, *(f"    {line}" for line in body.strip().splitlines())])
+    )
+    hand.run("pass", before=None)
+
+
+def dying(hand, body, question="total"):
+    """The same for an answer that takes Python with it: its file beside the notebook cannot tell, the cell that defines it does."""
+    answering(hand, body, question)
+    hand.run("tell('ran', True)")
+
+
+# --- limits: each costs the question in which it was hit, and is told in one line
+
+SLOW = "No result within 1 seconds. Is there an endless loop?"
+
+
+@harm(
+    "An answer that never ends.",
+    stock="costs 30 seconds, and the rest of the notebook",
+    here="costs the question, after its own second",
+    outcome=costs("patient", SLOW),
+)
+def endless_answer(hand):
+    answering(hand, "while True: pass", "patient")
+
+
+@harm(
+    "An answer that never ends, blocks all signals and catches whatever is raised in it.",
+    stock="costs 30 seconds, and the rest of the notebook",
+    here="costs the question, after its own second",
+    outcome=costs("patient", SLOW),
+)
+def deaf_answer(hand):
+    body = """
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+while True:
+    try:
+        while True: pass
+    except BaseException: pass
+"""
+    dying(hand, body, "patient")
+
+
+@harm(
+    "An answer that holds Python's lock in a long call of C.",
+    stock="hangs for as long as it takes",
+    here="costs the question, after its own second",
+    outcome=costs("patient", SLOW),
+)
+def lock_holding_answer(hand):
+    dying(hand, "import ctypes\nlibc = ctypes.PyDLL(None)\nwhile True: libc.sleep(100)", "patient")
+
+
+@harm(
+    "A cell that ignores interrupts and sleeps for longer than the whole notebook may take.",
+    stock="costs 30 seconds, and the rest of the notebook",
+    here="the questions before it keep their points",
+    outcome=lambda evidence: used_up(evidence),
+)
+def endless_notebook(hand):
+    hand.answer_all()
+    hand.run("tell('ran', True)\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(1000)", before="answer-turn")
+
+
+def used_up(evidence):
+    line = "The notebook's time, 20 seconds, was used up."
+    assert evidence.verdicts["turn"]["headline"] == evidence.verdicts["patient"]["headline"] == line
+    assert "told ran = True" in evidence.text
+    evidence.earned(total=1.0)
+
+
+MEMORY = LIMIT + "All its processes together have 400 MB of memory."
+
+
+@harm(
+    "An answer that takes all the memory.",
+    here="costs the question",
+    outcome=costs("total", "Right on 0 of 3 inputs. The function raised MemoryError", MEMORY),
+)
+def take_memory(hand):
+    answering(hand, "taken = []\nwhile True: taken.append(b'x' * 2**24)")
+
+
+@harm("The same with mappings that are shared, by no name or by one.", here="costs the question", outcome=costs("total"))
+def take_shared_memory(hand):
+    answering(hand, "import mmap\ntaken = []\nwhile True:\n    taken.append(mmap.mmap(-1, 2**24))\n    taken[-1][:] = b'x' * 2**24")
+
+
+@harm(
+    "The same with many processes that take a little each.",
+    here="costs the question",
+    outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),
+)
+def take_memory_by_many(hand):
+    body = """
+for _ in range(20):
+    if os.fork() == 0:
+        taken = b"x" * (60 * 2**20)
+        time.sleep(100)
+time.sleep(20)
+"""
+    dying(hand, body)
+
+
+@harm(
+    "The same in the buffers of sockets, which belong to no process.",
+    here="costs the question",
+    outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),
+)
+def take_memory_in_sockets(hand):
+    body = """
+import socket
+kept = []
+for _ in range(15):
+    if os.fork() == 0:
+        break
+try:
+    while True:
+        kept += socket.socketpair()
+        for sock in kept[-2:]:
+            sock.setblocking(False)
+            try:
+                while True: sock.send(b"x" * 65536)
+            except BlockingIOError: pass
+except OSError: pass
+time.sleep(20)
+"""
+    dying(hand, body)
+
+
+PROCESSES = LIMIT + "It may have 32 processes and threads at one time."
+
+
+@harm("A fork bomb.", here="costs the question", outcome=costs("patient"))
+def bomb_of_forks(hand):
+    body = """
+while True:
+    try: os.fork()
+    except OSError: pass
+"""
+    dying(hand, body, "patient")
+
+
+@harm("More processes than it may have.", here="costs the question", outcome=costs("total", PROCESSES))
+def many_processes(hand):
+    answering(hand, "while True:\n    if os.fork() == 0: time.sleep(100)")
+
+
+@harm("More threads than it may have.", here="costs the question", outcome=costs("total", PROCESSES))
+def many_threads(hand):
+    answering(hand, "while True: threading.Thread(target=time.sleep, args=(100,), daemon=True).start()")
+
+
+@harm(
+    "More open files than it may have.",
+    here="costs the question",
+    outcome=costs(
+        "total",
+        "Right on 0 of 3 inputs. The function raised OSError: [Errno 24] Too many open files",
+        LIMIT + "It may have 256 files open.",
+    ),
+)
+def many_open_files(hand):
+    body = """
+taken = []
+try:
+    while True: taken.append(os.dup(0))
+except OSError:
+    for each in taken: os.close(each)
+    raise
+"""
+    answering(hand, body)
+
+
+@harm(
+    "One large file.",
+    stock="fills the disk",
+    here="costs the question",
+    outcome=costs(
+        "total", "Right on 0 of 3 inputs. The function raised OSError: [Errno 27] File too large", LIMIT + "A file may have 8 MB."
+    ),
+)
+def large_file(hand):
+    body = """
+with open("/tmp/large", "wb", buffering=0) as file:
+    while True: file.write(b"x" * 2**20)
+"""
+    answering(hand, body)
+
+
+DISK = LIMIT + "All its files together may have 16 MB."
+
+
+@harm("Many files.", stock="fills the disk", here="costs the question", outcome=costs("total", DISK))
+def many_megabytes(hand):
+    body = """
+try:
+    for number in range(100):
+        with open(f"/dev/shm/{number}", "wb") as file: file.write(b"x" * 2**20)
+finally:
+    for name in os.listdir("/dev/shm"): os.unlink(f"/dev/shm/{name}")
+"""
+    answering(hand, body)
+
+
+@harm("Very many empty files.", stock="uses up the disk's inodes", here="costs the question", outcome=costs("total", DISK))
+def many_files(hand):
+    body = """
+try:
+    for number in range(30000): os.close(os.open(f"/tmp/{number}", os.O_CREAT))
+finally:
+    for name in os.listdir("/tmp"):
+        if name.isdigit(): os.unlink(f"/tmp/{name}")
+"""
+    answering(hand, body)
+
+
+OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
+
+
+@harm("Print without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+def print_without_end(hand):
+    spying(hand, "tell('ran', True)\nwhile True: print('x' * 10000)")
+
+
+@harm("Display without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+def display_without_end(hand):
+    spying(hand, "tell('ran', True)\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10000))")
+
+
+@harm("Log without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+def log_without_end(hand):
+    spying(hand, "tell('ran', True)\nimport logging\nwhile True: logging.error('x' * 10000)")
+
+
+def print_in_many_cells_outcome(evidence):
+    assert evidence.text.count("x") > 2**19
+    assert len(evidence.text) < 10 * 2**20
+    evidence.earned(**POINTS)
+
+
+@harm(
+    "Print in twenty cells, in each nearly as much as a cell may.",
+    stock="all of it lands in the graded notebook",
+    here="cut off at the notebook's own limit",
+    outcome=print_in_many_cells_outcome,
+)
+def print_in_many_cells(hand):
+    hand.answer_all()
+    hand.notebook.cells += [new_code_cell("print('x' * 900000)") for _ in range(20)]
+
+
+@harm("Print without end while it is judged.", stock="fills the grader's memory", here="costs the question", outcome=costs("patient", SLOW))
+def print_while_judged(hand):
+    answering(hand, "while True: print('x' * 10000)", "patient")
+
+
+@harm(
+    "Write to the descriptors of standard output and error, past Python.",
+    stock="lands in the notebook's output without a limit",
+    here="lands nowhere",
+    written=200 * 100000,
+)
+def write_to_descriptors(hand):
+    spying(hand, "import os\ntell('written', sum(os.write(1 + number % 2, b'x' * 100000) for number in range(200)))")
+
+
+@harm(
+    "An exception with a message of three megabytes.",
+    stock="lands in the feedback page",
+    here="the cell's other output and all points are kept",
+    ran=True,
+)
+def large_exception(hand):
+    spying(hand, "tell('ran', True)\nraise ValueError('x' * 3 * 2**20)")
+
+
+# --- the grader's side of the kernel's messages
+
+SENDING = """
+        kernel = get_ipython().kernel
+        sock, session = kernel.iopub_thread.socket, kernel.session
+
+        def message(kind, content, **facts):
+            return [kind.encode(), *session.serialize(session.msg(kind, content=content, parent=kernel.get_parent(), **facts))]
+
+        tell("ran", True)
+"""
+
+
+def sends(hand, source):
+    """The last cell sends such messages."""
+    hand.answer_all()
+    hand.run(SENDING + source)
+
+
+@harm(
+    "Send messages as an ordinary kernel does, past the place where output is cut off.",
+    stock="fills the grader's memory",
+    here="the kernel is stopped, and the cell left out",
+    outcome=costs_the_cell("The cell printed or displayed more than 1 MB, the limit. Grading went on without this cell.", told=False),
+)
+def forge_output(hand):
+    sends(hand, "        while True: sock.send_multipart(message('stream', {'name': 'stdout', 'text': 'x' * 100000}))")
+
+
+@harm(
+    "Send one message of endlessly many parts.",
+    stock="fills the grader's memory",
+    here="the kernel is stopped, and the cell left out",
+    outcome=lambda evidence: evidence.earned(**POINTS),
+)
+def endless_message(hand):
+    sends(hand, "        part = memoryview(b'x' * 2**20)\n        while True: sock.send(part, 2, copy=False)")
+
+
+@harm(
+    "Send messages that are none: twice the same, unsigned, without fields, of other types, not JSON, with impossible dates.",
+    stock="ends the grading of the whole class with an error",
+    here="the kernel is stopped, and the cell left out",
+    outcome=lambda evidence: evidence.earned(**POINTS),
+)
+def malformed_messages(hand):
+    source = """
+        import time
+        twice = message("stream", {"name": "stdout", "text": "twice"})
+        junk = [b'{"msg_id": "a", "msg_type": "stream", "date": "2020-99-01T00:00:00Z"}', b"{}", b"{}", b"[" * 10**6]
+        for parts in (
+            message("stream", {"name": ["x"], "text": {}}),
+            message("error", {"ename": 1, "evalue": None, "traceback": "x"}),
+            message("display_data", {"transient": {"display_id": [1]}, "data": 3, "metadata": 7}),
+            message("comm_open", {}),
+            message("stream", {}),
+            [b"x", b"<IDS|MSG>", b"", b"{}", b"{}", b"{}", b"{}"],
+            [b"x"],
+            [b"stream", b"<IDS|MSG>", session.sign(junk), *junk],
+            twice,
+            twice,
+        ):
+            sock.send_multipart(parts)
+            time.sleep(0.1)
+"""
+    sends(hand, source)
+
+
+@harm(
+    "Take the places of the kernel's sockets, and make others until the disk has no room for more.",
+    stock="uses up the disk's inodes",
+    here="there is room for a few, in memory",
+    unlink=DENIED,
+    rename=DENIED,
+    link=DENIED,
+    file=DENIED,
+    few=True,
+)
+def fill_socket_folder(hand):
+    spying(
+        hand,
+        """
+        import os, socket
+        attempt("unlink", lambda: os.unlink("/sockets/s-1"))
+        attempt("rename", lambda: os.rename("/sockets/s-1", "/sockets/s-9"))
+        attempt("link", lambda: os.symlink("/tmp", "/sockets/link"))
+        attempt("file", lambda: open("/sockets/file", "w"))
+        try:
+            for number in range(3000):
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.bind(f"/sockets/{number}")
+        except OSError:
+            pass
+        tell("few", number < 100)
+        """,
+    )
+
+
+# --- ending the kernel, and outliving it
+
+
+@harm("Leave by `exit()`.", stock="the rest of the notebook is lost", here="nothing: it is ignored", ran=True)
+def leave(hand):
+    spying(hand, "tell('ran', True)\nexit()")
+
+
+@harm(
+    "Leave by `os._exit` in an answer.",
+    stock="the rest of the notebook is lost",
+    here="costs the question",
+    outcome=costs("total", "Python stopped while it ran this answer."),
+)
+def leave_at_once(hand):
+    dying(hand, "os._exit(0)")
+
+
+@harm(
+    "Stop itself (SIGSTOP), so that the grader waits.",
+    stock="waits for 30 seconds, and the rest of the notebook is lost",
+    here="nothing: it cannot",
+    ran=True,
+    after=True,
+)
+def stop_itself(hand):
+    spying(hand, "import os, signal\ntell('ran', True)\nos.kill(os.getpid(), signal.SIGSTOP)\ntell('after', True)")
+
+
+@harm(
+    "Signal everything that it may, from a process of its own session, and the grader by its number.",
+    stock="ends every process of the user who grades",
+    here="only its own processes are reached",
+    processes=NO_PROCESS,
+    victim=NO_PROCESS,
+    parent=[0, 0],
+    ended=0,
+)
+def signal_everything(hand):
+    spying(
+        hand,
+        """
+        import os, signal
+        tell("parent", [os.getppid(), os.getpgid(0) - 1])
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setsid()
+                for number in (signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
+                    os.kill(1, number)
+                try:
+                    os.kill(-1, signal.SIGKILL)
+                except ProcessLookupError:
+                    os._exit(0)
+            finally:
+                os._exit(1)
+        tell("ended", os.waitpid(child, 0)[1])
+        attempt("victim", lambda: os.kill(process, signal.SIGKILL))
+        attempt("processes", lambda: os.kill(-1, signal.SIGKILL))
+        """,
+        process=hand.bait.process,
+    )
+
+
+@harm(
+    "Outlive the grading: a process of its own session, two forks away, that ignores signals and asks not to die with its parent.",
+    stock="goes on for as long as it likes",
+    here="ends with the kernel",
+    started=True,
+    subreaper="EPERM",
+)
+def outlive(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        import signal, time
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setsid()
+                if os.fork() == 0:
+                    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                        signal.signal(number, signal.SIG_IGN)
+                    time.sleep(1000)
+            finally:
+                os._exit(0)
+        tell("started", os.waitpid(child, 0)[1] == 0)
+        tell("subreaper", call((157, 167), 1, 0, 0, 0, 0))
+        """,
+    )
+
+
+@harm(
+    "Close the line to the judge, and every other descriptor.",
+    stock="there is no line; the rest of the notebook is lost",
+    here="the kernel is started again, and the cell left out",
+    outcome=costs_the_cell("Python stopped in this cell. Grading went on without this cell.", told=False),
+)
+def close_everything(hand):
+    spying(hand, "import os\ntell('ran', True)\nos.closerange(0, 256)")
+
+
+@harm(
+    "Forget everything (`%reset`), and shut the kernel down from inside.",
+    stock="the rest of the notebook is lost",
+    here="the questions before it keep their points",
+    outcome=lambda evidence: evidence.earned(**POINTS),
+)
+def shut_down(hand):
+    hand.answer_all()
+    hand.run("get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)", before=None)
+
+
+# --- privileges
+
+
+@harm(
+    "Raise its own limits, its priority, or leave its processor.",
+    stock="limits: none are set; the rest works up to the user's own",
+    here="not permitted",
+    limits={"ValueError"},
+    priority=DENIED,
+    real_time=FORBIDDEN,
+    processor=FORBIDDEN,
+    other_processor=FORBIDDEN,
+)
+def raise_limits(hand):
+    spying(
+        hand,
+        """
+        import os, resource
+        errors = set()
+        for name in ("AS", "NPROC", "NOFILE", "FSIZE", "CORE", "MEMLOCK", "MSGQUEUE", "SIGPENDING"):
+            which = getattr(resource, f"RLIMIT_{name}", None) or {"MSGQUEUE": 12, "SIGPENDING": 11}[name]
+            most = resource.getrlimit(which)[1]
+            try:
+                resource.setrlimit(which, (most + 1, most + 1))
+                errors.add(name)
+            except (ValueError, OSError) as error:
+                errors.add("ValueError")
+        tell("limits", errors)
+        attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, 0, -5))
+        attempt("real_time", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)))
+        attempt("processor", lambda: os.sched_setaffinity(0, range(64)))
+        attempt("other_processor", lambda: os.sched_setaffinity(0, {1 - min(os.sched_getaffinity(0))}))
+        """,
+    )
+
+
+@harm(
+    "Become root: by call, by a program with the bit for it, by mapping itself in a user namespace.",
+    stock="root: where root grades",
+    here="not permitted",
+    root=False,
+    uid="OSError: [Errno 22] Invalid argument",
+    program=True,
+    namespace=READ_ONLY,
+    capabilities="0000000000000000",
+)
+def become_root(hand):
+    spying(
+        hand,
+        """
+        import os, subprocess
+        tell("root", os.getuid() == 0)
+        attempt("uid", lambda: os.setuid(0))
+        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        tell("capabilities", status["CapEff"].strip())
+        tell("program", status["NoNewPrivs"].strip() == "1")
+        attempt("namespace", lambda: open("/proc/self/uid_map", "w"))
+        """,
+    )
+
+
+@harm(
+    "Use parts of the kernel that are large, rarely needed, or shared by all: BPF, io_uring, userfaultfd, keys, asynchronous I/O, message queues.",
+    stock="most of them work",
+    here="not permitted",
+    calls={
+        name: "EPERM"
+        for name in (
+            "bpf",
+            "io_uring_setup",
+            "userfaultfd",
+            "perf_event_open",
+            "add_key",
+            "io_setup",
+            "shmget",
+            "semget",
+            "msgget",
+            "mq_open",
+            "memfd_create",
+        )
+    },
+)
+def rare_calls(hand):
+    spying(
+        hand,
+        SYSCALLS + '        tell("calls", {name: call(*number) for name, number in calls.items()})',
+        calls={
+            "bpf": ((321, 280), 0, 0, 0),
+            "io_uring_setup": ((425, 425), 1, 0),
+            "userfaultfd": ((323, 282), 0),
+            "perf_event_open": ((298, 241), 0, 0, -1, -1, 0),
+            "add_key": ((248, 217), 0, 0, 0, 0, 0),
+            "io_setup": ((206, 0), 60000, 0),
+            "shmget": ((29, 194), 0, 4096, 0o1600),
+            "semget": ((64, 190), 0, 1, 0o1600),
+            "msgget": ((68, 186), 0, 0o1600),
+            "mq_open": ((240, 180), 0, 0, 0, 0),
+            "memfd_create": ((319, 279), 0, 0),
+        },
+    )
+
+
+@harm(
+    "Change the machine: its settings, clock, name, modules, devices and mounts, and reboot it.",
+    stock="works where root grades",
+    here="not permitted",
+    settings=[],
+    calls={name: "EPERM" for name in ("clock_settime", "sethostname", "init_module", "swapoff", "reboot", "mount", "umount", "syslog")},
+    device=DENIED,
+)
+def change_machine(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        import stat
+        writable = []
+        for top in ("/proc/sys", "/proc/irq", "/sys", "/dev"):
+            for folder, _, files in os.walk(top):
+                for name in files:
+                    try:
+                        os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_NONBLOCK))
+                        writable.append(f"{folder}/{name}")
+                    except OSError:
+                        pass
+        tell("settings", sorted(set(writable) - {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")}))
+        tell("calls", {name: call(*number) for name, number in calls.items()})
+        attempt("device", lambda: os.mknod("/tmp/disk", 0o600 | stat.S_IFBLK, os.makedev(254, 0)))
+        """,
+        calls={
+            "clock_settime": ((227, 112), 0, 0),
+            "sethostname": ((170, 161), 0, 0),
+            "init_module": ((175, 105), 0, 0, 0),
+            "swapoff": ((168, 225), 0),
+            "reboot": ((169, 142), 0, 0, 0, 0),
+            "mount": ((165, 40), 0, 0, 0, 0, 0),
+            "umount": ((166, 39), 0, 0),
+            "syslog": ((103, 116), 5, 0, 0),
+        },
+    )
+
+
+# --- what the next reader opens
+
+
+@harm(
+    "Write into Python's installation: a module that all import, the compiled form of another, the engine, their times and names.",
+    stock="runs in every later kernel",
+    here="read-only",
+    tried=5,
+    changed=[],
+)
+def poison_installation(hand):
+    spying(
+        hand,
+        """
+        import os, sysconfig, numpy, autograder
+        site, package = sysconfig.get_paths()["purelib"], os.path.dirname(numpy.__file__)
+        tries = {
+            "module": lambda: open(f"{site}/sitecustomize.py", "w"),
+            "compiled": lambda: open(f"{package}/__pycache__/version.pyc", "w"),
+            "engine": lambda: open(autograder.__file__, "a"),
+            "times": lambda: os.utime(numpy.__file__),
+            "names": lambda: os.rename(package, package + "-gone"),
+        }
+        changed = []
+        for name, change in tries.items():
+            try:
+                change()
+                changed.append(name)
+            except OSError:
+                pass
+        tell("tried", len(tries))
+        tell("changed", changed)
+        """,
+    )
+
+
+@harm(
+    "Change the gradebook, a classmate's work, the course and the feedback folder.",
+    stock="changes them",
+    here="there are no such files",
+    gradebook=ABSENT,
+    classmate=ABSENT,
+    question=ABSENT,
+    feedback=ABSENT,
+    removed=ABSENT,
+)
+def change_course(hand):
+    spying(
+        hand,
+        """
+        import os, shutil
+        for name in ("gradebook", "classmate", "question"):
+            attempt(name, lambda: open(paths[name], "r+b").write(b"mine"))
+        attempt("feedback", lambda: os.mkdir(course + "/feedback"))
+        attempt("removed", lambda: shutil.rmtree(course))
+        """,
+        paths={name: str(path) for name, path in hand.bait.files.items()},
+        course=str(hand.bait.course),
+    )
+
+
+@harm(
+    "Leave files that the next kernel runs at its start: IPython's startup folder, shell profiles, Jupyter's configuration.",
+    stock="runs in every later kernel of the user",
+    here="they end with the kernel",
+    written=6,
+    found=False,
+)
+def poison_startup(hand):
+    spying(
+        hand,
+        """
+        import os
+        tell("found", os.path.exists("/tmp/poisoned"))
+        names = (".ipython/profile_default/startup/00.py", ".ipython/profile_default/ipython_config.py", ".jupyter/jupyter_config.py",
+                 ".bashrc", ".config/matplotlib/matplotlibrc", "poisoned")
+        for name in names:
+            path = f"/tmp/{name}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            open(path, "w").write("raise SystemExit")
+        tell("written", len(names))
+        """,
+    )
+
+
+@harm(
+    "Leave files in the notebook's folder, and delete and replace what lies there.",
+    stock="changes the folder that is graded",
+    here="changes a copy",
+    before=["data.txt"],
+    after=["sums.ipynb"],
+)
+def change_folder(hand):
+    hand.files["data.txt"] = b"data"
+    spying(
+        hand,
+        """
+        import os
+        tell("before", [name for name in sorted(os.listdir()) if not name.endswith(".ipynb")])
+        os.unlink("data.txt")
+        open("sums.ipynb", "w").write("{}")
+        tell("after", sorted(os.listdir()))
+        """,
+    )
+
+
+@harm(
+    "Dump core: a crash whose remains are kept.",
+    stock="writes a file of some gigabytes where the machine is set up so",
+    here="costs the question; nothing is kept",
+    outcome=costs("total", "Python stopped while it ran this answer."),
+)
+def dump_core(hand):
+    dying(hand, "os.abort()")
+
+
+EVIL = "<img src=x onerror=evil()><script>evil()</script><svg onload=evil()><iframe src=//evil.example></iframe><a href='javascript:evil()'>evil</a>"
+
+
+class Page(HTMLParser):
+    """A page as a browser sees it: what it would run or fetch, and what it would merely show."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.obeyed, self.shown, self._tag = [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self._tag = tag
+        self.obeyed += [f"<{tag} {name}={value}>" for name, value in attributes if "evil" in f"{name}{value}"]
+
+    def handle_data(self, text):
+        if self._tag in ("script", "style"):
+            self.obeyed += ["evil"] * text.count("evil")
+        else:
+            self.shown += text
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+
+
+def nothing_is_obeyed(evidence):
+    """The feedback page shows what was written wherever it was written, and obeys nothing of it."""
+    evidence.earned(**{name: points for name, points in POINTS.items() if name != "total"})
+    Course(evidence.bait.course).feedback(NAME, evidence.student)
+    page = Page((evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html").read_text(encoding="utf-8"))
+    assert page.obeyed == []
+    for place in ("in Markdown", "in a comment", "printed", "raised", "in a plain text", "by an answer"):
+        assert f"{place} <" in page.shown.replace("\u200b", ""), place
+
+
+@harm(
+    "Scripts, handlers, frames and links in all that the feedback page shows: Markdown, code, outputs, errors, what an answer raises and prints, names, attachments.",
+    stock="runs in the browser of teacher and student",
+    here="shown as text",
+    outcome=nothing_is_obeyed,
+)
+def markup(hand):
+    hand.answer_all()
+    hand.answer("total", f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})")
+    written = new_markdown_cell(
+        f"in Markdown {EVIL}\n\n![evil](attachment:picture.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
+    )
+    written.attachments = {"picture.svg": {"image/svg+xml": EVIL}, "evil'onerror=evil()": {"image/png": EVIL}}
+    hand.notebook.cells += [
+        written,
+        new_code_cell(f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"),
+        new_code_cell(f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"),
+        new_code_cell(
+            "from IPython.display import display\n"
+            f"evil = {EVIL!r}\n"
+            "for kind in ('text/html', 'text/markdown', 'text/latex', 'image/svg+xml', 'application/javascript', 'image/png', 'image/jpeg'):\n"
+            "    display({kind: evil, 'text/plain': 'in a plain text ' + evil}, metadata={kind: {'width': '1 onerror=evil()'}}, raw=True)"
+        ),
+    ]
+
+
+def test_attack(attack, graded):
+    graded.check(attack)
