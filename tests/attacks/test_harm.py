@@ -430,6 +430,7 @@ def fill_socket_folder(hand):
 @harm("Leave by `exit()`.", stock="the rest of the notebook is lost", here="nothing: it is ignored", ran=True)
 def leave(hand):
     spying(hand, "tell('ran', True)\nexit()")
+    hand.run("import time\ntime.sleep(0.5)  # long enough for a kernel that leaves a little later")
 
 
 @harm(
