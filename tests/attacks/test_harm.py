@@ -1,8 +1,11 @@
 """Hurt the machine, the grader or another student: use everything up, outlive the grading, signal others, spoil what the next reader opens."""
 
+import os
+import subprocess
+import sys
 from html.parser import HTMLParser
 
-from classroom import NAME
+from classroom import NAME, hand_in, lay_out
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from attacks.harness import POINTS, attack
@@ -427,6 +430,7 @@ def fill_socket_folder(hand):
 @harm("Leave by `exit()`.", stock="the rest of the notebook is lost", here="nothing: it is ignored", ran=True)
 def leave(hand):
     spying(hand, "tell('ran', True)\nexit()")
+    hand.run("import time\ntime.sleep(0.5)  # long enough for a kernel that leaves a little later")
 
 
 @harm(
@@ -856,3 +860,16 @@ def markup(hand):
 
 def test_attack(attack, graded):
     graded.check(attack)
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path, small_course):
+    course = lay_out(tmp_path / "course")
+    course.release(NAME)
+    link = hand_in(course, "student").parent / "bad\x1b[2J\nname\x07\u202e"
+    link.symlink_to("/etc/passwd")
+    command = [sys.executable, "-c", "from autograder.cli import app; app()", "grade", str(course.root), NAME]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})
+    said = done.stdout + done.stderr
+    assert done.returncode == 3, ascii(said)
+    assert len([line for line in said.splitlines() if "student" in line and "link" in line]) == 1
+    assert all(line.isprintable() for line in said.replace("\r", "\n").split("\n"))
