@@ -37,8 +37,6 @@ def _selected(request: pytest.FixtureRequest, name: str) -> list[Attack]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `attack` is made once for each attack of its module; one that takes `nbgrader_attack` for each that nbgrader's command meets as well."""
-    found = attacks_in(metafunc.module)
-    if "attack" in metafunc.fixturenames:
-        metafunc.parametrize("attack", found, ids=repr)
-    if "nbgrader_attack" in metafunc.fixturenames:
-        metafunc.parametrize("nbgrader_attack", [attack for attack in found if attack.nbgrader], ids=repr)
+    for name in {"attack", "nbgrader_attack"} & set(metafunc.fixturenames):
+        found = [attack for attack in attacks_in(metafunc.module) if attack.nbgrader or name == "attack"]
+        metafunc.parametrize(name, [pytest.param(attack, marks=pytest.mark.slow, id=attack.name) for attack in found])

@@ -145,9 +145,6 @@ class Attack:
     outcome: Callable[[Evidence], None]
     nbgrader: bool = False
 
-    def __repr__(self) -> str:
-        return self.name
-
 
 def attack(kind: str, what: str, *, stock: str, here: str, outcome: Callable[[Evidence], None], nbgrader: bool = False) -> Callable:
     """A decorator that makes an `Attack` of the function that makes its submission; it is called what the function is called."""
