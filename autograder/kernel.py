@@ -66,6 +66,7 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     app = App.instance(config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
     app.initialize([])
     _cut_off(app, limits.output * 2**20)
+    app.shell.ask_exit = lambda: None  # exit() would end the kernel a little later, in a cell that is not to blame
     app.start()
 
 

@@ -62,5 +62,9 @@ def _outcome(message: Message, forbids: Sequence[str]) -> Outcome:
 
 
 def _text(value: Any, most: int) -> str:
+    """The beginning of a stranger's text, with what a terminal would obey, or nobody could see, made visible."""
+    if not isinstance(value, str):
+        return ""
     # Half a surrogate pair can be sent but not written to a file.
-    return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    text = value[:most].encode("utf-8", "replace").decode()
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode() for sign in text)
