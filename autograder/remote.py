@@ -8,6 +8,7 @@ from typing import Any
 
 from autograder.channel import Channel, Closed, Message
 from autograder.run import Peer
+from autograder.submission import plain
 from autograder.values import Malformed
 from autograder.verdict import Outcome
 
@@ -67,4 +68,4 @@ def _text(value: Any, most: int) -> str:
         return ""
     # Half a surrogate pair can be sent but not written to a file.
     text = value[:most].encode("utf-8", "replace").decode()
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode() for sign in text)
+    return "\n".join(plain(line) for line in text.split("\n"))
