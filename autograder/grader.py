@@ -341,6 +341,7 @@ class JudgedExecute(Execute):
             return nb, resources
         sources = [cell.source for cell in nb.cells]
         for attempt in range(1, ATTEMPTS + 1):
+            self._number = attempt
             try:
                 resources[METADATA_KEY] = self._attempt(nb, resources, km)
                 return nb, resources
@@ -473,7 +474,9 @@ class JudgedExecute(Execute):
         if self._too_much:
             return self._too_much
         reason = "over" if self.trust_submissions else run_sync(self.km.provisioner.why)()
-        if reason == "lost":
+        if reason == "lost" or (
+            reason == "killed" and self._number == 1
+        ):  # the second time it may be the submission that somebody objects to
             raise provisioner.Disturbed("the warm process ended while it graded")
         if reason == "memory":
             return f"Python used more than {self.memory_mb} MB of memory and was stopped."

@@ -228,6 +228,7 @@ class WalledProvisioner(KernelProvisionerBase):
     _control: socket.socket | None = None
     _kernel: int | None = None
     _sockets: int | None = None
+    _ended = False
     _place: str | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -305,9 +306,14 @@ class WalledProvisioner(KernelProvisionerBase):
         return self.exit_code
 
     async def why(self, seconds: float = 5.0) -> str:
-        """Why it ended: "over" (by itself, or we ended it), "memory", or "lost" (not the warden's doing); waits a moment for the warden's word."""
+        """Why it ended: "over" (by itself, or we ended it), "memory", "lost" (its warden is gone), or "killed"; waits a moment for the warden's word.
+
+        Killed means by somebody else: the first process of a process namespace cannot be killed from inside.
+        """
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)
+        if self.reason == "over" and self.exit_code == -signal.SIGKILL and not self._ended:
+            return "killed"
         return self.reason or "over"
 
     async def send_signal(self, signum: int) -> None:
@@ -323,6 +329,7 @@ class WalledProvisioner(KernelProvisionerBase):
 
     def end(self) -> None:
         """End the kernel and all it started, at once."""
+        self._ended = True
         if self._kernel is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._kernel, signal.SIGKILL)

@@ -278,6 +278,8 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_RTPRIO: 0,
     }
     for which, most in caps.items():
+        hard = resource.getrlimit(which)[1]  # the grader itself may be held to less
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (most, most))
 
 

@@ -23,7 +23,7 @@ from autograder import catalogue, submission
 from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, restore
 from autograder.wall import FolderRefused
 
-MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the operating system that say nothing about a submission."""
 
 
