@@ -44,7 +44,10 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
         if type(error).__name__ in ("JudgeFault", "NoWall"):
             return {"fault": said, "kind": type(error).__name__}
         if isinstance(error, OSError) and error.errno in MACHINE:
-            return {"fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()})", "kind": "OSError"}
+            return {
+                "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept.",
+                "kind": "OSError",
+            }
         return {"reason": f"{type(error).__name__}: {said}"}
 
 
