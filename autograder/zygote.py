@@ -37,7 +37,7 @@ WATCH = 0.2
 WORKER, WARDEN, KERNEL = "grading-worker", "grading-warden", "grading-kernel"
 """What `ps` calls the processes that are forked from the zygote."""
 
-PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "scipy.signal", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
+PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
 _MACHINERY = (
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",
