@@ -37,12 +37,14 @@ def package_name() -> str:
 
 def packages() -> list[str]:
     """Every installed package of questions, and the chosen one: what no submission may see."""
-    return sorted(_installed() | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
+    return sorted(_installed_once() | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
 
 
-@functools.cache
 def _installed() -> frozenset[str]:
     return frozenset(entry.value for entry in entry_points(group="autograder.questions"))
+
+
+_installed_once = functools.cache(_installed)  # looked up for every kernel
 
 
 @functools.cache

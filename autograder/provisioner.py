@@ -272,25 +272,29 @@ class WalledProvisioner(KernelProvisionerBase):
             warm().request(request, [judge, theirs.fileno()])
         finally:
             theirs.close()
-        self._kernel = self._await("kernel")
         # The sockets lie in a folder behind the wall that only its kernel and we, by this descriptor, can reach.
-        self._sockets = self._await("ready")
+        while self._kernel is None or self._sockets is None:
+            self._listen()
         self.parent.ip = f"/proc/self/fd/{self._sockets}/s"
         self.connection_info["ip"] = self.parent.ip
         return self.connection_info
 
-    def _await(self, kind: str) -> int:
-        if not select.select([self._control], [], [], WARM_UP)[0]:
-            raise Disturbed("the warm process does not answer")
-        answer = receive(self._control)
+    def _listen(self) -> None:
+        """Take in what the warden or the kernel says while it starts: first come, first served."""
+        answer = receive(self._control) if select.select([self._control], [], [], WARM_UP)[0] else None
         if answer is None:
-            raise Disturbed("the warm process ended")
+            raise Disturbed("the warm process ended, or does not answer")
         message, descriptors = answer
-        if message["kind"] == "failed":
-            raise (NoWall if message["cause"] == "wall" else FolderRefused)(message["message"])
-        if message["kind"] != kind:
-            raise Disturbed(f"a kernel ended while it started ({message})")
-        return descriptors[0]
+        match message["kind"]:
+            case "kernel":
+                (self._kernel,) = descriptors
+            case "ready":
+                (self._sockets,) = descriptors
+            case "failed":
+                failure = {"wall": NoWall, "folder": FolderRefused}.get(message["cause"], Disturbed)
+                raise failure(message["message"])
+            case _:
+                raise Disturbed(f"a kernel ended while it started ({message})")
 
     async def poll(self) -> int | None:
         if self._control is None:

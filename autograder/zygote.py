@@ -314,9 +314,9 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
         try:
             wall.enclose(view, wall.Limits(**request["limits"]), cpu)
-        except (wall.NoWall, wall.FolderRefused) as error:
-            cause = "wall" if isinstance(error, wall.NoWall) else "folder"
-            send(grader, {"kind": "failed", "cause": cause, "message": str(error)})
+        except BaseException as error:
+            cause = {wall.NoWall: "wall", wall.FolderRefused: "folder"}.get(type(error), "start")
+            send(grader, {"kind": "failed", "cause": cause, "message": str(error) if cause != "start" else repr(error)})
             os._exit(1)
         sockets = os.open(wall.SOCKETS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         send(grader, {"kind": "ready"}, [sockets])
