@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-fast bench lab lint format clean
+.PHONY: help demo test test-fast bench regrades lab lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test-fast: $(READY)  ## all but the slow tests, about two minutes
 
 bench: $(READY)  ## grade one class by stock nbgrader and by `course grade`, and compare times, memory and points
 	$(BIN)/python -m benchmarks.grading
+
+regrades: $(READY)  ## grade one class 200 times: every verdict must be the same
+	$(BIN)/python -m benchmarks.regrades
 
 lab: $(READY)  ## open JupyterLab in work/, your own copy of lessons and exercises
 	$(BIN)/course workspace work

@@ -151,6 +151,7 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
                         left -= 1
                         yield key, {"reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"}
                 elif key is not None:
+                    disturbances = 0
                     if waiting:  # it works on while we record
                         worker.give(following := waiting.popleft(), jobs[following])
                     left -= 1

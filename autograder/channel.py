@@ -21,6 +21,8 @@ from autograder.values import MAX_BYTES, Malformed, describe_arrays, pack, read_
 
 MAX_HEADER = 8 * 2**20
 MAX_BODY = MAX_BYTES
+UNREAD = 10.0
+"""Seconds that a message may wait for being read before whoever sent it hangs up."""
 _LENGTHS = struct.Struct(">II")
 
 
@@ -45,7 +47,7 @@ class Channel:
         self.closed = False
 
     def send(self, kind: str, value: Any = None, **fields: Any) -> None:
-        """Send one message. Raises `Closed` where the other side is gone, ValueError for a value over the size limits."""
+        """Send one message. Raises `Closed` where the other side is gone or does not read, ValueError for a value over the size limits."""
         tree, arrays = pack(value)
         header = json.dumps({"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}).encode()
         size = sum(array.nbytes for array in arrays)
@@ -55,7 +57,7 @@ class Channel:
             )
         body = b"".join(array.tobytes() for array in arrays)
         try:
-            self._socket.settimeout(None)
+            self._socket.settimeout(UNREAD)
             self._socket.sendall(_LENGTHS.pack(len(header), size) + header + body)
         except OSError as error:
             raise Closed("the connection is closed") from error

@@ -26,6 +26,7 @@ LOCK, SCRATCH = ".grading.lock", "grade-"
 SECRET_FILE = ".course_secret"
 _REMEDIES = {
     "JudgeFault": "Mend the question and grade again; what was graded before is kept.",
+    "Disturbed": "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept.",
     "NoWall": "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can.",
 }
 
@@ -114,7 +115,8 @@ class Course:
         outline = self.outline(assignment)
         with self._here():
             found = examine(outline.job(student))
-        return self.record(outline, student, found)
+        with self.locked():
+            return self.record(outline, student, found)
 
     def outline(self, assignment: str) -> Outline:
         """What examining and recording submissions of `assignment` takes from the course."""
@@ -345,6 +347,8 @@ def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, 
         files = read(outline.folder(student), outline.megabytes)
         origin = {"files": fingerprint(files), "release": outline.version}
         verdicts = []
+        if not any(f"{name}.ipynb" in files for name in outline.release):
+            return None
         for name in outline.release:
             if f"{name}.ipynb" not in files:
                 continue

@@ -22,6 +22,8 @@ from autograder.watch import find
 
 _MOST = 64  # readings of one expression beyond which it counts as computed
 _LONGEST = 10_000  # characters of a text that is put together
+_NEVER = ("sys.setprofile", "sys.settrace", "threading.setprofile", "threading.settrace", "torch.jit.CompilationUnit", "torch._C")
+"""What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
 _ROUNDS = 4  # times that the code is read again with what was learnt of the arguments of its functions
 
 
@@ -56,7 +58,7 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     """The first thing in the answer that `forbids` (dotted names; what is below a name is forbidden with it) rules out."""
     if not forbids:
         return None
-    reader = _Reader(tuple(forbids))
+    reader = _Reader((*forbids, *_NEVER))
     try:
         for cell in code.cells:
             reader.add(cell)

@@ -348,6 +348,7 @@ class JudgedExecute(Execute):
             except provisioner.Disturbed:  # not the submission's doing: once more, from the beginning
                 if attempt == ATTEMPTS:
                     raise
+                time.sleep(2 * attempt - 1)  # what disturbed it may pass
                 for cell, source in zip(nb.cells, sources, strict=True):
                     cell.source = source
         raise AssertionError("unreachable")

@@ -18,7 +18,15 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 1, 2, 4, 8
 
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 22, 24, 28, 38, 47
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = (
+    1,
+    4,
+    22,
+    24,
+    28,
+    38,
+    47,
+)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -81,8 +89,7 @@ def name_process(name: str) -> None:
 
 def allow_own_proc() -> None:
     """Give this process its own /proc entry back, which a change of user takes away."""
-    pr_set_dumpable = 4
-    _prctl("prctl(DUMPABLE)", pr_set_dumpable, 1)
+    _prctl("prctl(DUMPABLE)", _PR_SET_DUMPABLE, 1)
 
 
 def drop_capabilities() -> None:
@@ -152,6 +159,7 @@ _DENIED = {  # name: (x86_64, aarch64); None where the architecture does not hav
     "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279), "memfd_secret": (447, 447),
     "io_setup": (206, 0), "io_submit": (209, 2), "io_getevents": (208, 4),
+    "inotify_init": (253, None), "inotify_init1": (294, 26),
     # large, rarely needed parts of the kernel
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427), "fanotify_init": (300, 262), "personality": (135, 92), "modify_ldt": (154, None),
@@ -186,7 +194,7 @@ def seccomp() -> None:
         program += [(_RETURN, 0, 0, _ERRNO | _EOPNOTSUPP), (_RETURN, 0, 0, _ALLOW)]
     program += [(_JUMP_EQ, 0, 4, _CLONE[column]), first_argument, (_JUMP_ANY, 0, 1, CLONE_ANY & ~CLONE_NEWTIME)]
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
-    program += [(_JUMP_EQ, 0, 4, _PRCTL[column]), first_argument, (_JUMP_EQ, 0, 1, _PR_SET_PDEATHSIG)]
+    program += [(_JUMP_EQ, 0, 5, _PRCTL[column]), first_argument, (_JUMP_EQ, 1, 0, _PR_SET_PDEATHSIG), (_JUMP_EQ, 0, 1, _PR_SET_DUMPABLE)]
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
     # What waits in a socket is memory that nobody counts: its size stays the default.
     program += [(_JUMP_EQ, 0, 7, _SETSOCKOPT[column]), (_LOAD, 0, 0, 24), (_JUMP_EQ, 0, 4, _SOL_SOCKET), (_LOAD, 0, 0, 32)]

@@ -90,6 +90,7 @@ class Zygote:
         except OSError:
             answer = None
         if answer is None:
+            self.close()  # an answer that comes later would be taken for another's
             raise Disturbed(f"the warm process ended{self._last_words()}")
         return Worker(self, *answer[1])
 
@@ -232,7 +233,7 @@ class WalledProvisioner(KernelProvisionerBase):
     _place: str | None = None
     exit_code: int | None = None
     reason: str | None = None
-    """Why it ended, once `poll` knows: "over" (by itself), "memory", "lost" (the warden is gone); None while it runs."""
+    """Why it ended, once `poll` knows: "over" (by itself), "released" (by us), "memory", "lost" (the warden is gone); None while it runs."""
 
     @property
     def has_process(self) -> bool:

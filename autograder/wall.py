@@ -3,7 +3,7 @@
 `enclose` is called by a freshly forked, single-threaded process that is the first of a new process namespace, and cannot be undone by it:
 
 - the root folder is a new one: the Python installation and the system's libraries read-only, a private copy of the notebook's folder, a scratch folder, the
-  sockets of its own kernel, and nothing else: no home, no course, no other submission, no program to run but Python;
+  sockets of its own kernel, and nothing else: no home, no course, no other submission, no programs but Python and what lies among the libraries;
 - no network, no processes, no shared memory but its own; when its first process ends, all that it started ends;
 - no capability, no way to regain one, an ordinary user of the machine also where root grades; calls that only help to break out fail;
 - limits on memory, processes, open files, file sizes and disk.
@@ -268,7 +268,6 @@ def _limit(limits: Limits) -> None:
     caps = {
         resource.RLIMIT_AS: in_use + limits.memory * _MEGABYTE,
         resource.RLIMIT_NPROC: limits.processes,
-        resource.RLIMIT_NOFILE: limits.files,
         resource.RLIMIT_FSIZE: limits.file * _MEGABYTE,
         resource.RLIMIT_CORE: 1,
         resource.RLIMIT_MEMLOCK: 0,
@@ -278,9 +277,18 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_RTPRIO: 0,
     }
     for which, most in caps.items():
-        hard = resource.getrlimit(which)[1]  # the grader itself may be held to less
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (most, most))
+        _cap(which, most)
+
+
+def limit_files(limits: Limits) -> None:
+    """Limit the open files, too. Later than the rest: Linux refuses a process to send a descriptor when all its user's that wait unread are more than it may open."""
+    _cap(resource.RLIMIT_NOFILE, limits.files)
+
+
+def _cap(which: int, most: int) -> None:
+    hard = resource.getrlimit(which)[1]  # the grader itself may be held to less
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (most, most))
 
 
 def _lock() -> None:

@@ -21,6 +21,7 @@ from nbformat import from_dict
 
 from autograder import catalogue, submission
 from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, restore
+from autograder.provisioner import Disturbed
 from autograder.wall import FolderRefused
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -41,6 +42,8 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
         return {"reason": str(error)}
     except Exception as error:
         said = submission.one_line(error)
+        if isinstance(error, Disturbed):
+            return {"fault": f"no kernel can be kept running here: {said}", "kind": "Disturbed"}
         if type(error).__name__ in ("JudgeFault", "NoWall"):
             return {"fault": said, "kind": type(error).__name__}
         if isinstance(error, OSError) and error.errno in MACHINE:

@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import selectors
 import signal
@@ -89,6 +90,8 @@ def main() -> None:
     grader = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(grader.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096) if hard > 0 else 4096), hard))
     warm_up()
     _Zygote(grader, wall.installation(["autograder", *frameworks.packages()])).serve()
 
@@ -160,7 +163,12 @@ class _Zygote:
             importlib.import_module(request["main"].partition(":")[0])  # once for all workers
         line = pair() if worker else None  # a worker asks for kernels itself
         cpu = min(self._cpus, key=self._cpus.__getitem__)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # too many processes just now: whoever asked sees its line close
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
@@ -199,11 +207,10 @@ class _Zygote:
 
 def _keep_only(*kept: int) -> None:
     """Close every other descriptor above standard error."""
-    low = 3
-    for descriptor in sorted(kept):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, 2**20 if sys.platform != "linux" else os.sysconf("SC_OPEN_MAX"))
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor > 2 and descriptor not in kept:
+            with contextlib.suppress(OSError):  # the one that listed them
+                os.close(descriptor)
 
 
 # --- a worker
@@ -241,7 +248,7 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
     try:
         wall.enter_process_namespace()
         linux.die_with_parent()
-        warden = os.getpid()
+        warden = os.pidfd_open(os.getpid())
         pid = os.fork()
     except OSError as error:
         send(
@@ -256,6 +263,7 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
     if pid == 0:
         _be_kernel(request, judge, grader, shown, cpu, warden)
     os.close(judge)
+    os.close(warden)
     kernel = os.pidfd_open(pid)
     send(grader, {"kind": "kernel", "pid": pid}, [kernel])
     reason = _watch(grader, pid, kernel, request["limits"]["memory"])
@@ -291,10 +299,17 @@ def _memory_of(pid: int, measure: str = "Pss:") -> int:
         with contextlib.suppress(OSError):  # it may end while we read
             for thread in os.listdir(f"/proc/{process}/task"):
                 waiting += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
-            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                if line.startswith(measure):
-                    total += int(line.split()[1]) * 1024
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += _resident(process, measure)
     return total
+
+
+def _resident(process: int, measure: str) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except PermissionError:  # shared pages count in full then
+        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(measure))
 
 
 def _sockets_of(pid: int) -> int:
@@ -318,9 +333,13 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
             cause = {wall.NoWall: "wall", wall.FolderRefused: "folder"}.get(type(error), "start")
             send(grader, {"kind": "failed", "cause": cause, "message": str(error) if cause != "start" else repr(error)})
             os._exit(1)
+        if select.select([warden], [], [], 0)[0]:  # it ended before its end was ours
+            os._exit(1)
+        os.close(warden)
         sockets = os.open(wall.SOCKETS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         send(grader, {"kind": "ready"}, [sockets])
         os.close(sockets)
+        wall.limit_files(wall.Limits(**request["limits"]))
         grader.close()
         from autograder.kernel import run_kernel
 

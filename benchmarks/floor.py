@@ -2,7 +2,7 @@
 the seconds of its cells, and of the calls of its answers.
 
 One process imports both frameworks and runs the untouched exercise, so that nothing is left to be imported or looked up for the first time. For each submission
-a fork of it runs the notebook's cells, as grading does (no pictures), and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
+a fork of it runs the notebook's cells and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
 no reference is called, nobody talks to another process, and the fork and the drawing of the inputs are not counted.
 """
 

@@ -257,7 +257,7 @@ def show(bench: Bench) -> None:
     floor, (least, most) = bench.floor.whole, bench.floor.range
     console.print(
         f"The floor is the students' own code in a warm process: {floor:.2f} s for the class, {floor / bench.size:.3f} s a submission "
-        f"(from {least:.2f} to {most:.2f}), {bench.floor.in_calls / bench.size:.3f} of it in the calls that the checks make, the rest in the cells, which draw pictures.\n"
+        f"(from {least:.2f} to {most:.2f}), {bench.floor.in_calls / bench.size:.3f} of it in the calls that the checks make, the rest in the cells.\n"
         f"Above it, with one worker: {each / floor:.2f} times for the whole command (`over_warm_floor`, the start included), "
         f"{further / (floor / bench.size):.2f} times for each further submission.\n"
         "For a class of n: start and end + n times each further one."

@@ -30,3 +30,10 @@ def test_both_graders_give_the_points_that_the_class_was_made_to_earn(tmp_path):
     assert found["verdicts_equal"] is True
     assert found["submissions"] == 3
     assert all(found[name] > 0 for name in found)
+
+
+def test_a_class_graded_again_has_the_same_verdicts():
+    command = [sys.executable, "-m", "benchmarks.regrades", "--times", "4"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "4 gradings of 7 submissions: the same 56 verdicts every time." in ended.stdout
