@@ -310,6 +310,12 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
         config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
     except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
         raise CourseError(f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}") from error
+    steps = config.Autograde.get("autograde_preprocessors", [])
+    if not any("JudgedExecute" in (step if isinstance(step, str) else step.__name__) for step in steps):
+        raise CourseError(
+            f"{root / CONFIG} does not switch the judge on, and nbgrader alone gives points for cells that merely end:"
+            " add `from autograder.grader import configure` and `configure(c)`."
+        )
     config.CourseDirectory.root = str(root)
     config.merge(Config(more))
     return config

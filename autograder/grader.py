@@ -387,7 +387,7 @@ class JudgedExecute(Execute):
 
     def _judge(self, question: Question, cell: NotebookNode, index: int) -> Verdict:
         if self.kc is None:
-            return _without_result(question, Status.CRASHED, self._why)
+            return _without_result(question, Status.TIMEOUT if time.monotonic() > self._end else Status.CRASHED, self._why)
         facts = self.resources["nbgrader"]
         self._desk.expect(
             question, seed_for(self._secret, facts["assignment"], facts["student"], question.name), self._code(question, index)
@@ -440,8 +440,16 @@ class JudgedExecute(Execute):
             raise CannotBeGradedHere(
                 f"it answers in {missing}, which cannot be imported on this machine: grade it where it can (`course doctor`)"
             )
+        told = [f"{died} Grading went on without this cell."] if died else []
+        if (error := _error_of(cell)) is not None:
+            told += self._limits_hit(_plain(error))
+            if error.ename == "OutputLimit":
+                error.traceback = [_plain(error)]  # the lines are none of the student's
+        if self._slow and not died:
+            told.append(f"The cell ran longer than {self.timeout:g} seconds and was stopped.")
+        if told:
+            cell.outputs.append(new_output("stream", name="stderr", text="\n".join(told) + "\n"))
         if died:
-            cell.outputs.append(new_output("stream", name="stderr", text=f"{died} Grading went on without this cell.\n"))
             self._revive(index, leave_out=index)
 
     def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> str:
@@ -449,7 +457,7 @@ class JudgedExecute(Execute):
         remaining = self._end - time.monotonic()
         limit = min(seconds or self.timeout or remaining, max(remaining, 0.1))
         self.timeout_func = lambda cell: limit
-        self._heard = 0
+        self._heard, self._slow = 0, False
         in_place = self.nb.cells[index]
         try:
             self.execute_cell(cell, index, store_history=True)
@@ -465,7 +473,7 @@ class JudgedExecute(Execute):
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
         if time.monotonic() > self._end:
             return f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
-        interrupted = time.monotonic() > self._end - remaining + limit
+        interrupted = self._slow = time.monotonic() > self._end - remaining + limit
         if self._desk.closed or not run_sync(self.km.is_alive)() or (interrupted and not self._responds()):
             return self._cause()
         return ""

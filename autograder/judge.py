@@ -152,7 +152,7 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
     passed = sum(trial.passed for trial in trials)
     score = f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}." if len(trials) > 1 else "Not right yet."
     if trials[-1].outcome.kind == "timeout":
-        return Status.TIMEOUT, f"No result within {question.seconds:g} seconds. Is there an endless loop?", []
+        return Status.TIMEOUT, _out_of_time(question, trials), []
     if trials[-1].outcome.kind == "lost":
         return (
             Status.CRASHED,
@@ -172,6 +172,15 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
     return Status.INCORRECT, score, _differences(question, failed.expected, outcome.value)
+
+
+def _out_of_time(question: Question, trials: list[_Trial]) -> str:
+    if len(trials) == 1:
+        return f"No result within {question.seconds:g} seconds. Is there an endless loop?"
+    together = f"All inputs together have {question.seconds:g} seconds, and they were used up at number {len(trials)}."
+    if error := next((trial.outcome for trial in trials if trial.outcome.kind == "raised"), None):
+        return f"The function raised {error.error}{': ' + error.message if error.message else ''} {together}"
+    return f"{together} {sum(trial.passed for trial in trials)} of the {len(trials) - 1} results before it are right."
 
 
 def _kinds(trials: list[_Trial]) -> str:

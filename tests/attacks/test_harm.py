@@ -179,6 +179,50 @@ time.sleep(20)
     dying(hand, body)
 
 
+@harm(
+    "Leave as many descriptors unread in sockets as Linux allows a user, so that no other kernel of this user can send one.",
+    here="the neighbors' kernels start",
+    left=True,
+)
+def leave_descriptors_unread(hand):
+    source = """
+        import array, socket, time
+        kept, left = [], 0
+        try:
+            for _ in range(20):
+                kept.append(socket.socketpair())
+                for _ in range(100):
+                    kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 50))], socket.MSG_DONTWAIT)
+                    left += 50
+        except OSError: pass
+        time.sleep(3)
+        tell("left", left > 200)
+    """
+    spying(hand, source)
+
+
+@harm("Hide from whoever counts the memory.", here=FORBIDDEN, hidden=["EPERM", "EPERM"])
+def hide_from_the_memory_watch(hand):
+    source = (
+        SYSCALLS
+        + """
+        tell("hidden", [call((157, 167), option, 0, 0, 0, 0) for option in (4, 1)])
+    """
+    )
+    spying(hand, source)
+
+
+@harm("Take all of the teacher's inotify instances.", here=FORBIDDEN, watching="EPERM")
+def take_inotify_instances(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        tell("watching", call((294, 26), 0))
+    """,
+    )
+
+
 PROCESSES = LIMIT + "It may have 32 processes and threads at one time."
 
 

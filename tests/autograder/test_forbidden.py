@@ -490,4 +490,4 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
-    assert set(headlines.values()) == {may_not("numpy.sort")}
+    assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
