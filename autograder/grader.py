@@ -362,7 +362,7 @@ class JudgedExecute(Execute):
         self._revivals = 0
         self._end = time.monotonic() + self.notebook_seconds
         self._why = ""
-        self._kept = 0
+        self._kept, self._slow = 0, False
         verdicts: dict[str, Verdict] = {}
         try:
             self._start()
