@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autograder.lean import IRI_GRAMMAR, without
 from autograder.submission import plain
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
@@ -28,13 +29,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Learn, teach and grade the course.",
 )
 
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes that run and judge submissions; as many as there are cores, unless said otherwise.")
 ]
 CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")]
+
+
+@app.callback()
+def course(context: typer.Context) -> None:
+    """Learn, teach and grade the course."""
+    context.with_resource(without(IRI_GRAMMAR))
 
 
 @app.command()

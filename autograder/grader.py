@@ -58,7 +58,7 @@ from nbgrader.preprocessors import (
 from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
 
-from autograder import catalogue, provisioner, submission, wall
+from autograder import catalogue, provisioner, submission, wall, zygote
 from autograder.channel import Channel
 from autograder.desk import Desk
 from autograder.feedback import render
@@ -563,6 +563,7 @@ class JudgedExecute(Execute):
             limits=self._limits(),
             hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
             packages=self.packages,
+            wanted=zygote.wanted("\n".join(cell.source for cell in self.nb.cells if cell.cell_type == "code")),
         )
         self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
         await self._connect()
@@ -587,12 +588,14 @@ class JudgedExecute(Execute):
         self.kc.allow_stdin = False
         self.kc.start_channels(hb=False, stdin=False)
         end = time.monotonic() + self.startup_timeout
+        patience = 0.02
         while time.monotonic() < end:
             request = self.kc.kernel_info()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._heard_idle(request), 0.5)
-                await self._shell_reply(request)
+                await self._shell_reply(request, 0.5)
+                await asyncio.wait_for(self._heard_idle(request), patience)
                 return
+            patience = min(2 * patience, 0.5)  # what it published before it knew that we listen is lost: ask again
             if not await self.km.is_alive():
                 break
         raise provisioner.Disturbed(f"a kernel did not answer within {self.startup_timeout} seconds")

@@ -224,6 +224,7 @@ class WalledProvisioner(KernelProvisionerBase):
     limits:   `wall.Limits`.
     hidden:   what it must not see, see `wall.View`.
     packages: packages that it may import besides those that are installed.
+    wanted:   modules that it will import, see `zygote.wanted`.
     """
 
     _control: socket.socket | None = None
@@ -255,6 +256,7 @@ class WalledProvisioner(KernelProvisionerBase):
         limits: wall.Limits,
         hidden: Sequence[str] = (),
         packages: Sequence[str] = (),
+        wanted: Sequence[str] = (),
         cwd: str | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
@@ -267,6 +269,7 @@ class WalledProvisioner(KernelProvisionerBase):
             "folder": str(Path(cwd).resolve()) if cwd else None,
             "hidden": list(hidden),
             "packages": list(packages),
+            "wanted": list(wanted),
             "limits": asdict(limits),
         }
         try:

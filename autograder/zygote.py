@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import selectors
@@ -26,7 +27,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from autograder import frameworks, linux, wall
+from autograder import frameworks, lean, linux, wall
 from autograder.kernel import ONE_THREAD
 
 IDLE = 900.0
@@ -38,7 +39,16 @@ WATCH = 0.2
 WORKER, WARDEN, KERNEL = "grading-worker", "grading-warden", "grading-kernel"
 """What `ps` calls the processes that are forked from the zygote."""
 
-PRELOADED = ("torch", "torchvision", "matplotlib.pyplot", "sklearn.datasets", "PIL.Image", "tqdm", "optuna")
+PRELOADED = ("torch", "matplotlib.pyplot", "PIL.Image", "tqdm")
+MENTIONED = {
+    "optim": "torch._dynamo",  # which the first optimiser imports
+    "torchvision": "torchvision",
+    "optuna": "optuna",
+    "sklearn": "sklearn.datasets",
+    "digits": "sklearn.datasets",  # which `dlkit.data.digits` imports
+}
+"""Words in a notebook's code to what it will want then: imported before the first kernel that runs such a notebook, and kept."""
+
 _MACHINERY = (
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",
@@ -82,6 +92,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
+def wanted(code: str) -> list[str]:
+    """The modules of `MENTIONED` that code in a notebook makes likely."""
+    words = set(re.findall(r"\w+", code))
+    return sorted({module for word, module in MENTIONED.items() if word in words})
+
+
 # --- the zygote
 
 
@@ -108,11 +124,14 @@ def warm_up() -> None:
     frameworks.available("mxnet")
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-        parameter = torch.zeros(1, requires_grad=True)
-        parameter.sum().backward()
-        torch.optim.SGD([parameter], lr=0.1).step()  # the first optimiser loads what the next ones need
+        torch.zeros(1, requires_grad=True).sum().backward()
+    _settle()
+
+
+def _settle() -> None:
+    """Have the collector leave alone what is there now, so that forks go on sharing its pages."""
     gc.collect()
-    gc.freeze()  # the collector leaves these objects alone, so that forks go on sharing their pages
+    gc.freeze()
 
 
 def _import_all(package: str) -> None:
@@ -160,7 +179,13 @@ class _Zygote:
     def _fork(self, client: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
         worker = request["kind"] == "worker"
         if worker and not self._workers:
-            importlib.import_module(request["main"].partition(":")[0])  # once for all workers
+            with lean.without(lean.IRI_GRAMMAR):
+                importlib.import_module(request["main"].partition(":")[0])  # once for all workers
+            _settle()
+        for module in set(request.get("wanted", ())) & set(MENTIONED.values()) - set(sys.modules):
+            with contextlib.suppress(Exception):  # the submission's to find out
+                importlib.import_module(module)
+            _settle()
         line = pair() if worker else None  # a worker asks for kernels itself
         cpu = min(self._cpus, key=self._cpus.__getitem__)
         try:

@@ -1471,8 +1471,10 @@ def _strength(images, kernel):
     """|cross-correlation| at every pair of horizontal neighbours, two pixels away from the border: (N, H - 4, W - 5)."""
     h, w = kernel.shape
     _, H, W = images.shape
-    windows = np.lib.stride_tricks.sliding_window_view(images, (h, w), axis=(1, 2))
-    response = np.abs(np.einsum("nijab,ab->nij", windows, kernel))
+    response = np.zeros((len(images), H - h + 1, W - w + 1))
+    for (i, j), weight in np.ndenumerate(kernel):
+        response += weight * images[:, i : i + H - h + 1, j : j + W - w + 1]
+    response = np.abs(response)
     top, left = 2 - (h - 1) // 2, 2 - (w - 1) // 2  # so that the kernel's middle lies on the pixel
     response = response[:, top : top + H - 4, left : left + W - 4]
     return np.maximum(response[:, :, :-1], response[:, :, 1:])
@@ -1491,8 +1493,9 @@ def _places(clean):
 
 def _count(steps, h, w):
     """How many steps lie in each block of h rows and w columns."""
-    blocks = np.lib.stride_tricks.sliding_window_view(steps, h, axis=1).sum(axis=-1)
-    return np.lib.stride_tricks.sliding_window_view(blocks, w, axis=2).sum(axis=-1)
+    total = np.zeros((len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32)  # of all above and to the left
+    steps.cumsum(axis=1, dtype=np.int32).cumsum(axis=2, out=total[:, 1:, 1:])
+    return total[:, h:, w:] - total[:, :-h, w:] - total[:, h:, :-w] + total[:, :-h, :-w]
 
 
 def _separation(edges, others):
