@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from typing import Any
 
+import nbgrader.api
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import from_dict
 from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log, temp_attrs
+from sqlalchemy import create_engine
 
 from autograder.grader import METADATA_KEY, ORIGIN
 from autograder.results import verdict_of
@@ -18,11 +21,17 @@ from autograder.results import verdict_of
 
 def record(api: Any, assignment: str, student: str, examined: dict[str, Any], origin: dict[str, str]) -> dict[str, Any]:
     """What ``api.autograde(assignment, student)`` does, with the notebooks of `worker.examine`; the result has also "exception" where one stopped it."""
-    with temp_attrs(api.coursedir, assignment_id=assignment, student_id=student):
+    with temp_attrs(api.coursedir, assignment_id=assignment, student_id=student), temp_attrs(nbgrader.api, create_engine=_engine):
         converter = Record(coursedir=api.coursedir, parent=api)
         converter.force = converter.create_student = True
         converter.examined, converter.origin = examined, origin
         return capture_log(converter) | {"exception": converter.exception}
+
+
+@functools.cache
+def _engine(url: str, **options: Any) -> Any:
+    """One engine for a gradebook: nbgrader makes a new one seven times a submission, and each would compile all its statements anew."""
+    return create_engine(url, **options)
 
 
 class Record(Autograde):

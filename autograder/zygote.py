@@ -24,6 +24,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -305,19 +306,20 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
     with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
     # Pages that it shares with others count for a part of each, and for more when the others end: none of those it began with counts against it.
-    shared = _memory_of(pid, "Rss:")
+    shared = _memory_of(pid, _pages)
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
         if kernel in ready:
             return "over"
         if grader in ready:
             return "released"
-        if _memory_of(pid) - shared > most * _MEGABYTE:
+        # To count pages in full takes no time and is never too little; to share them out takes five milliseconds.
+        if all(_memory_of(pid, measure) - shared > most * _MEGABYTE for measure in (_pages, _share)):
             return "memory"
 
 
-def _memory_of(pid: int, measure: str = "Pss:") -> int:
-    """Bytes that process `pid` and its descendants hold: each page counted once among them; and what may wait in sockets."""
+def _memory_of(pid: int, measure: Callable[[int], int]) -> int:
+    """Bytes that process `pid` and its descendants hold, by `measure`, and what may wait in sockets."""
     total, waiting = _sockets_of(pid) * _SOCKET, [pid]
     while waiting:
         process = waiting.pop()
@@ -325,16 +327,22 @@ def _memory_of(pid: int, measure: str = "Pss:") -> int:
             for thread in os.listdir(f"/proc/{process}/task"):
                 waiting += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            total += _resident(process, measure)
+            total += measure(process)
     return total
 
 
-def _resident(process: int, measure: str) -> int:
+def _pages(process: int) -> int:
+    """Bytes of its resident pages, each counted in full."""
+    return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _share(process: int) -> int:
+    """Bytes of its resident pages, each divided by the number of processes that have it."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except PermissionError:  # shared pages count in full then
-        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(measure))
+    except PermissionError:
+        return _pages(process)
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _sockets_of(pid: int) -> int:

@@ -128,7 +128,7 @@ def climb_out(hand):
         hand,
         """
         import os
-        up = ["/..", "/proc/1/root", "/proc/self/root/..", "/proc/1/cwd/..", "/proc/self/cwd/../../.."]
+        up = ["/..", "/proc/1/cwd/..", "/proc/self/cwd/../../..", *(os.path.join("/proc", who, "root", "..") for who in ("1", "self"))]
         tell("same", all(sorted(os.listdir(path)) == sorted(os.listdir("/")) for path in up))
         tell("homes", os.path.exists("/home"))
         """,

@@ -106,7 +106,7 @@ def test_a_notebook_shell_shows_the_html(run_script):
             result.raise_error()
             if result.result is not None:
                 data, _ = shell.display_formatter.format(result.result)
-                print(sorted(data), data["text/html"].count("data:image/png"), "given back as it came" in data["text/html"])
+                print(sorted(data), data["text/html"].count("data:image/svg+xml"), "given back as it came" in data["text/html"])
                 print("return missing" in data["text/plain"])
         """
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import io
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import strategies as some
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from autograder.feedback import Feedback, code, note, render
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&amp;</pre></details>{{ 7 * 7 }}\x00\x1b[31m"
+SVG = "{http://www.w3.org/2000/svg}"
 ALLOWED = {"div", "span", "img", "details", "summary", "table", "tr", "td", "pre"}
 
 
@@ -38,7 +42,7 @@ class Page(HTMLParser):
     def harmless(self) -> bool:
         handlers = [name for _, name, _ in self.attributes if name.startswith("on")]
         sources = [value for _, name, value in self.attributes if name in ("src", "href")]
-        return set(self.tags) <= ALLOWED and not handlers and all(source.startswith("data:image/png;base64,") for source in sources)
+        return set(self.tags) <= ALLOWED and not handlers and all(source.startswith("data:image/svg+xml;base64,") for source in sources)
 
 
 def verdict(expected=None, got=None, status=Status.INCORRECT, inputs=(), mistake=None, **outcome) -> Verdict:
@@ -144,9 +148,36 @@ def pictures(feedback: Feedback) -> list[bytes]:
 
 def test_images_are_drawn():
     [picture] = pictures(render(verdict(np.eye(4), np.ones((4, 4)), inputs=[("image", np.ones((5, 5)))])))
-    assert picture.startswith(b"\x89PNG")
+    assert titles(picture) == ["image  5×5", "yours  4×4", "expected  4×4", "difference  4×4"]
     [wrong_shape] = pictures(render(verdict(np.eye(4), np.ones((3, 4)))))
-    assert wrong_shape.startswith(b"\x89PNG")
+    assert titles(wrong_shape) == ["yours  3×4", "expected  4×4"]
+
+
+def titles(picture: bytes) -> list[str]:
+    """The panels of an SVG that a parser takes: those of its texts that are no numbers."""
+    return [text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" in text.text]
+
+
+def matrices(picture: bytes) -> list[np.ndarray]:
+    """The colours of its panels."""
+    images = ElementTree.fromstring(picture).iter(f"{SVG}image")
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(image.get("href").partition(",")[2])))) for image in images]
+
+
+def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number():
+    got = np.array([[0.0, 1.0, 2.0], [np.nan, np.inf, -np.inf]])
+    [picture] = pictures(render(verdict(np.zeros((2, 3)), got)))
+    yours, expected, difference = matrices(picture)
+    assert yours[0].tolist() == [[0x44, 0x01, 0x54], [0x21, 0x91, 0x8C], [0xFD, 0xE7, 0x25]] and (yours[1] == 255).all()
+    assert (expected == yours[0, 0]).all()  # on one scale
+    assert difference[0, 0].tolist() == [0xF7] * 3 and difference[0, 2].tolist() == [0xB2, 0x18, 0x2B]
+    numbers = [text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" not in text.text]
+    assert numbers[:6] == ["0", "1", "2", "nan", "inf", "-inf"]
+
+
+def test_a_picture_is_said_in_words():
+    alts = [value for _, name, value in Page(render(verdict(np.eye(2), np.ones((2, 2)))).html).attributes if name == "alt"]
+    assert alts == ["yours: 2 by 2, from 1 to 1; expected: 2 by 2, from 0 to 1; difference: 2 by 2, from 0 to 1"]
 
 
 def test_numbers_and_vectors_and_huge_images_are_not_drawn():
