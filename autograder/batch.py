@@ -29,6 +29,10 @@ ATTEMPTS = 2
 MOST_BYTES = 1 << 30
 """More than this is no answer of a worker."""
 
+AHEAD = 3
+"""Submissions that a worker has at one time: it runs one, starts the kernel of the next, and finds the one after that when it is done. The last ones of a class
+are given singly, so that no worker waits while another has several."""
+
 FAREWELL = 5.0
 """Seconds that a worker has for ending what it started."""
 
@@ -130,14 +134,14 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
         while left:
             while len(crew) < min(workers, left):
                 crew.append(_Worker(scratch / str(next(numbers))))
-            for worker in crew:
-                if waiting and worker.idle:
-                    worker.give(key := waiting.popleft(), jobs[key])
+            _give_out(waiting, jobs, crew, workers)
             ready = wait([worker.connection for worker in crew])
             for worker in [worker for worker in crew if worker.connection in ready]:
-                key, found = worker.job, worker.receive()
+                found = worker.receive()
                 if found is None:  # it is dead
                     crew.remove(worker)
+                    key, *later = worker.jobs or [None]
+                    waiting.extendleft(reversed(later))
                     deaths[key] += not worker.process.disturbed()
                     worker.end()
                     disturbances += 1
@@ -150,10 +154,12 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
                     elif key is not None:
                         left -= 1
                         yield key, {"reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"}
-                elif key is not None:
+                elif not worker.ready:
+                    worker.ready = True
+                else:
                     disturbances = 0
-                    if waiting:  # it works on while we record
-                        worker.give(following := waiting.popleft(), jobs[following])
+                    key = worker.jobs.popleft()
+                    _give_out(waiting, jobs, crew, workers)  # it works on while we record
                     left -= 1
                     yield key, found
     finally:
@@ -163,13 +169,21 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
             worker.end()
 
 
+def _give_out(waiting: deque, jobs: dict[Any, dict[str, Any]], crew: list[_Worker], workers: int) -> None:
+    """Keep the workers busy: one submission for each, then further ones while there are enough for all."""
+    for depth in range(AHEAD):
+        for worker in crew:
+            if worker.ready and len(worker.jobs) == depth and len(waiting) > (workers if depth else 0):
+                worker.give(key := waiting.popleft(), jobs[key])
+
+
 @dataclass
 class _Worker:
-    """A worker process and what it is busy with."""
+    """A worker process and the submissions it was given, in their order. It is not ready before it has said so."""
 
     folder: Path
-    job: Any = None
-    idle: bool = False
+    jobs: deque = field(default_factory=deque)
+    ready: bool = False
     process: Any = field(init=False)
     connection: Connection = field(init=False)
 
@@ -179,18 +193,16 @@ class _Worker:
 
     def give(self, key: Any, job: dict[str, Any]) -> None:
         """Send a job. If the worker is dead, its next answer will say so."""
-        self.job, self.idle = key, False
+        self.jobs.append(key)
         with contextlib.suppress(OSError):
             self.connection.send_bytes(json.dumps(job | {"scratch": str(self.folder)}).encode())
 
     def receive(self) -> dict[str, Any] | None:
         """What it found, or nothing where it says that it is ready; None if it is dead."""
         try:
-            found = json.loads(self.connection.recv_bytes(MOST_BYTES))
+            return json.loads(self.connection.recv_bytes(MOST_BYTES))
         except (EOFError, OSError, ValueError):
             return None
-        self.job, self.idle = None, True
-        return found
 
     def end(self) -> None:
         """See that the process ends: of itself, when its line is cut, or else by force."""

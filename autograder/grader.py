@@ -335,6 +335,8 @@ class JudgedExecute(Execute):
         config=True
     )
 
+    _ahead: tuple[provisioner.WalledKernelManager, socket.socket] | None = None
+
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
         """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
         if METADATA_KEY in resources:
@@ -544,43 +546,72 @@ class JudgedExecute(Execute):
                     return self._revive(index, leave_out=earlier)
         return None
 
+    def start_ahead(self, nb: NotebookNode, resources: ResourcesDict) -> None:
+        """Have the kernel for `nb` started while something else is done; `preprocess` of the same notebook takes it, or `give_up` ends it."""
+        if not self.trust_submissions:
+            self._ahead = run_sync(self._launch)(nb, resources)
+
+    def give_up(self) -> None:
+        """End a kernel that was started ahead and is not wanted any more."""
+        if self._ahead:
+            (manager, judge), self._ahead = self._ahead, None
+            judge.close()
+            manager.provisioner.end()
+            run_sync(manager.cleanup_resources)()
+
     def _start(self) -> None:
         self._heard, self._too_much, self._guard = 0, "", None
-        ours, theirs = socket.socketpair()
-        try:
-            run_sync(self._start_trusted if self.trust_submissions else self._start_walled)(theirs)
-        finally:
-            theirs.close()
-        self._desk = Desk(Channel(ours), give_up=self._killer())
+        self._desk = Desk(Channel(run_sync(self._start_trusted if self.trust_submissions else self._start_walled)()), give_up=self._killer())
 
-    async def _start_walled(self, judge: socket.socket) -> None:
-        self.km = provisioner.WalledKernelManager()
+    async def _launch(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[provisioner.WalledKernelManager, socket.socket]:
+        """Ask for a kernel; returns its manager, and our end of the channel to the judge."""
+        manager = provisioner.WalledKernelManager()
         # A kernel's messages are a stranger's: none may be larger than all that it may print, and few may wait.
-        self.km.context.setsockopt(zmq.MAXMSGSIZE, (self.output_mb + 1) * 2**20)
-        self.km.context.setsockopt(zmq.RCVHWM, 64)
-        await self.async_start_new_kernel(
-            judge=judge.fileno(),
-            limits=self._limits(),
-            hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
-            packages=self.packages,
-            wanted=zygote.wanted("\n".join(cell.source for cell in self.nb.cells if cell.cell_type == "code")),
-        )
-        self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
-        await self._connect()
+        manager.context.setsockopt(zmq.MAXMSGSIZE, (self.output_mb + 1) * 2**20)
+        manager.context.setsockopt(zmq.RCVHWM, 64)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            await manager.start_kernel(
+                cwd=resources["metadata"].get("path") or None,
+                judge=theirs.fileno(),
+                limits=self._limits(),
+                hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
+                packages=self.packages,
+                wanted=zygote.wanted("\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")),
+                ahead=True,
+            )
+        return manager, ours
+
+    async def _start_walled(self) -> socket.socket:
+        started, self._ahead = self._ahead or await self._launch(self.nb, self.resources), None
+        self.km, judge = started
+        try:
+            self.km.provisioner.ready()
+            self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
+            await self._connect()
+        except BaseException:
+            judge.close()
+            raise
+        return judge
 
     def _flooded(self, kill: Callable[[], None]) -> None:
         self._too_much = f"The cell printed or displayed more than {self.output_mb} MB, the limit."
         kill()
 
-    async def _start_trusted(self, judge: socket.socket) -> None:
+    async def _start_trusted(self) -> socket.socket:
         self.create_kernel_manager()
         # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they could over TCP.
         self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
         self.km.transport, self.km.ip = "ipc", f"{self._sockets.name}/socket"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
-        environment |= {"AUTOGRADER_FD": str(judge.fileno()), **ONE_THREAD}
-        await self.async_start_new_kernel(env=environment, pass_fds=[judge.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            environment |= {"AUTOGRADER_FD": str(theirs.fileno()), **ONE_THREAD}
+            await self.async_start_new_kernel(
+                env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         await self.async_start_new_kernel_client()
+        return ours
 
     async def _connect(self) -> None:
         """Open the channels, and wait until a request is answered on both: jupyter_client's own way takes a fifth of a second more."""

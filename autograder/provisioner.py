@@ -225,6 +225,7 @@ class WalledProvisioner(KernelProvisionerBase):
     hidden:   what it must not see, see `wall.View`.
     packages: packages that it may import besides those that are installed.
     wanted:   modules that it will import, see `zygote.wanted`.
+    ahead:    do not wait until it is there; whoever asked calls `ready` before making a client.
     """
 
     _control: socket.socket | None = None
@@ -257,6 +258,7 @@ class WalledProvisioner(KernelProvisionerBase):
         hidden: Sequence[str] = (),
         packages: Sequence[str] = (),
         wanted: Sequence[str] = (),
+        ahead: bool = False,
         cwd: str | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
@@ -276,12 +278,17 @@ class WalledProvisioner(KernelProvisionerBase):
             warm().request(request, [judge, theirs.fileno()])
         finally:
             theirs.close()
-        # The sockets lie in a folder behind the wall that only its kernel and we, by this descriptor, can reach.
+        if not ahead:
+            self.ready()
+        return self.connection_info
+
+    def ready(self) -> None:
+        """Wait until it is there. Raises `NoWall`, `FolderRefused`, `Disturbed`."""
         while self._kernel is None or self._sockets is None:
             self._listen()
+        # The sockets lie in a folder behind the wall that only its kernel and we, by this descriptor, can reach.
         self.parent.ip = f"/proc/self/fd/{self._sockets}/s"
         self.connection_info["ip"] = self.parent.ip
-        return self.connection_info
 
     def _listen(self) -> None:
         """Take in what the warden or the kernel says while it starts: first come, first served."""

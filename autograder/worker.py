@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import from_dict
 
 from autograder import catalogue, submission
-from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, restore
+from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, JudgeFault, restore
 from autograder.provisioner import Disturbed
-from autograder.wall import FolderRefused
+from autograder.wall import FolderRefused, NoWall
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the operating system that say nothing about a submission."""
@@ -36,46 +37,84 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
     returns: "notebooks" (name to "notebook" and "verdicts" by grade id) and "files" (their fingerprint); else "reason" why it cannot be graded, or
              "fault": what must be put right before anybody can be.
     """
-    try:
-        return _examine(job)
-    except (submission.Unfit, CannotBeGradedHere, FolderRefused) as error:
+    with Examination(job) as examination:
+        return examination.result()
+
+
+class Examination:
+    """One submission's way from the submitted files to its verdicts (see `examine`): read and laid out at once, its first kernel started with `start_ahead`."""
+
+    def __init__(self, job: dict[str, Any]):
+        self._job, self._found, self._open = job, {}, contextlib.ExitStack()
+        with self._kept():
+            self._folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True))
+            submission.check_name(job["student"])
+            files = submission.read(Path(job["folder"]), job["megabytes"])
+            _lay_out(Path(self._folder), files, job["files"])
+            self._fingerprint = submission.fingerprint(files)
+            self._runs = [
+                self._prepared(name, notebook) for name, notebook in submission.notebooks(files, list(job["release"])).items()
+            ]
+
+    def __enter__(self) -> Examination:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def start_ahead(self) -> None:
+        """Have a kernel started that `result` will find ready; if that fails, `result` starts one and says what is wrong."""
+        if not self._found:
+            run, nb, resources = self._runs[0]
+            self._open.callback(run.give_up)
+            with contextlib.suppress(Exception):
+                run.start_ahead(nb, resources)
+
+    def result(self) -> dict[str, Any]:
+        """Run and judge it."""
+        if not self._found:
+            with self._kept():
+                notebooks = {resources["metadata"]["name"]: _judged(run, nb, resources) for run, nb, resources in self._runs}
+                return {"notebooks": notebooks, "files": self._fingerprint}
+        return self._found
+
+    def _prepared(self, name: str, notebook: Any) -> tuple[JudgedExecute, Any, ResourcesDict]:
+        course = self._job["release"][name]
+        notebook = restore(notebook, {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in course["cells"].items()})
+        if course["kernelspec"]:
+            notebook.metadata["kernelspec"] = from_dict(course["kernelspec"])
+        facts = {"student": self._job["student"], "assignment": self._job["assignment"], "notebook": name}
+        resources = ResourcesDict(None, {"metadata": {"name": name, "path": self._folder}, "nbgrader": facts})
+        return JudgedExecute(config=_config(self._job["root"], json.dumps(self._job["config"]))), notebook, resources
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """What goes wrong in here is what was found."""
+        try:
+            yield
+        except Exception as error:
+            self._found = _what_is_wrong(error)
+
+
+def _judged(run: JudgedExecute, nb: Any, resources: ResourcesDict) -> dict[str, Any]:
+    nb, resources = run.preprocess(nb, resources)
+    return {"notebook": nb, "verdicts": {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}}
+
+
+def _what_is_wrong(error: Exception) -> dict[str, Any]:
+    if isinstance(error, (submission.Unfit, CannotBeGradedHere, FolderRefused)):
         return {"reason": str(error)}
-    except Exception as error:
-        said = submission.one_line(error)
-        if isinstance(error, Disturbed):
-            return {"fault": f"no kernel can be kept running here: {said}", "kind": "Disturbed"}
-        if type(error).__name__ in ("JudgeFault", "NoWall"):
-            return {"fault": said, "kind": type(error).__name__}
-        if isinstance(error, OSError) and error.errno in MACHINE:
-            return {
-                "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept.",
-                "kind": "OSError",
-            }
-        return {"reason": f"{type(error).__name__}: {said}"}
-
-
-def _examine(job: dict[str, Any]) -> dict[str, Any]:
-    submission.check_name(job["student"])
-    files = submission.read(Path(job["folder"]), job["megabytes"])
-    notebooks = submission.notebooks(files, list(job["release"]))
-    with tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True) as folder:
-        _lay_out(Path(folder), files, job["files"])
-        examined = {}
-        for name, notebook in notebooks.items():
-            nb, resources = _run(job, name, notebook, folder)
-            verdicts = {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}
-            examined[name] = {"notebook": nb, "verdicts": verdicts}
-    return {"notebooks": examined, "files": submission.fingerprint(files)}
-
-
-def _run(job: dict[str, Any], name: str, notebook: Any, folder: str) -> Any:
-    course = job["release"][name]
-    notebook = restore(notebook, {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in course["cells"].items()})
-    if course["kernelspec"]:
-        notebook.metadata["kernelspec"] = from_dict(course["kernelspec"])
-    facts = {"student": job["student"], "assignment": job["assignment"], "notebook": name}
-    resources = ResourcesDict(None, {"metadata": {"name": name, "path": folder}, "nbgrader": facts})
-    return JudgedExecute(config=_config(job["root"], json.dumps(job["config"]))).preprocess(notebook, resources)
+    said = submission.one_line(error)
+    if isinstance(error, Disturbed):
+        return {"fault": f"no kernel can be kept running here: {said}", "kind": "Disturbed"}
+    if isinstance(error, (JudgeFault, NoWall)):
+        return {"fault": said, "kind": type(error).__name__}
+    if isinstance(error, OSError) and error.errno in MACHINE:
+        return {
+            "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept.",
+            "kind": "OSError",
+        }
+    return {"reason": f"{type(error).__name__}: {said}"}
 
 
 @functools.lru_cache(maxsize=4)
@@ -109,11 +148,21 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     catalogue.chapters()
     connection.send_bytes(b"{}")  # ready
+    following = None
     while True:
-        job = json.loads(jobs.get())
-        os.chdir(job["root"])
-        tempfile.tempdir = job["scratch"]
-        connection.send_bytes(json.dumps(examine(job), ensure_ascii=False).encode("utf-8", "replace"))
+        with following or _begun(jobs.get()) as current:
+            following = None
+            with contextlib.suppress(queue.Empty):
+                following = _begun(jobs.get_nowait())
+                following.start_ahead()
+            connection.send_bytes(json.dumps(current.result(), ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _begun(message: bytes) -> Examination:
+    job = json.loads(message)
+    os.chdir(job["root"])
+    tempfile.tempdir = job["scratch"]
+    return Examination(job)
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
