@@ -22,6 +22,7 @@ from typing import Any
 from autograder import provisioner, wall
 from autograder.course import Course, CourseError, Graded
 from autograder.kernel import ONE_THREAD
+from autograder.processes import last_line
 
 ATTEMPTS = 2
 """How many workers may die of one submission before it is given up."""
@@ -105,8 +106,7 @@ def grade(
     Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and SIGTERM; what was recorded until then stays.
     """
     with course.locked() as scratch, _interruptible() as signals:
-        if wall.supported() is None:
-            provisioner.warm()  # it warms up while we read the course
+        provisioner.begin()
         outlines = {assignment: course.outline(assignment) for assignment in dict.fromkeys(assignment for assignment, _ in work)}
         results: dict[tuple[str, str], Graded] = {}
         for assignment, outline in {} if regrade else outlines.items():
@@ -214,8 +214,8 @@ class _Worker:
 
     def last_words(self) -> str:
         """The last line of its log."""
-        lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "it said nothing")[:300]
+        with open(self.folder / "log", "rb") as log:
+            return last_line(log) or "it said nothing"
 
 
 class _Signals:

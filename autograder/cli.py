@@ -101,10 +101,14 @@ def grade(
 
     Exit code 0: all are graded; 3: some could not be, each with its reason; 2: a wrong command, or a course, gradebook or disk that cannot be used; 130: stopped.
     """
-    from autograder import batch
-    from autograder.course import Course
+    from autograder import provisioner
+
+    provisioner.begin()  # before the other imports
 
     def run() -> int:
+        from autograder import batch
+        from autograder.course import Course
+
         course = Course(course_dir, trust=trust_submissions)
         students = course.submissions(assignment)
         if student is not None and student not in students:

@@ -177,8 +177,4 @@ class _Judge:
     def last_words(self) -> str:
         """The last line that it wrote to its standard error, as the end of a sentence."""
         self.stop()
-        if self._log is None:
-            return ""
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f" ({lines[-1][:200]})" if lines else ""
+        return as_last_words(last_line(self._log))

@@ -561,7 +561,9 @@ class JudgedExecute(Execute):
 
     def _start(self) -> None:
         self._heard, self._too_much, self._guard = 0, "", None
-        self._desk = Desk(Channel(run_sync(self._start_trusted if self.trust_submissions else self._start_walled)()), give_up=self._killer())
+        self._desk = Desk(
+            Channel(run_sync(self._start_trusted if self.trust_submissions else self._start_walled)()), give_up=self._killer()
+        )
 
     async def _launch(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[provisioner.WalledKernelManager, socket.socket]:
         """Ask for a kernel; returns its manager, and our end of the channel to the judge."""

@@ -25,6 +25,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 
 from autograder import frameworks, wall
 from autograder.kernel import LANGUAGE, ONE_THREAD
+from autograder.processes import as_last_words, last_line
 from autograder.wall import FolderRefused, NoWall
 from autograder.zygote import pair, receive, send
 
@@ -102,11 +103,7 @@ class Zygote:
             self._process.wait()
 
     def _last_words(self) -> str:
-        if self._log is None:
-            return ""
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f" ({lines[-1][:200]})" if lines else ""
+        return as_last_words(last_line(self._log))
 
 
 @dataclass
@@ -152,6 +149,12 @@ def warm() -> Zygote:
         if _current is None or not _current.alive():
             _current = Zygote.start(mark)
         return _current
+
+
+def begin() -> None:
+    """Have the zygote started, if a wall can stand here: it warms up while this process does something else."""
+    if wall.supported() is None:
+        warm()
 
 
 def adopt(line: socket.socket) -> None:

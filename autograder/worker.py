@@ -52,9 +52,7 @@ class Examination:
             files = submission.read(Path(job["folder"]), job["megabytes"])
             _lay_out(Path(self._folder), files, job["files"])
             self._fingerprint = submission.fingerprint(files)
-            self._runs = [
-                self._prepared(name, notebook) for name, notebook in submission.notebooks(files, list(job["release"])).items()
-            ]
+            self._runs = [self._prepared(name, notebook) for name, notebook in submission.notebooks(files, list(job["release"])).items()]
 
     def __enter__(self) -> Examination:
         return self

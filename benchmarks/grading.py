@@ -119,8 +119,8 @@ class Bench:
 
 
 def main(
-    submissions: Annotated[int, typer.Option(min=2, help="The size of the class.")] = 24,
-    rounds: Annotated[int, typer.Option(min=1, help="How many times each of them is timed.")] = 3,
+    submissions: Annotated[int, typer.Option(min=2, help="The size of the class.")] = 48,
+    rounds: Annotated[int, typer.Option(min=1, help="How many times each of them is timed.")] = 2,
     keep: Annotated[Path | None, typer.Option(help="Keep all courses and outputs in this folder, which must be new or empty.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help=f"{QUICK} submissions, one round, weighed as it is timed: does it work at all?")
