@@ -19,6 +19,7 @@ from typing import IO, Any
 from autograder import frameworks
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, note
+from autograder.processes import as_last_words, last_line
 from autograder.questions import FRAMEWORKS
 from autograder.run import run_contained
 from autograder.values import Malformed
