@@ -346,7 +346,9 @@ def _is_accepted(question: Question, candidate: _Candidate, drawn: list[tuple[Ca
     except Exception:  # it fails where it is defined
         return False
     end = time.monotonic() + seconds
-    return all(passes(question, case, peer(question.driver, case.inputs.args, end - time.monotonic()), expected) for case, expected in drawn)
+    return all(
+        passes(question, case, peer(question.driver, case.inputs.args, end - time.monotonic()), expected) for case, expected in drawn
+    )
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:

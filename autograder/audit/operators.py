@@ -57,8 +57,49 @@ _LAYERS = {
     "ones_like": ("zeros_like",),
 }
 _LEAVABLE = frozenset(
-    "T transpose permute swapaxes movedim moveaxis copy clone detach contiguous reshape view flatten ravel squeeze unsqueeze expand_dims abs exp log sqrt "
-    "square astype float double int long round floor ceil clip clamp relu flip sort cumsum softmax log_softmax unfold tile repeat".split()
+    [
+        "T",
+        "transpose",
+        "permute",
+        "swapaxes",
+        "movedim",
+        "moveaxis",
+        "copy",
+        "clone",
+        "detach",
+        "contiguous",
+        "reshape",
+        "view",
+        "flatten",
+        "ravel",
+        "squeeze",
+        "unsqueeze",
+        "expand_dims",
+        "abs",
+        "exp",
+        "log",
+        "sqrt",
+        "square",
+        "astype",
+        "float",
+        "double",
+        "int",
+        "long",
+        "round",
+        "floor",
+        "ceil",
+        "clip",
+        "clamp",
+        "relu",
+        "flip",
+        "sort",
+        "cumsum",
+        "softmax",
+        "log_softmax",
+        "unfold",
+        "tile",
+        "repeat",
+    ]
 )
 """Calls that may be forgotten: what they are given has the form of what they give."""
 
@@ -92,11 +133,18 @@ def number(node: cst.Integer) -> Iterator[cst.BaseExpression]:
 
 def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
     """Sums for products, ``*`` for ``@``, and a division that rounds up."""
-    others = {cst.Add: (cst.Multiply,), cst.Multiply: (cst.Add, cst.MatrixMultiply), cst.MatrixMultiply: (cst.Multiply,), cst.Divide: (cst.FloorDivide,)}
+    others = {
+        cst.Add: (cst.Multiply,),
+        cst.Multiply: (cst.Add, cst.MatrixMultiply),
+        cst.MatrixMultiply: (cst.Multiply,),
+        cst.Divide: (cst.FloorDivide,),
+    }
     for other in others.get(type(node.operator), ()):
         yield node.with_changes(operator=other())
     if isinstance(node.operator, cst.FloorDivide):
-        minus = cst.UnaryOperation(cst.Minus(), node.left if node.left.lpar else cst.ensure_type(cst.parse_expression(f"({_code(node.left)})"), cst.BaseExpression))
+        minus = cst.UnaryOperation(
+            cst.Minus(), node.left if node.left.lpar else cst.ensure_type(cst.parse_expression(f"({_code(node.left)})"), cst.BaseExpression)
+        )
         yield cst.UnaryOperation(
             cst.Minus(), cst.BinaryOperation(minus, cst.FloorDivide(), node.right, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         )
@@ -161,7 +209,9 @@ def elements(node: cst.Tuple | cst.List) -> Iterator[cst.BaseExpression]:
     for i in range(len(items) - 1):
         one, two = items[i], items[i + 1]
         if isinstance(one, cst.Element) and isinstance(two, cst.Element):
-            yield node.with_changes(elements=[*items[:i], one.with_changes(value=two.value), two.with_changes(value=one.value), *items[i + 2 :]])
+            yield node.with_changes(
+                elements=[*items[:i], one.with_changes(value=two.value), two.with_changes(value=one.value), *items[i + 2 :]]
+            )
 
 
 def element(node: cst.List) -> Iterator[cst.List]:
