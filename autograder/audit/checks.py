@@ -35,6 +35,10 @@ _PATIENCE = 20
 """How many times longer than a right answer a mutant may take."""
 
 
+_SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric inputs only"
+"""What is no error where only such inputs have a meaning; a question declares it with `Question.equivalent`."""
+
+
 def audit(question: Question, *, sample: int | None = None, repeat: int = 1, hands: int = 1) -> QuestionCard:
     """Examine everything that `question` promises.
 
@@ -52,45 +56,44 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         return QuestionCard(question.name, question.points, errors=(note,))
     notes = [f"{framework} is not available on this machine: what is written in it was left out." for framework in sorted(missing)]
 
-    false_rejects, times = _right_answers(question, right, fresh)
+    rejected, times = _right_answers(question, right, fresh)
+    accepted = [answer for answer in right if answer not in rejected]
     parts: dict[str, Any] = {}
-    if false_rejects and any(sentence.startswith("reference:") for sentence in false_rejects):
-        notes.append("No mutants: the reference itself does not pass.")
-    elif question.measurement:
+    if question.measurement:
         notes.append("No mutants: answers are judged by what they achieve, so a mutant that achieves it is right.")
     else:
-        parts = _mutants(question, right, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
-    named, misnamed, accepted = _mistakes(question, fresh)
+        parts = _mutants(question, accepted, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
+    named, misnamed, missed = _mistakes(question, fresh)
     wrong, stale = _wrong_answers(question, fresh[0])
     return QuestionCard(
         name=question.name,
         points=question.points,
         alternatives=len(right) - 1,
-        false_rejects=(*false_rejects, *_variants(question, right, fresh[0])),
-        false_accepts=(*accepted, *wrong),
+        false_rejects=(*rejected.values(), *_variants(question, accepted, fresh[0])),
+        false_accepts=(*missed, *wrong),
         mistakes=named + len(misnamed),
         mistakes_named=named,
         misnamed=tuple(misnamed),
         notes=tuple(notes),
         median_check_s=statistics.median(times),
         slowest_check_s=max(times),
-        **(parts | {"errors": (*parts.get("errors", ()), *_keywords(question, right, fresh[0]), *_unmatched(question, parts, stale))}),
+        **(parts | {"errors": (*parts.get("errors", ()), *_keywords(question, accepted, fresh[0]), *_unmatched(question, parts, stale))}),
     )
 
 
 # Right answers ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _right_answers(question: Question, right: list[Answer], fresh: list[int]) -> tuple[list[str], list[float]]:
+def _right_answers(question: Question, right: list[Answer], fresh: list[int]) -> tuple[dict[Answer, str], list[float]]:
     """A sentence for each that is rejected on any of the seeds, and the processor time of every check."""
-    rejected, times = [], []
+    rejected, times = {}, []
     for answer in right:
         for seed in fresh:
             start = time.process_time()
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
-                rejected.append(f"{_label(question, answer)}: {verdict.headline}")
+                rejected[answer] = f"{_label(question, answer)}: {verdict.headline}"
                 break
     return rejected, times
 
@@ -186,7 +189,8 @@ def _wrong_answers(question: Question, seed: int) -> tuple[list[str], set[str]]:
     accepted, declared = [], set()
     for name, peer in _wrong(question):
         verdict = examine(question, peer, seed=seed, framework=question.reference.framework)
-        if verdict.status is Status.CORRECT and any(name == equivalent.fragment for equivalent in question.equivalents):
+        excused = name in (_SQUARE, _SYMMETRIC) and any(name == equivalent.fragment for equivalent in question.equivalents)
+        if verdict.status is Status.CORRECT and excused:
             declared.add(name)
         elif verdict.status is Status.CORRECT:
             accepted.append(f"Accepted although wrong: an answer that is {name}.")
@@ -215,8 +219,8 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
     if any(case.inputs.args for case in cases):
         yield "right for the visible inputs only", _right_only(question, lambda args: _fingerprint(args) in visible)
     if question.driver == "call" and any(array.ndim >= 2 for case in cases for array in _arrays(case.inputs.args)):
-        yield "right for square inputs only", _right_only(question, lambda args: all(map(_is_square, _arrays(args))))
-        yield "right for symmetric inputs only", _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
+        yield _SQUARE, _right_only(question, lambda args: all(map(_is_square, _arrays(args))))
+        yield _SYMMETRIC, _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
 
 
 def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
@@ -270,12 +274,20 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
     """All mutants of all right answers, each program once."""
     found: dict[tuple[str, tuple[str, ...]], _Candidate] = {}
     for answer in right:
-        sources = (*_helpers(answer.function), answer.source(question.function_name))
+        sources = (*_helpers(answer.function), _source(question, answer))
         for place, source in enumerate(sources):
             for mutant in mutants(source):
                 program = (*sources[:place], mutant.source, *sources[place + 1 :])
                 found.setdefault((answer.framework, program), _Candidate(mutant, answer, question.function_name, program))
     return list(found.values())
+
+
+def _source(question: Question, answer: Answer) -> str:
+    """Raises ValueError for an answer whose source cannot be had or is no definition of a function or class."""
+    try:
+        return answer.source(question.function_name)
+    except (AttributeError, OSError, SyntaxError) as error:
+        raise ValueError(f"{question.name}: {_label(question, answer)} cannot be mutated: write it with `def` in a file") from error
 
 
 def _helpers(function: Callable) -> list[str]:
@@ -354,14 +366,14 @@ def _is_accepted(question: Question, candidate: _Candidate, drawn: list[tuple[Ca
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
     """Declarations that tell of no mutant; those that name a wrong answer are looked at by `_unmatched`."""
     for equivalent in question.equivalents:
-        if not equivalent.fragment.startswith("right for ") and not any(c.mutant.shows(equivalent.fragment) for c in everything):
+        if equivalent.fragment not in (_SQUARE, _SYMMETRIC) and not any(c.mutant.shows(equivalent.fragment) for c in everything):
             yield f"Declared equivalent, but no mutant is such: {equivalent.fragment!r}"
 
 
 def _unmatched(question: Question, parts: dict[str, Any], declared: set[str]) -> Iterator[str]:
     """Declared wrong answers that are rejected; where there are no mutants, every other declaration."""
     for equivalent in question.equivalents:
-        if equivalent.fragment not in declared and (equivalent.fragment.startswith("right for ") or not parts):
+        if equivalent.fragment not in declared and (equivalent.fragment in (_SQUARE, _SYMMETRIC) or not parts):
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
 

@@ -44,9 +44,15 @@ def audit_all(
 
 
 def _keep_to_one_thread() -> None:
+    """Import the frameworks, before the first fork, which then has them; what MXNet says on the way is not for the user."""
     os.environ.update(ONE_THREAD)
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
     for framework in ("torch", "mxnet"):
-        frameworks.available(framework)  # before the first fork, which then has it
+        frameworks.available(framework)
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    os.close(nothing)
 
 
 def _audit_named(name: str, sample: int | None, repeat: int, hands: int) -> QuestionCard:

@@ -5,7 +5,7 @@ An operator is ``operator(node) -> nodes to put in its place``, as in mutmut; `R
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 from mutmut.mutation import mutators
@@ -197,10 +197,19 @@ def arguments(node: cst.Call) -> Iterator[cst.Call]:
 
 def argument(node: cst.Call) -> Iterator[cst.Call]:
     """mutmut's dropped arguments; None in place of one only where it has a name, as in ``axis=None``: elsewhere it only crashes."""
+    if len(node.args) == 1 and node.args[0].keyword:
+        yield node.with_changes(args=[])
     for new in mutators.operator_arg_removal(node):
         changed = [one for one, two in zip(node.args, new.args, strict=False) if one is not two]
-        if len(new.args) < len(node.args) or (changed and changed[0].keyword and changed[0].keyword.value in _AXES):
+        if len(new.args) < len(node.args):
+            yield new.with_changes(args=_ended_as(node.args, new.args))
+        elif changed and changed[0].keyword and changed[0].keyword.value in _AXES:
             yield new
+
+
+def _ended_as(before: Sequence, after: Sequence) -> list:
+    """`after` with the comma, or none, that `before` ends with: only for looks."""
+    return [*after[:-1], *(item.with_changes(comma=before[-1].comma) for item in after[-1:])]
 
 
 def elements(node: cst.Tuple | cst.List) -> Iterator[cst.BaseExpression]:
@@ -218,8 +227,7 @@ def element(node: cst.List) -> Iterator[cst.List]:
     """One element of a list is forgotten."""
     items = list(node.elements)
     for i in range(len(items) if len(items) > 1 else 0):
-        kept = [item for j, item in enumerate(items) if j != i]
-        yield node.with_changes(elements=kept)
+        yield node.with_changes(elements=_ended_as(items, [item for j, item in enumerate(items) if j != i]))
 
 
 def axes(node: cst.Arg) -> Iterator[cst.Arg]:
