@@ -54,6 +54,8 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
     if question.reference not in right:
         note = f"{question.reference.framework}, in which the reference is written, is not available on this machine."
         return QuestionCard(question.name, question.points, errors=(note,))
+    if fault := _fault(question):
+        return QuestionCard(question.name, question.points, errors=(fault,))
     notes = [f"{framework} is not available on this machine: what is written in it was left out." for framework in sorted(missing)]
 
     rejected, times = _right_answers(question, right, fresh)
@@ -62,7 +64,11 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
     if question.measurement:
         notes.append("No mutants: answers are judged by what they achieve, so a mutant that achieves it is right.")
     else:
-        parts = _mutants(question, accepted, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
+        mutable = [answer for answer in accepted if _has_source(answer)]
+        notes += [
+            f"No mutants of {_label(question, answer)}: write it with `def`, in a file." for answer in accepted if answer not in mutable
+        ]
+        parts = _mutants(question, mutable, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
     named, misnamed, missed = _mistakes(question, fresh)
     wrong, stale = _wrong_answers(question, fresh[0])
     return QuestionCard(
@@ -79,6 +85,18 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         slowest_check_s=max(times),
         **(parts | {"errors": (*parts.get("errors", ()), *_keywords(question, accepted, fresh[0]), *_unmatched(question, parts, stale))}),
     )
+
+
+def _fault(question: Question) -> str | None:
+    """What keeps the question from being audited at all: no probe, or a probe or a reference that fails."""
+    if not question.probes:
+        return "The question has no probes."
+    try:
+        for case in question.cases(VISIBLE):
+            expected_outcome(question, case)
+    except Exception as error:  # a probe is the question's own code
+        return f"No inputs, or no expected results: {type(error).__name__}: {error}"
+    return None
 
 
 # Right answers ------------------------------------------------------------------------------------------------------------------------------
@@ -274,7 +292,7 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
     """All mutants of all right answers, each program once."""
     found: dict[tuple[str, tuple[str, ...]], _Candidate] = {}
     for answer in right:
-        sources = (*_helpers(answer.function), _source(question, answer))
+        sources = (*_helpers(answer.function), answer.source(question.function_name))
         for place, source in enumerate(sources):
             for mutant in mutants(source):
                 program = (*sources[:place], mutant.source, *sources[place + 1 :])
@@ -282,12 +300,12 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
     return list(found.values())
 
 
-def _source(question: Question, answer: Answer) -> str:
-    """Raises ValueError for an answer whose source cannot be had or is no definition of a function or class."""
+def _has_source(answer: Answer) -> bool:
     try:
-        return answer.source(question.function_name)
-    except (AttributeError, OSError, SyntaxError) as error:
-        raise ValueError(f"{question.name}: {_label(question, answer)} cannot be mutated: write it with `def` in a file") from error
+        answer.source("answer")
+    except (AttributeError, OSError, SyntaxError):  # a lambda, or what was typed at a prompt
+        return False
+    return True
 
 
 def _helpers(function: Callable) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from autograder import catalogue, frameworks
@@ -23,7 +24,7 @@ def audit_all(
 ) -> Card:
     """The card of the questions called `names`, in that order; `show` is called with each as it is finished. For the rest see `audit`.
 
-    Raises `catalogue.UnknownQuestion` before anything is run, and concurrent.futures' BrokenProcessPool if a right answer ends its process.
+    Raises `catalogue.UnknownQuestion` before anything is run, and ChildProcessError if a right answer or a mistake ends its process.
     """
     # Training is the longest: begun last, it would keep one process busy while the others have nothing left to do.
     order = sorted(dict.fromkeys(names), key=lambda name: -catalogue.find(name).seconds)
@@ -37,6 +38,11 @@ def audit_all(
                 card = future.result()
                 done[card.name] = card
                 show(card)
+        except BrokenProcessPool:
+            names_left = ", ".join(name for name in order if name not in done)
+            raise ChildProcessError(
+                f"a right answer or a known mistake ended its process, or memory ran out; not audited: {names_left}"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

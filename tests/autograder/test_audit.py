@@ -211,11 +211,20 @@ def test_a_right_answer_that_is_not_accepted_is_told():
     assert sentence.startswith("alternative 2 (numpy):")
 
 
-def test_an_answer_that_cannot_be_mutated_is_refused_in_one_line():
+def test_an_answer_without_a_definition_is_noted_and_has_no_mutants():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns))
-    with pytest.raises(ValueError, match=r"alternative 2 \(numpy\) cannot be mutated"):
-        audit(asked, sample=1)
+    assert any("No mutants of alternative 2 (numpy)" in note for note in audit(asked, sample=1).notes)
+
+
+def test_a_question_that_cannot_be_asked_is_an_error_on_its_card():
+    def broken(rng):
+        return rng.no_such_method()
+
+    for asked, said in [(make(), "no probes"), (make(broken), "no_such_method"), (make(lambda rng: (1.0,)), "reference")]:
+        card = audit(asked)
+        assert said in card.problems[0]
+        assert not Card((card,)).clean
 
 
 def test_a_mistake_that_is_accepted_or_told_as_another_is_told():
