@@ -111,7 +111,7 @@ def _right_answers(question: Question, right: list[Answer], fresh: list[int]) ->
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
-                rejected[answer] = f"{_label(question, answer)}: {verdict.headline}"
+                rejected[answer] = f"{_label(question, answer)}, seed {seed}: {' '.join((verdict.headline, *verdict.details))}"
                 break
     return rejected, times
 

@@ -208,7 +208,7 @@ def test_a_right_answer_that_is_not_accepted_is_told():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns) + 1)
     [sentence] = audit(asked, sample=1).false_rejects
-    assert sentence.startswith("alternative 2 (numpy):")
+    assert sentence.startswith("alternative 2 (numpy), seed ")
 
 
 def test_an_answer_without_a_definition_is_noted_and_has_no_mutants():
