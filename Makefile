@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-fast bench regrades lab lint format clean
+.PHONY: help demo test test-fast audit bench regrades lab lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,10 @@ test: $(READY)  ## lint, then run every test, notebooks included
 
 test-fast: $(READY)  ## all but the slow tests, about two minutes
 	$(BIN)/python -m pytest -m "not slow"
+
+audit: $(READY)  ## prove the checks right on every mutant and fifty fresh seeds; the card lands in build/audit.html
+	@mkdir -p build
+	$(BIN)/course audit --repeat 50 --json build/audit.json --html build/audit.html
 
 bench: $(READY)  ## grade one class by stock nbgrader and by `course grade`, and compare times, memory and points
 	$(BIN)/python -m benchmarks.grading

@@ -15,6 +15,7 @@ import functools
 import importlib
 import os
 import pkgutil
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from autograder.questions import Question
@@ -73,3 +74,14 @@ def find(name: str) -> Question:
     nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
     suggestion = f" Did you mean {nearest[0]!r}?" if nearest else f" The questions are: {', '.join(names())}."
     raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
+
+
+def select(wanted: Sequence[str]) -> list[str]:
+    """The names of the questions that `wanted` names, each as "chapter.function" or as a whole "chapter"; of all questions if it is empty.
+
+    Raises `UnknownQuestion` for a name that is neither.
+    """
+    chosen = [
+        name for item in wanted for name in ([q.name for q in chapters()[item].values()] if item in chapters() else [find(item).name])
+    ]
+    return list(dict.fromkeys(chosen)) if wanted else names()

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from json import dumps as to_json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from autograder.lean import IRI_GRAMMAR, without
 from autograder.submission import plain
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
-"""Exit codes: all graded; the demonstration's table is not as it should be; a wrong command or course; some submissions could not be graded."""
+"""Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a wrong command or course; some submissions could not be graded."""
 
 STOPPED = 130
 
@@ -125,6 +126,46 @@ def grade(
         for result in failed:
             print(f"  {plain(result.student)}: {plain(result.reason)}", file=sys.stderr)
         return INCOMPLETE if failed else GRADED
+
+    _run(run)
+
+
+@app.command()
+def audit(
+    question: Annotated[
+        list[str] | None, typer.Argument(help="Questions (chapter.function) or chapters; all of the course, unless said otherwise.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures into this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report card as a page into this file.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Try this many mutants of a question, the same ones every time, instead of all.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Fresh seeds on which every right answer must pass and every mistake must fail.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that try answers.")] = 2,
+) -> None:
+    """Prove the grader right: try every check on right answers, known mistakes and mutants, and print its report card.
+
+    Exit code 0: every threshold is met; 1: some are not, each with its reason; 2: a wrong command; 130: stopped.
+    """
+
+    def run() -> int:
+        from rich.console import Console
+
+        from autograder import catalogue
+        from autograder.audit import audit_all
+        from autograder.audit.render import as_page, as_terminal
+
+        names = catalogue.select(question or [])
+        for file in filter(None, (json, html)):  # before minutes of work are done for nothing
+            file.touch()
+        with _progress("auditing", len(names)) as show:
+            card = audit_all(names, sample=sample, repeat=repeat, workers=workers, show=show)
+        if json:
+            json.write_text(to_json(card.as_json(), indent=2) + "\n", encoding="utf-8")
+        if html:
+            html.write_text(as_page(card), encoding="utf-8")
+        Console(width=None if sys.stdout.isatty() else 150).print(as_terminal(card))
+        return GRADED if card.clean else DIFFERENT
 
     _run(run)
 

@@ -47,7 +47,7 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
             )
         if outcome.forbidden:
             return _refused(question, Finding(may_not(outcome.forbidden)), spent, trials)
-        trials.append(_judge(question, case, outcome))
+        trials.append(_trial(question, case, outcome, expected_outcome(question, case)))
         if outcome.kind in ("timeout", "lost"):
             break
     return _conclude(question, trials, spent, framework)
@@ -69,17 +69,28 @@ class _Trial:
     measured: Measurement | None = None
 
 
-def _judge(question: Question, case: Case, outcome: Outcome) -> _Trial:
+def expected_outcome(question: Question, case: Case) -> Outcome | None:
+    """The reference's, which an outcome is compared with; None where it is measured instead. Raises RuntimeError if the reference itself fails."""
     if question.measurement:
-        measured = _measure(question, case, outcome) if outcome.kind == "value" else None
-        return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
+        return None
     expected = _outcome_of(question, question.reference, case)
     if expected.kind != "value":
         raise RuntimeError(
             f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
         )
-    passed = outcome.kind == "value" and _agrees(question, expected, outcome)
-    return _Trial(case, outcome, passed, expected.value)
+    return expected
+
+
+def passes(question: Question, case: Case, outcome: Outcome, expected: Outcome | None) -> bool:
+    """Whether what came back on one input is right; `expected` is what `expected_outcome` gives."""
+    return _trial(question, case, outcome, expected).passed
+
+
+def _trial(question: Question, case: Case, outcome: Outcome, expected: Outcome | None) -> _Trial:
+    if expected is None:
+        measured = _measure(question, case, outcome) if outcome.kind == "value" else None
+        return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
+    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, expected, outcome), expected.value)
 
 
 def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:

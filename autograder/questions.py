@@ -106,6 +106,17 @@ class Measurement:
     message: str
 
 
+@dataclass(frozen=True)
+class Equivalent:
+    """A change of a right answer that leaves it right, which the audit would otherwise call a survivor.
+
+    fragment: a piece of the changed line, ``piece before -> piece after``, or the name of one of the audit's wrong answers. why: one line.
+    """
+
+    fragment: str
+    why: str
+
+
 @dataclass(eq=False)
 class Question:
     """A task with everything needed to judge an answer to it.
@@ -134,6 +145,7 @@ class Question:
     probes: list[Probe] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
     alternatives: list[Answer] = field(default_factory=list)
+    equivalents: list[Equivalent] = field(default_factory=list)
     measurement: Callable[[Inputs, Any], Measurement] | None = None
 
     @property
@@ -188,6 +200,13 @@ class Question:
             return function
 
         return attach
+
+    def equivalent(self, fragment: str, *, why: str) -> None:
+        """Declare, for `course audit`, that a change of a right answer leaves it right; it is tried again on ten times the inputs.
+
+        Example: ``q.equivalent("range(n) -> range(n + 1)", why="The last turn adds an empty window.")``
+        """
+        self.equivalents.append(Equivalent(fragment, why))
 
     def measure(self, function: Callable[[Inputs, Any], Measurement]) -> Callable:
         """Judge outputs by a measured result instead of by comparison with the reference's."""

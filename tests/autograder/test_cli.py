@@ -20,8 +20,22 @@ from autograder import cli, demo, doctor
 from autograder.course import Course
 from autograder.doctor import Finding
 
-COMMANDS = ("demo", "grade", "report", "progress", "doctor", "workspace")
-HEAVY = ("torch", "torchvision", "mxnet", "numpy", "scipy", "sklearn", "matplotlib", "nbgrader", "nbconvert", "nbclient", "IPython")
+COMMANDS = ("demo", "grade", "audit", "report", "progress", "doctor", "workspace")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "mxnet",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "nbgrader",
+    "nbconvert",
+    "nbclient",
+    "IPython",
+    "libcst",
+    "jinja2",
+)
 CALL = "import sys; from autograder.cli import app; app()"
 
 

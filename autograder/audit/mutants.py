@@ -1,0 +1,186 @@
+"""Mutants of an answer: its syntax tree with one small change, such as people make. Source in, mutants out; nothing is run here."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from autograder.audit.operators import OPERATORS
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An answer with one change.
+
+    operator: the kind of change. line: where, counted from the function's first line. original, source: the function before and after.
+    """
+
+    operator: str
+    line: int
+    original: str
+    source: str
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff without its header."""
+        lines = difflib.unified_diff(self.original.splitlines(), self.source.splitlines(), n=1, lineterm="")
+        return "\n".join(list(lines)[2:])
+
+    def shows(self, fragment: str) -> bool:
+        """Whether the change is the one that `fragment` tells: a piece of a changed line, or ``piece before -> piece after``."""
+        lines = self.diff.splitlines()
+        removed, added = (" ".join(" ".join(line[1:].split()) for line in lines if line[0] == sign) for sign in "-+")
+        before, arrow, after = (" ".join(part.split()) for part in fragment.partition("->"))
+        return (before in removed and after in added) if arrow else before in added
+
+
+def mutants(source: str) -> list[Mutant]:
+    """Every mutant of the one function or class in `source`, in the order of its lines; none equals the original or another.
+
+    Left alone: docstrings, annotations, parameters, decorators, imports, what is raised, and ``strict=`` of zip, which guards against what no caller here does.
+    """
+    module = cst.parse_module(source)
+    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    seen = {_meaning(source)}
+    found = []
+    for operator, node, new in _changes(module, positions):
+        try:
+            changed = module.deep_replace(node, new).code
+        except Exception:  # libcst says in many ways that the new tree is no program
+            continue
+        meaning = _meaning(changed)
+        if meaning is None or meaning in seen:
+            continue
+        seen.add(meaning)
+        found.append(Mutant(operator, positions[node].start.line, source, changed))
+    return sorted(found, key=lambda mutant: mutant.line)
+
+
+def _meaning(source: str) -> str | None:
+    """The same for the same program, whatever its layout; None for what is no program."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return None
+
+
+def _changes(module: cst.Module, positions: Mapping) -> Iterator[tuple[str, cst.CSTNode, cst.CSTNode]]:
+    for node, names in _nodes(module, _Names(), positions):
+        for operator, kinds, change in OPERATORS:
+            if isinstance(node, kinds):
+                try:
+                    changed = list(change(node))
+                except cst.CSTValidationError:  # of `-x` without its minus before `**`, say
+                    continue
+                yield from ((operator, node, new) for new in changed)
+        if isinstance(node, cst.Name):
+            yield from (("stale", node, node.with_changes(value=name)) for name in names.beside(node.value, positions[node].start.line))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The variables in sight in the order of their first binding, each with the line from which it has a value."""
+
+    bound: tuple[tuple[str, int], ...] = ()
+
+    def and_(self, more: Iterable[tuple[str, int]]) -> _Names:
+        first: dict[str, int] = {}
+        for name, line in (*self.bound, *more):
+            first.setdefault(name, line)
+        return _Names(tuple(first.items()))
+
+    def beside(self, name: str, line: int) -> list[str]:
+        """The variables bound just before and just behind `name` that have a value above `line`: those that are most easily taken for it."""
+        order = [known for known, _ in self.bound]
+        if name not in order:
+            return []
+        place = order.index(name)
+        return [known for known, since in self.bound[max(0, place - 1) : place + 2] if known != name and since < line]
+
+
+_SKIPPED = (cst.Annotation, cst.Decorator, cst.Raise, cst.Import, cst.ImportFrom, cst.Comment)
+
+
+def _nodes(node: cst.CSTNode, names: _Names, positions: Mapping) -> Iterator[tuple[cst.CSTNode, _Names]]:
+    """The nodes that may be changed, each with the variables in sight."""
+    if isinstance(node, _SKIPPED) or _is_text(node) or (isinstance(node, cst.Arg) and node.keyword and node.keyword.value == "strict"):
+        return
+    if isinstance(node, cst.FunctionDef):
+        parameters = [(parameter.name.value, 0) for parameter in node.params.params if parameter.name.value != "self"]
+        names = names.and_(parameters).and_(_bindings(node.body, positions))
+        yield from _nodes(node.body, names, positions)
+        return
+    if isinstance(node, (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)):
+        names = names.and_((name, 0) for loop in _loops(node.for_in) for name in _targets(loop.target))
+    if isinstance(node, cst.Call) and any(arg.keyword and arg.keyword.value == "strict" for arg in node.args):
+        yield from _nodes(node.func, names, positions)
+        for arg in node.args:
+            yield from _nodes(arg, names, positions)
+        return
+    yield node, names
+    for child in node.children:
+        if child is getattr(node, "attr", None) or (isinstance(node, cst.Arg) and child is node.keyword):
+            continue  # `b` of `a.b` and of `b=a` is no variable
+        if isinstance(node, (cst.AssignTarget, cst.For, cst.CompFor, cst.AugAssign, cst.AnnAssign)) and child is node.target:
+            yield from _of_target(child, names, positions)
+            continue
+        yield from _nodes(child, names, positions)
+
+
+def _of_target(node: cst.CSTNode, names: _Names, positions: Mapping) -> Iterator[tuple[cst.CSTNode, _Names]]:
+    """On the left of an assignment names may change places; another name there is another program."""
+    if isinstance(node, cst.Tuple):
+        yield node, names
+        for item in node.elements:
+            yield from _of_target(item.value, names, positions)
+    elif not isinstance(node, cst.Name):
+        yield from _nodes(node, names, positions)
+
+
+def _is_text(node: cst.CSTNode) -> bool:
+    """A docstring, or any other string that stands alone."""
+    return (
+        isinstance(node, cst.SimpleStatementLine)
+        and isinstance(node.body[0], cst.Expr)
+        and isinstance(node.body[0].value, (cst.SimpleString, cst.ConcatenatedString))
+    )
+
+
+def _loops(loop: cst.CompFor | None) -> Iterator[cst.CompFor]:
+    while loop is not None:
+        yield loop
+        loop = loop.inner_for_in
+
+
+def _targets(node: cst.CSTNode) -> Iterator[str]:
+    if isinstance(node, cst.Name):
+        yield node.value
+    elif isinstance(node, (cst.Tuple, cst.List)):
+        for item in node.elements:
+            yield from _targets(item.value)
+
+
+def _bindings(body: cst.CSTNode, positions: Mapping) -> list[tuple[str, int]]:
+    """The names that the statements of a function bind, each with its line."""
+    finder = _Bindings()
+    body.visit(finder)
+    return [(name, positions[target].start.line) for target in finder.targets for name in _targets(target)]
+
+
+class _Bindings(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.targets: list[cst.CSTNode] = []
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
+        self.targets.append(node.target)
+
+    def visit_For(self, node: cst.For) -> None:
+        self.targets.append(node.target)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False  # its variables are its own
