@@ -251,7 +251,8 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
 
     console = Console(stderr=True)
     mean = TextColumn("{task.fields[mean]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), mean, TimeElapsedColumn(), TimeRemainingColumn())
+    times = (TimeElapsedColumn(), TextColumn("so far,"), TimeRemainingColumn(), TextColumn("left"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), mean, *times)
     shares: list[float] = []
     done, spoken = itertools.count(1), time.monotonic()
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal) as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fcntl
 import glob
 import json
@@ -318,7 +319,27 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
         )
     config.CourseDirectory.root = str(root)
     config.merge(Config(more))
+    _check_settings(root, config)
     return config
+
+
+def _check_settings(root: Path, config: Any) -> None:
+    """Refuse settings of ours that do not exist, which traitlets would ignore, and values that they cannot have."""
+    from traitlets import TraitError
+
+    from autograder.grader import CourseCells, JudgedExecute
+
+    for kind in (JudgedExecute, CourseCells):
+        known = kind.class_trait_names(config=True)
+        for name in config.get(kind.__name__, {}):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                meant = f" Did you mean `{near[0]}`?" if near else f" There are: {', '.join(sorted(known))}."
+                raise CourseError(f"{root / CONFIG}: `c.{kind.__name__}.{name}` is no setting.{meant}")
+        try:
+            kind(config=config)
+        except TraitError as error:
+            raise CourseError(f"{root / CONFIG}: {one_line(error)}") from error
 
 
 def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[str, float | None]]]]:

@@ -321,16 +321,18 @@ class JudgedExecute(Execute):
         False,
         help="Run submissions as ordinary processes of yours, with access to all that you can read and write. Only for code that you would run yourself.",
     ).tag(config=True)
-    notebook_seconds = Float(600.0, help="Seconds that a whole notebook may take; each question has a time of its own besides.").tag(
+    notebook_seconds = Float(
+        600.0, min=1.0, help="Seconds that a whole notebook may take; each question has a time of its own besides."
+    ).tag(config=True)
+    memory_mb = Integer(
+        wall.Limits.memory, min=128, help="MB of memory for all processes of a submission, beyond what every kernel starts with."
+    ).tag(config=True)
+    processes = Integer(wall.Limits.processes, min=16, help="Processes and threads of a submission at one time.").tag(config=True)
+    file_mb = Integer(wall.Limits.file, min=1, help="MB that one file written by a submission may have.").tag(config=True)
+    disk_mb = Integer(wall.Limits.disk, min=1, help="MB for all files that a submission writes, and the copy of its folder.").tag(
         config=True
     )
-    memory_mb = Integer(
-        wall.Limits.memory, help="MB of memory for all processes of a submission, beyond what every kernel starts with."
-    ).tag(config=True)
-    processes = Integer(wall.Limits.processes, help="Processes and threads of a submission at one time.").tag(config=True)
-    file_mb = Integer(wall.Limits.file, help="MB that one file written by a submission may have.").tag(config=True)
-    disk_mb = Integer(wall.Limits.disk, help="MB for all files that a submission writes, and the copy of its folder.").tag(config=True)
-    output_mb = Integer(wall.Limits.output, help="MB that a cell may print and display.").tag(config=True)
+    output_mb = Integer(wall.Limits.output, min=1, help="MB that a cell may print and display.").tag(config=True)
     packages = List(Unicode(), help="Packages that submissions may import though they are not installed in Python's own folders.").tag(
         config=True
     )

@@ -96,6 +96,22 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 # --- who has handed in ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("c.JudgedExecute.memory = 512", "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?"),
+        ("c.CourseCells.max_megabyte = 3", "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?"),
+        ("c.JudgedExecute.memory_mb = 5", "should not be less than 128"),
+        ("c.JudgedExecute.output_mb = 'much'", "expected an int"),
+    ],
+)
+def test_a_setting_that_would_be_ignored_or_cannot_be_is_one_line(own, line, said, tmp_path):
+    course = classroom.lay_out(tmp_path / "set", config=line + "\n")
+    with pytest.raises(CourseError) as error:
+        course.outline(NAME)
+    assert said in str(error.value) and is_one_line(str(error.value))
+
+
 def test_submissions_are_the_students_of_that_assignment_in_order(course):
     for student in ("bob", "amy", "zoe"):
         hand_in(course, student)

@@ -28,7 +28,11 @@ def audit(tmp_path):
         (course / "__init__.py").touch()
         (course / "scaling.py").write_text(source, encoding="utf-8")
         root = str(Path(__file__).parents[2])
-        environment = os.environ | {"AUTOGRADER_QUESTIONS": "my_course", "PYTHONPATH": os.pathsep.join([str(tmp_path), root]), "COLUMNS": "400"}
+        environment = os.environ | {
+            "AUTOGRADER_QUESTIONS": "my_course",
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), root]),
+            "COLUMNS": "400",
+        }
         ran = subprocess.run(
             [sys.executable, "-c", "from autograder.cli import app; app()", "audit"],
             cwd=tmp_path,
