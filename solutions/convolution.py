@@ -111,19 +111,21 @@ def _(size, kernel, padding, stride, dilation):
 def _(size, kernel, padding, stride, dilation):
     import torch
 
-    X, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)
-    return torch.nn.functional.conv1d(X, weight, stride=stride, padding=padding, dilation=dilation).shape[-1]
+    X, weight = torch.empty(1, size), torch.empty(1, 1, kernel)  # only their shapes matter
+    return torch.nn.functional.conv1d(X, weight, stride=stride, padding=padding, dilation=dilation).shape[1]
 
 
 @output_size.alternative(framework="mxnet")
 def _(size, kernel, padding, stride, dilation):
     from dlkit.mx import nd
 
-    X, weight = nd.zeros((1, 1, 1, size)), nd.zeros((1, 1, 1, kernel))
-    out = nd.Convolution(
-        X, weight, kernel=(1, kernel), stride=(1, stride), pad=(0, padding), dilate=(1, dilation), num_filter=1, no_bias=True
-    )
-    return out.shape[-1]
+    X, weight = nd.empty((1, 1, size)), nd.empty((1, 1, kernel))  # only their shapes matter
+    out = nd.Convolution(X, weight, kernel=(kernel,), stride=(stride,), pad=(padding,), dilate=(dilation,), num_filter=1, no_bias=True)
+    return out.shape[2]
+
+
+output_size.equivalent("torch.empty(1, 1, kernel) -> torch.empty(2, 1, kernel)", why="A second output channel is as long.")
+output_size.equivalent("nd.empty((1, 1, size)) -> nd.empty((2, 1, size))", why="A second image's result is as long.")
 
 
 # -------------------------------------------------------------------------------------------------------------- cross_correlate
@@ -174,7 +176,8 @@ def kernel_of_one_pixel(rng):
 
 @cross_correlate.probe(weight=1)
 def kernel_as_large_as_the_image(rng):
-    return _distinct(rng, 3, 5), _normal(rng, 3, 5)
+    # All of one sign: the one sum must not be small beside its products, or float32 rounds right answers apart.
+    return _distinct(rng, 3, 5), rng.uniform(0.5, 1.5, (3, 5)).astype(np.float32)
 
 
 @cross_correlate.probe(weight=1)
@@ -338,6 +341,10 @@ def _(image, kernel):
     return sum(kernel[a, b].asscalar() * image[a : a + H - h + 1, b : b + W - w + 1] for a in range(h) for b in range(w))
 
 
+cross_correlate.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
+cross_correlate.equivalent("dim=(2, 3) -> dim=(3, 2)", why="A sum over two axes does not depend on their order.")
+
+
 # --------------------------------------------------------------------------------------------------------------- pad_and_stride
 
 
@@ -368,7 +375,7 @@ def pad_and_stride(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = np.zeros((H + 2 * rows, W + 2 * columns))
     padded[rows : rows + H, columns : columns + W] = image
-    out = np.zeros(((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1))
+    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -378,7 +385,7 @@ def pad_and_stride(image, kernel, padding, stride):
 
 @pad_and_stride.probe(weight=1)
 def neither(rng):
-    return _distinct(rng, 4, 6), np.array([[1, -2], [3, 5], [0, 4]], np.float32), (0, 0), (1, 1)
+    return _distinct(rng, 6, 4), np.array([[1, -2], [3, 5], [0, 4]], np.float32), (0, 0), (1, 1)
 
 
 @pad_and_stride.probe(weight=2)
@@ -398,7 +405,7 @@ def image_of_one_pixel(rng):
 
 @pad_and_stride.probe(weight=1)
 def padding_wider_than_the_kernel(rng):
-    return _distinct(rng, 2, 3), np.array([[2, -1]], np.float32), (2, 3), (2, 1)
+    return _distinct(rng, 2, 3), np.array([[2, -1, 3], [4, 1, -5]], np.float32), (4, 5), (4, 2)
 
 
 @pad_and_stride.probe(weight=3, repeat=5)
@@ -537,7 +544,7 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = torch.zeros(H + 2 * rows, W + 2 * columns)
     padded[rows : rows + H, columns : columns + W] = image
-    out = torch.zeros((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1)
+    out = torch.zeros((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -564,7 +571,7 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = nd.zeros((H + 2 * rows, W + 2 * columns))
     padded[rows : rows + H, columns : columns + W] = image
-    out = nd.zeros(((H + 2 * rows - h) // down + 1, (W + 2 * columns - w) // across + 1))
+    out = nd.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -576,11 +583,16 @@ def _(image, kernel, padding, stride):
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
-    X = image.expand_dims(0).expand_dims(0)  # MXNet pads arrays of four axes
-    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns))[0, 0]
-    H, W = padded.shape
+    H, W = image.shape[0] + 2 * rows, image.shape[1] + 2 * columns
+    X = image.reshape((1, 1, *image.shape))  # MXNet pads arrays of four axes
+    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns)).reshape((H, W))
     moved = ((a, b, padded[a : a + H - h + 1, b : b + W - w + 1]) for a in range(h) for b in range(w))
     return sum(kernel[a, b].asscalar() * picture[::down, ::across] for a, b, picture in moved)
+
+
+pad_and_stride.equivalent("out = np.zeros( -> out = np.ones(", why="Every pixel of the output is overwritten.")
+pad_and_stride.equivalent("out = torch.zeros( -> out = torch.ones(", why="Every pixel of the output is overwritten.")
+pad_and_stride.equivalent("out = nd.zeros( -> out = nd.ones(", why="Every pixel of the output is overwritten.")
 
 
 # ------------------------------------------------------------------------------------------------------------------------- pool
@@ -804,6 +816,11 @@ def _(image, window, stride, mode):
     return pixels.max(axis=0) if mode == "max" else pixels.mean(axis=0)
 
 
+pool.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
+pool.equivalent("axis=(2, 3) -> axis=(3, 2)", why="Neither a maximum nor a mean over two axes depends on their order.")
+pool.equivalent("dim=(2, 3) -> dim=(3, 2)", why="Neither a maximum nor a mean over two axes depends on their order.")
+
+
 # --------------------------------------------------------------------------------------------------------------------- channels
 
 
@@ -1016,9 +1033,12 @@ def _(X, kernels, bias):
 
     C_in, H, W = X.shape
     C_out, _, h, w = kernels.shape
-    rows = [X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1) for c in range(C_in) for a in range(h) for b in range(w)]
-    out = nd.dot(kernels.reshape((C_out, -1)), nd.stack(*rows))  # the kernels as rows, the windows as columns
-    return out.reshape((C_out, H - h + 1, W - w + 1)) + bias.reshape((C_out, 1, 1))
+    moved = [X[c, a : a + H - h + 1, b : b + W - w + 1] for c in range(C_in) for a in range(h) for b in range(w)]
+    # The kernels as rows of a matrix, times a stack of moved pictures: (C_out, n) with (n, H', W').
+    return nd.dot(kernels.reshape((C_out, -1)), nd.stack(*moved)) + bias.reshape((C_out, 1, 1))
+
+
+channels.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
 
 
 # -------------------------------------------------------------------------------------------------------------- receptive_field
@@ -1042,7 +1062,7 @@ def receptive_field(layers):
     layers: a list of (kernel, stride, dilation) tuples of integers, the layer next to the image first. A pooling layer counts like a convolution.
     An empty list gives 1: the pixel itself. Returns an integer.
     """
-    field, step = 1, 1
+    field = step = 1
     for kernel, stride, dilation in layers:
         field += dilation * (kernel - 1) * step
         step *= stride
@@ -1176,18 +1196,15 @@ def _(layers):
 def _(layers):
     import torch
 
-    image = torch.ones(1, 1, 1000, dtype=torch.float64, requires_grad=True)
-    out = image
-    for kernel, stride, dilation in layers:
-        weight = torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64)
-        out = torch.nn.functional.conv1d(out, weight, stride=stride, dilation=dilation)
-    out[0, 0, 0].backward()  # the pixels that the first output depends on have a gradient
-    return int(image.grad[0, 0].nonzero().max()) + 1
+    out = torch.empty(1, 1)  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+    for kernel, stride, dilation in reversed(layers):
+        out = torch.nn.functional.conv_transpose1d(out, torch.empty(1, 1, kernel), stride=stride, dilation=dilation)
+    return out.shape[1]
 
 
 @receptive_field.alternative(framework="mxnet")
 def _(layers):
-    field, step = 1, 1
+    field = step = 1
     for kernel, stride, dilation in layers:
         field += dilation * (kernel - 1) * step
         step *= stride
@@ -1196,18 +1213,15 @@ def _(layers):
 
 @receptive_field.alternative(framework="mxnet")
 def _(layers):
-    from dlkit.mx import autograd, nd
+    from dlkit.mx import nd
 
-    image = nd.ones((1, 1, 1, 1000))
-    image.attach_grad()
-    with autograd.record():
-        out = image
-        for kernel, stride, dilation in layers:
-            weight = nd.full((1, 1, 1, kernel), 1 / kernel)
-            out = nd.Convolution(out, weight, kernel=(1, kernel), stride=(1, stride), dilate=(1, dilation), num_filter=1, no_bias=True)
-        first = out[0, 0, 0, 0]
-    first.backward()
-    return int(np.flatnonzero(image.grad.asnumpy()).max()) + 1
+    out = nd.empty((1, 1, 1))  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+    for kernel, stride, dilation in reversed(layers):
+        out = nd.Deconvolution(out, nd.empty((1, 1, kernel)), kernel=(kernel,), stride=(stride,), dilate=(dilation,), num_filter=1)
+    return out.shape[2]
+
+
+receptive_field.equivalent("nd.empty((1, 1, 1)) -> nd.empty((2, 1, 1))", why="What a second output pixel sees is as long.")
 
 
 # ----------------------------------------------------------------------------------------------------------------------- im2col
@@ -1387,7 +1401,13 @@ def _(X, window):
     h, w = window
     # Row (c, a, b) of the matrix is the picture of channel c, moved up by a and left by b.
     rows = [X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1) for c in range(C) for a in range(h) for b in range(w)]
-    return nd.stack(*rows, axis=0)
+    return nd.stack(*rows)
+
+
+im2col.equivalent("zeros( -> ones(", why="Every column is overwritten.")
+im2col.equivalent("+ j] = X[:, i : i + h, j : j + w].reshape(-2)", why="NumPy takes any one negative size for the size that is left.")
+im2col.equivalent("C, rows, columns, h, w -> C, columns, rows, h, w", why="Only the product of the two is used.")
+im2col.equivalent("C, rows, columns, h, w -> C, rows, columns, w, h", why="Only the product of the two is used.")
 
 
 # ---------------------------------------------------------------------------------------------------------------- edge_detector
