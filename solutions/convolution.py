@@ -649,7 +649,7 @@ def one_window(rng):
 
 @pool.probe(weight=1)
 def windows_that_overlap_and_leave_a_remainder(rng):
-    return _distinct(rng, 6, 8), (3, 2), (2, 3), "max"
+    return _distinct(rng, 6, 9), (3, 2), (2, 3), "max"
 
 
 @pool.probe(weight=2, repeat=4)

@@ -356,7 +356,6 @@ def test_right_answers_of_the_course_are_accepted_and_mistakes_are_named(sampled
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="questions of chapters 02 and 03 still need probes and declared equivalents")
 def test_wrong_answers_to_the_course_are_rejected(sampled):
     for card in sampled.questions:
         assert card.false_accepts == (), card.name
