@@ -56,7 +56,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Panel:
-    """One matrix of a picture. numbers: (column, row, text, colour) of the numbers in it; cell: pixels of one entry."""
+    """One matrix of a picture. numbers: (column, row, text, colour) of the numbers in it; cell, font: pixels of one entry and of its digits."""
 
     title: str
     said: str
@@ -64,6 +64,7 @@ class _Panel:
     rows: int
     columns: int
     cell: float
+    font: float
     numbers: list[tuple[float, float, str, str]]
 
 
@@ -205,7 +206,8 @@ def _plane(value: np.ndarray, at: tuple[int, ...] = ()) -> np.ndarray | None:
 def _draw(panels: list[tuple[str, np.ndarray]]) -> Picture:
     shared = [plane for name, plane in panels if name in ("yours", "expected")]
     drawn = [_panel(name, plane, shared if name in ("yours", "expected") else [plane]) for name, plane in panels]
-    svg = template("picture.svg.j2").render(panels=drawn, side=_SIDE, gap=_GAP, title=_TITLE)
+    height = _TITLE + max(panel.rows * panel.cell for panel in drawn)
+    svg = template("picture.svg.j2").render(panels=drawn, height=height, side=_SIDE, gap=_GAP, title=_TITLE)
     return Picture("; ".join(panel.said for panel in drawn), base64.b64encode(svg.encode()).decode())
 
 
@@ -227,7 +229,9 @@ def _panel(name: str, plane: np.ndarray, scale: list[np.ndarray]) -> _Panel:
     ]
     own = plane[np.isfinite(plane)]
     span = f", from {own.min():.3g} to {own.max():.3g}" if own.size else ""
-    return _Panel(f"{name}  {rows}×{columns}", f"{name}: {rows} by {columns}{span}", _png(colours), rows, columns, cell, numbers)
+    longest = max((len(number) for _, _, number, _ in numbers), default=1)
+    font = min(0.3 * cell, 1.5 * cell / longest, 14)  # a digit is a little more than half as wide as it is high
+    return _Panel(f"{name}  {rows}×{columns}", f"{name}: {rows} by {columns}{span}", _png(colours), rows, columns, cell, font, numbers)
 
 
 def _coloured(level: np.ndarray, colours: tuple[str, ...]) -> np.ndarray:
