@@ -20,7 +20,8 @@ from autograder.submission import plain
 GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
 """Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a wrong command or course; some submissions could not be graded."""
 
-STOPPED = 130
+STOPPED, UNREAD = 130, 141
+"""As shells say it: ended by Ctrl-C, or because nobody reads what is printed."""
 
 SPARSELY = 30.0
 """Seconds between two lines about progress where there is no terminal."""
@@ -102,11 +103,12 @@ def grade(
 
     Exit code 0: all are graded; 3: some could not be, each with its reason; 2: a wrong command, or a course, gradebook or disk that cannot be used; 130: stopped.
     """
-    from autograder import provisioner
-
-    provisioner.begin()  # before the other imports
 
     def run() -> int:
+        from autograder import provisioner
+
+        provisioner.begin()  # before the other imports
+
         from autograder import batch
         from autograder.course import Course
 
@@ -228,9 +230,9 @@ def _run(command: Callable[[], int]) -> None:
 
     try:
         code = command()
-    except BrokenPipeError:  # whoever reads us has read enough
+    except BrokenPipeError:  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = GRADED
+        code = UNREAD
     except (CourseError, ReportError, UnknownQuestion, ValueError, OSError) as error:
         print(f"course: {error}", file=sys.stderr)
         code = MISUSE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import fcntl
 import glob
 import json
@@ -25,6 +26,20 @@ CONFIG = "nbgrader_config.py"
 ERRORS = "grading_errors.json"
 LOCK, SCRATCH = ".grading.lock", "grade-"
 SECRET_FILE = ".course_secret"
+_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+}
+"""The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines to others."""
 _REMEDIES = {
     "JudgeFault": "Mend the question and grade again; what was graded before is kept.",
     "Disturbed": "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept.",
@@ -205,7 +220,7 @@ class Course:
         try:
             lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
         except OSError as error:
-            raise self._fault(error) from error
+            raise self._fault(error) or error from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,7 +235,7 @@ class Course:
                 lock.flush()
                 yield Path(scratch)
             except OSError as error:
-                raise self._fault(error) from error
+                raise self._fault(error) or error from error
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
 
@@ -257,7 +272,7 @@ class Course:
         if wrapped is not None:
             said = str(wrapped.orig or wrapped).splitlines()[0][:200]
             return CourseError(f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept.")
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno in _DISK:
             place = error.filename if isinstance(error.filename, str) else self.root
             return CourseError(f"{place} cannot be written: {error.strerror}. Make room or allow writing; what was graded before is kept.")
         return None
@@ -276,7 +291,7 @@ class Course:
             os.replace(draft, self.root / ERRORS)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise self._fault(error) from error
+            raise self._fault(error) or error from error
 
     @contextlib.contextmanager
     def _here(self) -> Iterator[None]:

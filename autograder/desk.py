@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from autograder import frameworks
 from autograder.channel import Channel, Closed
 from autograder.forbidden import Code
 from autograder.judge import examine
-from autograder.questions import Question
+from autograder.questions import FRAMEWORKS, Question
 from autograder.remote import remote
+from autograder.submission import plain
 from autograder.values import Malformed
 from autograder.verdict import Verdict
 
 PATIENCE = 5.0
 """Seconds to wait for a verdict after the check's cell has ended."""
+
+STUCK = 60.0
+"""Seconds after which, with nobody left to wait for, the judge itself is taken to be stuck: a reference, a mistake or a measurement that does not end."""
 
 
 class Desk:
@@ -32,7 +37,7 @@ class Desk:
         self.fault: str | None = None
         self.missing: str | None = None
         self._idle = threading.Condition()
-        self._busy = False
+        self._busy, self._judging = False, ""
         threading.Thread(target=self._serve, daemon=True).start()
 
     def expect(self, question: Question, seed: int, code: Code | None = None) -> None:
@@ -46,7 +51,10 @@ class Desk:
             self._due = None
             if not self._idle.wait_for(lambda: not self._busy, PATIENCE):
                 self._channel.close()  # the cell has ended, its check goes on: what comes now could be meant for another question
-                self._idle.wait_for(lambda: not self._busy)
+                if not self._idle.wait_for(lambda: not self._busy, STUCK):
+                    self.fault = (
+                        f"{self._judging} could not be judged: its reference, a known mistake or its measurement does not come to an end"
+                    )
             return self._verdict
 
     @property
@@ -62,10 +70,13 @@ class Desk:
         try:
             while True:
                 request = self._channel.receive()
-                if request.kind == "missing":
-                    self.missing = str(request.fields.get("framework"))[:20]
+                framework = plain(str(request.fields.get("framework"))[:20])
+                if (
+                    request.kind == "missing" and framework in FRAMEWORKS and not frameworks.available(framework)
+                ):  # a claim that can be looked into
+                    self.missing = framework
                 if request.kind == "check":
-                    self._check(str(request.fields.get("question")), str(request.fields.get("framework")))
+                    self._check(str(request.fields.get("question")), framework)
                 self._channel.send("feedback", text="Not shown while a class is graded.", html="", correct=False, earned=0.0)
         except (Closed, Malformed):
             pass
@@ -76,7 +87,7 @@ class Desk:
         with self._idle:
             if self._due is None or self._due[0].name != name:
                 return
-            (question, seed, code), self._due, self._busy = self._due, None, True
+            (question, seed, code), self._due, self._busy, self._judging = self._due, None, True, name
         verdict = None
         try:
             verdict = examine(question, remote(self._channel, question.forbids), seed=seed, framework=framework, code=code)

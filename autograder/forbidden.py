@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import itertools
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ _MOST = 64  # readings of one expression beyond which it counts as computed
 _LONGEST = 10_000  # characters of a text that is put together
 _NEVER = ("sys.setprofile", "sys.settrace", "threading.setprofile", "threading.settrace", "torch.jit.CompilationUnit", "torch._C")
 """What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
+_SWAPS = re.compile(
+    r"\b__(?:code|defaults|kwdefaults|globals)__|\buser_(?:ns|global_ns)\b|\b(?:globals|locals|vars)\(\)\s*\.\s*(?:update|setdefault|__\w+)|\b(?:get_ipython\(\)|shell)\s*\.\s*push\b"
+    r"|(?:\bimport\s+|\bmodules\s*\[\s*['\"]|\b(?:import_module|__import__)\(\s*['\"])__main__\b"
+)
+"""What gives a name another meaning behind the back of whoever reads: refused in every cell before an answer that may not call everything."""
 _ROUNDS = 4  # times that the code is read again with what was learnt of the arguments of its functions
 
 
@@ -34,11 +40,13 @@ class Code:
     cells:    sources in the order in which they were run; lines for IPython (`%time`) may be among them.
     name:     what the answer is called in them.
     complete: whether nothing is missing, so that an answer which is not found in them hides.
+    beside:   modules that lie beside the notebook, in files which are not read.
     """
 
     cells: Sequence[str]
     name: str
     complete: bool = False
+    beside: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,25 @@ def may_not(name: str) -> str:
     return f"This task asks for your own code: `{name}` may not be used here."
 
 
+def _line_of(cell: str, found: re.Match) -> str:
+    return cell[cell.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
+
+
 def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     """The first thing in the answer that `forbids` (dotted names; what is below a name is forbidden with it) rules out."""
     if not forbids:
         return None
-    reader = _Reader((*forbids, *_NEVER))
+    reader = _Reader((*forbids, *_NEVER, *code.beside))
     try:
         for cell in code.cells:
+            if swap := _SWAPS.search(cell):
+                return Finding(
+                    f"This task asks for your own code, and `{swap[0]}` may put other code in its place: leave it out.",
+                    _line_of(cell, swap),
+                )
             reader.add(cell)
+        if changed := next(filter(None, map(reader.changed, code.cells)), None):
+            return Finding(f"This task asks for your own code, and `{changed}` gives a library another meaning: leave it out.", changed)
         found = reader.follow(code.name)
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
@@ -158,6 +177,25 @@ class _Reader:
         """Note what the names are that a cell binds."""
         if (tree := _parsed(cell)) is not None:
             self._declare(tree.body, self._globals, sure=True)
+
+    def changed(self, cell: str) -> str | None:
+        """The first assignment in `cell` that puts something of the learner's, or of another library's, into a library."""
+        for node in ast.walk(_parsed(cell) or ast.Module([], [])):
+            targets = (
+                node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+            )
+            if not isinstance(getattr(node, "value", None), (ast.Constant, ast.UnaryOp)) and any(
+                self._in_library(target) for target in targets
+            ):
+                return ast.unparse(node)
+        return None
+
+    def _in_library(self, target: ast.AST) -> bool:
+        if not isinstance(target, ast.Attribute):
+            return False
+        while isinstance(target, ast.Attribute):
+            target = target.value
+        return isinstance(target, ast.Name) and self._is_library(target.id, self._globals)
 
     def follow(self, name: str) -> bool:
         """Read everything that `name` uses, into `findings`; returns whether it is the learner's own."""

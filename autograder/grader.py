@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import json
 import math
 import os
@@ -136,19 +137,35 @@ def to_run(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
 
 
+def fault_of(cell: NotebookNode) -> str | None:
+    """What is wrong with a cell that is graded automatically, None if nothing is: it must check a question that there is, for as many points.
+
+    nbgrader itself would give full marks for any such cell that merely ends without an error.
+    """
+    facts = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code" or not facts.get("grade") or facts.get("solution"):
+        return None
+    name = str(facts.get("grade_id", ""))
+    try:
+        question = catalogue.find(name.replace("-", ".", 1))
+    except catalogue.UnknownQuestion as error:
+        return (
+            f"the cell {name} is graded automatically, and the package {catalogue.package_name()} has no question of that name (with a dot for the hyphen)."
+            f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
+        )
+    if float(facts.get("points", 0)) != question.points:
+        return f"the cell {name} gives {facts.get('points', 0):g} points, its question {question.points:g}: make them equal, and release the assignment again"
+    call = f"check({json.dumps(question.name)}, {question.function_name})"
+    return None if cell.source.strip() == call else f"the cell {name} must be `{call}` and nothing else"
+
+
 class CheckedQuestions(NbGraderPreprocessor):
-    """Refuses to release a check cell that no question answers to: nbgrader would give full marks for a cell that merely ends without an error."""
+    """Refuses to release a cell that is graded automatically and is not a question's check."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: ResourcesDict, cell_index: int) -> tuple[NotebookNode, ResourcesDict]:
-        """Raise ValueError for a check cell whose grade id names no question, or another one than the cell checks."""
-        facts = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and facts.get("grade") and cell.source.startswith("check("):
-            name = facts.get("grade_id", "").replace("-", ".", 1)
-            question = catalogue.find(name)
-            if cell.source != f"check({json.dumps(question.name)}, {question.function_name})":
-                raise ValueError(
-                    f"the cell {facts['grade_id']} must be `check({json.dumps(name)}, {question.function_name})`, not `{cell.source}`"
-                )
+        """Raise ValueError for what `fault_of` finds."""
+        if fault := fault_of(cell):
+            raise ValueError(fault)
         return cell, resources
 
 
@@ -218,6 +235,12 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
         del ours["id"]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
         cells[name] = ours, bool(source.locked) and name not in answers
     return cells
+
+
+def _modules_in(folder: str | None) -> tuple[str, ...]:
+    """The modules that a submission's files beside its notebook would be imported as: those that are not installed, which come first."""
+    names = {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"} if folder else set()
+    return tuple(sorted(name for name in names if name.isidentifier() and importlib.util.find_spec(name) is None))
 
 
 def released(assignment: Any) -> dict[str, dict[str, Any]]:
@@ -343,6 +366,8 @@ class JudgedExecute(Execute):
         """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
         if METADATA_KEY in resources:
             return nb, resources
+        if fault := next(filter(None, map(fault_of, nb.cells)), None):
+            raise JudgeFault(f"{resources['nbgrader']['assignment']}: {fault}")
         sources = [cell.source for cell in nb.cells]
         for attempt in range(1, ATTEMPTS + 1):
             self._number = attempt
@@ -362,6 +387,7 @@ class JudgedExecute(Execute):
         self.reset_execution_trackers()
         self._check_assign_resources(resources)
         self._secret = course_secret(Path(self.secret_file))
+        self._beside = _modules_in(resources["metadata"].get("path"))
         self._left_out: set[int] = set()
         self._revivals = 0
         self._end = time.monotonic() + self.notebook_seconds
@@ -436,7 +462,7 @@ class JudgedExecute(Execute):
     def _code(self, question: Question, index: int) -> Code:
         """What was run before cell `index`."""
         earlier = [cell for at, cell in enumerate(self.nb.cells[:index]) if cell.cell_type == "code" and at not in self._left_out]
-        return Code([cell.source for cell in earlier], question.function_name, complete=True)
+        return Code([cell.source for cell in earlier], question.function_name, complete=True, beside=self._beside)
 
     def _run(self, cell: NotebookNode, index: int) -> None:
         died = self._execute(cell, index) if self.kc is not None else ""
@@ -574,16 +600,21 @@ class JudgedExecute(Execute):
         manager.context.setsockopt(zmq.MAXMSGSIZE, (self.output_mb + 1) * 2**20)
         manager.context.setsockopt(zmq.RCVHWM, 64)
         ours, theirs = socket.socketpair()
-        with theirs:
-            await manager.start_kernel(
-                cwd=resources["metadata"].get("path") or None,
-                judge=theirs.fileno(),
-                limits=self._limits(),
-                hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
-                packages=self.packages,
-                wanted=zygote.wanted("\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")),
-                ahead=True,
-            )
+        try:
+            with theirs:
+                await manager.start_kernel(
+                    cwd=resources["metadata"].get("path") or None,
+                    judge=theirs.fileno(),
+                    limits=self._limits(),
+                    hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
+                    packages=self.packages,
+                    wanted=zygote.wanted("\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")),
+                    ahead=True,
+                )
+        except BaseException:
+            ours.close()
+            await manager.cleanup_resources()
+            raise
         return manager, ours
 
     async def _start_walled(self) -> socket.socket:

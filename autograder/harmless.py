@@ -19,7 +19,8 @@ _PICTURE = re.compile(r"!(?=\[)(?:(?=\[[^\[\]]*\]\(attachment:([^()\s]+)\)))?")
 _LINK = re.compile(r"\](?=\(\s*(?!https?://|mailto:|#|attachment:)|:\s*(?!https?://|mailto:|#))")
 _DIAGRAM = re.compile(r"(`{3,}|~{3,})(\s*)mermaid")
 _TEX_COMMAND = re.compile(
-    r"\\(?=(?:href|url|style|class|cssId|require|html\w*|data|unicode|def|let|newcommand|renewcommand|newenvironment)\b)"
+    r"\\(?=(?:href|url|style|class|cssId|require|html\w*|data|unicode|mml\w*|bbox|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|DeclarePairedDelimiter\w*"
+    r"|newcommand|renewcommand|providecommand|newenvironment|renewenvironment|csname)(?![A-Za-z]))"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -83,17 +84,24 @@ class Zygote:
 
     def worker(self, main: str, channel: int, log: int) -> Worker:
         """Fork an ordinary process of the grader's that calls `main` ("module:function") with its copy of the descriptor `channel`, and prints to `log`."""
-        message = {"kind": "worker", "main": main, "environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
+        # The zygote passes the environment on unread: what is once in its memory is in every kernel's.
+        setting = os.memfd_create("setting")
         try:
+            os.write(setting, json.dumps({"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}).encode())
             with self._lock:
-                send(self._line, message, [channel, log])
+                send(self._line, {"kind": "worker", "main": main}, [channel, log, setting])
                 answer = receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
         except OSError:
             answer = None
+        finally:
+            os.close(setting)
         if answer is None:
             self.close()  # an answer that comes later would be taken for another's
             raise Disturbed(f"the warm process ended{self._last_words()}")
-        return Worker(self, *answer[1])
+        message, descriptors = answer
+        if "failed" in message:
+            raise Disturbed(f"no process could be forked: {message['failed']}")
+        return Worker(self, *descriptors)
 
     def close(self) -> None:
         """End it, and with it all its kernels."""

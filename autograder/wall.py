@@ -27,8 +27,8 @@ from pathlib import Path
 
 from autograder import linux
 
-NOBODY = 65534
-"""Who a submission is where root grades: an ordinary user who owns nothing."""
+NOBODY, STRANGERS = 65534, 1_000_000_000
+"""Who a submission is where root grades: an ordinary user who owns nothing, number `STRANGERS` and its own, or `NOBODY` where there is no such user."""
 
 HOME, SCRATCH, SOCKETS = "/notebook", "/tmp", "/sockets"
 _MEGABYTE = 2**20
@@ -120,20 +120,24 @@ def enter_process_namespace() -> None:
     os.close(own_proc)
 
 
-def enclose(view: View, limits: Limits, cpu: int) -> None:
-    """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half built ends with the process."""
+def enclose(view: View, limits: Limits, cpu: int, number: int) -> None:
+    """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half built ends with the process.
+
+    cpu:    the only processor that it may use.
+    number: no other kernel on this machine has it at this time. Where root grades it decides whose processes, pipes and descriptors Linux counts.
+    """
     try:
-        _enclose(view, limits, cpu)
+        _enclose(view, limits, cpu, number)
     except OSError as error:
         what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
         raise NoWall(f"no wall can stand around submissions here: {what}{advice(error)}") from error
 
 
-def _enclose(view: View, limits: Limits, cpu: int) -> None:
+def _enclose(view: View, limits: Limits, cpu: int, number: int) -> None:
     linux.landlock_version()
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     privileged = _privileged()
-    owner = (NOBODY, NOBODY) if privileged else (os.geteuid(), os.getegid())
+    owner = _stranger(number) if privileged else (os.geteuid(), os.getegid())
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP)
     socket.sethostname("wall")
     _build(view, limits, owner)
@@ -146,6 +150,18 @@ def _enclose(view: View, limits: Limits, cpu: int) -> None:
     linux.die_with_parent()
     _lock()
     linux.seccomp()
+
+
+def _stranger(number: int) -> tuple[int, int]:
+    """A user and a group of this number's own. In a container there may be no such user: then all share one, and what Linux counts by user."""
+    user = STRANGERS + number
+    return (user, user) if all(_exists(kind, user) for kind in ("uid", "gid")) else (NOBODY, NOBODY)
+
+
+def _exists(kind: str, number: int) -> bool:
+    """Whether this user namespace has the user or group."""
+    ranges = [line.split() for line in Path(f"/proc/self/{kind}_map").read_text(encoding="ascii").splitlines()]
+    return any(int(first) <= number < int(first) + int(count) for first, _, count in ranges)
 
 
 def _privileged() -> bool:
@@ -304,7 +320,7 @@ def advice(error: OSError) -> str:
     """What to do about `error`, as the end of a sentence."""
     said = str(error)
     if "Landlock" in said or "landlock" in said:
-        return ": grading needs Linux 5.13 or newer with Landlock switched on"
+        return ": grading needs Linux 5.14 or newer with Landlock switched on"
     if "unshare" in said or "Permission" in said or "not permitted" in said:
         return (
             ": the machine does not let this user make namespaces; allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1,"
@@ -341,7 +357,7 @@ def _try() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                enclose(View(installation(["autograder"]), (), None, place), Limits(), min(os.sched_getaffinity(0)))
+                enclose(View(installation(["autograder"]), (), None, place), Limits(), min(os.sched_getaffinity(0)), os.getpid())
                 import numpy  # noqa: F401 -- the installation can be read from inside
 
                 os._exit(0)

@@ -13,6 +13,7 @@ import array
 import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import re
@@ -153,8 +154,11 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._cpus = dict.fromkeys(sorted(os.sched_getaffinity(0)), 0)
-        self._wardens: dict[int, int] = {}
+        cpus = sorted(os.sched_getaffinity(0))
+        first = os.getpid() % len(cpus)  # several graders on one machine do not all begin with the same one
+        self._cpus = cpus[first:] + cpus[:first]
+        self._places: dict[socket.socket, int] = {}  # who asks for kernels -> which of the processors theirs run on
+        self._wardens: set[int] = set()
         self._workers: set[int] = set()
 
     def serve(self) -> None:
@@ -174,6 +178,7 @@ class _Zygote:
                     return
                 else:
                     self._selector.unregister(client)
+                    self._places.pop(client, None)
                     client.close()
             self._reap()
 
@@ -188,21 +193,22 @@ class _Zygote:
                 importlib.import_module(module)
             _settle()
         line = pair() if worker else None  # a worker asks for kernels itself
-        cpu = min(self._cpus, key=self._cpus.__getitem__)
         try:
             pid = os.fork()
-        except OSError:  # too many processes just now: whoever asked sees its line close
+        except OSError as error:  # too many processes just now: whoever asked for a kernel sees its line close
             for descriptor in descriptors:
                 os.close(descriptor)
+            if worker:
+                send(client, {"failed": error.strerror})
             return
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 if worker:
-                    _be_worker(request, descriptors, line[1])
+                    _be_worker(request["main"], descriptors, line[1])
                 else:
-                    _be_warden(request, descriptors, self._shown, cpu)
+                    _be_warden(request, descriptors, self._shown, self._processor(client))
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -210,14 +216,14 @@ class _Zygote:
         if worker:
             line[1].close()
             self._selector.register(line[0], selectors.EVENT_READ)
+            self._places[line[0]] = next(place for place in itertools.count() if place not in self._places.values())
             self._workers.add(pid)
             descriptor = os.pidfd_open(pid)
             with contextlib.suppress(OSError):
                 send(client, {"pid": pid}, [descriptor])
             os.close(descriptor)
         else:
-            self._wardens[pid] = cpu
-            self._cpus[cpu] += 1
+            self._wardens.add(pid)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -226,9 +232,12 @@ class _Zygote:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            if pid in self._wardens:
-                self._cpus[self._wardens.pop(pid)] -= 1
+            self._wardens.discard(pid)
             self._workers.discard(pid)
+
+    def _processor(self, client: socket.socket) -> int:
+        """The processor for a kernel that `client` asks for. A worker examines one submission at a time: with one each, none takes another's time."""
+        return self._cpus[self._places.get(client, 0) % len(self._cpus)]
 
 
 def _keep_only(*kept: int) -> None:
@@ -242,23 +251,26 @@ def _keep_only(*kept: int) -> None:
 # --- a worker
 
 
-def _be_worker(request: dict[str, Any], descriptors: list[int], line: socket.socket) -> None:
+def _be_worker(main: str, descriptors: list[int], line: socket.socket) -> None:
     linux.die_with_parent()
     linux.name_process(WORKER)
-    channel, log = descriptors
+    channel, log, setting = descriptors
     os.dup2(log, 1)
     os.dup2(log, 2)
-    _keep_only(channel, line.fileno())
+    _keep_only(channel, line.fileno(), setting)
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.lseek(setting, 0, os.SEEK_SET)
+    with os.fdopen(setting, "rb") as file:
+        grader = json.load(file)
     os.environ.clear()
-    os.environ.update(request["environment"] | ONE_THREAD)
-    os.chdir(request["folder"])
-    sys.path[:] = request["path"]
+    os.environ.update(grader["environment"] | ONE_THREAD)
+    os.chdir(grader["folder"])
+    sys.path[:] = grader["path"]
     from autograder.provisioner import adopt
 
     adopt(line)
-    module, _, function = request["main"].partition(":")
+    module, _, function = main.partition(":")
     getattr(importlib.import_module(module), function)(channel)
     os._exit(0)
 
@@ -274,7 +286,8 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
     try:
         wall.enter_process_namespace()
         linux.die_with_parent()
-        warden = os.pidfd_open(os.getpid())
+        number = os.getpid()
+        warden = os.pidfd_open(number)
         pid = os.fork()
     except OSError as error:
         send(
@@ -287,7 +300,7 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
         )
         os._exit(1)
     if pid == 0:
-        _be_kernel(request, judge, grader, shown, cpu, warden)
+        _be_kernel(request, judge, grader, shown, cpu, warden, number)
     os.close(judge)
     os.close(warden)
     kernel = os.pidfd_open(pid)
@@ -305,27 +318,34 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
     """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
     with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
-    # Pages that it shares with others count for a part of each, and for more when the others end: none of those it began with counts against it.
-    shared = _memory_of(pid, _pages)
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
         if kernel in ready:
             return "over"
         if grader in ready:
             return "released"
-        # To count pages in full takes no time and is never too little; to share them out takes five milliseconds.
-        if all(_memory_of(pid, measure) - shared > most * _MEGABYTE for measure in (_pages, _share)):
+        # What it began with does not count. Of each page that nobody has written to since the fork, its processes have as much each as this one, which writes little.
+        # Sharing pages out takes milliseconds; counting each in full takes no time, and is never too little.
+        processes, room = _family(pid), most * _MEGABYTE - _sockets_of(pid) * _SOCKET
+        if _total(_pages, processes) > room and _total(_share, processes) - len(processes) * _share(os.getpid()) > room:
             return "memory"
 
 
-def _memory_of(pid: int, measure: Callable[[int], int]) -> int:
-    """Bytes that process `pid` and its descendants hold, by `measure`, and what may wait in sockets."""
-    total, waiting = _sockets_of(pid) * _SOCKET, [pid]
-    while waiting:
-        process = waiting.pop()
-        with contextlib.suppress(OSError):  # it may end while we read
+def _family(pid: int) -> list[int]:
+    """Process `pid` and its descendants."""
+    found = [pid]
+    for process in found:
+        with contextlib.suppress(OSError):  # it may end while we read, and so may each of its threads
             for thread in os.listdir(f"/proc/{process}/task"):
-                waiting += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
+                with contextlib.suppress(OSError):
+                    found += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
+    return found
+
+
+def _total(measure: Callable[[int], int], processes: list[int]) -> int:
+    """The bytes that they hold, by `measure`; one that has ended holds none."""
+    total = 0
+    for process in processes:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             total += measure(process)
     return total
@@ -337,12 +357,12 @@ def _pages(process: int) -> int:
 
 
 def _share(process: int) -> int:
-    """Bytes of its resident pages, each divided by the number of processes that have it."""
+    """Bytes of its resident pages that stand for no file on a disk, each divided by the number of processes that have it."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except PermissionError:
+    except PermissionError:  # whoever hides its pages has them counted in full
         return _pages(process)
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def _sockets_of(pid: int) -> int:
@@ -352,7 +372,9 @@ def _sockets_of(pid: int) -> int:
     return 0
 
 
-def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int) -> None:
+def _be_kernel(
+    request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int, number: int
+) -> None:
     """Raise the wall, then be an ordinary ipykernel."""
     try:
         os.setsid()
@@ -361,7 +383,7 @@ def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown
         shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
         try:
-            wall.enclose(view, wall.Limits(**request["limits"]), cpu)
+            wall.enclose(view, wall.Limits(**request["limits"]), cpu, number)
         except BaseException as error:
             cause = {wall.NoWall: "wall", wall.FolderRefused: "folder"}.get(type(error), "start")
             send(grader, {"kind": "failed", "cause": cause, "message": str(error) if cause != "start" else repr(error)})

@@ -31,6 +31,9 @@ TRIES = 3
 VISIBLE = 0
 """The seed of whoever has seen the inputs."""
 
+LEAST_DECLARED = 2
+"""Alternatives, and known mistakes, that a question must have."""
+
 _PATIENCE = 20
 """How many times longer than a right answer a mutant may take."""
 
@@ -71,19 +74,27 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         parts = _mutants(question, mutable, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
     named, misnamed, missed = _mistakes(question, fresh)
     wrong, stale = _wrong_answers(question, fresh[0])
+    rejected_variants, raising_variants = _variants(question, accepted, fresh[0])
+    errors = (
+        *_incomplete(question),
+        *parts.pop("errors", ()),
+        *_keywords(question, accepted, fresh[0]),
+        *_unmatched(question, parts, stale),
+    )
     return QuestionCard(
         name=question.name,
         points=question.points,
         alternatives=len(right) - 1,
-        false_rejects=(*rejected.values(), *_variants(question, accepted, fresh[0])),
+        false_rejects=(*rejected.values(), *rejected_variants),
         false_accepts=(*missed, *wrong),
         mistakes=named + len(misnamed),
         mistakes_named=named,
         misnamed=tuple(misnamed),
-        notes=tuple(notes),
+        errors=errors,
+        notes=(*notes, *raising_variants),
         median_check_s=statistics.median(times),
         slowest_check_s=max(times),
-        **(parts | {"errors": (*parts.get("errors", ()), *_keywords(question, accepted, fresh[0]), *_unmatched(question, parts, stale))}),
+        **parts,
     )
 
 
@@ -97,6 +108,17 @@ def _fault(question: Question) -> str | None:
     except Exception as error:  # a probe is the question's own code
         return f"No inputs, or no expected results: {type(error).__name__}: {error}"
     return None
+
+
+def _incomplete(question: Question) -> Iterator[str]:
+    """What a question must have before a clean card can mean anything."""
+    if len(question.alternatives) < LEAST_DECLARED:
+        yield f"It has {len(question.alternatives)} alternatives: with fewer than two, nothing shows that its check is not too strict."
+    if len(question.mistakes) < LEAST_DECLARED:
+        yield f"It has {len(question.mistakes)} known mistakes: give at least two that people make, so that they can be named."
+    messages = [mistake.message for mistake in question.mistakes]
+    for message in sorted({message for message in messages if messages.count(message) > 1}):
+        yield f'Two known mistakes have the message "{message}": whoever reads it cannot tell which it is.'
 
 
 # Right answers ------------------------------------------------------------------------------------------------------------------------------
@@ -122,18 +144,23 @@ def _label(question: Question, answer: Answer) -> str:
     return f"alternative {question.alternatives.index(answer) + 1} ({answer.framework})"
 
 
-def _variants(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
+def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[str], list[str]]:
     """The same answers given other arrays of the same numbers, and results with the noise of another order of summation: a sentence for each rejected.
 
-    A variant that raises is none: the check gives an answer only what the statement promises.
+    And one for each that raises. That is no fault of the check, which gives an answer only what the statement promises; but students may write such an answer.
     """
+    rejected, raised = [], []
     for answer in right:
         for name, before, after in _harmless(question, answer):
             outcomes: list[Outcome] = []
             peer = _recorded(_peer(question, answer, before=before, after=after), outcomes)
             verdict = examine(question, peer, seed=seed, framework=answer.framework)
-            if verdict.status is not Status.CORRECT and not any(outcome.kind == "raised" for outcome in outcomes):
-                yield f"{_label(question, answer)}, {name}: {verdict.headline} {' '.join(verdict.details)}".rstrip()
+            errors = [outcome for outcome in outcomes if outcome.kind == "raised"]
+            if errors:
+                raised.append(f"{_label(question, answer)}, {name}, raises {errors[0].error}: {errors[0].message}".rstrip(": "))
+            elif verdict.status is not Status.CORRECT:
+                rejected.append(f"{_label(question, answer)}, {name}: {verdict.headline} {' '.join(verdict.details)}".rstrip())
+    return rejected, raised
 
 
 def _harmless(question: Question, answer: Answer) -> Iterator[tuple[str, Callable | None, Callable | None]]:

@@ -27,16 +27,24 @@ def work_off(work: Callable[[int], Any], count: int, *, seconds: float, lost: An
     waiting = iter(range(count))
     busy: dict[Connection, tuple[_Hand, int, float]] = {}
 
-    def give(hand: _Hand) -> None:
-        if (index := next(waiting, None)) is None:
-            hand.end()
-        else:
-            hand.connection.send(index)
+    def give(hand: _Hand | None) -> None:
+        """The next piece of work to `hand`, or to a fresh one."""
+        for index in waiting:
+            hand = hand or _Hand(work)
+            try:
+                hand.connection.send(index)
+            except OSError:  # it ended between two pieces
+                hand.end()
+                hand = _Hand(work)
+                hand.connection.send(index)
             busy[hand.connection] = (hand, index, monotonic() + seconds)
+            return
+        if hand is not None:
+            hand.end()
 
     try:
         for _ in range(min(hands, count)):
-            give(_Hand(work))
+            give(None)
         while busy:
             ready = wait(list(busy), timeout=max(0.0, min(deadline for _, _, deadline in busy.values()) - monotonic()))
             late = [connection for connection, (_, _, deadline) in busy.items() if deadline <= monotonic() and connection not in ready]
@@ -49,7 +57,7 @@ def work_off(work: Callable[[int], Any], count: int, *, seconds: float, lost: An
                 alive = connection in ready and not connection.closed
                 if not alive:
                     results[index] = lost
-                give(hand if alive else _Hand(work))
+                give(hand if alive else None)
     finally:
         for hand, _, _ in busy.values():
             hand.end()

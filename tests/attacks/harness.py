@@ -411,6 +411,7 @@ def grading(bait: Bait) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
+        patch.setenv(f"{bait.variable}_LONG", 40 * bait.token)  # of what is freed and partly overwritten, much would be left
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
         yield

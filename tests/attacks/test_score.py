@@ -996,19 +996,16 @@ def crash_for_another_try(hand):
     hand.answer("total", "def total(values):\n    import os\n    return values.sum() if len(values) == 1 else os._exit(0)")
 
 
-def not_gradable(evidence):
-    assert evidence.reason == "it answers in sorcery, which cannot be imported on this machine: grade it where it can (`course doctor`)"
-    assert (evidence.points, evidence.notebook) == (None, None)
-
-
 @score(
     "The submission says that it needs a framework which is not there.",
     stock="not applicable",
-    here="reported as not gradable; no points",
-    outcome=not_gradable,
+    here="not believed; no points",
+    outcome=nothing,
 )
 def framework_claimed_missing(hand):
-    hand.run("from autograder import client\nclient._ask('missing', framework='sorcery')")
+    hand.run(
+        "from autograder import client\nclient._ask('missing', framework='sorcery')\nclient._ask('missing', framework='torch')\ntell('ran', True)"
+    )
 
 
 # --- values that pretend

@@ -233,7 +233,7 @@ def read_other_memory(hand):
     stock="finds nothing: its kernels are started anew",
     here="the warm process never held any",
     searched=True,
-    hits={"token": 0, "probe": 0},
+    hits={"token": 0, "piece": 0, "probe": 0},
 )
 def search_own_memory(hand):
     spying(
@@ -257,7 +257,11 @@ def search_own_memory(hand):
         tell("searched", searched > 10**8)
         tell("hits", hits)
         """,
-        patterns={"token": unlike_itself(hand.bait.token), "probe": unlike_itself("one_bright_pixel")},
+        patterns={
+            "token": unlike_itself(hand.bait.token),
+            "piece": unlike_itself(hand.bait.token[-12:]),
+            "probe": unlike_itself("one_bright_pixel"),
+        },
     )
 
 

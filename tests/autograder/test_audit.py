@@ -148,13 +148,19 @@ def narrow(image, columns):
     return np.concatenate([image, columns * image], axis=1)
 
 
+def stacked(image, columns):
+    return np.hstack([image, columns * image])
+
+
 def make(*probes, **settings):
     asked = question(points=2, **settings)(widen)
     for number, probe in enumerate(probes):
         probe.__name__ = f"probe_{number}"
         asked.probe()(probe)
     asked.alternative()(narrow)
+    asked.alternative()(stacked)
     asked.mistake("The second half is not multiplied.")(lambda image, columns: np.concatenate([image, image], axis=1))
+    asked.mistake("The rows are doubled, not the columns.")(lambda image, columns: np.concatenate([image, columns * image], axis=0))
     return asked
 
 
@@ -173,7 +179,7 @@ def good():
 
 def test_a_good_question_has_a_clean_card_but_for_a_change_that_does_not_matter(good):
     assert (good.false_rejects, good.false_accepts, good.errors, good.misnamed) == ((), (), (), ())
-    assert (good.alternatives, good.mistakes, good.mistakes_named) == (1, 1, 1)
+    assert (good.alternatives, good.mistakes, good.mistakes_named) == (2, 2, 2)
     assert good.mutants > 40
     for survivor in good.survivors:
         assert "np.ones(" in survivor.diff or "axis=-1" in survivor.diff, survivor.diff
@@ -208,13 +214,13 @@ def test_a_right_answer_that_is_not_accepted_is_told():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns) + 1)
     [sentence] = audit(asked, sample=1).false_rejects
-    assert sentence.startswith("alternative 2 (numpy), seed ")
+    assert sentence.startswith("alternative 3 (numpy), seed ")
 
 
 def test_an_answer_without_a_definition_is_noted_and_has_no_mutants():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns))
-    assert any("No mutants of alternative 2 (numpy)" in note for note in audit(asked, sample=1).notes)
+    assert any("No mutants of alternative 3 (numpy)" in note for note in audit(asked, sample=1).notes)
 
 
 def test_a_question_that_cannot_be_asked_is_an_error_on_its_card():
@@ -233,8 +239,33 @@ def test_a_mistake_that_is_accepted_or_told_as_another_is_told():
     asked.mistake("The same as the first.")(asked.mistakes[0].function)
     card = audit(asked, sample=1)
     assert card.false_accepts == ('Accepted although it is a known mistake: "No mistake at all."',)
-    assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (3, 1, 2)
+    assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (4, 2, 2)
     assert set(card.misnamed) <= set(card.problems)
+
+
+def test_a_question_that_nobody_tried_has_no_clean_card():
+    asked = question(points=2)(widen)
+    asked.probe()(oblong)
+    asked.alternative()(narrow)
+    for _ in range(2):
+        asked.mistake("Twice the same.")(lambda image, columns: image)
+    alternatives, messages = audit(asked, sample=1).errors
+    assert "1 alternatives" in alternatives
+    assert "Twice the same." in messages
+    assert not any("known mistakes" in error for error in audit(make(oblong), sample=1).errors)
+
+
+def test_a_right_answer_that_raises_for_other_arrays_is_noted():
+    def fussy(image, columns):
+        if not image.flags.c_contiguous:
+            raise BufferError("not contiguous")
+        return narrow(image, columns)
+
+    asked = make(oblong)
+    asked.alternative()(fussy)
+    card = audit(asked, sample=1)
+    assert card.false_rejects == ()
+    assert any("alternative 3 (numpy), given views that are not contiguous, raises BufferError" in note for note in card.notes)
 
 
 def test_equivalents_are_counted_apart_and_tried_again(good):
@@ -331,8 +362,8 @@ def test_the_command_writes_the_card_and_its_exit_code_tells_whether_it_is_clean
     assert all(question.keys() == KEYS for question in figures["questions"])
     assert "nets.build" in out
     assert "nets.build" in (tmp_path / "card.html").read_text()
-    clean = figures["kill_rate"] >= 0.99 and not figures["false_accepts"] and not figures["false_rejects"]
-    assert code == (0 if clean else 1)
+    assert "It has 0 alternatives" in out  # the small questions are for other tests
+    assert code == 1
 
 
 @pytest.mark.parametrize("arguments", [["small.totl"], ["chapter"], ["small.total", "--json", "/nowhere/at/all.json"], ["--sample", "0"]])

@@ -188,6 +188,11 @@ EVASIONS = {
         "def f(x, k): return mx.ndarray.op.Convolution(x, k, kernel=(2, 2), num_filter=1, no_bias=True)",
         framework="mxnet",
     ),
+    "another function's code": both(IMPORT, "def f(x, k): return x", "def g(x, k): return torch.conv2d(x, k)", "f.__code__ = g.__code__"),
+    "the names of the notebook": both(IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"),
+    "another library's function": both(
+        "import numpy, torch", "numpy.linalg.norm = torch.conv2d", "def f(x, k): return numpy.linalg.norm(x, k)"
+    ),
     "MXNet, a layer": both(
         "from dlkit.mx import gluon",
         "def f(x, k):\n    layer = gluon.nn.Conv2D(1, 2)\n    layer.initialize()\n    return layer(x)",
@@ -204,7 +209,29 @@ def test_a_way_around_is_found(evasion):
     assert evasion.by_running == bool(run_cells(*evasion.cells, framework=evasion.framework).forbidden)
 
 
+def test_a_module_beside_the_notebook_is_not_to_be_used_where_calls_are_forbidden():
+    assert (
+        read(Code(["import helper", "def f(x, k): return helper.conv(x, k)"], "f", complete=True, beside=("helper",)), FORBIDS) is not None
+    )
+    assert read(Code(["import helper", "def f(x, k): return x"], "f", complete=True, beside=("helper",)), FORBIDS) is None
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [
+        "get_ipython().user_ns['f'] = torch.conv2d",
+        "get_ipython().push({'f': torch.conv2d})",
+        "import __main__ as m\nm.f = torch.conv2d",
+        "import sys\nsys.modules['__main__'].f = torch.conv2d",
+    ],
+)
+def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(swap):
+    assert "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
+
+
 HONEST = {
+    "a module's setting": (IMPORT, "torch.backends.cudnn.deterministic = True", "def f(x, k): return x"),
+    "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
     "loops": ("def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",),
     "a word in a comment and a docstring": ("def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",),
     "a string": ("def f(x, k):\n    name = 'torch.conv2d'\n    return x",),
@@ -490,4 +517,5 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
+    assert "gives a library another meaning" in headlines.pop("patched")
     assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
