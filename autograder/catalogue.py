@@ -5,7 +5,8 @@
     [project.entry-points."autograder.questions"]
     course = "solutions"
 
-The environment variable AUTOGRADER_QUESTIONS names another package, for one run.
+A course that grades with another package says so in its ``nbgrader_config.py``: ``configure(c, questions="my_course")``. The environment variable
+AUTOGRADER_QUESTIONS names one for a single run.
 """
 
 from __future__ import annotations
@@ -15,14 +16,21 @@ import functools
 import importlib
 import os
 import pkgutil
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 
 from autograder.questions import Question
 
 
 class UnknownQuestion(LookupError):
     """There is no question of that name; the message suggests the nearest."""
+
+
+class BrokenQuestions(Exception):
+    """The package of questions cannot be imported; the message says where and why."""
 
 
 def package_name() -> str:
@@ -32,8 +40,14 @@ def package_name() -> str:
     found = sorted(_installed())
     if len(found) == 1:
         return found[0]
-    what = "no question package is installed" if not found else f"several question packages are installed ({', '.join(found)})"
-    raise UnknownQuestion(f"{what}: install the course (`pip install -e .`), or set AUTOGRADER_QUESTIONS to a package name")
+    if not found:
+        raise BrokenQuestions(
+            "no question package is installed: install the course (`pip install -e .`), or set AUTOGRADER_QUESTIONS to a package name"
+        )
+    raise BrokenQuestions(
+        f"several question packages are installed ({', '.join(found)}): say which with `configure(c, questions={found[-1]!r})` in nbgrader_config.py,"
+        f" or with `export AUTOGRADER_QUESTIONS={found[-1]}`"
+    )
 
 
 def packages() -> list[str]:
@@ -51,9 +65,25 @@ _installed_once = functools.cache(_installed)  # looked up for every kernel
 @functools.cache
 def chapters() -> dict[str, dict[str, Question]]:
     """Every chapter's questions by function name, chapters in the order that the package lists them (``CHAPTERS``) or by name."""
-    package = importlib.import_module(package_name())
+    package = _import(package_name())
     modules = getattr(package, "CHAPTERS", None) or [info.name for info in pkgutil.iter_modules(package.__path__)]
-    return {name: _questions(importlib.import_module(f"{package.__name__}.{name}")) for name in modules}
+    return {name: _questions(_import(f"{package.__name__}.{name}")) for name in modules}
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except SyntaxError as error:
+        raise BrokenQuestions(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            raise BrokenQuestions(
+                f"there is no module {name!r}: is its folder where Python looks (PYTHONPATH), and is this the folder to run from?"
+            ) from error
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if name.partition(".")[0] in Path(frame.filename).parts]
+        where = f"{own[-1].filename}, line {own[-1].lineno}" if own else name
+        raise BrokenQuestions(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def _questions(module) -> dict[str, Question]:
@@ -71,7 +101,7 @@ def find(name: str) -> Question:
     question = chapters().get(chapter, {}).get(function)
     if question is not None:
         return question
-    nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.6)
     suggestion = f" Did you mean {nearest[0]!r}?" if nearest else f" The questions are: {', '.join(names())}."
     raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
 

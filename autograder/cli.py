@@ -113,20 +113,24 @@ def grade(
         from autograder.course import Course
 
         course = Course(course_dir, trust=trust_submissions)
-        students = course.submissions(assignment)
+        name = assignment.rstrip("/")  # as a shell completes it
+        overlooked = course.overlooked(name)
+        students = course.submissions(name)
         if student is not None and student not in students:
             raise ValueError(
-                f"{student} has not handed in {assignment}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
+                f"{student} has not handed in {name}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
             )
-        work = [(assignment, name) for name in ([student] if student else students)]
+        work = [(name, who) for who in ([student] if student else students)]
         with _progress("grading", len(work)) as show:
             results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
         failed = [result for result in results if result.reason]
-        _print_points(course.root, assignment, [result.student for result in results])
+        _print_points(course.root, name, [result.student for result in results])
         earlier = f" {before} of them had been graded before; --regrade grades them again." if before else ""
         print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
         for result in failed:
             print(f"  {plain(result.student)}: {plain(result.reason)}", file=sys.stderr)
+        for sentence in overlooked:
+            print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
         return INCOMPLETE if failed else GRADED
 
     _run(run)
@@ -224,7 +228,7 @@ def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own fol
 
 def _run(command: Callable[[], int]) -> None:
     """Run a command's body; what a user can cause ends in one line on standard error."""
-    from autograder.catalogue import UnknownQuestion
+    from autograder.catalogue import BrokenQuestions, UnknownQuestion
     from autograder.course import CourseError
     from autograder.results import ReportError
 
@@ -233,7 +237,7 @@ def _run(command: Callable[[], int]) -> None:
     except BrokenPipeError:  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = UNREAD
-    except (CourseError, ReportError, UnknownQuestion, ValueError, OSError) as error:
+    except (CourseError, ReportError, BrokenQuestions, UnknownQuestion, ValueError, OSError) as error:
         print(f"course: {error}", file=sys.stderr)
         code = MISUSE
     except ImportError as error:

@@ -135,7 +135,7 @@ def _differences_in_value(e: np.ndarray, g: np.ndarray, rtol: float, atol: float
         return [f"{int(np.isinf(g).sum())} of {g.size} values are infinite."]
     e, g = _as_float(e), _as_float(g)
     if e.size == 1:
-        return [f"Expected {_number(e.item())}, got {_number(g.item())}."]
+        return [f"{_apart(e.item(), g.item()).capitalize()}."]
     if relation := _relation(e, g, rtol, atol):
         return [relation]
     if border := _border(same):
@@ -145,9 +145,7 @@ def _differences_in_value(e: np.ndarray, g: np.ndarray, rtol: float, atol: float
     gap = np.where(same, -1.0, np.nan_to_num(np.abs(g - e), nan=np.inf))
     worst = np.unravel_index(np.argmax(gap), e.shape)
     where = ", ".join(str(int(i)) for i in worst)
-    return [
-        f"{wrong} of {e.size} values differ; the largest difference is at [{where}]: expected {_number(e[worst])}, got {_number(g[worst])}."
-    ]
+    return [f"{wrong} of {e.size} values differ; the largest difference is at [{where}]: {_apart(e[worst], g[worst])}."]
 
 
 def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | None:
@@ -185,6 +183,15 @@ def _factor(factor: float) -> str:
 
 def _number(value: complex) -> str:
     return f"{value:.4g}" if abs(value) < 1e15 else f"{value:.3e}"
+
+
+def _apart(expected: complex, got: complex) -> str:
+    """Both numbers, with as many digits as it takes to see that they differ."""
+    for digits in (4, 6, 9, 17):
+        texts = [f"{value:.{digits}g}" if abs(value) < 1e15 else f"{value:.{digits - 1}e}" for value in (expected, got)]
+        if texts[0] != texts[1]:
+            break
+    return f"expected {texts[0]}, got {texts[1]}"
 
 
 def _shape(array: np.ndarray) -> str:

@@ -124,6 +124,24 @@ class Course:
             raise CourseError(f"Nobody has handed in {assignment!r}.{known}")
         return students
 
+    def overlooked(self, assignment: str) -> list[str]:
+        """A sentence for everything in `submitted/` that looks as if it was meant to be a submission of `assignment` and is not found as one."""
+        known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
+        found = []
+        for path in sorted(self.root.glob("submitted/[!.]*")):
+            inside = [] if path.is_symlink() or not path.is_dir() else sorted(child.name for child in path.iterdir())
+            if not path.is_dir():
+                found.append(f"{path.name} belongs in a folder STUDENT/{assignment}/")
+            elif path.name in known:
+                found.append(f"{path.name}/ stands where students' folders stand: it should be STUDENT/{path.name}/")
+            elif not inside:
+                found.append(f"{path.name}/ is empty")
+            elif assignment not in inside and (near := difflib.get_close_matches(assignment, set(inside) - known, n=1)):
+                found.append(f"{path.name}/{near[0]}: is {assignment} meant?")
+            elif assignment not in inside and not known & set(inside):
+                found.append(f"{path.name}/ has no folder {assignment}")
+        return found
+
     def grade(self, assignment: str, student: str) -> Graded:
         """Grade one submission in this process. What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
         from autograder.worker import examine
@@ -340,17 +358,27 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
 
 def _check_settings(root: Path, config: Any) -> None:
     """Refuse settings of ours that do not exist, which traitlets would ignore, and values that they cannot have."""
+    from nbgrader.preprocessors import Execute
     from traitlets import TraitError
 
+    from autograder import wall
     from autograder.grader import CourseCells, JudgedExecute
 
-    for kind in (JudgedExecute, CourseCells):
+    for name in config:
+        ours = {"JudgedExecute", "CourseCells", "Execute", "CourseDirectory", "Autograde", "GenerateAssignment"}
+        if name not in ours and (near := difflib.get_close_matches(name, ours, n=1, cutoff=0.8)):
+            raise CourseError(f"{root / CONFIG}: there is no `c.{name}`. Did you mean `c.{near[0]}`?")
+    for package in config.get("JudgedExecute", {}).get("packages", ()):
+        if not wall.locations(str(package)):
+            raise CourseError(f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, and there is no such package here.")
+    for kind in (JudgedExecute, CourseCells, Execute):
         known = kind.class_trait_names(config=True)
         for name in config.get(kind.__name__, {}):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 meant = f" Did you mean `{near[0]}`?" if near else f" There are: {', '.join(sorted(known))}."
                 raise CourseError(f"{root / CONFIG}: `c.{kind.__name__}.{name}` is no setting.{meant}")
+    for kind in (JudgedExecute, CourseCells):
         try:
             kind(config=config)
         except TraitError as error:

@@ -26,7 +26,7 @@ _LONGEST = 10_000  # characters of a text that is put together
 _NEVER = ("sys.setprofile", "sys.settrace", "threading.setprofile", "threading.settrace", "torch.jit.CompilationUnit", "torch._C")
 """What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
 _SWAPS = re.compile(
-    r"\b__(?:code|defaults|kwdefaults|globals)__|\buser_(?:ns|global_ns)\b|\b(?:globals|locals|vars)\(\)\s*\.\s*(?:update|setdefault|__\w+)|\b(?:get_ipython\(\)|shell)\s*\.\s*push\b"
+    r"\b__(?:code|defaults|kwdefaults|globals)__|\buser_(?:ns|global_ns)\b|\b(?:globals|locals|vars)\(\)\s*\.\s*(?:update|__\w+)|\b(?:get_ipython\(\)|shell)\s*\.\s*push\b"
     r"|(?:\bimport\s+|\bmodules\s*\[\s*['\"]|\b(?:import_module|__import__)\(\s*['\"])__main__\b"
 )
 """What gives a name another meaning behind the back of whoever reads: refused in every cell before an answer that may not call everything."""

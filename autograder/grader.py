@@ -93,8 +93,14 @@ PICTURE = "plot-"
 """How the grade id of a picture begins: a locked cell of the course's own that draws what a learner's answers do. It earns nothing, and grading leaves it out."""
 
 
-def configure(c: Any) -> None:
-    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``."""
+def configure(c: Any, questions: str | None = None) -> None:
+    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``.
+
+    questions: the package with the course's questions, where several are installed or none is
+    """
+    if questions is not None:
+        os.environ["AUTOGRADER_QUESTIONS"] = questions  # workers and kernels' graders inherit it
+        catalogue.chapters.cache_clear()
     warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
     c.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,

@@ -24,6 +24,7 @@ import ast
 import hashlib
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -184,7 +185,8 @@ class Question:
         return attach
 
     def mistake(self, message: str, *, framework: str | None = None, recognise: Callable[[Inputs, Any], bool] | None = None) -> Callable:
-        """Attach a known wrong implementation and what to say to whoever wrote it."""
+        """Attach a known wrong implementation and what to say to whoever wrote it. Raises ValueError for an unknown framework."""
+        _known(framework)
 
         def attach(function: Callable) -> Callable:
             self.mistakes.append(Mistake(function, framework or self.reference.framework, message, recognise))
@@ -193,7 +195,8 @@ class Question:
         return attach
 
     def alternative(self, *, framework: str | None = None) -> Callable:
-        """Attach another right implementation: the proof that the check is not too strict."""
+        """Attach another right implementation: the proof that the check is not too strict. Raises ValueError for an unknown framework."""
+        _known(framework)
 
         def attach(function: Callable) -> Callable:
             self.alternatives.append(Answer(function, framework or self.reference.framework))
@@ -218,12 +221,31 @@ class Question:
         for index, probe in enumerate(self.probes):
             for draw in range(probe.repeat):
                 made = probe.make(np.random.default_rng([seed, index, draw]))
-                inputs = made if isinstance(made, Inputs) else Inputs(tuple(made))
+                if not isinstance(made, (Inputs, tuple)):
+                    raise TypeError(
+                        f"the probe {probe.name!r} must return a tuple of arguments, `(x,)` for one, and not {type(made).__name__}"
+                    )
+                inputs = made if isinstance(made, Inputs) else Inputs(made)
                 yield Case(probe, replace(inputs, args=to_plain(tuple(inputs.args))))  # a NumPy scalar, say, becomes what can cross
 
     def answers(self, framework: str) -> list[Answer]:
         """The right answers written in `framework`, the reference first."""
         return [answer for answer in (self.reference, *self.alternatives) if answer.framework == framework]
+
+
+def _known(framework: str | None) -> None:
+    if framework is not None and framework not in FRAMEWORKS:
+        raise ValueError(f"there is no framework {framework!r}: there are {', '.join(FRAMEWORKS)}")
+
+
+def _first_of_its_name(reference: Callable) -> None:
+    """Refuse what would replace a question without a word. In a notebook a cell may run again."""
+    other = getattr(sys.modules.get(reference.__module__), reference.__name__, None)
+    if not isinstance(other, Question) or not hasattr(reference, "__code__") or not hasattr(other.reference.function, "__code__"):
+        return
+    first, second = other.reference.function.__code__, reference.__code__
+    if first.co_filename == second.co_filename and first.co_firstlineno != second.co_firstlineno:
+        raise ValueError(f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}")
 
 
 def question(
@@ -242,11 +264,14 @@ def question(
 ) -> Callable[[Callable], Question]:
     """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``.
 
-    Raises ValueError for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*".
+    Raises ValueError for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*", for an unknown framework, and for a
+    second question of the same name in one file.
     """
     forbidden = _dotted_names(forbids)
+    _known(framework)
 
     def make(reference: Callable) -> Question:
+        _first_of_its_name(reference)
         return Question(
             name=f"{reference.__module__.rpartition('.')[2]}.{reference.__name__}",
             points=points,

@@ -103,6 +103,8 @@ def parse(name: str, content: bytes) -> Any:
     except RecursionError:
         raise Unfit(f"{name} is not a notebook: invalid JSON (nested too deeply)") from None
     except ValueError as error:
+        if not content.strip():
+            raise Unfit(f"{name} is empty") from None
         if content.startswith(codecs.BOM_UTF8):
             raise Unfit(f"{name} starts with a byte order mark: save it as plain UTF-8") from None
         raise Unfit(f"{name} is not a notebook: invalid JSON ({error})") from None

@@ -86,7 +86,7 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         points=question.points,
         alternatives=len(right) - 1,
         false_rejects=(*rejected.values(), *rejected_variants),
-        false_accepts=(*missed, *wrong),
+        false_accepts=(*missed, *wrong, *_constant(question, fresh)),
         mistakes=named + len(misnamed),
         mistakes_named=named,
         misnamed=tuple(misnamed),
@@ -102,12 +102,27 @@ def _fault(question: Question) -> str | None:
     """What keeps the question from being audited at all: no probe, or a probe or a reference that fails."""
     if not question.probes:
         return "The question has no probes."
-    try:
-        for case in question.cases(VISIBLE):
-            expected_outcome(question, case)
-    except Exception as error:  # a probe is the question's own code
-        return f"No inputs, or no expected results: {type(error).__name__}: {error}"
+    for probe in question.probes:
+        alone = replace(question, probes=[probe])
+        try:
+            drawn = [list(alone.cases(VISIBLE)) for _ in range(2)]
+            for case in drawn[0]:
+                expected_outcome(question, case)
+        except Exception as error:  # a probe is the question's own code
+            return f"The probe {probe.name!r} gives no inputs, or the reference no result for them: {type(error).__name__}: {error}"
+        if len({_fingerprint(tuple(case.inputs.args for case in cases)) for cases in drawn}) > 1:
+            return f"The probe {probe.name!r} draws other inputs from the same seed: it must use no randomness but `rng`, or a regrade gives other verdicts."
     return None
+
+
+def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
+    """A sentence for each argument that is the same in every input: an answer that never looks at it passes."""
+    if question.driver != "call" or question.measurement is not None:
+        return
+    drawn = [case.inputs.args for seed in seeds for case in question.cases(seed)]
+    for number, name in enumerate(inspect.signature(question.reference.function).parameters):
+        if len({_fingerprint((args[number],)) for args in drawn if number < len(args)}) == 1:
+            yield f"Accepted although wrong: an answer that never looks at `{name}`, which is the same in every input."
 
 
 def _incomplete(question: Question) -> Iterator[str]:

@@ -17,7 +17,7 @@ _COLUMNS = ("mutants", "killed", "equivalent", "kill rate", "false accepts", "fa
 def as_terminal(card: Card) -> Group:
     """A table with a row for each question and one for all; then what is wrong, and the survivors as diffs."""
     table = Table(title="How far the checks can be trusted", title_justify="left")
-    table.add_column("question")
+    table.add_column("question", no_wrap=True, min_width=max(len(question.name) for question in card.questions))
     for name in _COLUMNS:
         table.add_column(name, justify="right")
     table.add_column("")

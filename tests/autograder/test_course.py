@@ -178,7 +178,7 @@ def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypat
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        ("", "invalid JSON"),
+        ("", "is empty"),
         ("{", "invalid JSON"),
         ("[" * 100_000, "invalid JSON"),
         ("[]", "not a valid notebook"),

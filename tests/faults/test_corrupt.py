@@ -45,7 +45,7 @@ def raw_kinds():
     surrogate = in_cell(source="half = 1").replace("half", "\\ud800")
     invalid, no_notebook = f"{FILE} is not a notebook: invalid JSON", f"{FILE} is not a valid notebook"
     return {
-        "empty": ("", f"{invalid} (Expecting value: line 1 column 1 (char 0))"),
+        "empty": ("", f"{FILE} is empty"),
         "cut_off": (right[: len(right) // 2], f"{invalid} ("),
         "object": ("{}", f"{no_notebook} (it does not say its format)"),
         "list": ("[]", f"{no_notebook} (it is JSON, but list instead of an object)"),
