@@ -190,13 +190,20 @@ def _harmless(question: Question, answer: Answer) -> Iterator[tuple[str, Callabl
 
 def _strided(array: Any) -> Any:
     if array.ndim == 0:
-        return array
+        return _plain_number(array)
     if isinstance(array, np.ndarray):
         return np.repeat(array, 2, axis=-1)[..., ::2]
     return array.repeat_interleave(2, dim=-1)[..., ::2]
 
 
+def _plain_number(array: Any) -> Any:
+    """A number that `_map` handed over as an array, as what the answer would be given."""
+    return array.item() if isinstance(array, np.ndarray) else array
+
+
 def _other_width(array: Any) -> Any:
+    if array.ndim == 0:
+        return _plain_number(array)
     if isinstance(array, np.ndarray):
         return array.astype({"float32": np.float64, "float64": np.float32}.get(array.dtype.name, array.dtype))
     torch = frameworks.module("torch")

@@ -193,7 +193,9 @@ def test_a_weak_question_has_survivors_and_accepts_memorisers(good):
         "right for the visible inputs only.",
         "right for square inputs only.",
         "right for symmetric inputs only.",
+        "",
     }
+    assert any("never looks at `columns`, which is the same in every input" in sentence for sentence in weak.false_accepts)
     assert any(problem.startswith("Too weak") for problem in weak.problems)
     assert not Card((weak,)).clean
 
@@ -231,6 +233,11 @@ def test_a_question_that_cannot_be_asked_is_an_error_on_its_card():
         card = audit(asked)
         assert said in card.problems[0]
         assert not Card((card,)).clean
+
+
+def test_a_probe_with_randomness_of_its_own_is_an_error():
+    card = audit(make(lambda rng: (np.random.default_rng().normal(size=(3, 5)), 2.5)))
+    assert "draws other inputs from the same seed" in card.problems[0]
 
 
 def test_a_mistake_that_is_accepted_or_told_as_another_is_told():

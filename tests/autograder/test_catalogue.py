@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder import catalogue, question
-from autograder.catalogue import UnknownQuestion
+from autograder.catalogue import BrokenQuestions, UnknownQuestion
 
 pytestmark = pytest.mark.usefixtures("small_course")
 
@@ -47,7 +47,7 @@ def test_the_course_is_chosen_by_the_environment(monkeypatch):
     assert catalogue.package_name() == "questions"
     monkeypatch.delenv("AUTOGRADER_QUESTIONS")
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [])
-    with pytest.raises(UnknownQuestion, match="AUTOGRADER_QUESTIONS"):
+    with pytest.raises(BrokenQuestions, match="AUTOGRADER_QUESTIONS"):
         catalogue.package_name()
 
 
@@ -58,7 +58,7 @@ def test_two_installed_courses_are_not_guessed_between(monkeypatch):
 
     monkeypatch.delenv("AUTOGRADER_QUESTIONS")
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("two")])
-    with pytest.raises(UnknownQuestion, match="one, two"):
+    with pytest.raises(BrokenQuestions, match="one, two"):
         catalogue.package_name()
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("one")])
     assert catalogue.package_name() == "one"
@@ -79,3 +79,45 @@ def test_a_package_without_a_list_of_chapters_has_all_its_modules(tmp_path, monk
 def test_the_package_is_read_once():
     assert catalogue.find("small.total") is catalogue.find("small.total")
     assert isinstance(catalogue.find("small.total"), type(question(points=1)(len)))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def half(:\n    pass", "chapter.py, line 1: invalid syntax"),
+        ("from autograder import question\n\n\n@question(pts=1)\ndef half(x):\n    return x", "chapter.py, line 4: TypeError"),
+        ("import no_such_module_at_all", "chapter.py, line 1: ModuleNotFoundError"),
+        (
+            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return x\n\n\n@question(points=1)\ndef f(x):\n    return x",
+            "f is a question twice: in line 4 and in line 9",
+        ),
+        (
+            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return x\n\n\n@f.alternative(framework='pytorch')\ndef _(x):\n    return x",
+            "there is no framework 'pytorch'",
+        ),
+    ],
+)
+def test_questions_that_cannot_be_imported_are_told_by_file_and_line(source, said, tmp_path, monkeypatch):
+    package = tmp_path / f"broken_{abs(hash(said))}"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "chapter.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", package.name)
+    catalogue.chapters.cache_clear()
+    try:
+        with pytest.raises(BrokenQuestions, match=r"chapter\.py, line \d+") as error:
+            catalogue.find("chapter.f")
+    finally:
+        catalogue.chapters.cache_clear()
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_package_that_is_not_there_is_told_with_what_to_look_at(monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "no_such_course")
+    catalogue.chapters.cache_clear()
+    try:
+        with pytest.raises(BrokenQuestions, match="PYTHONPATH"):
+            catalogue.names()
+    finally:
+        catalogue.chapters.cache_clear()
