@@ -79,8 +79,8 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
                     _line_of(cell, swap),
                 )
             reader.add(cell)
-        if changed := next(filter(None, map(reader.changed, code.cells)), None):
-            return Finding(f"This task asks for your own code, and `{changed}` gives a library another meaning: leave it out.", changed)
+        for cell in code.cells:
+            reader.forbid_changes(cell)
         found = reader.follow(code.name)
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
@@ -178,24 +178,25 @@ class _Reader:
         if (tree := _parsed(cell)) is not None:
             self._declare(tree.body, self._globals, sure=True)
 
-    def changed(self, cell: str) -> str | None:
-        """The first assignment in `cell` that puts something of the learner's, or of another library's, into a library."""
+    def forbid_changes(self, cell: str) -> None:
+        """What `cell` puts into a library (`numpy.sort = mine`) is no longer what its name says: forbid it to the answer."""
         for node in ast.walk(_parsed(cell) or ast.Module([], [])):
-            targets = (
-                node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
-            )
-            if not isinstance(getattr(node, "value", None), (ast.Constant, ast.UnaryOp)) and any(
-                self._in_library(target) for target in targets
-            ):
-                return ast.unparse(node)
-        return None
+            match node:
+                case ast.Assign(targets=targets) if not isinstance(node.value, (ast.Constant, ast.UnaryOp)):
+                    self._forbids += tuple(filter(None, map(self._library_path, targets)))
+                case ast.Call(func=ast.Name("setattr"), args=[owner, ast.Constant(str(name)), _]):
+                    self._forbids += tuple(filter(None, [self._library_path(ast.Attribute(owner, name))]))
 
-    def _in_library(self, target: ast.AST) -> bool:
-        if not isinstance(target, ast.Attribute):
-            return False
+    def _library_path(self, target: ast.AST) -> str | None:
+        """The dotted name of an attribute of a library, None for anything else."""
+        attributes: list[str] = []
         while isinstance(target, ast.Attribute):
+            attributes.insert(0, target.attr)
             target = target.value
-        return isinstance(target, ast.Name) and self._is_library(target.id, self._globals)
+        if not attributes or not isinstance(target, ast.Name):
+            return None
+        bound = [value for what, _ in self._globals.names.get(target.id, ()) if isinstance(what, frozenset) for value in what]
+        return next((".".join([value.name, *attributes]) for value in bound if isinstance(value, _Path)), None)
 
     def follow(self, name: str) -> bool:
         """Read everything that `name` uses, into `findings`; returns whether it is the learner's own."""

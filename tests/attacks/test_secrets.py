@@ -233,7 +233,7 @@ def read_other_memory(hand):
     stock="finds nothing: its kernels are started anew",
     here="the warm process never held any",
     searched=True,
-    hits={"token": 0, "piece": 0, "probe": 0},
+    hits={"token": 0, "probe": 0},
 )
 def search_own_memory(hand):
     spying(
@@ -258,8 +258,7 @@ def search_own_memory(hand):
         tell("hits", hits)
         """,
         patterns={
-            "token": unlike_itself(hand.bait.token),
-            "piece": unlike_itself(hand.bait.token[-12:]),
+            "token": unlike_itself(hand.bait.token[-12:]),  # a piece of it would be too much
             "probe": unlike_itself("one_bright_pixel"),
         },
     )

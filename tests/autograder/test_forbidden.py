@@ -190,6 +190,9 @@ EVASIONS = {
     ),
     "another function's code": both(IMPORT, "def f(x, k): return x", "def g(x, k): return torch.conv2d(x, k)", "f.__code__ = g.__code__"),
     "the names of the notebook": both(IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"),
+    "another library's function, by setattr": both(
+        "import numpy, torch", "setattr(numpy.linalg, 'norm', torch.conv2d)", "def f(x, k): return numpy.linalg.norm(x, k)"
+    ),
     "another library's function": both(
         "import numpy, torch", "numpy.linalg.norm = torch.conv2d", "def f(x, k): return numpy.linalg.norm(x, k)"
     ),
@@ -231,6 +234,7 @@ def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(sw
 
 HONEST = {
     "a module's setting": (IMPORT, "torch.backends.cudnn.deterministic = True", "def f(x, k): return x"),
+    "a library changed elsewhere": ("import numpy, torch", "numpy.linalg.norm = max", "def f(x, k): return x"),
     "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
     "loops": ("def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",),
     "a word in a comment and a docstring": ("def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",),
@@ -517,5 +521,4 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
-    assert "gives a library another meaning" in headlines.pop("patched")
     assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
