@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
-QUESTION, ANSWERS, PROBES, EQUIVALENTS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 _PROBE = QUESTION[QUESTION.index("@standardise.probe") :]
 BETTER = QUESTION.replace(_PROBE, PROBES)
 
@@ -80,3 +82,49 @@ def test_a_strict_question_is_told_whom_it_rejects(audit):
     code, card = audit((BETTER + ANSWERS + EQUIVALENTS).replace("points=2", quoted("points=2, rtol=1e-9, atol=1e-12")))
     assert code == 1
     assert quoted("✗ reference, with its result in float32: Right on 0 of 5 inputs. 20 of 20 values differ") in card
+
+
+def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given_for_one_that_is_gone(tmp_path):
+    chapter = tmp_path / "my_course" / "scaling.py"
+    chapter.parent.mkdir()
+    (chapter.parent / "__init__.py").touch()
+    chapter.write_text(BETTER + ANSWERS, encoding="utf-8")
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    stub, check = re.findall(r"^\| `(.*?)` \| Autogra", PAGE, flags=re.MULTILINE)
+    write_notebook(tmp_path / "exercises", stub, check)
+    write_notebook(
+        tmp_path / "submitted" / "ann", "def standardise(X):\n    s = X.std(0)\n    return (X - X.mean(0)) / (s + (s == 0))", check
+    )
+    write_notebook(tmp_path / "submitted" / "ben", "def standardise(X):\n    return X", check)
+
+    environment = {name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+
+    def run(*command):
+        ran = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    course = ("-c", "from autograder.cli import app; app()")
+    assert run("-m", "nbgrader", "generate_assignment", "NAME", "--create")[0] == 0
+    code, said = run(*course, "grade", ".", "NAME")
+    assert (code, "ann: 2 of 2" in said, "ben: 2 of 2" not in said) == (0, True, True), said
+    chapter.write_text((BETTER + ANSWERS).replace("standardise", "normalise"), encoding="utf-8")
+    code, said = run(*course, "grade", ".", "NAME", "--regrade")
+    assert (code, "no question of that name" in said) == (2, True), said
+    grades = run(*course, "report", ".") and (tmp_path / "grades.csv").read_text(encoding="utf-8")
+    assert "ben" in grades and "ben,2" not in grades
+
+
+def write_notebook(folder, answer, check):
+    """``folder/NAME/NAME.ipynb`` with the cells that the page's table lists."""
+    plain = {"schema_version": 3, "task": False, "grade": False, "solution": False, "locked": False}
+    kinds = [
+        {"grade_id": "answer-standardise", "solution": True},
+        {"grade_id": "scaling-standardise", "grade": True, "locked": True, "points": 2},
+    ]
+    cells = [new_code_cell("from autograder import check, hint, solution, use"), new_code_cell('use("numpy")')]
+    cells += [new_code_cell(source, metadata={"nbgrader": plain | kind}) for source, kind in zip((answer, check), kinds, strict=True)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = folder / "NAME" / "NAME.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
