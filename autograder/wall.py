@@ -120,20 +120,19 @@ def enter_process_namespace() -> None:
     os.close(own_proc)
 
 
-def enclose(view: View, limits: Limits, cpu: int, number: int) -> None:
+def enclose(view: View, limits: Limits, number: int) -> None:
     """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half built ends with the process.
 
-    cpu:    the only processor that it may use.
     number: no other kernel on this machine has it at this time. Where root grades it decides whose processes, pipes and descriptors Linux counts.
     """
     try:
-        _enclose(view, limits, cpu, number)
+        _enclose(view, limits, number)
     except OSError as error:
         what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
         raise NoWall(f"no wall can stand around submissions here: {what}{advice(error)}") from error
 
 
-def _enclose(view: View, limits: Limits, cpu: int, number: int) -> None:
+def _enclose(view: View, limits: Limits, number: int) -> None:
     linux.landlock_version()
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     privileged = _privileged()
@@ -141,7 +140,6 @@ def _enclose(view: View, limits: Limits, cpu: int, number: int) -> None:
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP)
     socket.sethostname("wall")
     _build(view, limits, owner)
-    os.sched_setaffinity(0, {cpu})
     if privileged:
         _become(*owner, own_proc)
     os.close(own_proc)
@@ -357,7 +355,7 @@ def _try() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                enclose(View(installation(["autograder"]), (), None, place), Limits(), min(os.sched_getaffinity(0)), os.getpid())
+                enclose(View(installation(["autograder"]), (), None, place), Limits(), os.getpid())
                 import numpy  # noqa: F401 -- the installation can be read from inside
 
                 os._exit(0)

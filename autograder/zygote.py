@@ -236,7 +236,7 @@ class _Zygote:
             self._workers.discard(pid)
 
     def _processor(self, client: socket.socket) -> int:
-        """The processor for a kernel that `client` asks for. A worker examines one submission at a time: with one each, none takes another's time."""
+        """The processor that a kernel which `client` asks for is confined to if it takes too much: each worker's another one, so that none takes another's time."""
         return self._cpus[self._places.get(client, 0) % len(self._cpus)]
 
 
@@ -300,12 +300,12 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
         )
         os._exit(1)
     if pid == 0:
-        _be_kernel(request, judge, grader, shown, cpu, warden, number)
+        _be_kernel(request, judge, grader, shown, warden, number)
     os.close(judge)
     os.close(warden)
     kernel = os.pidfd_open(pid)
     send(grader, {"kind": "kernel", "pid": pid}, [kernel])
-    reason = _watch(grader, pid, kernel, request["limits"]["memory"])
+    reason = _watch(grader, pid, kernel, request["limits"]["memory"], cpu)
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(kernel, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
@@ -314,10 +314,15 @@ def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str
     os._exit(0)
 
 
-def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
-    """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory"."""
+def _watch(grader: socket.socket, pid: int, kernel: int, most: int, cpu: int) -> str:
+    """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory".
+
+    A kernel whose processes use more than one processor's worth is confined to `cpu` from then on. Until then it may run where there is room: confined from the
+    beginning it would wait for the next kernels of its own worker.
+    """
     with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
+    looked, spent = time.monotonic(), 0.0
     while True:
         ready, _, _ = select.select([grader, kernel], [], [], WATCH)
         if kernel in ready:
@@ -327,6 +332,9 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int) -> str:
         # What it began with does not count. Of each page that nobody has written to since the fork, its processes have as much each as this one, which writes little.
         # Sharing pages out takes milliseconds; counting each in full takes no time, and is never too little.
         processes, room = _family(pid), most * _MEGABYTE - _sockets_of(pid) * _SOCKET
+        before, looked, earlier, spent = looked, time.monotonic(), spent, _total(_processor_seconds, processes)
+        if spent - earlier > 1.25 * (looked - before):
+            _confine(processes, cpu)
         if _total(_pages, processes) > room and _total(_share, processes) - len(processes) * _share(os.getpid()) > room:
             return "memory"
 
@@ -342,13 +350,28 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _total(measure: Callable[[int], int], processes: list[int]) -> int:
-    """The bytes that they hold, by `measure`; one that has ended holds none."""
+def _confine(processes: list[int], cpu: int) -> None:
+    """Let every thread of theirs run on processor `cpu` only. What they start later is confined with them, and none can undo it from inside."""
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{process}/task"):
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(int(thread), {cpu})
+
+
+def _total(measure: Callable[[int], float], processes: list[int]) -> float:
+    """What they have by `measure`, together; one that has ended has nothing."""
     total = 0
     for process in processes:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             total += measure(process)
     return total
+
+
+def _processor_seconds(process: int) -> float:
+    """Seconds of processor time of a process and of its children that have ended."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pages(process: int) -> int:
@@ -372,9 +395,7 @@ def _sockets_of(pid: int) -> int:
     return 0
 
 
-def _be_kernel(
-    request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], cpu: int, warden: int, number: int
-) -> None:
+def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], warden: int, number: int) -> None:
     """Raise the wall, then be an ordinary ipykernel."""
     try:
         os.setsid()
@@ -383,7 +404,7 @@ def _be_kernel(
         shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
         try:
-            wall.enclose(view, wall.Limits(**request["limits"]), cpu, number)
+            wall.enclose(view, wall.Limits(**request["limits"]), number)
         except BaseException as error:
             cause = {wall.NoWall: "wall", wall.FolderRefused: "folder"}.get(type(error), "start")
             send(grader, {"kind": "failed", "cause": cause, "message": str(error) if cause != "start" else repr(error)})
