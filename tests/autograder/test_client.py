@@ -279,7 +279,7 @@ def test_a_judge_killed_during_a_check_is_said_and_replaced(learner):
 def test_a_judge_that_cannot_start_says_why(learner, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "no_such_course")
     feedback = check("small.total", total)
-    assert feedback.text.startswith("The judge stopped before it had an answer (ModuleNotFoundError: No module named 'no_such_course')")
+    assert "there is no module 'no_such_course'" in feedback.text
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
     assert check("small.total", total).correct
 
