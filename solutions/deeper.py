@@ -396,7 +396,7 @@ def _(image_shape, layers):
             _, maps, kernel, stride, padding = layer
             X = torch.nn.Conv2d(len(X), maps, kernel, stride, padding)(X)
         else:
-            X = X.unfold(1, layer[1], layer[2]).unfold(2, layer[1], layer[2]).amax((3, 4))
+            X = torch.nn.functional.max_pool2d(X, layer[1], layer[2])
         shapes.append(tuple(X.shape))
     return shapes
 
@@ -434,6 +434,7 @@ def _(image_shape, layers):
     return shapes
 
 
+output_shapes.equivalent("max_pool2d(X -> avg_pool2d(X", why="Both poolings give maps of the same shape, and nothing else is asked.")
 output_shapes.equivalent("X=(1, *image_shape) -> X=(2, *image_shape)", why="The shape of one image does not depend on how many there are.")
 output_shapes.equivalent("[1][0][1:] -> [1][-1][1:]", why="The symbol has one output: it is the first and the last.")
 
@@ -558,6 +559,10 @@ def _(size, window, stride):
 def _(size, window, stride):
     """Windows that start at or before a pixel, less those that end before it."""
     return [min(pixel, size - window) // stride - max(pixel - window, -1) // stride for pixel in range(size)]
+
+
+window_counts.equivalent("min(pixel, size - window) -> min(size - window, pixel)", why="The smaller of two is the same in either order.")
+window_counts.equivalent("max(pixel - window, -1) -> max(-1, pixel - window)", why="The larger of two is the same in either order.")
 
 
 # 5. A small VGG ----------------------------------------------------------------------------------------------------------------------------
@@ -1021,14 +1026,14 @@ def _(train_images, train_labels):
 
 @train.alternative(framework="torch")
 def _(train_images, train_labels):
-    """One convolution more, momentum instead of Adam, and dropout."""
+    """Momentum instead of Adam, and dropout."""
     import torch
     from torch import nn
 
     torch.manual_seed(0)
     num_epochs, batch_size = 16, 40
     net = nn.Sequential()
-    for inputs, maps, pool in ((1, 8, 2), (8, 16, 2), (16, 24, 1), (24, 24, 2), (24, 24, 1)):
+    for inputs, maps, pool in ((1, 8, 2), (8, 16, 2), (16, 24, 1), (24, 24, 2)):
         net.extend([nn.Conv2d(inputs, maps, 3, padding=1, bias=False), nn.BatchNorm2d(maps), nn.ReLU(), nn.MaxPool2d(pool)])
     net.extend([nn.Flatten(), nn.Dropout(0.1), nn.Linear(216, 10)])
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
