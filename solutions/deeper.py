@@ -13,9 +13,9 @@ NETWORKS = ("torch", "mxnet")
 @question(
     points=2,
     hints=[
-        "Take one output map of one layer first: it has a kernel of height x width for every input map, and one bias.",
-        "A layer has `outputs` such maps. Add what all of them hold to `total`.",
-        "The missing line has the form `total += outputs * (... + 1)`.",
+        "Look at one output map of one layer. It has a kernel of height x width for every input map, and one bias.",
+        "So far `weights` is what a single kernel holds. How many kernels has an output map of layer i? As many as the layer has input maps.",
+        "The layer's input maps are `channels[i]`. The bias is counted in the line below.",
     ],
     explanation="""
         Each of a layer's output maps owns one kernel for every input map, and a single bias: outputs * (inputs * kernel[0] * kernel[1] + 1).
