@@ -293,7 +293,7 @@ def random_nets(rng):
 
 
 def _image(rng):
-    height, width = rng.permutation(np.arange(60, 90))[:2]
+    height, width = rng.permutation(np.arange(90, 120))[:2]
     return int(rng.integers(1, 5)), int(height), int(width)
 
 
