@@ -10,6 +10,7 @@ import pytest
 
 from autograder import catalogue
 from autograder.grader import PICTURE, question_of
+from solutions import CHAPTERS
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
@@ -121,7 +122,7 @@ def test_mxnet_is_imported_through_the_shim_only():
                 assert "from mxnet" not in path.read_text(encoding="utf-8"), path
 
 
-@pytest.mark.parametrize("module", ["autograder", "autograder.cli", "dlkit", "solutions.convolution", "solutions.lenet"])
+@pytest.mark.parametrize("module", ["autograder", "autograder.cli", "dlkit", *(f"solutions.{chapter}" for chapter in CHAPTERS)])
 def test_imports_are_light(module):
     heavy = {"torch", "torchvision", "mxnet", "matplotlib", "sklearn", "nbgrader", "pandas", "scipy"}
     program = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
