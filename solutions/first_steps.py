@@ -10,8 +10,8 @@ from autograder import Inputs, Measurement, question
 @question(
     points=2,
     hints=[
-        "The line is `half = ...`: the part of the formula behind the plus-minus sign, before it is divided by 1 + z² / n.",
-        "It is z times a root, and two things are added under the root: p (1 - p) / n and z² / (4 n²). In Python `** 0.5` takes a root.",
+        "The line is `root = ...`, the square root in the formula. The textbooks' root in the line above has only the first of its two terms.",
+        "Square the root above, add z² / (4 n²), take the root again; or write both terms anew. In Python `** 0.5` takes a root.",
     ],
     explanation="""
         Without the terms in z² this is the interval of the first textbooks, p plus or minus z times the standard error. Near 0 and 1 that one fails: for 0 of 20
@@ -26,9 +26,9 @@ def wilson_interval(correct, total):
     z = 1.96
     p = correct / total
     middle = p + z**2 / (2 * total)
-    half = z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
-    scale = 1 + z**2 / total
-    return (middle - half) / scale, (middle + half) / scale
+    root = (p * (1 - p) / total) ** 0.5  # the standard error of the textbooks
+    root = (root**2 + z**2 / (4 * total**2)) ** 0.5
+    return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (1 + z**2 / total)
 
 
 @wilson_interval.probe(weight=2, repeat=5)
