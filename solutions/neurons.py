@@ -10,8 +10,8 @@ from autograder import Inputs, Measurement, question
 @question(
     points=2,
     hints=[
-        "The sums are there, one an example. A unit fires where its sum is greater than 0.",
-        "A comparison such as `sums > 0` gives one True or False an example, and True counts as 1.",
+        "`answers` holds the sums so far, one an example. A unit fires where its sum is greater than 0.",
+        "A comparison such as `answers > 0` gives one True or False an example, and True counts as 1.",
     ],
     explanation="""
         The line on which the sum is exactly 0 belongs to the side on which the unit is silent. The bias is minus the threshold: w·x > threshold is w·x - threshold > 0.
@@ -22,8 +22,9 @@ def fire(X, weights, bias):
 
     X: (N, d) float32; weights: (d,) float32; bias: a number. Returns (N,).
     """
-    sums = (X * weights).sum(axis=1) + bias  # (N,)
-    return sums > 0
+    answers = (X * weights).sum(axis=1) + bias  # (N,) the sums, so far
+    answers = answers > 0
+    return answers
 
 
 @fire.probe(weight=2, repeat=3)
@@ -237,7 +238,7 @@ def _(weights, bias, x, label):
     return [w + step * value for w, value in zip(weights, x, strict=True)], bias + step
 
 
-perceptron_step.equivalent("(weights * x).sum() -> (weights @ x).sum()", why="The product of two vectors is the sum already.")
+perceptron_step.equivalent("float((weights * x).sum() -> float((weights @ x).sum()", why="The product of two vectors is the sum already.")
 
 
 # 3. Forward --------------------------------------------------------------------------------------------------------------------------------
