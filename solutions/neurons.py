@@ -256,7 +256,7 @@ perceptron_step.equivalent("float((weights * x).sum() -> float((weights @ x).sum
         one single unit again, whatever h is.
     """,
 )
-def forward(X, W1, b1, w2, b2):
+def forward_pass(X, W1, b1, w2, b2):
     """The logits of a net with one hidden layer of tanh units.
 
     X: (N, d); W1: (h, d), b1: (h,): the hidden layer; w2: (h,), b2: a number: the output. All arrays float32. Returns (N,).
@@ -270,62 +270,62 @@ def _net(rng, examples, inputs, hidden):
     return _normal(rng, examples, inputs), W1, b1, w2, float(rng.normal())
 
 
-@forward.probe(weight=2, repeat=3)
+@forward_pass.probe(weight=2, repeat=3)
 def random_nets(rng):
     return _net(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
 
 
-@forward.probe(weight=1)
+@forward_pass.probe(weight=1)
 def as_many_units_as_inputs(rng):
     return _net(rng, 5, 3, 3)
 
 
-@forward.probe(weight=1)
+@forward_pass.probe(weight=1)
 def one_example_and_one_unit(rng):
     return _net(rng, 1, 4, 1)
 
 
-@forward.mistake("The tanh is missing: without it the two layers are together one linear unit.")
+@forward_pass.mistake("The tanh is missing: without it the two layers are together one linear unit.")
 def _(X, W1, b1, w2, b2):
     return (X @ W1.T + b1) @ w2 + b2
 
 
-@forward.mistake("The hidden biases b1 are left out.")
+@forward_pass.mistake("The hidden biases b1 are left out.")
 def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T) @ w2 + b2
 
 
-@forward.mistake("b1 is added after the tanh. It belongs to the hidden sums, inside.")
+@forward_pass.mistake("b1 is added after the tanh. It belongs to the hidden sums, inside.")
 def _(X, W1, b1, w2, b2):
     return (np.tanh(X @ W1.T) + b1) @ w2 + b2
 
 
-@forward.mistake("The last bias b2 is left out.")
+@forward_pass.mistake("The last bias b2 is left out.")
 def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T + b1) @ w2
 
 
-@forward.mistake("There is a tanh at the end, too. Logits are plain sums: nothing comes behind them.")
+@forward_pass.mistake("There is a tanh at the end, too. Logits are plain sums: nothing comes behind them.")
 def _(X, W1, b1, w2, b2):
     return np.tanh(np.tanh(X @ W1.T + b1) @ w2 + b2)
 
 
-@forward.mistake("These are probabilities. The task asks for the logits, before the sigmoid.")
+@forward_pass.mistake("These are probabilities. The task asks for the logits, before the sigmoid.")
 def _(X, W1, b1, w2, b2):
     return 1 / (1 + np.exp(-(np.tanh(X @ W1.T + b1) @ w2 + b2)))
 
 
-@forward.mistake("The hidden units are sigmoids. The task asks for tanh.")
+@forward_pass.mistake("The hidden units are sigmoids. The task asks for tanh.")
 def _(X, W1, b1, w2, b2):
     return 1 / (1 + np.exp(-(X @ W1.T + b1))) @ w2 + b2
 
 
-@forward.mistake("The result is (N, 1), a column. One logit an example is (N,).")
+@forward_pass.mistake("The result is (N, 1), a column. One logit an example is (N,).")
 def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T + b1) @ w2[:, None] + b2
 
 
-@forward.alternative(framework="torch")
+@forward_pass.alternative(framework="torch")
 def _(X, W1, b1, w2, b2):
     import torch
 
@@ -333,7 +333,7 @@ def _(X, W1, b1, w2, b2):
     return (H * w2).sum(dim=1) + b2
 
 
-@forward.alternative(framework="mxnet")
+@forward_pass.alternative(framework="mxnet")
 def _(X, W1, b1, w2, b2):
     from dlkit.mx import nd
 
@@ -341,7 +341,7 @@ def _(X, W1, b1, w2, b2):
     return nd.dot(H, w2) + b2
 
 
-@forward.alternative()
+@forward_pass.alternative()
 def _(X, W1, b1, w2, b2):
     """Unit by unit."""
     z = np.full(len(X), b2)
@@ -367,7 +367,7 @@ def _(X, W1, b1, w2, b2):
         (a bias) becomes a sum over the examples, and tanh becomes a factor 1 - tanh². This is all that autograd does.
     """,
 )
-def backward(X, y, W1, b1, w2, b2):
+def backward_pass(X, y, W1, b1, w2, b2):
     """The gradients of the mean cross-entropy of a net with one hidden layer of tanh units, for its weights and biases.
 
     X: (N, d); y: (N,) of 0 and 1; W1: (h, d), b1: (h,), w2: (h,), b2: a number. All arrays float32.
@@ -385,26 +385,26 @@ def _net_with_labels(rng, examples, inputs, hidden):
     while True:
         X, *weights = _net(rng, examples, inputs, hidden)
         y = rng.permutation(np.arange(examples) % 3 == 0).astype(np.float32)
-        if min(np.abs(part).max() for part in backward(X, y, *weights)) > 0.03:
+        if min(np.abs(part).max() for part in backward_pass(X, y, *weights)) > 0.03:
             return X, y, *weights
 
 
-@backward.probe(weight=2, repeat=3)
-def random_nets_backward(rng):
+@backward_pass.probe(weight=2, repeat=3)
+def larger_nets(rng):
     return _net_with_labels(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
 
 
-@backward.probe(weight=1)
+@backward_pass.probe(weight=1)
 def square_weights(rng):
     return _net_with_labels(rng, 5, 4, 4)
 
 
-@backward.probe(weight=1)
+@backward_pass.probe(weight=1)
 def one_example(rng):
     return _net_with_labels(rng, 1, 3, 2)
 
 
-@backward.mistake("The gradients are those of the summed loss. The loss is a mean: divide by the number of examples.")
+@backward_pass.mistake("The gradients are those of the summed loss. The loss is a mean: divide by the number of examples.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = 1 / (1 + np.exp(-(H @ w2 + b2))) - y
@@ -412,7 +412,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("All signs are turned round. The gradient at the logits is p - y, not y - p.")
+@backward_pass.mistake("All signs are turned round. The gradient at the logits is p - y, not y - p.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (y - 1 / (1 + np.exp(-(H @ w2 + b2)))) / len(y)
@@ -420,7 +420,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("The derivative of tanh, 1 - H², is missing on the way to the hidden sums.")
+@backward_pass.mistake("The derivative of tanh, 1 - H², is missing on the way to the hidden sums.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -428,7 +428,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H².")
+@backward_pass.mistake("The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H².")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -436,7 +436,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y.")
+@backward_pass.mistake("The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (H @ w2 + b2 - y) / len(y)
@@ -444,7 +444,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake(
+@backward_pass.mistake(
     "The gradient is multiplied by p (1 - p) as for a squared error. With the cross-entropy that factor cancels: it is p - y."
 )
 def _(X, y, W1, b1, w2, b2):
@@ -455,7 +455,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("dW1 is transposed: (d, h) instead of (h, d), the shape of W1.")
+@backward_pass.mistake("dW1 is transposed: (d, h) instead of (h, d), the shape of W1.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -463,7 +463,7 @@ def _(X, y, W1, b1, w2, b2):
     return X.T @ dZ, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.mistake("w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given.")
+@backward_pass.mistake("w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given.")
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -471,7 +471,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward.alternative(framework="torch")
+@backward_pass.alternative(framework="torch")
 def _(X, y, W1, b1, w2, b2):
     import torch
 
@@ -481,7 +481,7 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(0), H.T @ dz, dz.sum()
 
 
-@backward.alternative(framework="mxnet")
+@backward_pass.alternative(framework="mxnet")
 def _(X, y, W1, b1, w2, b2):
     from dlkit.mx import nd
 
@@ -491,7 +491,7 @@ def _(X, y, W1, b1, w2, b2):
     return nd.dot(dZ.T, X), dZ.sum(axis=0), nd.dot(dz, H), dz.sum()
 
 
-@backward.alternative()
+@backward_pass.alternative()
 def _(X, y, W1, b1, w2, b2):
     """Example by example."""
     parts = []
@@ -503,7 +503,7 @@ def _(X, y, W1, b1, w2, b2):
     return [np.mean(part, axis=0) for part in zip(*parts, strict=True)]
 
 
-backward.equivalent("len(y) -> len(X)", why="There is one label for each example.")
+backward_pass.equivalent("len(y) -> len(X)", why="There is one label for each example.")
 
 
 # 5. A staircase of units -------------------------------------------------------------------------------------------------------------------
