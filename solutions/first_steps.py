@@ -1,0 +1,809 @@
+"""Chapter 00, first steps: an interval for a proportion, a baseline, a clean division of the data, a confusion matrix, a first net."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+# 1. An interval for a proportion -----------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "The line is `root = ...`, the square root in the formula. The textbooks' root in the line above has only the first of its two terms.",
+        "Square the root above, add z² / (4 n²), take the root again; or write both terms anew. In Python `** 0.5` takes a root.",
+    ],
+    explanation="""
+        Without the terms in z² this is the interval of the first textbooks, p plus or minus z times the standard error. Near 0 and 1 that one fails: for 0 of 20
+        it has length 0, as if twenty images proved that there are no errors. Wilson (1927) asks for which true proportions the count would not be surprising.
+    """,
+)
+def wilson_interval(correct, total):
+    """The 95 % Wilson interval, z = 1.96, for the true proportion when `correct` of `total` were counted.
+
+    correct, total: whole numbers, 0 <= correct <= total, total >= 1. Returns the pair (low, high).
+    """
+    z = 1.96
+    p = correct / total
+    middle = p + z**2 / (2 * total)
+    root = (p * (1 - p) / total) ** 0.5  # the standard error of the textbooks
+    root = (root**2 + z**2 / (4 * total**2)) ** 0.5
+    return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (1 + z**2 / total)
+
+
+@wilson_interval.probe(weight=2, repeat=5)
+def counts(rng):
+    total = int(rng.integers(9, 60))
+    return int(rng.integers(1, total)), total
+
+
+@wilson_interval.probe(weight=1)
+def many(rng):
+    return int(rng.integers(330, 350)), 359
+
+
+@wilson_interval.probe(weight=1)
+def none_right(rng):
+    return 0, int(rng.integers(5, 30))
+
+
+@wilson_interval.probe(weight=1)
+def all_right(rng):
+    total = int(rng.integers(5, 30))
+    return total, total
+
+
+@wilson_interval.probe(weight=1)
+def a_single_one(rng):
+    return int(rng.integers(2)), 1
+
+
+@wilson_interval.mistake("This is p plus or minus z standard errors, the textbook interval. Wilson's has two more terms, and divides.")
+def _(correct, total):
+    p = correct / total
+    half = 1.96 * (p * (1 - p) / total) ** 0.5
+    return p - half, p + half
+
+
+@wilson_interval.mistake("The second term under the root, z² / (4 n²), is missing. With it, 0 of 20 does not give an interval of length 0.")
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total) ** 0.5, 1 + z**2 / total
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake("The factor z before the root is missing.")
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5, 1 + z**2 / total
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake("The root is missing: half the width is z times the square root of the sum.")
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)), 1 + z**2 / total
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake("The second term under the root is divided by 4 n, not by 4 n². The whole n is squared there.")
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total)) ** 0.5, 1 + z**2 / total
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake("The ends are in percent. The task asks for proportions between 0 and 1.")
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5, 1 + z**2 / total
+    return 100 * (middle - half) / scale, 100 * (middle + half) / scale
+
+
+@wilson_interval.alternative()
+def _(correct, total):
+    """The two true proportions that lie exactly z standard errors away from what was counted: roots of a quadratic equation."""
+    p, square = correct / total, 1.96**2
+    return np.sort(np.roots([total + square, -(2 * total * p + square), total * p**2]))
+
+
+@wilson_interval.alternative(framework="torch")
+def _(correct, total):
+    import torch
+
+    z, n = 1.96, torch.tensor(float(total))
+    p = correct / n
+    half = z * torch.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    ends = torch.stack([p + z**2 / (2 * n) - half, p + z**2 / (2 * n) + half])
+    return ends / (1 + z**2 / n)
+
+
+@wilson_interval.alternative(framework="mxnet")
+def _(correct, total):
+    from dlkit.mx import nd
+
+    z = 1.96
+    p = correct / total
+    half = z * nd.array([p * (1 - p) / total + (z / total) ** 2 / 4]).sqrt().asscalar()
+    scale = 1 + z**2 / total
+    return [float(p + z**2 / (2 * total) - half) / scale, float(p + z**2 / (2 * total) + half) / scale]
+
+
+# 2. The number to beat ---------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Two steps: find the label that is most frequent among the training labels, then see how often it is right on the test labels.",
+        "`np.bincount` counts the labels 0, 1, 2, ...; PyTorch has `torch.bincount`. `argmax` of the counts gives the smallest label where several are equally frequent.",
+    ],
+    explanation="""
+        The baseline is a program like any other: it may look at the training labels and at nothing else, and it is judged on the test labels. If it took the majority of
+        the test labels, it would know something that no program can know in use.
+    """,
+)
+def majority_baseline(train_labels, test_labels):
+    """The accuracy on the test labels of always answering with the most frequent training label; of several such labels, the smallest.
+
+    train_labels: (N,) int64, test_labels: (M,) int64, whole numbers >= 0. Returns a number between 0 and 1.
+    """
+    most_frequent = np.bincount(train_labels).argmax()
+    return (test_labels == most_frequent).mean()
+
+
+@majority_baseline.probe(weight=2, repeat=4)
+def labels_of_both_parts(rng):
+    """The training part's majority is in both parts, and is not the test part's."""
+    first, second, third = rng.permutation(7)[:3]
+    train = rng.permutation(np.repeat([first, second, third], [9, 5, int(rng.integers(1, 5))]))
+    return train, rng.permutation(np.repeat([first, second, third], [int(rng.integers(2, 5)), 6, 1]))
+
+
+@majority_baseline.probe(weight=1, repeat=3)
+def equally_frequent(rng):
+    low, middle, high = np.sort(rng.permutation(9)[:3])
+    train = np.concatenate([[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))])  # all three four times
+    return train, rng.permutation(np.repeat([low, middle, high], [2, 3, 5]))
+
+
+@majority_baseline.probe(weight=1)
+def not_in_the_test_part(rng):
+    answer, second, third = rng.permutation(7)[:3]
+    return rng.permutation(np.repeat([answer, second, third], [6, 3, 2])), rng.permutation(np.repeat([second, third], [4, 3]))
+
+
+@majority_baseline.mistake("The most frequent label is taken from the test labels. A program that is to be put to use cannot know those.")
+def _(train_labels, test_labels):
+    return (test_labels == np.bincount(test_labels).argmax()).mean()
+
+
+@majority_baseline.mistake("The accuracy is that on the training labels. What counts is how often the answer is right on the test labels.")
+def _(train_labels, test_labels):
+    return (train_labels == np.bincount(train_labels).argmax()).mean()
+
+
+@majority_baseline.mistake("This is the most frequent label itself. The task asks how often it is right.")
+def _(train_labels, test_labels):
+    return np.bincount(train_labels).argmax()
+
+
+@majority_baseline.mistake("This is how many test labels are right. Divide by their number.")
+def _(train_labels, test_labels):
+    return (test_labels == np.bincount(train_labels).argmax()).sum()
+
+
+@majority_baseline.mistake("Of several equally frequent labels the largest is taken. The task asks for the smallest.")
+def _(train_labels, test_labels):
+    counts = np.bincount(train_labels)
+    return (test_labels == np.flatnonzero(counts == counts.max())[-1]).mean()
+
+
+@majority_baseline.mistake("This is the largest training label, not the most frequent one.")
+def _(train_labels, test_labels):
+    return (test_labels == train_labels.max()).mean()
+
+
+@majority_baseline.alternative()
+def _(train_labels, test_labels):
+    from collections import Counter
+
+    count = Counter(train_labels.tolist())
+    answer = min(count, key=lambda label: (-count[label], label))
+    return sum(label == answer for label in test_labels.tolist()) / len(test_labels)
+
+
+@majority_baseline.alternative(framework="torch")
+def _(train_labels, test_labels):
+    import torch
+
+    answer = torch.bincount(train_labels).argmax()
+    return (test_labels == answer).float().mean()
+
+
+@majority_baseline.alternative(framework="mxnet")
+def _(train_labels, test_labels):
+    values, counts = np.unique(train_labels.asnumpy(), return_counts=True)
+    answer = int(values[counts.argmax()])
+    return (test_labels == answer).astype("float32").mean()
+
+
+# 3. A division that keeps the classes in proportion ----------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Take one class at a time: at which places does its label stand? Of these places, which are the k-th, the 2k-th, ...?",
+        "`places[k - 1 :: k]` starts at the k-th (counting begins at 0) and takes every k-th from there.",
+        "Or walk through the labels once, and count in a dictionary how often each label has come so far.",
+    ],
+    explanation="""
+        Taking one in k of the whole list instead gives classes by luck, and nothing of a class if the list is sorted in an unfortunate way. Counting each class by itself
+        gives every class its share, to within one example. Whoever holds out at random shuffles first and then does the same.
+    """,
+)
+def hold_out(labels, k):
+    """Which examples to hold out: of each class the k-th, the 2k-th, the 3k-th, ..., in the order in which they stand.
+
+    labels: (N,) int64, whole numbers >= 0; k: a whole number >= 2. Returns (N,): True (or 1) where an example is held out, else False (or 0).
+    """
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held_out[places[k - 1 :: k]] = True
+    return held_out
+
+
+@hold_out.probe(weight=2, repeat=4)
+def mixed(rng):
+    k, names = int(rng.integers(2, 5)), rng.permutation(9)[:3]
+    return rng.permutation(np.repeat(names, [2 * k + 1, 3 * k - 1, 2 * k])), k
+
+
+@hold_out.probe(weight=1)
+def sorted_by_class(rng):
+    k = int(rng.integers(3, 5))
+    return np.repeat(np.sort(rng.permutation(9)[:3]), [2 * k + 1, k + 1, 3 * k]), k
+
+
+@hold_out.probe(weight=1)
+def a_class_with_too_few(rng):
+    k, names = int(rng.integers(4, 6)), rng.permutation(9)[:3]
+    return rng.permutation(np.repeat(names, [k - 1, 2 * k + 1, 1])), k
+
+
+@hold_out.mistake("Every k-th of the whole list is held out, whatever its class. Count each class by itself.")
+def _(labels, k):
+    return (np.arange(len(labels)) + 1) % k == 0
+
+
+@hold_out.mistake("The first of each k is held out instead of the last. In Python, counting from 0, the k-th stands at k - 1.")
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[::k]] = True
+    return held_out
+
+
+@hold_out.mistake("The count is off by one: the places k, 2k, ... counted from 0 are the (k + 1)-th, the (2k + 1)-th, ...")
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k::k]] = True
+    return held_out
+
+
+@hold_out.mistake("Only the k-th of each class is held out. The 2k-th, the 3k-th and so on belong to it too.")
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k - 1 : k]] = True
+    return held_out
+
+
+@hold_out.mistake("The answer is turned round: True where an example stays. It should be True where one is held out.")
+def _(labels, k):
+    kept = np.ones(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        kept[np.flatnonzero(labels == label)[k - 1 :: k]] = False
+    return kept
+
+
+@hold_out.mistake("These are the places of the examples that are held out. The task asks for one True or False for every example.")
+def _(labels, k):
+    return np.sort(np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)]))
+
+
+@hold_out.alternative()
+def _(labels, k):
+    count, held_out = {}, []
+    for label in labels.tolist():
+        count[label] = count.get(label, 0) + 1
+        held_out.append(count[label] % k == 0)
+    return held_out
+
+
+@hold_out.alternative(framework="torch")
+def _(labels, k):
+    import torch
+
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        places = torch.nonzero(labels == label).flatten()
+        held_out[places[k - 1 :: k]] = True
+    return held_out
+
+
+@hold_out.alternative(framework="torch")
+def _(labels, k):
+    same = labels[:, None] == labels[None]  # (N, N)
+    rank = same.tril().sum(1)  # how many of its class have come, itself included
+    return rank % k == 0
+
+
+@hold_out.alternative(framework="mxnet")
+def _(labels, k):
+    labels, held_out = labels.asnumpy(), []
+    for place, label in enumerate(labels):
+        rank = int((labels[: place + 1] == label).sum())  # the how-manieth of its class
+        held_out.append(rank % k == 0)
+    return held_out
+
+
+hold_out.equivalent("dtype=bool) -> np.zeros(len(labels))", why="0 and 1 stand for False and True.")
+hold_out.equivalent("dtype=torch.bool) -> torch.zeros(len(labels))", why="0 and 1 stand for False and True.")
+hold_out.equivalent("count.get(label, 0) + 1 -> count.get(label, 0) - 1", why="-k, -2k, ... are multiples of k like k, 2k, ...")
+hold_out.equivalent(
+    "torch.nonzero(labels == label).flatten() -> torch.nonzero(labels == label)", why="A column of places names the same examples."
+)
+
+
+# 4. A leak ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Compare each test image with each training image: two images are the same when all their pixels are.",
+        "`test_images[:, None] == train_images[None]` has the shape (M, N, h, w): one True or False for every pixel of every pair.",
+        "Over the pixels of a pair: all. Over the training images: any. In MXNet a comparison gives 0 or 1; then `min` is all, and `max` is any.",
+    ],
+    explanation="""
+        A copy of a training image among the test images asks for memory, not for learning. The nearest neighbour of the lesson is always right on a copy.
+        Exact copies are the easy case: two photographs of one object, or two scans by one writer, leak as well, and there one divides by object or by writer.
+    """,
+)
+def leaked(train_images, test_images):
+    """Which test images are also among the training images, pixel for pixel.
+
+    train_images: (N, h, w) float32, test_images: (M, h, w) float32. Returns (M,): True (or 1) where the very same picture is a training image.
+    """
+    same = (test_images[:, None] == train_images[None]).all(axis=(2, 3))  # (M, N)
+    return same.any(axis=1)
+
+
+def _pictures(rng, count, height, width):
+    return rng.integers(0, 17, (count, height, width)).astype(np.float32) / 16
+
+
+@leaked.probe(weight=2, repeat=3)
+def copies_elsewhere(rng):
+    train = _pictures(rng, int(rng.integers(6, 9)), 3, 4)
+    test = _pictures(rng, 5, 3, 4)
+    first, second = rng.permutation(5)[:2]
+    test[first], test[second] = train[first + 1], train[0] if second else train[-1]
+    return train, test
+
+
+@leaked.probe(weight=1)
+def all_but_one_pixel(rng):
+    train, test = _pictures(rng, 4, 2, 3), _pictures(rng, 6, 2, 3)
+    test[:4] = train[rng.permutation(4)]
+    test[np.arange(3), rng.integers(0, 2, 3), rng.integers(0, 3, 3)] += 0.5
+    return train, test
+
+
+@leaked.probe(weight=1)
+def same_sums(rng):
+    train, test = _pictures(rng, 5, 3, 2), _pictures(rng, 4, 3, 2)
+    test[0], test[1], test[3] = train[2][::-1], train[3][:, ::-1], train[1]
+    return train, test
+
+
+@leaked.probe(weight=1)
+def copies_within_a_part(rng):
+    """A picture twice among the test images, and another twice among the training images: neither is a leak by itself."""
+    train, test = _pictures(rng, 6, 2, 4), _pictures(rng, 5, 2, 4)
+    train[4], test[3], test[0] = train[1], test[2], train[1]
+    return train, test
+
+
+@leaked.probe(weight=1)
+def stitched_together(rng):
+    """The upper half of one training image over the lower half of another: every pixel is known, the picture is not."""
+    train, test = _pictures(rng, 5, 4, 3), _pictures(rng, 4, 4, 3)
+    test[1], test[2] = np.concatenate([train[3, :2], train[0, 2:]]), train[2]
+    return train, test
+
+
+@leaked.mistake("Only images at the same place are compared. A copy may stand anywhere: compare each test image with every training image.")
+def _(train_images, test_images):
+    n = min(len(train_images), len(test_images))
+    found = np.zeros(len(test_images), dtype=bool)
+    found[:n] = (train_images[:n] == test_images[:n]).all(axis=(1, 2))
+    return found
+
+
+@leaked.mistake("One equal pixel is taken for a copy. Two images are the same when all their pixels are.")
+def _(train_images, test_images):
+    return (test_images[:, None] == train_images[None]).any(axis=(1, 2, 3))
+
+
+@leaked.mistake("Images are taken for the same when their pixels add up to the same. Different pictures can have equal sums.")
+def _(train_images, test_images):
+    sums = [np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)]
+    return (sums[1][:, None] == sums[0][None]).any(axis=1)
+
+
+@leaked.mistake(
+    "Each pixel is looked up by itself among the pixels at its place. All pixels must agree with one and the same training image."
+)
+def _(train_images, test_images):
+    return (test_images[:, None] == train_images[None]).any(axis=1).all(axis=(1, 2))
+
+
+@leaked.mistake("These are the training images that are among the test images. The task asks for one answer for each test image.")
+def _(train_images, test_images):
+    return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=0)
+
+
+@leaked.mistake("This is how many test images are copies. The task asks which: True or False for each.")
+def _(train_images, test_images):
+    return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
+
+
+@leaked.alternative()
+def _(train_images, test_images):
+    known = {image.tobytes() for image in train_images}
+    return [image.tobytes() in known for image in test_images]
+
+
+@leaked.alternative(framework="torch")
+def _(train_images, test_images):
+    same = (test_images[:, None] == train_images[None]).flatten(2).all(dim=2)  # (M, N)
+    return same.any(dim=1)
+
+
+@leaked.alternative(framework="torch")
+def _(train_images, test_images):
+    found = []
+    for image in test_images:
+        found.append(any(bool((image == other).all()) for other in train_images))
+    return found
+
+
+@leaked.alternative(framework="mxnet")
+def _(train_images, test_images):
+    found = []
+    for image in test_images:
+        gaps = (train_images - image).abs().reshape((0, -1)).max(axis=1)  # (N,) the largest difference
+        found.append(gaps.min().asscalar() == 0)
+    return found
+
+
+leaked.equivalent(
+    ".max(axis=1) -> (train_images - image).abs().reshape((0, -1)).mean(axis=1)",
+    why="Of numbers that are not negative, the mean is 0 only where the largest is.",
+)
+leaked.equivalent("axis=(2, 3) -> axis=(3, 2)", why="Over both axes at once, in whatever order they are named.")
+
+
+# 5. Which is taken for which ---------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    forbids=["sklearn.metrics", "mxnet.metric"],
+    forbids_in_words="a library's own confusion matrix (`sklearn.metrics` and the like)",
+    hints=[
+        "Start with a square of zeros. Each example adds 1 in one place: in which row, in which column?",
+        "`matrix[labels, predictions] += 1` adds only once where a pair occurs several times. Loop over the examples, or count each pair.",
+        "In MXNet take the arrays to NumPy first: `labels.asnumpy()`.",
+    ],
+    explanation="""
+        The diagonal holds what was right: its sum over the number of examples is the accuracy. A row shows where the examples of a class went, a column who was
+        taken for a class. Two programs with the same accuracy can have very different matrices.
+    """,
+)
+def confusion_matrix(labels, predictions, num_classes):
+    """How often class i was taken for class j.
+
+    labels, predictions: (N,) int64 in 0, ..., num_classes - 1; num_classes: a whole number. Returns (num_classes, num_classes) counts:
+    row i, column j holds the number of examples of class i that were predicted as class j.
+    """
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[label, prediction] += 1
+    return matrix
+
+
+@confusion_matrix.probe(weight=2, repeat=3)
+def mostly_right(rng):
+    classes = int(rng.integers(3, 7))
+    labels = rng.integers(0, classes, 40)
+    return labels, np.where(rng.random(40) < 0.6, labels, rng.integers(0, classes, 40)), classes
+
+
+@confusion_matrix.probe(weight=1)
+def classes_that_do_not_occur(rng):
+    """The last class is missing among the labels, and the last two among the predictions."""
+    return np.concatenate([[4], rng.integers(0, 5, 12)]), rng.integers(0, 4, 13), 6
+
+
+@confusion_matrix.probe(weight=1)
+def one_example(rng):
+    label, prediction = rng.permutation(4)[:2]
+    return np.array([label]), np.array([prediction]), 4
+
+
+@confusion_matrix.mistake("Rows and columns are exchanged. The row is the true class, the column the predicted one.")
+def _(labels, predictions, num_classes):
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[prediction, label] += 1
+    return matrix
+
+
+@confusion_matrix.mistake("A pair that occurs several times is counted once: `matrix[rows, columns] += 1` does not add up repeated places.")
+def _(labels, predictions, num_classes):
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    matrix[labels, predictions] += 1
+    return matrix
+
+
+@confusion_matrix.mistake("The matrix is only as large as the classes that occur. It has num_classes rows and columns, zeros included.")
+def _(labels, predictions, num_classes):
+    size = max(labels.max(), predictions.max()) + 1
+    matrix = np.zeros((size, size), dtype=int)
+    np.add.at(matrix, (labels, predictions), 1)
+    return matrix
+
+
+@confusion_matrix.mistake("These are shares of each row. The task asks for counts.")
+def _(labels, predictions, num_classes):
+    matrix = np.zeros((num_classes, num_classes))
+    np.add.at(matrix, (labels, predictions), 1)
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+
+@confusion_matrix.mistake("Only the errors are counted. What was right belongs on the diagonal.")
+def _(labels, predictions, num_classes):
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(matrix, (labels, predictions), labels != predictions)
+    return matrix
+
+
+@confusion_matrix.mistake(
+    "Only what was right is counted. Each error belongs in the row of its true and the column of its predicted class."
+)
+def _(labels, predictions, num_classes):
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(matrix, (labels, predictions), labels == predictions)
+    return matrix
+
+
+@confusion_matrix.alternative()
+def _(labels, predictions, num_classes):
+    pairs = labels * num_classes + predictions  # one number for each pair
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+@confusion_matrix.alternative(framework="torch")
+def _(labels, predictions, num_classes):
+    import torch
+
+    matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[label, prediction] += 1
+    return matrix
+
+
+@confusion_matrix.alternative(framework="torch")
+def _(labels, predictions, num_classes):
+    import torch
+
+    one_hot = torch.eye(num_classes)
+    return one_hot[labels].T @ one_hot[predictions]
+
+
+@confusion_matrix.alternative(framework="mxnet")
+def _(labels, predictions, num_classes):
+    from dlkit.mx import nd
+
+    return nd.dot(nd.one_hot(labels, num_classes).T, nd.one_hot(predictions, num_classes))
+
+
+confusion_matrix.equivalent("dtype=int) -> np.zeros((num_classes, num_classes))", why="A count is right as 3.0, too.")
+confusion_matrix.equivalent("dtype=torch.int64) -> torch.zeros(num_classes, num_classes)", why="A count is right as 3.0, too.")
+
+
+# 6. A first net ----------------------------------------------------------------------------------------------------------------------------
+
+ACCURACY = 0.93
+
+
+@question(
+    points=4,
+    framework="torch",
+    frameworks=("torch", "mxnet"),
+    driver="fit_predict",
+    seconds=60,
+    hints=[
+        "The function `net_torch` (or `net_gluon`) of the lesson is nearly the answer. Here the images come as arrays of your framework.",
+        "To shuffle in each epoch, PyTorch: `for rows in torch.randperm(len(train_images)).split(32)`, then `train_images[rows]`, `train_labels[rows]`.",
+        "Gluon: `order = nd.random.shuffle(nd.arange(len(train_images)))`, then `train_images.take(order[start : start + 32])`. Twenty epochs with lr 0.5 take a few seconds.",
+    ],
+    explanation="""
+        The nearest mean of the lesson stays near 90 %. It is, by the way, a dense layer in disguise: the squared distance to a mean m is |x|² - 2 m·x + |m|², so the
+        weights 2 m and the biases -|m|² rank the classes in the same order. Learning the weights instead of averaging is what gains the points.
+    """,
+)
+def train(train_images, train_labels):
+    """A net, trained to tell digits apart, right on at least 93 % of 500 images that it has not seen.
+
+    train_images: (1200, 1, 8, 8) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
+    Returns the net: (N, 1, 8, 8) -> (N, 10), the largest of the ten outputs is the answer.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    for _ in range(30):
+        for rows in torch.randperm(len(train_images)).split(32):
+            optimizer.zero_grad()
+            loss(net(train_images[rows]), train_labels[rows]).backward()
+            optimizer.step()
+    return net
+
+
+@train.probe()
+def unseen_digits(rng):
+    """The digits of the course, divided anew by every seed."""
+    from dlkit.data import digits
+
+    data = digits()
+    images = np.concatenate([data.train_images, data.val_images, data.test_images])
+    labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
+    chosen = rng.permutation(len(images))[:1700]
+    images, labels = images[chosen], labels[chosen]
+    return Inputs((images[:1200], labels[:1200], images[1200:]), secret=labels[1200:])
+
+
+@train.measure
+def _(inputs, output):
+    shape = np.shape(output["logits"])
+    if shape != (len(inputs.secret), 10):
+        return Measurement(
+            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
+        )
+    accuracy = _accuracy(inputs, output)
+    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen digits are right"
+    if accuracy < ACCURACY:
+        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
+    return Measurement(True, f"{message}.")
+
+
+def _accuracy(inputs, output):
+    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
+
+
+def _has_ten_outputs(inputs, output):
+    return np.shape(output["logits"]) == (len(inputs.secret), 10)
+
+
+def _guesses(inputs, output):
+    return _has_ten_outputs(inputs, output) and _accuracy(inputs, output) < 0.3
+
+
+def _learnt_too_little(inputs, output):
+    return _has_ten_outputs(inputs, output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
+
+
+def _has_another_number_of_outputs(inputs, output):
+    return not _has_ten_outputs(inputs, output)
+
+
+@train.mistake(
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together when shuffled?",
+    recognise=_guesses,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    for rows in torch.randperm(len(train_images)).split(32):
+        optimizer.zero_grad()
+        loss(net(train_images[rows]), train_labels[rows]).backward()
+    return net
+
+
+@train.mistake(
+    "The net has learnt, but too little: the nearest mean reaches 90 % too. Train for more epochs, or take larger steps.",
+    recognise=_learnt_too_little,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    for _ in range(5):
+        for rows in torch.randperm(len(train_images)).split(32):
+            optimizer.zero_grad()
+            loss(net(train_images[rows]), train_labels[rows]).backward()
+            optimizer.step()
+    return net
+
+
+@train.mistake(
+    "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
+    recognise=_has_another_number_of_outputs,
+)
+def _(train_images, train_labels):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+
+
+@train.alternative(framework="mxnet")
+def _(train_images, train_labels):
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+    mx.random.seed(0)
+    net = gluon.nn.HybridSequential()
+    net.add(gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
+    net.initialize(init.Xavier())
+    net.hybridize()
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+    for _ in range(30):
+        order = nd.random.shuffle(nd.arange(len(train_images)))
+        for start in range(0, len(train_images), 32):
+            rows = order[start : start + 32]
+            with autograd.record():
+                loss = loss_of(net(train_images.take(rows)), train_labels.take(rows))
+            loss.backward()
+            trainer.step(len(rows))
+            loss.wait_to_read()
+    return net
+
+
+@train.alternative(framework="torch")
+def _(train_images, train_labels):
+    """All images at once, one hidden layer more, another optimiser."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 10))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(train_images), train_labels).backward()
+        optimizer.step()
+    return net

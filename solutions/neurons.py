@@ -1,0 +1,775 @@
+"""Chapter 01, neurons to networks: a threshold unit, the perceptron rule, a net of two layers forward and backward, bumps, and a small net that learns."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+# 1. A threshold unit -----------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "`answers` holds the sums so far, one an example. A unit fires where its sum is greater than 0.",
+        "A comparison such as `answers > 0` gives one True or False an example, and True counts as 1.",
+    ],
+    explanation="""
+        The line on which the sum is exactly 0 belongs to the side on which the unit is silent. The bias is minus the threshold: w·x > threshold is w·x - threshold > 0.
+    """,
+)
+def fire(X, weights, bias):
+    """Which examples make a unit fire: 1 where the weighted sum of the inputs plus the bias is greater than 0, else 0.
+
+    X: (N, d) float32; weights: (d,) float32; bias: a number. Returns (N,).
+    """
+    answers = (X * weights).sum(axis=1) + bias  # (N,) the sums, so far
+    answers = answers > 0
+    return answers
+
+
+@fire.probe(weight=2, repeat=3)
+def random_units(rng):
+    """The bias decides for some examples, and would decide otherwise if it were a threshold."""
+    while True:
+        examples, inputs = int(rng.integers(8, 12)), int(rng.integers(2, 6))
+        X, weights, bias = _whole(rng, examples, inputs), _whole(rng, inputs) + 0.5, float(rng.integers(-6, 6)) + 0.25
+        sums = X @ weights
+        fires = sums + bias > 0
+        if (fires != (sums > 0)).any() and (fires != (sums > bias)).any():
+            return X, weights, bias
+
+
+@fire.probe(weight=1)
+def on_the_line(rng):
+    """Some sums are exactly 0."""
+    X = _whole(rng, 6, 3)
+    weights = np.array([1, -2, 1], dtype=np.float32)
+    X[1] = [2, 3, 2]
+    X[4] = [5, 3, -1]
+    X[3] = [1.5, 2, 1]  # half a unit above the line
+    return X, weights, 2.0
+
+
+@fire.probe(weight=1)
+def one_input(rng):
+    return np.array([[-2], [1], [3], [-1]], dtype=np.float32), np.array([-1.5], dtype=np.float32), float(rng.uniform(-1.2, 1.2))
+
+
+@fire.mistake("The unit also fires where the sum is exactly 0. It should be greater than 0.")
+def _(X, weights, bias):
+    return (X * weights).sum(axis=1) + bias >= 0
+
+
+@fire.mistake("The bias is taken for the threshold: the sum is compared with it. Add the bias to the sum and compare with 0.")
+def _(X, weights, bias):
+    return (X * weights).sum(axis=1) > bias
+
+
+@fire.mistake("The bias is left out.")
+def _(X, weights, bias):
+    return (X * weights).sum(axis=1) > 0
+
+
+@fire.mistake("These are the sums. The unit answers 1 where its sum is greater than 0, and 0 elsewhere.")
+def _(X, weights, bias):
+    return (X * weights).sum(axis=1) + bias
+
+
+@fire.mistake("The answers are 1 and -1. A unit that does not fire gives 0.")
+def _(X, weights, bias):
+    return np.where((X * weights).sum(axis=1) + bias > 0, 1, -1)
+
+
+@fire.mistake("The unit is turned round: it fires where the sum is negative.")
+def _(X, weights, bias):
+    return (X * weights).sum(axis=1) + bias < 0
+
+
+@fire.alternative()
+def _(X, weights, bias):
+    return [int(row @ weights + bias > 0) for row in X]
+
+
+@fire.alternative(framework="torch")
+def _(X, weights, bias):
+    return X @ weights + bias > 0
+
+
+@fire.alternative(framework="mxnet")
+def _(X, weights, bias):
+    from dlkit.mx import nd
+
+    sums = nd.dot(X, weights) + bias  # (N,)
+    return sums > 0
+
+
+# 2. The perceptron rule --------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "First let the unit answer: 1 if w·x + b > 0, else 0. Then take label minus answer, which is 0, 1 or -1.",
+        "The weights move by that number times x, the bias by that number itself. Return both.",
+    ],
+    explanation="""
+        After a mistake the sum for the same example changes by |x|² + 1 in the right direction, so sooner or later the example is right; where a line exists, the rule
+        finds one after finitely many mistakes (Novikoff 1962). Nothing in the rule says how wrong the unit was: a mistake by little and one by much move the weights alike.
+    """,
+)
+def perceptron_step(weights, bias, x, label):
+    """The weights and the bias after the perceptron rule has seen one example.
+
+    weights: (d,) float32; bias: a number; x: (d,) float32; label: 0 or 1. Returns the pair (weights, bias).
+    The unit answers 1 if weights·x + bias > 0, else 0; both change by (label - answer), the weights times x.
+    """
+    answer = float((weights * x).sum() + bias > 0)
+    return weights + (label - answer) * x, bias + (label - answer)
+
+
+def _example(rng, label, answer):
+    """Weights and an example for which the unit answers `answer`, though only just, and neither for its bias nor for its weights alone."""
+    while True:
+        size = int(rng.integers(3, 6))
+        weights, x, bias = _normal(rng, size), _normal(rng, size), float(rng.normal())
+        total = float((weights * x).sum()) + bias
+        others = [bias, float((weights * x).mean()) + bias, float(weights.sum()) + bias]
+        if not answer:
+            others.append(float((weights * x).max()) + bias)
+        if (total > 0) == answer and 0.2 < abs(total) < 0.9 and all((other > 0) != answer and abs(other) > 0.01 for other in others):
+            return weights, bias, x, label
+
+
+@perceptron_step.probe(weight=1, repeat=2)
+def should_have_fired(rng):
+    return _example(rng, 1, False)
+
+
+@perceptron_step.probe(weight=1, repeat=2)
+def should_not_have_fired(rng):
+    return _example(rng, 0, True)
+
+
+@perceptron_step.probe(weight=1)
+def right_and_firing(rng):
+    return _example(rng, 1, True)
+
+
+@perceptron_step.probe(weight=1)
+def right_and_silent(rng):
+    return _example(rng, 0, False)
+
+
+@perceptron_step.probe(weight=1, repeat=2)
+def the_bias_decides(rng):
+    weights, x, label = np.abs(_normal(rng, 3)) + 0.2, np.abs(_normal(rng, 3)) + 0.2, int(rng.integers(2))
+    total = float((weights * x).sum())
+    if label:
+        return weights, -total - 0.5, x, label  # silent, for all its inputs
+    return -weights, total + 0.5, x, label
+
+
+@perceptron_step.probe(weight=1)
+def the_first_example(rng):
+    """All weights 0: the sum is exactly 0, and the unit is silent."""
+    return np.zeros(3, dtype=np.float32), 0.0, _normal(rng, 3), int(rng.integers(2))
+
+
+@perceptron_step.mistake("The weights move the wrong way: towards what should not fire. The factor is label minus answer.")
+def _(weights, bias, x, label):
+    answer = float((weights * x).sum() + bias > 0)
+    return weights - (label - answer) * x, bias - (label - answer)
+
+
+@perceptron_step.mistake(
+    "The weights move after right answers too. Where the answer is right, label minus answer is 0 and nothing changes."
+)
+def _(weights, bias, x, label):
+    sign = 2 * label - 1
+    return weights + sign * x, bias + sign
+
+
+@perceptron_step.mistake("The bias stays what it was. It moves by label minus answer, as if its input were always 1.")
+def _(weights, bias, x, label):
+    answer = float((weights * x).sum() + bias > 0)
+    return weights + (label - answer) * x, bias
+
+
+@perceptron_step.mistake("The answer leaves the bias out. The unit fires if weights·x + bias > 0.")
+def _(weights, bias, x, label):
+    answer = float((weights * x).sum() > 0)
+    return weights + (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.mistake("The difference is taken from the sum itself, not from the unit's answer. The answer is 0 or 1.")
+def _(weights, bias, x, label):
+    error = label - ((weights * x).sum() + bias)
+    return weights + error * x, bias + error
+
+
+@perceptron_step.mistake("A sum of exactly 0 is taken for firing. The unit fires only if the sum is greater than 0.")
+def _(weights, bias, x, label):
+    answer = float((weights * x).sum() + bias >= 0)
+    return weights + (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.alternative(framework="torch")
+def _(weights, bias, x, label):
+    fires = bool(weights.dot(x) + bias > 0)
+    if label == 1 and not fires:
+        return weights + x, bias + 1
+    if label == 0 and fires:
+        return weights - x, bias - 1
+    return weights, bias
+
+
+@perceptron_step.alternative(framework="mxnet")
+def _(weights, bias, x, label):
+    answer = 1 if (weights * x).sum().asscalar() + bias > 0 else 0
+    return weights + (label - answer) * x, bias + label - answer
+
+
+@perceptron_step.alternative()
+def _(weights, bias, x, label):
+    total = bias
+    for i in range(len(x)):
+        total = total + weights[i] * x[i]
+    step = label - int(total > 0)
+    return [w + step * value for w, value in zip(weights, x, strict=True)], bias + step
+
+
+perceptron_step.equivalent("float((weights * x).sum() -> float((weights @ x).sum()", why="The product of two vectors is the sum already.")
+
+
+# 3. Forward --------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Hidden sums first: (N, d) times the transpose of (h, d) is (N, h). Add the biases, then take tanh.",
+        "The logit of an example is the sum over the hidden units of unit times weight, plus the last bias. Nothing comes behind it.",
+        "NumPy and PyTorch: `X @ W1.T`. MXNet: `nd.dot(X, W1.T)`, and `.tanh()` works on arrays of both libraries.",
+    ],
+    explanation="""
+        W1 is stored (h, d), a row for each hidden unit, as both libraries do. Without the tanh the result would be X (W1ᵀ w2) plus a constant:
+        one single unit again, whatever h is.
+    """,
+)
+def forward_pass(X, W1, b1, w2, b2):
+    """The logits of a net with one hidden layer of tanh units.
+
+    X: (N, d); W1: (h, d), b1: (h,): the hidden layer; w2: (h,), b2: a number: the output. All arrays float32. Returns (N,).
+    """
+    H = np.tanh(X @ W1.T + b1)  # (N, h)
+    return H @ w2 + b2
+
+
+def _net(rng, examples, inputs, hidden):
+    W1, b1, w2 = _normal(rng, hidden, inputs, scale=0.8), _normal(rng, hidden, scale=0.7), _normal(rng, hidden)
+    return _normal(rng, examples, inputs), W1, b1, w2, float(rng.normal())
+
+
+@forward_pass.probe(weight=2, repeat=3)
+def random_nets(rng):
+    return _net(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
+
+
+@forward_pass.probe(weight=1)
+def as_many_units_as_inputs(rng):
+    return _net(rng, 5, 3, 3)
+
+
+@forward_pass.probe(weight=1)
+def one_example_and_one_unit(rng):
+    return _net(rng, 1, 4, 1)
+
+
+@forward_pass.mistake("The tanh is missing: without it the two layers are together one linear unit.")
+def _(X, W1, b1, w2, b2):
+    return (X @ W1.T + b1) @ w2 + b2
+
+
+@forward_pass.mistake("The hidden biases b1 are left out.")
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T) @ w2 + b2
+
+
+@forward_pass.mistake("b1 is added after the tanh. It belongs to the hidden sums, inside.")
+def _(X, W1, b1, w2, b2):
+    return (np.tanh(X @ W1.T) + b1) @ w2 + b2
+
+
+@forward_pass.mistake("The last bias b2 is left out.")
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T + b1) @ w2
+
+
+@forward_pass.mistake("There is a tanh at the end, too. Logits are plain sums: nothing comes behind them.")
+def _(X, W1, b1, w2, b2):
+    return np.tanh(np.tanh(X @ W1.T + b1) @ w2 + b2)
+
+
+@forward_pass.mistake("These are probabilities. The task asks for the logits, before the sigmoid.")
+def _(X, W1, b1, w2, b2):
+    return 1 / (1 + np.exp(-(np.tanh(X @ W1.T + b1) @ w2 + b2)))
+
+
+@forward_pass.mistake("The hidden units are sigmoids. The task asks for tanh.")
+def _(X, W1, b1, w2, b2):
+    return 1 / (1 + np.exp(-(X @ W1.T + b1))) @ w2 + b2
+
+
+@forward_pass.mistake("The result is (N, 1), a column. One logit an example is (N,).")
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T + b1) @ w2[:, None] + b2
+
+
+@forward_pass.alternative(framework="torch")
+def _(X, W1, b1, w2, b2):
+    import torch
+
+    H = torch.tanh(torch.nn.functional.linear(X, W1, b1))
+    return (H * w2).sum(dim=1) + b2
+
+
+@forward_pass.alternative(framework="mxnet")
+def _(X, W1, b1, w2, b2):
+    from dlkit.mx import nd
+
+    H = (nd.dot(X, W1.T) + b1).tanh()  # (N, h)
+    return nd.dot(H, w2) + b2
+
+
+@forward_pass.alternative()
+def _(X, W1, b1, w2, b2):
+    """Unit by unit."""
+    z = np.full(len(X), b2)
+    for row, bias, weight in zip(W1, b1, w2, strict=True):
+        z = z + weight * np.tanh((X * row).sum(axis=1) + bias)
+    return z
+
+
+# 4. Backward -------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=4,
+    forbids=["torch.autograd.backward", "torch.autograd.grad", "torch.Tensor.backward", "torch.func", "mxnet.autograd"],
+    forbids_in_words="a library's automatic differentiation (`backward`, `torch.autograd.grad`, `autograd.record` and the like)",
+    hints=[
+        "Go from the right to the left through the picture of the lesson. dz = (p - y) / N has one number an example, and p is the sigmoid of the logits.",
+        "dw2 adds up dz times H over the examples, db2 adds up dz. dZ is (N, h): dz of the example, times w2 of the unit, times 1 - H².",
+        "dW1 is (h, d) like W1: the transpose of dZ times X. db1 adds up dZ over the examples.",
+    ],
+    explanation="""
+        Every line is the derivative of one line of the forward pass: a product with a matrix becomes a product with its transpose, a sum that was spread over the examples
+        (a bias) becomes a sum over the examples, and tanh becomes a factor 1 - tanh². This is all that autograd does.
+    """,
+)
+def backward_pass(X, y, W1, b1, w2, b2):
+    """The gradients of the mean cross-entropy of a net with one hidden layer of tanh units, for its weights and biases.
+
+    X: (N, d); y: (N,) of 0 and 1; W1: (h, d), b1: (h,), w2: (h,), b2: a number. All arrays float32.
+    Returns (dW1, db1, dw2, db2), each of the shape of what it belongs to.
+    """
+    H = np.tanh(X @ W1.T + b1)  # (N, h)
+    p = 1 / (1 + np.exp(-(H @ w2 + b2)))  # (N,)
+    dz = (p - y) / len(y)
+    dZ = dz[:, None] * w2 * (1 - H**2)  # (N, h)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+def _net_with_labels(rng, examples, inputs, hidden):
+    """Labels of both kinds; drawn until no gradient is near zero."""
+    while True:
+        X, *weights = _net(rng, examples, inputs, hidden)
+        y = rng.permutation(np.arange(examples) % 3 == 0).astype(np.float32)
+        if min(np.abs(part).max() for part in backward_pass(X, y, *weights)) > 0.03:
+            return X, y, *weights
+
+
+@backward_pass.probe(weight=2, repeat=3)
+def larger_nets(rng):
+    return _net_with_labels(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
+
+
+@backward_pass.probe(weight=1)
+def square_weights(rng):
+    return _net_with_labels(rng, 5, 4, 4)
+
+
+@backward_pass.probe(weight=1)
+def one_example(rng):
+    return _net_with_labels(rng, 1, 3, 2)
+
+
+@backward_pass.mistake("The gradients are those of the summed loss. The loss is a mean: divide by the number of examples.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = 1 / (1 + np.exp(-(H @ w2 + b2))) - y
+    dZ = dz[:, None] * w2 * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("All signs are turned round. The gradient at the logits is p - y, not y - p.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (y - 1 / (1 + np.exp(-(H @ w2 + b2)))) / len(y)
+    dZ = dz[:, None] * w2 * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("The derivative of tanh, 1 - H², is missing on the way to the hidden sums.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
+    dZ = dz[:, None] * w2
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H².")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
+    dZ = dz[:, None] * w2 * H * (1 - H)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (H @ w2 + b2 - y) / len(y)
+    dZ = dz[:, None] * w2 * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake(
+    "The gradient is multiplied by p (1 - p) as for a squared error. With the cross-entropy that factor cancels: it is p - y."
+)
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(H @ w2 + b2)))
+    dz = (p - y) * p * (1 - p) / len(y)
+    dZ = dz[:, None] * w2 * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("dW1 is transposed: (d, h) instead of (h, d), the shape of W1.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
+    dZ = dz[:, None] * w2 * (1 - H**2)
+    return X.T @ dZ, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake("w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given.")
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
+    dZ = dz[:, None] * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.alternative(framework="torch")
+def _(X, y, W1, b1, w2, b2):
+    import torch
+
+    H = torch.tanh(X @ W1.T + b1)
+    dz = (torch.sigmoid(H @ w2 + b2) - y) / len(y)
+    dZ = torch.outer(dz, w2) * (1 - H.square())
+    return dZ.T @ X, dZ.sum(0), H.T @ dz, dz.sum()
+
+
+@backward_pass.alternative(framework="mxnet")
+def _(X, y, W1, b1, w2, b2):
+    from dlkit.mx import nd
+
+    H = (nd.dot(X, W1.T) + b1).tanh()
+    dz = ((nd.dot(H, w2) + b2).sigmoid() - y) / len(y)
+    dZ = dz.expand_dims(1) * w2 * (1 - H**2)
+    return nd.dot(dZ.T, X), dZ.sum(axis=0), nd.dot(dz, H), dz.sum()
+
+
+@backward_pass.alternative()
+def _(X, y, W1, b1, w2, b2):
+    """Example by example."""
+    parts = []
+    for x, label in zip(X, y, strict=True):
+        h = np.tanh(W1 @ x + b1)
+        error = 1 / (1 + np.exp(-(h @ w2 + b2))) - label
+        dh = error * w2 * (1 - h**2)
+        parts.append((np.outer(dh, x), dh, error * h, error))
+    return [np.mean(part, axis=0) for part in zip(*parts, strict=True)]
+
+
+backward_pass.equivalent("len(y) -> len(X)", why="There is one label for each example.")
+
+
+# 5. A staircase of units -------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Left of the first edge no unit fires: what must the output be there? That is the bias.",
+        "Crossing an edge, one more unit fires, and the output jumps from one height to the next: the weight of that unit is the jump.",
+    ],
+    explanation="""
+        Every unit that has fired keeps firing further to the right, so the weights are differences of neighbouring heights and the output adds them up again.
+        With cells narrow enough this comes as near as you like to any continuous function of one variable: the universal approximation theorem, by hand.
+    """,
+)
+def staircase(heights):
+    """The output layer that makes n - 1 step units into a staircase of n given heights.
+
+    heights: (n,) float32, n >= 2. Unit i (of 0, ..., n - 2) fires, with value 1, to the right of edge i, and gives 0 to the left of it; edges go up.
+    Returns the pair (weights, bias): (n - 1,) and a number, such that bias + sum of weights[i] * unit i is heights[0] left of
+    all edges, heights[1] between the first two, and so on up to heights[n - 1].
+    """
+    return heights[1:] - heights[:-1], heights[0]
+
+
+@staircase.probe(weight=2, repeat=3)
+def random_heights(rng):
+    return (_normal(rng, int(rng.integers(4, 9))) + 0.5,)
+
+
+@staircase.probe(weight=1)
+def two_heights(rng):
+    return (_normal(rng, 2) + 1,)
+
+
+@staircase.probe(weight=1)
+def flat_places(rng):
+    return (np.repeat(_normal(rng, 3) - 1, 2),)
+
+
+@staircase.mistake(
+    "The weights are the heights themselves. A unit that has fired keeps firing, so heights would pile up: a weight is the jump at its edge."
+)
+def _(heights):
+    return heights[1:], heights[0]
+
+
+@staircase.mistake("The jumps have the wrong sign: going up is the next height minus this one.")
+def _(heights):
+    return heights[:-1] - heights[1:], heights[0]
+
+
+@staircase.mistake("The bias is 0, so all is too low by the first height. Left of all edges only the bias is there.")
+def _(heights):
+    return heights[1:] - heights[:-1], 0.0
+
+
+@staircase.mistake("There is a weight too many. Between n heights there are n - 1 jumps, and the first height is the bias.")
+def _(heights):
+    return np.diff(heights, prepend=0), 0.0
+
+
+@staircase.mistake("The bias is the last height. Left of all edges, where no unit fires, the output is the first.")
+def _(heights):
+    return heights[1:] - heights[:-1], heights[-1]
+
+
+@staircase.mistake(
+    "Each weight is the rise from the first height. The units before have already lifted the output: only the last jump is missing."
+)
+def _(heights):
+    return heights[1:] - heights[0], heights[0]
+
+
+@staircase.alternative(framework="torch")
+def _(heights):
+    return heights.diff(), heights[0]
+
+
+@staircase.alternative(framework="mxnet")
+def _(heights):
+    return heights[1:] - heights[:-1], heights[0]
+
+
+@staircase.alternative()
+def _(heights):
+    """Solve for them: row i of the system is the output right of edge i - 1."""
+    n = len(heights)
+    units = np.tril(np.ones((n, n)))  # the first column is the bias
+    bias, *weights = np.linalg.solve(units, heights)
+    return weights, bias
+
+
+# 6. XOR, learned ---------------------------------------------------------------------------------------------------------------------------
+
+ACCURACY = 0.9
+
+
+@question(
+    points=3,
+    framework="torch",
+    frameworks=("torch", "mxnet"),
+    driver="fit_predict",
+    seconds=60,
+    hints=[
+        "Two inputs, one hidden layer with a bend (tanh or ReLU), two outputs. With 8 hidden units that is 42 weights.",
+        "The labels are 0 and 1, so ten classes become two: `CrossEntropyLoss` (Gluon: `SoftmaxCrossEntropyLoss`) as in lesson 00.",
+        "All 300 points fit into one batch. A few hundred steps of Adam with lr 0.05 take about a second.",
+    ],
+    explanation="""
+        A single unit cannot do better than about half here, whatever its line. A few hidden units draw the two lines that are needed, wherever the picture is turned,
+        and a few more than needed make sure that training finds them: lesson 01 counted how often it gets stuck.
+    """,
+)
+def train(points, labels):
+    """A net that tells the two classes of a turned, noisy XOR apart: right on at least 90 % of 500 points that it has not seen.
+
+    points: (300, 2) float32; labels: (300,) int64, 0 or 1
+    Returns the net: (N, 2) -> (N, 2) logits, one a class.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(net(points), labels).backward()
+        optimizer.step()
+    return net
+
+
+@train.probe()
+def turned_xor(rng):
+    """Four clouds at the corners of a square that is turned by any angle; opposite corners are of one class."""
+    labels = rng.integers(0, 2, 800)
+    angle = rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)  # the classes a quarter turn apart
+    centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points = (1.5 * centres + rng.normal(0, 0.45, (800, 2))).astype(np.float32)
+    return Inputs((points[:300], labels[:300], points[300:]), secret=labels[300:])
+
+
+@train.measure
+def _(inputs, output):
+    shape = np.shape(output["logits"])
+    if shape != (len(inputs.secret), 2):
+        return Measurement(
+            False, f"For {len(inputs.secret)} points the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 2)."
+        )
+    accuracy = _accuracy(inputs, output)
+    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen points are right"
+    if accuracy < ACCURACY:
+        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
+    return Measurement(True, f"{message}.")
+
+
+def _accuracy(inputs, output):
+    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
+
+
+def _has_two_outputs(inputs, output):
+    return np.shape(output["logits"]) == (len(inputs.secret), 2)
+
+
+def _like_a_line(inputs, output):
+    return _has_two_outputs(inputs, output) and 0.35 <= _accuracy(inputs, output) < ACCURACY
+
+
+def _turned_round(inputs, output):
+    return _has_two_outputs(inputs, output) and _accuracy(inputs, output) < 0.35
+
+
+def _has_another_number_of_outputs(inputs, output):
+    return not _has_two_outputs(inputs, output)
+
+
+@train.mistake(
+    "The net does no better than a line or two can. Is there a hidden layer with tanh or ReLU behind it, wide enough, and did training run until the loss was low?",
+    recognise=_like_a_line,
+)
+def _(points, labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.Linear(16, 2))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(net(points), labels).backward()
+        optimizer.step()
+    return net
+
+
+@train.mistake("The net has learnt the classes the wrong way round: output 0 is for class 0.", recognise=_turned_round)
+def _(points, labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(net(points), 1 - labels).backward()
+        optimizer.step()
+    return net
+
+
+@train.mistake(
+    "The net does not give two numbers a point. Its last layer is a dense layer with two outputs, one a class.",
+    recognise=_has_another_number_of_outputs,
+)
+def _(points, labels):
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+
+
+@train.alternative(framework="mxnet")
+def _(points, labels):
+    from dlkit.mx import autograd, gluon, init, mx
+
+    mx.random.seed(0)
+    net = gluon.nn.HybridSequential()
+    net.add(gluon.nn.Dense(16, activation="tanh"), gluon.nn.Dense(2))
+    net.initialize(init.Xavier())
+    net.hybridize()
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.05})
+    for _ in range(300):
+        with autograd.record():
+            loss = loss_of(net(points), labels)
+        loss.backward()
+        trainer.step(len(points))
+        loss.wait_to_read()
+    return net
+
+
+@train.alternative(framework="torch")
+def _(points, labels):
+    """ReLU, two hidden layers, plain gradient descent."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
+    for _ in range(600):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(points), labels).backward()
+        optimizer.step()
+    return net
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _normal(rng, *shape, scale=1.0):
+    return rng.normal(0, scale, shape).astype(np.float32)
+
+
+def _whole(rng, *shape):
+    return rng.integers(-4, 5, shape).astype(np.float32)
