@@ -689,7 +689,7 @@ def _():
 # 7. A deep net that learns -----------------------------------------------------------------------------------------------------------------
 
 MOST_PARAMETERS = 8_000
-ACCURACY = 0.85
+ACCURACY = 0.9
 
 
 @question(
@@ -709,7 +709,7 @@ ACCURACY = 0.85
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 8,000 trainable parameters, trained to tell digits apart, right on at least 85 % of 500 images that it has not seen.
+    """A net of at most 8,000 trainable parameters, trained to tell digits apart, right on at least 90 % of 500 images that it has not seen.
 
     train_images: (1200, 1, 12, 12) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
     Returns the net: (N, 1, 12, 12) -> (N, 10) logits.
@@ -818,10 +818,10 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(144, 10))
+    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(200, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
-    for _ in range(20):
+    for _ in range(5):
         for rows in torch.randperm(len(train_images)).split(50):
             optimizer.zero_grad()
             loss(net(train_images[rows]), train_labels[rows]).backward()
