@@ -26,8 +26,9 @@ def residual_forward(X, W1, W2):
 
     X: (N, d); W1: (d, h); W2: (h, d); float32  ->  (N, d)
     """
-    body = np.maximum(X @ W1, 0) @ W2  # (N, d)
-    return np.maximum(X + body, 0)
+    Y = (X @ W1).clip(0) @ W2  # (N, d), the body
+    Y = (X + Y).clip(0)
+    return Y
 
 
 @residual_forward.probe(weight=1, repeat=2)
@@ -70,8 +71,9 @@ def _(X, W1, W2):
 def _(X, W1, W2):
     import torch
 
-    body = torch.relu(X @ W1) @ W2  # (N, d)
-    return torch.relu(X + body)
+    Y = torch.relu(X @ W1) @ W2  # (N, d), the body
+    Y = torch.relu(X + Y)
+    return Y
 
 
 @residual_forward.alternative(framework="torch")
@@ -91,9 +93,9 @@ def _(X, W1, W2):
 def _(X, W1, W2):
     rows = []
     for x in X:
-        hidden = np.array([max(x.dot(column), 0) for column in W1.T])
-        rows.append([max(x[j] + hidden.dot(W2[:, j]), 0) for j in range(len(x))])
-    return np.array(rows)
+        hidden = np.array([x.dot(column) for column in W1.T]).clip(0)
+        rows.append([x[j] + hidden.dot(W2[:, j]) for j in range(len(x))])
+    return np.array(rows).clip(0)
 
 
 # 2. Its gradient ---------------------------------------------------------------------------------------------------------------------------
@@ -161,7 +163,7 @@ def _(X, W1, W2, G):
 def _(X, W1, W2, G):
     import torch
 
-    X = X.clone().requires_grad_()
+    X.requires_grad_()
     (gradient,) = torch.autograd.grad(X + torch.relu(X @ W1) @ W2, X, G)
     return gradient
 
@@ -182,6 +184,12 @@ def _(X, W1, W2, G):
     from dlkit.mx import nd
 
     return G + nd.dot(nd.dot(G, W2.T) * (nd.dot(X, W1) > 0), W1.T)
+
+
+residual_backward.equivalent("X @ W1 > 0 -> X @ W1 >= 0", why="Nothing that the ReLU receives is exactly 0, as the statement says.")
+residual_backward.equivalent(
+    "nd.dot(X, W1) > 0 -> nd.dot(X, W1) >= 0", why="Nothing that the ReLU receives is exactly 0, as the statement says."
+)
 
 
 # 3. Branches joined ------------------------------------------------------------------------------------------------------------------------
@@ -206,7 +214,7 @@ def join_branches(X, W1, W2):
     """
     one = np.einsum("oc,nchw->nohw", W1, X)
     two = np.einsum("oc,nchw->nohw", W2, X)
-    return np.concatenate([one, np.maximum(two, 0), X], axis=1)
+    return np.concatenate([one, two.clip(0), X], axis=1)
 
 
 @join_branches.probe(weight=1)
@@ -275,6 +283,10 @@ def _(X, W1, W2):
         return nd.Convolution(X, kernel, no_bias=True, kernel=(1, 1), num_filter=W.shape[0])
 
     return nd.concat(mix(W1), nd.relu(mix(W2)), X, dim=1)
+
+
+join_branches.equivalent("num_filter=W.shape[0] -> num_filter=kernel.shape[0]", why="The kernel has as many filters as W has rows.")
+join_branches.equivalent("X, dim=1) -> X)", why="`nd.concat` joins along axis 1 by default.")
 
 
 # 4. How many channels ----------------------------------------------------------------------------------------------------------------------
@@ -370,6 +382,9 @@ def _(channels, layers, growth):
     return leaving
 
 
+dense_channels.equivalent("channels / 2 -> channels // 2", why="The result is made a whole number anyway.")
+
+
 # 5. A bottleneck counted -------------------------------------------------------------------------------------------------------------------
 
 
@@ -412,10 +427,16 @@ def fewer_channels(rng):
     return int(rng.integers(21, 40)), int(rng.integers(3, 9)), int(rng.integers(10, 20)), 1
 
 
-@bottleneck_parameters.probe(weight=1, repeat=2)
-def stride_only(rng):
+@bottleneck_parameters.probe(weight=1)
+def stride_of_two(rng):
     outputs = int(rng.integers(10, 30))
-    return outputs, int(rng.integers(3, 9)), outputs, int(rng.integers(2, 4))
+    return outputs, int(rng.integers(3, 9)), outputs, 2
+
+
+@bottleneck_parameters.probe(weight=1)
+def stride_of_three(rng):
+    outputs = int(rng.integers(10, 30))
+    return outputs, int(rng.integers(3, 9)), outputs, 3
 
 
 @bottleneck_parameters.mistake("The projection is never counted. Where the identity does not fit, the shortcut has parameters.")
@@ -454,23 +475,24 @@ def _(inputs, middle, outputs, stride):
 
 @bottleneck_parameters.alternative()
 def _(inputs, middle, outputs, stride):
-    layers = [(inputs, middle, 1), (middle, middle, 3), (middle, outputs, 1)]
+    count = 0
+    for before, after, size in zip([inputs, middle, middle], [middle, middle, outputs], [1, 3, 1], strict=True):
+        count += after * before * size**2 + 2 * after
     if (stride, inputs) != (1, outputs):
-        layers.append((inputs, outputs, 1))
-    return sum(b * a * k * k + 2 * b for a, b, k in layers)
+        count += outputs * inputs + 2 * outputs
+    return count
 
 
 @bottleneck_parameters.alternative(framework="torch")
 def _(inputs, middle, outputs, stride):
     from torch import nn
 
-    net = nn.ModuleList()
-    layers = [(inputs, middle, 1), (middle, middle, 3), (middle, outputs, 1)]
-    if stride > 1 or inputs != outputs:
-        layers.append((inputs, outputs, 1))
-    for a, b, kernel in layers:
-        net.extend([nn.Conv2d(a, b, kernel, bias=False), nn.BatchNorm2d(b)])
-    return sum(parameter.numel() for parameter in net.parameters())
+    def size(before, after, kernel):
+        layers = nn.Sequential(nn.Conv2d(before, after, kernel, bias=False), nn.BatchNorm2d(after))
+        return sum(parameter.numel() for parameter in layers.parameters())
+
+    body = size(inputs, middle, 1) + size(middle, middle, 3) + size(middle, outputs, 1)
+    return body if stride == 1 and inputs == outputs else body + size(inputs, outputs, 1)
 
 
 @bottleneck_parameters.alternative(framework="mxnet")
@@ -479,6 +501,15 @@ def _(inputs, middle, outputs, stride):
     if stride == 1 and inputs == outputs:
         return count
     return count + outputs * (inputs + 2)
+
+
+bottleneck_parameters.equivalent(
+    "nn.Conv2d(before, after -> nn.Conv2d(after, before", why="Without a bias, a kernel has as many weights in either direction."
+)
+bottleneck_parameters.equivalent(
+    "kernel, bias=False), nn.BatchNorm2d(after)) -> nn.BatchNorm2d(after), nn.Conv2d(before, after, kernel, bias=False))",
+    why="The layers are only counted, whatever their order.",
+)
 
 
 # 6. A residual net -------------------------------------------------------------------------------------------------------------------------
@@ -510,18 +541,20 @@ def build_residual():
     from torch import nn
 
     def conv(inputs, outputs, kernel, stride=1):
-        return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+        return nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2, bias=False)
 
     class Block(nn.Module):
-        def __init__(self, body, shortcut):
+        def __init__(self, *body):
             super().__init__()
-            self.body, self.shortcut = body, shortcut
+            self.body = nn.Sequential(*body)
+            self.shortcut = nn.Identity()
 
         def forward(self, X):
             return torch.relu(self.body(X) + self.shortcut(X))
 
-    halving = Block(nn.Sequential(conv(4, 8, 3, 2), nn.ReLU(), conv(8, 6, 3)), conv(4, 6, 1, 2))  # (N, 6, 6, 6)
-    keeping = Block(nn.Sequential(conv(6, 5, 3), nn.ReLU(), conv(5, 6, 3)), nn.Identity())  # (N, 6, 6, 6)
+    halving = Block(conv(4, 8, 3, 2), nn.ReLU(), conv(8, 6, 3))  # (N, 6, 6, 6)
+    halving.shortcut = conv(4, 6, 1, 2)
+    keeping = Block(conv(6, 5, 3), nn.ReLU(), conv(5, 6, 3))  # (N, 6, 6, 6)
     return nn.Sequential(conv(1, 4, 3), nn.ReLU(), halving, keeping, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
@@ -639,7 +672,6 @@ def _():
 
 @build_residual.alternative(framework="torch")
 def _():
-    import torch
     from torch import nn
     from torch.nn import functional as F
 
@@ -658,7 +690,7 @@ def _():
             X = F.relu(self.stem(X))
             X = F.relu(self.second(F.relu(self.first(X))) + self.project(X))
             X = F.relu(self.fourth(F.relu(self.third(X))) + X)
-            return self.dense(torch.mean(X, dim=(2, 3)))
+            return self.dense(X.flatten(2).mean(dim=-1))
 
     return Net()
 
@@ -668,7 +700,7 @@ def _():
     from dlkit.mx import gluon
 
     def conv(outputs, kernel, stride=1):
-        return gluon.nn.Conv2D(outputs, kernel, stride, padding=kernel // 2, use_bias=False)
+        return gluon.nn.Conv2D(outputs, kernel, stride, padding=(kernel - 1) // 2, use_bias=False)
 
     class Block(gluon.HybridBlock):
         def __init__(self, middle, outputs, stride, project):
