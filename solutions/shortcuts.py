@@ -286,7 +286,7 @@ def _(X, W1, W2):
 
 
 join_branches.equivalent("num_filter=W.shape[0] -> num_filter=kernel.shape[0]", why="The kernel has as many filters as W has rows.")
-join_branches.equivalent("X, dim=1) -> X)", why="`nd.concat` joins along axis 1 by default.")
+join_branches.equivalent("relu(mix(W2)), X, dim=1) -> relu(mix(W2)), X)", why="`nd.concat` joins along axis 1 by default.")
 
 
 # 4. How many channels ----------------------------------------------------------------------------------------------------------------------
@@ -540,8 +540,8 @@ def build_residual():
     import torch
     from torch import nn
 
-    def conv(inputs, outputs, kernel, stride=1):
-        return nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2, bias=False)
+    def conv(inputs, outputs, stride=1):
+        return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
 
     class Block(nn.Module):
         def __init__(self, *body):
@@ -552,10 +552,10 @@ def build_residual():
         def forward(self, X):
             return torch.relu(self.body(X) + self.shortcut(X))
 
-    halving = Block(conv(4, 8, 3, 2), nn.ReLU(), conv(8, 6, 3))  # (N, 6, 6, 6)
-    halving.shortcut = conv(4, 6, 1, 2)
-    keeping = Block(conv(6, 5, 3), nn.ReLU(), conv(5, 6, 3))  # (N, 6, 6, 6)
-    return nn.Sequential(conv(1, 4, 3), nn.ReLU(), halving, keeping, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    halving = Block(conv(4, 8, 2), nn.ReLU(), conv(8, 6))  # (N, 6, 6, 6)
+    halving.shortcut = nn.Conv2d(4, 6, 1, 2, bias=False)
+    keeping = Block(conv(6, 5), nn.ReLU(), conv(5, 6))  # (N, 6, 6, 6)
+    return nn.Sequential(conv(1, 4), nn.ReLU(), halving, keeping, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 _SHAPES = [(4, 1, 3, 3), (8, 4, 3, 3), (6, 8, 3, 3), (6, 4, 1, 1), (5, 6, 3, 3), (6, 5, 3, 3), (10, 6), (10,)]
@@ -699,21 +699,21 @@ def _():
 def _():
     from dlkit.mx import gluon
 
-    def conv(outputs, kernel, stride=1):
-        return gluon.nn.Conv2D(outputs, kernel, stride, padding=(kernel - 1) // 2, use_bias=False)
+    def conv(outputs, stride=1):
+        return gluon.nn.Conv2D(outputs, 3, stride, padding=1, use_bias=False)
 
     class Block(gluon.HybridBlock):
         def __init__(self, middle, outputs, stride, project):
             super().__init__()
             self.body = gluon.nn.HybridSequential()
-            self.body.add(conv(middle, 3, stride), gluon.nn.Activation("relu"), conv(outputs, 3))
-            self.project = conv(outputs, 1, stride) if project else None
+            self.body.add(conv(middle, stride), gluon.nn.Activation("relu"), conv(outputs))
+            self.project = gluon.nn.Conv2D(outputs, 1, stride, use_bias=False) if project else None
 
         def hybrid_forward(self, F, X):
             return F.relu(self.body(X) + (self.project(X) if self.project else X))
 
     net = gluon.nn.HybridSequential()
-    net.add(conv(4, 3), gluon.nn.Activation("relu"), Block(8, 6, 2, True), Block(5, 6, 1, False))
+    net.add(conv(4), gluon.nn.Activation("relu"), Block(8, 6, 2, True), Block(5, 6, 1, False))
     net.add(gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10))
     return net
 
