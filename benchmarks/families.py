@@ -32,7 +32,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dlkit import comparison
+from dlkit import comparison, seed_everything
 from dlkit.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ class ComparisonError(RuntimeError):
 
 
 class NoSuchNet(ComparisonError):
-    """A lesson has no net of the name."""
+    """A lesson has no net of the name, or none that can be made."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +126,20 @@ class Store:
 
 def lesson_nets(lesson: Path) -> dict[str, Callable[[], Any]]:
     """The functions that make nets in the cells of a lesson tagged "net", by name. Cells that need MXNet are left out where there is none."""
-    from dlkit.mx import MXNetMissing
+    from dlkit import mx
 
     names: dict[str, Any] = {"__name__": lesson.stem}
     for cell in nbformat.read(lesson, as_version=4).cells:
-        if cell.cell_type == "code" and "net" in cell.metadata.get("tags", []):
-            try:
-                exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
-            except MXNetMissing:
-                continue
+        if cell.cell_type != "code" or "net" not in cell.metadata.get("tags", []):
+            continue
+        try:
+            exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
+        except Exception as error:
+            if mx.available():
+                reason = f"{type(error).__name__}: {error}"
+                raise NoSuchNet(
+                    f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
+                ) from error
     endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
     return {name: value for name, value in names.items() if callable(value) and name.endswith(endings)}
 
@@ -165,6 +170,7 @@ def train(job: Job) -> Result:
 
     data = comparison.images(job.seed)
     net = find_net(job.lesson, job.name, job.framework)()
+    seed_everything(job.seed)  # for dropout
     start = time.process_time()
     if job.framework == "torch":
         import torch

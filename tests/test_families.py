@@ -147,6 +147,12 @@ def test_only_cells_tagged_net_are_executed(lessons):
         find_net(lessons / f"{LESSON}.ipynb", "shuffle", "torch")
 
 
+def test_a_net_that_needs_other_cells_is_named_with_its_cell(tmp_path, lessons, trained):
+    write_lesson(lessons, TORCH, GLUON.replace("from dlkit.mx import gluon", ""))
+    (problem,) = run(tmp_path / "out.csv", lessons)
+    assert LESSON in problem and "NameError" in problem and "gluon" in problem
+
+
 def test_what_is_written_is_read_back(tmp_path):
     row = Result("ResNet", "mxnet", 3, 0.05, 12345, 678901, 0.9123, 0.8, 12.25)
     rows = [row, replace(row, seed=1), replace(row, family="LeNet")]
