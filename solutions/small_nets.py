@@ -21,27 +21,28 @@ SHUFFLES = [
     forbids=ready_made.CONVOLUTION,
     forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
-        "The loops go over the places of the kernel, not over the image: `window` holds, for all outputs at once, the pixels that lie under weight (i, j).",
-        "All of the window of channel c is multiplied by one number, `weight[c, 0, i, j]`; those numbers are `weight[:, 0, i, j]`, of shape (C,).",
-        "To multiply (N, C, H, W) by C numbers, one a channel, give them the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`. Add the product to `maps`.",
+        "The loops go over the places of the kernel, not over the image: `part` holds, for all outputs at once, the pixels that lie under weight (i, j).",
+        "All of these pixels of channel c is multiplied by one number, `weight[c, 0, i, j]`; those numbers are `weight[:, 0, i, j]`, of shape (C,).",
+        "To multiply (N, C, H, W) by C numbers, one a channel, give them the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
     ],
     explanation="""
-        A sum of k x l shifted images, each multiplied by one number for each channel. Nothing is ever added across channels: that is left to a 1x1 convolution.
+        A sum of h x w shifted images, each multiplied by one number for each channel. Nothing is ever added across channels: that is left to a 1x1 convolution.
         A full convolution would need a sum over the input channels here, C times as many products.
     """,
 )
 def depthwise(X, weight):
     """The cross-correlation of every channel with a kernel of its own, without padding, stride 1.
 
-    X: (N, C, H, W) float32; weight: (C, 1, k, l) float32, k <= H, l <= W  ->  (N, C, H - k + 1, W - l + 1)
+    X: (N, C, H, W) float32; weight: (C, 1, h, w) float32, h <= H, w <= W  ->  (N, C, H - h + 1, W - w + 1)
     """
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
     maps = 0
-    for i in range(k):
-        for j in range(l):
-            window = X[:, :, i : i + height, j : j + width]  # (N, C, height, width)
-            maps = maps + window * weight[:, 0, i, j].reshape((1, -1, 1, 1))
+    for i in range(h):
+        for j in range(w):
+            part = X[:, :, i : i + height, j : j + width]  # (N, C, height, width)
+            part = part * weight[:, 0, i, j].reshape((1, -1, 1, 1))
+            maps = maps + part
     return maps
 
 
@@ -52,8 +53,8 @@ def one_by_one(rng):
 
 @depthwise.probe(weight=3, repeat=3)
 def random_kernels(rng):
-    channels, k, l = int(rng.integers(2, 5)), *rng.permutation([2, 3, 4])[:2].tolist()
-    return _normal(rng, 3, channels, k + int(rng.integers(2, 5)), l + int(rng.integers(5, 8))), _normal(rng, channels, 1, k, l)
+    channels, h, w = int(rng.integers(2, 5)), *rng.permutation([2, 3, 4])[:2].tolist()
+    return _normal(rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))), _normal(rng, channels, 1, h, w)
 
 
 @depthwise.probe(weight=1)
@@ -63,11 +64,11 @@ def kernel_as_large_as_the_image(rng):
 
 @depthwise.mistake("The products are summed over the channels, so all maps are equal. Each channel keeps to itself.")
 def _(X, weight):
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
     maps = np.zeros((len(X), len(weight), height, width), X.dtype)
-    for i in range(k):
-        for j in range(l):
+    for i in range(h):
+        for j in range(w):
             window = X[:, :, i : i + height, j : j + width]
             maps += (window * weight[:, 0, i, j].reshape(1, -1, 1, 1)).sum(axis=1, keepdims=True)
     return maps
@@ -75,31 +76,31 @@ def _(X, weight):
 
 @depthwise.mistake("Every channel is filtered with the kernel of the first. Channel c has its own, `weight[c, 0]`.")
 def _(X, weight):
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
     maps = 0
-    for i in range(k):
-        for j in range(l):
+    for i in range(h):
+        for j in range(w):
             maps = maps + X[:, :, i : i + height, j : j + width] * weight[0, 0, i, j]
     return maps
 
 
 @depthwise.mistake("`maps` holds only what the last place of the kernel contributed. Add each product to what is there.")
 def _(X, weight):
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
-    return X[:, :, k - 1 : k - 1 + height, l - 1 : l - 1 + width] * weight[:, 0, k - 1, l - 1].reshape(1, -1, 1, 1)
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    return X[:, :, h - 1 : h - 1 + height, w - 1 : w - 1 + width] * weight[:, 0, h - 1, w - 1].reshape(1, -1, 1, 1)
 
 
 @depthwise.mistake("The kernels are flipped. Here, as in every deep-learning library, they are laid on as they are.")
 def _(X, weight):
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
     maps = 0
-    for i in range(k):
-        for j in range(l):
+    for i in range(h):
+        for j in range(w):
             window = X[:, :, i : i + height, j : j + width]
-            maps = maps + window * weight[:, 0, k - 1 - i, l - 1 - j].reshape(1, -1, 1, 1)
+            maps = maps + window * weight[:, 0, h - 1 - i, w - 1 - j].reshape(1, -1, 1, 1)
     return maps
 
 
@@ -107,18 +108,18 @@ def _(X, weight):
 def _(X, weight):
     import torch
 
-    k, l = weight.shape[2:]
-    windows = X.unfold(2, k, 1).unfold(3, l, 1)  # (N, C, height, width, k, l)
+    h, w = weight.shape[2:]
+    windows = X.unfold(2, h, 1).unfold(3, w, 1)  # (N, C, height, width, h, w)
     return torch.einsum("nchwij,cij->nchw", windows, weight[:, 0])
 
 
 @depthwise.alternative(framework="mxnet")
 def _(X, weight):
-    k, l = weight.shape[2:]
-    height, width = X.shape[2] - k + 1, X.shape[3] - l + 1
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
     maps = 0
-    for i in range(k):
-        for j in range(l):
+    for i in range(h):
+        for j in range(w):
             window = X[:, :, i : i + height, j : j + width]
             maps = maps + window * weight[:, 0, i, j].reshape((1, -1, 1, 1))
     return maps
@@ -126,7 +127,7 @@ def _(X, weight):
 
 @depthwise.alternative()
 def _(X, weight):
-    windows = np.lib.stride_tricks.sliding_window_view(X, weight.shape[2:], axis=(2, 3))  # (N, C, height, width, k, l)
+    windows = np.lib.stride_tricks.sliding_window_view(X, weight.shape[2:], axis=(2, 3))  # (N, C, height, width, h, w)
     return (windows * weight[:, 0, None, None]).sum(axis=(4, 5))
 
 
