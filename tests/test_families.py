@@ -161,6 +161,19 @@ def test_what_is_written_is_read_back(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "out.csv"]
 
 
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family):
+    lesson, name = families.FAMILIES[family]
+    path = ROOT / "lessons" / f"{lesson}.ipynb"
+    if not path.exists():
+        pytest.skip(f"there is no lesson {lesson} yet")
+    stored = [row for row in comparison.results() if row.family == family]
+    wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
+    assert {(row.framework, row.seed) for row in stored} == wanted, "run python -m benchmarks.families"
+    size = families.size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))
+    assert {(row.parameters, row.multiply_adds) for row in stored} == {size}, "run python -m benchmarks.families"
+
+
 @pytest.mark.slow
 def test_the_command_trains(tmp_path, lessons):
     command = [sys.executable, "-m", "benchmarks.families", "--out", str(tmp_path / "out.csv"), "--lessons", str(lessons), "--workers", "1"]
