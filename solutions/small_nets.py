@@ -1,0 +1,977 @@
+"""Small and fast: depthwise convolution, what a separable one costs, grouped parameters, channel shuffle, the Pareto front, a block, and a tiny net."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+from solutions import ready_made
+
+NETWORKS = ("torch", "mxnet")
+
+SHUFFLES = [
+    *(f"torch.{name}" for name in ("channel_shuffle", "native_channel_shuffle", "nn.ChannelShuffle", "nn.functional.channel_shuffle")),
+    *("torch.ops.aten.channel_shuffle", "torch.ops.aten.native_channel_shuffle", "torchvision.models.shufflenetv2.channel_shuffle"),
+]
+
+
+# 1. Depthwise convolution ------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    forbids=ready_made.CONVOLUTION,
+    forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
+    hints=[
+        "The loops go over the places of the kernel, not over the image: `part` holds, for all outputs at once, the pixels that lie under weight (i, j).",
+        "All of these pixels of channel c is multiplied by one number, `weight[c, 0, i, j]`; those numbers are `weight[:, 0, i, j]`, of shape (C,).",
+        "To multiply (N, C, H, W) by C numbers, one a channel, give them the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
+    ],
+    explanation="""
+        A sum of h x w shifted images, each multiplied by one number for each channel. Nothing is ever added across channels: that is left to a 1x1 convolution.
+        A full convolution would need a sum over the input channels here, C times as many products.
+    """,
+)
+def depthwise(X, weight):
+    """The cross-correlation of every channel with a kernel of its own, without padding, stride 1.
+
+    X: (N, C, H, W) float32; weight: (C, 1, h, w) float32, h <= H, w <= W  ->  (N, C, H - h + 1, W - w + 1)
+    """
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = 0
+    for i in range(h):
+        for j in range(w):
+            part = X[:, :, i : i + height, j : j + width]  # (N, C, height, width)
+            part = part * weight[:, 0, i, j].reshape((1, -1, 1, 1))
+            maps = maps + part
+    return maps
+
+
+@depthwise.probe(weight=1)
+def one_by_one(rng):
+    return _normal(rng, 2, 3, 4, 5), _normal(rng, 3, 1, 1, 1)
+
+
+@depthwise.probe(weight=3, repeat=3)
+def random_kernels(rng):
+    channels, h, w = int(rng.integers(2, 5)), *rng.permutation([2, 3, 4])[:2].tolist()
+    return _normal(rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))), _normal(rng, channels, 1, h, w)
+
+
+@depthwise.probe(weight=1)
+def kernel_as_large_as_the_image(rng):
+    return _normal(rng, 2, 4, 3, 5), _normal(rng, 4, 1, 3, 5)
+
+
+@depthwise.mistake("The products are summed over the channels, so all maps are equal. Each channel keeps to itself.")
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = np.zeros((len(X), len(weight), height, width), X.dtype)
+    for i in range(h):
+        for j in range(w):
+            window = X[:, :, i : i + height, j : j + width]
+            maps += (window * weight[:, 0, i, j].reshape(1, -1, 1, 1)).sum(axis=1, keepdims=True)
+    return maps
+
+
+@depthwise.mistake("Every channel is filtered with the kernel of the first. Channel c has its own, `weight[c, 0]`.")
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = 0
+    for i in range(h):
+        for j in range(w):
+            maps = maps + X[:, :, i : i + height, j : j + width] * weight[0, 0, i, j]
+    return maps
+
+
+@depthwise.mistake("`maps` holds only what the last place of the kernel contributed. Add each product to what is there.")
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    return X[:, :, h - 1 : h - 1 + height, w - 1 : w - 1 + width] * weight[:, 0, h - 1, w - 1].reshape(1, -1, 1, 1)
+
+
+@depthwise.mistake("The kernels are flipped. Here, as in every deep-learning library, they are laid on as they are.")
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = 0
+    for i in range(h):
+        for j in range(w):
+            window = X[:, :, i : i + height, j : j + width]
+            maps = maps + window * weight[:, 0, h - 1 - i, w - 1 - j].reshape(1, -1, 1, 1)
+    return maps
+
+
+@depthwise.alternative(framework="torch")
+def _(X, weight):
+    import torch
+
+    h, w = weight.shape[2:]
+    windows = X.unfold(2, h, 1).unfold(3, w, 1)  # (N, C, height, width, h, w)
+    return torch.einsum("nchwij,cij->nchw", windows, weight[:, 0])
+
+
+@depthwise.alternative(framework="mxnet")
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = 0
+    for i in range(h):
+        for j in range(w):
+            window = X[:, :, i : i + height, j : j + width]
+            maps = maps + window * weight[:, 0, i, j].reshape((1, -1, 1, 1))
+    return maps
+
+
+@depthwise.alternative()
+def _(X, weight):
+    windows = np.lib.stride_tricks.sliding_window_view(X, weight.shape[2:], axis=(2, 3))  # (N, C, height, width, h, w)
+    return (windows * weight[:, 0, None, None]).sum(axis=(4, 5))
+
+
+# 2. What a separable convolution costs -----------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Count the numbers in all weights first. Each weight is used once at every position of the output maps.",
+        "Depthwise there are `inputs` kernels of size x size numbers; the 1x1 convolution has inputs x outputs numbers. Both run over height x width positions.",
+        "The full convolution has size x size x inputs x outputs weights, over the same positions: they cancel in the quotient.",
+    ],
+    explanation="""
+        Every weight of a convolution is used once at every position, so multiply-adds are weights times positions. The quotient is 1 / outputs + 1 / size²:
+        for 3x3 kernels and many outputs close to one ninth, whatever the maps.
+    """,
+)
+def separable_cost(inputs, outputs, size, height, width):
+    """The multiply-adds of a depthwise convolution followed by a 1x1 convolution, and what part of a full convolution's that is.
+
+    inputs, outputs: channels; size: height and width of the kernels; height, width: of the output maps; all whole numbers. Biases are not counted.
+    Returns (multiply-adds, a whole number; the part, a number between 0 and 1 for all but the smallest layers).
+    """
+    separable = (size**2 * inputs + inputs * outputs) * height * width
+    full = size**2 * inputs * outputs * height * width
+    return separable, separable / full
+
+
+@separable_cost.probe(weight=1)
+def a_layer_of_mobilenet(rng):
+    return 512, 1024, 3, 7, 7
+
+
+@separable_cost.probe(weight=3, repeat=4)
+def random_layers(rng):
+    inputs, outputs, height, width = (int(n) for n in rng.permutation(np.arange(3, 40))[:4])
+    return inputs, outputs, int(rng.choice([3, 5, 7])), height, width
+
+
+@separable_cost.probe(weight=1)
+def one_output(rng):
+    return int(rng.integers(5, 20)), 1, 3, 6, 11
+
+
+@separable_cost.mistake("The 1x1 convolution is missing: only the depthwise one is counted.")
+def _(inputs, outputs, size, height, width):
+    separable = size**2 * inputs * height * width
+    return separable, separable / (size**2 * inputs * outputs * height * width)
+
+
+@separable_cost.mistake("These are the weights. Each of them is used once at every position of the output maps.")
+def _(inputs, outputs, size, height, width):
+    separable = size**2 * inputs + inputs * outputs
+    return separable, separable / (size**2 * inputs * outputs)
+
+
+@separable_cost.mistake("The second number is upside down: it should say what part of the full convolution's cost is left.")
+def _(inputs, outputs, size, height, width):
+    separable = (size**2 * inputs + inputs * outputs) * height * width
+    return separable, size**2 * inputs * outputs * height * width / separable
+
+
+@separable_cost.mistake("A kernel has size x size weights, not `size`.")
+def _(inputs, outputs, size, height, width):
+    separable = (size * inputs + inputs * outputs) * height * width
+    return separable, separable / (size * inputs * outputs * height * width)
+
+
+@separable_cost.mistake(
+    "The depthwise convolution is counted with a kernel for each output. It has one for each input; the outputs are made by the 1x1 convolution."
+)
+def _(inputs, outputs, size, height, width):
+    separable = (size**2 * outputs + inputs * outputs) * height * width
+    return separable, separable / (size**2 * inputs * outputs * height * width)
+
+
+@separable_cost.mistake("The second number is what is saved. It should say what is left.")
+def _(inputs, outputs, size, height, width):
+    separable = (size**2 * inputs + inputs * outputs) * height * width
+    return separable, 1 - separable / (size**2 * inputs * outputs * height * width)
+
+
+@separable_cost.alternative()
+def _(inputs, outputs, size, height, width):
+    part = 1 / outputs + 1 / size**2
+    return round(part * size * size * inputs * outputs * height * width), part
+
+
+@separable_cost.alternative(framework="torch")
+def _(inputs, outputs, size, height, width):
+    from torch import nn
+
+    def weights(*layers):
+        return sum(layer.weight.numel() for layer in layers)
+
+    separable = weights(nn.Conv2d(inputs, inputs, size, groups=inputs), nn.Conv2d(inputs, outputs, 1))
+    return separable * height * width, separable / weights(nn.Conv2d(inputs, outputs, size))
+
+
+@separable_cost.alternative(framework="mxnet")
+def _(inputs, outputs, size, height, width):
+    looking = inputs * size * size
+    mixing = inputs * outputs
+    return (looking + mixing) * height * width, (looking + mixing) / (looking * outputs)
+
+
+# 3. Parameters of a grouped convolution ----------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Each output channel sees only the inputs of its own group. How many are these?",
+        "An output channel has one kernel of h x w numbers for each of those inputs / groups channels, and at most one bias.",
+    ],
+    explanation="""
+        The weight of a grouped convolution has the shape (outputs, inputs / groups, h, w): the number of outputs stays, each sees fewer inputs.
+        Biases belong to outputs and do not care about groups.
+    """,
+)
+def grouped_parameters(inputs, outputs, kernel, groups, bias):
+    """The parameters of a grouped convolution.
+
+    inputs, outputs: channels, both divisible by `groups`; kernel: (height, width); bias: True or False. Returns a whole number.
+    """
+    height, width = kernel
+    return outputs * (inputs // groups) * height * width + (outputs if bias else 0)
+
+
+@grouped_parameters.probe(weight=2, repeat=4)
+def random_groups(rng):
+    return _grouped_layer(rng, bias=False)
+
+
+@grouped_parameters.probe(weight=2, repeat=4)
+def with_bias(rng):
+    return _grouped_layer(rng, bias=True)
+
+
+@grouped_parameters.probe(weight=1)
+def depthwise_layers(rng):
+    channels = int(rng.integers(6, 30))
+    return channels, 2 * channels, (3, 5), channels, True
+
+
+@grouped_parameters.probe(weight=1)
+def one_group(rng):
+    return int(rng.integers(4, 9)), int(rng.integers(10, 20)), (5, 2), 1, True
+
+
+def _grouped_layer(rng, bias):
+    groups, per_input, per_output = (int(n) for n in rng.permutation(np.arange(2, 8))[:3])
+    return groups * per_input, groups * per_output, tuple(rng.permutation([1, 2, 3, 5, 7])[:2].tolist()), groups, bias
+
+
+@grouped_parameters.mistake("The groups are ignored. An output channel has kernels for the inputs of its own group only.")
+def _(inputs, outputs, kernel, groups, bias):
+    return outputs * inputs * kernel[0] * kernel[1] + (outputs if bias else 0)
+
+
+@grouped_parameters.mistake("This is one group. There are `groups` of them, each with outputs / groups channels.")
+def _(inputs, outputs, kernel, groups, bias):
+    return (outputs // groups) * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
+
+
+@grouped_parameters.mistake("Each group is given only its share of the biases once. Every output channel has a bias.")
+def _(inputs, outputs, kernel, groups, bias):
+    return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
+
+
+@grouped_parameters.mistake("The biases are left out, or never asked for: `bias` says whether there are any.")
+def _(inputs, outputs, kernel, groups, bias):
+    return outputs * (inputs // groups) * kernel[0] * kernel[1]
+
+
+@grouped_parameters.mistake("The biases are counted although `bias` is False.")
+def _(inputs, outputs, kernel, groups, bias):
+    return outputs * (inputs // groups) * kernel[0] * kernel[1] + outputs
+
+
+@grouped_parameters.mistake("The kernel is taken to be square. It has height times width weights.")
+def _(inputs, outputs, kernel, groups, bias):
+    return outputs * (inputs // groups) * kernel[0] ** 2 + (outputs if bias else 0)
+
+
+@grouped_parameters.alternative(framework="torch")
+def _(inputs, outputs, kernel, groups, bias):
+    from torch import nn
+
+    return sum(parameter.numel() for parameter in nn.Conv2d(inputs, outputs, kernel, groups=groups, bias=bias).parameters())
+
+
+@grouped_parameters.alternative(framework="mxnet")
+def _(inputs, outputs, kernel, groups, bias):
+    from dlkit.mx import gluon
+
+    layer = gluon.nn.Conv2D(outputs, kernel, groups=groups, in_channels=inputs, use_bias=bias)
+    return int(sum(np.prod(parameter.shape) for parameter in layer.collect_params().values()))
+
+
+@grouped_parameters.alternative()
+def _(inputs, outputs, kernel, groups, bias):
+    one_output = inputs // groups * kernel[0] * kernel[1] + bias
+    return one_output * outputs
+
+
+# 4. Channel shuffle ------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    forbids=SHUFFLES,
+    forbids_in_words="a library's own channel shuffle (`nn.ChannelShuffle` and the like)",
+    hints=[
+        "Write the channels into a table with one row for each group, and read it column by column.",
+        "Reshape (N, C, H, W) to (N, groups, C / groups, H, W), swap the two axes in the middle, and reshape back to (N, C, H, W).",
+        "Two axes change places with `swapaxes(1, 2)` in NumPy and Gluon, `transpose(1, 2)` in PyTorch. A reshape alone moves nothing.",
+    ],
+    explanation="""
+        The channel at place p of group g goes to place p * groups + g. In the next grouped convolution each group then sees channels of all groups,
+        as long as a group holds at least as many channels as there are groups. Nothing is computed, only moved; and the way back is a shuffle with C / groups groups.
+    """,
+)
+def channel_shuffle(X, groups):
+    """Deal the channels of every group out over all groups.
+
+    X: (N, C, H, W) float32; groups divides C. Channel p of group g (both counted from 0) moves to place p * groups + g. Returns (N, C, H, W).
+    """
+    n, c, h, w = X.shape
+    return X.reshape(n, groups, c // groups, h, w).swapaxes(1, 2).reshape(n, c, h, w)
+
+
+@channel_shuffle.probe(weight=1)
+def six_channels(rng):
+    return _normal(rng, 1, 6, 1, 1), 2
+
+
+@channel_shuffle.probe(weight=3, repeat=3)
+def random_groups(rng):
+    groups, each, height, width = rng.permutation([2, 3, 4, 5]).tolist()
+    return _normal(rng, 3, groups * each, height, width), groups
+
+
+@channel_shuffle.probe(weight=1)
+def a_channel_a_group(rng):
+    return _normal(rng, 2, 5, 3, 4), 5
+
+
+@channel_shuffle.probe(weight=1)
+def one_group(rng):
+    return _normal(rng, 2, 7, 3, 2), 1
+
+
+@channel_shuffle.mistake(
+    "This is the shuffle backwards: the table has one row for each group, so the first reshape puts `groups` before C / groups."
+)
+def _(X, groups):
+    n, c, h, w = X.shape
+    return X.reshape(n, c // groups, groups, h, w).swapaxes(1, 2).reshape(n, c, h, w)
+
+
+@channel_shuffle.mistake("Nothing has moved. A reshape forth and back keeps the order; swap the two axes in between.")
+def _(X, groups):
+    return X
+
+
+@channel_shuffle.mistake("The channels have moved on by one group, and every group is still together. Deal them out one by one.")
+def _(X, groups):
+    return np.roll(X, X.shape[1] // groups, axis=1)
+
+
+@channel_shuffle.mistake("Images were mixed with channels: the batch axis must stay where it is.")
+def _(X, groups):
+    n, c, h, w = X.shape
+    return X.reshape(groups, n * c // groups, h, w).swapaxes(0, 1).reshape(n, c, h, w)
+
+
+@channel_shuffle.mistake("The order of the groups is turned round. Groups are not reversed, but dealt out.")
+def _(X, groups):
+    n, c, h, w = X.shape
+    return X.reshape(n, groups, c // groups, h, w)[:, ::-1].reshape(n, c, h, w)
+
+
+@channel_shuffle.alternative(framework="torch")
+def _(X, groups):
+    n, c, h, w = X.shape
+    return X.view(n, groups, c // groups, h, w).transpose(1, 2).flatten(1, 2)
+
+
+@channel_shuffle.alternative(framework="torch")
+def _(X, groups):
+    import torch
+
+    order = torch.arange(X.shape[1]).reshape(groups, -1).T.reshape(-1)
+    return X[:, order]
+
+
+@channel_shuffle.alternative(framework="mxnet")
+def _(X, groups):
+    return X.reshape((0, -4, groups, -1, -2)).swapaxes(1, 2).reshape((0, -3, -2))
+
+
+@channel_shuffle.alternative()
+def _(X, groups):
+    each = X.shape[1] // groups
+    result = np.empty(X.shape, X.dtype)
+    for group in range(groups):
+        for place in range(each):
+            result[:, place * groups + group] = X[:, group * each + place]
+    return result
+
+
+# 5. The Pareto front -----------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Compare each net with every other. Which two comparisons must hold for one net to beat another, and which must hold strictly?",
+        "j beats i if costs[j] <= costs[i] and accuracies[j] >= accuracies[i] and at least one of the two is not an equality. Nets that are equal in both do not beat each other.",
+        "A net is on the front if no other beats it. Two nested loops are quite good enough.",
+    ],
+    explanation="""
+        Nobody needs a net that another one beats; between the nets of the front one has to choose, by what a multiply-add is worth.
+        The strict inequality is there for ties: without it, two equal nets would throw each other out.
+    """,
+)
+def pareto_front(costs, accuracies):
+    """The nets that no other net beats. j beats i if it costs no more and is no less accurate, and is strictly better in at least one of the two.
+
+    costs, accuracies: (N,) float32, N >= 1; small costs and large accuracies are good; values may be equal. Returns the positions (whole numbers from 0)
+    of the nets on the front, in increasing order.
+    """
+    front = []
+    for i in range(len(costs)):
+        no_worse = (costs <= costs[i]) & (accuracies >= accuracies[i])
+        better = (costs < costs[i]) | (accuracies > accuracies[i])
+        if not (no_worse & better).any():
+            front.append(i)
+    return front
+
+
+@pareto_front.probe(weight=1)
+def one_net(rng):
+    return _normal(rng, 1), _normal(rng, 1)
+
+
+@pareto_front.probe(weight=3, repeat=4)
+def random_nets(rng):
+    costs = rng.permutation(np.arange(1, 13)).astype(np.float32)
+    return costs, (0.5 + 0.02 * costs + rng.normal(0, 0.08, 12)).astype(np.float32)
+
+
+@pareto_front.probe(weight=2, repeat=4)
+def equal_costs_or_accuracies(rng):
+    while True:
+        costs, accuracies = rng.integers(1, 5, 10).astype(np.float32), rng.integers(2, 6, 10).astype(np.float32) / 8
+        if 2 < len(set(zip(costs, accuracies, strict=True))) < 10:
+            return costs, accuracies
+
+
+@pareto_front.probe(weight=2)
+def equal_nets(rng):
+    """Two nets that are equal in both, on the front; and two that are equal and beaten."""
+    order = rng.permutation(6)
+    return np.float32([1, 2, 2, 3, 3, 4])[order], np.float32([0.4, 0.6, 0.6, 0.5, 0.5, 0.9])[order]
+
+
+def _front(costs, accuracies, beats):
+    """Positions that no other beats; beats(cost, accuracy, other's cost, other's accuracy)."""
+    nets = list(zip(costs, accuracies, strict=True))
+    return [i for i, net in enumerate(nets) if not any(beats(*net, *other) for j, other in enumerate(nets) if j != i)]
+
+
+@pareto_front.mistake(
+    "A net is thrown out only by one that is better in both. One that costs the same and is more accurate beats it as well."
+)
+def _(costs, accuracies):
+    return _front(costs, accuracies, lambda cost, accuracy, other_cost, other: other_cost < cost and other > accuracy)
+
+
+@pareto_front.mistake("Nets that are equal in both throw each other out. To beat another, a net must be strictly better in at least one.")
+def _(costs, accuracies):
+    return _front(costs, accuracies, lambda cost, accuracy, other_cost, other: other_cost <= cost and other >= accuracy)
+
+
+@pareto_front.mistake("This is the front of the worst: dear and inaccurate. Costs should be small, accuracies large.")
+def _(costs, accuracies):
+    return _front(costs, accuracies, lambda c, a, d, b: d >= c and b <= a and (d > c or b < a))
+
+
+@pareto_front.mistake("Large costs are taken to be good. A net is beaten by one that costs less.")
+def _(costs, accuracies):
+    return _front(costs, accuracies, lambda c, a, d, b: d >= c and b >= a and (d > c or b > a))
+
+
+@pareto_front.mistake("Small accuracies are taken to be good. A net is beaten by one that is more accurate.")
+def _(costs, accuracies):
+    return _front(costs, accuracies, lambda c, a, d, b: d <= c and b <= a and (d < c or b < a))
+
+
+@pareto_front.mistake(
+    "The right nets, but in order of cost. The positions are to come in increasing order.",
+)
+def _(costs, accuracies):
+    front = _front(costs, accuracies, lambda c, a, d, b: d <= c and b >= a and (d < c or b > a))
+    return sorted(front, key=lambda i: (costs[i], i))
+
+
+@pareto_front.mistake("Of nets that are equal in both, only one is kept. None of them beats the other: all stay.")
+def _(costs, accuracies):
+    front, best = [], -np.inf
+    for i in np.lexsort((-accuracies, costs)):
+        if accuracies[i] > best:
+            front.append(int(i))
+            best = accuracies[i]
+    return sorted(front)
+
+
+@pareto_front.alternative()
+def _(costs, accuracies):
+    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])  # [i, j]: j is no worse than i
+    equal = (costs == costs[:, None]) & (accuracies == accuracies[:, None])
+    return np.flatnonzero((no_worse <= equal).all(axis=1))
+
+
+@pareto_front.alternative(framework="torch")
+def _(costs, accuracies):
+    import torch
+
+    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])  # [i, j]: j is no worse than i
+    better = (costs < costs[:, None]) | (accuracies > accuracies[:, None])
+    return torch.nonzero(~(no_worse & better).any(dim=1))[:, 0]
+
+
+@pareto_front.alternative(framework="mxnet")
+def _(costs, accuracies):
+    front = []
+    for i in range(len(costs)):
+        no_worse = (costs <= costs[i]) * (accuracies >= accuracies[i])
+        better = (costs < costs[i]) + (accuracies > accuracies[i])
+        if (no_worse * better).sum().asscalar() == 0:
+            front.append(i)
+    return front
+
+
+# 6. A separable block ----------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    framework="torch",
+    frameworks=NETWORKS,
+    driver="network",
+    seconds=30,
+    atol=1e-4,
+    hints=[
+        "Both convolutions are `Conv2d` / `Conv2D`; the first has 6 inputs, 6 outputs and `groups=6`.",
+        "Behind a batch normalisation a bias does nothing: switch it off with `bias=False` (Gluon: `use_bias=False`).",
+        "With padding 1 and stride 2, maps of 11 x 8 become 6 x 4. The mean over all positions of a map is `nn.AdaptiveAvgPool2d(1)`, in Gluon `nn.GlobalAvgPool2D()`; flatten what it gives.",
+    ],
+    explanation="""
+        54 weights look and 60 mix, where a full 3x3 convolution would have 540. Strides belong to the depthwise part, so that the 1x1 convolution, which does most of the work,
+        already runs on the small maps. In Gluon, give `in_channels`, or the shapes are known only after the first batch.
+    """,
+)
+def separable_net():
+    """A separable block and the mean of its maps, untrained: (N, 6, 11, 8) images to (N, 10) logits.
+
+    Depthwise 3x3, stride 2, padding 1, no bias; batch normalisation; ReLU; 1x1 convolution to 10 maps, no bias; batch normalisation; ReLU; mean over each map.
+    """
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False),  # (N, 6, 6, 4)
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 10, 1, bias=False),  # (N, 10, 6, 4)
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),  # (N, 10, 1, 1)
+        nn.Flatten(),
+    )
+
+
+@separable_net.probe(weight=1)
+def shapes_of_the_parameters(rng):
+    return [], _normal(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
+
+
+@separable_net.probe(weight=2, repeat=3)
+def logits_and_gradients(rng):
+    scales = [part for channels in (6, 10) for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))]
+    scales = [part.astype(np.float32) for part in scales]
+    weights = [_normal(rng, 6, 1, 3, 3), *scales[:2], _normal(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
+    return weights, _normal(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
+
+
+def _separable_net(look=None, between=None, mix=None, end=None, norms=(True, True)):
+    """The reference with parts replaced, for the mistakes."""
+    from torch import nn
+
+    parts = [
+        look or nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6) if norms[0] else nn.Identity(),
+        between or nn.ReLU(),
+        mix or nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10) if norms[1] else nn.Identity(),
+        *(end or [nn.ReLU(), nn.AdaptiveAvgPool2d(1)]),
+        nn.Flatten(),
+    ]
+    return nn.Sequential(*parts)
+
+
+@separable_net.mistake("The first convolution is a full one, of 324 weights. With `groups=6` each channel has one kernel.")
+def _():
+    from torch import nn
+
+    return _separable_net(look=nn.Conv2d(6, 6, 3, stride=2, padding=1, bias=False))
+
+
+@separable_net.mistake("The convolutions have biases. The batch normalisation behind them has a shift of its own: switch the biases off.")
+def _():
+    from torch import nn
+
+    return _separable_net(look=nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6), mix=nn.Conv2d(6, 10, 1))
+
+
+@separable_net.mistake("The ReLU between the two convolutions is missing.")
+def _():
+    from torch import nn
+
+    return _separable_net(between=nn.Identity())
+
+
+@separable_net.mistake("The ReLU after the last batch normalisation is missing.")
+def _():
+    from torch import nn
+
+    return _separable_net(end=[nn.AdaptiveAvgPool2d(1)])
+
+
+@separable_net.mistake("The last step takes the largest number of each map. The task asks for the mean.")
+def _():
+    from torch import nn
+
+    return _separable_net(end=[nn.ReLU(), nn.AdaptiveMaxPool2d(1)])
+
+
+@separable_net.mistake(
+    "The stride sits in the 1x1 convolution. It belongs to the depthwise one, which sees the neighbours of what it leaves out."
+)
+def _():
+    from torch import nn
+
+    look = nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False)
+    return _separable_net(look=look, mix=nn.Conv2d(6, 10, 1, stride=2, bias=False))
+
+
+@separable_net.mistake("The stride of 2 is missing in the depthwise convolution.")
+def _():
+    from torch import nn
+
+    return _separable_net(look=nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False))
+
+
+@separable_net.mistake("The padding of 1 is missing in the depthwise convolution.")
+def _():
+    from torch import nn
+
+    return _separable_net(look=nn.Conv2d(6, 6, 3, stride=2, groups=6, bias=False))
+
+
+@separable_net.mistake("The first batch normalisation is missing. There is one after each of the two convolutions.")
+def _():
+    return _separable_net(norms=(False, True))
+
+
+@separable_net.alternative(framework="mxnet")
+def _():
+    from dlkit.mx import gluon
+
+    net = gluon.nn.HybridSequential()
+    net.add(
+        gluon.nn.Conv2D(6, 3, 2, 1, groups=6, use_bias=False, in_channels=6),  # (N, 6, 6, 4)
+        gluon.nn.BatchNorm(in_channels=6),
+        gluon.nn.Activation("relu"),
+        gluon.nn.Conv2D(10, 1, use_bias=False, in_channels=6),  # (N, 10, 6, 4)
+        gluon.nn.BatchNorm(in_channels=10),
+        gluon.nn.Activation("relu"),
+        gluon.nn.GlobalAvgPool2D(),  # (N, 10, 1, 1)
+        gluon.nn.Flatten(),
+    )
+    net.initialize()
+    return net
+
+
+@separable_net.alternative(framework="torch")
+def _():
+    from torch import nn
+
+    class Separable(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix = nn.Conv2d(6, 10, kernel_size=1, bias=False)  # defined in another order than used
+            self.look = nn.Conv2d(6, 6, kernel_size=3, stride=2, padding=1, groups=6, bias=False)
+            self.norm1, self.norm2 = nn.BatchNorm2d(6), nn.BatchNorm2d(10)
+
+        def forward(self, X):
+            X = self.norm1(self.look(X)).relu()
+            X = self.norm2(self.mix(X)).relu()
+            return X.mean(dim=(2, 3))
+
+    return Separable()
+
+
+# 7. Letters with five thousand parameters --------------------------------------------------------------------------------------------------
+
+MOST_PARAMETERS = 5_000
+ACCURACY = 0.9
+
+
+@question(
+    points=3,
+    framework="torch",
+    frameworks=NETWORKS,
+    driver="fit_predict",
+    seconds=120,
+    hints=[
+        "A dense layer on flattened maps is too dear. Let the last maps be many and take their means: 64 means into 10 logits are 650 parameters.",
+        "Convolution to 16 maps with stride 2, then separable blocks 16 to 32 (stride 2), 32 to 48 (stride 2), batch normalisation and ReLU after every convolution: about 3,400 parameters.",
+        "Batch normalisation lets you use a large learning rate: momentum 0.9 with lr 0.1 to 0.2, falling to zero over 8 to 12 epochs of batches of 40.",
+    ],
+    explanation="""
+        Separable convolutions buy many maps for few parameters, and the mean over the last maps replaces the dense layer that held most of LeNet's. Batch normalisation is what lets
+        such a net learn within a dozen epochs. Without convolutions 5,000 parameters do not go far: 28 x 28 pixels into ten logits are 7,850.
+    """,
+)
+def train(train_images, train_labels):
+    """A net of at most 5,000 parameters, trained to tell letters apart, right on at least 90 % of 500 images that it has not seen.
+
+    train_images: (1000, 1, 28, 28) float32 in [0, 1]; train_labels: (1000,) int64 in 0, ..., 9
+    Returns the net: (N, 1, 28, 28) -> (N, 10) logits.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    num_epochs, batch_size = 8, 40
+
+    def convolution(inputs, outputs, size, stride=1, groups=1):
+        conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
+        return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    net = nn.Sequential(
+        *convolution(1, 16, 5, stride=2),  # (N, 16, 14, 14)
+        *[*convolution(16, 16, 3, groups=16), *convolution(16, 32, 1), nn.MaxPool2d(2)],  # (N, 32, 7, 7)
+        *[*convolution(32, 32, 3, groups=32), *convolution(32, 64, 1)],  # (N, 64, 7, 7)
+        *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)],
+    )
+    loss = nn.CrossEntropyLoss()
+    steps = num_epochs * len(train_images) // batch_size
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(num_epochs):
+        for rows in torch.randperm(len(train_images)).split(batch_size):
+            optimizer.zero_grad()
+            loss(net(train_images[rows]), train_labels[rows]).backward()
+            optimizer.step()
+            schedule.step()
+    return net
+
+
+@train.probe()
+def unseen_letters(rng):
+    """Letters drawn anew by every seed, in fonts that are the same for training and test."""
+    from dlkit.data import Nuisances, glyphs
+
+    nuisances = Nuisances(rotation=15, scale=0.15, shift=3, noise=0.1)
+    data = glyphs(train=1000, val=1, test=500, size=28, seed=int(rng.integers(2**31)), nuisances=nuisances)
+    return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
+
+
+@train.measure
+def _(inputs, output):
+    shape = np.shape(output["logits"])
+    if shape != (len(inputs.secret), 10):
+        return Measurement(
+            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
+        )
+    count, accuracy = output["parameter_count"], _accuracy(inputs, output)
+    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen letters are right, with {count:,} parameters"
+    if count > MOST_PARAMETERS:
+        return Measurement(False, f"{message}; {MOST_PARAMETERS:,} are allowed.")
+    if accuracy < ACCURACY:
+        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
+    return Measurement(True, f"{message}.")
+
+
+def _accuracy(inputs, output):
+    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
+
+
+def _is_judged_by_accuracy(inputs, output):
+    """Whether the net is small enough and its output has the right shape, so that only accuracy is left to find fault with."""
+    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] <= MOST_PARAMETERS
+
+
+def _guesses(inputs, output):
+    return _is_judged_by_accuracy(inputs, output) and _accuracy(inputs, output) < 0.25
+
+
+def _learnt_too_little(inputs, output):
+    return _is_judged_by_accuracy(inputs, output) and 0.25 <= _accuracy(inputs, output) < ACCURACY
+
+
+def _is_too_large(inputs, output):
+    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] > MOST_PARAMETERS
+
+
+def _has_another_number_of_outputs(inputs, output):
+    return np.shape(output["logits"]) != (len(inputs.secret), 10)
+
+
+def _small_net(outputs=10):
+    from torch import nn
+
+    maps = [nn.Conv2d(1, 12, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(12, 16, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, outputs))
+
+
+@train.mistake(
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
+    recognise=_guesses,
+)
+def _(train_images, train_labels):
+    import torch
+
+    torch.manual_seed(0)
+    return _small_net()
+
+
+@train.mistake(
+    "The net has learnt, but too little. Batch normalisation after every convolution and a larger lr that falls to zero help most; then more maps and more epochs.",
+    recognise=_learnt_too_little,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10))  # a linear model of blurred images
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
+    for _ in range(10):
+        for rows in torch.randperm(len(train_images)).split(50):
+            optimizer.zero_grad()
+            loss(net(train_images[rows]), train_labels[rows]).backward()
+            optimizer.step()
+    return net
+
+
+@train.mistake(
+    "The net has more than 5,000 parameters. Replace full convolutions by separable ones and the dense layer on flattened maps by the mean of each map.",
+    recognise=_is_too_large,
+)
+def _(train_images, train_labels):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+@train.mistake(
+    "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
+    recognise=_has_another_number_of_outputs,
+)
+def _(train_images, train_labels):
+    return _small_net(outputs=12)
+
+
+@train.alternative(framework="mxnet")
+def _(train_images, train_labels):
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+    mx.random.seed(0)
+    num_epochs, batch_size = 8, 40
+
+    def convolution(outputs, size, stride=1, groups=1):
+        conv = gluon.nn.Conv2D(outputs, size, stride, size // 2, groups=groups, use_bias=False)
+        return [conv, gluon.nn.BatchNorm(), gluon.nn.Activation("relu")]
+
+    net = gluon.nn.HybridSequential()
+    net.add(
+        *convolution(16, 5, stride=2),  # (N, 16, 14, 14)
+        *[*convolution(16, 3, groups=16), *convolution(32, 1), gluon.nn.MaxPool2D(2)],  # (N, 32, 7, 7)
+        *[*convolution(32, 3, groups=32), *convolution(64, 1)],  # (N, 64, 7, 7)
+        *[gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10)],
+    )
+    net.initialize(init.Xavier())
+    net.hybridize()
+    softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.2, "momentum": 0.9})
+    for epoch in range(num_epochs):
+        trainer.set_learning_rate(0.2 * (1 - epoch / num_epochs))
+        order = nd.random.shuffle(nd.arange(len(train_images)))
+        for start in range(0, len(train_images), batch_size):
+            rows = order[start : start + batch_size]
+            with autograd.record():
+                loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))
+            loss.backward()
+            trainer.step(batch_size)
+            loss.wait_to_read()
+    return net
+
+
+@train.alternative(framework="torch")
+def _(train_images, train_labels):
+    """Full convolutions of few maps, pooling, and Adam."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    num_epochs = 8
+    net = nn.Sequential(
+        *[nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)],  # (N, 8, 14, 14)
+        *[nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)],  # (N, 16, 7, 7)
+        *[nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), nn.ReLU()],  # (N, 16, 5, 5)
+        *[nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 10)],  # (N, 16, 2, 2)
+    )
+    loss = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
+    for _ in range(num_epochs):
+        for rows in torch.randperm(len(train_images)).split(32):
+            optimizer.zero_grad()
+            loss(net(train_images[rows]), train_labels[rows]).backward()
+            optimizer.step()
+        schedule.step()
+    return net
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _normal(rng, *shape, scale=1.0):
+    return rng.normal(0, scale, shape).astype(np.float32)
