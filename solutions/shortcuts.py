@@ -357,10 +357,13 @@ def _(channels, layers, growth):
 
 @dense_channels.alternative()
 def _(channels, layers, growth):
-    leaving = np.zeros(len(layers), int)
-    for i in range(len(layers)):
-        leaving[i] = (leaving[i - 1] // 2 if i else channels) + layers[i] * growth
-    return leaving.tolist()
+    leaving = []
+    for number in layers:
+        for _ in range(growth):
+            channels += number
+        leaving += [channels]
+        channels >>= 1
+    return leaving
 
 
 @dense_channels.alternative(framework="torch")
