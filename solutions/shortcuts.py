@@ -357,10 +357,13 @@ def _(channels, layers, growth):
 
 @dense_channels.alternative()
 def _(channels, layers, growth):
-    if not layers:
-        return []
-    out = channels + layers[0] * growth
-    return [out, *dense_channels(out // 2, layers[1:], growth)]
+    leaving = []
+    for number in layers:
+        for _ in range(growth):
+            channels += number
+        leaving += [channels]
+        channels >>= 1
+    return leaving
 
 
 @dense_channels.alternative(framework="torch")
@@ -598,76 +601,185 @@ def _convolve(X, kernel, stride=1):
     return np.einsum("nchwij,ocij->nohw", windows, kernel)
 
 
-def _wrong_residual(join=None, stem_relu=True, inner_relu=True, bias=False, pool="mean", body_relu=False, mapped=False):
-    """The net with one thing changed. `join(body, shortcut)` says how a block ends."""
+@build_residual.mistake("Nothing is added: the shortcuts do not reach the output of their blocks.")
+def _():
     import torch
     from torch import nn
 
-    def conv(inputs, outputs, kernel, stride=1):
-        return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
-
     class Block(nn.Module):
-        def __init__(self, body, path):
+        def __init__(self, *layers, project):
             super().__init__()
-            self.body, self.path = body, path
+            self.body, self.project = nn.Sequential(*layers), project
 
         def forward(self, X):
-            return join(self.body(X), self.path(X)) if join else torch.relu(self.body(X) + self.path(X))
+            return torch.relu(self.body(X) + 0 * self.project(X))
 
-    relu = nn.ReLU() if inner_relu else nn.Identity()
-    last = [nn.ReLU()] if body_relu else []
-    halving = Block(nn.Sequential(conv(4, 8, 3, 2), relu, conv(8, 6, 3), *last), conv(4, 6, 1, 2))
-    keeping = Block(nn.Sequential(conv(6, 5, 3), relu, conv(5, 6, 3), *last), conv(6, 6, 1) if mapped else nn.Identity())
-    pooling = nn.AdaptiveAvgPool2d(1) if pool == "mean" else nn.AdaptiveMaxPool2d(1)
-    stem = [conv(1, 4, 3), nn.ReLU()] if stem_relu else [conv(1, 4, 3)]
-    return nn.Sequential(*stem, halving, keeping, pooling, nn.Flatten(), nn.Linear(6, 10))
-
-
-@build_residual.mistake("Nothing is added: the shortcuts do not reach the output of their blocks.")
-def _():
-    return _wrong_residual(lambda body, shortcut: body.relu() + 0 * shortcut.sum())
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("A block ends in a ReLU after the sum; yours ends in the bare sum.")
 def _():
-    return _wrong_residual(lambda body, shortcut: body + shortcut)
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return self.body(X) + self.project(X)
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("The last ReLU is on the body alone. It comes after the sum.")
 def _():
-    return _wrong_residual(lambda body, shortcut: body.relu() + shortcut)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X)) + self.project(X)
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("There is a ReLU at the end of the body. The sum comes first: the body may give negative numbers.")
 def _():
-    return _wrong_residual(body_relu=True)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad), nn.ReLU()]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad), nn.ReLU()]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("The ReLU after the first convolution of the net is missing.")
 def _():
-    return _wrong_residual(stem_relu=False)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("The ReLU between the two convolutions of a body is missing.")
 def _():
-    return _wrong_residual(inner_relu=False)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("The convolutions have biases. Here only the dense layer has one.")
 def _():
-    return _wrong_residual(bias=True)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": True}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=True)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake(
     "The second block has a projection. Its input and output have one shape: the identity will do, and has no parameters."
 )
 def _():
-    return _wrong_residual(mapped=True)
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Conv2d(6, 6, 1, bias=False))]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.mistake("The largest number of every map is taken. The task asks for the mean.")
 def _():
-    return _wrong_residual(pool="max")
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, *layers, project):
+            super().__init__()
+            self.body, self.project = nn.Sequential(*layers), project
+
+        def forward(self, X):
+            return torch.relu(self.body(X) + self.project(X))
+
+    pad = {"padding": 1, "bias": False}
+    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
+    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
+    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
+    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(6, 10))
 
 
 @build_residual.alternative(framework="torch")
