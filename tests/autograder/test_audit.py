@@ -383,7 +383,7 @@ def test_misuse_is_told_before_anything_is_run(run, small_course, arguments):
 @pytest.fixture(scope="module")
 def sampled():
     """The audit of the course with a sample of the mutants; training, and all mutants, under `make audit`."""
-    return audit_all([name for name in catalogue.names() if catalogue.find(name).driver != "fit_predict"], sample=60)
+    return audit_all([name for name in catalogue.names() if catalogue.find(name).driver != "fit_predict"], sample=12)
 
 
 @pytest.mark.slow
