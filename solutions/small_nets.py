@@ -132,7 +132,7 @@ def _(X, weight):
 
 
 depthwise.equivalent("weight[:, 0, i, j] -> weight[:, -1, i, j]", why="The axis has length 1: its first place is its last.")
-depthwise.equivalent("(1, -1, 1, 1) -> (1, -2, 1, 1)", why="NumPy works out the size at any negative number.")
+depthwise.equivalent("part * weight[:, 0, i, j].reshape((1, -2, 1, 1))", why="NumPy works out the size at any negative number.")
 
 
 # 2. What a separable convolution costs -----------------------------------------------------------------------------------------------------
@@ -225,10 +225,8 @@ def _(inputs, outputs, size, height, width):
 
 @separable_cost.alternative(framework="torch")
 def _(inputs, outputs, size, height, width):
-    import torch
-
     weights = inputs * (size**2 + outputs)
-    positions = torch.empty(height, width).numel()
+    positions = height * width
     return weights * positions, weights / (inputs * outputs * size**2)
 
 
@@ -451,7 +449,8 @@ def _(X, groups):
 channel_shuffle.equivalent("swapaxes(1, 2) -> swapaxes(2, 1)", why="Either axis changes places with the other.")
 channel_shuffle.equivalent("transpose(1, 2) -> transpose(2, 1)", why="Either axis changes places with the other.")
 channel_shuffle.equivalent(
-    "c // groups, h, w) -> c // groups, w, h)",
+    "c // groups, w, h).swapaxes",
+    why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
     why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
 )
 channel_shuffle.equivalent("-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded.")
