@@ -451,7 +451,6 @@ channel_shuffle.equivalent("transpose(1, 2) -> transpose(2, 1)", why="Either axi
 channel_shuffle.equivalent(
     "c // groups, w, h).swapaxes",
     why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
-    why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
 )
 channel_shuffle.equivalent("-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded.")
 channel_shuffle.equivalent("-(-(X.shape[1]) // groups)", why="`groups` divides the channels: nothing is rounded.")
