@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.families import FAMILIES, ROOT, lesson_nets
 
+from benchmarks.families import FAMILIES, ROOT, lesson_nets
 from dlkit import cost, seed_everything, training
 from dlkit import mx as shim
 from dlkit.comparison import IMAGE_SHAPE, TRAINING
