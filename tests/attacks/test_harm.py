@@ -313,11 +313,11 @@ finally:
 OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
 
 
-@harm("Burn the processor in forty sessions of processes.", stock="slows down whatever else runs", here="slows down itself", ran=True)
+@harm("Burn the processor in twenty sessions of processes.", stock="slows down whatever else runs", here="slows down itself", ran=True)
 def burn_the_processor(hand):
     hand.answer_all()
     hand.run(
-        "import os, time\nfor _ in range(40):\n    if os.fork() == 0:\n        os.setsid()\n        while True: pass\ntime.sleep(5)\ntell('ran', True)"
+        "import os, time\nfor _ in range(20):\n    if os.fork() == 0:\n        os.setsid()\n        while True: pass\ntime.sleep(5)\ntell('ran', True)"
     )
 
 
