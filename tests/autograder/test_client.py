@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 import pytest
 
-from autograder import check, client, frameworks, hint, progress, solution, use
+from autograder import catalogue, check, client, frameworks, hint, progress, solution, use
 from autograder.feedback import Feedback
 
 
@@ -295,7 +295,7 @@ def test_an_interrupt_ends_an_endless_answer_and_the_next_check_works(learner):
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     start = time.monotonic()
     assert check("small.total", endless).text == "Interrupted: nothing was judged."
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < catalogue.find("small.total").seconds  # it was not the limit that ended it
     assert old.returncode is not None
     assert check("small.total", total).correct
 

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
-from autograder import catalogue, demo
+from autograder import catalogue, demo, frameworks
 from autograder.course import CourseError
 from autograder.grader import METADATA_KEY, course_secret
 
@@ -256,13 +256,15 @@ def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft):
-    """No grade is better than none of the points; the reason says where it can be graded."""
+def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft, monkeypatch):
+    """No grade is better than none of the points; the reason says where it can be graded. A submission that only says so is not believed."""
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = 'from autograder import frameworks\nframeworks.available = lambda framework: False\nuse("mxnet")\n' + cell.source
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
+    assert course.grade(NAME, draft.student).reason is None
+    monkeypatch.setattr(frameworks, "available", lambda framework: framework != "mxnet")
     assert course.grade(NAME, draft.student).reason.startswith("it answers in mxnet, which cannot be imported on this machine")
 
 

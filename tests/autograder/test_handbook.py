@@ -99,13 +99,15 @@ def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given
 
     environment = {name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"}
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # as with the environment activated
 
     def run(*command):
         ran = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return ran.returncode, ran.stdout + ran.stderr
 
     course = ("-c", "from autograder.cli import app; app()")
-    assert run("-m", "nbgrader", "generate_assignment", "NAME", "--create")[0] == 0
+    code, said = run("-m", "nbgrader", "generate_assignment", "NAME", "--create")
+    assert code == 0, said
     code, said = run(*course, "grade", ".", "NAME")
     assert (code, "ann: 2 of 2" in said, "ben: 2 of 2" not in said) == (0, True, True), said
     chapter.write_text((BETTER + ANSWERS).replace("standardise", "normalise"), encoding="utf-8")
