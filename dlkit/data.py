@@ -1,6 +1,6 @@
 """Images for the lessons, as NumPy arrays: the same for either framework.
 
-Without a network: ``digits`` and ``photographs`` (real, from scikit-learn), ``glyphs`` and ``brands`` (drawn). With one: ``load``.
+Without a network: ``digits`` and ``photographs`` (real, from scikit-learn), ``glyphs`` and ``brands`` (drawn), and ``folder``, pictures of your own. With one: ``load``.
 All are deterministic: the same arguments give the same arrays, whatever the global random generators have been doing.
 """
 
@@ -13,10 +13,23 @@ import numpy as np
 
 from dlkit._images import ImageSet, check_sizes, resize, stratified
 from dlkit.brands import brands
+from dlkit.folders import UnusableFolder, folder
 from dlkit.glyphs import Nuisances, glyphs
 from dlkit.published import DataUnavailable, load
 
-__all__ = ["DataUnavailable", "ImageSet", "Nuisances", "batches", "brands", "digits", "glyphs", "load", "photographs"]
+__all__ = [
+    "DataUnavailable",
+    "ImageSet",
+    "Nuisances",
+    "UnusableFolder",
+    "batches",
+    "brands",
+    "digits",
+    "folder",
+    "glyphs",
+    "load",
+    "photographs",
+]
 
 
 def digits(size: int = 8, seed: int = 0) -> ImageSet:
