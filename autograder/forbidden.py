@@ -30,6 +30,9 @@ _SWAPS = re.compile(
     r"|(?:\bimport\s+|\bmodules\s*\[\s*['\"]|\b(?:import_module|__import__)\(\s*['\"])__main__\b"
 )
 """What gives a name another meaning behind the back of whoever reads: refused in every cell before an answer that may not call everything."""
+_TRIES = 20
+"""How often a text is parsed before it counts as unreadable. Python 3.11 counts the depth of all trees under construction in one place: when another thread
+builds one meanwhile, which takes a finalizer that lets it run, both may end in a SystemError without any fault of the text's (python/cpython#106905)."""
 _ROUNDS = 4  # times that the code is read again with what was learnt of the arguments of its functions
 
 
@@ -84,8 +87,8 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         found = reader.follow(code.name)
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
-    except Exception:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
-        return Finding("This task asks for your own code, and this could not be read: write it more simply.")
+    except Exception as error:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
+        return Finding(f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply.")
     if reader.findings:
         return reader.findings[0]
     if code.complete and not found:
@@ -618,12 +621,17 @@ def _parsed(cell: str) -> ast.Module | None:
 
 
 def _tree(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
+    for attempt in range(1, _TRIES + 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(text)
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            return None
+        except SystemError:
+            if attempt == _TRIES:
+                raise
+    return None
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import dataclass
 
 import classroom
@@ -522,3 +525,40 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
     assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
+
+
+def test_right_code_is_read_while_another_thread_parses():
+    """Finalizers that let another thread run in the middle of a parse make Python 3.11 fail it (python/cpython#106905)."""
+    go, stop = threading.Event(), threading.Event()
+
+    class Yielding:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            go.set()
+            time.sleep(0.01)
+
+    def parse():
+        while not stop.is_set():
+            go.wait()
+            go.clear()
+            compile("f(a(b(c(d(e(1))))))", "<other>", "exec", flags=ast.PyCF_ONLY_AST)
+
+    other = threading.Thread(target=parse)
+    other.start()
+    source = (
+        "\n".join(f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])" for i in range(40)) + "\ndef f(x, k):\n    return f1(x)"
+    )
+    before = gc.get_threshold()
+    try:
+        for _ in range(5):
+            Yielding()
+            gc.set_threshold(50)
+            assert read_cells(source) is None
+            gc.set_threshold(*before)
+    finally:
+        gc.set_threshold(*before)
+        stop.set()
+        go.set()
+        other.join()
