@@ -24,7 +24,10 @@ demo: $(READY)  ## grade a demonstration class through nbgrader, and compare wit
 
 test: $(READY)  ## lint, then run every test, notebooks included
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	@failed=0; \
+	echo "What may run two at a time:"; $(BIN)/python -m pytest -n 2 -m "not alone" || failed=1; \
+	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone || failed=1; \
+	exit $$failed
 
 test-fast: $(READY)  ## all but the slow tests, about two minutes
 	$(BIN)/python -m pytest -m "not slow"

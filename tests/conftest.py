@@ -16,12 +16,21 @@ from autograder import catalogue, client
 
 HERE = Path(__file__).parent
 
+ALONE = {"attacks", "autograder", "faults", "test_benchmark.py", "test_demo.py"}
+"""What grades, measures times and limits, or kills processes has the machine to itself; the rest may run two at a time."""
+
 settings.register_profile("course", deadline=None, max_examples=50, database=None)
 settings.load_profile("course")
 
 
 # The same for every test, so that one warm process serves all that grade.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in ALONE:
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True)
