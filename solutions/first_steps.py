@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
+from solutions.accuracy import ByAccuracy
 
 # 1. An interval for a proportion -----------------------------------------------------------------------------------------------------------
 
@@ -635,7 +636,7 @@ confusion_matrix.equivalent("dtype=torch.int64) -> torch.zeros(num_classes, num_
 
 # 6. A first net ----------------------------------------------------------------------------------------------------------------------------
 
-ACCURACY = 0.93
+JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
 
 
 @question(
@@ -688,43 +689,12 @@ def unseen_digits(rng):
     return Inputs((images[:1200], labels[:1200], images[1200:]), secret=labels[1200:])
 
 
-@train.measure
-def _(inputs, output):
-    shape = np.shape(output["logits"])
-    if shape != (len(inputs.secret), 10):
-        return Measurement(
-            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
-        )
-    accuracy = _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen digits are right"
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _has_ten_outputs(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 10)
-
-
-def _guesses(inputs, output):
-    return _has_ten_outputs(inputs, output) and _accuracy(inputs, output) < 0.3
-
-
-def _learnt_too_little(inputs, output):
-    return _has_ten_outputs(inputs, output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _has_another_number_of_outputs(inputs, output):
-    return not _has_ten_outputs(inputs, output)
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together when shuffled?",
-    recognise=_guesses,
+    recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
     import torch
@@ -742,7 +712,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has learnt, but too little: the nearest mean reaches 90 % too. Train for more epochs, or take larger steps.",
-    recognise=_learnt_too_little,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
     import torch
@@ -762,7 +732,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
-    recognise=_has_another_number_of_outputs,
+    recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):
     from torch import nn

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
 from solutions import ready_made
+from solutions.accuracy import ByAccuracy
 
 NETWORKS = ("torch", "mxnet")
 
@@ -847,8 +848,7 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 
 # 6. A LeNet of one twentieth the size ------------------------------------------------------------------------------------------------------
 
-MOST_PARAMETERS = 20_000
-ACCURACY = 0.8
+JUDGED = ByAccuracy("digits", needed=0.8, guessing=0.3, most_parameters=20_000)
 
 
 @question(
@@ -920,50 +920,12 @@ def unseen_digits(rng):
     return Inputs((canvas[:1200], labels[:1200], canvas[1200:]), secret=labels[1200:])
 
 
-@train.measure
-def _(inputs, output):
-    shape = np.shape(output["logits"])
-    if shape != (len(inputs.secret), 10):
-        return Measurement(
-            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
-        )
-    count, accuracy = output["parameter_count"], _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen digits are right, with {count:,} parameters"
-    if count > MOST_PARAMETERS:
-        return Measurement(False, f"{message}; {MOST_PARAMETERS:,} are allowed.")
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _is_judged_by_accuracy(inputs, output):
-    """Whether the net is small enough and its output has the right shape, so that only accuracy is left to find fault with."""
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] <= MOST_PARAMETERS
-
-
-def _guesses(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and _accuracy(inputs, output) < 0.3
-
-
-def _learnt_too_little(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _is_too_large(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] > MOST_PARAMETERS
-
-
-def _has_another_number_of_outputs(inputs, output):
-    return np.shape(output["logits"]) != (len(inputs.secret), 10)
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
-    recognise=_guesses,
+    recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
     import torch
@@ -982,7 +944,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has learnt, but too little. Train for more epochs or with a larger lr; a net without convolutions hardly gets there.",
-    recognise=_learnt_too_little,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
     import torch
@@ -1002,7 +964,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has more than 20,000 parameters. Most sit in the first dense layer: give it fewer inputs or fewer units.",
-    recognise=_is_too_large,
+    recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):
     import torch
@@ -1022,7 +984,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
-    recognise=_has_another_number_of_outputs,
+    recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):
     import torch

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
+from solutions.accuracy import ByAccuracy
 
 # 1. A threshold unit -----------------------------------------------------------------------------------------------------------------------
 
@@ -600,7 +601,7 @@ def _(heights):
 
 # 6. XOR, learned ---------------------------------------------------------------------------------------------------------------------------
 
-ACCURACY = 0.9
+JUDGED = ByAccuracy("points", needed=0.9, guessing=0.35, num_classes=2)
 
 
 @question(
@@ -649,43 +650,12 @@ def turned_xor(rng):
     return Inputs((points[:300], labels[:300], points[300:]), secret=labels[300:])
 
 
-@train.measure
-def _(inputs, output):
-    shape = np.shape(output["logits"])
-    if shape != (len(inputs.secret), 2):
-        return Measurement(
-            False, f"For {len(inputs.secret)} points the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 2)."
-        )
-    accuracy = _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen points are right"
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _has_two_outputs(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 2)
-
-
-def _like_a_line(inputs, output):
-    return _has_two_outputs(inputs, output) and 0.35 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _turned_round(inputs, output):
-    return _has_two_outputs(inputs, output) and _accuracy(inputs, output) < 0.35
-
-
-def _has_another_number_of_outputs(inputs, output):
-    return not _has_two_outputs(inputs, output)
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net does no better than a line or two can. Is there a hidden layer with tanh or ReLU behind it, wide enough, and did training run until the loss was low?",
-    recognise=_like_a_line,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(points, labels):
     import torch
@@ -702,7 +672,7 @@ def _(points, labels):
     return net
 
 
-@train.mistake("The net has learnt the classes the wrong way round: output 0 is for class 0.", recognise=_turned_round)
+@train.mistake("The net has learnt the classes the wrong way round: output 0 is for class 0.", recognise=JUDGED.guesses)
 def _(points, labels):
     import torch
     from torch import nn
@@ -720,7 +690,7 @@ def _(points, labels):
 
 @train.mistake(
     "The net does not give two numbers a point. Its last layer is a dense layer with two outputs, one a class.",
-    recognise=_has_another_number_of_outputs,
+    recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(points, labels):
     from torch import nn

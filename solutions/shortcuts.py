@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
+from solutions.accuracy import ByAccuracy
 
 NETWORKS = ("torch", "mxnet")
 
@@ -832,8 +833,7 @@ def _():
 
 # 7. A deep net that learns -----------------------------------------------------------------------------------------------------------------
 
-MOST_PARAMETERS = 8_000
-ACCURACY = 0.9
+JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.3, most_parameters=8_000)
 
 
 @question(
@@ -904,46 +904,12 @@ def unseen_digits(rng):
     return Inputs((canvas[:1200], labels[:1200], canvas[1200:]), secret=labels[1200:])
 
 
-@train.measure
-def _(inputs, output):
-    shape = np.shape(output["logits"])
-    if shape != (len(inputs.secret), 10):
-        return Measurement(
-            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
-        )
-    count, accuracy = output["parameter_count"], _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen digits are right, with {count:,} parameters"
-    if count > MOST_PARAMETERS:
-        return Measurement(False, f"{message}; {MOST_PARAMETERS:,} are allowed.")
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _is_judged_by_accuracy(inputs, output):
-    """Whether the net is small enough and its output has the right shape, so that only accuracy is left to find fault with."""
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] <= MOST_PARAMETERS
-
-
-def _guesses(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and _accuracy(inputs, output) < 0.3
-
-
-def _learnt_too_little(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _is_too_large(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] > MOST_PARAMETERS
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together when shuffled?",
-    recognise=_guesses,
+    recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
     import torch
@@ -955,7 +921,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has learnt, but too little. Train for more epochs or with a larger lr; a net without convolutions hardly gets there.",
-    recognise=_learnt_too_little,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
     import torch
@@ -975,7 +941,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has more than 8,000 parameters. Use fewer channels: the parameters of a convolution grow with their square.",
-    recognise=_is_too_large,
+    recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):
     import torch

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
 from solutions import ready_made
+from solutions.accuracy import ByAccuracy
 
 NETWORKS = ("torch", "mxnet")
 
@@ -802,8 +803,7 @@ separable_net.equivalent("dim=(2, 3) -> dim=(3, 2)", why="The mean is over both 
 
 # 7. Letters with five thousand parameters --------------------------------------------------------------------------------------------------
 
-MOST_PARAMETERS = 5_000
-ACCURACY = 0.9
+JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.25, most_parameters=5_000)
 
 
 @question(
@@ -867,50 +867,12 @@ def unseen_letters(rng):
     return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
 
 
-@train.measure
-def _(inputs, output):
-    shape = np.shape(output["logits"])
-    if shape != (len(inputs.secret), 10):
-        return Measurement(
-            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
-        )
-    count, accuracy = output["parameter_count"], _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen letters are right, with {count:,} parameters"
-    if count > MOST_PARAMETERS:
-        return Measurement(False, f"{message}; {MOST_PARAMETERS:,} are allowed.")
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _is_judged_by_accuracy(inputs, output):
-    """Whether the net is small enough and its output has the right shape, so that only accuracy is left to find fault with."""
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] <= MOST_PARAMETERS
-
-
-def _guesses(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and _accuracy(inputs, output) < 0.25
-
-
-def _learnt_too_little(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and 0.25 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _is_too_large(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 10) and output["parameter_count"] > MOST_PARAMETERS
-
-
-def _has_another_number_of_outputs(inputs, output):
-    return np.shape(output["logits"]) != (len(inputs.secret), 10)
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
-    recognise=_guesses,
+    recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
     import torch
@@ -923,7 +885,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has learnt, but too little. Batch normalisation after every convolution and a larger lr that falls to zero help most; then more maps and more epochs.",
-    recognise=_learnt_too_little,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
     import torch
@@ -943,7 +905,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has more than 5,000 parameters. Replace full convolutions by separable ones and the dense layer on flattened maps by the mean of each map.",
-    recognise=_is_too_large,
+    recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):
     from torch import nn
@@ -953,7 +915,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
-    recognise=_has_another_number_of_outputs,
+    recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):
     from torch import nn

@@ -1,0 +1,70 @@
+"""How the open questions measure a net that a learner has trained: by its accuracy on images whose labels only the judge has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.questions import Inputs, Measurement
+
+
+@dataclass(frozen=True)
+class ByAccuracy:
+    """What the net must reach; `measure` and what recognises a mistake take the question's inputs, whose secret is the labels, and the driver's output.
+
+    of:              what is told apart, in the plural: "digits"
+    needed:          the least accuracy, a fraction
+    guessing:        an accuracy below this counts as chance
+    num_classes:     how many logits the net gives for an input
+    most_parameters: that it may have, if that is limited
+    """
+
+    of: str
+    needed: float
+    guessing: float
+    num_classes: int = 10
+    most_parameters: int | None = None
+
+    def measure(self, inputs: Inputs, output: Any) -> Measurement:
+        """Whether the net reaches it, in a sentence with the figures."""
+        shape, asked = np.shape(output["logits"]), self._shape(inputs)
+        if shape != asked:
+            return Measurement(False, f"For {asked[0]} {self.of} the net gave an array of shape {shape}; it should be {asked}.")
+        count, accuracy = output["parameter_count"], self._accuracy(inputs, output)
+        message = f"{accuracy:.1%} of {asked[0]} unseen {self.of} are right"
+        if self.most_parameters is not None:
+            message += f", with {count:,} parameters"
+        if self.is_too_large(inputs, output):
+            return Measurement(False, f"{message}; {self.most_parameters:,} are allowed.")
+        if accuracy < self.needed:
+            return Measurement(False, f"{message}; {self.needed:.0%} are needed.")
+        return Measurement(True, f"{message}.")
+
+    def has_another_number_of_outputs(self, inputs: Inputs, output: Any) -> bool:
+        """Whether the logits have the wrong shape."""
+        return np.shape(output["logits"]) != self._shape(inputs)
+
+    def is_too_large(self, inputs: Inputs, output: Any) -> bool:
+        """Whether the net has more parameters than it may have."""
+        if self.most_parameters is None or self.has_another_number_of_outputs(inputs, output):
+            return False
+        return output["parameter_count"] > self.most_parameters
+
+    def guesses(self, inputs: Inputs, output: Any) -> bool:
+        """Whether the net is no better than chance."""
+        return self._is_judged_by_accuracy(inputs, output) and self._accuracy(inputs, output) < self.guessing
+
+    def learnt_too_little(self, inputs: Inputs, output: Any) -> bool:
+        """Whether the net is better than chance, and not good enough."""
+        return self._is_judged_by_accuracy(inputs, output) and self.guessing <= self._accuracy(inputs, output) < self.needed
+
+    def _is_judged_by_accuracy(self, inputs: Inputs, output: Any) -> bool:
+        return not self.has_another_number_of_outputs(inputs, output) and not self.is_too_large(inputs, output)
+
+    def _shape(self, inputs: Inputs) -> tuple[int, int]:
+        return len(inputs.secret), self.num_classes
+
+    def _accuracy(self, inputs: Inputs, output: Any) -> float:
+        return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
