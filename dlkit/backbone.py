@@ -26,7 +26,7 @@ FEATURES = WIDTHS[-1]
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """CIFAR-10's, in the order of the classifier's logits."""
 
-SHA256 = ""
+SHA256 = "f6234082265f12da458e8f3f8ceba38ee28d2b92cda51ad2af30e47b13264cb9"
 """Of ``backbone.safetensors``."""
 
 
@@ -71,7 +71,7 @@ def classifier_torch(pretrained: bool = True) -> Any:
     if pretrained:
         import torch
 
-        net.load_state_dict({name: torch.from_numpy(array) for name, array in weights().items()}, strict=False)
+        net.load_state_dict(net.state_dict() | {name: torch.from_numpy(array) for name, array in weights().items()})
         net.eval()
     return net
 
