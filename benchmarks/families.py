@@ -7,13 +7,16 @@ The rules are those of `dlkit.comparison`; the nets are the functions ``<name>_t
 - Each family's learning rate is chosen first, with PyTorch and a seed of its own, by validation accuracy; both frameworks then use it.
 - Every training is a process of its own, with one thread. The processes are forked from one that has imported both frameworks and computed nothing.
 - The file is written anew after each training, and what stands in it is not computed again: stop when you like, and go on with the same command.
-  A row whose net has since got another size is computed anew. Rows of other versions, or of another processor, are not mixed with new ones.
+  A family whose net has changed since is measured anew. Rows of other versions, rules or images, or of another processor, are not mixed with new ones.
 
 About twenty minutes of processor time for everything.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
+import hashlib
 import multiprocessing
 import os
 import platform
@@ -21,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,12 +78,13 @@ class Job:
 
 @dataclass
 class Store:
-    """The file that grows. rates: family -> learning rate -> accuracy on the validation images of `RATE_SEED`."""
+    """The file that grows. rates: family -> learning rate -> accuracy on the validation images of `RATE_SEED`; nets: family -> digest of its nets."""
 
     path: Path
     facts: dict[str, str]
     rates: dict[str, dict[float, float]] = field(default_factory=dict)
     rows: dict[tuple[str, str, int], Result] = field(default_factory=dict)
+    nets: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -98,6 +102,8 @@ class Store:
             if name.startswith("rate of "):
                 pairs = (pair.split(" gives ") for pair in value.split(", "))
                 store.rates[name.removeprefix("rate of ")] = {float(lr): float(accuracy) for lr, accuracy in pairs}
+            if name.startswith("net of "):
+                store.nets[name.removeprefix("net of ")] = value
         store.rows = {(row.family, row.framework, row.seed): row for row in rows}
         return store
 
@@ -116,7 +122,8 @@ class Store:
             f"rate of {family}": ", ".join(f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items()))
             for family, found in sorted(self.rates.items())
         }
-        comparison.write(self.path, self.facts | rates, list(self.rows.values()))
+        nets = {f"net of {family}": digest for family, digest in sorted(self.nets.items())}
+        comparison.write(self.path, self.facts | nets | rates, list(self.rows.values()))
 
     def best_rate(self, family: str) -> float:
         """The most accurate; the smaller one of two that are equal."""
@@ -129,19 +136,43 @@ def lesson_nets(lesson: Path) -> dict[str, Callable[[], Any]]:
     from dlkit import mx
 
     names: dict[str, Any] = {"__name__": lesson.stem}
-    for cell in nbformat.read(lesson, as_version=4).cells:
-        if cell.cell_type != "code" or "net" not in cell.metadata.get("tags", []):
-            continue
+    missing: tuple[type[Exception], ...] = (
+        () if mx.available() else (mx.MXNetMissing, NameError)
+    )  # the name of what such a cell would have made
+    for cell in _net_cells(lesson):
         try:
             exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
+        except missing:
+            continue
         except Exception as error:
-            if mx.available():
-                reason = f"{type(error).__name__}: {error}"
-                raise NoSuchNet(
-                    f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
-                ) from error
+            reason = f"{type(error).__name__}: {error}"
+            raise NoSuchNet(
+                f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
+            ) from error
     endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
     return {name: value for name, value in names.items() if callable(value) and name.endswith(endings)}
+
+
+def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
+    cells = nbformat.read(lesson, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code" and "net" in cell.metadata.get("tags", [])]
+
+
+def digest(lesson: Path, name: str) -> str:
+    """Of everything in the lesson's net cells that the net `name` is made of, in both frameworks; comments and layout do not count."""
+    defined: dict[str, str] = {}
+    uses: dict[str, set[str]] = {}
+    for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
+        for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
+            defined[defining] = ast.dump(statement)
+            uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    wanted = {f"{name}_{suffix}" for suffix in SUFFIXES.values()}
+    while more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted:
+        wanted |= more
+    return hashlib.sha256("".join(defined.get(found, "") for found in sorted(wanted)).encode()).hexdigest()[:12]
 
 
 def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
@@ -153,13 +184,6 @@ def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
     if wanted not in nets:
         raise NoSuchNet(f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.')
     return nets[wanted]
-
-
-def size(job: Job) -> tuple[int, int]:
-    """(parameters, multiply-adds) of the job's net, in PyTorch."""
-    from dlkit import cost
-
-    return cost.total(cost.layers_torch(find_net(job.lesson, job.name, "torch")(), IMAGE_SHAPE))
 
 
 def train(job: Job) -> Result:
@@ -224,13 +248,14 @@ def compare(
         except NoSuchNet as error:
             problems.append(f"{family}: {error}")
             continue
-        measured = [row for row in store.rows.values() if row.family == family]
-        if any((row.parameters, row.multiply_adds) != size(job) for row in measured):
+        now = digest(job.lesson, name)
+        if store.nets.setdefault(family, now) != now:
             console.print(f"{family}: the lesson's net has changed since it was measured; it is measured anew.")
             store.forget(family)
+            store.nets[family] = now
         ready.append(job)
 
-    searches = [_with(job, lr=lr) for job in ready for lr in RATES if lr not in store.rates.get(job.family, {})]
+    searches = [replace(job, lr=lr) for job in ready for lr in RATES if lr not in store.rates.get(job.family, {})]
     wanted = [(job, framework, seed) for job in ready for framework in frameworks for seed in seeds]
     wanted = [(job, framework, seed) for job, framework, seed in wanted if (job.family, framework, seed) not in store.rows]
     searches = [job for job in searches if any(job.family == other.family for other, _, _ in wanted)]
@@ -239,15 +264,11 @@ def compare(
         for row in _each(searches, workers):
             store.add(row)
             progress.update(bar, advance=1, description=f"{row.family}, lr {row.lr:g}: {row.val_accuracy:.1%} of validation")
-        runs = [_with(job, framework=framework, seed=seed, lr=store.best_rate(job.family)) for job, framework, seed in wanted]
+        runs = [replace(job, framework=framework, seed=seed, lr=store.best_rate(job.family)) for job, framework, seed in wanted]
         for row in _each(runs, workers):
             store.add(row)
             progress.update(bar, advance=1, description=f"{row.family}, {row.framework}, seed {row.seed}: {row.test_accuracy:.1%} of test")
     return problems
-
-
-def _with(job: Job, **changes: Any) -> Job:
-    return Job(**(vars(job) | changes))
 
 
 def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
@@ -279,8 +300,16 @@ def _facts() -> dict[str, str]:
         "python": platform.python_version(),
         "processor": _processor(),
         "threads": "1",
+        "training": ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()),
+        "images": _images(),
         "date": date.today().isoformat(),
     }
+
+
+@functools.cache
+def _images() -> str:
+    """A digest of one seed's images, by which a change of the drawing program is noticed."""
+    return hashlib.sha256(comparison.images(RATE_SEED).train_images.tobytes()).hexdigest()[:12]
 
 
 def _version(package: str) -> str:

@@ -62,12 +62,12 @@ def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
 def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
     """The layers of an initialised `gluon.Block`, likewise. A hybridized net runs as one piece and shows no layers: count first, hybridize then.
 
-    Raises ValueError for a net that is hybridized.
+    Raises ValueError for a net of which any part is hybridized.
     """
     from dlkit.mx import gluon, nd
 
     summing = (gluon.nn.Conv1D, gluon.nn.Conv2D, gluon.nn.Conv3D, gluon.nn.Dense)
-    if getattr(net, "_active", False):
+    if _hybridized(net):
         raise ValueError("layers_gluon: the net is hybridized and shows no layers; count its layers before net.hybridize().")
     counted: set[str] = set()
     met: list[Layer] = []
@@ -100,6 +100,10 @@ def total(layers: Sequence[Layer]) -> tuple[int, int]:
 def _products(output: Sequence[int], weight: Sequence[int]) -> int:
     """Of a weight (outputs, inputs / groups, ...) for one image: each number of output (N, ...) sums as many products as one output has weights."""
     return math.prod(output[1:]) * math.prod(weight[1:])
+
+
+def _hybridized(block: Any) -> bool:
+    return getattr(block, "_active", False) or any(map(_hybridized, block._children.values()))
 
 
 def _blocks(block: Any, name: str = "") -> list[tuple[str, Any]]:

@@ -130,12 +130,15 @@ def predict_gluon(net: Any, images: np.ndarray, batch_size: int = 256) -> np.nda
 def initialize_torch(net: Any, seed: int) -> Any:
     """Draw the weights of every convolution and dense layer anew, normal with variance 2 / fan_in, and set biases to 0. Returns `net`.
 
-    Source: K. He et al. (2015), Delving Deep into Rectifiers. Scales and shifts of normalisation stay 1 and 0.
+    Source: K. He et al. (2015), Delving Deep into Rectifiers. Scales and shifts of normalisation become 1 and 0, its running mean and variance 0 and 1.
     """
     import torch
 
     rng = np.random.default_rng(seed)
     with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
+                module.reset_parameters()
         for name, parameter in net.named_parameters():
             if parameter.ndim > 1:
                 parameter.copy_(torch.from_numpy(_he_normal(rng, tuple(parameter.shape))))

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks import families
 from benchmarks.families import ComparisonError, NoSuchNet, Store, compare, find_net
-from dlkit import comparison
+from dlkit import comparison, cost
 from dlkit import mx as shim
 from dlkit.comparison import RATE_SEED, RATES, Result
 
@@ -49,6 +49,10 @@ def write_lesson(folder, *sources, classes=10):
     nbformat.write(new_notebook(cells=cells), folder / f"{LESSON}.ipynb")
 
 
+def size(job):
+    return cost.total(cost.layers_torch(find_net(job.lesson, job.name, "torch")(), comparison.IMAGE_SHAPE))
+
+
 @pytest.fixture
 def lessons(tmp_path):
     folder = tmp_path / "lessons"
@@ -67,7 +71,7 @@ def trained(monkeypatch):
     def each(wanted, workers):
         for job in wanted:
             jobs.append(job)
-            parameters, multiply_adds = families.size(job)
+            parameters, multiply_adds = size(job)
             accuracy = 0.8 if job.lr == RATES[1] else 0.7
             yield Result(job.family, job.framework, job.seed, job.lr, parameters, multiply_adds, accuracy, 0.1 * job.seed, 1.5)
 
@@ -114,6 +118,25 @@ def test_a_net_of_another_size_is_measured_anew(tmp_path, lessons, trained):
     run(path, lessons)
     assert len(trained) == len(RATES) + 4
     assert {row.parameters for row in comparison.read(path)[1]} == {17 * 12}
+
+
+@pytest.mark.parametrize(
+    ("change", "measured_anew"),
+    [
+        (("nn.AvgPool2d(8)", "nn.MaxPool2d(8)"), True),
+        (("AvgPool2D(8)", "MaxPool2D(8)"), True),
+        (("gluon.nn.HybridSequential", "gluon.nn.Sequential"), True),
+        (("    return net", "    # that is all\n\n    return net"), False),
+        (("def depthwise", "def another():\n    return 0\n\ndef depthwise"), False),
+    ],
+)
+def test_a_net_of_the_same_size_that_is_another_is_measured_anew(tmp_path, lessons, trained, change, measured_anew):
+    path = tmp_path / "out.csv"
+    run(path, lessons, seeds=[0])
+    trained.clear()
+    write_lesson(lessons, TORCH.replace(*change), GLUON.replace(*change))
+    run(path, lessons, seeds=[0])
+    assert len(trained) == (len(RATES) + 2 if measured_anew else 0)
 
 
 def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, trained):
@@ -165,13 +188,19 @@ def test_what_is_written_is_read_back(tmp_path):
 def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family):
     lesson, name = families.FAMILIES[family]
     path = ROOT / "lessons" / f"{lesson}.ipynb"
-    if not path.exists():
-        pytest.skip(f"there is no lesson {lesson} yet")
     stored = [row for row in comparison.results() if row.family == family]
     wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
     assert {(row.framework, row.seed) for row in stored} == wanted, "run python -m benchmarks.families"
-    size = families.size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))
-    assert {(row.parameters, row.multiply_adds) for row in stored} == {size}, "run python -m benchmarks.families"
+    assert {(row.parameters, row.multiply_adds) for row in stored} == {size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))}
+    assert comparison.provenance()[f"net of {family}"] == families.digest(path, name), "run python -m benchmarks.families"
+
+
+def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
+    stored, now = comparison.provenance(), families._facts()
+    for name in ("training", "images"):
+        assert stored[name] == now[name], "run python -m benchmarks.families"
+    for family in families.FAMILIES:
+        assert [float(pair.split()[0]) for pair in stored[f"rate of {family}"].split(", ")] == list(RATES)
 
 
 @pytest.mark.slow

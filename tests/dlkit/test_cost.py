@@ -78,6 +78,9 @@ def test_activations_inside_a_layer_hide_nothing_and_hybridized_nets_are_refused
     net.initialize()
     layers = layers_gluon(net, (1, 28, 28))
     assert total(layers) == (520 + 20 * 24 * 24 * 10 + 10, 24 * 24 * 20 * 25 + 20 * 24 * 24 * 10)
+    within = gluon.nn.Sequential()
+    within.add(net)
     net.hybridize()
-    with pytest.raises(ValueError, match="hybridized"):
-        layers_gluon(net, (1, 28, 28))
+    for hybridized in (net, within):
+        with pytest.raises(ValueError, match="hybridized"):
+            layers_gluon(hybridized, (1, 28, 28))

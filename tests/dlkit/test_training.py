@@ -65,6 +65,30 @@ def test_initial_weights_of_both_are_equal_and_have_the_published_variance():
     assert dense_torch[0].weight.var().item() == pytest.approx(2 / 500, rel=0.02)
 
 
+@with_mxnet
+def test_a_used_net_starts_anew_in_both():
+    from dlkit.mx import autograd, gluon, nd
+
+    used_torch = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    used_gluon = gluon.nn.HybridSequential()
+    used_gluon.add(gluon.nn.Dense(3, in_units=4), gluon.nn.BatchNorm(in_channels=3))
+    used_gluon.initialize()
+    X = np.random.default_rng(0).normal(5, 2, (8, 4)).astype(np.float32)
+    used_torch(torch.from_numpy(X))
+    with autograd.record():
+        used_gluon(nd.array(X)).wait_to_read()
+    with torch.no_grad():
+        used_torch[1].weight.fill_(3)
+    used_gluon[1].gamma.set_data(nd.full(3, 3))
+    assert used_torch[1].running_mean.abs().min() > 0
+    initialize_torch(used_torch, seed=0)
+    initialize_gluon(used_gluon, seed=0)
+    ours = [used_torch[1].weight, used_torch[1].bias, used_torch[1].running_mean, used_torch[1].running_var]
+    theirs = [used_gluon[1].gamma, used_gluon[1].beta, used_gluon[1].running_mean, used_gluon[1].running_var]
+    for one, other, value in zip(ours, theirs, (1, 0, 0, 1), strict=True):
+        assert one.tolist() == other.data().asnumpy().tolist() == [value] * 3
+
+
 def test_a_learning_rate_of_zero_changes_nothing_and_the_cosine_ends_there(data):
     net = initialize_torch(net_torch(), seed=0)
     before = net[0].weight.detach().clone()
