@@ -1,4 +1,4 @@
-"""Published data sets by name. torchvision downloads them and checks their md5 sums; here they become an ImageSet."""
+"""Published data sets and published weights by name. torchvision (or Gluon's model zoo) downloads them and checks their sums; sets become an ImageSet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import io
 import os
 import shutil
 import tempfile
+import textwrap
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from dlkit._images import ImageSet, stratified
 
 VARIABLE = "COURSE_DATA"
 VALIDATION = 0.1  # of the published training set
+PATIENCE = 5.0  # seconds until a server that does not answer is given up
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ PUBLISHED = {
 
 
 class DataUnavailable(OSError):
-    """A published data set is neither on this machine nor to be had."""
+    """A published data set, or a net's published weights, are neither on this machine nor to be had."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints: the line alone, since the stack says nothing more."""
@@ -74,6 +79,56 @@ def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -
         class_names=tuple(label.partition(" - ")[0] for label in train.classes),  # MNIST: "0 - zero"
         name=name,
     )
+
+
+def pretrained_torch(name: str) -> Any:
+    """torchvision's classifier `name`, such as "resnet18", with its newest published weights, in evaluation mode.
+
+    PyTorch keeps what it downloads in its cache. Raises ValueError for a name that there is none of, and DataUnavailable when the weights are neither
+    there nor downloadable.
+    """
+    import torch
+    from torchvision import models
+
+    _check_net("pretrained_torch", name, models.list_models(module=models))
+    url = models.get_model_weights(name).DEFAULT.url
+    kept = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    return _fetch_net("pretrained_torch", name, kept.exists(), url, lambda: models.get_model(name, weights="DEFAULT")).eval()
+
+
+def pretrained_gluon(name: str) -> Any:
+    """The same of Gluon's model zoo, such as "resnet18_v1". Its nets need no evaluation mode: they are in it whenever nothing is recorded."""
+    from dlkit.mx import gluon
+
+    zoo = gluon.model_zoo
+    _check_net("pretrained_gluon", name, zoo.model_store._model_sha1)
+    kept = Path("~/.mxnet/models").expanduser().glob(f"{name}-*.params")
+    return _fetch_net("pretrained_gluon", name, any(kept), gluon.utils._get_repo_url(), lambda: zoo.vision.get_model(name, pretrained=True))
+
+
+def _check_net(caller: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        guess = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0)
+        raise ValueError(f"{caller}: there are no weights for {name!r}. Did you mean {guess[0]!r}?")
+
+
+def _fetch_net(caller: str, name: str, kept: bool, url: str, make: Callable[[], Any]) -> Any:
+    try:
+        if not kept:
+            _call_at(url)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return make()
+    except (OSError, RuntimeError) as error:
+        reason = textwrap.shorten(str(getattr(error, "reason", error)) or type(error).__name__, 100)
+        raise DataUnavailable(
+            f"{caller}: the weights of {name} are not on this machine and cannot be downloaded ({reason}). Run this with a network."
+        ) from None
+
+
+def _call_at(url: str) -> None:
+    """Raise OSError unless the server answers, with whatever it may be: the libraries themselves would wait for minutes, or try five times."""
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE):
+        pass
 
 
 def _cache() -> Path:
