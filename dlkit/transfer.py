@@ -1,0 +1,119 @@
+"""What lesson 08 compares: two targets, draws of a few labels, ways to train; and what came of it with more draws than a lesson has time for.
+
+``target(name)``, ``few(images, labels, count, draw)`` and ``WAYS`` are the rules. ``benchmarks/transfer.py`` trains by them, with the functions of the
+lesson's own cells tagged "net", and writes ``transfer.csv``, which ``results()`` reads.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from dlkit._images import ImageSet
+from dlkit.backbone import PARTS
+from dlkit.data import brands, glyphs
+
+TARGETS = ("brands", "letters")
+COUNTS = (1, 2, 5, 10, 20, 50)
+"""Labels a class."""
+
+FEW = 10
+"""The count at which the learning rates are chosen and the number of frozen parts is varied."""
+
+DRAWS = range(5)
+"""Each decides which images have labels, the weights of what is new, and the order of the batches."""
+
+RATE_DRAW = 5
+"""The draw that chooses the learning rates. It is none of `DRAWS`."""
+
+RATES = (0.05, 0.1, 0.2, 0.4)
+
+WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "frozen": {"num_frozen": len(PARTS)},
+        "fine-tuned": {},
+        "by part": {"factor": 2.6},
+        "from scratch": {"pretrained": False},
+    }
+)
+"""What each way changes in the call of the lesson's functions."""
+
+
+def steps(count: int) -> int:
+    """Steps of training with `count` labels a class, in batches of 20: the same for all ways."""
+    return max(60, 4 * count)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training. frozen: parts; steps: of training; lr: of the last part; accuracy: of the 400 test images; seconds: processor time."""
+
+    target: str
+    way: str
+    count: int
+    frozen: int
+    draw: int
+    steps: int
+    lr: float
+    accuracy: float
+    seconds: float
+
+
+@functools.cache
+def target(name: str) -> ImageSet:
+    """ "brands", seven logos on photographs, or "letters", grey glyphs A to J, in three channels: 32 x 32; 400 test images."""
+    if name == "brands":
+        return brands(train=700, val=210, test=400, size=32)
+    grey = glyphs(train=1000, val=200, test=400, size=32)
+    parts = (grey.train_images, grey.train_labels, grey.val_images, grey.val_labels, grey.test_images, grey.test_labels)
+    return ImageSet(*(np.repeat(part, 3, axis=1) if part.ndim == 4 else part for part in parts), grey.class_names, "letters")
+
+
+def few(images: np.ndarray, labels: np.ndarray, count: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` images of each class and their labels, drawn at random by the seed `draw`; a draw of more contains the draw of fewer."""
+    order = np.random.default_rng(draw).permutation(len(labels))
+    rows = np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+    return images[rows], labels[rows]
+
+
+def results() -> list[Result]:
+    """What was measured and stored. `provenance()` says how."""
+    with as_file(files("dlkit").joinpath("transfer.csv")) as path:
+        return read(path)[1]
+
+
+def provenance() -> dict[str, str]:
+    """How the stored results came about: command, versions, processor, date, the backbone's weights, and what each learning rate gave."""
+    with as_file(files("dlkit").joinpath("transfer.csv")) as path:
+        return read(path)[0]
+
+
+def read(path: Path) -> tuple[dict[str, str], list[Result]]:
+    """Provenance and results of a file that `write` made."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    facts = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("#"))
+    convert = {"str": str, "int": int, "float": float}
+    kinds = {name: convert[kind] for name, kind in Result.__annotations__.items()}
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return facts, [Result(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
+
+
+def write(path: Path, facts: Mapping[str, str], rows: Sequence[Result]) -> None:
+    """Lines ``# key: value``, then a CSV with a column for each field of `Result`, sorted. The file is never half written."""
+    text = io.StringIO()
+    text.writelines(f"# {name}: {value}\n" for name, value in facts.items())
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(Result.__annotations__)
+    table.writerows(sorted(astuple(row) for row in rows))
+    beside = path.with_suffix(".part")
+    beside.write_text(text.getvalue(), encoding="utf-8")
+    beside.replace(path)
