@@ -55,7 +55,7 @@ def train(key: Key, lr: float, part: str = "test", num_steps: int | None = None)
 
 
 def wanted() -> list[Key]:
-    """The three curves, the sweep over the number of frozen parts, and a rate for each part; the cheap ones first."""
+    """The three curves, the sweep over the number of frozen parts, and a rate for each part; those with few labels first."""
     keys = [
         (name, way, count, WAYS[way].get("num_frozen", 0), draw)
         for count in COUNTS
@@ -65,7 +65,7 @@ def wanted() -> list[Key]:
         if way != "by part" or count == FEW
     ]
     keys += [(name, "fine-tuned", FEW, frozen, draw) for name in TARGETS for frozen in range(1, len(PARTS) - 1) for draw in DRAWS]
-    return sorted(keys, key=lambda key: key[2])
+    return sorted(keys, key=lambda key: (key[2] != FEW, key[2]))
 
 
 def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:

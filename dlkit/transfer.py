@@ -35,7 +35,7 @@ DRAWS = range(5)
 RATE_DRAW = 5
 """The draw that chooses the learning rates. It is none of `DRAWS`."""
 
-RATES = (0.05, 0.1, 0.2, 0.4)
+RATES = (0.1, 0.2, 0.4)
 
 WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
