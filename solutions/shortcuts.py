@@ -833,7 +833,7 @@ def _():
 
 # 7. A deep net that learns -----------------------------------------------------------------------------------------------------------------
 
-JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.3, most_parameters=8_000)
+JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.2, most_parameters=8_000)
 
 
 @question(
