@@ -103,6 +103,48 @@ def plot_runs(
     return ax
 
 
+def plot_front(
+    points: Mapping[str, tuple[float, float, float]],
+    front: Sequence[str],
+    marker: str = "o",
+    line: str = "-",
+    label: str | None = None,
+    names: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Plot accuracy against cost, the cost on a logarithmic axis, and a stepped line through the points on a front.
+
+    points: name -> (cost, accuracy, half of the accuracy's interval), coloured in this order
+    front: the names on the front, in any order
+    marker, line: of the points and of the front, as matplotlib calls them
+    label: of the front, for a legend
+    names: whether to write them beside the points
+    ax: where to draw; None makes a new figure
+
+    Raises ValueError when a name on the front is not among the points.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    unknown = [name for name in front if name not in points]
+    if unknown:
+        raise ValueError(f"plot_front: {unknown[0]!r} is on the front, but is not among the points.")
+    if ax is None:
+        ax = plt.subplots(figsize=(6, 4.4), layout="constrained")[1]
+    for i, (name, (cost, accuracy, half)) in enumerate(points.items()):
+        ax.errorbar(cost, accuracy, half, fmt=marker, color=f"C{i}", markersize=6, capsize=3, elinewidth=0.8)
+        if names:
+            ax.annotate(name, (cost, accuracy), (6, -11), textcoords="offset points", fontsize=9, color=f"C{i}")
+    steps = np.array(sorted(points[name][:2] for name in front)).reshape(-1, 2)
+    ax.step(*steps.T, where="post", linestyle=line, marker=marker, color="0.5", linewidth=1, label=label, zorder=0)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
 def _numpy(values: Any) -> np.ndarray:
     """An array of either framework as NumPy, away from any graph or device."""
     if hasattr(values, "asnumpy"):

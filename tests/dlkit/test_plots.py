@@ -155,6 +155,40 @@ def test_runs_that_do_not_fit_x_are_refused():
         plots.plot_runs({"a": [1, 2, 3]}, x=[1, 2])
 
 
+# plot_front
+
+POINTS = {"dear": (4000, 0.9, 0.01), "beaten": (3000, 0.6, 0.02), "cheap": (100, 0.7, 0.03)}
+
+
+def test_a_front_climbs_in_steps_from_the_cheapest_point_to_the_dearest():
+    ax = plots.plot_front(POINTS, ["dear", "cheap"], marker="s", line=":", label="ours")
+    (front,) = [line for line in ax.lines if line.get_label() == "ours"]
+    np.testing.assert_array_equal(front.get_xydata(), [[100, 0.7], [4000, 0.9]])
+    assert (front.get_drawstyle(), front.get_linestyle(), front.get_marker()) == ("steps-post", ":", "s")
+    assert ax.get_xscale() == "log"
+
+
+def test_every_point_stands_at_its_cost_with_its_interval_and_its_name():
+    ax = plots.plot_front(POINTS, [])
+    bars = [bar.get_segments()[0] for container in ax.containers for bar in container[2]]
+    np.testing.assert_allclose(bars, [[(x, y - half), (x, y + half)] for x, y, half in POINTS.values()])
+    assert [text.get_text() for text in ax.texts] == list(POINTS)
+    again = plots.plot_front(POINTS, [], names=False, ax=ax)
+    assert again is ax and len(ax.texts) == 3
+    assert ax.containers[0][0].get_color() == ax.containers[3][0].get_color() != ax.containers[1][0].get_color()
+
+
+def test_costs_are_written_out():
+    ax = plots.plot_front(POINTS, [])
+    ax.figure.canvas.draw()
+    assert {"200", "1,000"} <= {label.get_text() for label in ax.get_xticklabels()}
+
+
+def test_a_front_of_points_that_there_are_not_is_refused():
+    with pytest.raises(ValueError, match="plot_front: 'free' is on the front, but is not among the points"):
+        plots.plot_front(POINTS, ["cheap", "free"])
+
+
 # In a notebook
 
 
