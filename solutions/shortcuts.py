@@ -1,4 +1,4 @@
-"""Branches and shortcuts: a residual block, its shortcut, joined branches, a dense block, a bottleneck's size, a residual net, a deep net that learns."""
+"""Branches and shortcuts: a residual block, its gradient, joined branches, a dense block, a bottleneck's size, a residual net, a thin net that learns."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ NETWORKS = ("torch", "mxnet")
 @question(
     points=2,
     hints=[
-        "The drawing has two ways from X to the sum. One passes W1, ReLU, W2; the other passes nothing.",
+        "There are two ways from X to the sum: one passes W1, ReLU, W2; the other passes nothing.",
         "The last ReLU comes after the sum: of the two ways together.",
     ],
     explanation="""
@@ -831,7 +831,7 @@ def _():
     return net
 
 
-# 7. A deep net that learns -----------------------------------------------------------------------------------------------------------------
+# 7. A thin net that learns -----------------------------------------------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.2, most_parameters=8_000)
 
