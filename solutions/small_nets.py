@@ -296,7 +296,7 @@ def _(inputs, outputs, kernel, groups, bias):
     return (outputs // groups) * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
 
 
-@grouped_parameters.mistake("Each group is given only its share of the biases once. Every output channel has a bias.")
+@grouped_parameters.mistake("Only the biases of one group are counted. Every output channel has one.")
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
 
@@ -675,10 +675,30 @@ def shapes_of_the_parameters(rng):
 
 @separable_net.probe(weight=2, repeat=3)
 def logits_and_gradients(rng):
-    scales = [part for channels in (6, 10) for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))]
-    scales = [part.astype(np.float32) for part in scales]
-    weights = [_normal(rng, 6, 1, 3, 3), *scales[:2], _normal(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
-    return weights, _normal(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
+    """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
+    while True:
+        scales = [part for channels in (6, 10) for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))]
+        scales = [part.astype(np.float32) for part in scales]
+        weights = [_normal(rng, 6, 1, 3, 3), *scales[:2], _normal(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
+        images = _normal(rng, 3, 6, 11, 8)
+        if _distance_to_kink(images, weights) > 1e-5:
+            return weights, images, rng.permutation(10)[:3]
+
+
+def _distance_to_kink(images, weights):
+    """The smallest |input| of a ReLU of the net, in training mode."""
+    look, scale_1, shift_1, mix, scale_2, shift_2 = (weight.astype(np.float64) for weight in weights)
+    padded = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]  # (N, 6, 6, 4, 3, 3)
+    first = _normalised(np.einsum("nchwij,cij->nchw", windows, look[:, 0]), scale_1, shift_1)
+    second = _normalised(np.einsum("nchw,oc->nohw", first.clip(0), mix[:, :, 0, 0]), scale_2, shift_2)
+    return min(np.abs(first).min(), np.abs(second).min())
+
+
+def _normalised(X, scale, shift):
+    """Batch normalisation of (N, C, H, W) by the mean and variance of every channel."""
+    mean, variance = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
+    return (X - mean) / np.sqrt(variance + 1e-5) * scale.reshape(-1, 1, 1) + shift.reshape(-1, 1, 1)
 
 
 @separable_net.mistake("The first convolution is a full one, of 324 weights. With `groups=6` each channel has one kernel.")
