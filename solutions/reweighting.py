@@ -11,8 +11,8 @@ from autograder import Inputs, Measurement, question
 @question(
     points=2,
     hints=[
-        "`odds` is p(target | x) / p(source | x) among the examples that the classifier was trained on. With 900 source and 300 target examples, what would the odds be if it could tell nothing?",
-        "Bayes' rule: p(target | x) / p(source | x) = p(x | target) / p(x | source) times num_target / num_source. The weight is the first of the two factors.",
+        "`weights` are so far the odds, P(target | x) / P(source | x), among the examples that the classifier was trained on. With 900 source and 300 target examples, what would the odds be if it could tell nothing?",
+        "Bayes' rule: P(target | x) / P(source | x) = p(x | target) / p(x | source) times num_target / num_source. The weight is the first of the two factors.",
     ],
     explanation="""
         A classifier's odds hold two things: how much likelier x is in the target, and how many target examples the classifier was shown. The second says nothing about x
@@ -25,9 +25,8 @@ def domain_weights(logits, num_source, num_target):
     logits: (N, 2) float32, column 0 for "source", column 1 for "target"; num_source, num_target: how many examples of each the classifier was trained on.
     Returns (N,).
     """
-    log_odds = logits[:, 1] - logits[:, 0]  # (N,)
-    odds = np.e**log_odds  # p(target | x) / p(source | x)
-    weights = odds * num_source / num_target
+    weights = np.e ** (logits[:, 1] - logits[:, 0])  # (N,), so far the odds P(target | x) / P(source | x)
+    weights = weights * num_source / num_target
     return weights
 
 
