@@ -575,7 +575,7 @@ def _(x, y, weights):
     import torch
 
     root = weights.sqrt()
-    slope, intercept = torch.linalg.lstsq(torch.stack([root * x, root], dim=1), (root * y)[:, None]).solution.flatten()
+    slope, intercept = torch.linalg.pinv(torch.stack([root * x, root], dim=1)) @ (root * y)
     return slope, intercept
 
 
@@ -586,6 +586,9 @@ def _(x, y, weights):
     pull = weights * (x - x_mean)
     slope = (pull * y).sum() / (pull * x).sum()
     return slope, y_mean - slope * x_mean
+
+
+weighted_line.equivalent("pull = weights -> pull = shares", why="The slope is a quotient, from which any factor cancels.")
 
 
 # 7. Weights from examples alone ------------------------------------------------------------------------------------------------------------
