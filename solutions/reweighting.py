@@ -1,0 +1,775 @@
+"""Instance reweighting: from a domain classifier to weights, their effective number, clipping, a weighted loss, an estimate for the target, a weighted line,
+and weights from examples alone."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+# 1. From a domain classifier to weights ----------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "`weights` are so far the odds, P(target | x) / P(source | x), among the examples that the classifier was trained on. With 900 source and 300 target examples, what would the odds be if it could tell nothing?",
+        "Bayes' rule: P(target | x) / P(source | x) = p(x | target) / p(x | source) times num_target / num_source. The weight is the first of the two factors.",
+    ],
+    explanation="""
+        A classifier's odds hold two things: how much likelier x is in the target, and how many target examples the classifier was shown. The second says nothing about x
+        and is divided out. Where there are as many of both, odds and weights are the same, which is why the step is so easily forgotten.
+    """,
+)
+def domain_weights(logits, num_source, num_target):
+    """The weights p(x | target) / p(x | source) of examples, from the logits of a domain classifier.
+
+    logits: (N, 2) float32, column 0 for "source", column 1 for "target"; num_source, num_target: how many examples of each the classifier was trained on.
+    Returns (N,).
+    """
+    weights = np.e ** (logits[:, 1] - logits[:, 0])  # (N,), so far the odds P(target | x) / P(source | x)
+    weights = weights * num_source / num_target
+    return weights
+
+
+@domain_weights.probe(weight=1)
+def as_many_of_both(rng):
+    return _normal(rng, 5, 2), 40, 40
+
+
+@domain_weights.probe(weight=2, repeat=3)
+def more_of_one(rng):
+    num_source, num_target = (int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)]))
+    return _normal(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
+
+
+@domain_weights.mistake("These are the odds: they still say how many examples of each the classifier was shown. Divide that out.")
+def _(logits, num_source, num_target):
+    return np.exp(logits[:, 1] - logits[:, 0])
+
+
+@domain_weights.mistake("The correction is upside down. Many target examples make the odds large, so they must make the weights smaller.")
+def _(logits, num_source, num_target):
+    return np.exp(logits[:, 1] - logits[:, 0]) * num_target / num_source
+
+
+@domain_weights.mistake(
+    "This is the ratio the wrong way round: it favours what is common in the source. Target, column 1, belongs above the line."
+)
+def _(logits, num_source, num_target):
+    return np.exp(logits[:, 0] - logits[:, 1]) * num_target / num_source
+
+
+@domain_weights.mistake('This is the probability of "target", which never exceeds 1. The weight is made of the odds, p / (1 - p).')
+def _(logits, num_source, num_target):
+    return 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+
+
+@domain_weights.mistake('The probability of "target" is corrected here. Correct the odds, p / (1 - p).')
+def _(logits, num_source, num_target):
+    return num_source / num_target / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+
+
+@domain_weights.alternative(framework="torch")
+def _(logits, num_source, num_target):
+    p = logits.softmax(dim=1)
+    return p[:, 1] / p[:, 0] / (num_target / num_source)
+
+
+@domain_weights.alternative(framework="mxnet")
+def _(logits, num_source, num_target):
+    return (logits[:, 1] - logits[:, 0]).exp() * (num_source / num_target)
+
+
+@domain_weights.alternative()
+def _(logits, num_source, num_target):
+    return np.exp(logits[:, 1] - logits[:, 0] + np.log(num_source) - np.log(num_target))
+
+
+# 2. The effective sample size --------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "The square of the sum, over the sum of the squares.",
+        "Four equal weights give 4, whatever they are; three zeros and one other give 1. Try your function on both.",
+    ],
+    explanation="""
+        The variance of a weighted mean of independent values is that of one value times the sum of squares over the squared sum (Kish 1965). A mean of n values has one n-th of it;
+        so the weighted mean is as uncertain as one of that many equal examples. It depends on the spread of the weights alone, not on their scale.
+    """,
+)
+def effective_sample_size(weights):
+    """The number of equally weighted examples whose mean would be as uncertain: (sum of weights) squared over the sum of squared weights.
+
+    weights: (N,) float32, none negative, at least one positive. Returns a number.
+    """
+    return weights.sum() ** 2 / (weights**2).sum()
+
+
+@effective_sample_size.probe(weight=2, repeat=3)
+def random_weights(rng):
+    return (np.exp(_normal(rng, int(rng.integers(5, 12)), scale=1.2)),)
+
+
+@effective_sample_size.probe(weight=1)
+def equal_weights(rng):
+    return (np.full(int(rng.integers(4, 9)), rng.uniform(2, 5), np.float32),)
+
+
+@effective_sample_size.probe(weight=1)
+def some_are_zero(rng):
+    return (np.float32([0, rng.uniform(1, 2), 0, rng.uniform(3, 4), rng.uniform(5, 6)])[rng.permutation(5)],)
+
+
+@effective_sample_size.mistake("This is a part of the examples, between 0 and 1. Their number is asked for.")
+def _(weights):
+    return weights.sum() ** 2 / (weights**2).sum() / len(weights)
+
+
+@effective_sample_size.mistake("The quotient is upside down: the square of the sum belongs above the line.")
+def _(weights):
+    return (weights**2).sum() / weights.sum() ** 2
+
+
+@effective_sample_size.mistake("The sum above the line is not squared, so the result changes when all weights are doubled.")
+def _(weights):
+    return weights.sum() / (weights**2).sum()
+
+
+@effective_sample_size.mistake("This is the sum over the largest weight. All weights count below the line, by their squares.")
+def _(weights):
+    return weights.sum() / weights.max()
+
+
+@effective_sample_size.mistake("This counts the weights that are not zero. Two weights of 1 and 100 are hardly more than one example.")
+def _(weights):
+    return (weights > 0).sum()
+
+
+@effective_sample_size.alternative(framework="torch")
+def _(weights):
+    shares = weights / weights.sum()
+    return 1 / (shares @ shares)
+
+
+@effective_sample_size.alternative(framework="mxnet")
+def _(weights):
+    return (weights.sum() ** 2 / weights.square().sum()).asscalar()
+
+
+@effective_sample_size.alternative()
+def _(weights):
+    return len(weights) / (1 + weights.var() / weights.mean() ** 2)
+
+
+# 3. Clipping -------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Two steps, in this order: no weight above `limit`, then divide by the mean of what came out.",
+        "The smaller of weight and limit: `np.minimum(weights, limit)`; in PyTorch `weights.clamp(max=limit)`, in Gluon `nd.minimum(weights, limit)`.",
+    ],
+    explanation="""
+        A clipped example counts for less than it should, a bias; in return no single example decides alone, and variance falls. Dividing by the mean afterwards keeps
+        the weighted loss as large as the plain one, so that the learning rate means what it did.
+    """,
+)
+def clip_weights(weights, limit):
+    """Weights above `limit` become `limit`; then all are divided by their new mean.
+
+    weights: (N,) float32, none negative, at least one positive; limit: a positive number. Returns (N,), with mean 1.
+    """
+    clipped = np.minimum(weights, limit)
+    return clipped / clipped.mean()
+
+
+@clip_weights.probe(weight=2, repeat=3)
+def some_are_clipped(rng):
+    weights = np.exp(_normal(rng, int(rng.integers(6, 12))))
+    low, high = np.sort(weights)[-4:-2]
+    return weights, float((low + high) / 2)
+
+
+@clip_weights.probe(weight=1)
+def none_is_clipped(rng):
+    return np.exp(_normal(rng, 5)), 1000.0
+
+
+@clip_weights.probe(weight=1)
+def all_are_clipped(rng):
+    return rng.uniform(3, 9, 7).astype(np.float32), float(rng.uniform(0.5, 2))
+
+
+@clip_weights.mistake("The mean is no longer 1 after clipping: divide by the mean of the clipped weights.")
+def _(weights, limit):
+    return np.minimum(weights, limit)
+
+
+@clip_weights.mistake("The weights are divided by their mean before clipping. Clip first: `limit` is meant for the weights as they come.")
+def _(weights, limit):
+    return np.minimum(weights / weights.mean(), limit)
+
+
+@clip_weights.mistake("The weights above the limit are dropped. They are to become `limit`: those examples matter most.")
+def _(weights, limit):
+    kept = np.where(weights < limit, weights, 0)
+    return kept / max(kept.mean(), 1e-9)
+
+
+@clip_weights.mistake("The clipped weights are divided by the mean of the old ones. Their own mean is to be 1.")
+def _(weights, limit):
+    return np.minimum(weights, limit) / weights.mean()
+
+
+@clip_weights.mistake("The small weights are raised to the limit. The large ones are to be lowered.")
+def _(weights, limit):
+    clipped = np.maximum(weights, limit)
+    return clipped / clipped.mean()
+
+
+@clip_weights.mistake("The weights add up to 1 here. Their mean is to be 1.")
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return clipped / clipped.sum()
+
+
+@clip_weights.alternative(framework="torch")
+def _(weights, limit):
+    clipped = weights.clamp(max=limit)
+    return clipped * len(clipped) / clipped.sum()
+
+
+@clip_weights.alternative(framework="mxnet")
+def _(weights, limit):
+    from dlkit.mx import nd
+
+    clipped = nd.minimum(weights, limit)
+    return clipped / clipped.mean()
+
+
+@clip_weights.alternative()
+def _(weights, limit):
+    clipped = weights.clip(max=limit)
+    return clipped / np.average(clipped)
+
+
+clip_weights.equivalent("minimum(weights, limit) -> minimum(limit, weights)", why="The smaller of the two is the same either way.")
+
+
+# 4. A weighted loss ------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        'First the cross-entropy of each example, (N,), without any mean: `cross_entropy(logits, y, reduction="none")`, in Gluon `SoftmaxCrossEntropyLoss()(logits, y)`.',
+        "Then the sum of weights times losses, divided by the sum of the weights.",
+        "By hand: subtract each row's largest logit, or `exp` overflows; the loss is then log(sum of exp) minus the logit of the label.",
+    ],
+    explanation="""
+        Each example has its own loss and its own weight; multiply them before anything is averaged. Dividing by the sum of the weights makes it a weighted mean:
+        equal weights, of whatever size, give the ordinary cross-entropy.
+    """,
+)
+def weighted_loss(logits, y, weights):
+    """The weighted mean of the examples' cross-entropies: the sum of weight times loss over the sum of the weights.
+
+    logits: (N, num_classes) float32, of any size; y: (N,) int64 labels; weights: (N,) float32, none negative, at least one positive. Returns a number.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]  # (N,)
+    return weights @ losses / weights.sum()
+
+
+@weighted_loss.probe(weight=3, repeat=3)
+def random_weights_and_logits(rng):
+    n = int(rng.integers(5, 9))
+    return _normal(rng, n, 4, scale=2.0), rng.integers(0, 4, n), np.exp(_normal(rng, n))
+
+
+@weighted_loss.probe(weight=1)
+def equal_weights_not_one(rng):
+    return _normal(rng, 6, 3), rng.integers(0, 3, 6), np.full(6, rng.uniform(2, 5), np.float32)
+
+
+@weighted_loss.probe(weight=1)
+def weights_of_zero(rng):
+    return _normal(rng, 6, 5, scale=3.0), rng.permutation(5)[[0, 1, 2, 3, 4, 0]], np.float32([0, 3, 0, 1.5, 0, 0.7])[rng.permutation(6)]
+
+
+@weighted_loss.probe(weight=1)
+def large_logits(rng):
+    heights = np.float32([[-900], [-300], [0], [400], [1000]])[rng.permutation(5)]
+    spreads = np.float32([[-300, 20, 250]] + 4 * [[0, 1, 2]])
+    return heights + spreads + _normal(rng, 5, 3), rng.integers(0, 3, 5), np.exp(_normal(rng, 5))
+
+
+@weighted_loss.mistake("The weights have no effect: losses and weights are each averaged before they meet. Multiply example by example.")
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return losses.mean()
+
+
+@weighted_loss.mistake(
+    "This is the mean loss times the mean weight: each loss met all weights. In Gluon, give weights of shape (N, 1) to a loss, not (N,)."
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return losses.mean() * weights.mean()
+
+
+@weighted_loss.mistake(
+    "The sum is divided by the number of examples. Divide by the sum of the weights: equal weights must give the plain mean."
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).mean()
+
+
+@weighted_loss.mistake("The weighted losses are added up. Divide by the sum of the weights.")
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum()
+
+
+@weighted_loss.mistake("The logits are multiplied by the weights, which changes what the model says. The weights belong to the losses.")
+def _(logits, y, weights):
+    logits = logits * weights[:, None]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return losses.mean()
+
+
+@weighted_loss.mistake("Large logits overflow in `exp`. Subtract each row's largest first, or use the library's cross-entropy.")
+def _(logits, y, weights):
+    with np.errstate(all="ignore"):
+        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
+        return (weights * losses).sum() / weights.sum()
+
+
+@weighted_loss.alternative(framework="torch")
+def _(logits, y, weights):
+    from torch.nn.functional import cross_entropy
+
+    losses = cross_entropy(logits, y, reduction="none")
+    return losses @ weights / weights.sum()
+
+
+@weighted_loss.alternative(framework="mxnet")
+def _(logits, y, weights):
+    from dlkit.mx import gluon
+
+    losses = gluon.loss.SoftmaxCrossEntropyLoss()(logits, y, weights.expand_dims(1))
+    return losses.sum() / weights.sum()
+
+
+@weighted_loss.alternative(framework="torch")
+def _(logits, y, weights):
+    chosen = logits.log_softmax(dim=1)[range(len(y)), y]
+    return -(weights / weights.sum()) @ chosen
+
+
+@weighted_loss.alternative()
+def _(logits, y, weights):
+    return np.average(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y], weights=weights)
+
+
+weighted_loss.equivalent("len(y) -> len(logits)", why="There is one label for each row of logits.")
+weighted_loss.equivalent("len(y) -> len(weights)", why="There is one label for each weight.")
+
+
+# 5. An estimate for the target -------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "The estimate is a weighted mean: sum of weight times loss, over the sum of the weights.",
+        "For the standard error take each loss's distance from the estimate, multiply it by its weight, square that, add up, take the root; divide by the sum of the weights.",
+    ],
+    explanation="""
+        So labelled source images say how well a model will do in the target, where there are no labels (Sugiyama 2007 chooses models by it). The standard error grows with
+        the spread of the weights; with equal weights it is the ordinary one. It is an approximation for many examples, and knows nothing of errors in the weights.
+    """,
+)
+def target_estimate(losses, weights):
+    """The mean loss in the target, estimated from losses in the source, and its standard error.
+
+    losses: (N,) float32; weights: (N,) float32, none negative, at least two positive. Returns (estimate, standard error): the weighted mean m, and
+    the root of the sum of (weight * (loss - m)) squared, over the sum of the weights.
+    """
+    total = weights.sum()
+    estimate = weights @ losses / total
+    return estimate, ((weights * (losses - estimate)) ** 2).sum() ** 0.5 / total
+
+
+@target_estimate.probe(weight=3, repeat=3)
+def random_losses(rng):
+    n = int(rng.integers(6, 12))
+    return (2 + _normal(rng, n)), np.exp(_normal(rng, n))
+
+
+@target_estimate.probe(weight=1, repeat=2)
+def right_or_wrong(rng):
+    return np.float32([0, 1, 1, 0, 1, 1, 0, 1, 1])[rng.permutation(9)], rng.uniform(0.2, 4, 9).astype(np.float32)
+
+
+@target_estimate.probe(weight=1)
+def equal_weights_for_all(rng):
+    return (3 + _normal(rng, 7)), np.full(7, rng.uniform(2, 4), np.float32)
+
+
+@target_estimate.mistake("The sum of weight times loss is divided by the number of examples. Divide by the sum of the weights.")
+def _(losses, weights):
+    estimate = (weights * losses).mean()
+    return estimate, np.sqrt(((weights * (losses - estimate)) ** 2).sum()) / len(losses)
+
+
+@target_estimate.mistake("The second number is a standard deviation of one loss. The standard error is that of the mean.")
+def _(losses, weights):
+    estimate = np.average(losses, weights=weights)
+    return estimate, np.sqrt(np.average((losses - estimate) ** 2, weights=weights))
+
+
+@target_estimate.mistake(
+    "The standard error is that of an unweighted mean. Unequal weights make it larger: each distance is multiplied by its weight."
+)
+def _(losses, weights):
+    return np.average(losses, weights=weights), losses.std() / np.sqrt(len(losses))
+
+
+@target_estimate.mistake("In the standard error the weights are not squared: multiply each distance by its weight first, then square.")
+def _(losses, weights):
+    estimate = np.average(losses, weights=weights)
+    return estimate, np.sqrt((weights * (losses - estimate) ** 2).sum()) / weights.sum()
+
+
+@target_estimate.mistake("The distances are taken from the unweighted mean. Take them from the estimate.")
+def _(losses, weights):
+    return np.average(losses, weights=weights), np.sqrt(((weights * (losses - losses.mean())) ** 2).sum()) / weights.sum()
+
+
+@target_estimate.mistake("The estimate is the unweighted mean: it speaks of the source.")
+def _(losses, weights):
+    estimate = np.average(losses, weights=weights)
+    return losses.mean(), np.sqrt(((weights * (losses - estimate)) ** 2).sum()) / weights.sum()
+
+
+@target_estimate.mistake("The second number is the variance of the estimate. The standard error is its root.")
+def _(losses, weights):
+    estimate = np.average(losses, weights=weights)
+    return estimate, ((weights * (losses - estimate)) ** 2).sum() / weights.sum() ** 2
+
+
+@target_estimate.alternative(framework="torch")
+def _(losses, weights):
+    import torch
+
+    shares = weights / weights.sum()
+    estimate = shares @ losses
+    return estimate, torch.linalg.norm(shares * (losses - estimate))
+
+
+@target_estimate.alternative(framework="mxnet")
+def _(losses, weights):
+    shares = weights / weights.sum()
+    estimate = (shares * losses).sum()
+    return estimate, (shares * (losses - estimate)).norm()
+
+
+@target_estimate.alternative()
+def _(losses, weights):
+    estimate = np.average(losses, weights=weights)
+    return estimate, np.sqrt(np.average(weights * (losses - estimate) ** 2, weights=weights) / weights.sum())
+
+
+# 6. A weighted line ------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "The weighted means of x and y first: the line passes through that point.",
+        "slope = sum of w (x - mean x) (y - mean y), over the sum of w (x - mean x) squared. The intercept is mean y - slope * mean x.",
+        "Library routines differ in what they call a weight: `np.polyfit` multiplies the *residual* by it, before squaring. It wants the root.",
+    ],
+    explanation="""
+        Weighted least squares is ordinary least squares with means, variance and covariance replaced by weighted ones. A weight of 3 does what three copies of the example would.
+    """,
+)
+def weighted_line(x, y, weights):
+    """The line y = slope * x + intercept for which the sum of weight times squared residual is smallest.
+
+    x, y: (N,) float32; weights: (N,) float32, none negative; at least two different x have a positive weight. Returns (slope, intercept).
+    """
+    total = weights.sum()
+    x_mean, y_mean = weights @ x / total, weights @ y / total
+    pull = weights * (x - x_mean)
+    slope = pull @ y / (pull @ x)
+    return slope, y_mean - slope * x_mean
+
+
+@weighted_line.probe(weight=3, repeat=3)
+def a_curve(rng):
+    n = int(rng.integers(7, 13))
+    x = rng.uniform(0.3, 2, n).astype(np.float32)
+    return x, (x**3 - 2 * x + 1.5 + rng.normal(0, 0.2, n)).astype(np.float32), rng.uniform(0.1, 3, n).astype(np.float32)
+
+
+@weighted_line.probe(weight=1)
+def only_three_count(rng):
+    return 1 + _normal(rng, 6), 2 + _normal(rng, 6), np.float32([0, 2, 0, 0.5, 3, 0])[rng.permutation(6)]
+
+
+@weighted_line.probe(weight=1)
+def all_count_the_same(rng):
+    return 1 + _normal(rng, 7), 2 + _normal(rng, 7), np.full(7, rng.uniform(2, 4), np.float32)
+
+
+@weighted_line.mistake(
+    "The residuals are multiplied by the weights and then squared, so a weight of 3 counts as 9: give `polyfit` and its like the roots."
+)
+def _(x, y, weights):
+    slope, intercept = np.polyfit(x, y, 1, w=weights)
+    return slope, intercept
+
+
+@weighted_line.mistake("This is the line without weights.")
+def _(x, y, weights):
+    slope, intercept = np.polyfit(x, y, 1)
+    return slope, intercept
+
+
+@weighted_line.mistake("The distances are taken from the unweighted means. A weighted line passes through the weighted means.")
+def _(x, y, weights):
+    slope = (weights * (x - x.mean()) * (y - y.mean())).sum() / (weights * (x - x.mean()) ** 2).sum()
+    return slope, y.mean() - slope * x.mean()
+
+
+@weighted_line.mistake("The intercept is made of the unweighted means. A weighted line passes through the weighted means.")
+def _(x, y, weights):
+    slope, _ = np.polyfit(x, y, 1, w=np.sqrt(weights))
+    return slope, y.mean() - slope * x.mean()
+
+
+@weighted_line.mistake("The two numbers are the wrong way round: slope first, then intercept.")
+def _(x, y, weights):
+    slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
+    return intercept, slope
+
+
+@weighted_line.alternative()
+def _(x, y, weights):
+    slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
+    return slope, intercept
+
+
+@weighted_line.alternative(framework="torch")
+def _(x, y, weights):
+    import torch
+
+    root = weights.sqrt()
+    slope, intercept = torch.linalg.pinv(torch.stack([root * x, root], dim=1)) @ (root * y)
+    return slope, intercept
+
+
+@weighted_line.alternative(framework="mxnet")
+def _(x, y, weights):
+    shares = weights / weights.sum()
+    x_mean, y_mean = (shares * x).sum(), (shares * y).sum()
+    pull = weights * (x - x_mean)
+    slope = (pull * y).sum() / (pull * x).sum()
+    return slope, y_mean - slope * x_mean
+
+
+weighted_line.equivalent("pull = weights -> pull = shares", why="The slope is a quotient, from which any factor cancels.")
+
+
+# 7. Weights from examples alone ------------------------------------------------------------------------------------------------------------
+
+CORRELATION = 0.85
+MEANS = (0.75, 1.3)
+
+
+@question(
+    points=3,
+    hints=[
+        "Train a classifier to tell target from source points, and use what you wrote in question 1. There are twice as many source points.",
+        "A classifier that is linear in x can only see that the target has moved, not that it is narrower. Give it the squares and the product of the coordinates as well.",
+        "Six features, two classes: a few hundred steps of gradient descent on all points at once, or a Gaussian fitted to each set and the quotient of their densities.",
+    ],
+    explanation="""
+        For two Gaussians the logarithm of the density ratio is quadratic in x, so a logistic regression on quadratic features can be exactly right. A linear one leaves out the
+        change in spread. Fitting a density to each set works here as well, in two dimensions; for images it does not, and the classifier does.
+    """,
+    seconds=30,
+)
+def estimate_weights(source, target):
+    """Weights for the source points that make them stand for the target: an estimate of p(x | target) / p(x | source) at each of them.
+
+    source: (800, 2) float32, target: (400, 2) float32, drawn from two distributions that you do not know. Returns (800,) numbers, none negative.
+    Their correlation with the true ratio must reach 0.85, and their mean lie between 0.75 and 1.3.
+    """
+    X = np.concatenate([source, target]).astype(np.float64)
+    X = np.stack([np.ones(len(X)), X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], axis=1)  # (1200, 6)
+    is_target = np.arange(len(X)) >= len(source)
+    parameters = np.zeros(6)
+    for _ in range(12):  # Newton's method
+        p = 1 / (1 + np.exp(-X @ parameters))
+        curvature = (X * (p * (1 - p))[:, None]).T @ X + 1e-3 * np.eye(6)
+        parameters -= np.linalg.solve(curvature, X.T @ (p - is_target) + 1e-3 * parameters)
+    return np.exp(X[: len(source)] @ parameters) * len(source) / len(target)
+
+
+@estimate_weights.probe(repeat=2)
+def a_narrower_target_somewhere_else(rng):
+    angle, distance, spread = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 0.9), rng.uniform(0.5, 0.6)
+    centre = distance * np.array([np.cos(angle), np.sin(angle)])
+    source, target = rng.normal(size=(800, 2)), centre + spread * rng.normal(size=(400, 2))
+    squares = ((source - centre) ** 2).sum(axis=1) / spread**2
+    ratio = np.exp(0.5 * (source**2).sum(axis=1) - 0.5 * squares) / spread**2
+    return Inputs((source.astype(np.float32), target.astype(np.float32)), secret=ratio)
+
+
+@estimate_weights.measure
+def _(inputs, output):
+    weights = _as_weights(inputs, output)
+    if weights is None:
+        return Measurement(False, "800 weights were expected, numbers of which none is negative and not all are equal.")
+    correlation, mean = _correlation(inputs, weights), weights.mean()
+    figures = (
+        f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean {mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
+    )
+    return Measurement(bool(correlation >= CORRELATION and MEANS[0] <= mean <= MEANS[1]), figures)
+
+
+def _as_weights(inputs, output):
+    """The output as float64 numbers, or None where it cannot be weights that differ."""
+    try:
+        weights = np.asarray(output)
+    except ValueError:  # rows of different lengths
+        return None
+    if weights.dtype.kind not in "biuf" or weights.shape != inputs.secret.shape or not np.isfinite(weights).all():
+        return None
+    weights = weights.astype(np.float64)
+    return weights if weights.min() >= 0 and np.ptp(weights) > 1e-6 * weights.max() else None
+
+
+def _correlation(inputs, weights):
+    return float(np.corrcoef(weights, inputs.secret)[0, 1])
+
+
+def _judged(inputs, output):
+    """(correlation, mean), or two nans."""
+    weights = _as_weights(inputs, output)
+    return (np.nan, np.nan) if weights is None else (_correlation(inputs, weights), weights.mean())
+
+
+def _is_the_odds(inputs, output):
+    correlation, mean = _judged(inputs, output)
+    return correlation >= CORRELATION and MEANS[0] <= 2 * mean <= MEANS[1]
+
+
+def _is_upside_down(inputs, output):
+    return _judged(inputs, output)[0] < 0
+
+
+def _sees_the_shift_only(inputs, output):
+    correlation, mean = _judged(inputs, output)
+    return 0 <= correlation < CORRELATION and MEANS[0] <= mean <= MEANS[1]
+
+
+def _does_not_differ(inputs, output):
+    return np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0
+
+
+@estimate_weights.mistake(
+    "These are right but for a factor, the odds of a classifier that saw 800 source and 400 target points. Divide the numbers out.",
+    recognise=_is_the_odds,
+)
+def _(source, target):
+    densities = []
+    for points in (target.astype(np.float64), source.astype(np.float64)):
+        away, cov = source - points.mean(axis=0), np.cov(points.T)
+        densities.append(np.exp(-0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1)) / np.sqrt(np.linalg.det(cov)))
+    return densities[0] / densities[1] / 2
+
+
+@estimate_weights.mistake("The weights are large where target points are rare: the ratio is upside down.", recognise=_is_upside_down)
+def _(source, target):
+    return ((source - target.mean(axis=0)) ** 2).sum(axis=1)
+
+
+@estimate_weights.mistake(
+    "The weights follow the target only roughly. Besides having moved it is narrower, which a classifier sees only if it is given squares of the coordinates.",
+    recognise=_sees_the_shift_only,
+)
+def _(source, target):
+    weights = np.exp((source @ target.mean(axis=0)).astype(np.float64))
+    return weights / weights.mean()
+
+
+@estimate_weights.mistake("All weights are equal, so nothing of the target is in them.", recognise=_does_not_differ)
+def _(source, target):
+    return np.ones(len(source))
+
+
+@estimate_weights.alternative()
+def _(source, target):
+    def log_density(points):
+        away, cov = source - points.mean(axis=0), np.cov(points.T)
+        return -0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1) - 0.5 * np.log(np.linalg.det(cov))
+
+    return np.exp(log_density(target) - log_density(source))
+
+
+@estimate_weights.alternative(framework="torch")
+def _(source, target):
+    """A small net on the points themselves."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    X = torch.cat([source, target]).float()
+    y = (torch.arange(len(X)) >= len(source)).long()
+    X = torch.stack([X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], dim=1)
+    net = nn.Linear(5, 2)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+    logits = net(X[: len(source)]).detach()
+    return (logits[:, 1] - logits[:, 0]).exp() * len(source) / len(target)
+
+
+@estimate_weights.alternative(framework="mxnet")
+def _(source, target):
+    from dlkit.mx import autograd, nd
+
+    X = nd.concat(source, target, dim=0)
+    X = nd.stack(X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1], nd.ones(len(X)), axis=1)
+    is_target = nd.concat(nd.zeros(len(source)), nd.ones(len(target)), dim=0)
+    parameters = nd.zeros(6)
+    parameters.attach_grad()
+    for _ in range(400):
+        with autograd.record():
+            z = nd.dot(X, parameters)
+            loss = (nd.relu(z) - z * is_target + nd.log(1 + nd.exp(-nd.abs(z)))).mean()
+        loss.backward()
+        parameters -= 0.4 * parameters.grad
+        loss.wait_to_read()
+    return nd.exp(nd.dot(X[: len(source)], parameters)) * len(source) / len(target)
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _normal(rng, *shape, scale=1.0):
+    return rng.normal(0, scale, shape).astype(np.float32)
