@@ -407,6 +407,7 @@ def _(X, gamma, beta, mean, var, frozen):
     return np.stack(maps, axis=1), *moved
 
 
+normalise.equivalent("swapaxes(1, 0)", why="Either axis changes places with the other.")
 normalise.equivalent("(2, 0, 3)", why="The order in which axes are summed does not matter.")
 normalise.equivalent("(0, 3, 2)", why="The order in which axes are summed does not matter.")
 
@@ -700,7 +701,7 @@ def _(net, X, y, lr, num_steps):
     import torch
 
     net.eval()
-    features = net[:-1](X).detach()
+    features = net[:-1](X)  # whatever graph hangs on it, the steps below are outside of it
     dense, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
     for _ in range(num_steps):
         with torch.no_grad():
@@ -939,7 +940,7 @@ def _(features, labels):
     recognise=_learnt_too_little,
 )
 def _(features, labels):
-    """Two steps of a good recipe too few: random hidden numbers, and least squares behind them."""
+    """Hidden numbers drawn at random and never trained, with least squares behind them."""
     X, targets = np.asarray(features, np.float64), np.eye(CLASSES)[np.asarray(labels)]
     down = np.random.default_rng(0).normal(0, 0.4, (16, FEATURES))
     hidden = np.maximum(X @ down.T, 0)
