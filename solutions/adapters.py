@@ -63,44 +63,40 @@ def _adapter_inputs(rng, shape, r):
     return _normal(rng, *shape), _normal(rng, r, c), _normal(rng, r), _normal(rng, c, r), _normal(rng, c)
 
 
-def _spread(numbers):
-    return numbers.reshape(1, -1, 1, 1)
-
-
 @adapter.mistake("`Y` holds only what the last hidden map adds. Add each contribution to what is there.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum((X * _spread(down[-1])).sum(axis=1, keepdims=True) + down_bias[-1], 0)
-    return hidden * _spread(up[:, -1])
+    hidden = np.maximum((X * down[-1][:, None, None]).sum(axis=1, keepdims=True) + down_bias[-1], 0)
+    return hidden * up[:, -1][:, None, None]
 
 
 @adapter.mistake("X is missing in the sum. An adapter adds to its input; a new one, with `up` at zero, must pass it on.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + _spread(down_bias), 0)
-    return np.einsum("cr,nrhw->nchw", up, hidden) + _spread(up_bias)
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
 @adapter.mistake("X is added once for every hidden map. It is in `Y` before the loop already.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + _spread(down_bias), 0)
-    return X * (1 + len(down)) + np.einsum("cr,nrhw->nchw", up, hidden) + _spread(up_bias)
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return X * (1 + len(down)) + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
 @adapter.mistake("The ReLU between the two projections is missing: without it both together are one linear map.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.einsum("rc,nchw->nrhw", down, X) + _spread(down_bias)
-    return X + np.einsum("cr,nrhw->nchw", up, hidden) + _spread(up_bias)
+    hidden = np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None]
+    return X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
 @adapter.mistake("A ReLU is put on the output. Only the hidden maps go through it; what is added may be negative.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + _spread(down_bias), 0)
-    return np.maximum(X + np.einsum("cr,nrhw->nchw", up, hidden) + _spread(up_bias), 0)
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return np.maximum(X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None], 0)
 
 
 @adapter.mistake("Every channel is given the same numbers of `up`. Channel c has its own row, `up[c]`.")
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + _spread(down_bias), 0)
-    return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + _spread(up_bias)
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + up_bias[:, None, None]
 
 
 @adapter.alternative(framework="torch")
@@ -245,8 +241,6 @@ adapter_cost.equivalent("(nn.Conv2d(width, c, 1), nn.Conv2d(c, width, 1))", why=
 
 # 3. A normalisation that can be frozen -----------------------------------------------------------------------------------------------------
 
-EPSILON = 1e-5
-
 
 @question(
     points=3,
@@ -312,14 +306,14 @@ def _(X, gamma, beta, mean, var, frozen):
     used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
     if not frozen:
         mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake("Frozen, the running mean and variance still move. That is how a frozen backbone forgets: return them as they were.")
 def _(X, gamma, beta, mean, var, frozen):
     batch_mean, batch_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
     used_mean, used_var = (mean, var) if frozen else (batch_mean, batch_var)
-    Y = (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta)
+    Y = (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None]
     return Y, 0.9 * mean + 0.1 * batch_mean, 0.9 * var + 0.1 * batch_var
 
 
@@ -329,13 +323,13 @@ def _(X, gamma, beta, mean, var, frozen):
     if frozen:
         used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake("In training the running mean and variance should move by a tenth of the way. Here they stay.")
 def _(X, gamma, beta, mean, var, frozen):
     used_mean, used_var = (mean, var) if frozen else (X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3)))
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake("The two weights are swapped: the running ones keep 0.9 of what they were and take 0.1 of the batch's.")
@@ -344,14 +338,14 @@ def _(X, gamma, beta, mean, var, frozen):
     if not frozen:
         used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         mean, var = 0.1 * mean + 0.9 * used_mean, 0.1 * var + 0.9 * used_var
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake("In training it normalises with the running mean and variance, already moved. There, the batch's own are used.")
 def _(X, gamma, beta, mean, var, frozen):
     if not frozen:
         mean, var = 0.9 * mean + 0.1 * X.mean(axis=(0, 2, 3)), 0.9 * var + 0.1 * X.var(axis=(0, 2, 3))
-    return (X - _spread(mean)) / np.sqrt(_spread(var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - mean[:, None, None]) / np.sqrt(var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake(
@@ -362,7 +356,7 @@ def _(X, gamma, beta, mean, var, frozen):
     if not frozen:
         used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * X.var(axis=(0, 2, 3), ddof=1)
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var) + EPSILON) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.mistake("The 1e-5 under the root is missing.")
@@ -371,7 +365,7 @@ def _(X, gamma, beta, mean, var, frozen):
     if not frozen:
         used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - _spread(used_mean)) / np.sqrt(_spread(used_var)) * _spread(gamma) + _spread(beta), mean, var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None]) * gamma[:, None, None] + beta[:, None, None], mean, var
 
 
 @normalise.alternative(framework="torch")
@@ -846,9 +840,9 @@ def fit_adapter(features, labels):
 
     torch.manual_seed(0)
     r, num_epochs = 16, 30
-    down = torch.randn(r, FEATURES) * (2 / FEATURES) ** 0.5
-    down_bias, up, up_bias = torch.zeros(r), torch.zeros(FEATURES, r), torch.zeros(FEATURES)
-    weight, bias = 0.1 * torch.randn(CLASSES, FEATURES), torch.zeros(CLASSES)
+    down = torch.randn(r, 12) * (2 / 12) ** 0.5
+    down_bias, up, up_bias = torch.zeros(r), torch.zeros(12, r), torch.zeros(12)
+    weight, bias = 0.1 * torch.randn(4, 12), torch.zeros(4)
     parameters = [part.requires_grad_() for part in (down, down_bias, up, up_bias, weight, bias)]
     optimizer = torch.optim.Adam(parameters, lr=0.02)
     X, y = torch.as_tensor(features), torch.as_tensor(labels)
@@ -929,9 +923,9 @@ def _has_other_shapes(inputs, output):
 )
 def _(features, labels):
     """Least squares by the dense layer; the adapter stays as it began, at zero."""
-    X, targets = np.asarray(features), np.eye(CLASSES)[np.asarray(labels)]
+    X, targets = np.asarray(features), np.eye(4)[np.asarray(labels)]
     solution = np.linalg.lstsq(np.c_[X, np.ones(len(X))], targets, rcond=None)[0]
-    zeros = np.zeros((1, FEATURES)), np.zeros(1), np.zeros((FEATURES, 1)), np.zeros(FEATURES)
+    zeros = np.zeros((1, 12)), np.zeros(1), np.zeros((12, 1)), np.zeros(12)
     return [*zeros, solution[:-1].T, solution[-1]]
 
 
@@ -941,13 +935,13 @@ def _(features, labels):
 )
 def _(features, labels):
     """Hidden numbers drawn at random and never trained, with least squares behind them."""
-    X, targets = np.asarray(features, np.float64), np.eye(CLASSES)[np.asarray(labels)]
-    down = np.random.default_rng(0).normal(0, 0.4, (16, FEATURES))
+    X, targets = np.asarray(features, np.float64), np.eye(4)[np.asarray(labels)]
+    down = np.random.default_rng(0).normal(0, 0.4, (16, 12))
     hidden = np.maximum(X @ down.T, 0)
     solution = np.linalg.lstsq(np.c_[hidden, np.ones(len(X))], targets, rcond=None)[0]
-    up = np.zeros((FEATURES, 16))
-    up[:CLASSES] = 1000 * solution[:-1].T  # so much larger than the features that they no longer count
-    return [down, np.zeros(16), up, np.zeros(FEATURES), np.eye(CLASSES, FEATURES), 1000 * solution[-1]]
+    up = np.zeros((12, 16))
+    up[:4] = 1000 * solution[:-1].T  # so much larger than the features that they no longer count
+    return [down, np.zeros(16), up, np.zeros(12), np.eye(4, 12), 1000 * solution[-1]]
 
 
 @fit_adapter.mistake(
@@ -955,7 +949,7 @@ def _(features, labels):
     recognise=_is_too_large,
 )
 def _(features, labels):
-    return [np.zeros(shape) for shape in [(18, FEATURES), (18,), (FEATURES, 18), (FEATURES,), (CLASSES, FEATURES), (CLASSES,)]]
+    return [np.zeros(shape) for shape in [(18, 12), (18,), (12, 18), (12,), (4, 12), (4,)]]
 
 
 @fit_adapter.mistake(
@@ -963,7 +957,7 @@ def _(features, labels):
     recognise=_has_other_shapes,
 )
 def _(features, labels):
-    return [np.zeros(shape) for shape in [(FEATURES, 8), (8,), (8, FEATURES), (FEATURES,), (FEATURES, CLASSES), (CLASSES,)]]
+    return [np.zeros(shape) for shape in [(12, 8), (8,), (8, 12), (12,), (12, 4), (4,)]]
 
 
 @fit_adapter.alternative(framework="mxnet")
