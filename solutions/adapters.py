@@ -1,0 +1,1012 @@
+"""Adapters: the module, what it costs, a frozen normalisation, its gradients, what may move in a frozen net, folding, and a task that needs one."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+NETWORKS = ("torch", "mxnet")
+
+
+# 1. The adapter ----------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "After the loop `Y` should be X, the bias, and what every hidden unit adds. `hidden` is one map, (N, 1, H, W); which numbers of `up` say what it adds to each channel?",
+        "Unit j adds `hidden * up[c, j]` to channel c. The numbers for all channels are column j, `up[:, j]`, of shape (C,).",
+        "To multiply (N, 1, H, W) by one number a channel, give these the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
+    ],
+    explanation="""
+        A 1x1 convolution down, a ReLU, a 1x1 convolution up, and the input added. Nothing looks at neighbours: seeing is left to the backbone.
+        With `up` and its bias at zero the adapter is the identity, and the adapted net starts as the backbone.
+    """,
+)
+def adapter(X, down, down_bias, up, up_bias):
+    """X plus what a bottleneck of r hidden maps adds: a 1x1 convolution down, ReLU, a 1x1 convolution up.
+
+    X: (N, C, H, W) float32; down: (r, C); down_bias: (r,); up: (C, r); up_bias: (C,), all float32  ->  (N, C, H, W)
+    """
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[j]  # (N, 1, H, W)
+        hidden = hidden * (hidden > 0)
+        Y = Y + hidden * up[:, j].reshape((1, -1, 1, 1))
+    return Y
+
+
+@adapter.probe(weight=1)
+def one_hidden_map(rng):
+    return _adapter_inputs(rng, (2, 3, 2, 4), 1)
+
+
+@adapter.probe(weight=3, repeat=3)
+def random_adapters(rng):
+    channels, height, width = rng.permutation([4, 5, 6])
+    return _adapter_inputs(rng, (3, int(channels), int(height), int(width)), int(rng.integers(2, 4)))
+
+
+@adapter.probe(weight=1)
+def wider_than_its_input(rng):
+    return _adapter_inputs(rng, (2, 3, 5, 4), 7)
+
+
+@adapter.probe(weight=1)
+def a_new_adapter(rng):
+    """`up` and its bias are zero: the output is X."""
+    X, down, down_bias, up, up_bias = _adapter_inputs(rng, (2, 5, 3, 4), 3)
+    return X, down, down_bias, 0 * up, 0 * up_bias
+
+
+def _adapter_inputs(rng, shape, r):
+    c = shape[1]
+    return _normal(rng, *shape), _normal(rng, r, c), _normal(rng, r), _normal(rng, c, r), _normal(rng, c)
+
+
+@adapter.mistake("`Y` holds only what the last hidden map adds. Add each contribution to what is there.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.maximum((X * down[-1][:, None, None]).sum(axis=1, keepdims=True) + down_bias[-1], 0)
+    return hidden * up[:, -1][:, None, None]
+
+
+@adapter.mistake("X is missing in the sum. An adapter adds to its input; a new one, with `up` at zero, must pass it on.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
+
+
+@adapter.mistake("X is added once for every hidden map. It is in `Y` before the loop already.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return X * (1 + len(down)) + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
+
+
+@adapter.mistake("The ReLU between the two projections is missing: without it both together are one linear map.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None]
+    return X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
+
+
+@adapter.mistake("A ReLU is put on the output. Only the hidden maps go through it; what is added may be negative.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return np.maximum(X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None], 0)
+
+
+@adapter.mistake("Every channel is given the same numbers of `up`. Channel c has its own row, `up[c]`.")
+def _(X, down, down_bias, up, up_bias):
+    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + up_bias[:, None, None]
+
+
+@adapter.alternative(framework="torch")
+def _(X, down, down_bias, up, up_bias):
+    from torch.nn.functional import conv2d
+
+    hidden = conv2d(X, down[:, :, None, None], down_bias).relu()
+    return X + conv2d(hidden, up[:, :, None, None], up_bias)
+
+
+@adapter.alternative(framework="mxnet")
+def _(X, down, down_bias, up, up_bias):
+    from dlkit.mx import nd
+
+    r, c = down.shape
+    hidden = nd.relu(nd.Convolution(X, down.reshape((r, c, 1, 1)), down_bias, kernel=(1, 1), num_filter=r))
+    return X + nd.Convolution(hidden, up.reshape((c, r, 1, 1)), up_bias, kernel=(1, 1), num_filter=c)
+
+
+@adapter.alternative()
+def _(X, down, down_bias, up, up_bias):
+    pixels = X.transpose(0, 2, 3, 1)  # (N, H, W, C)
+    hidden = np.maximum(pixels @ down.T + down_bias, 0)
+    return (pixels + hidden @ up.T + up_bias).transpose(0, 3, 1, 2)
+
+
+for _given in ("Y = X + up_bias.reshape((1, -2, 1, 1))", "down[j].reshape((1, -2, 1, 1))", "up[:, j].reshape((1, -2, 1, 1))"):
+    adapter.equivalent(_given, why="NumPy works out the size at any negative number.")
+adapter.equivalent("len(down) -> len(down_bias)", why="Every row of `down` has one bias.")
+adapter.equivalent("hidden > 0 -> hidden >= 0", why="Where they differ, `hidden` is 0, times 1 or times 0.")
+adapter.equivalent("np.maximum(0, pixels @ down.T + down_bias)", why="The larger of two numbers, whichever is named first.")
+
+
+# 2. What adapters cost ---------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    rtol=1e-5,
+    atol=0.0,  # counts in the thousands beside a part below 1
+    hints=[
+        "Go place by place. With c channels there, how many numbers are in down, in its bias, in up, and in its bias?",
+        "A place with c channels has width · c + width + c · width + c parameters. The dense layer has a weight for each feature and class, and a bias for each class.",
+    ],
+    explanation="""
+        2 · c · width for the two projections, width and c for their biases. Without the bottleneck, a 1x1 convolution has c² weights, a ninth of a 3x3's;
+        with it, the cost grows in proportion to c, so that the widest places gain most.
+    """,
+)
+def adapter_cost(channels, width, num_classes, backbone):
+    """What is trained when a bottleneck adapter stands at each place of a frozen backbone, and a dense layer behind it.
+
+    channels: a list, the number of channels at each place; the dense layer sees as many features as the last place has channels.
+    width: hidden maps of every adapter; backbone: its number of parameters. All layers have biases.
+    Returns (parameters of all adapters, parameters of the dense layer, parameters of the adapters divided by the backbone's).
+    """
+    adapters = sum(2 * c * width + width + c for c in channels)
+    dense = (channels[-1] + 1) * num_classes
+    return adapters, dense, adapters / backbone
+
+
+@adapter_cost.probe(weight=1)
+def the_backbone_of_the_course(rng):
+    return [24, 24, 48, 48, 96, 96], 8, 10, 391_704
+
+
+@adapter_cost.probe(weight=3, repeat=4)
+def random_backbones(rng):
+    width, num_classes = (int(n) for n in rng.permutation(np.arange(2, 20))[:2])
+    channels = rng.integers(20, 99, int(rng.integers(2, 7)))
+    return channels.tolist(), width, num_classes, int(rng.integers(100_000, 900_000))
+
+
+@adapter_cost.probe(weight=1)
+def one_place(rng):
+    return [int(rng.integers(20, 40))], int(rng.integers(3, 9)), 11, 50_000
+
+
+@adapter_cost.mistake("The biases of the adapters are left out: `width` of the projection down and c of the one up, at each place.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake("The biases of the projections up are left out: one for each of the c channels.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake("Only one of the two projections is counted. There is one down and one up.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(c * width + width + c for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake("The dense layer has a bias for each class as well.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, channels[-1] * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake("The part counts the dense layer too. It is asked for the adapters alone.")
+def _(channels, width, num_classes, backbone):
+    adapters, dense = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    return adapters, dense, (adapters + dense) / backbone
+
+
+@adapter_cost.mistake("The adapters are divided by all parameters of the adapted net. Divide by the backbone's.")
+def _(channels, width, num_classes, backbone):
+    adapters, dense = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    return adapters, dense, adapters / (adapters + backbone)
+
+
+@adapter_cost.alternative(framework="torch")
+def _(channels, width, num_classes, backbone):
+    from torch import nn
+
+    layers = [layer for c in channels for layer in (nn.Conv2d(c, width, 1), nn.Conv2d(width, c, 1))]
+    adapters = sum(p.numel() for layer in layers for p in layer.parameters())
+    dense = sum(p.numel() for p in nn.Linear(channels[-1], num_classes).parameters())
+    return adapters, dense, adapters / backbone
+
+
+@adapter_cost.alternative(framework="mxnet")
+def _(channels, width, num_classes, backbone):
+    adapters = 0
+    for c in channels:
+        adapters += (c + 1) * width
+        adapters += (width + 1) * c
+    return adapters, channels[-1] * num_classes + num_classes, adapters / backbone
+
+
+@adapter_cost.alternative()
+def _(channels, width, num_classes, backbone):
+    adapters = (2 * width + 1) * sum(channels) + width * len(channels)
+    return adapters, num_classes * (1 + channels[-1]), adapters / backbone
+
+
+adapter_cost.equivalent("(nn.Conv2d(width, c, 1), nn.Conv2d(c, width, 1))", why="The order in which they are counted does not matter.")
+
+
+# 3. A normalisation that can be frozen -----------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    atol=1e-4,
+    hints=[
+        "Frozen: normalise with `mean` and `var` as they were given, and return them untouched. Not frozen: normalise with the batch's own.",
+        "The batch's mean and variance are taken over axes 0, 2 and 3: one number a channel, over all images and positions. The variance divides by N · H · W.",
+        "To subtract (C,) numbers from (N, C, H, W), reshape them to (1, C, 1, 1). The running mean becomes 0.9 · mean + 0.1 · batch mean, the variance likewise.",
+    ],
+    explanation="""
+        Batch normalisation has four vectors, and the optimiser knows of two of them. The running mean and variance move whenever a batch goes through in training mode,
+        whether or not anything is trained: freezing parameters does not freeze them. Evaluation mode does.
+    """,
+)
+def normalise(X, gamma, beta, mean, var, frozen):
+    """Batch normalisation, frozen or in training.
+
+    X: (N, C, H, W) float32; gamma, beta: (C,), scale and shift; mean, var: (C,), the running mean and variance; frozen: True or False
+    Returns (Y, the running mean afterwards, the running variance afterwards): frozen, the running ones are used and stay; else the batch's own are used, and
+    each running one becomes 0.9 times what it was plus 0.1 times the batch's. Variances divide by the number of values; 1e-5 is added to them under the root.
+    """
+    used_mean, used_var = mean, var
+    if not frozen:
+        used_mean = X.mean(axis=(0, 2, 3))
+        used_var = X.var(axis=(0, 2, 3))
+        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
+    scale = gamma / np.sqrt(used_var + 1e-5)
+    shift = beta - used_mean * scale
+    return X * scale[:, None, None] + shift[:, None, None], mean, var
+
+
+@normalise.probe(weight=2, repeat=3)
+def frozen_layers(rng):
+    return *_normalise_inputs(rng, 1.0), True
+
+
+@normalise.probe(weight=2, repeat=3)
+def layers_in_training(rng):
+    return *_normalise_inputs(rng, 1.0), False
+
+
+@normalise.probe(weight=1)
+def frozen_layers_of_small_variance(rng):
+    """So small that the 1e-5 under the root matters."""
+    return *_normalise_inputs(rng, 0.003), True
+
+
+@normalise.probe(weight=1)
+def small_variance_in_training(rng):
+    return *_normalise_inputs(rng, 0.003), False
+
+
+def _normalise_inputs(rng, scale):
+    n, c, height, width = rng.permutation([2, 3, 4, 5]).tolist()
+    X = _normal(rng, n, c, height, width, scale=scale) * rng.uniform(1, 3, (c, 1, 1)).astype(np.float32)
+    X = X + scale * _normal(rng, c, 1, 1)
+    gamma, var = (rng.uniform(0.5, 2, c).astype(np.float32) for _ in range(2))
+    return X, gamma, _normal(rng, c), scale * _normal(rng, c), np.float32(scale**2) * var
+
+
+@normalise.mistake("Frozen, it still normalises with the batch's mean and variance. Use the running ones, whatever the batch.")
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+    if not frozen:
+        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake("Frozen, the running mean and variance still move. That is how a frozen backbone forgets: return them as they were.")
+def _(X, gamma, beta, mean, var, frozen):
+    batch_mean, batch_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+    used_mean, used_var = (mean, var) if frozen else (batch_mean, batch_var)
+    Y = (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None]
+    return Y, 0.9 * mean + 0.1 * batch_mean, 0.9 * var + 0.1 * batch_var
+
+
+@normalise.mistake("`frozen` is read the wrong way round: frozen layers use and keep the running mean and variance.")
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = mean, var
+    if frozen:
+        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake("In training the running mean and variance should move by a tenth of the way. Here they stay.")
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = (mean, var) if frozen else (X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3)))
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake("The two weights are swapped: the running ones keep 0.9 of what they were and take 0.1 of the batch's.")
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = mean, var
+    if not frozen:
+        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        mean, var = 0.1 * mean + 0.9 * used_mean, 0.1 * var + 0.9 * used_var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake("In training it normalises with the running mean and variance, already moved. There, the batch's own are used.")
+def _(X, gamma, beta, mean, var, frozen):
+    if not frozen:
+        mean, var = 0.9 * mean + 0.1 * X.mean(axis=(0, 2, 3)), 0.9 * var + 0.1 * X.var(axis=(0, 2, 3))
+    return (X - mean[:, None, None]) / np.sqrt(var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake(
+    "The running variance divides by one less than the number of values, as PyTorch's does. Here every variance divides by the number."
+)
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = mean, var
+    if not frozen:
+        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * X.var(axis=(0, 2, 3), ddof=1)
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.mistake("The 1e-5 under the root is missing.")
+def _(X, gamma, beta, mean, var, frozen):
+    used_mean, used_var = mean, var
+    if not frozen:
+        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
+    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None]) * gamma[:, None, None] + beta[:, None, None], mean, var
+
+
+@normalise.alternative(framework="torch")
+def _(X, gamma, beta, mean, var, frozen):
+    import torch
+    from torch.nn.functional import batch_norm
+
+    if frozen:
+        return batch_norm(X, mean, var, gamma, beta), mean, var
+    batch_var, batch_mean = torch.var_mean(X, dim=(0, 2, 3), correction=0)
+    return batch_norm(X, None, None, gamma, beta, training=True), mean.lerp(batch_mean, 0.1), var.lerp(batch_var, 0.1)
+
+
+@normalise.alternative(framework="mxnet")
+def _(X, gamma, beta, mean, var, frozen):
+    from dlkit.mx import nd
+
+    shape = (1, -1, 1, 1)
+    used_mean, used_var = mean, var
+    if not frozen:
+        used_mean = X.mean(axis=(0, 2, 3))
+        used_var = ((X - used_mean.reshape(shape)) ** 2).mean(axis=(0, 2, 3))
+        mean, var = mean + 0.1 * (used_mean - mean), var + 0.1 * (used_var - var)
+    Y = (X - used_mean.reshape(shape)) * (gamma / nd.sqrt(used_var + 1e-5)).reshape(shape)
+    return Y + beta.reshape(shape), mean, var
+
+
+@normalise.alternative()
+def _(X, gamma, beta, mean, var, frozen):
+    used = [(m, v) if frozen else (x.mean(), x.var()) for x, m, v in zip(X.swapaxes(0, 1), mean, var, strict=True)]
+    maps = [(X[:, c] - m) / (v + 1e-5) ** 0.5 * gamma[c] + beta[c] for c, (m, v) in enumerate(used)]  # C arrays (N, H, W)
+    moved = 0.1 * np.array(used).T + 0.9 * np.array([mean, var])  # nothing new when frozen: 0.1 + 0.9 of the same
+    return np.stack(maps, axis=1), *moved
+
+
+normalise.equivalent("swapaxes(1, 0)", why="Either axis changes places with the other.")
+normalise.equivalent("(2, 0, 3)", why="The order in which axes are summed does not matter.")
+normalise.equivalent("(0, 3, 2)", why="The order in which axes are summed does not matter.")
+
+
+# 4. The gradients --------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    atol=1e-4,
+    hints=[
+        "Write the forward pass in steps: Z = X downᵀ, H = relu(Z), Y = X + H upᵀ. Go back through them one by one, beginning with G at Y.",
+        "The gradient at H is G up, (N, r); at Z it is the same where Z > 0 and 0 elsewhere. The gradient of `up` is Gᵀ H.",
+        "The gradient of `down` is (gradient at Z)ᵀ X. X is used twice, so two gradients arrive there: G by the shortcut, and (gradient at Z) down.",
+    ],
+    explanation="""
+        The gradient of `up` contains H, the one of `down` contains `up`. With `up` = 0 only `up` moves in the first step, and `down` from the second on.
+        With both at zero H is zero too, and neither ever moves: one of the two must start at random.
+    """,
+)
+def adapter_gradients(X, down, up, G):
+    """The gradients of an adapter on vectors, Y = X + relu(X downᵀ) upᵀ, without biases.
+
+    X: (N, C) float32; down: (r, C); up: (C, r); G: (N, C), the gradient of the loss by Y. Returns the gradients of the loss by down, by up and by X.
+    """
+    Z = X @ down.T  # (N, r)
+    passes = Z > 0
+    at_Z = (G @ up) * passes
+    return at_Z.T @ X, G.T @ (Z * passes), G + at_Z @ down
+
+
+@adapter_gradients.probe(weight=3, repeat=3)
+def random_adapters(rng):
+    n, c, r = (int(size) for size in rng.permutation([3, 4, 5, 6, 7])[:3])
+    return _normal(rng, n, c), _normal(rng, r, c), _normal(rng, c, r), _normal(rng, n, c)
+
+
+@adapter_gradients.probe(weight=1)
+def a_new_adapter(rng):
+    """`up` is zero: only `up` has a gradient."""
+    return _normal(rng, 5, 4), _normal(rng, 3, 4), np.zeros((4, 3), np.float32), _normal(rng, 5, 4)
+
+
+@adapter_gradients.mistake("The ReLU is forgotten on the way back: where Z is not positive, no gradient passes.")
+def _(X, down, up, G):
+    at_Z = G @ up
+    return at_Z.T @ X, G.T @ np.maximum(X @ down.T, 0), G + at_Z @ down
+
+
+@adapter_gradients.mistake("The gradient by X lacks G, which arrives by the shortcut.")
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 0)
+    return at_Z.T @ X, G.T @ np.maximum(Z, 0), at_Z @ down
+
+
+@adapter_gradients.mistake("The gradient by X is G alone. X also goes through the projections: add what comes back from there.")
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 0)
+    return at_Z.T @ X, G.T @ np.maximum(Z, 0), G
+
+
+@adapter_gradients.mistake(
+    "The gradients of `down` and `up` are averaged over the batch. G already says how the loss depends on each row: sum."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 0)
+    return at_Z.T @ X / len(X), G.T @ np.maximum(Z, 0) / len(X), G + at_Z @ down
+
+
+@adapter_gradients.mistake("The gradient of `up` is computed with Z, before the ReLU. What `up` multiplies is relu(Z).")
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 0)
+    return at_Z.T @ X, G.T @ Z, G + at_Z @ down
+
+
+@adapter_gradients.mistake("The first two are in the wrong order: `down` comes first, then `up`, then X.")
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 0)
+    return G.T @ np.maximum(Z, 0), at_Z.T @ X, G + at_Z @ down
+
+
+@adapter_gradients.alternative(framework="torch")
+def _(X, down, up, G):
+    import torch
+
+    X, down, up = (part.requires_grad_() for part in (X, down, up))
+    Y = X + (X @ down.T).relu() @ up.T
+    return torch.autograd.grad(Y, (down, up, X), G)
+
+
+@adapter_gradients.alternative(framework="mxnet")
+def _(X, down, up, G):
+    from dlkit.mx import nd
+
+    Z = nd.dot(X, down, transpose_b=True)
+    at_Z = nd.dot(G, up) * (Z > 0)
+    return nd.dot(at_Z, X, transpose_a=True), nd.dot(G, nd.relu(Z), transpose_a=True), G + nd.dot(at_Z, down)
+
+
+@adapter_gradients.alternative()
+def _(X, down, up, G):
+    by_down, by_up, by_X = np.zeros_like(down), np.zeros_like(up), G.copy()
+    for n in range(len(X)):
+        for j in range(len(down)):
+            z = down[j] @ X[n]
+            if z > 0:
+                by_up[:, j] += z * G[n]
+                by_down[j] += up[:, j] @ G[n] * X[n]
+                by_X[n] += up[:, j] @ G[n] * down[j]
+    return by_down, by_up, by_X
+
+
+adapter_gradients.equivalent(
+    "Z > 0 -> Z >= 0", why="No Z of the probes is exactly 0; where one is, ReLU has no gradient and either is right."
+)
+adapter_gradients.equivalent(
+    "z > 0 -> z >= 0", why="No z of the probes is exactly 0; where one is, ReLU has no gradient and either is right."
+)
+
+
+# 5. Only the dense layer -------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    framework="torch",
+    frameworks=NETWORKS,
+    driver="change_network",
+    seconds=30,
+    atol=1e-4,
+    hints=[
+        "Two things could move that must not: the parameters of the other layers, and the running mean and variance of the normalisation.",
+        "Give the optimiser (Gluon: the Trainer) the parameters of `net[-1]` only.",
+        "PyTorch: `net.eval()` before the first step. Gluon: `autograd.record(train_mode=False)`, and `backward(train_mode=False)`. Normalisation then uses the running values and leaves them alone.",
+    ],
+    explanation="""
+        An optimiser that does not know a parameter cannot change it; but the running mean and variance are no parameters, and batches change them in training mode.
+        With everything but the last layer still, its inputs are always the same: they could be computed once, which is what lesson 08 does.
+    """,
+)
+def train_dense(net, X, y, lr, num_steps):
+    """Train the last layer of a net in place; nothing else of the net may change, running means and variances of its normalisation included.
+
+    net: a Sequential, its last layer `net[-1]` is dense; X: (N, C, H, W) float32; y: (N,) int64. Takes `num_steps` steps of gradient descent without momentum,
+    with learning rate `lr`, on the mean cross-entropy of all of X; normalisation uses its running mean and variance.
+    """
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        loss = torch.nn.functional.cross_entropy(net(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@train_dense.probe(weight=2, repeat=3)
+def with_batch_normalisation(rng):
+    maps = int(rng.integers(3, 6))
+    layers = [["conv", 2, maps, 3], ["batchnorm", maps], ["relu"], ["maxpool", 2], ["flatten"], ["dense", maps * 6, 4]]
+    norm = [rng.uniform(0.5, 1.5, maps).astype(np.float32), _normal(rng, maps, scale=0.3)]
+    weights = [_normal(rng, maps, 2, 3, 3, scale=0.4), _normal(rng, maps), *norm, _normal(rng, 4, maps * 6, scale=0.3), _normal(rng, 4)]
+    return layers, weights, _normal(rng, 3, 2, 6, 8), *_lesson(rng, 7, (2, 6, 8), 4)
+
+
+@train_dense.probe(weight=1)
+def without(rng):
+    layers = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 36, 3]]
+    weights = [_normal(rng, 3, 1, 2, 2), _normal(rng, 3), _normal(rng, 3, 36, scale=0.3), _normal(rng, 3)]
+    return layers, weights, _normal(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
+
+
+def _lesson(rng, count, shape, num_classes):
+    """Images, labels, a learning rate and a number of steps."""
+    labels = rng.permutation(np.arange(count) % (num_classes - 1))  # the last class does not occur
+    return 1.5 * _normal(rng, count, *shape) + 0.4, labels, float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 6))
+
+
+@train_dense.mistake(
+    "The last layer alone is trained, but batch normalisation is in training mode: its running mean and variance move, and with them all outputs."
+)
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.train()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_dense.mistake("All layers are trained. The optimiser should get the parameters of `net[-1]` only.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_dense.mistake("All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.train()
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_dense.mistake("Gradients pile up from step to step. Set them to zero before each `backward`.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_dense.mistake("The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y, reduction="sum").backward()
+        optimizer.step()
+
+
+@train_dense.mistake("One step is taken. The task asks for `num_steps`.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    optimizer.step()
+
+
+@train_dense.mistake("The net is unchanged. Does the optimiser take a step after each `backward`?")
+def _(net, X, y, lr, num_steps):
+    return net
+
+
+@train_dense.alternative(framework="mxnet")
+def _(net, X, y, lr, num_steps):
+    from dlkit.mx import autograd, gluon
+
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net[-1].collect_params(), "sgd", {"learning_rate": lr})
+    for _ in range(num_steps):
+        with autograd.record(train_mode=False):
+            loss = loss_of(net(X), y)
+        loss.backward(train_mode=False)
+        trainer.step(len(y))
+
+
+@train_dense.alternative(framework="mxnet")
+def _(net, X, y, lr, num_steps):
+    from dlkit.mx import autograd, gluon
+
+    features = X
+    for layer in net[:-1]:
+        features = layer(features)  # outside `record`, normalisation uses its running mean and variance
+    trainer = gluon.Trainer(net[-1].collect_params(), "sgd", {"learning_rate": lr})
+    for _ in range(num_steps):
+        with autograd.record():
+            loss = gluon.loss.SoftmaxCrossEntropyLoss()(net[-1](features), y).mean()
+        loss.backward()
+        trainer.step(1)
+
+
+@train_dense.alternative(framework="torch")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    features = net[:-1](X)  # whatever graph hangs on it, the steps below are outside of it
+    dense, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
+    for _ in range(num_steps):
+        with torch.no_grad():
+            error = (dense(features).softmax(dim=1) - right) / len(y)
+            dense.weight -= lr * error.T @ features
+            dense.bias -= lr * error.sum(dim=0)
+
+
+train_dense.equivalent(
+    "loss.backward(train_mode=False) -> loss.backward()",
+    why="Nothing behind the dense layer is trained, so no gradient that is used passes a normalisation.",
+)
+train_dense.equivalent(
+    "backward(train_mode=True)", why="Nothing behind the dense layer is trained, so no gradient that is used passes a normalisation."
+)
+train_dense.equivalent("len(y) -> len(X)", why="There is one label for each image.")
+
+
+# 6. Folding a linear adapter ---------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    atol=1e-4,
+    hints=[
+        "At each position the convolution gives O numbers z, and the adapter makes (1 + A) z of them, 1 the identity matrix. What is that, written with the kernels?",
+        "Output o becomes z_o plus the sum over p of A[o, p] z_p. z is linear in kernel and bias, so new kernel o is kernel o plus the sum over p of A[o, p] times kernel p.",
+        "Flatten the kernels to (O, C · h · w), multiply by A from the left, add, and reshape back. The bias, (O,), is treated in the same way.",
+    ],
+    explanation="""
+        Linear after linear is linear: a residual adapter without a ReLU costs nothing once training is over, since it disappears into the weights it follows.
+        So a copy of the folded layer is needed for each task, or the adapter is kept apart and little is stored: one has to choose. A bottleneck with a ReLU inside cannot be folded.
+    """,
+)
+def fold(kernel, bias, A):
+    """A convolution and a linear residual adapter behind it, Z + A Z at each position, as one convolution.
+
+    kernel: (O, C, h, w) float32; bias: (O,); A: (O, O), a 1x1 convolution without a bias. Returns the kernel and the bias of the one convolution.
+    """
+    both = np.eye(len(A)) + A
+    return np.tensordot(both, kernel, 1), both @ bias
+
+
+@fold.probe(weight=3, repeat=3)
+def random_layers(rng):
+    o, c, h, w = rng.permutation([2, 3, 4, 5]).tolist()
+    return _normal(rng, o, c, h, w), _normal(rng, o), _normal(rng, o, o)
+
+
+@fold.probe(weight=1)
+def as_many_outputs_as_inputs(rng):
+    return _normal(rng, 4, 4, 3, 2), _normal(rng, 4), _normal(rng, 4, 4)
+
+
+@fold.probe(weight=1)
+def a_new_adapter(rng):
+    """A is zero: the convolution stays."""
+    return _normal(rng, 5, 2, 3, 3), _normal(rng, 5), np.zeros((5, 5), np.float32)
+
+
+@fold.mistake("The identity is missing: the adapter adds A Z to Z.")
+def _(kernel, bias, A):
+    return np.tensordot(A, kernel, 1), A @ bias
+
+
+@fold.mistake("A is transposed: row o of A says what is added to output o.")
+def _(kernel, bias, A):
+    both = np.eye(len(A), dtype=A.dtype) + A.T
+    return np.tensordot(both, kernel, 1), both @ bias
+
+
+@fold.mistake("The bias is left as it was. It goes through the adapter as well.")
+def _(kernel, bias, A):
+    return kernel + np.tensordot(A, kernel, 1), bias
+
+
+@fold.mistake("In the kernel the identity is there, in the bias it is missing.")
+def _(kernel, bias, A):
+    return kernel + np.tensordot(A, kernel, 1), A @ bias
+
+
+@fold.mistake("The kernel is multiplied by each output's own factor only, the diagonal of A. The adapter mixes the outputs.")
+def _(kernel, bias, A):
+    own = 1 + np.diag(A)
+    return kernel * own[:, None, None, None], bias * own
+
+
+@fold.alternative(framework="torch")
+def _(kernel, bias, A):
+    import torch
+
+    return kernel + torch.einsum("op,pchw->ochw", A, kernel), bias + A @ bias
+
+
+@fold.alternative(framework="mxnet")
+def _(kernel, bias, A):
+    from dlkit.mx import nd
+
+    return kernel + nd.dot(A, kernel), bias + nd.dot(A, bias)
+
+
+@fold.alternative()
+def _(kernel, bias, A):
+    new_kernel, new_bias = kernel.copy(), bias.copy()
+    for (o, p), a in np.ndenumerate(A):
+        new_kernel[o] += a * kernel[p]
+        new_bias[o] += a * bias[p]
+    return new_kernel, new_bias
+
+
+fold.equivalent("len(A) -> len(bias)", why="A has a row for each output, and so has the bias.")
+
+
+# 7. Open task ------------------------------------------------------------------------------------------------------------------------------
+
+MOST_PARAMETERS = 500
+ACCURACY = 0.9
+FEATURES, CLASSES = 12, 4
+
+
+@question(
+    points=3,
+    seconds=60,
+    hints=[
+        "Draw `down` at random (variance 2 / 12), let `up` and all biases be zero, and train the six arrays together on the cross-entropy of minibatches.",
+        "r hidden numbers cost 25 r + 12 parameters and the dense layer 52, so r may be as large as 17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
+        "Adam with lr 0.02, batches of 32, 30 epochs is plenty. PyTorch: `torch.randn(16, 12)` and the like with `requires_grad_()`; Gluon: `attach_grad()`, or layers whose `weight` you return.",
+    ],
+    explanation="""
+        Each class is two opposite clusters, as white letters on black and black ones on white would be. Their mean is the same for all classes, so a dense layer alone guesses.
+        ReLUs of an adapter see each cluster by itself; what they add turns opposite features into equal ones, and the dense layer does the rest.
+    """,
+)
+def fit_adapter(features, labels):
+    """An adapter and a dense layer, at most 500 numbers in all, trained on features of a frozen backbone; right on at least 90 % of 500 unseen ones.
+
+    features: (600, 12) float32; labels: (600,) int64 in 0, ..., 3
+    Returns down (r, 12), down_bias (r,), up (12, r), up_bias (12,), weight (4, 12), bias (4,): the check computes
+    F = features + relu(features downᵀ + down_bias) upᵀ + up_bias, and the logits F weightᵀ + bias.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    r, num_epochs = 16, 30
+    down = torch.randn(r, 12) * (2 / 12) ** 0.5
+    down_bias, up, up_bias = torch.zeros(r), torch.zeros(12, r), torch.zeros(12)
+    weight, bias = 0.1 * torch.randn(4, 12), torch.zeros(4)
+    parameters = [part.requires_grad_() for part in (down, down_bias, up, up_bias, weight, bias)]
+    optimizer = torch.optim.Adam(parameters, lr=0.02)
+    X, y = torch.as_tensor(features), torch.as_tensor(labels)
+    for epoch in range(num_epochs):
+        optimizer.param_groups[0]["lr"] = 0.02 * (1 - epoch / num_epochs)
+        for rows in torch.randperm(len(X)).split(32):
+            adapted = X[rows] + (X[rows] @ down.T + down_bias).relu() @ up.T + up_bias
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(adapted @ weight.T + bias, y[rows]).backward()
+            optimizer.step()
+    return [part.detach().numpy() for part in parameters]
+
+
+@fit_adapter.probe()
+def opposite_clusters(rng):
+    """Every class is two clusters, opposite each other, in directions that every seed draws anew."""
+    directions = np.linalg.qr(rng.normal(size=(FEATURES, FEATURES)))[0][:CLASSES]
+    labels = rng.permutation(np.arange(1100) % CLASSES)
+    sides = rng.choice([-3.5, 3.5], len(labels))
+    features = (rng.normal(0.5, 1, (len(labels), FEATURES)) + sides[:, None] * directions[labels]).astype(np.float32)
+    return Inputs((features[:600], labels[:600]), secret=(features[600:], labels[600:]))
+
+
+@fit_adapter.measure
+def _(inputs, output):
+    fault = _wrong_shapes(output)
+    if fault:
+        return Measurement(False, fault)
+    count, accuracy = sum(np.size(part) for part in output), _accuracy(inputs, output)
+    message = f"{accuracy:.1%} of {len(inputs.secret[1])} unseen images are right, with {count} trained numbers"
+    if count > MOST_PARAMETERS:
+        return Measurement(False, f"{message}; {MOST_PARAMETERS} are allowed.")
+    if accuracy < ACCURACY:
+        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
+    return Measurement(True, f"{message}.")
+
+
+def _wrong_shapes(output):
+    """A sentence on what is wrong with the six arrays, or nothing."""
+    if not isinstance(output, (list, tuple)) or len(output) != 6:
+        return "Six arrays are to be returned: down, down_bias, up, up_bias, weight, bias."
+    shapes = [tuple(int(n) for n in np.shape(part)) for part in output]
+    r = shapes[0][0] if shapes[0] else 0
+    right = [(r, FEATURES), (r,), (FEATURES, r), (FEATURES,), (CLASSES, FEATURES), (CLASSES,)]
+    return "" if shapes == right else f"The arrays have the shapes {shapes}; they should be {right}, for any r."
+
+
+def _accuracy(inputs, output):
+    down, down_bias, up, up_bias, weight, bias = (np.asarray(part, np.float64) for part in output)
+    features, labels = inputs.secret
+    adapted = features + np.maximum(features @ down.T + down_bias, 0) @ up.T + up_bias
+    return float(((adapted @ weight.T + bias).argmax(axis=1) == labels).mean())
+
+
+def _is_judged_by_accuracy(inputs, output):
+    return not _wrong_shapes(output) and sum(np.size(part) for part in output) <= MOST_PARAMETERS
+
+
+def _guesses(inputs, output):
+    return _is_judged_by_accuracy(inputs, output) and _accuracy(inputs, output) < 0.5
+
+
+def _learnt_too_little(inputs, output):
+    return _is_judged_by_accuracy(inputs, output) and 0.5 <= _accuracy(inputs, output) < ACCURACY
+
+
+def _is_too_large(inputs, output):
+    return not _wrong_shapes(output) and sum(np.size(part) for part in output) > MOST_PARAMETERS
+
+
+def _has_other_shapes(inputs, output):
+    return bool(_wrong_shapes(output))
+
+
+@fit_adapter.mistake(
+    "This is hardly better than guessing, as the dense layer alone would be. Is the adapter trained, and does `down` start at random, not at zero?",
+    recognise=_guesses,
+)
+def _(features, labels):
+    """Least squares by the dense layer; the adapter stays as it began, at zero."""
+    X, targets = np.asarray(features), np.eye(4)[np.asarray(labels)]
+    solution = np.linalg.lstsq(np.c_[X, np.ones(len(X))], targets, rcond=None)[0]
+    zeros = np.zeros((1, 12)), np.zeros(1), np.zeros((12, 1)), np.zeros(12)
+    return [*zeros, solution[:-1].T, solution[-1]]
+
+
+@fit_adapter.mistake(
+    "The adapter has learnt, but too little. Are there at least two hidden numbers for each class, and enough epochs at a sensible lr?",
+    recognise=_learnt_too_little,
+)
+def _(features, labels):
+    """Hidden numbers drawn at random and never trained, with least squares behind them."""
+    X, targets = np.asarray(features, np.float64), np.eye(4)[np.asarray(labels)]
+    down = np.random.default_rng(0).normal(0, 0.4, (16, 12))
+    hidden = np.maximum(X @ down.T, 0)
+    solution = np.linalg.lstsq(np.c_[hidden, np.ones(len(X))], targets, rcond=None)[0]
+    up = np.zeros((12, 16))
+    up[:4] = 1000 * solution[:-1].T  # so much larger than the features that they no longer count
+    return [down, np.zeros(16), up, np.zeros(12), np.eye(4, 12), 1000 * solution[-1]]
+
+
+@fit_adapter.mistake(
+    "More than 500 numbers were trained. r hidden numbers cost 25 r + 12, the dense layer 52.",
+    recognise=_is_too_large,
+)
+def _(features, labels):
+    return [np.zeros(shape) for shape in [(18, 12), (18,), (12, 18), (12,), (4, 12), (4,)]]
+
+
+@fit_adapter.mistake(
+    "The arrays do not have the shapes of the statement, or are not six. `down` is (r, 12) and `up` (12, r): as libraries keep them, outputs first.",
+    recognise=_has_other_shapes,
+)
+def _(features, labels):
+    return [np.zeros(shape) for shape in [(12, 8), (8,), (8, 12), (12,), (12, 4), (4,)]]
+
+
+@fit_adapter.alternative(framework="mxnet")
+def _(features, labels):
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+    mx.random.seed(0)
+    num_epochs, batch_size = 30, 50
+    down, up, dense = gluon.nn.Dense(16, in_units=12), gluon.nn.Dense(12, in_units=16), gluon.nn.Dense(4, in_units=12)
+    net = gluon.nn.Sequential()
+    net.add(down, up, dense)  # only to hold the three together
+    net.initialize(init.Xavier())
+    up.initialize(init.Zero(), force_reinit=True)
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.02})
+    for epoch in range(num_epochs):
+        trainer.set_learning_rate(0.02 * (1 - epoch / num_epochs))
+        order = nd.random.shuffle(nd.arange(len(features)))
+        for start in range(0, len(features), batch_size):
+            rows = order[start : start + batch_size]
+            X = features.take(rows)
+            with autograd.record():
+                loss = gluon.loss.SoftmaxCrossEntropyLoss()(dense(X + up(nd.relu(down(X)))), labels.take(rows))
+            loss.backward()
+            trainer.step(batch_size)
+            loss.wait_to_read()
+    return [part.data() for layer in (down, up, dense) for part in (layer.weight, layer.bias)]
+
+
+@fit_adapter.alternative(framework="torch")
+def _(features, labels):
+    """Layers, full batches, and SGD with momentum."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    down, up, dense = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 4)
+    nn.init.zeros_(up.weight)
+    nn.init.zeros_(up.bias)
+    parameters = [part for layer in (down, up, dense) for part in (layer.weight, layer.bias)]
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+    for _ in range(300):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(dense(features + up(down(features).relu())), labels).backward()
+        optimizer.step()
+    return [part.detach() for part in parameters]
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _normal(rng, *shape, scale=1.0):
+    return rng.normal(0, scale, shape).astype(np.float32)
