@@ -1,3 +1,14 @@
 """The course's questions, a module a chapter: reference answers, probes, known mistakes, alternatives, hints."""
 
-CHAPTERS = ("first_steps", "neurons", "convolution", "lenet", "training", "deeper", "shortcuts", "small_nets", "fine_tuning")
+CHAPTERS = (
+    "first_steps",
+    "neurons",
+    "convolution",
+    "lenet",
+    "training",
+    "deeper",
+    "shortcuts",
+    "small_nets",
+    "fine_tuning",
+    "staying_close",
+)
