@@ -93,9 +93,12 @@ def _(weights, start, new, alpha, beta):
     total = 0
     for w in new:
         total = total + beta / 2 * (w**2).sum()
-    for i in range(len(weights)):
-        total = total + alpha / 2 * (weights[i] - start[i]).square().sum()
+    for i, w0 in enumerate(start):
+        total = total + alpha / 2 * (weights[i] - w0).square().sum()
     return total
+
+
+penalty.equivalent("w, w0 in zip -> w0, w in zip", why="A squared distance is the same from either end.")
 
 
 # 2. A step ---------------------------------------------------------------------------------------------------------------------------------
@@ -194,13 +197,11 @@ def _(parameters, gradients, start, lr, alpha, beta):
 @step.alternative(framework="torch")
 def _(parameters, gradients, start, lr, alpha, beta):
     result = []
-    for i in range(len(parameters)):
-        w = parameters[i].clone()
-        if start[i] is None:
-            w.mul_(1 - lr * beta)
-        else:
-            w.lerp_(start[i], lr * alpha)
-        result.append(w.sub_(gradients[i], alpha=lr))
+    for i, w in enumerate(parameters):
+        pull = beta * w
+        if start[i] is not None:
+            pull = alpha * (w - start[i])
+        result.append(w - lr * gradients[i] - lr * pull)
     return result
 
 
@@ -234,12 +235,12 @@ def drift(parameters, start):
     parameters, start: dicts from names such as "4.body.0.weight" to float32 arrays; the part is what stands before the first dot. Names that are
     in `parameters` alone are passed over. Returns a dict from part to number.
     """
-    moved, size = {}, {}
+    sums = {}
     for name, w0 in start.items():
         part = name.split(".")[0]
-        moved[part] = moved.get(part, 0) + float(((parameters[name] - w0) ** 2).sum())
-        size[part] = size.get(part, 0) + float((w0**2).sum())
-    return {part: (moved[part] / size[part]) ** 0.5 for part in size}
+        moved, size = sums.get(part, (0, 0))
+        sums[part] = moved + float(((parameters[name] - w0) ** 2).sum()), size + float((w0**2).sum())
+    return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items()}
 
 
 @drift.probe(weight=1)
@@ -345,12 +346,12 @@ def _(parameters, start):
 
 @drift.alternative(framework="mxnet")
 def _(parameters, start):
-    sums = {}
+    squares = {}
     for name in start:
-        part = name[: name.index(".")]
-        moved, size = sums.get(part, (0, 0))
-        sums[part] = (moved + (parameters[name] - start[name]).square().sum(), size + start[name].square().sum())
-    return {part: (moved / size).sqrt().asscalar() for part, (moved, size) in sums.items()}
+        pair = squares.setdefault(name[: name.index(".")], [0, 0])
+        pair[0] = pair[0] + (parameters[name] - start[name]).square().sum()
+        pair[1] = pair[1] + start[name].square().sum()
+    return {part: (pair[0] / pair[1]).sqrt().asscalar() for part, pair in squares.items()}
 
 
 # 4. The exact minimiser --------------------------------------------------------------------------------------------------------------------
@@ -424,11 +425,12 @@ def _(X, y, start, alpha):
 
 @nearest_fit.alternative(framework="torch")
 def _(X, y, start, alpha):
-    import torch
+    from torch.linalg import solve
 
     rest = y - X @ start
-    inside = X @ X.T + alpha * torch.eye(len(y))  # (N, N), the smaller system where N < d
-    return start + X.T @ torch.linalg.solve(inside, rest)
+    inside = X @ X.T  # (N, N), the smaller system where N < d
+    inside.diagonal().add_(alpha)
+    return start + X.T @ solve(inside, rest)
 
 
 @nearest_fit.alternative(framework="mxnet")
@@ -438,6 +440,12 @@ def _(X, y, start, alpha):
     left = nd.dot(X, X, transpose_a=True) + alpha * nd.eye(X.shape[1])
     right = nd.dot(X.T, y) + alpha * start
     return nd.dot(nd.linalg.inverse(left), right)
+
+
+nearest_fit.equivalent(
+    "nd.dot(nd.linalg.inverse(left), right) -> nd.dot(right, nd.linalg.inverse(left))",
+    why="The matrix is symmetric, and so is its inverse.",
+)
 
 
 # 5. Early stopping -------------------------------------------------------------------------------------------------------------------------
@@ -462,8 +470,8 @@ def stop_early(losses, patience):
     Returns (position of the one that is kept, number of evaluations made).
     """
     kept = 0
-    for i in range(len(losses)):
-        if losses[i] < losses[kept]:
+    for i, loss in enumerate(losses):
+        if loss < losses[kept]:
             kept = i
         elif i - kept == patience:
             return kept, i + 1
@@ -488,6 +496,16 @@ def never_stops(rng):
 
 
 @stop_early.probe(weight=1)
+def the_last_is_the_best(rng):
+    return np.concatenate([rng.uniform(1, 2, 5), [0.5]]).astype(np.float32), int(rng.integers(5, 8))
+
+
+@stop_early.probe(weight=1)
+def a_single_evaluation(rng):
+    return rng.uniform(1, 2, 1).astype(np.float32), int(rng.integers(1, 4))
+
+
+@stop_early.probe(weight=1)
 def stops_at_the_end_or_just_before(rng):
     patience = int(rng.integers(2, 4))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(3, 6))))[::-1]
@@ -499,10 +517,11 @@ def the_first_is_the_best(rng):
     return np.concatenate([[0.5], rng.uniform(1, 2, 7)]).astype(np.float32), int(rng.integers(1, 5))
 
 
-@stop_early.probe(weight=1)
+@stop_early.probe(weight=1, repeat=4)
 def equal_losses(rng):
     best = rng.integers(1, 4) / 4
-    return np.array([best + 2, best + 1, best, best, best, best, best - 0.5, best + 3], np.float32), int(rng.integers(2, 4))
+    later = np.array([best + 2, best + 1, best, best, best, best, best - 0.5, best + 3], np.float32)
+    return later[int(rng.integers(0, 2)) * 2 :], int(rng.integers(2, 4))
 
 
 @stop_early.mistake("This looks at losses that come after training has stopped. Only what has been seen until then can be kept.")
@@ -598,12 +617,14 @@ def _(losses, patience):
 
 @stop_early.alternative(framework="mxnet")
 def _(losses, patience):
-    values = losses.asnumpy()
-    lowest = np.minimum.accumulate(values)
-    for i in range(patience, len(values)):
-        if lowest[i] == lowest[i - patience]:  # the last `patience` brought nothing
-            return int(values[: i + 1].argmin()), i + 1
-    return int(values.argmin()), len(values)
+    kept, left = 0, patience
+    for i in range(1, len(losses)):
+        left -= 1
+        if losses[i].asscalar() < losses[kept].asscalar():
+            kept, left = i, patience
+        if left == 0:
+            return kept, i + 1
+    return kept, len(losses)
 
 
 # 6. Slanted digits, and the upright ones not forgotten ---------------------------------------------------------------------------------------
