@@ -118,7 +118,7 @@ penalty.equivalent("w, w0 in zip -> w0, w in zip", why="A squared distance is th
         so that the penalty of the copied weights is silent; it begins to speak once they leave.
     """,
 )
-def step(parameters, gradients, start, lr, alpha, beta):
+def one_step(parameters, gradients, start, lr, alpha, beta):
     """The parameters after one step of gradient descent with L2-SP.
 
     parameters, gradients: lists of float32 arrays of the same shapes; start: a list of such arrays, or None where an array is new  ->  list of arrays
@@ -130,19 +130,19 @@ def step(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.probe(weight=1)
+@one_step.probe(weight=1)
 def all_copied(rng):
     shapes = [(int(rng.integers(3, 6)), 2, 3), (int(rng.integers(6, 9)),)]
     return _for_a_step(rng, shapes, new=())
 
 
-@step.probe(weight=2, repeat=3)
+@one_step.probe(weight=2, repeat=3)
 def copied_and_new_ones(rng):
     shapes = [(4, int(rng.integers(2, 4)), 3, 3), (4,), (int(rng.integers(5, 8)), 4), (9,)]
     return _for_a_step(rng, shapes, new=rng.choice(4, 2, replace=False))
 
 
-@step.mistake("The copied arrays are pulled to zero, which is plain weight decay. Their centre is `start`.")
+@one_step.mistake("The copied arrays are pulled to zero, which is plain weight decay. Their centre is `start`.")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -150,7 +150,9 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.mistake("The pull has the wrong sign: it drives the weights away from their start. The gradient of the penalty is alpha (w - w0).")
+@one_step.mistake(
+    "The pull has the wrong sign: it drives the weights away from their start. The gradient of the penalty is alpha (w - w0)."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -159,7 +161,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.mistake("The pull is not multiplied by lr. It is part of the gradient, and the whole gradient is.")
+@one_step.mistake("The pull is not multiplied by lr. It is part of the gradient, and the whole gradient is.")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -168,7 +170,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.mistake("The pull is twice as large as it should be. The penalty has a half, so that its gradient has no factor of two.")
+@one_step.mistake("The pull is twice as large as it should be. The penalty has a half, so that its gradient has no factor of two.")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -177,7 +179,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.mistake("The new arrays are not pulled at all. They are decayed towards zero, with beta.")
+@one_step.mistake("The new arrays are not pulled at all. They are decayed towards zero, with beta.")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -186,7 +188,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.mistake("The new arrays are pulled with alpha. Theirs is beta.")
+@one_step.mistake("The new arrays are pulled with alpha. Theirs is beta.")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -194,7 +196,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@step.alternative(framework="torch")
+@one_step.alternative(framework="torch")
 def _(parameters, gradients, start, lr, alpha, beta):
     result = []
     for i, w in enumerate(parameters):
@@ -205,7 +207,7 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return result
 
 
-@step.alternative(framework="mxnet")
+@one_step.alternative(framework="mxnet")
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -730,8 +732,11 @@ def _has_another_number_of_outputs(inputs, output):
     return not _is_judged_by_accuracy(inputs, output)
 
 
-def _fine_tune(train_images, train_labels, source, lr, weight_decay, num_steps):
-    """What most of the mistakes have in common."""
+@adapt.mistake(
+    "The net has learnt the slanted digits and forgotten the upright ones. Did it begin at the source weights, and what keeps it near them? Weight decay does not: it pulls to zero.",
+    recognise=_forgot,
+)
+def _(train_images, train_labels, source):
     import torch
     from torch import nn
 
@@ -739,8 +744,8 @@ def _fine_tune(train_images, train_labels, source, lr, weight_decay, num_steps):
     with torch.no_grad():
         for parameter, w0 in zip(net.parameters(), source, strict=True):
             parameter.copy_(w0)
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)
-    for _ in range(num_steps):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    for _ in range(300):
         optimizer.zero_grad()
         nn.functional.cross_entropy(net(train_images), train_labels).backward()
         optimizer.step()
@@ -748,19 +753,23 @@ def _fine_tune(train_images, train_labels, source, lr, weight_decay, num_steps):
 
 
 @adapt.mistake(
-    "The net has learnt the slanted digits and forgotten the upright ones. Did it begin at the source weights, and what keeps it near them? Weight decay does not: it pulls to zero.",
-    recognise=_forgot,
-)
-def _(train_images, train_labels, source):
-    return _fine_tune(train_images, train_labels, source, lr=0.1, weight_decay=0.01, num_steps=300)
-
-
-@adapt.mistake(
     "The net still reads upright digits but has not learnt the slanted ones. The penalty is too large, or training too short.",
     recognise=_stayed,
 )
 def _(train_images, train_labels, source):
-    return _fine_tune(train_images, train_labels, source, lr=0.01, weight_decay=0.0, num_steps=3)
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    with torch.no_grad():
+        for parameter, w0 in zip(net.parameters(), source, strict=True):
+            parameter.copy_(w0)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(train_images), train_labels).backward()
+        optimizer.step()
+    return net
 
 
 @adapt.mistake(
