@@ -679,12 +679,12 @@ ACCURACY = 0.85
     points=4,
     seconds=60,
     hints=[
-        "Start from He's weights and zero biases. Without them the loss stands still at ln 10 = 2.30 whatever else you do.",
+        "Start from He's weights and zero biases. With a library's own, SGD stands still at ln 10 = 2.30 for a long time.",
         "SGD with momentum 0.9, lr 0.02 and batches of 50, the images shuffled in every epoch: 15 epochs take a second or two. A cosine schedule steadies the end.",
         "The last layer has no ReLU behind it. Return [weight, bias, weight, bias, ...]; in PyTorch `list(net.parameters())` is just that, in Gluon `[p.data() for p in net.collect_params().values()]`.",
     ],
     explanation="""
-        Library defaults draw weights with a variance below 1 / n, and ten layers without normalisation hardly learn from them. With variance 2 / n the gradient
+        Library defaults draw weights with a variance below 1 / n, and SGD hardly moves ten layers without normalisation from there. With variance 2 / n the gradient
         arrives at the first layer as long as it set out. A falling learning rate does the rest: at a constant one, such a net now and then blows up.
     """,
 )
@@ -781,7 +781,7 @@ def _learnt_too_little(inputs, output):
 
 
 @train_ten_layers.mistake(
-    "The net guesses. Look at the start: with a library's own small weights the gradient vanishes on its way through ten layers.",
+    "The net guesses. Most often the start has weights too small for ten layers; if they are He's, look at the learning rate, and whether X and y stay together when shuffled.",
     recognise=_guesses,
 )
 def _(X, y):
