@@ -5,8 +5,8 @@
 The rules are those of `dlkit.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions in the lesson's cells tagged "net".
 
 - The learning rate of each way on each target is chosen first, with a draw of its own and the validation images, among `RATES`.
-- The file is written anew after each training, and what stands in it is not computed again, unless the backbone or the versions are others: then all of it is.
-  Stop when you like, and go on with the same command.
+- The file is written anew after each training, and what stands in it is not computed again, unless the backbone, the lesson's functions or the versions are others:
+  then all of it is. Stop when you like, and go on with the same command.
 
 About fifteen minutes of processor time.
 """
@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
-from benchmarks.families import ROOT, _facts, lesson_nets
+from benchmarks.families import ROOT, _processor, _version, digest, lesson_nets
 from dlkit import transfer
 from dlkit.backbone import PARTS, SHA256
 from dlkit.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
@@ -34,7 +36,7 @@ LESSON = ROOT / "lessons" / "08-fine-tuning.ipynb"
 Key = tuple[str, str, int, int, int]  # target, way, count, frozen, draw
 
 
-def train(key: Key, lr: float, part: str = "test", num_steps: int | None = None) -> Result:
+def train(key: Key, lr: float, part: str = "test") -> Result:
     """One training, and its accuracy on one part of the target."""
     import numpy as np
     import torch
@@ -44,7 +46,7 @@ def train(key: Key, lr: float, part: str = "test", num_steps: int | None = None)
     torch.set_num_threads(1)
     name, way, count, frozen, draw = key
     data, lesson, rules = transfer.target(name), lesson_nets(LESSON), {**WAYS[way], "num_frozen": frozen}
-    pretrained, num_steps = rules.pop("pretrained", True), num_steps or transfer.steps(count)
+    pretrained, num_steps = rules.pop("pretrained", True), rules.pop("num_steps", transfer.steps(count))
     start = time.process_time()
     net = lesson["new_net_torch"](len(data.class_names), seed=draw, pretrained=pretrained)
     images, labels = transfer.few(data.train_images, data.train_labels, count, draw)
@@ -62,7 +64,7 @@ def wanted() -> list[Key]:
         for name in TARGETS
         for way in WAYS
         for draw in DRAWS
-        if way != "by part" or count == FEW
+        if not way.startswith("by part") or count == FEW
     ]
     keys += [(name, "fine-tuned", FEW, frozen, draw) for name in TARGETS for frozen in range(1, len(PARTS) - 1) for draw in DRAWS]
     return sorted(keys, key=lambda key: (key[2] != FEW, key[2]))
@@ -70,7 +72,7 @@ def wanted() -> list[Key]:
 
 def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
     """Train what is missing, for so many seconds at most. Returns whether all is there."""
-    facts = _facts() | {"command": "python -m benchmarks.transfer", "backbone": SHA256}
+    facts = _facts()
     rows: dict[Key, Result] = {}
     if path.exists():
         known, stored = transfer.read(path)
@@ -102,6 +104,20 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
                 progress.advance(bar)
             transfer.write(path, facts, list(rows.values()))
     return True
+
+
+def _facts() -> dict[str, str]:
+    """How new rows come about."""
+    return {
+        "command": "python -m benchmarks.transfer",
+        **{name: _version(name) for name in ("torch", "numpy")},
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "threads": "1",
+        "backbone": SHA256,
+        "lesson": ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune")),
+        "date": date.today().isoformat(),
+    }
 
 
 def best_rate(facts: dict[str, str], name: str, way: str) -> float:

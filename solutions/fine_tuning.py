@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from autograder import Inputs, Measurement, question
+from autograder import Inputs, question
+from solutions.accuracy import ByAccuracy
 
 NETWORKS = ("torch", "mxnet")
 
@@ -734,7 +735,7 @@ crossover.equivalent("cumprod(dim=0) -> cumprod(dim=-1)", why="There is one axis
 
 # 6. Seven brands from twenty labels each ---------------------------------------------------------------------------------------------------
 
-ACCURACY = 0.75
+JUDGED = ByAccuracy("pictures", needed=0.75, guessing=0.3, num_classes=7)
 
 
 @question(
@@ -787,43 +788,12 @@ def unseen_pictures(rng):
     return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
 
 
-@train.measure
-def _(inputs, output):
-    if not _has_seven_logits(inputs, output):
-        return Measurement(
-            False,
-            f"For {len(inputs.secret)} images the net gave an array of shape {np.shape(output['logits'])}; it should be ({len(inputs.secret)}, 7).",
-        )
-    accuracy = _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret)} unseen pictures are right"
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
-
-
-def _has_seven_logits(inputs, output):
-    return np.shape(output["logits"]) == (len(inputs.secret), 7)
-
-
-def _accuracy(inputs, output):
-    return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
-
-
-def _guesses(inputs, output):
-    return _has_seven_logits(inputs, output) and _accuracy(inputs, output) < 0.3
-
-
-def _learnt_too_little(inputs, output):
-    return _has_seven_logits(inputs, output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
-
-
-def _has_another_number_of_outputs(inputs, output):
-    return not _has_seven_logits(inputs, output)
+train.measure(JUDGED.measure)
 
 
 @train.mistake(
     "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
-    recognise=_guesses,
+    recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
     import torch
@@ -837,7 +807,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net has learnt, but too little. A dense layer on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
-    recognise=_learnt_too_little,
+    recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
     import torch
@@ -859,7 +829,7 @@ def _(train_images, train_labels):
 
 @train.mistake(
     "The net does not give seven numbers an image. The backbone ends in 96 features: put a dense layer with seven outputs behind it.",
-    recognise=_has_another_number_of_outputs,
+    recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):
     from dlkit.backbone import backbone_torch

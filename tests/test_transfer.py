@@ -44,6 +44,8 @@ def test_of_two_rates_that_are_equally_good_the_smaller_one_is_used():
 
 
 def test_what_is_stored_is_complete_and_of_the_backbone_that_ships():
-    assert transfer.provenance()["backbone"] == SHA256, "run python -m benchmarks.transfer"
+    known, now = transfer.provenance(), benchmark._facts()
+    assert now["backbone"] == SHA256
+    assert {name: known[name] for name in ("backbone", "lesson")} == {name: now[name] for name in ("backbone", "lesson")}, "run it again"
     stored = {(row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.results()}
     assert stored == set(benchmark.wanted()), "run python -m benchmarks.transfer"
