@@ -1,3 +1,3 @@
 """The course's questions, a module a chapter: reference answers, probes, known mistakes, alternatives, hints."""
 
-CHAPTERS = ("first_steps", "neurons", "convolution", "lenet", "training", "deeper", "shortcuts", "small_nets")
+CHAPTERS = ("first_steps", "neurons", "convolution", "lenet", "training", "deeper", "shortcuts", "small_nets", "case_studies")
