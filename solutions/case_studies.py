@@ -28,7 +28,7 @@ def ndcg(relevance, scores, k):
     """
     by_score = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
     by_relevance = sorted(range(len(scores)), key=lambda i: -float(relevance[i]))
-    found, best = 0.0, 0.0
+    found = best = 0.0
     for rank, (i, j) in enumerate(zip(by_score[:k], by_relevance[:k], strict=True), start=1):
         discount = 1 / np.log2(rank + 1)
         found += discount * float(relevance[i])
@@ -92,20 +92,20 @@ def _(relevance, scores, k):
 def _(relevance, scores, k):
     import torch
 
-    discount = 1 / torch.log2(torch.arange(k) + 2.0)
+    logarithms = torch.log2(torch.arange(k) + 2.0)
     found = relevance[scores.argsort(descending=True)[:k]]
     best = relevance.sort(descending=True).values[:k]
-    return (found @ discount) / (best @ discount)
+    return (found / logarithms).sum() / (best / logarithms).sum()
 
 
 @ndcg.alternative(framework="mxnet")
 def _(relevance, scores, k):
     from dlkit.mx import nd
 
-    discount = 1 / nd.log(nd.arange(k) + 2)  # any base will do
+    logarithms = nd.log(nd.arange(k) + 2)  # any base will do
     found = relevance.take(scores.argsort(is_ascend=False))[:k]
     best = relevance.sort(is_ascend=False)[:k]
-    return (found * discount).sum() / (best * discount).sum()
+    return (found / logarithms).sum() / (best / logarithms).sum()
 
 
 @ndcg.alternative()
@@ -118,6 +118,10 @@ def _(relevance, scores, k):
     for place, grade in enumerate(sorted(relevance, reverse=True)[:k]):
         best += grade / math.log(place + 2)
     return found / best
+
+
+ndcg.equivalent("range(len(scores)) -> range(len(relevance))", why="Every picture has one of each.")
+ndcg.equivalent("discount = 1 / np.log2 -> discount = 2 / np.log2", why="A common factor of all places cancels in the quotient.")
 
 
 # 2. The pairwise loss ----------------------------------------------------------------------------------------------------------------------
@@ -230,10 +234,10 @@ def _(scores, relevance, hotels):
     from torch.nn.functional import logsigmoid
 
     losses = []
-    for i in range(len(scores)):
-        for j in range(len(scores)):
+    for i, high in enumerate(scores):
+        for j, low in enumerate(scores):
             if hotels[i] == hotels[j] and relevance[i] > relevance[j]:
-                losses.append(float(-logsigmoid(scores[i] - scores[j])))
+                losses.append(float(-logsigmoid(high - low)))
     return sum(losses) / len(losses)
 
 
@@ -241,23 +245,31 @@ def _(scores, relevance, hotels):
 def _(scores, relevance, hotels):
     from dlkit.mx import nd
 
-    difference = nd.broadcast_sub(scores.reshape((-1, 1)), scores.reshape((1, -1)))
+    difference = nd.broadcast_sub(scores.expand_dims(1), scores)
     hotels = hotels.astype("float32")
-    same = nd.broadcast_equal(hotels.reshape((-1, 1)), hotels.reshape((1, -1)))
-    better = nd.broadcast_greater(relevance.reshape((-1, 1)), relevance.reshape((1, -1)))
+    same = nd.broadcast_equal(hotels.expand_dims(1), hotels)
+    better = nd.broadcast_greater(relevance.expand_dims(1), relevance)
     counts = same * better
     return (nd.Activation(-difference, "softrelu") * counts).sum() / counts.sum()
 
 
 @pairwise_loss.alternative()
 def _(scores, relevance, hotels):
-    total, number = 0.0, 0
-    for i, j in np.ndindex(len(scores), len(scores)):
-        if hotels[i] == hotels[j] and relevance[i] > relevance[j]:
-            x = float(scores[j] - scores[i])
-            total += max(x, 0) + np.log1p(np.exp(-abs(x)))
-            number += 1
-    return total / number
+    losses = []
+    for hotel in set(hotels.tolist()):
+        own = [(grade, score) for grade, score, h in zip(relevance, scores, hotels, strict=True) if h == hotel]
+        for grade, score in own:
+            for other_grade, other_score in own:
+                if grade > other_grade:
+                    x = other_score - score
+                    losses.append((x + abs(x)) / 2 + np.log1p(np.exp(-abs(x))))
+    return np.mean(losses)
+
+
+pairwise_loss.equivalent("np.logaddexp(-difference[counts], 0)", why="The sum of two exponentials has no order.")
+pairwise_loss.equivalent(
+    "broadcast_equal(hotels, hotels.expand_dims(1))", why="Whether two hotels are equal does not depend on their order."
+)
 
 
 # 3. Folds of whole hotels ------------------------------------------------------------------------------------------------------------------
@@ -333,10 +345,8 @@ def _(hotels, num_folds):
 
 @group_folds.alternative()
 def _(hotels, num_folds):
-    folds = np.empty(len(hotels), int)
-    for place, name in enumerate(sorted(set(hotels.tolist()))):
-        folds[hotels == name] = place % num_folds
-    return folds
+    names = np.array(sorted(set(hotels.tolist())))
+    return np.array([(names < hotel).sum() % num_folds for hotel in hotels])
 
 
 # 4. A step of k-means ----------------------------------------------------------------------------------------------------------------------
@@ -359,8 +369,7 @@ def lloyd_step(colours, centres):
 
     colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres. Returns the new centres, (k, 3), in the same order.
     """
-    distance = ((colours[:, None] - centres[None]) ** 2).sum(axis=2)  # (N, k)
-    nearest = distance.argmin(axis=1)
+    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)  # (N,)
     moved = [colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))]
     return np.stack(moved)
 
@@ -412,22 +421,20 @@ def _(colours, centres):
     import torch
 
     nearest = torch.cdist(colours, centres).argmin(dim=1)
-    moved = centres.clone()
-    for c in nearest.unique():
-        moved[c] = colours[nearest == c].mean(dim=0)
-    return moved
+    return torch.stack([colours[nearest == c].mean(dim=0) if c in nearest else centre for c, centre in enumerate(centres)])
 
 
 @lloyd_step.alternative(framework="mxnet")
 def _(colours, centres):
     from dlkit.mx import nd
 
-    difference = nd.broadcast_sub(colours.expand_dims(1), centres.expand_dims(0))
-    nearest = (difference**2).sum(axis=2).argmin(axis=1)
-    members = nd.one_hot(nearest, len(centres))  # (N, k)
-    number = members.sum(axis=0).expand_dims(1)  # (k, 1)
-    means = nd.broadcast_div(nd.dot(members, colours, transpose_a=True), nd.maximum(number, 1))
-    return nd.where(nd.broadcast_axis(number > 0, axis=1, size=3), means, centres)
+    nearest = nd.norm(nd.broadcast_sub(colours.expand_dims(1), centres), axis=2).argmin(axis=1)
+    moved = []
+    for c, centre in enumerate(centres):
+        members = nearest == c  # 1 or 0
+        own = nd.dot(members, colours)
+        moved.append(own / members.sum() if c in nearest.asnumpy() else centre)
+    return nd.stack(*moved)
 
 
 @lloyd_step.alternative()
@@ -437,6 +444,9 @@ def _(colours, centres):
         distances = [np.linalg.norm(colour - centre) for centre in centres]
         members[int(np.argmin(distances))].append(colour)
     return np.array([np.mean(own, axis=0) if own else centre for own, centre in zip(members, centres, strict=True)])
+
+
+lloyd_step.equivalent("broadcast_sub(centres, colours.expand_dims(1))", why="The length of a difference does not depend on its sign.")
 
 
 # 5. Wilson's interval ----------------------------------------------------------------------------------------------------------------------
@@ -515,7 +525,7 @@ def _(correct, n, z):
 @wilson.alternative()
 def _(correct, n, z):
     q = correct / n
-    return tuple(np.sort(np.roots([1 + z**2 / n, -(2 * q + z**2 / n), q**2]).real))
+    return tuple(np.sort(np.roots([1 + z**2 / n, -(2 * q + z**2 / n), q**2])))
 
 
 @wilson.alternative(framework="torch")
@@ -529,18 +539,10 @@ def _(correct, n, z):
 
 @wilson.alternative(framework="mxnet")
 def _(correct, n, z):
-    """Halve the interval in which the end must lie, until it is found."""
-    q, ends = correct / n, []
-    for outside in (0.0, 1.0):
-        inside = q
-        for _ in range(50):
-            p = (inside + outside) / 2
-            if abs(q - p) <= z * (p * (1 - p) / n) ** 0.5:
-                inside = p
-            else:
-                outside = p
-        ends.append(inside)
-    return tuple(ends)
+    weight = n / (n + z**2)  # the found frequency, drawn towards one half
+    middle = weight * correct / n + (1 - weight) / 2
+    half = (middle**2 - weight * (correct / n) ** 2) ** 0.5  # the product of the two ends is weight q²
+    return middle - half, middle + half
 
 
 # 6. The price of choosing ------------------------------------------------------------------------------------------------------------------
@@ -567,7 +569,7 @@ def optimistic_and_nested(inner, outer):
     """
     chosen = inner.argmax(axis=1)
     reached = [float(outer[k, int(c)]) for k, c in enumerate(chosen)]
-    return outer.mean(axis=0).max(), sum(reached) / len(reached)
+    return outer.mean(axis=0).max(), np.mean(reached)
 
 
 @optimistic_and_nested.probe(weight=3, repeat=4)
@@ -637,7 +639,7 @@ def _(inner, outer):
 
 @optimistic_and_nested.alternative(framework="mxnet")
 def _(inner, outer):
-    return outer.mean(axis=0).max(), outer.pick(inner.argmax(axis=1), axis=1).mean()
+    return outer.mean(axis=0).max(), outer.pick(inner.argmax(axis=1)).mean()
 
 
 # 7. A ranker for hotels it has not seen ----------------------------------------------------------------------------------------------------
