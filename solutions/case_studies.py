@@ -28,11 +28,10 @@ def ndcg(relevance, scores, k):
     """
     by_score = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
     by_relevance = sorted(range(len(scores)), key=lambda i: -float(relevance[i]))
-    found = best = 0.0
-    for rank, (i, j) in enumerate(zip(by_score[:k], by_relevance[:k], strict=True), start=1):
-        discount = 1 / np.log2(rank + 1)
-        found += discount * float(relevance[i])
-        best += discount * float(relevance[j])
+    factors = np.arange(1, k + 1)  # the ranks
+    factors = 1 / np.log2(factors + 1)
+    found = sum(factor * float(relevance[i]) for factor, i in zip(factors, by_score[:k], strict=True))
+    best = sum(factor * float(relevance[i]) for factor, i in zip(factors, by_relevance[:k], strict=True))
     return found / best
 
 
@@ -121,7 +120,7 @@ def _(relevance, scores, k):
 
 
 ndcg.equivalent("range(len(scores)) -> range(len(relevance))", why="Every picture has one of each.")
-ndcg.equivalent("discount = 1 / np.log2 -> discount = 2 / np.log2", why="A common factor of all places cancels in the quotient.")
+ndcg.equivalent("factors = 1 / np.log2 -> factors = 2 / np.log2", why="A common factor of all places cancels in the quotient.")
 
 
 # 2. The pairwise loss ----------------------------------------------------------------------------------------------------------------------
