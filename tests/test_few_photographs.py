@@ -79,7 +79,7 @@ def wilson(q, n, z=1.96):
 
 @pytest.fixture(scope="module")
 def measured(photographs):
-    """For each draw of 48, with three blocks and lambda 0.1: the accuracy on all others, and those of 5 x 8 folds."""
+    """For each draw of 48, with three blocks and lambda 0.1: the accuracy on all others, and that on each of 5 x 8 folds."""
     products, signs = photographs
     rng, found = np.random.default_rng(0), []
     for _ in range(DRAWS):
@@ -92,7 +92,6 @@ def measured(photographs):
 
 def test_a_few_dozen_photographs_are_enough_to_tell_two_signs_apart(measured):
     truth, _ = measured
-    print(truth.mean())
     assert truth.mean() > 0.8
 
 
@@ -102,9 +101,8 @@ def test_wilsons_interval_holds_the_truth_and_the_spread_of_folds_does_not(measu
     half = 1.96 * folds.std(axis=1, ddof=1) / np.sqrt(folds.shape[1])
     by_wilson = np.mean((low <= truth) & (truth <= high))
     by_spread = np.mean(np.abs(folds.mean(axis=1) - truth) <= half)
-    print(by_wilson, by_spread)
-    assert by_wilson > 0.85
-    assert by_spread < by_wilson - 0.1
+    assert by_wilson > 0.8  # four seeds gave 0.87 to 0.92: the folds are not independent
+    assert by_spread < by_wilson - 0.2
 
 
 @pytest.mark.parametrize("coin", [False, True], ids=["real labels", "a coin's labels"])
@@ -124,7 +122,6 @@ def test_the_best_of_many_settings_claims_too_much_and_a_nested_choice_does_not(
         truth = right(products, signs, rows, np.setdiff1d(np.arange(len(signs)), rows))[best].mean()
         claims.append((outer[:, best].mean(), outer[np.arange(6), inner.argmax(axis=1)].mean(), truth))
     best, nested, truth = np.mean(claims, axis=0)
-    print(best, nested, truth)
     assert best > truth + 0.01
     assert nested < truth + 0.03
     if coin:
