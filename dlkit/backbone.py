@@ -33,6 +33,10 @@ SHA256 = "f6234082265f12da458e8f3f8ceba38ee28d2b92cda51ad2af30e47b13264cb9"
 class DamagedWeights(RuntimeError):
     """The file of weights is missing, or is not the one that belongs to this version of the course."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: the line alone, since the stack says nothing more."""
+        return [f"DamagedWeights: {self}"]
+
 
 def backbone_torch(pretrained: bool = True) -> Any:
     """A `torch.nn.Sequential` of `PARTS`: (N, 3, H, W) float32 in [0, 1] -> (N, 96) float32, in evaluation mode if it is pretrained.
