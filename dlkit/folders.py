@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlkit._images import ImageSet, check_sizes, stratified
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 LEAST = 5  # pictures of a class, so that each part gets one
@@ -28,7 +32,7 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     size: height and width in pixels. The largest square in the middle of each picture is taken, and interpolated with averaging.
     seed: of the division into parts
 
-    Classes and files are taken in the order of their names; names that begin with a dot are passed over. Raises UnusableFolder when
+    Grey pictures become colour, of 16 bits of grey the upper 8 are kept, and what is transparent shows white. Classes and files are taken in the order of their names; names that begin with a dot are passed over. Raises UnusableFolder when
     there is no such folder, a class is empty or has fewer than five pictures, a file cannot be read as a picture, or one lies where none belongs.
     """
     images, labels, class_names = read_folder(path, size)
@@ -80,13 +84,25 @@ def _pictures(place: Path) -> list[Path]:
     return files
 
 
+def _colour(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Any picture as red, green and blue of 8 bits: what is transparent shows white behind it, 16 bits of grey become 8."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):  # convert() would cut off at 255: measuring cameras' pictures would be white
+        return Image.fromarray((np.asarray(picture, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        whole = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
+    return picture.convert("RGB")
+
+
 def _read(file: Path, size: int) -> np.ndarray:
     """(3, size, size) float32 in [0, 1]."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = _colour(ImageOps.exif_transpose(picture))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnusableFolder(f"folder: {file} cannot be read as a picture ({str(error).splitlines()[0]}). Replace or remove it.") from None
     square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)

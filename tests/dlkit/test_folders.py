@@ -65,7 +65,7 @@ def test_grey_transparent_and_turned_pictures_are_read(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("L", (30, 30), 102).save(tmp_path / name / "1 grey.png")
-        Image.new("RGBA", (30, 30), (102, 102, 102, 255)).save(tmp_path / name / "2 transparent.png")
+        Image.new("RGBA", (30, 30), (102, 102, 102, 255)).save(tmp_path / name / "2 opaque.png")
         half = np.zeros((30, 30, 3), np.uint8)
         half[:15] = 255  # white above; turned by a camera that was held upright
         exif = Image.Exif()
@@ -74,6 +74,21 @@ def test_grey_transparent_and_turned_pictures_are_read(tmp_path):
     images, _, _ = read_folder(tmp_path, 30)
     assert np.allclose(images[:2], 0.4, atol=1e-6)
     assert images[2, :, :, 20:].min() == 1 and images[2, :, :, :10].max() == 0
+
+
+def test_transparent_is_white_and_sixteen_bits_keep_their_greys(tmp_path):
+    ramp = np.linspace(0, 65535, 30, dtype=np.uint16)[None].repeat(30, axis=0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGBA", (30, 30), (0, 0, 0, 0)).save(tmp_path / name / "1 invisible.png")
+        Image.new("LA", (30, 30), (0, 51)).save(tmp_path / name / "2 a fifth of black.png")
+        Image.fromarray(ramp).save(tmp_path / name / "3 measured.png")
+        Image.fromarray(ramp).save(tmp_path / name / "4 measured.tif")
+    images, _, _ = read_folder(tmp_path, 30)
+    assert images[0].min() == 1
+    assert np.allclose(images[1], 0.8, atol=0.01)
+    for measured in images[2:4]:
+        assert np.abs(measured - ramp / 65535).max() < 0.01
 
 
 def test_hidden_files_are_passed_over(pictures):
