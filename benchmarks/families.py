@@ -132,7 +132,13 @@ class Store:
 
 
 def lesson_nets(lesson: Path) -> dict[str, Callable[[], Any]]:
-    """The functions that make nets in the cells of a lesson tagged "net", by name. Cells that need MXNet are left out where there is none."""
+    """The functions that make nets in the cells of a lesson tagged "net", by name."""
+    endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
+    return {name: value for name, value in lesson_names(lesson).items() if callable(value) and name.endswith(endings)}
+
+
+def lesson_names(lesson: Path) -> dict[str, Any]:
+    """Everything that the cells of a lesson tagged "net" define, by name. Cells that need MXNet are left out where there is none."""
     from dlkit import mx
 
     names: dict[str, Any] = {"__name__": lesson.stem}
@@ -149,8 +155,7 @@ def lesson_nets(lesson: Path) -> dict[str, Callable[[], Any]]:
             raise NoSuchNet(
                 f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
             ) from error
-    endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
-    return {name: value for name, value in names.items() if callable(value) and name.endswith(endings)}
+    return names
 
 
 def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:

@@ -37,22 +37,22 @@ def ndcg(relevance, scores, k):
 
 @ndcg.probe(weight=3, repeat=4)
 def the_first_places(rng):
-    return _graded(rng, int(rng.integers(8, 12)), int(rng.integers(3, 6)))
+    return _unequal(rng, int(rng.integers(8, 12)), int(rng.integers(3, 6)))
 
 
 @ndcg.probe(weight=1, repeat=2)
 def all_places(rng):
     n = int(rng.integers(5, 9))
-    return _graded(rng, n, n)
+    return _unequal(rng, n, n)
 
 
 @ndcg.probe(weight=1)
 def the_first_place_only(rng):
-    return _graded(rng, 7, 1)
+    return _unequal(rng, 7, 1)
 
 
-def _graded(rng, n, k):
-    """Positive grades, no two equal, and scores that put neither the best picture first nor the worst."""
+def _unequal(rng, n, k):
+    """Positive relevance, no two values equal, and scores that put neither the best picture first nor the worst."""
     while True:
         relevance, scores = rng.permutation(n).astype(np.float32) + 1, _normal(rng, n, scale=2)
         order, best = np.argsort(-scores), -np.sort(-relevance)
@@ -112,10 +112,10 @@ def _(relevance, scores, k):
     import math
 
     found = best = 0.0
-    for place, (_, grade) in enumerate(sorted(zip(-scores, relevance, strict=True))[:k]):
-        found += grade / math.log(place + 2)
-    for place, grade in enumerate(sorted(relevance, reverse=True)[:k]):
-        best += grade / math.log(place + 2)
+    for place, (_, value) in enumerate(sorted(zip(-scores, relevance, strict=True))[:k]):
+        found += value / math.log(place + 2)
+    for place, value in enumerate(sorted(relevance, reverse=True)[:k]):
+        best += value / math.log(place + 2)
     return found / best
 
 
@@ -256,10 +256,10 @@ def _(scores, relevance, hotels):
 def _(scores, relevance, hotels):
     losses = []
     for hotel in set(hotels.tolist()):
-        own = [(grade, score) for grade, score, h in zip(relevance, scores, hotels, strict=True) if h == hotel]
-        for grade, score in own:
-            for other_grade, other_score in own:
-                if grade > other_grade:
+        own = [(value, score) for value, score, h in zip(relevance, scores, hotels, strict=True) if h == hotel]
+        for value, score in own:
+            for other_value, other_score in own:
+                if value > other_value:
                     x = other_score - score
                     losses.append((x + abs(x)) / 2 + np.log1p(np.exp(-abs(x))))
     return np.mean(losses)
@@ -550,20 +550,20 @@ def _(correct, n, z):
 @question(
     points=3,
     hints=[
-        "Optimistic: for each candidate the mean over the folds (a column of `outer`), and of these the largest.",
-        "Nested: in fold k, look only at row k of `inner` to choose a candidate. Then read what this one reached in row k of `outer`.",
-        "`inner.argmax(axis=1)` chooses a candidate for each fold; `outer[k, chosen[k]]` is what it gave there.",
+        "Optimistic: for each setting the mean over the folds (a column of `outer`), and of these the largest.",
+        "Nested: in fold k, look only at row k of `inner` to choose a setting. Then read what this one reached in row k of `outer`.",
+        "`inner.argmax(axis=1)` chooses a setting for each fold; `outer[k, chosen[k]]` is what it gave there.",
     ],
     explanation="""
-        The largest of several noisy means is on average larger than what any of the candidates is worth: the same pictures chose and measured. In the nested estimate
+        The largest of several noisy means is on average larger than what any of the settings is worth: the same pictures chose and measured. In the nested estimate
         the pictures of fold k had no part in choosing; it measures the whole procedure, the choice included.
     """,
 )
 def optimistic_and_nested(inner, outer):
-    """Two estimates of how accurate the chosen candidate will be.
+    """Two estimates of how accurate the chosen setting will be.
 
-    outer: (K, C), the accuracy of candidate c on fold k after training on all other folds; inner: (K, C), its accuracy in a cross-validation *within*
-    those other folds, fold k left out. Optimistic: the best candidate's mean accuracy on the folds. Nested: for each fold the candidate with the best
+    outer: (K, C), the accuracy of setting c on fold k after training on all other folds; inner: (K, C), its accuracy in a cross-validation *within*
+    those other folds, fold k left out. Optimistic: the best setting's mean accuracy on the folds. Nested: for each fold the setting with the best
     inner accuracy (of equals the first) is taken, and the mean of what these reached on their folds. Returns (optimistic, nested).
     """
     chosen = inner.argmax(axis=1)
@@ -573,12 +573,12 @@ def optimistic_and_nested(inner, outer):
 
 @optimistic_and_nested.probe(weight=3, repeat=4)
 def random_tables(rng):
-    folds, candidates = rng.permutation(np.arange(3, 9))[:2]
-    return rng.uniform(0.5, 0.9, (folds, candidates)).astype(np.float32), rng.uniform(0.3, 0.95, (folds, candidates)).astype(np.float32)
+    folds, settings = rng.permutation(np.arange(3, 9))[:2]
+    return rng.uniform(0.5, 0.9, (folds, settings)).astype(np.float32), rng.uniform(0.3, 0.95, (folds, settings)).astype(np.float32)
 
 
 @optimistic_and_nested.probe(weight=1, repeat=2)
-def equal_candidates(rng):
+def equal_settings(rng):
     """Few pictures, few possible accuracies: the best is often not the only one."""
     inner = rng.integers(5, 9, (7, 6)).astype(np.float32) / 8
     inner[:, [1, 4]] = 1
@@ -586,7 +586,7 @@ def equal_candidates(rng):
 
 
 @optimistic_and_nested.mistake(
-    "In each fold the best candidate *of that fold* is taken, so the pictures that measure have chosen. Choose by `inner`."
+    "In each fold the best setting *of that fold* is taken, so the pictures that measure have chosen. Choose by `inner`."
 )
 def _(inner, outer):
     return outer.mean(axis=0).max(), outer.max(axis=1).mean()
@@ -600,14 +600,14 @@ def _(inner, outer):
 
 
 @optimistic_and_nested.mistake(
-    "One candidate is chosen for all folds, by the mean over rows of `inner`, which contain every picture. Each fold chooses by its own row."
+    "One setting is chosen for all folds, by the mean over rows of `inner`, which contain every picture. Each fold chooses by its own row."
 )
 def _(inner, outer):
     return outer.mean(axis=0).max(), outer.mean(axis=0)[inner.mean(axis=0).argmax()]
 
 
 @optimistic_and_nested.mistake(
-    "The first number takes the best of every fold and averages. Average each candidate over the folds first, then take the best."
+    "The first number takes the best of every fold and averages. Average each setting over the folds first, then take the best."
 )
 def _(inner, outer):
     return outer.max(axis=1).mean(), outer[np.arange(len(outer)), inner.argmax(axis=1)].mean()
@@ -618,7 +618,7 @@ def _(inner, outer):
     return outer[np.arange(len(outer)), inner.argmax(axis=1)].mean(), outer.mean(axis=0).max()
 
 
-@optimistic_and_nested.mistake("Of equally good candidates the last is taken. The task asks for the first.")
+@optimistic_and_nested.mistake("Of equally good settings the last is taken. The task asks for the first.")
 def _(inner, outer):
     chosen = inner.shape[1] - 1 - inner[:, ::-1].argmax(axis=1)
     return outer.mean(axis=0).max(), outer[np.arange(len(outer)), chosen].mean()
