@@ -114,6 +114,13 @@ def test_dependencies_point_one_way():
     assert not imports_of("dlkit") & {"autograder", "solutions"}
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lessons_import_the_shim_in_their_first_cell(path):
+    """It skips the cells that need MXNet where there is none, from the next cell on."""
+    first = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    assert "from dlkit.mx import" in first.source or "from dlkit import mx" in first.source
+
+
 def test_mxnet_is_imported_through_the_shim_only():
     for package in ("solutions", "dlkit"):
         for path in (ROOT / package).rglob("*.py"):
