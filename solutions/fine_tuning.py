@@ -1,4 +1,4 @@
-"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step of it all, the crossover, and seventy labels."""
+"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step of it all, the crossover, and 140 labels."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def _(num_parts, num_frozen, lr, factor):
     return [0.0 if part < num_frozen else lr for part in range(num_parts)]
 
 
-@part_rates.mistake("The rate falls by the same amount from part to part. It is to be divided once more for each part: a power.")
+@part_rates.mistake("The rate is divided by `factor` times the number of parts above. Divide by `factor` once for each of them: a power.")
 def _(num_parts, num_frozen, lr, factor):
     return [0.0 if part < num_frozen else lr / (factor * max(num_parts - 1 - part, 1 / factor)) for part in range(num_parts)]
 
