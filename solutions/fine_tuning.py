@@ -750,7 +750,7 @@ JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
         "If it stays near 60 %, the backbone is random or all of it is frozen: look at `net[0][0].weight` before and after.",
     ],
     explanation="""
-        The features of the last part were made for animals and vehicles; a dense layer on them is not enough. Trained on, with small steps and few of them, the same parts soon see logos.
+        The features of the last part were made for animals and vehicles; a head on them is not enough. Trained on, with small steps and few of them, the same parts soon see logos.
         With random weights the same 100 steps give much less: what transfer saves is labels and time.
     """,
 )
@@ -806,7 +806,7 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. A dense layer on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
+    "The net has learnt, but too little. A head on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
