@@ -298,12 +298,12 @@ def _progress(console: Console) -> Progress:
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    packages = {name: _version(name) for name in ("torch", "mxnet", "numpy")}
+    packages = {name: version_of(name) for name in ("torch", "mxnet", "numpy")}
     return {
         "command": "python -m benchmarks.families",
         **packages,
         "python": platform.python_version(),
-        "processor": _processor(),
+        "processor": processor(),
         "threads": "1",
         "training": ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()),
         "images": _images(),
@@ -317,14 +317,14 @@ def _images() -> str:
     return hashlib.sha256(comparison.images(RATE_SEED).train_images.tobytes()).hexdigest()[:12]
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
         return "none"
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

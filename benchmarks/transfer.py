@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from benchmarks.families import ROOT, _processor, _version, digest, lesson_nets
+from benchmarks.families import ROOT, digest, lesson_nets, processor, version_of
 from dlkit import transfer
 from dlkit.backbone import PARTS, SHA256
 from dlkit.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
@@ -110,9 +110,9 @@ def _facts() -> dict[str, str]:
     """How new rows come about."""
     return {
         "command": "python -m benchmarks.transfer",
-        **{name: _version(name) for name in ("torch", "numpy")},
+        **{name: version_of(name) for name in ("torch", "numpy")},
         "python": platform.python_version(),
-        "processor": _processor(),
+        "processor": processor(),
         "threads": "1",
         "backbone": SHA256,
         "lesson": ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune")),

@@ -1,4 +1,4 @@
-"""Adapters: the module, what it costs, a frozen normalisation, its gradients, what may move in a frozen net, folding, and a task that needs one."""
+"""Adapters: the module, what it costs, what has changed in a frozen net, its gradients, training the head alone, folding, and a task that needs one."""
 
 import numpy as np
 
@@ -139,7 +139,7 @@ adapter.equivalent("np.maximum(0, pixels @ down.T + down_bias)", why="The larger
     atol=0.0,  # counts in the thousands beside a part below 1
     hints=[
         "Go place by place. With c channels there, how many numbers are in down, in its bias, in up, and in its bias?",
-        "A place with c channels has width · c + width + c · width + c parameters. The dense layer has a weight for each feature and class, and a bias for each class.",
+        "A place with c channels has width · c + width + c · width + c parameters. The head has a weight for each feature and class, and a bias for each class.",
     ],
     explanation="""
         2 · c · width for the two projections, width and c for their biases. Without the bottleneck, a 1x1 convolution has c² weights, a ninth of a 3x3's;
@@ -147,15 +147,15 @@ adapter.equivalent("np.maximum(0, pixels @ down.T + down_bias)", why="The larger
     """,
 )
 def adapter_cost(channels, width, num_classes, backbone):
-    """What is trained when a bottleneck adapter stands at each place of a frozen backbone, and a dense layer behind it.
+    """What is trained when a bottleneck adapter stands at each place of a frozen backbone, and a dense layer behind it, the head.
 
-    channels: a list, the number of channels at each place; the dense layer sees as many features as the last place has channels.
+    channels: a list, the number of channels at each place; the head sees as many features as the last place has channels.
     width: hidden maps of every adapter; backbone: its number of parameters. All layers have biases.
-    Returns (parameters of all adapters, parameters of the dense layer, parameters of the adapters divided by the backbone's).
+    Returns (parameters of all adapters, parameters of the head, parameters of the adapters divided by the backbone's).
     """
     adapters = sum(2 * c * width + width + c for c in channels)
-    dense = (channels[-1] + 1) * num_classes
-    return adapters, dense, adapters / backbone
+    head = (channels[-1] + 1) * num_classes
+    return adapters, head, adapters / backbone
 
 
 @adapter_cost.probe(weight=1)
@@ -193,22 +193,22 @@ def _(channels, width, num_classes, backbone):
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
 
 
-@adapter_cost.mistake("The dense layer has a bias for each class as well.")
+@adapter_cost.mistake("The head has a bias for each class as well.")
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width + width + c for c in channels)
     return adapters, channels[-1] * num_classes, adapters / backbone
 
 
-@adapter_cost.mistake("The part counts the dense layer too. It is asked for the adapters alone.")
+@adapter_cost.mistake("The part counts the head too. It is asked for the adapters alone.")
 def _(channels, width, num_classes, backbone):
-    adapters, dense = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
-    return adapters, dense, (adapters + dense) / backbone
+    adapters, head = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    return adapters, head, (adapters + head) / backbone
 
 
 @adapter_cost.mistake("The adapters are divided by all parameters of the adapted net. Divide by the backbone's.")
 def _(channels, width, num_classes, backbone):
-    adapters, dense = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
-    return adapters, dense, adapters / (adapters + backbone)
+    adapters, head = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    return adapters, head, adapters / (adapters + backbone)
 
 
 @adapter_cost.alternative(framework="torch")
@@ -217,8 +217,8 @@ def _(channels, width, num_classes, backbone):
 
     layers = [layer for c in channels for layer in (nn.Conv2d(c, width, 1), nn.Conv2d(width, c, 1))]
     adapters = sum(p.numel() for layer in layers for p in layer.parameters())
-    dense = sum(p.numel() for p in nn.Linear(channels[-1], num_classes).parameters())
-    return adapters, dense, adapters / backbone
+    head = sum(p.numel() for p in nn.Linear(channels[-1], num_classes).parameters())
+    return adapters, head, adapters / backbone
 
 
 @adapter_cost.alternative(framework="mxnet")
@@ -239,178 +239,170 @@ def _(channels, width, num_classes, backbone):
 adapter_cost.equivalent("(nn.Conv2d(width, c, 1), nn.Conv2d(c, width, 1))", why="The order in which they are counted does not matter.")
 
 
-# 3. A normalisation that can be frozen -----------------------------------------------------------------------------------------------------
+# 3. What has changed -----------------------------------------------------------------------------------------------------------------------
 
 
 @question(
-    points=3,
-    atol=1e-4,
+    points=2,
     hints=[
-        "Frozen: normalise with `mean` and `var` as they were given, and return them untouched. Not frozen: normalise with the batch's own.",
-        "The batch's mean and variance are taken over axes 0, 2 and 3: one number a channel, over all images and positions. The variance divides by N · H · W.",
-        "To subtract (C,) numbers from (N, C, H, W), reshape them to (1, C, 1, 1). The running mean becomes 0.9 · mean + 0.1 · batch mean, the variance likewise.",
+        "Go through the names; look up each array in both dictionaries by its name, since they may come in another order.",
+        "`torch.equal(a, b)` and `np.array_equal(a, b)` compare exactly. In Gluon: `(a != b).sum().asscalar() > 0`, or NumPy's on `a.asnumpy()`.",
+        "Collect the names whose arrays are not equal, and return them `sorted`.",
     ],
     explanation="""
-        Batch normalisation has four vectors, and the optimiser knows of two of them. The running mean and variance move whenever a batch goes through in training mode,
-        whether or not anything is trained: freezing parameters does not freeze them. Evaluation mode does.
+        `net.state_dict()` before and after is such a pair of dictionaries (Gluon: the `data()` of `collect_params()`), buffers included: what no optimiser knows is there, too.
+        Nothing that is frozen has a reason to move, so no tolerance is needed, and a tolerance is where a slow drift hides.
     """,
 )
-def normalise(X, gamma, beta, mean, var, frozen):
-    """Batch normalisation, frozen or in training.
+def changed(before, after):
+    """Names, sorted, of the arrays that are not equal bit for bit.
 
-    X: (N, C, H, W) float32; gamma, beta: (C,), scale and shift; mean, var: (C,), the running mean and variance; frozen: True or False
-    Returns (Y, the running mean afterwards, the running variance afterwards): frozen, the running ones are used and stay; else the batch's own are used, and
-    each running one becomes 0.9 times what it was plus 0.1 times the batch's. Variances divide by the number of values; 1e-5 is added to them under the root.
+    before, after: dicts name -> array, float32 or int64, the same names with the same shapes. Returns a list of strings, empty if nothing has changed.
     """
-    used_mean, used_var = mean, var
-    if not frozen:
-        used_mean = X.mean(axis=(0, 2, 3))
-        used_var = X.var(axis=(0, 2, 3))
-        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    scale = gamma / np.sqrt(used_var + 1e-5)
-    shift = beta - used_mean * scale
-    return X * scale[:, None, None] + shift[:, None, None], mean, var
+    return sorted(name for name in before if not np.array_equal(before[name], after[name]))
 
 
-@normalise.probe(weight=2, repeat=3)
-def frozen_layers(rng):
-    return *_normalise_inputs(rng, 1.0), True
+@changed.probe(weight=2, repeat=2)
+def one_bit(rng):
+    """One number is the next one that float32 has."""
+    before, after = _states(rng)
+    for name in _some(rng, [name for name in before if before[name].dtype == np.float32]):
+        _moved(rng, after[name])
+    return before, after
 
 
-@normalise.probe(weight=2, repeat=3)
-def layers_in_training(rng):
-    return *_normalise_inputs(rng, 1.0), False
+@changed.probe(weight=2, repeat=2)
+def statistics_alone(rng):
+    """One number of each."""
+    before, after = _states(rng)
+    for name in _some(rng, [name for name in before if "running" in name]):
+        after[name][0] += np.float32(0.25)
+    return before, after
 
 
-@normalise.probe(weight=1)
-def frozen_layers_of_small_variance(rng):
-    """So small that the 1e-5 under the root matters."""
-    return *_normalise_inputs(rng, 0.003), True
+@changed.probe(weight=1)
+def numbers_that_change_places(rng):
+    before, after = _states(rng)
+    for name in _some(rng, [name for name in before if before[name].ndim > 1]):
+        after[name][...] = after[name][::-1]
+    return before, after
 
 
-@normalise.probe(weight=1)
-def small_variance_in_training(rng):
-    return *_normalise_inputs(rng, 0.003), False
+@changed.probe(weight=1)
+def counters(rng):
+    """So large that float32 has not all of the whole numbers there."""
+    before, after = _states(rng)
+    for name in _some(rng, [name for name in before if before[name].dtype == np.int64]):
+        after[name] += 1
+    return before, after
 
 
-def _normalise_inputs(rng, scale):
-    n, c, height, width = rng.permutation([2, 3, 4, 5]).tolist()
-    X = _normal(rng, n, c, height, width, scale=scale) * rng.uniform(1, 3, (c, 1, 1)).astype(np.float32)
-    X = X + scale * _normal(rng, c, 1, 1)
-    gamma, var = (rng.uniform(0.5, 2, c).astype(np.float32) for _ in range(2))
-    return X, gamma, _normal(rng, c), scale * _normal(rng, c), np.float32(scale**2) * var
+@changed.probe(weight=1)
+def everything(rng):
+    before, after = _states(rng)
+    for name in after:
+        after[name] += after[name].dtype.type(1)
+    return before, after
 
 
-@normalise.mistake("Frozen, it still normalises with the batch's mean and variance. Use the running ones, whatever the batch.")
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-    if not frozen:
-        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+@changed.probe(weight=1)
+def nothing(rng):
+    return _states(rng)
 
 
-@normalise.mistake("Frozen, the running mean and variance still move. That is how a frozen backbone forgets: return them as they were.")
-def _(X, gamma, beta, mean, var, frozen):
-    batch_mean, batch_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-    used_mean, used_var = (mean, var) if frozen else (batch_mean, batch_var)
-    Y = (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None]
-    return Y, 0.9 * mean + 0.1 * batch_mean, 0.9 * var + 0.1 * batch_var
+def _states(rng):
+    """What two normalised convolutions hold, twice, with the names in another order the second time. All floats are eighths: their sums are exact."""
+    before = {}
+    for layer in ("stem", "block 1", "block 2"):
+        c, *shape = (int(size) for size in rng.permutation([2, 3, 4, 5]))
+        for part, size in {"conv.weight": (c, *shape), "norm.weight": (c,), "norm.bias": (c,), "norm.running_mean": (c,)}.items():
+            before[f"{layer}.{part}"] = (rng.permutation(np.arange(1, 1 + np.prod(size))).reshape(size) / 8).astype(np.float32)
+        before[f"{layer}.norm.running_var"] = rng.integers(1, 40, c).astype(np.float32) / 8
+        before[f"{layer}.norm.num_batches"] = rng.integers(10**8, 10**9, 1)
+    return before, {name: before[name].copy() for name in rng.permutation(list(before)).tolist()}
 
 
-@normalise.mistake("`frozen` is read the wrong way round: frozen layers use and keep the running mean and variance.")
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = mean, var
-    if frozen:
-        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+def _some(rng, names):
+    return rng.permutation(names)[:2].tolist()
 
 
-@normalise.mistake("In training the running mean and variance should move by a tenth of the way. Here they stay.")
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = (mean, var) if frozen else (X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3)))
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+def _moved(rng, array):
+    """Changed in place: one number becomes the next one."""
+    place = tuple(rng.integers(array.shape))
+    array[place] = np.nextafter(array[place], np.float32(np.inf))
 
 
-@normalise.mistake("The two weights are swapped: the running ones keep 0.9 of what they were and take 0.1 of the batch's.")
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = mean, var
-    if not frozen:
-        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-        mean, var = 0.1 * mean + 0.9 * used_mean, 0.1 * var + 0.9 * used_var
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+@changed.mistake("Arrays that differ a little are taken for equal. Nothing that is frozen may move at all: compare without a tolerance.")
+def _(before, after):
+    return sorted(name for name in before if not np.allclose(before[name], after[name]))
 
 
-@normalise.mistake("In training it normalises with the running mean and variance, already moved. There, the batch's own are used.")
-def _(X, gamma, beta, mean, var, frozen):
-    if not frozen:
-        mean, var = 0.9 * mean + 0.1 * X.mean(axis=(0, 2, 3)), 0.9 * var + 0.1 * X.var(axis=(0, 2, 3))
-    return (X - mean[:, None, None]) / np.sqrt(var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+@changed.mistake("Only weights and biases are looked at. Running statistics and counters are stored as well, and no gradient guards them.")
+def _(before, after):
+    names = [name for name in before if name.endswith(("weight", "bias"))]
+    return sorted(name for name in names if not np.array_equal(before[name], after[name]))
 
 
-@normalise.mistake(
-    "The running variance divides by one less than the number of values, as PyTorch's does. Here every variance divides by the number."
-)
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = mean, var
-    if not frozen:
-        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * X.var(axis=(0, 2, 3), ddof=1)
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None] + 1e-5) * gamma[:, None, None] + beta[:, None, None], mean, var
+@changed.mistake("Sums are compared. They stay when numbers change places: compare number by number.")
+def _(before, after):
+    return sorted(name for name in before if before[name].sum() != after[name].sum())
 
 
-@normalise.mistake("The 1e-5 under the root is missing.")
-def _(X, gamma, beta, mean, var, frozen):
-    used_mean, used_var = mean, var
-    if not frozen:
-        used_mean, used_var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
-        mean, var = 0.9 * mean + 0.1 * used_mean, 0.9 * var + 0.1 * used_var
-    return (X - used_mean[:, None, None]) / np.sqrt(used_var[:, None, None]) * gamma[:, None, None] + beta[:, None, None], mean, var
+@changed.mistake("An array is named only where all of its numbers differ. One that differs is enough.")
+def _(before, after):
+    return sorted(name for name in before if (before[name] != after[name]).all())
 
 
-@normalise.alternative(framework="torch")
-def _(X, gamma, beta, mean, var, frozen):
+@changed.mistake("The arrays are paired by their places in the dictionaries. Look each up by its name: the order may differ.")
+def _(before, after):
+    pairs = zip(before.items(), after.values(), strict=True)
+    return sorted(name for (name, old), new in pairs if not np.array_equal(old, new))
+
+
+@changed.mistake("These are the names of the arrays that are equal. The others are wanted.")
+def _(before, after):
+    return sorted(name for name in before if np.array_equal(before[name], after[name]))
+
+
+@changed.mistake("The right names, but not sorted.")
+def _(before, after):
+    return [name for name in before if not np.array_equal(before[name], after[name])]
+
+
+@changed.alternative(framework="torch")
+def _(before, after):
     import torch
-    from torch.nn.functional import batch_norm
 
-    if frozen:
-        return batch_norm(X, mean, var, gamma, beta), mean, var
-    batch_var, batch_mean = torch.var_mean(X, dim=(0, 2, 3), correction=0)
-    return batch_norm(X, None, None, gamma, beta, training=True), mean.lerp(batch_mean, 0.1), var.lerp(batch_var, 0.1)
+    return sorted(name for name, array in after.items() if not torch.equal(array, before[name]))
 
 
-@normalise.alternative(framework="mxnet")
-def _(X, gamma, beta, mean, var, frozen):
-    from dlkit.mx import nd
-
-    shape = (1, -1, 1, 1)
-    used_mean, used_var = mean, var
-    if not frozen:
-        used_mean = X.mean(axis=(0, 2, 3))
-        used_var = ((X - used_mean.reshape(shape)) ** 2).mean(axis=(0, 2, 3))
-        mean, var = mean + 0.1 * (used_mean - mean), var + 0.1 * (used_var - var)
-    Y = (X - used_mean.reshape(shape)) * (gamma / nd.sqrt(used_var + 1e-5)).reshape(shape)
-    return Y + beta.reshape(shape), mean, var
+@changed.alternative(framework="mxnet")
+def _(before, after):
+    return sorted(name for name in before if (before[name] != after[name]).sum().asscalar() > 0)
 
 
-@normalise.alternative()
-def _(X, gamma, beta, mean, var, frozen):
-    used = [(m, v) if frozen else (x.mean(), x.var()) for x, m, v in zip(X.swapaxes(0, 1), mean, var, strict=True)]
-    maps = [(X[:, c] - m) / (v + 1e-5) ** 0.5 * gamma[c] + beta[c] for c, (m, v) in enumerate(used)]  # C arrays (N, H, W)
-    moved = 0.1 * np.array(used).T + 0.9 * np.array([mean, var])  # nothing new when frozen: 0.1 + 0.9 of the same
-    return np.stack(maps, axis=1), *moved
+@changed.alternative()
+def _(before, after):
+    names = []
+    for name in sorted(before):
+        if before[name].tobytes() != after[name].tobytes():
+            names.append(name)
+    return names
 
 
-normalise.equivalent("swapaxes(1, 0)", why="Either axis changes places with the other.")
-normalise.equivalent("(2, 0, 3)", why="The order in which axes are summed does not matter.")
-normalise.equivalent("(0, 3, 2)", why="The order in which axes are summed does not matter.")
+for _walk in ("name in before -> name in after", "sorted(before) -> sorted(after)"):
+    changed.equivalent(_walk, why="Both dictionaries have the same names, and the result is sorted.")
+for _swap in ("np.array_equal(after[name], before[name])", "torch.equal(before[name], array)"):
+    changed.equivalent(_swap, why="Two arrays are equal in whatever order they are named.")
+for _any in (".mean()", ".max()"):
+    changed.equivalent(f".sum() -> {_any}", why="Where one number differs, their sum, mean and maximum are all above 0.")
 
 
 # 4. The gradients --------------------------------------------------------------------------------------------------------------------------
 
 
 @question(
-    points=3,
+    points=4,
     atol=1e-4,
     hints=[
         "Write the forward pass in steps: Z = X downᵀ, H = relu(Z), Y = X + H upᵀ. Go back through them one by one, beginning with G at Y.",
@@ -527,7 +519,7 @@ adapter_gradients.equivalent(
 )
 
 
-# 5. Only the dense layer -------------------------------------------------------------------------------------------------------------------
+# 5. Only the head ---------------------------------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -547,7 +539,7 @@ adapter_gradients.equivalent(
         With everything but the last layer still, its inputs are always the same: they could be computed once, which is what lesson 08 does.
     """,
 )
-def train_dense(net, X, y, lr, num_steps):
+def train_head(net, X, y, lr, num_steps):
     """Train the last layer of a net in place; nothing else of the net may change, running means and variances of its normalisation included.
 
     net: a Sequential, its last layer `net[-1]` is dense; X: (N, C, H, W) float32; y: (N,) int64. Takes `num_steps` steps of gradient descent without momentum,
@@ -564,7 +556,7 @@ def train_dense(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.probe(weight=2, repeat=3)
+@train_head.probe(weight=2, repeat=3)
 def with_batch_normalisation(rng):
     maps = int(rng.integers(3, 6))
     layers = [["conv", 2, maps, 3], ["batchnorm", maps], ["relu"], ["maxpool", 2], ["flatten"], ["dense", maps * 6, 4]]
@@ -573,7 +565,7 @@ def with_batch_normalisation(rng):
     return layers, weights, _normal(rng, 3, 2, 6, 8), *_lesson(rng, 7, (2, 6, 8), 4)
 
 
-@train_dense.probe(weight=1)
+@train_head.probe(weight=1)
 def without(rng):
     layers = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 36, 3]]
     weights = [_normal(rng, 3, 1, 2, 2), _normal(rng, 3), _normal(rng, 3, 36, scale=0.3), _normal(rng, 3)]
@@ -586,7 +578,7 @@ def _lesson(rng, count, shape, num_classes):
     return 1.5 * _normal(rng, count, *shape) + 0.4, labels, float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 6))
 
 
-@train_dense.mistake(
+@train_head.mistake(
     "The last layer alone is trained, but batch normalisation is in training mode: its running mean and variance move, and with them all outputs."
 )
 def _(net, X, y, lr, num_steps):
@@ -600,7 +592,7 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.mistake("All layers are trained. The optimiser should get the parameters of `net[-1]` only.")
+@train_head.mistake("All layers are trained. The optimiser should get the parameters of `net[-1]` only.")
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -612,7 +604,7 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.mistake("All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is.")
+@train_head.mistake("All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is.")
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -624,7 +616,7 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.mistake("Gradients pile up from step to step. Set them to zero before each `backward`.")
+@train_head.mistake("Gradients pile up from step to step. Set them to zero before each `backward`.")
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -635,7 +627,7 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.mistake("The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images.")
+@train_head.mistake("The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images.")
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -647,7 +639,7 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_dense.mistake("One step is taken. The task asks for `num_steps`.")
+@train_head.mistake("One step is taken. The task asks for `num_steps`.")
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -657,12 +649,12 @@ def _(net, X, y, lr, num_steps):
     optimizer.step()
 
 
-@train_dense.mistake("The net is unchanged. Does the optimiser take a step after each `backward`?")
+@train_head.mistake("The net is unchanged. Does the optimiser take a step after each `backward`?")
 def _(net, X, y, lr, num_steps):
     return net
 
 
-@train_dense.alternative(framework="mxnet")
+@train_head.alternative(framework="mxnet")
 def _(net, X, y, lr, num_steps):
     from dlkit.mx import autograd, gluon
 
@@ -675,7 +667,7 @@ def _(net, X, y, lr, num_steps):
         trainer.step(len(y))
 
 
-@train_dense.alternative(framework="mxnet")
+@train_head.alternative(framework="mxnet")
 def _(net, X, y, lr, num_steps):
     from dlkit.mx import autograd, gluon
 
@@ -690,28 +682,28 @@ def _(net, X, y, lr, num_steps):
         trainer.step(1)
 
 
-@train_dense.alternative(framework="torch")
+@train_head.alternative(framework="torch")
 def _(net, X, y, lr, num_steps):
     import torch
 
     net.eval()
     features = net[:-1](X)  # whatever graph hangs on it, the steps below are outside of it
-    dense, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
+    head, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
     for _ in range(num_steps):
         with torch.no_grad():
-            error = (dense(features).softmax(dim=1) - right) / len(y)
-            dense.weight -= lr * error.T @ features
-            dense.bias -= lr * error.sum(dim=0)
+            error = (head(features).softmax(dim=1) - right) / len(y)
+            head.weight -= lr * error.T @ features
+            head.bias -= lr * error.sum(dim=0)
 
 
-train_dense.equivalent(
+train_head.equivalent(
     "loss.backward(train_mode=False) -> loss.backward()",
-    why="Nothing behind the dense layer is trained, so no gradient that is used passes a normalisation.",
+    why="Nothing but the head is trained, so no gradient that is used passes a normalisation.",
 )
-train_dense.equivalent(
-    "backward(train_mode=True)", why="Nothing behind the dense layer is trained, so no gradient that is used passes a normalisation."
+train_head.equivalent(
+    "backward(train_mode=True)", why="Nothing but the head is trained, so no gradient that is used passes a normalisation."
 )
-train_dense.equivalent("len(y) -> len(X)", why="There is one label for each image.")
+train_head.equivalent("len(y) -> len(X)", why="There is one label for each image.")
 
 
 # 6. Folding a linear adapter ---------------------------------------------------------------------------------------------------------------
@@ -821,16 +813,16 @@ FEATURES, CLASSES = 12, 4
     seconds=60,
     hints=[
         "Draw `down` at random (variance 2 / 12), let `up` and all biases be zero, and train the six arrays together on the cross-entropy of minibatches.",
-        "r hidden numbers cost 25 r + 12 parameters and the dense layer 52, so r may be as large as 17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
+        "r hidden numbers cost 25 r + 12 parameters and the head 52, so r may be as large as 17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
         "Adam with lr 0.02, batches of 32, 30 epochs is plenty. PyTorch: `torch.randn(16, 12)` and the like with `requires_grad_()`; Gluon: `attach_grad()`, or layers whose `weight` you return.",
     ],
     explanation="""
-        Each class is two opposite clusters, as white letters on black and black ones on white would be. Their mean is the same for all classes, so a dense layer alone guesses.
-        ReLUs of an adapter see each cluster by itself; what they add turns opposite features into equal ones, and the dense layer does the rest.
+        Each class is two opposite clusters, as white letters on black and black ones on white would be. Their mean is the same for all classes, so a head alone guesses.
+        ReLUs of an adapter see each cluster by itself; what they add turns opposite features into equal ones, and the head does the rest.
     """,
 )
 def fit_adapter(features, labels):
-    """An adapter and a dense layer, at most 500 numbers in all, trained on features of a frozen backbone; right on at least 90 % of 500 unseen ones.
+    """An adapter and a head, at most 500 numbers in all, trained on features of a frozen backbone; right on at least 90 % of 500 unseen ones.
 
     features: (600, 12) float32; labels: (600,) int64 in 0, ..., 3
     Returns down (r, 12), down_bias (r,), up (12, r), up_bias (12,), weight (4, 12), bias (4,): the check computes
@@ -918,11 +910,11 @@ def _has_other_shapes(inputs, output):
 
 
 @fit_adapter.mistake(
-    "This is hardly better than guessing, as the dense layer alone would be. Is the adapter trained, and does `down` start at random, not at zero?",
+    "This is hardly better than guessing, as the head alone would be. Is the adapter trained, and does `down` start at random, not at zero?",
     recognise=_guesses,
 )
 def _(features, labels):
-    """Least squares by the dense layer; the adapter stays as it began, at zero."""
+    """Least squares by the head; the adapter stays as it began, at zero."""
     X, targets = np.asarray(features), np.eye(4)[np.asarray(labels)]
     solution = np.linalg.lstsq(np.c_[X, np.ones(len(X))], targets, rcond=None)[0]
     zeros = np.zeros((1, 12)), np.zeros(1), np.zeros((12, 1)), np.zeros(12)
@@ -945,7 +937,7 @@ def _(features, labels):
 
 
 @fit_adapter.mistake(
-    "More than 500 numbers were trained. r hidden numbers cost 25 r + 12, the dense layer 52.",
+    "More than 500 numbers were trained. r hidden numbers cost 25 r + 12, the head 52.",
     recognise=_is_too_large,
 )
 def _(features, labels):
@@ -966,9 +958,9 @@ def _(features, labels):
 
     mx.random.seed(0)
     num_epochs, batch_size = 30, 50
-    down, up, dense = gluon.nn.Dense(16, in_units=12), gluon.nn.Dense(12, in_units=16), gluon.nn.Dense(4, in_units=12)
+    down, up, head = gluon.nn.Dense(16, in_units=12), gluon.nn.Dense(12, in_units=16), gluon.nn.Dense(4, in_units=12)
     net = gluon.nn.Sequential()
-    net.add(down, up, dense)  # only to hold the three together
+    net.add(down, up, head)  # only to hold the three together
     net.initialize(init.Xavier())
     up.initialize(init.Zero(), force_reinit=True)
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.02})
@@ -979,11 +971,11 @@ def _(features, labels):
             rows = order[start : start + batch_size]
             X = features.take(rows)
             with autograd.record():
-                loss = gluon.loss.SoftmaxCrossEntropyLoss()(dense(X + up(nd.relu(down(X)))), labels.take(rows))
+                loss = gluon.loss.SoftmaxCrossEntropyLoss()(head(X + up(nd.relu(down(X)))), labels.take(rows))
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()
-    return [part.data() for layer in (down, up, dense) for part in (layer.weight, layer.bias)]
+    return [part.data() for layer in (down, up, head) for part in (layer.weight, layer.bias)]
 
 
 @fit_adapter.alternative(framework="torch")
@@ -993,14 +985,14 @@ def _(features, labels):
     from torch import nn
 
     torch.manual_seed(1)
-    down, up, dense = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 4)
+    down, up, head = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 4)
     nn.init.zeros_(up.weight)
     nn.init.zeros_(up.bias)
-    parameters = [part for layer in (down, up, dense) for part in (layer.weight, layer.bias)]
+    parameters = [part for layer in (down, up, head) for part in (layer.weight, layer.bias)]
     optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     for _ in range(300):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(dense(features + up(down(features).relu())), labels).backward()
+        nn.functional.cross_entropy(head(features + up(down(features).relu())), labels).backward()
         optimizer.step()
     return [part.detach() for part in parameters]
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step of it all, the crossover, and seventy labels."""
+"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step of it all, the crossover, and 140 labels."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def _(num_parts, num_frozen, lr, factor):
     return [0.0 if part < num_frozen else lr for part in range(num_parts)]
 
 
-@part_rates.mistake("The rate falls by the same amount from part to part. It is to be divided once more for each part: a power.")
+@part_rates.mistake("The rate is divided by `factor` times the number of parts above. Divide by `factor` once for each of them: a power.")
 def _(num_parts, num_frozen, lr, factor):
     return [0.0 if part < num_frozen else lr / (factor * max(num_parts - 1 - part, 1 / factor)) for part in range(num_parts)]
 
@@ -750,7 +750,7 @@ JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
         "If it stays near 60 %, the backbone is random or all of it is frozen: look at `net[0][0].weight` before and after.",
     ],
     explanation="""
-        The features of the last part were made for animals and vehicles; a dense layer on them is not enough. Trained on, with small steps and few of them, the same parts soon see logos.
+        The features of the last part were made for animals and vehicles; a head on them is not enough. Trained on, with small steps and few of them, the same parts soon see logos.
         With random weights the same 100 steps give much less: what transfer saves is labels and time.
     """,
 )
@@ -806,7 +806,7 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. A dense layer on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
+    "The net has learnt, but too little. A head on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):

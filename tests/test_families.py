@@ -151,7 +151,7 @@ def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, traine
 def test_rows_of_another_version_are_not_mixed_with_new_ones(tmp_path, lessons, trained, monkeypatch):
     path = tmp_path / "out.csv"
     run(path, lessons)
-    monkeypatch.setattr(families, "_version", lambda package: "99.0")
+    monkeypatch.setattr(families, "version_of", lambda package: "99.0")
     with pytest.raises(ComparisonError, match=r"torch .* 99\.0"):
         run(path, lessons)
 

@@ -474,6 +474,8 @@ def _map(value: Any, change: Callable) -> Any:
         return {key: _map(item, change) for key, item in value.items()}
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and change is np.zeros_like):
         return change(np.asarray(value))
+    if isinstance(value, str) and change is np.zeros_like:
+        return ""
     return change(value) if hasattr(value, "ndim") else value
 
 

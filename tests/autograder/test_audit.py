@@ -206,6 +206,12 @@ def test_a_question_that_is_too_tolerant_accepts_an_error_of_one_part_in_a_thous
     )
 
 
+def test_names_that_are_returned_are_lost_in_a_wrong_answer():
+    asked = question(points=1)(lambda arrays: sorted(arrays))
+    asked.probe()(lambda rng: ({name: rng.normal(size=(2, 3)) for name in "ba"},))
+    assert audit(asked, sample=1).false_accepts == ()
+
+
 def test_a_question_that_is_too_strict_rejects_right_answers():
     strict = audit(make(oblong, rtol=1e-12, atol=1e-12), sample=1)
     assert any("the noise of float32" in sentence for sentence in strict.false_rejects)
