@@ -731,7 +731,7 @@ def _(source, target):
 
 @estimate_weights.alternative(framework="torch")
 def _(source, target):
-    """A small net on the points themselves."""
+    """Logistic regression on coordinates, squares and product."""
     import torch
     from torch import nn
 
