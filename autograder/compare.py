@@ -159,7 +159,7 @@ def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | N
     for axis in range(e.ndim):
         if e.shape[axis] > 1 and close(e, np.flip(g, axis), rtol, atol).all():
             return f"The result is reversed along axis {axis}."
-    if e.size >= 2 and np.abs(e).max() > 0:
+    if e.size >= (4 if (np.rint(e) == e).all() else 2) and np.abs(e).max() > 0:  # two or three whole numbers agree by chance
         factor = float(np.real(np.vdot(e, g)) / np.real(np.vdot(e, e)))
         if factor and close(e, g / factor, rtol, atol).all():
             return f"Every value is {_factor(factor)} what is expected: a constant factor is off."
@@ -170,7 +170,7 @@ def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | N
 
 
 def _border(same: np.ndarray) -> str | None:
-    if same.ndim < 2 or min(same.shape[-2:]) < 3 or same[..., 1:-1, 1:-1].size == 0 or not same[..., 1:-1, 1:-1].all():
+    if same.ndim < 2 or min(same.shape[-2:]) < 4 or not same[..., 1:-1, 1:-1].all():  # of 3 x 3 the inside is a single number
         return None
     return "Only the border is off: the inside is right. Look at how the edges are padded or where the window stops."
 

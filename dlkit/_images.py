@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -56,7 +57,9 @@ def balanced(count: int, num_classes: int, rng: np.random.Generator) -> np.ndarr
 
 
 def check_sizes(caller: str, **sizes: int) -> None:
-    """Raise ValueError unless each of `sizes` is at least 1."""
+    """Raise TypeError unless each of `sizes` is a whole number, ValueError unless it is at least 1."""
     for name, value in sizes.items():
+        if not isinstance(value, Integral):
+            raise TypeError(f"{caller}: {name} must be a whole number, and {value!r} is not.")
         if value < 1:
             raise ValueError(f"{caller}: {name} must be at least 1, and {value} is not.")

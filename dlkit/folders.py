@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,8 @@ from dlkit._images import ImageSet, check_sizes, stratified
 if TYPE_CHECKING:
     import PIL.Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # by the programs that pack and show folders
 LEAST = 5  # pictures of a class, so that each part gets one
 
 
@@ -35,6 +38,8 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     Grey pictures become colour, of 16 bits of grey the upper 8 are kept, and what is transparent shows white. Classes and files are taken in the order of their names; names that begin with a dot are passed over. Raises UnusableFolder when
     there is no such folder, a class is empty or has fewer than five pictures, a file cannot be read as a picture, or one lies where none belongs.
     """
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"folder: seed must be a whole number, 0 or more, and {seed!r} is not.")
     images, labels, class_names = read_folder(path, size)
     for label, name in enumerate(class_names):
         if (count := int(np.sum(labels == label))) < LEAST:
@@ -71,7 +76,7 @@ def read_folder(path: str | os.PathLike[str], size: int) -> tuple[np.ndarray, np
 
 
 def _visible(place: Path) -> Iterator[Path]:
-    return (entry for entry in sorted(place.iterdir()) if not entry.name.startswith("."))
+    return (entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".") and entry.name not in LEFT_BEHIND)
 
 
 def _pictures(place: Path) -> list[Path]:
@@ -80,7 +85,9 @@ def _pictures(place: Path) -> list[Path]:
         raise UnusableFolder(f"folder: {place} is empty. Put pictures of its class there, or remove it.")
     for file in files:
         if file.is_dir() or file.suffix.lower() not in SUFFIXES:
-            raise UnusableFolder(f"folder: {file} is no picture ({', '.join(sorted(SUFFIXES))}). Move it elsewhere.")
+            raise UnusableFolder(
+                f"folder: {file} is not in a format that is read here ({', '.join(sorted(SUFFIXES))}). Convert it, or move it elsewhere."
+            )
     return files
 
 
@@ -101,9 +108,17 @@ def _read(file: Path, size: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as picture:
-            upright = _colour(ImageOps.exif_transpose(picture))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it names no file; what is really too large is an error
+            with Image.open(file) as picture:
+                if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+                    raise UnusableFolder(f"folder: {file} holds numbers and not greys of 8 or 16 bits. Convert it.")
+                upright = _colour(ImageOps.exif_transpose(picture))
+    except Image.DecompressionBombError:
+        raise UnusableFolder(f"folder: {file} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels. Make it smaller.") from None
+    except UnusableFolder:
+        raise
+    except (OSError, ValueError, SyntaxError) as error:
         raise UnusableFolder(f"folder: {file} cannot be read as a picture ({str(error).splitlines()[0]}). Replace or remove it.") from None
     square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
     return np.asarray(square, np.float32).transpose(2, 0, 1) / np.float32(255)

@@ -32,6 +32,10 @@ class ByAccuracy:
         shape, asked = np.shape(output["logits"]), self._shape(inputs)
         if shape != asked:
             return Measurement(False, f"For {asked[0]} {self.of} the net gave an array of shape {shape}; it should be {asked}.")
+        if not np.isfinite(output["logits"]).all():
+            return Measurement(
+                False, "The net gives numbers that are infinite or not a number: the training blew up. Take a smaller learning rate."
+            )
         count, accuracy = output["parameter_count"], self._accuracy(inputs, output)
         message = f"{accuracy:.1%} of {asked[0]} unseen {self.of} are right"
         if self.most_parameters is not None:
@@ -61,7 +65,9 @@ class ByAccuracy:
         return self._is_judged_by_accuracy(inputs, output) and self.guessing <= self._accuracy(inputs, output) < self.needed
 
     def _is_judged_by_accuracy(self, inputs: Inputs, output: Any) -> bool:
-        return not self.has_another_number_of_outputs(inputs, output) and not self.is_too_large(inputs, output)
+        if self.has_another_number_of_outputs(inputs, output) or self.is_too_large(inputs, output):
+            return False
+        return bool(np.isfinite(output["logits"]).all())
 
     def _shape(self, inputs: Inputs) -> tuple[int, int]:
         return len(inputs.secret), self.num_classes

@@ -738,7 +738,7 @@ def _has_no_scores(inputs, output):
 
 
 @rank_pictures.mistake(
-    "The net orders the pictures of a hotel backwards. It has learnt which hotels are famous: compare pictures within a hotel only, the better one first.",
+    "The net orders the pictures of a hotel backwards. It has learnt which hotels are famous, or the sign of its loss is turned: compare pictures within a hotel only, the better one first.",
     recognise=_is_worse_than_chance,
 )
 def _(features, clicks, hotels):
@@ -756,7 +756,7 @@ def _(features, clicks, hotels):
 
 
 @rank_pictures.mistake(
-    "The net has learnt too little to rank. Train until the loss no longer falls, with a larger lr or more steps, on all pairs.",
+    "The net has learnt too little to rank. Train until the loss no longer falls, with more steps or another lr, on all pairs of pictures of a hotel.",
     recognise=_is_about_chance,
 )
 def _(features, clicks, hotels):

@@ -95,6 +95,8 @@ def test_hidden_files_are_passed_over(pictures):
     (pictures / ".DS_Store").write_bytes(b"what a computer leaves behind")
     (pictures / "leaf" / ".thumbnail.txt").write_text("the same")
     (pictures / ".cache").mkdir()
+    (pictures / "__MACOSX").mkdir()
+    (pictures / "leaf" / "Thumbs.db").write_bytes(b"small pictures of the pictures")
     assert len(data.folder(pictures).class_names) == 3
 
 
@@ -140,3 +142,24 @@ def test_what_does_not_belong_there_is_named(pictures, place):
     else:
         stray.write_text("not a picture")
     assert str(stray) in complaint(pictures)
+
+
+def test_pictures_of_measured_numbers_are_refused(pictures):
+    for name, numbers in (("float", np.linspace(0, 1, 900, dtype=np.float32)), ("int", np.arange(900, dtype=np.int32))):
+        file = pictures / "sea" / f"{name}.tif"
+        Image.fromarray(numbers.reshape(30, 30)).save(file)
+        said = complaint(pictures)
+        assert str(file) in said and "greys of 8 or 16 bits" in said
+        file.unlink()
+
+
+def test_a_picture_of_too_many_pixels_is_named(pictures, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    said = complaint(pictures)
+    assert str(pictures / "apple" / "00.png") in said and "2,000 pixels" in said
+
+
+@pytest.mark.parametrize("arguments", [{"size": "32"}, {"size": None}, {"size": 32.0}, {"size": 0}, {"seed": -1}, {"seed": "0"}])
+def test_wrong_arguments_are_named(pictures, arguments):
+    with pytest.raises((TypeError, ValueError), match=f"folder: {next(iter(arguments))} must be"):
+        data.folder(pictures, **arguments)
