@@ -480,7 +480,7 @@ def stop_early(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.probe(weight=2, repeat=3)
+@stop_early.probe(weight=4, repeat=3)
 def a_better_one_too_late(rng):
     patience, falls = int(rng.integers(2, 5)), int(rng.integers(3, 6))
     first = np.sort(rng.uniform(1, 2, falls))[::-1]
@@ -507,7 +507,7 @@ def a_single_evaluation(rng):
     return rng.uniform(1, 2, 1).astype(np.float32), int(rng.integers(1, 4))
 
 
-@stop_early.probe(weight=1)
+@stop_early.probe(weight=2)
 def stops_at_the_end_or_just_before(rng):
     patience = int(rng.integers(2, 4))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(3, 6))))[::-1]
@@ -534,6 +534,13 @@ def _(losses, patience):
             kept = i
         elif i - kept == patience:
             return int(np.argmin(losses)), i + 1
+    return int(np.argmin(losses)), len(losses)
+
+
+@stop_early.mistake(
+    "This never stops. After `patience` evaluations in a row without a better one no more are made, and what they would give is not known."
+)
+def _(losses, patience):
     return int(np.argmin(losses)), len(losses)
 
 
