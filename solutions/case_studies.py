@@ -415,6 +415,22 @@ def _(colours, centres):
     return centres[((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)]
 
 
+@lloyd_step.mistake("The centres move while colours are still being assigned. Assign all colours first, to the centres as they were given.")
+def _(colours, centres):
+    moved = centres.copy()
+    for c in range(len(centres)):
+        nearest = ((colours[:, None] - moved[None]) ** 2).sum(axis=2).argmin(axis=1)
+        if (nearest == c).any():
+            moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake("A centre that got no colours is left out. It should stay where it is, so that there are as many centres as before.")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    return np.stack([colours[nearest == c].mean(axis=0) for c in np.unique(nearest)])
+
+
 @lloyd_step.alternative(framework="torch")
 def _(colours, centres):
     import torch
