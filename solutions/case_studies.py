@@ -87,6 +87,14 @@ def _(relevance, scores, k):
     return (relevance[order] * discount).sum() / (np.sort(relevance)[::-1][:k] * discount).sum()
 
 
+@ndcg.mistake("The logarithm is of the rank itself, and rank 1 would count 1 / log2(1) = 1 / 0. It is of rank + 1.")
+def _(relevance, scores, k):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = 1 / np.log2(np.arange(1, k + 1))
+        order = np.argsort(-scores)[:k]
+        return (relevance[order] * factors).sum() / (np.sort(relevance)[::-1][:k] * factors).sum()
+
+
 @ndcg.alternative(framework="torch")
 def _(relevance, scores, k):
     import torch
@@ -196,6 +204,16 @@ def _(scores, relevance, hotels):
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
     with np.errstate(over="ignore"):
         return np.log(1 + np.exp(-difference[counts])).mean()
+
+
+@pairwise_loss.mistake(
+    "When the scores are far apart, `exp` overflows, and infinity times 0 is NaN. Use a function made for log(1 + exp(x)), and take only the pairs that count."
+)
+def _(scores, relevance, hotels):
+    difference = scores[:, None] - scores[None, :]
+    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (np.log(1 + np.exp(-difference)) * counts).sum() / counts.sum()
 
 
 @pairwise_loss.mistake("Pairs of equal relevance are counted as well. Neither of the two is the better one.")
