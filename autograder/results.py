@@ -201,7 +201,7 @@ def collect(course_dir: Path) -> ClassResults:
         if key[1] not in book.cells
     ]
     return ClassResults(
-        course=root.resolve().name,
+        course=book.course or root.resolve().name,
         students=tuple(students[name] for name in sorted(students, key=_natural)),
         assignments=tuple(assignments),
         submissions=tuple(results),
@@ -226,6 +226,7 @@ class _Book:
     cells: dict[str, list[tuple[str, str, float, bool]]]
     grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
     penalties: dict[tuple[str, str], float]
+    course: str  # its id, "" where it has none of its own
 
 
 @dataclass
@@ -308,7 +309,13 @@ def _contents(gradebook: Any) -> _Book:
     late = db.query(submitted.student_id, api.Assignment.name, submitted.late_submission_penalty).join(
         api.Assignment, submitted.assignment_id == api.Assignment.id
     )
-    return _Book(students, cells, grades, {(student, assignment): float(penalty) for student, assignment, penalty in late})
+    penalties = {(student, assignment): float(penalty) for student, assignment, penalty in late}
+    courses = {assignment.course_id for assignment in gradebook.assignments} - {
+        None,
+        "",
+        "default_course",
+    }  # the last: nbgrader's own, for want of one
+    return _Book(students, cells, grades, penalties, courses.pop() if len(courses) == 1 else "")
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:

@@ -140,6 +140,15 @@ def test_points_are_the_gradebooks_and_verdicts_the_judges(course):
     assert ben.marks[0].auto == 1.0 and ben.marks[0].manual is None
 
 
+def test_the_course_is_called_by_its_id_where_it_has_one(course, tmp_path):
+    assert collect(course.root).course == "course"
+    (tmp_path / "another").mkdir()
+    named = Class(tmp_path / "another" / "folder")
+    with Gradebook(named.url, course_id="deep-learning") as book:
+        book.add_assignment("02")
+    assert collect(named.root).course == "deep-learning"
+
+
 def test_points_agree_with_nbgraders_own_sums(course):
     course.by_hand("ben", "02", "convolution-pool", 2.5)
     with Gradebook(course.url) as book:
