@@ -26,8 +26,7 @@ test: $(READY)  ## lint, then run every test, notebooks included
 	@$(MAKE) --no-print-directory lint
 	@failed=0; \
 	echo "What may run two at a time:"; $(BIN)/python -m pytest -n 2 -m "not alone" || failed=1; \
-	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone --ignore tests/test_demo.py || failed=1; \
-	echo "The demonstration, in a process that no other test has touched:"; $(BIN)/python -m pytest tests/test_demo.py || failed=1; \
+	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed
 
 test-fast: $(READY)  ## all but the slow tests, about two minutes

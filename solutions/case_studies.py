@@ -386,7 +386,7 @@ def lloyd_step(colours, centres):
 
     colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres. Returns the new centres, (k, 3), in the same order.
     """
-    nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)  # (N,)
+    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)  # (N,)
     moved = [colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))]
     return np.stack(moved)
 
