@@ -36,6 +36,16 @@ FORBIDS = (
 X, K = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 2, 2), np.float32)
 
 
+@pytest.fixture(autouse=True)
+def libraries_stay_as_they_are(monkeypatch):
+    """Cells below change libraries, in this very process: whatever they set is put back, for the tests of other files."""
+    monkeypatch.setattr(np.linalg, "norm", np.linalg.norm)
+    monkeypatch.setattr(np, "g", None, raising=False)
+    if frameworks.available("torch"):
+        cudnn = frameworks.module("torch").backends.cudnn
+        monkeypatch.setattr(cudnn, "deterministic", cudnn.deterministic)
+
+
 def cells(*sources):
     return [textwrap.dedent(source).strip() for source in sources]
 
