@@ -602,7 +602,7 @@ def _not_started(evidence):
 # --- the judge's own language
 
 SPEAK = """
-import json, os, struct
+import json, os, socket, struct
 import autograder
 from autograder import client
 def frame(kind, fields, value=None, arrays=(), body=b"", header=None, lengths=None):
@@ -806,6 +806,7 @@ def check(question, answer):
     judge = client._judge = client._judge or client._connect()
     if question == "small.total":
         send(judge.channel, frame("check", {{"question": question, "framework": "numpy"}}))
+        judge.channel._socket.recv(1, socket.MSG_PEEK)  # the judge has begun
         tell("ran", True)
     elif question == "small.turn":
         for _ in range(3):
