@@ -14,31 +14,26 @@ About twenty minutes of processor time for everything.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import multiprocessing
 import os
-import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import nbformat
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dlkit import comparison, seed_everything
+from benchmarks import provenance
+from benchmarks.lessons import ROOT, SUFFIXES, NoSuchNet, digest, find_net
+from dlkit import comparison, seed_everything, stored
 from dlkit.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
-
-ROOT = Path(__file__).parents[1]
 
 FAMILIES: Mapping[str, tuple[str, str]] = {
     "LeNet": ("04-training-deep-networks", "lenet"),
@@ -52,16 +47,9 @@ FAMILIES: Mapping[str, tuple[str, str]] = {
 }
 """Family -> the lesson that builds it, and the name of its net there."""
 
-SUFFIXES = {"torch": "torch", "mxnet": "gluon"}
-"""Framework -> what the names of its nets end in."""
-
 
 class ComparisonError(RuntimeError):
     """The comparison cannot be made; the message says why."""
-
-
-class NoSuchNet(ComparisonError):
-    """A lesson has no net of the name, or none that can be made."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +80,14 @@ class Store:
         store = cls(path, _facts())
         if not path.exists():
             return store
-        provenance, rows = comparison.read(path)
-        for name, value in store.facts.items():
-            if name != "date" and provenance.get(name) != value:
-                raise ComparisonError(
-                    f"{path} was made with {name} {provenance.get(name)}, and this is {value}: give another --out, or remove the file."
-                )
-        for name, value in provenance.items():
+        known, rows = stored.read(path, Result)
+        if name := provenance.differing(known, store.facts):
+            raise ComparisonError(
+                f"{path} was made with {name} {known.get(name)}, and this is {store.facts[name]}: give another --out, or remove the file."
+            )
+        for name, value in known.items():
             if name.startswith("rate of "):
-                pairs = (pair.split(" gives ") for pair in value.split(", "))
-                store.rates[name.removeprefix("rate of ")] = {float(lr): float(accuracy) for lr, accuracy in pairs}
+                store.rates[name.removeprefix("rate of ")] = provenance.rates_from_words(value)
             if name.startswith("net of "):
                 store.nets[name.removeprefix("net of ")] = value
         store.rows = {(row.family, row.framework, row.seed): row for row in rows}
@@ -118,77 +104,9 @@ class Store:
             self.rates.setdefault(row.family, {})[row.lr] = row.val_accuracy
         else:
             self.rows[row.family, row.framework, row.seed] = row
-        rates = {
-            f"rate of {family}": ", ".join(f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items()))
-            for family, found in sorted(self.rates.items())
-        }
+        rates = {f"rate of {family}": provenance.rates_in_words(found) for family, found in sorted(self.rates.items())}
         nets = {f"net of {family}": digest for family, digest in sorted(self.nets.items())}
-        comparison.write(self.path, self.facts | nets | rates, list(self.rows.values()))
-
-    def best_rate(self, family: str) -> float:
-        """The most accurate; the smaller one of two that are equal."""
-        found = self.rates[family]
-        return max(sorted(found), key=found.__getitem__)
-
-
-def lesson_nets(lesson: Path) -> dict[str, Callable[[], Any]]:
-    """The functions that make nets in the cells of a lesson tagged "net", by name."""
-    endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
-    return {name: value for name, value in lesson_names(lesson).items() if callable(value) and name.endswith(endings)}
-
-
-def lesson_names(lesson: Path) -> dict[str, Any]:
-    """Everything that the cells of a lesson tagged "net" define, by name. Cells that need MXNet are left out where there is none."""
-    from dlkit import mx
-
-    names: dict[str, Any] = {"__name__": lesson.stem}
-    missing: tuple[type[Exception], ...] = (
-        () if mx.available() else (mx.MXNetMissing, NameError)
-    )  # the name of what such a cell would have made
-    for cell in _net_cells(lesson):
-        try:
-            exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
-        except missing:
-            continue
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise NoSuchNet(
-                f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
-            ) from error
-    return names
-
-
-def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
-    cells = nbformat.read(lesson, as_version=4).cells
-    return [cell for cell in cells if cell.cell_type == "code" and "net" in cell.metadata.get("tags", [])]
-
-
-def digest(lesson: Path, name: str) -> str:
-    """Of everything in the lesson's net cells that the net `name` is made of, in both frameworks; comments and layout do not count."""
-    defined: dict[str, str] = {}
-    uses: dict[str, set[str]] = {}
-    for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            continue
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
-        for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
-            defined[defining] = ast.dump(statement)
-            uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    wanted = {f"{name}_{suffix}" for suffix in SUFFIXES.values()}
-    while more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted:
-        wanted |= more
-    return hashlib.sha256("".join(defined.get(found, "") for found in sorted(wanted)).encode()).hexdigest()[:12]
-
-
-def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
-    """The function that makes one net. Raises NoSuchNet."""
-    wanted = f"{name}_{SUFFIXES[framework]}"
-    if not lesson.exists():
-        raise NoSuchNet(f"There is no lesson {lesson.stem}; {wanted} should stand in it.")
-    nets = lesson_nets(lesson)
-    if wanted not in nets:
-        raise NoSuchNet(f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.')
-    return nets[wanted]
+        stored.write(self.path, Result, self.facts | nets | rates, self.rows.values())
 
 
 def train(job: Job) -> Result:
@@ -269,7 +187,10 @@ def compare(
         for row in _each(searches, workers):
             store.add(row)
             progress.update(bar, advance=1, description=f"{row.family}, lr {row.lr:g}: {row.val_accuracy:.1%} of validation")
-        runs = [replace(job, framework=framework, seed=seed, lr=store.best_rate(job.family)) for job, framework, seed in wanted]
+        runs = [
+            replace(job, framework=framework, seed=seed, lr=provenance.best_rate(store.rates[job.family]))
+            for job, framework, seed in wanted
+        ]
         for row in _each(runs, workers):
             store.add(row)
             progress.update(bar, advance=1, description=f"{row.family}, {row.framework}, seed {row.seed}: {row.test_accuracy:.1%} of test")
@@ -298,38 +219,14 @@ def _progress(console: Console) -> Progress:
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    packages = {name: version_of(name) for name in ("torch", "mxnet", "numpy")}
-    return {
-        "command": "python -m benchmarks.families",
-        **packages,
-        "python": platform.python_version(),
-        "processor": processor(),
-        "threads": "1",
-        "training": ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()),
-        "images": _images(),
-        "date": date.today().isoformat(),
-    }
+    rules = ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items())
+    return provenance.facts("python -m benchmarks.families", ("torch", "mxnet", "numpy"), training=rules, images=_images())
 
 
 @functools.cache
 def _images() -> str:
     """A digest of one seed's images, by which a change of the drawing program is noticed."""
     return hashlib.sha256(comparison.images(RATE_SEED).train_images.tobytes()).hexdigest()[:12]
-
-
-def version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _check(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:

@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
-from benchmarks.families import ROOT, digest, lesson_nets, processor, version_of
-from dlkit import transfer
+from benchmarks import provenance
+from benchmarks.lessons import ROOT, digest, lesson_nets
+from dlkit import stored, transfer
 from dlkit.backbone import PARTS, SHA256
 from dlkit.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
 
@@ -75,9 +74,9 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
     facts = _facts()
     rows: dict[Key, Result] = {}
     if path.exists():
-        known, stored = transfer.read(path)
-        if all(known.get(name) == value for name, value in facts.items() if name != "date"):
-            facts, rows = known, {(row.target, row.way, row.count, row.frozen, row.draw): row for row in stored}
+        known, found = stored.read(path, Result)
+        if not provenance.differing(known, facts):
+            facts, rows = known, {(row.target, row.way, row.count, row.frozen, row.draw): row for row in found}
     searches = [(name, way) for name in TARGETS for way in WAYS if f"rate of {name}, {way}" not in facts]
     end = time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
@@ -87,8 +86,8 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
         for name, way in searches:
             key = name, way, FEW, WAYS[way].get("num_frozen", 0), RATE_DRAW
             found = {result.lr: result.accuracy for result in pool.map(train, [key] * len(RATES), RATES, ["val"] * len(RATES))}
-            facts[f"rate of {name}, {way}"] = ", ".join(f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items()))
-            transfer.write(path, facts, list(rows.values()))
+            facts[f"rate of {name}, {way}"] = provenance.rates_in_words(found)
+            stored.write(path, Result, facts, rows.values())
             progress.advance(bar, len(RATES))
             if time.monotonic() > end:
                 return False
@@ -97,33 +96,24 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
         for start in range(0, len(missing), 2 * workers):
             if time.monotonic() > end:
                 return False
-            futures = [pool.submit(train, key, best_rate(facts, *key[:2])) for key in missing[start : start + 2 * workers]]
+            futures = [pool.submit(train, key, _best_rate(facts, key)) for key in missing[start : start + 2 * workers]]
             for future in as_completed(futures):
                 result: Any = future.result()
                 rows[result.target, result.way, result.count, result.frozen, result.draw] = result
                 progress.advance(bar)
-            transfer.write(path, facts, list(rows.values()))
+            stored.write(path, Result, facts, rows.values())
     return True
 
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    return {
-        "command": "python -m benchmarks.transfer",
-        **{name: version_of(name) for name in ("torch", "numpy")},
-        "python": platform.python_version(),
-        "processor": processor(),
-        "threads": "1",
-        "backbone": SHA256,
-        "lesson": ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune")),
-        "date": date.today().isoformat(),
-    }
+    lesson = ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune"))
+    return provenance.facts("python -m benchmarks.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson)
 
 
-def best_rate(facts: dict[str, str], name: str, way: str) -> float:
-    """The most accurate; the smaller one of two that are equal."""
-    pairs = [pair.split(" gives ") for pair in facts[f"rate of {name}, {way}"].split(", ")]
-    return -max((float(accuracy), -float(lr)) for lr, accuracy in pairs)[1]
+def _best_rate(facts: dict[str, str], key: Key) -> float:
+    target, way, *_ = key
+    return provenance.best_rate(provenance.rates_from_words(facts[f"rate of {target}, {way}"]))
 
 
 def main(

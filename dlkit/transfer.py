@@ -6,13 +6,9 @@ lesson's own cells tagged "net", and writes ``transfer.csv``, which ``results()`
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
-from importlib.resources import as_file, files
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +17,7 @@ import numpy as np
 from dlkit._images import ImageSet
 from dlkit.backbone import PARTS
 from dlkit.data import brands, glyphs
+from dlkit.stored import read_shipped
 
 TARGETS = ("brands", "letters")
 COUNTS = (1, 2, 5, 10, 20, 50)
@@ -88,33 +85,9 @@ def few(images: np.ndarray, labels: np.ndarray, count: int, draw: int) -> tuple[
 
 def results() -> list[Result]:
     """What was measured and stored. `provenance()` says how."""
-    with as_file(files("dlkit").joinpath("transfer.csv")) as path:
-        return read(path)[1]
+    return read_shipped("transfer.csv", Result)[1]
 
 
 def provenance() -> dict[str, str]:
     """How the stored results came about: command, versions, processor, date, the backbone's weights, and what each learning rate gave."""
-    with as_file(files("dlkit").joinpath("transfer.csv")) as path:
-        return read(path)[0]
-
-
-def read(path: Path) -> tuple[dict[str, str], list[Result]]:
-    """Provenance and results of a file that `write` made."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    facts = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("#"))
-    convert = {"str": str, "int": int, "float": float}
-    kinds = {name: convert[kind] for name, kind in Result.__annotations__.items()}
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return facts, [Result(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
-
-
-def write(path: Path, facts: Mapping[str, str], rows: Sequence[Result]) -> None:
-    """Lines ``# key: value``, then a CSV with a column for each field of `Result`, sorted. The file is never half written."""
-    text = io.StringIO()
-    text.writelines(f"# {name}: {value}\n" for name, value in facts.items())
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(Result.__annotations__)
-    table.writerows(sorted(astuple(row) for row in rows))
-    beside = path.with_suffix(".part")
-    beside.write_text(text.getvalue(), encoding="utf-8")
-    beside.replace(path)
+    return read_shipped("transfer.csv", Result)[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -13,9 +12,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
-from benchmarks import families
-from benchmarks.families import ComparisonError, NoSuchNet, Store, compare, find_net
-from dlkit import comparison, cost
+from benchmarks import families, provenance
+from benchmarks.families import ComparisonError, Store, compare
+from benchmarks.lessons import NoSuchNet, digest, find_net
+from dlkit import comparison, cost, stored
 from dlkit import mx as shim
 from dlkit.comparison import RATE_SEED, RATES, Result
 
@@ -91,19 +91,14 @@ def test_the_best_rate_of_a_seed_of_its_own_is_used_for_every_training(tmp_path,
     assert {job.lr for job in runs} == {RATES[1]}
 
 
-def test_of_two_rates_that_are_equally_good_the_smaller_one_is_used(tmp_path):
-    store = Store(tmp_path / "out.csv", {}, rates={"VGG": {0.1: 0.5, 0.05: 0.6, 0.02: 0.6}})
-    assert store.best_rate("VGG") == 0.02
-
-
 def test_what_is_in_the_file_is_not_computed_again(tmp_path, lessons, trained):
     path = tmp_path / "out.csv"
     run(path, lessons, seeds=[1], frameworks=["torch"])
-    before = comparison.read(path)[1]
+    before = stored.read(path, Result)[1]
     trained.clear()
     run(path, lessons)
     assert [(job.framework, job.seed) for job in trained] == [("torch", 0), ("mxnet", 0), ("mxnet", 1)]
-    after = comparison.read(path)[1]
+    after = stored.read(path, Result)[1]
     assert len(after) == 4 and set(before) < set(after)
     trained.clear()
     run(path, lessons)
@@ -117,7 +112,7 @@ def test_a_net_of_another_size_is_measured_anew(tmp_path, lessons, trained):
     write_lesson(lessons, TORCH, GLUON, classes=12)
     run(path, lessons)
     assert len(trained) == len(RATES) + 4
-    assert {row.parameters for row in comparison.read(path)[1]} == {17 * 12}
+    assert {row.parameters for row in stored.read(path, Result)[1]} == {17 * 12}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +137,7 @@ def test_a_net_of_the_same_size_that_is_another_is_measured_anew(tmp_path, lesso
 def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, trained):
     path = tmp_path / "out.csv"
     run(path, lessons, seeds=[1, 0])
-    facts, rows = comparison.read(path)
+    facts, rows = stored.read(path, Result)
     assert {"command", "torch", "mxnet", "numpy", "python", "processor", "threads", "date"} <= set(facts)
     assert facts["rate of MobileNet"] == "0.02 gives 0.7, 0.05 gives 0.8, 0.1 gives 0.7"
     assert [(row.framework, row.seed) for row in rows] == [("mxnet", 0), ("mxnet", 1), ("torch", 0), ("torch", 1)]
@@ -151,7 +146,7 @@ def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, traine
 def test_rows_of_another_version_are_not_mixed_with_new_ones(tmp_path, lessons, trained, monkeypatch):
     path = tmp_path / "out.csv"
     run(path, lessons)
-    monkeypatch.setattr(families, "version_of", lambda package: "99.0")
+    monkeypatch.setattr(provenance, "version_of", lambda package: "99.0")
     with pytest.raises(ComparisonError, match=r"torch .* 99\.0"):
         run(path, lessons)
 
@@ -176,31 +171,23 @@ def test_a_net_that_needs_other_cells_is_named_with_its_cell(tmp_path, lessons, 
     assert LESSON in problem and "NameError" in problem and "gluon" in problem
 
 
-def test_what_is_written_is_read_back(tmp_path):
-    row = Result("ResNet", "mxnet", 3, 0.05, 12345, 678901, 0.9123, 0.8, 12.25)
-    rows = [row, replace(row, seed=1), replace(row, family="LeNet")]
-    comparison.write(tmp_path / "out.csv", {"torch": "2.0: or later", "date": "2026-01-01"}, rows)
-    assert comparison.read(tmp_path / "out.csv") == ({"torch": "2.0: or later", "date": "2026-01-01"}, rows[::-1])
-    assert list(tmp_path.iterdir()) == [tmp_path / "out.csv"]
-
-
 @pytest.mark.parametrize("family", families.FAMILIES)
 def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family):
     lesson, name = families.FAMILIES[family]
     path = ROOT / "lessons" / f"{lesson}.ipynb"
-    stored = [row for row in comparison.results() if row.family == family]
+    rows = [row for row in comparison.results() if row.family == family]
     wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
-    assert {(row.framework, row.seed) for row in stored} == wanted, "run python -m benchmarks.families"
-    assert {(row.parameters, row.multiply_adds) for row in stored} == {size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))}
-    assert comparison.provenance()[f"net of {family}"] == families.digest(path, name), "run python -m benchmarks.families"
+    assert {(row.framework, row.seed) for row in rows} == wanted, "run python -m benchmarks.families"
+    assert {(row.parameters, row.multiply_adds) for row in rows} == {size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))}
+    assert comparison.provenance()[f"net of {family}"] == digest(path, name), "run python -m benchmarks.families"
 
 
 def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
-    stored, now = comparison.provenance(), families._facts()
+    known, now = comparison.provenance(), families._facts()
     for name in ("training", "images"):
-        assert stored[name] == now[name], "run python -m benchmarks.families"
+        assert known[name] == now[name], "run python -m benchmarks.families"
     for family in families.FAMILIES:
-        assert [float(pair.split()[0]) for pair in stored[f"rate of {family}"].split(", ")] == list(RATES)
+        assert list(provenance.rates_from_words(known[f"rate of {family}"])) == list(RATES)
 
 
 @pytest.mark.slow
@@ -215,7 +202,7 @@ def test_the_command_trains(tmp_path, lessons):
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    facts, (row,) = comparison.read(tmp_path / "out.csv")
+    facts, (row,) = stored.read(tmp_path / "out.csv", Result)
     assert facts["rate of MobileNet"].count("gives") == len(RATES)
     assert (row.family, row.framework, row.seed, row.parameters, row.multiply_adds) == ("MobileNet", "torch", 0, 170, 160)
     assert 0.1 < row.test_accuracy < 0.6 and row.seconds > 0  # blurred to 4 x 4 pixels, a letter is hard to read

@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from benchmarks.families import ROOT, lesson_names
+from benchmarks.lessons import ROOT, lesson_names
 from dlkit.folders import read_folder
 from dlkit.stats import interval
 

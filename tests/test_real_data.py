@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.families import FAMILIES, ROOT, lesson_nets
+from benchmarks.families import FAMILIES
+from benchmarks.lessons import ROOT, lesson_nets
 from dlkit import comparison, cost, seed_everything, training
 from dlkit import mx as shim
 from dlkit.comparison import IMAGE_SHAPE, TRAINING

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.transfer import LESSON, lesson_nets
+from benchmarks.lessons import lesson_nets
+from benchmarks.transfer import LESSON
 from dlkit import data, training, transfer
 from dlkit import mx as shim
 from dlkit.stats import interval

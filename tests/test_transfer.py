@@ -1,4 +1,4 @@
-"""The comparison of lesson 08: the draws of labels, the file, and that what is stored is whole and of the backbone that ships."""
+"""The comparison of lesson 08: the draws of labels, and that what is stored is whole and of the backbone that ships."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from benchmarks import transfer as benchmark
 from dlkit import transfer
 from dlkit.backbone import SHA256
-from dlkit.transfer import Result, few
+from dlkit.transfer import few
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [9, 6, 3]))
 IMAGES = np.arange(18.0)[:, None, None, None]
@@ -29,18 +29,6 @@ def test_targets_are_colour_images_of_32_pixels(name):
     found = transfer.target(name)
     assert found.train_images.shape[1:] == (3, 32, 32) and len(found.test_labels) == 400 and found.train_images.dtype == np.float32
     assert np.bincount(found.train_labels).min() >= max(transfer.COUNTS)
-
-
-def test_what_is_written_is_read_back(tmp_path):
-    row = Result("letters", "fine-tuned", 10, 3, 2, 60, 0.1, 0.8125, 1.25)
-    other = Result("brands", "frozen", 1, 8, 0, 60, 0.2, 0.5, 0.25)
-    transfer.write(tmp_path / "out.csv", {"backbone": "ab: c", "date": "2026-01-01"}, [row, other])
-    assert transfer.read(tmp_path / "out.csv") == ({"backbone": "ab: c", "date": "2026-01-01"}, [other, row])
-    assert list(tmp_path.iterdir()) == [tmp_path / "out.csv"]
-
-
-def test_of_two_rates_that_are_equally_good_the_smaller_one_is_used():
-    assert benchmark.best_rate({"rate of letters, frozen": "0.1 gives 0.5, 0.2 gives 0.6, 0.4 gives 0.6"}, "letters", "frozen") == 0.2
 
 
 def test_what_is_stored_is_complete_and_of_the_backbone_that_ships():

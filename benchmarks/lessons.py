@@ -1,0 +1,80 @@
+"""Functions that stand in a lesson and are measured elsewhere: those of its cells tagged "net"."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+
+SUFFIXES = {"torch": "torch", "mxnet": "gluon"}
+"""Framework -> what the names of its nets end in."""
+
+
+class NoSuchNet(RuntimeError):
+    """A lesson has no net of the name, or none that can be made."""
+
+
+def lesson_nets(lesson: Path) -> dict[str, Callable[..., Any]]:
+    """The functions that make nets in the cells of a lesson tagged "net", by name."""
+    endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
+    return {name: value for name, value in lesson_names(lesson).items() if callable(value) and name.endswith(endings)}
+
+
+def lesson_names(lesson: Path) -> dict[str, Any]:
+    """Everything that the cells of a lesson tagged "net" define, by name. Cells that need MXNet are left out where there is none."""
+    from dlkit import mx
+
+    names: dict[str, Any] = {"__name__": lesson.stem}
+    missing: tuple[type[Exception], ...] = (
+        () if mx.available() else (mx.MXNetMissing, NameError)
+    )  # the name of what such a cell would have made
+    for cell in _net_cells(lesson):
+        try:
+            exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
+        except missing:
+            continue
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise NoSuchNet(
+                f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
+            ) from error
+    return names
+
+
+def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
+    cells = nbformat.read(lesson, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code" and "net" in cell.metadata.get("tags", [])]
+
+
+def digest(lesson: Path, name: str) -> str:
+    """Of everything in the lesson's net cells that the net `name` is made of, in both frameworks; comments and layout do not count."""
+    defined: dict[str, str] = {}
+    uses: dict[str, set[str]] = {}
+    for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
+        for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
+            defined[defining] = ast.dump(statement)
+            uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    wanted = {f"{name}_{suffix}" for suffix in SUFFIXES.values()}
+    while more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted:
+        wanted |= more
+    return hashlib.sha256("".join(defined.get(found, "") for found in sorted(wanted)).encode()).hexdigest()[:12]
+
+
+def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
+    """The function that makes one net. Raises NoSuchNet."""
+    wanted = f"{name}_{SUFFIXES[framework]}"
+    if not lesson.exists():
+        raise NoSuchNet(f"There is no lesson {lesson.stem}; {wanted} should stand in it.")
+    nets = lesson_nets(lesson)
+    if wanted not in nets:
+        raise NoSuchNet(f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.')
+    return nets[wanted]
