@@ -23,7 +23,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +33,7 @@ from rich.table import Table
 
 from autograder import frameworks
 from benchmarks.classroom import ASSIGNMENT, ROOT, Points, differences, lay_out_ours, lay_out_stock, points, students
+from benchmarks.provenance import processor, version_of
 from benchmarks.watch import Memory, Ran, TooLong, clean_environment, run
 
 QUICK = 3
@@ -300,12 +300,9 @@ def _memories(bench: Bench) -> Table:
 
 
 def _machine() -> str:
-    processor = platform.processor() or platform.machine()
-    if (facts := Path("/proc/cpuinfo")).is_file():
-        processor = next((line.partition(": ")[2] for line in facts.read_text().splitlines() if line.startswith("model name")), processor)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel"))
+    packages = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel"))
     memory = psutil.virtual_memory().total / 1e9
-    return f"{os.cpu_count()} cores ({processor}), {memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"
+    return f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"
 
 
 if __name__ == "__main__":
