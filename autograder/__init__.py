@@ -1,7 +1,7 @@
 """Checks answers against reference solutions, from outside the process that they run in.
 
 For learners: ``from autograder import check, hint, solution, use, progress``.
-For authors of questions: ``from autograder import question, Inputs, Measurement``.
+For authors of questions: ``from autograder import question, Inputs, Measurement, NotADraw``.
 """
 
 from importlib import import_module
@@ -15,10 +15,11 @@ _HOME = {
     "use": "client",
     "Inputs": "questions",
     "Measurement": "questions",
+    "NotADraw": "draws",
     "Question": "questions",
     "question": "questions",
 }
-__all__ = ["Inputs", "Measurement", "Question", "check", "hint", "progress", "question", "solution", "use"]
+__all__ = ["Inputs", "Measurement", "NotADraw", "Question", "check", "hint", "progress", "question", "solution", "use"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from autograder import frameworks
+from autograder.compare import agree
+from autograder.values import to_plain
 
 
 class NotANetwork(TypeError):
@@ -83,8 +85,25 @@ def fit_predict(answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *a
     return {"logits": logits, "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes))}
 
 
+def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
+    """``answer(*args, rng)`` once for each seed, with a NumPy generator made of it: what a random operation does, many times over.
+
+    Every call gets arrays of its own. Returns ``draws`` (the results), ``again`` (that of the first seed once more), and ``changed`` (whether a call
+    changed what it was given).
+    """
+    given = to_plain(args)
+    draws, changed = [], False
+    for seed in (*seeds, seeds[0]):
+        arrays = frameworks.to_framework(given, framework)
+        draws.append(to_plain(answer(*arrays, np.random.default_rng(seed))))
+        changed = changed or not agree(given, to_plain(arrays), 0, 0)
+    *draws, again = draws
+    return {"draws": draws, "again": again, "changed": changed}
+
+
 DRIVERS: dict[str, Callable] = {
     "call": call,
+    "sampled": sampled,
     "network": network,
     "with_network": with_network,
     "change_network": change_network,

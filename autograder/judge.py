@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from autograder import frameworks
+from autograder import draws, frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
 from autograder.forbidden import Code, Finding, may_not, read
@@ -78,7 +78,20 @@ def expected_outcome(question: Question, case: Case) -> Outcome | None:
         raise RuntimeError(
             f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
         )
+    if question.recovery:
+        drawn = _sample(question, case, expected)
+        if drawn.problem:
+            raise RuntimeError(
+                f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {drawn.problem}"
+            )
+        return replace(expected, value=drawn)
     return expected
+
+
+def _sample(question: Question, case: Case, outcome: Outcome) -> draws.Sample:
+    if isinstance(outcome.value, draws.Sample):
+        return outcome.value
+    return draws.sample(question.recovery, case.inputs.args, outcome.value)
 
 
 def passes(question: Question, case: Case, outcome: Outcome, expected: Outcome | None) -> bool:
@@ -90,19 +103,23 @@ def _trial(question: Question, case: Case, outcome: Outcome, expected: Outcome |
     if expected is None:
         measured = _measure(question, case, outcome) if outcome.kind == "value" else None
         return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
-    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, expected, outcome), expected.value)
+    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, case, expected, outcome), expected.value)
 
 
-def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
+def _agrees(question: Question, case: Case, expected: Outcome, outcome: Outcome) -> bool:
     try:
+        if question.recovery:
+            return not draws.differences(_sample(question, case, expected), _sample(question, case, outcome))
         return agree(expected.value, outcome.value, question.rtol, question.atol)
     except Exception:  # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
         return False
 
 
-def _differences(question: Question, expected: Any, got: Any) -> list[str]:
+def _differences(question: Question, failed: _Trial) -> list[str]:
     try:
-        return differences(expected, got, question.rtol, question.atol)[:4]
+        if question.recovery:
+            return draws.differences(failed.expected, _sample(question, failed.case, failed.outcome))
+        return differences(failed.expected, failed.outcome.value, question.rtol, question.atol)[:4]
     except Exception:  # as in _agrees
         return ["The result cannot be compared with what is expected."]
 
@@ -182,7 +199,7 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
-    return Status.INCORRECT, score, _differences(question, failed.expected, outcome.value)
+    return Status.INCORRECT, score, _differences(question, failed)
 
 
 def _out_of_time(question: Question, trials: list[_Trial]) -> str:
@@ -232,7 +249,7 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
         trials, key=lambda trial: trial.passed
     ):  # where it failed first: there most mistakes part from it, and need not run on the rest
         one, other = trial.outcome, _outcome_of(question, mistake, trial.case)
-        if not _same(question, one, other):
+        if not _same(question, trial.case, one, other):
             return False
         another_name |= one.kind == "raised" and one.error != other.error
         equal_wrong_value |= not trial.passed and one.kind == "value"
@@ -246,22 +263,26 @@ def _recognises(mistake: Mistake, trial: _Trial) -> bool:
         return False
 
 
-def _same(question: Question, one: Outcome, other: Outcome) -> bool:
-    """Whether two outcomes are of one kind and, if values, equal."""
-    return one.kind == other.kind and (one.kind != "value" or _agrees(question, other, one))
+def _same(question: Question, case: Case, one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes are of one kind and, if values, equal (or, of a random operation, of one distribution)."""
+    return one.kind == other.kind and (one.kind != "value" or _agrees(question, case, other, one))
 
 
 def _failure(question: Question, trial: _Trial) -> Failure:
     args = trial.case.inputs.args
-    return Failure(
-        trial.case.probe.name.replace("_", " "), tuple(zip(_names(question, len(args)), args, strict=True)), trial.outcome, trial.expected
-    )
+    inputs = tuple(zip(_names(question, len(args)), args, strict=True))
+    probe = trial.case.probe.name.replace("_", " ")
+    if question.recovery:  # many results, none of which should equal one of the reference's; nobody reads the seeds
+        return Failure(probe, inputs[1:], trial.outcome)
+    return Failure(probe, inputs, trial.outcome, trial.expected)
 
 
 def _names(question: Question, count: int) -> list[str]:
     """What the arguments are called: by the driver where it takes them itself, by the reference where they are passed on."""
     own = list(inspect.signature(question.reference.function).parameters)
-    if question.driver != "call":
+    if question.driver == "sampled":
+        own = ["seeds", *own]
+    elif question.driver != "call":
         drivers = [p.name for p in inspect.signature(DRIVERS[question.driver]).parameters.values() if p.kind is not p.VAR_POSITIONAL][2:]
         own = drivers + (own[len(drivers) - count :] if count > len(drivers) else [])
     return [*own, *(f"argument {i + 1}" for i in range(len(own), count))][:count]

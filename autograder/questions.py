@@ -26,7 +26,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -124,7 +124,8 @@ class Question:
 
     points:      what a full answer earns.
     frameworks:  the frameworks an answer may be written in.
-    driver:      how the answer is exercised (see `autograder.drivers`): "call" hands over the arguments and takes the result.
+    driver:      how the answer is exercised (see `autograder.drivers`): "call" hands over the arguments and takes the result, "sampled" adds a generator
+                 and calls it `calls` times.
     rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
     seconds:     time for all calls together.
     forbids:     dotted names of functions, classes and modules (with all that is in them) that an answer may not use.
@@ -138,6 +139,7 @@ class Question:
     explanation: str = ""
     frameworks: tuple[str, ...] = FRAMEWORKS
     driver: str = "call"
+    calls: int = 100
     rtol: float = 1e-4
     atol: float = 1e-5
     seconds: float = 10.0
@@ -148,6 +150,7 @@ class Question:
     alternatives: list[Answer] = field(default_factory=list)
     equivalents: list[Equivalent] = field(default_factory=list)
     measurement: Callable[[Inputs, Any], Measurement] | None = None
+    recovery: Callable[..., Mapping[str, Any]] | None = None
 
     @property
     def function_name(self) -> str:
@@ -216,17 +219,29 @@ class Question:
         self.measurement = function
         return function
 
+    def recover(self, function: Callable[..., Mapping[str, Any]]) -> Callable:
+        """Say what was drawn for a result of a random operation: ``recover(result, *args) -> {"shift down": (N,), ...}``, one value for each image.
+
+        For the driver "sampled": answers are judged by the distribution of these values (`autograder.draws`). It raises `NotADraw` for what no draw gives.
+        """
+        self.recovery = function
+        return function
+
     def cases(self, seed: int) -> Iterator[Case]:
         """The inputs that `seed` gives, the same ones every time: one generator for each draw, so that probes do not disturb each other."""
         for index, probe in enumerate(self.probes):
             for draw in range(probe.repeat):
-                made = probe.make(np.random.default_rng([seed, index, draw]))
+                rng = np.random.default_rng([seed, index, draw])
+                made = probe.make(rng)
                 if not isinstance(made, (Inputs, tuple)):
                     raise TypeError(
                         f"the probe {probe.name!r} must return a tuple of arguments, `(x,)` for one, and not {type(made).__name__}"
                     )
                 inputs = made if isinstance(made, Inputs) else Inputs(made)
-                yield Case(probe, replace(inputs, args=to_plain(tuple(inputs.args))))  # a NumPy scalar, say, becomes what can cross
+                args = tuple(inputs.args)
+                if self.driver == "sampled":
+                    args = (rng.integers(2**32, size=self.calls).tolist(), *args)
+                yield Case(probe, replace(inputs, args=to_plain(args)))  # a NumPy scalar, say, becomes what can cross
 
     def answers(self, framework: str) -> list[Answer]:
         """The right answers written in `framework`, the reference first."""
@@ -256,6 +271,7 @@ def question(
     framework: str = "numpy",
     frameworks: Sequence[str] = FRAMEWORKS,
     driver: str = "call",
+    calls: int = 100,
     rtol: float = 1e-4,
     atol: float = 1e-5,
     seconds: float = 10.0,
@@ -280,6 +296,7 @@ def question(
             explanation=inspect.cleandoc(explanation),
             frameworks=tuple(frameworks),
             driver=driver,
+            calls=calls,
             rtol=rtol,
             atol=atol,
             seconds=seconds,

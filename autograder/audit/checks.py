@@ -102,6 +102,8 @@ def _fault(question: Question) -> str | None:
     """What keeps the question from being audited at all: no probe, or a probe or a reference that fails."""
     if not question.probes:
         return "The question has no probes."
+    if (question.driver == "sampled") != (question.recovery is not None):
+        return 'The driver "sampled" and a function that recovers what was drawn (`Question.recover`) need each other.'
     for probe in question.probes:
         alone = replace(question, probes=[probe])
         try:

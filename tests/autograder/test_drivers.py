@@ -257,3 +257,18 @@ def test_what_counts_as_a_network():
 def test_a_net_must_get_exactly_its_weights():
     with pytest.raises(ValueError):
         build_network(LAYERS, to_framework(drawn(0, *SHAPES[:-1]), "torch"), "torch")
+
+
+@pytest.mark.parametrize("framework", ["numpy", *FRAMEWORKS])
+def test_a_random_operation_is_called_with_a_generator_of_each_seed_and_arrays_of_its_own(framework):
+    (X,) = to_framework((np.arange(6, dtype=np.float32).reshape(2, 3),), framework)
+
+    def answer(X, add, rng):
+        X[0, 0] = X[0, 0] + add
+        return X + float(rng.integers(10**6))
+
+    found = drivers.sampled(answer, framework, [3, 5], X, 2)
+    numbers = [int(np.random.default_rng(seed).integers(10**6)) for seed in (3, 5)]
+    assert [float(result[0, 0]) for result in found["draws"]] == [number + 2 for number in numbers]
+    assert np.array_equal(found["again"], found["draws"][0]) and found["changed"] is True
+    assert drivers.sampled(lambda X, add, rng: X * add, framework, [3], X, 2)["changed"] is False

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder.judge import examine_answer
+
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
-QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 _PROBE = QUESTION[QUESTION.index("@standardise.probe") :]
 BETTER = QUESTION.replace(_PROBE, PROBES)
 
@@ -130,3 +134,19 @@ def write_notebook(folder, answer, check):
     path = folder / "NAME" / "NAME.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+def test_the_random_operation_is_judged_by_its_draws(tmp_path):
+    (tmp_path / "flipping.py").write_text(f"import numpy as np\nfrom autograder import NotADraw, question\n{RANDOM}", encoding="utf-8")
+    question = runpy.run_path(str(tmp_path / "flipping.py"))["random_flip"]
+
+    def flip(share, count):
+        return lambda images, rng: np.where((rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images)
+
+    assert examine_answer(question, flip(0.5, None), "numpy").earned == 2
+    assert examine_answer(question, flip(0.5, 1), "numpy").earned == 0
+    assert examine_answer(question, flip(0.63, None), "numpy").earned == 0
+    assert (
+        examine_answer(question, lambda images, rng: images * 0, "numpy").details[0]
+        == "An image is neither what it was nor its mirror image."
+    )
