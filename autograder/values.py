@@ -70,12 +70,19 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
     if kind in (list, tuple):
         return kind(_plain(item, depth + 1, counter) for item in value)
     if kind is dict:
-        if not all(type(key) in (str, int) for key in value):
-            raise Refused("a dict with keys other than strings and integers cannot be judged")
-        return {key: _plain(item, depth + 1, counter) for key, item in value.items()}
+        keys = {_key(key): item for key, item in value.items()}
+        return {key: _plain(item, depth + 1, counter) for key, item in keys.items()}
     if (array := _from_torch(value, kind)) is not None or (array := _from_mxnet(value, kind)) is not None:
         return _checked(array)
     raise Refused(f"{_a(kind)} cannot be judged: return an array, a number, or a list of them")
+
+
+def _key(key: Any) -> str | int:
+    if type(key) in (str, int):
+        return key
+    if isinstance(key, np.integer) and type(key).__module__ == "numpy":  # as np.unique gives them
+        return int(key)
+    raise Refused(f"a dict whose keys are not strings or whole numbers cannot be judged: one of them is {_a(type(key))}")
 
 
 def _checked(array: np.ndarray) -> np.ndarray:

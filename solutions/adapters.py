@@ -3,6 +3,7 @@
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -60,7 +61,7 @@ def a_new_adapter(rng):
 
 def _adapter_inputs(rng, shape, r):
     c = shape[1]
-    return _normal(rng, *shape), _normal(rng, r, c), _normal(rng, r), _normal(rng, c, r), _normal(rng, c)
+    return gaussian(rng, *shape), gaussian(rng, r, c), gaussian(rng, r), gaussian(rng, c, r), gaussian(rng, c)
 
 
 @adapter.mistake("`Y` holds only what the last hidden map adds. Add each contribution to what is there.")
@@ -428,13 +429,13 @@ def adapter_gradients(X, down, up, G):
 @adapter_gradients.probe(weight=3, repeat=3)
 def random_adapters(rng):
     n, c, r = (int(size) for size in rng.permutation([3, 4, 5, 6, 7])[:3])
-    return _normal(rng, n, c), _normal(rng, r, c), _normal(rng, c, r), _normal(rng, n, c)
+    return gaussian(rng, n, c), gaussian(rng, r, c), gaussian(rng, c, r), gaussian(rng, n, c)
 
 
 @adapter_gradients.probe(weight=1)
 def a_new_adapter(rng):
     """`up` is zero: only `up` has a gradient."""
-    return _normal(rng, 5, 4), _normal(rng, 3, 4), np.zeros((4, 3), np.float32), _normal(rng, 5, 4)
+    return gaussian(rng, 5, 4), gaussian(rng, 3, 4), np.zeros((4, 3), np.float32), gaussian(rng, 5, 4)
 
 
 @adapter_gradients.mistake("The ReLU is forgotten on the way back: where Z is not positive, no gradient passes.")
@@ -560,22 +561,22 @@ def train_head(net, X, y, lr, num_steps):
 def with_batch_normalisation(rng):
     maps = int(rng.integers(3, 6))
     layers = [["conv", 2, maps, 3], ["batchnorm", maps], ["relu"], ["maxpool", 2], ["flatten"], ["dense", maps * 6, 4]]
-    norm = [rng.uniform(0.5, 1.5, maps).astype(np.float32), _normal(rng, maps, scale=0.3)]
-    weights = [_normal(rng, maps, 2, 3, 3, scale=0.4), _normal(rng, maps), *norm, _normal(rng, 4, maps * 6, scale=0.3), _normal(rng, 4)]
-    return layers, weights, _normal(rng, 3, 2, 6, 8), *_lesson(rng, 7, (2, 6, 8), 4)
+    norm = [rng.uniform(0.5, 1.5, maps).astype(np.float32), gaussian(rng, maps, scale=0.3)]
+    weights = [gaussian(rng, maps, 2, 3, 3, scale=0.4), gaussian(rng, maps), *norm, gaussian(rng, 4, maps * 6, scale=0.3), gaussian(rng, 4)]
+    return layers, weights, gaussian(rng, 3, 2, 6, 8), *_lesson(rng, 7, (2, 6, 8), 4)
 
 
 @train_head.probe(weight=1)
 def without(rng):
     layers = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 36, 3]]
-    weights = [_normal(rng, 3, 1, 2, 2), _normal(rng, 3), _normal(rng, 3, 36, scale=0.3), _normal(rng, 3)]
-    return layers, weights, _normal(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
+    weights = [gaussian(rng, 3, 1, 2, 2), gaussian(rng, 3), gaussian(rng, 3, 36, scale=0.3), gaussian(rng, 3)]
+    return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
 
 
 def _lesson(rng, count, shape, num_classes):
     """Images, labels, a learning rate and a number of steps."""
     labels = rng.permutation(np.arange(count) % (num_classes - 1))  # the last class does not occur
-    return 1.5 * _normal(rng, count, *shape) + 0.4, labels, float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 6))
+    return 1.5 * gaussian(rng, count, *shape) + 0.4, labels, float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 6))
 
 
 @train_head.mistake(
@@ -734,18 +735,18 @@ def fold(kernel, bias, A):
 @fold.probe(weight=3, repeat=3)
 def random_layers(rng):
     o, c, h, w = rng.permutation([2, 3, 4, 5]).tolist()
-    return _normal(rng, o, c, h, w), _normal(rng, o), _normal(rng, o, o)
+    return gaussian(rng, o, c, h, w), gaussian(rng, o), gaussian(rng, o, o)
 
 
 @fold.probe(weight=1)
 def as_many_outputs_as_inputs(rng):
-    return _normal(rng, 4, 4, 3, 2), _normal(rng, 4), _normal(rng, 4, 4)
+    return gaussian(rng, 4, 4, 3, 2), gaussian(rng, 4), gaussian(rng, 4, 4)
 
 
 @fold.probe(weight=1)
 def a_new_adapter(rng):
     """A is zero: the convolution stays."""
-    return _normal(rng, 5, 2, 3, 3), _normal(rng, 5), np.zeros((5, 5), np.float32)
+    return gaussian(rng, 5, 2, 3, 3), gaussian(rng, 5), np.zeros((5, 5), np.float32)
 
 
 @fold.mistake("The identity is missing: the adapter adds A Z to Z.")
@@ -995,10 +996,3 @@ def _(features, labels):
         nn.functional.cross_entropy(head(features + up(down(features).relu())), labels).backward()
         optimizer.step()
     return [part.detach() for part in parameters]
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -54,7 +55,7 @@ def the_first_place_only(rng):
 def _unequal(rng, n, k):
     """Positive relevance, no two values equal, and scores that put neither the best picture first nor the worst."""
     while True:
-        relevance, scores = rng.permutation(n).astype(np.float32) + 1, _normal(rng, n, scale=2)
+        relevance, scores = rng.permutation(n).astype(np.float32) + 1, gaussian(rng, n, scale=2)
         order, best = np.argsort(-scores), -np.sort(-relevance)
         if 0.4 < relevance[order[:k]].sum() / best[:k].sum() < 0.9 or (k == n and (relevance[order] != best).sum() > n // 2):
             return relevance, scores, k
@@ -159,17 +160,17 @@ def pairwise_loss(scores, relevance, hotels):
 
 @pairwise_loss.probe(weight=3, repeat=3)
 def several_hotels(rng):
-    return _normal(rng, 11, scale=2), *_pictures(rng, [5, 4, 2])
+    return gaussian(rng, 11, scale=2), *_pictures(rng, [5, 4, 2])
 
 
 @pairwise_loss.probe(weight=1, repeat=2)
 def one_hotel(rng):
-    return _normal(rng, 6), *_pictures(rng, [6])
+    return gaussian(rng, 6), *_pictures(rng, [6])
 
 
 @pairwise_loss.probe(weight=1, repeat=2)
 def scores_far_apart(rng):
-    return _normal(rng, 9, scale=400), *_pictures(rng, [5, 4])
+    return gaussian(rng, 9, scale=400), *_pictures(rng, [5, 4])
 
 
 def _pictures(rng, sizes):
@@ -394,13 +395,13 @@ def lloyd_step(colours, centres):
 @lloyd_step.probe(weight=3, repeat=3)
 def random_colours(rng):
     k = int(rng.integers(2, 6))
-    return _normal(rng, int(rng.integers(20, 30)), 3, scale=30), _normal(rng, k, 3, scale=12)
+    return gaussian(rng, int(rng.integers(20, 30)), 3, scale=30), gaussian(rng, k, 3, scale=12)
 
 
 @lloyd_step.probe(weight=2, repeat=2)
 def a_centre_without_colours(rng):
-    centres = np.concatenate([_normal(rng, 3, 3, scale=10), np.float32([[300, 250, 400]])])
-    return _normal(rng, 17, 3, scale=20), centres[rng.permutation(4)]
+    centres = np.concatenate([gaussian(rng, 3, 3, scale=10), np.float32([[300, 250, 400]])])
+    return gaussian(rng, 17, 3, scale=20), centres[rng.permutation(4)]
 
 
 @lloyd_step.mistake("A centre without colours became 0 / 0, or zeros. It should stay where it is.")
@@ -722,7 +723,7 @@ def rank_pictures(features, clicks, hotels):
 @rank_pictures.probe()
 def unseen_hotels(rng):
     """Fame moves the features of a hotel against the direction of quality, and multiplies its clicks."""
-    quality = _normal(rng, FEATURES)
+    quality = gaussian(rng, FEATURES)
     quality /= np.linalg.norm(quality)
 
     def draw(count, first):
@@ -849,10 +850,3 @@ def _(features, clicks, hotels):
     with torch.no_grad():
         net.weight.copy_(torch.linalg.lstsq(X, y[:, None]).solution.T)
     return net
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.inputs import gaussian
 
 # ------------------------------------------------------------------------------------------------------------------ output_size
 
@@ -160,10 +161,6 @@ def cross_correlate(image, kernel):
     return out
 
 
-def _normal(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
-
-
 def _distinct(rng, *shape):
     """Whole numbers 1, 2, 3, ... in random order: no two values are interchangeable, and a person can check a product."""
     return (rng.permutation(int(np.prod(shape))) + 1).reshape(shape).astype(np.float32)
@@ -198,7 +195,7 @@ def square_kernel(rng):
 @cross_correlate.probe(weight=3, repeat=5)
 def random_shapes(rng):
     (h, w), (more_rows, more_columns) = rng.choice([(2, 3), (3, 2), (1, 2), (3, 4), (4, 2)]), rng.permutation(5)[:2]
-    return _normal(rng, h + more_rows + 1, w + more_columns + 1), _normal(rng, h, w)
+    return gaussian(rng, h + more_rows + 1, w + more_columns + 1), gaussian(rng, h, w)
 
 
 @cross_correlate.mistake(
@@ -413,7 +410,7 @@ def random_layers(rng):
     h, w = rng.permutation([1, 2, 3, 4])[:2]
     padding = tuple(int(n) for n in rng.permutation([0, 1, 2])[:2])
     stride = tuple(int(n) for n in rng.permutation([1, 2, 3])[:2])
-    return _normal(rng, h + rng.integers(1, 4), w + rng.integers(2, 6)), _normal(rng, h, w), padding, stride
+    return gaussian(rng, h + rng.integers(1, 4), w + rng.integers(2, 6)), gaussian(rng, h, w), padding, stride
 
 
 @pad_and_stride.mistake("The stride is ignored: every window is used. Windows start `stride` pixels apart.")
@@ -668,7 +665,7 @@ def _random_pool(rng, mode):
     rest_down = int(rng.integers(0, down)) if down <= h else 0
     rest_across = int(rng.integers(0, across)) if across <= w else 0
     H, W = h + down * int(rng.integers(1, 3)) + rest_down, w + across * int(rng.integers(1, 3)) + rest_across
-    return _normal(rng, H, W), (h, w), (down, across), mode
+    return gaussian(rng, H, W), (h, w), (down, across), mode
 
 
 @pool.mistake("The search for the maximum starts at zero, so a window of negative numbers gives 0. Start from a value of the window.")
@@ -861,22 +858,22 @@ def one_channel_in_and_out(rng):
 
 @channels.probe(weight=1)
 def kernel_of_one_pixel(rng):
-    return _distinct(rng, 3, 2, 4), _normal(rng, 2, 3, 1, 1), np.array([10, -20], np.float32)
+    return _distinct(rng, 3, 2, 4), gaussian(rng, 2, 3, 1, 1), np.array([10, -20], np.float32)
 
 
 @channels.probe(weight=1)
 def more_channels_in_than_out(rng):
-    return _distinct(rng, 4, 4, 3), _normal(rng, 2, 4, 2, 3), np.array([3, -7], np.float32)
+    return _distinct(rng, 4, 4, 3), gaussian(rng, 2, 4, 2, 3), np.array([3, -7], np.float32)
 
 
 @channels.probe(weight=1)
 def as_many_channels_out_as_columns(rng):
-    return _distinct(rng, 2, 4, 5), _normal(rng, 3, 2, 2, 3), np.array([1, -30, 200], np.float32)
+    return _distinct(rng, 2, 4, 5), gaussian(rng, 3, 2, 2, 3), np.array([1, -30, 200], np.float32)
 
 
 @channels.probe(weight=1)
 def as_many_channels_out_as_in(rng):
-    return _distinct(rng, 2, 5, 4), _normal(rng, 2, 2, 3, 2), np.array([-4, 9], np.float32)
+    return _distinct(rng, 2, 5, 4), gaussian(rng, 2, 2, 3, 2), np.array([-4, 9], np.float32)
 
 
 @channels.probe(weight=3, repeat=4)
@@ -884,7 +881,7 @@ def random_layers(rng):
     C_in, C_out = rng.permutation([2, 3, 4])[:2]
     h, w = rng.permutation([1, 2, 3])[:2]
     more_rows, more_columns = rng.permutation([0, 1, 2, 3])[:2]
-    return _normal(rng, C_in, h + more_rows, w + more_columns), _normal(rng, C_out, C_in, h, w), 3 * _normal(rng, C_out)
+    return gaussian(rng, C_in, h + more_rows, w + more_columns), gaussian(rng, C_out, C_in, h, w), 3 * gaussian(rng, C_out)
 
 
 @channels.mistake("Only the first input channel is used. Sum over all of them.")
@@ -1284,7 +1281,7 @@ def several_channels(rng):
 @im2col.probe(weight=3, repeat=4)
 def random_shapes(rng):
     (h, w), (more_rows, more_columns) = rng.permutation([1, 2, 3])[:2], rng.permutation([1, 2, 3])[:2]
-    return _normal(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (int(h), int(w))
+    return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (int(h), int(w))
 
 
 @im2col.mistake("The matrix is transposed: each window is a row. Each window should be a column.")

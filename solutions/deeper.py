@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -620,18 +621,18 @@ _POOLED = (1, 4)  # the convolutions behind which a block ends
 
 @build_vgg.probe(weight=1)
 def shapes_of_the_parameters(rng):
-    return [], _normal(rng, 2, 3, 16, 16), rng.integers(0, 10, 2)
+    return [], gaussian(rng, 2, 3, 16, 16), rng.integers(0, 10, 2)
 
 
 @build_vgg.probe(weight=3, repeat=2)
 def logits_and_gradients(rng):
     """Rounding must not decide which way a gradient goes, else two right nets could differ: draw until no activation sits on a kink."""
     while True:
-        images = _normal(rng, 2, 3, 16, 16)
+        images = gaussian(rng, 2, 3, 16, 16)
         weights = [
             part
             for shape in [*_KERNELS, (32, 256), (10, 32)]
-            for part in (_normal(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), _normal(rng, shape[0], scale=0.3))
+            for part in (gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), gaussian(rng, shape[0], scale=0.3))
         ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
@@ -1010,10 +1011,3 @@ def _(train_images, train_labels):
             optimizer.step()
         schedule.step()
     return net
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

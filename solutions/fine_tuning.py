@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian, parameter_shapes
 
 NETWORKS = ("torch", "mxnet")
 
@@ -284,8 +285,8 @@ def normalise(X, running_mean, running_var, frozen):
 
 def _batch(rng, spread=1.0):
     n, c, h, w = (int(size) for size in rng.permutation([2, 3, 4, 5]))
-    X = _normal(rng, n, c, h, w, scale=spread) + _normal(rng, 1, c, 1, 1, scale=2 * spread)
-    return X, _normal(rng, c, scale=2 * spread), (spread**2 * rng.uniform(0.3, 3, c)).astype(np.float32)
+    X = gaussian(rng, n, c, h, w, scale=spread) + gaussian(rng, 1, c, 1, 1, scale=2 * spread)
+    return X, gaussian(rng, c, scale=2 * spread), (spread**2 * rng.uniform(0.3, 3, c)).astype(np.float32)
 
 
 @normalise.probe(weight=2, repeat=3)
@@ -422,7 +423,7 @@ def fine_tune_step(net, X, y, rates):
 
 
 def _step(rng, layers, X, num_frozen, classes):
-    count, weights = len(X[0]), [_normal(rng, *shape) for shape in _shapes(layers)]
+    count, weights = len(X[0]), [gaussian(rng, *shape) for shape in parameter_shapes(layers)]
     rates = [0.0] * num_frozen + rng.uniform(0.2, 0.9, len(layers) - num_frozen).tolist()
     y = rng.permutation(np.arange(count) % classes).astype(np.int64)
     return layers, weights, X[1], X[0], y, rates
@@ -430,7 +431,7 @@ def _step(rng, layers, X, num_frozen, classes):
 
 def _batches(rng, *shape):
     """One to train on, one to predict, unlike in mean and spread."""
-    return 1 + 1.5 * _normal(rng, 7, *shape), _normal(rng, 4, *shape)
+    return 1 + 1.5 * gaussian(rng, 7, *shape), gaussian(rng, 4, *shape)
 
 
 @fine_tune_step.probe(weight=1, repeat=2)
@@ -886,23 +887,3 @@ def _(train_images, train_labels):
             optimizer.step()
         schedule.step()
     return net
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)
-
-
-def _shapes(layers):
-    """The shapes of the parameters that `autograder.drivers.build_network` makes of `layers`."""
-    for kind, *args in layers:
-        if kind == "conv":
-            inputs, outputs, size = args
-            yield from [(outputs, inputs, size, size), (outputs,)]
-        elif kind == "dense":
-            inputs, outputs = args
-            yield from [(outputs, inputs), (outputs,)]
-        elif kind == "batchnorm":
-            yield from [(args[0],), (args[0],)]

@@ -5,6 +5,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian, parameter_shapes
 
 NETWORKS = ("torch", "mxnet")
 
@@ -41,24 +42,24 @@ def softmax_cross_entropy(logits, labels):
 
 @softmax_cross_entropy.probe(weight=1)
 def one_image(rng):
-    return _normal(rng, 1, 4), rng.integers(0, 4, 1)
+    return gaussian(rng, 1, 4), rng.integers(0, 4, 1)
 
 
 @softmax_cross_entropy.probe(weight=2, repeat=3)
 def batches(rng):
     images, classes = rng.integers(4, 8), rng.integers(3, 10)
-    return _normal(rng, images, classes, scale=2), rng.integers(0, classes, images)
+    return gaussian(rng, images, classes, scale=2), rng.integers(0, classes, images)
 
 
 @softmax_cross_entropy.probe(weight=1)
 def large_logits(rng):
-    return _normal(rng, 5, 3) + rng.permutation([0, 400, 1000]).astype(np.float32), rng.permutation([0, 1, 2, 0, 1])
+    return gaussian(rng, 5, 3) + rng.permutation([0, 400, 1000]).astype(np.float32), rng.permutation([0, 1, 2, 0, 1])
 
 
 @softmax_cross_entropy.probe(weight=1)
 def rows_far_apart(rng):
     """Each row needs its own largest logit: beside the largest of all, the exponents of the lower rows vanish."""
-    return _normal(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(np.float32), rng.permutation(5)[:3]
+    return gaussian(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(np.float32), rng.permutation(5)[:3]
 
 
 @softmax_cross_entropy.mistake("These are the losses summed over the batch. The task asks for their mean.")
@@ -223,18 +224,18 @@ def build_lenet():
 
 @build_lenet.probe(weight=1)
 def shapes_of_the_parameters(rng):
-    return [], _normal(rng, 2, 1, 28, 28), rng.integers(0, 10, 2)
+    return [], gaussian(rng, 2, 1, 28, 28), rng.integers(0, 10, 2)
 
 
 @build_lenet.probe(weight=3, repeat=2)
 def logits_and_gradients(rng):
     """Rounding must not decide which way a gradient goes, else two right nets could differ: draw until no activation sits on a kink."""
     while True:
-        images = _normal(rng, 2, 1, 28, 28)
+        images = gaussian(rng, 2, 1, 28, 28)
         weights = [
             part
             for shape in [(20, 1, 5, 5), (50, 20, 5, 5), (500, 800), (10, 500)]
-            for part in (_normal(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), _normal(rng, shape[0], scale=0.3))
+            for part in (gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), gaussian(rng, shape[0], scale=0.3))
         ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
@@ -778,14 +779,14 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
 
 @sgd_step.probe(weight=1)
 def without_decay(rng):
-    parameters, gradients = [_normal(rng, 3, 4), _normal(rng, 3)], [_normal(rng, 3, 4, scale=20), _normal(rng, 3, scale=20)]
+    parameters, gradients = [gaussian(rng, 3, 4), gaussian(rng, 3)], [gaussian(rng, 3, 4, scale=20), gaussian(rng, 3, scale=20)]
     return parameters, gradients, 0.1, 32, 0.0
 
 
 @sgd_step.probe(weight=1, repeat=2)
 def with_decay(rng):
     shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9)))]
-    parameters, gradients = [_normal(rng, *shape) for shape in shapes], [_normal(rng, *shape, scale=10) for shape in shapes]
+    parameters, gradients = [gaussian(rng, *shape) for shape in shapes], [gaussian(rng, *shape, scale=10) for shape in shapes]
     return parameters, gradients, float(rng.uniform(0.1, 0.5)), int(rng.integers(8, 65)), float(rng.uniform(0.1, 0.4))
 
 
@@ -1069,32 +1070,13 @@ def _(train_images, train_labels):
 # Inputs ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)
-
-
-def _shapes(layers):
-    """The shapes of the parameters that `autograder.drivers.build_network` makes of `layers`."""
-    for kind, *args in layers:
-        if kind == "frozen":
-            yield from _shapes(args)
-        elif kind == "conv":
-            inputs, outputs, size = args
-            yield from [(outputs, inputs, size, size), (outputs,)]
-        elif kind == "dense":
-            inputs, outputs = args
-            yield from [(outputs, inputs), (outputs,)]
-        elif kind == "batchnorm":
-            yield from [(args[0],), (args[0],)]
-
-
 def _net_with_weights(rng, layers):
-    return layers, [_normal(rng, *shape) for shape in _shapes(layers)]
+    return layers, [gaussian(rng, *shape) for shape in parameter_shapes(layers)]
 
 
 def _transfer(rng, layers, input_shape):
     """A net with weights of its own, a batch for it, and the arrays to load, as a channels-last framework would export them."""
-    shapes = list(_shapes(layers))
-    weights = [_normal(rng, *shape) for shape in shapes]
+    shapes = list(parameter_shapes(layers))
+    weights = [gaussian(rng, *shape) for shape in shapes]
     exported = [(shape[2], shape[3], shape[1], shape[0]) if len(shape) == 4 else shape[::-1] for shape in shapes]
-    return layers, weights, _normal(rng, *input_shape), [_normal(rng, *shape) for shape in exported]
+    return layers, weights, gaussian(rng, *input_shape), [gaussian(rng, *shape) for shape in exported]

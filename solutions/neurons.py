@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian
 
 # 1. A threshold unit -----------------------------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ def _example(rng, label, answer):
     """Weights and an example for which the unit answers `answer`, though only just, and neither for its bias nor for its weights alone."""
     while True:
         size = int(rng.integers(3, 6))
-        weights, x, bias = _normal(rng, size), _normal(rng, size), float(rng.normal())
+        weights, x, bias = gaussian(rng, size), gaussian(rng, size), float(rng.normal())
         total = float((weights * x).sum()) + bias
         others = [bias, float((weights * x).mean()) + bias, float(weights.sum()) + bias]
         if not answer:
@@ -163,7 +164,7 @@ def right_and_silent(rng):
 
 @perceptron_step.probe(weight=1, repeat=2)
 def the_bias_decides(rng):
-    weights, x, label = np.abs(_normal(rng, 3)) + 0.2, np.abs(_normal(rng, 3)) + 0.2, int(rng.integers(2))
+    weights, x, label = np.abs(gaussian(rng, 3)) + 0.2, np.abs(gaussian(rng, 3)) + 0.2, int(rng.integers(2))
     total = float((weights * x).sum())
     if label:
         return weights, -total - 0.5, x, label  # silent, for all its inputs
@@ -173,7 +174,7 @@ def the_bias_decides(rng):
 @perceptron_step.probe(weight=1)
 def the_first_example(rng):
     """All weights 0: the sum is exactly 0, and the unit is silent."""
-    return np.zeros(3, dtype=np.float32), 0.0, _normal(rng, 3), int(rng.integers(2))
+    return np.zeros(3, dtype=np.float32), 0.0, gaussian(rng, 3), int(rng.integers(2))
 
 
 @perceptron_step.mistake("The weights move the wrong way: towards what should not fire. The factor is label minus answer.")
@@ -267,8 +268,8 @@ def forward_pass(X, W1, b1, w2, b2):
 
 
 def _net(rng, examples, inputs, hidden):
-    W1, b1, w2 = _normal(rng, hidden, inputs, scale=0.8), _normal(rng, hidden, scale=0.7), _normal(rng, hidden)
-    return _normal(rng, examples, inputs), W1, b1, w2, float(rng.normal())
+    W1, b1, w2 = gaussian(rng, hidden, inputs, scale=0.8), gaussian(rng, hidden, scale=0.7), gaussian(rng, hidden)
+    return gaussian(rng, examples, inputs), W1, b1, w2, float(rng.normal())
 
 
 @forward_pass.probe(weight=2, repeat=3)
@@ -533,17 +534,17 @@ def staircase(heights):
 
 @staircase.probe(weight=2, repeat=3)
 def random_heights(rng):
-    return (_normal(rng, int(rng.integers(4, 9))) + 0.5,)
+    return (gaussian(rng, int(rng.integers(4, 9))) + 0.5,)
 
 
 @staircase.probe(weight=1)
 def two_heights(rng):
-    return (_normal(rng, 2) + 1,)
+    return (gaussian(rng, 2) + 1,)
 
 
 @staircase.probe(weight=1)
 def flat_places(rng):
-    return (np.repeat(_normal(rng, 3) - 1, 2),)
+    return (np.repeat(gaussian(rng, 3) - 1, 2),)
 
 
 @staircase.mistake(
@@ -735,10 +736,6 @@ def _(points, labels):
 
 
 # Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)
 
 
 def _whole(rng, *shape):

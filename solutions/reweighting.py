@@ -4,6 +4,7 @@ and weights from examples alone."""
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.inputs import gaussian
 
 # 1. From a domain classifier to weights ----------------------------------------------------------------------------------------------------
 
@@ -32,13 +33,13 @@ def domain_weights(logits, num_source, num_target):
 
 @domain_weights.probe(weight=1)
 def as_many_of_both(rng):
-    return _normal(rng, 5, 2), 40, 40
+    return gaussian(rng, 5, 2), 40, 40
 
 
 @domain_weights.probe(weight=2, repeat=3)
 def more_of_one(rng):
     num_source, num_target = (int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)]))
-    return _normal(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
+    return gaussian(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
 
 
 @domain_weights.mistake("These are the odds: they still say how many examples of each the classifier was shown. Divide that out.")
@@ -108,7 +109,7 @@ def effective_sample_size(weights):
 
 @effective_sample_size.probe(weight=2, repeat=3)
 def random_weights(rng):
-    return (np.exp(_normal(rng, int(rng.integers(5, 12)), scale=1.2)),)
+    return (np.exp(gaussian(rng, int(rng.integers(5, 12)), scale=1.2)),)
 
 
 @effective_sample_size.probe(weight=1)
@@ -187,14 +188,14 @@ def clip_weights(weights, limit):
 
 @clip_weights.probe(weight=2, repeat=3)
 def some_are_clipped(rng):
-    weights = np.exp(_normal(rng, int(rng.integers(6, 12))))
+    weights = np.exp(gaussian(rng, int(rng.integers(6, 12))))
     low, high = np.sort(weights)[-4:-2]
     return weights, float((low + high) / 2)
 
 
 @clip_weights.probe(weight=1)
 def none_is_clipped(rng):
-    return np.exp(_normal(rng, 5)), 1000.0
+    return np.exp(gaussian(rng, 5)), 1000.0
 
 
 @clip_weights.probe(weight=1)
@@ -286,24 +287,24 @@ def weighted_loss(logits, y, weights):
 @weighted_loss.probe(weight=3, repeat=3)
 def random_weights_and_logits(rng):
     n = int(rng.integers(5, 9))
-    return _normal(rng, n, 4, scale=2.0), rng.integers(0, 4, n), np.exp(_normal(rng, n))
+    return gaussian(rng, n, 4, scale=2.0), rng.integers(0, 4, n), np.exp(gaussian(rng, n))
 
 
 @weighted_loss.probe(weight=1)
 def equal_weights_not_one(rng):
-    return _normal(rng, 6, 3), rng.integers(0, 3, 6), np.full(6, rng.uniform(2, 5), np.float32)
+    return gaussian(rng, 6, 3), rng.integers(0, 3, 6), np.full(6, rng.uniform(2, 5), np.float32)
 
 
 @weighted_loss.probe(weight=1)
 def weights_of_zero(rng):
-    return _normal(rng, 6, 5, scale=3.0), rng.permutation(5)[[0, 1, 2, 3, 4, 0]], np.float32([0, 3, 0, 1.5, 0, 0.7])[rng.permutation(6)]
+    return gaussian(rng, 6, 5, scale=3.0), rng.permutation(5)[[0, 1, 2, 3, 4, 0]], np.float32([0, 3, 0, 1.5, 0, 0.7])[rng.permutation(6)]
 
 
 @weighted_loss.probe(weight=1)
 def large_logits(rng):
     heights = np.float32([[-900], [-300], [0], [400], [1000]])[rng.permutation(5)]
     spreads = np.float32([[-300, 20, 250]] + 4 * [[0, 1, 2]])
-    return heights + spreads + _normal(rng, 5, 3), rng.integers(0, 3, 5), np.exp(_normal(rng, 5))
+    return heights + spreads + gaussian(rng, 5, 3), rng.integers(0, 3, 5), np.exp(gaussian(rng, 5))
 
 
 @weighted_loss.mistake("The weights have no effect: losses and weights are each averaged before they meet. Multiply example by example.")
@@ -412,7 +413,7 @@ def target_estimate(losses, weights):
 @target_estimate.probe(weight=3, repeat=3)
 def random_losses(rng):
     n = int(rng.integers(6, 12))
-    return (2 + _normal(rng, n)), np.exp(_normal(rng, n))
+    return (2 + gaussian(rng, n)), np.exp(gaussian(rng, n))
 
 
 @target_estimate.probe(weight=1, repeat=2)
@@ -422,7 +423,7 @@ def right_or_wrong(rng):
 
 @target_estimate.probe(weight=1)
 def equal_weights_for_all(rng):
-    return (3 + _normal(rng, 7)), np.full(7, rng.uniform(2, 4), np.float32)
+    return (3 + gaussian(rng, 7)), np.full(7, rng.uniform(2, 4), np.float32)
 
 
 @target_estimate.mistake("The sum of weight times loss is divided by the number of examples. Divide by the sum of the weights.")
@@ -524,12 +525,12 @@ def a_curve(rng):
 
 @weighted_line.probe(weight=1)
 def only_three_count(rng):
-    return 1 + _normal(rng, 6), 2 + _normal(rng, 6), np.float32([0, 2, 0, 0.5, 3, 0])[rng.permutation(6)]
+    return 1 + gaussian(rng, 6), 2 + gaussian(rng, 6), np.float32([0, 2, 0, 0.5, 3, 0])[rng.permutation(6)]
 
 
 @weighted_line.probe(weight=1)
 def all_count_the_same(rng):
-    return 1 + _normal(rng, 7), 2 + _normal(rng, 7), np.full(7, rng.uniform(2, 4), np.float32)
+    return 1 + gaussian(rng, 7), 2 + gaussian(rng, 7), np.full(7, rng.uniform(2, 4), np.float32)
 
 
 @weighted_line.mistake(
@@ -766,10 +767,3 @@ def _(source, target):
         parameters -= 0.4 * parameters.grad
         loss.wait_to_read()
     return nd.exp(nd.dot(X[: len(source)], parameters)) * len(source) / len(target)
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -35,12 +36,12 @@ def residual_forward(X, W1, W2):
 @residual_forward.probe(weight=1, repeat=2)
 def rectangular(rng):
     n, d, h = (int(k) for k in rng.permutation([4, 5, 7]))
-    return _normal(rng, n, d), _normal(rng, d, h, scale=0.6), _normal(rng, h, d, scale=0.6)
+    return gaussian(rng, n, d), gaussian(rng, d, h, scale=0.6), gaussian(rng, h, d, scale=0.6)
 
 
 @residual_forward.probe(weight=1)
 def body_of_zeros(rng):
-    return _normal(rng, 4, 6), _normal(rng, 6, 3), np.zeros((3, 6), np.float32)
+    return gaussian(rng, 4, 6), gaussian(rng, 6, 3), np.zeros((3, 6), np.float32)
 
 
 @residual_forward.mistake("The input is not added: this is a plain block.")
@@ -125,7 +126,7 @@ def residual_backward(X, W1, W2, G):
 @residual_backward.probe(weight=1, repeat=3)
 def rectangular_blocks(rng):
     n, d, h = (int(k) for k in rng.permutation([4, 5, 7]))
-    return _normal(rng, n, d), _normal(rng, d, h), _normal(rng, h, d), _normal(rng, n, d)
+    return gaussian(rng, n, d), gaussian(rng, d, h), gaussian(rng, h, d), gaussian(rng, n, d)
 
 
 @residual_backward.mistake("The shortcut is missing: G itself reaches X, too.")
@@ -220,13 +221,13 @@ def join_branches(X, W1, W2):
 
 @join_branches.probe(weight=1)
 def one_image(rng):
-    return _normal(rng, 1, 3, 4, 5), _normal(rng, 2, 3), _normal(rng, 4, 3)
+    return gaussian(rng, 1, 3, 4, 5), gaussian(rng, 2, 3), gaussian(rng, 4, 3)
 
 
 @join_branches.probe(weight=2, repeat=2)
 def several_images(rng):
     a, b, c = (int(k) for k in rng.permutation([2, 3, 4]))
-    return _normal(rng, 2, c, 5, 6), _normal(rng, a, c), _normal(rng, b, c)
+    return gaussian(rng, 2, c, 5, 6), gaussian(rng, a, c), gaussian(rng, b, c)
 
 
 @join_branches.mistake("The third branch, X itself, is missing.")
@@ -568,15 +569,15 @@ _SHAPES = [(4, 1, 3, 3), (8, 4, 3, 3), (6, 8, 3, 3), (6, 4, 1, 1), (5, 6, 3, 3),
 
 @build_residual.probe(weight=1)
 def shapes_of_the_parameters(rng):
-    return [], _normal(rng, 2, 1, 12, 12), rng.integers(0, 10, 2)
+    return [], gaussian(rng, 2, 1, 12, 12), rng.integers(0, 10, 2)
 
 
 @build_residual.probe(weight=2, repeat=2)
 def logits_and_gradients(rng):
     """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
     while True:
-        images = _normal(rng, 2, 1, 12, 12)
-        weights = [_normal(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES]
+        images = gaussian(rng, 2, 1, 12, 12)
+        weights = [gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
 
@@ -1030,10 +1031,3 @@ def _(train_images, train_labels):
             optimizer.step()
         schedule.step()
     return net
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

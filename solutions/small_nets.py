@@ -5,6 +5,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -49,18 +50,18 @@ def depthwise(X, weight):
 
 @depthwise.probe(weight=1)
 def one_by_one(rng):
-    return _normal(rng, 2, 3, 4, 5), _normal(rng, 3, 1, 1, 1)
+    return gaussian(rng, 2, 3, 4, 5), gaussian(rng, 3, 1, 1, 1)
 
 
 @depthwise.probe(weight=3, repeat=3)
 def random_kernels(rng):
     channels, h, w = int(rng.integers(2, 5)), *rng.permutation([2, 3, 4])[:2].tolist()
-    return _normal(rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))), _normal(rng, channels, 1, h, w)
+    return gaussian(rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))), gaussian(rng, channels, 1, h, w)
 
 
 @depthwise.probe(weight=1)
 def kernel_as_large_as_the_image(rng):
-    return _normal(rng, 2, 4, 3, 5), _normal(rng, 4, 1, 3, 5)
+    return gaussian(rng, 2, 4, 3, 5), gaussian(rng, 4, 1, 3, 5)
 
 
 @depthwise.mistake("The products are summed over the channels, so all maps are equal. Each channel keeps to itself.")
@@ -369,23 +370,23 @@ def channel_shuffle(X, groups):
 
 @channel_shuffle.probe(weight=1)
 def six_channels(rng):
-    return _normal(rng, 1, 6, 1, 1), 2
+    return gaussian(rng, 1, 6, 1, 1), 2
 
 
 @channel_shuffle.probe(weight=3, repeat=3)
 def random_groups(rng):
     groups, each, height, width = rng.permutation([2, 3, 4, 5]).tolist()
-    return _normal(rng, 3, groups * each, height, width), groups
+    return gaussian(rng, 3, groups * each, height, width), groups
 
 
 @channel_shuffle.probe(weight=1)
 def a_channel_a_group(rng):
-    return _normal(rng, 2, 5, 3, 4), 5
+    return gaussian(rng, 2, 5, 3, 4), 5
 
 
 @channel_shuffle.probe(weight=1)
 def one_group(rng):
-    return _normal(rng, 2, 7, 3, 2), 1
+    return gaussian(rng, 2, 7, 3, 2), 1
 
 
 @channel_shuffle.mistake(
@@ -492,7 +493,7 @@ def pareto_front(costs, accuracies):
 
 @pareto_front.probe(weight=1)
 def one_net(rng):
-    return _normal(rng, 1), _normal(rng, 1)
+    return gaussian(rng, 1), gaussian(rng, 1)
 
 
 @pareto_front.probe(weight=3, repeat=4)
@@ -670,7 +671,7 @@ def separable_net():
 
 @separable_net.probe(weight=1)
 def shapes_of_the_parameters(rng):
-    return [], _normal(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
+    return [], gaussian(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
 
 
 @separable_net.probe(weight=2, repeat=3)
@@ -679,8 +680,8 @@ def logits_and_gradients(rng):
     while True:
         scales = [part for channels in (6, 10) for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))]
         scales = [part.astype(np.float32) for part in scales]
-        weights = [_normal(rng, 6, 1, 3, 3), *scales[:2], _normal(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
-        images = _normal(rng, 3, 6, 11, 8)
+        weights = [gaussian(rng, 6, 1, 3, 3), *scales[:2], gaussian(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
+        images = gaussian(rng, 3, 6, 11, 8)
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:3]
 
@@ -1003,10 +1004,3 @@ def _(train_images, train_labels):
             optimizer.step()
         schedule.step()
     return net
-
-
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)

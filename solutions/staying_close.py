@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -38,7 +39,7 @@ def penalty(weights, start, new, alpha, beta):
 @penalty.probe(weight=2, repeat=3)
 def copied_and_new(rng):
     shapes = [(int(rng.integers(2, 5)), 3, 2, 2), (int(rng.integers(5, 8)),), (4, 3)]
-    return (*_weights_and_start(rng, shapes), [_normal(rng, 3, 7), _normal(rng, 5)], *_rates(rng))
+    return (*_weights_and_start(rng, shapes), [gaussian(rng, 3, 7), gaussian(rng, 5)], *_rates(rng))
 
 
 @penalty.probe(weight=1)
@@ -263,7 +264,7 @@ def ten_parts_and_more(rng):
 @drift.probe(weight=1)
 def a_new_layer(rng):
     parameters, start = _net_and_start(rng, ["body.0.weight", "body.0.bias", "body.1.weight"])
-    return {"head.weight": _normal(rng, 3, 4), **parameters, "body.1.bias": _normal(rng, 6)}, start
+    return {"head.weight": gaussian(rng, 3, 4), **parameters, "body.1.bias": gaussian(rng, 6)}, start
 
 
 @drift.mistake("This divides by nothing: it is the distance itself. Divide by the norm of the start.")
@@ -848,14 +849,10 @@ def _(train_images, train_labels, source):
 # Inputs ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)
-
-
 def _weights_and_start(rng, shapes):
     """Lists of arrays: where the weights are, and where they began, not far from there."""
-    start = [_normal(rng, *shape) for shape in shapes]
-    return [w0 + _normal(rng, *w0.shape, scale=0.7) for w0 in start], start
+    start = [gaussian(rng, *shape) for shape in shapes]
+    return [w0 + gaussian(rng, *w0.shape, scale=0.7) for w0 in start], start
 
 
 def _rates(rng):
@@ -865,7 +862,7 @@ def _rates(rng):
 
 def _for_a_step(rng, shapes, new):
     weights, start = _weights_and_start(rng, shapes)
-    gradients = [_normal(rng, *shape) for shape in shapes]
+    gradients = [gaussian(rng, *shape) for shape in shapes]
     start = [None if place in new else w0 for place, w0 in enumerate(start)]
     return weights, gradients, start, float(rng.uniform(0.1, 0.4)), *_rates(rng)
 
@@ -873,12 +870,12 @@ def _for_a_step(rng, shapes, new):
 def _net_and_start(rng, names):
     """Arrays by name, each kind of its own size and spread."""
     shapes = [(int(rng.integers(2, 5)), int(rng.integers(5, 8))) if "weight" in name else (int(rng.integers(3, 6)),) for name in names]
-    start = {name: _normal(rng, *shape, scale=rng.uniform(0.5, 2)) for name, shape in zip(names, shapes, strict=True)}
-    return {name: w0 + _normal(rng, *w0.shape, scale=rng.uniform(0.2, 1)) for name, w0 in start.items()}, start
+    start = {name: gaussian(rng, *shape, scale=rng.uniform(0.5, 2)) for name, shape in zip(names, shapes, strict=True)}
+    return {name: w0 + gaussian(rng, *w0.shape, scale=rng.uniform(0.2, 1)) for name, w0 in start.items()}, start
 
 
 def _for_a_fit(rng, n, d):
-    return _normal(rng, n, d), _normal(rng, n, scale=2.0), _normal(rng, d, scale=1.5), float(rng.uniform(0.3, 2.0))
+    return gaussian(rng, n, d), gaussian(rng, n, scale=2.0), gaussian(rng, d, scale=1.5), float(rng.uniform(0.3, 2.0))
 
 
 def _slant(images):
@@ -896,7 +893,7 @@ def _slant(images):
 
 def _learn(X, y, rng):
     """The weights of a net of one hidden layer after 200 steps of gradient descent with momentum, in plain NumPy."""
-    weights = [_normal(rng, HIDDEN, 64, scale=0.18), np.zeros(HIDDEN), _normal(rng, 10, HIDDEN, scale=0.25), np.zeros(10)]
+    weights = [gaussian(rng, HIDDEN, 64, scale=0.18), np.zeros(HIDDEN), gaussian(rng, 10, HIDDEN, scale=0.25), np.zeros(10)]
     velocities = [np.zeros_like(w) for w in weights]
     for _ in range(200):
         hidden = np.maximum(X @ weights[0].T + weights[1], 0)

@@ -4,6 +4,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.inputs import gaussian
 
 _FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten")
 NORMALISATION = [
@@ -55,18 +56,18 @@ def he_weights(normals):
 
 @he_weights.probe(weight=1)
 def dense(rng):
-    return ([_normal(rng, int(rng.integers(6, 9)), 5), _normal(rng, 3, int(rng.integers(9, 12)))],)
+    return ([gaussian(rng, int(rng.integers(6, 9)), 5), gaussian(rng, 3, int(rng.integers(9, 12)))],)
 
 
 @he_weights.probe(weight=1, repeat=2)
 def kernels_and_dense(rng):
     inputs, maps = int(rng.integers(2, 4)), int(rng.integers(5, 8))
-    return ([_normal(rng, maps, inputs, 3, 4), _normal(rng, 4, maps, 2, 3), _normal(rng, 10, 9)],)
+    return ([gaussian(rng, maps, inputs, 3, 4), gaussian(rng, 4, maps, 2, 3), gaussian(rng, 10, 9)],)
 
 
 @he_weights.probe(weight=1)
 def a_single_output(rng):
-    return ([_normal(rng, 1, int(rng.integers(4, 9))), _normal(rng, 1, 3, 2, 5)],)
+    return ([gaussian(rng, 1, int(rng.integers(4, 9))), gaussian(rng, 1, 3, 2, 5)],)
 
 
 @he_weights.mistake("fan_in is taken for the number of outputs, the first size. Inputs are what a sum runs over: all the sizes behind it.")
@@ -152,18 +153,18 @@ def batch_norm(X, gamma, beta, eps):
 @batch_norm.probe(weight=3, repeat=3)
 def maps(rng):
     shape = int(rng.integers(4, 6)), int(rng.integers(2, 4)), int(rng.integers(6, 8)), 8
-    X = _normal(rng, *shape) * rng.uniform(0.5, 3, (shape[1], 1, 1)) + rng.normal(0, 2, (shape[1], 1, 1))
+    X = gaussian(rng, *shape) * rng.uniform(0.5, 3, (shape[1], 1, 1)) + rng.normal(0, 2, (shape[1], 1, 1))
     return X.astype(np.float32), _away_from_zero(rng, shape[1]), _away_from_zero(rng, shape[1]), 1e-5
 
 
 @batch_norm.probe(weight=1)
 def a_large_eps(rng):
-    return _normal(rng, 3, 4, 5, 2), _away_from_zero(rng, 4), _away_from_zero(rng, 4), float(rng.uniform(0.3, 0.6))
+    return gaussian(rng, 3, 4, 5, 2), _away_from_zero(rng, 4), _away_from_zero(rng, 4), float(rng.uniform(0.3, 0.6))
 
 
 @batch_norm.probe(weight=1)
 def a_channel_of_equal_values(rng):
-    X = _normal(rng, 4, 3, 2, 5)
+    X = gaussian(rng, 4, 3, 2, 5)
     X[:, 1] = rng.integers(1, 9)
     return X, _away_from_zero(rng, 3), _away_from_zero(rng, 3), 1e-3
 
@@ -277,7 +278,7 @@ def running_statistics(running_mean, running_var, X, momentum):
 @running_statistics.probe(weight=1, repeat=2)
 def a_batch(rng):
     width = int(rng.integers(3, 6))
-    X = _normal(rng, int(rng.integers(6, 9)), width, scale=2) + rng.uniform(1, 3, width)
+    X = gaussian(rng, int(rng.integers(6, 9)), width, scale=2) + rng.uniform(1, 3, width)
     old = rng.uniform(0.5, 2, (2, width)).astype(np.float32)
     return old[0], old[1], X.astype(np.float32), float(rng.uniform(0.1, 0.3))
 
@@ -285,7 +286,7 @@ def a_batch(rng):
 @running_statistics.probe(weight=1)
 def two_rows(rng):
     old = rng.uniform(0.5, 2, (2, 4)).astype(np.float32)
-    return old[0], old[1], _normal(rng, 2, 4) + 2, float(rng.uniform(0.6, 0.9))
+    return old[0], old[1], gaussian(rng, 2, 4) + 2, float(rng.uniform(0.6, 0.9))
 
 
 @running_statistics.mistake(
@@ -481,7 +482,7 @@ def momentum_step(parameters, velocities, gradients, lr, momentum, weight_decay)
 @momentum_step.probe(weight=1)
 def first_step(rng):
     shapes = [(2, 3), (3,)]
-    parameters, gradients = [_normal(rng, *shape) for shape in shapes], [_normal(rng, *shape) for shape in shapes]
+    parameters, gradients = [gaussian(rng, *shape) for shape in shapes], [gaussian(rng, *shape) for shape in shapes]
     return parameters, [np.zeros(shape, np.float32) for shape in shapes], gradients, float(rng.uniform(0.1, 0.5)), 0.9, 0.0
 
 
@@ -876,14 +877,10 @@ def _(X, y):
 # Inputs ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _normal(rng, *shape, scale=1.0):
-    return rng.normal(0, scale, shape).astype(np.float32)
-
-
 def _away_from_zero(rng, *shape):
     return (rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)).astype(np.float32)
 
 
 def _three(rng, shapes):
     """Parameters, velocities and gradients of these shapes."""
-    return tuple([_normal(rng, *shape) for shape in shapes] for _ in range(3))
+    return tuple([gaussian(rng, *shape) for shape in shapes] for _ in range(3))

@@ -236,8 +236,8 @@ def test_samples_of_one_distribution_differ_once_in_a_hundred_million():
 
 @pytest.mark.slow
 def test_the_audit_mutates_random_operations():
-    card = audit(random_crop)
-    assert card.mutants > 20 and not card.errors and not card.false_rejects and not card.false_accepts
+    card = audit(random_crop, sample=80)
+    assert card.mutants == 80 and not card.errors and not card.false_rejects and not card.false_accepts
     assert card.mistakes_named == len(random_crop.mistakes)
     changed = ["".join(line for line in survivor.diff.splitlines() if line[:1] in "+-") for survivor in card.survivors]
     equivalent = (
@@ -250,4 +250,4 @@ def test_the_audit_mutates_random_operations():
         "integers(margin + 1, size",
     )
     assert all(any(part in line for part in equivalent) for line in changed), changed  # which of the two is drawn first does not matter
-    assert len(changed) < 9 and card.mutants > 300
+    assert len(changed) < 9

@@ -164,6 +164,8 @@ REFUSED = {
     "function": lambda: len,
     "network": lambda: torch.nn.ReLU(),
     "dict with odd keys": lambda: {(1, 2): 3},
+    "dict with tensors as keys": lambda: {torch.tensor(1): 3},
+    "dict with floats of NumPy as keys": lambda: {np.float64(1): 3},
     "list in itself": _endless_list,
     "list of too many items": lambda: [0] * (MAX_ITEMS + 1),
     "array that is too large": lambda: np.broadcast_to(np.zeros(1), MAX_BYTES // 8 + 1),
@@ -176,6 +178,11 @@ def test_everything_else_is_refused_with_a_sentence(name):
     with pytest.raises(Refused) as refusal:
         to_plain(REFUSED[name]())
     assert 10 < len(str(refusal.value)) < 200
+
+
+def test_whole_numbers_of_numpy_may_be_keys_as_unique_gives_them():
+    found = to_plain({label: 2 * label for label in np.unique([7, 3, 3])})
+    assert found == {3: 6, 7: 14} and {type(key) for key in found} == {int}
 
 
 def nested(levels):
