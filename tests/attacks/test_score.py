@@ -786,7 +786,10 @@ def reply_left_unread(hand):
 def check(question, answer):
     if question == "small.patient":
         send(client._judge.channel, frame("hello", {{}}))
-    return honest_ask("check", answer, question=question, framework="numpy")
+    feedback = honest_ask("check", answer, question=question, framework="numpy")
+    if question == "small.patient":
+        client._judge.channel._socket.recv(1, socket.MSG_PEEK)  # the judge has begun
+    return feedback
 autograder.check = check
 """
     )
