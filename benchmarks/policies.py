@@ -1,0 +1,126 @@
+"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.policies.results` reads.
+
+    python -m benchmarks.policies
+
+The rules are those of `dlkit.policies`; what is trained, and the searches whose policies are carried to other images, are the functions in the lesson's cells tagged "net".
+
+- The table: each pair of settings, the smaller one first, with six seeds; three give the rewards of a search, three judge what it finds.
+- The grid of RandAugment, with twelve.
+- Then the policies that twenty searches of each kind find in this table, each trained once on each of three sets of images that no search saw.
+- The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions or the versions are others: then all of it is.
+  Stop when you like, and go on with the same command.
+
+About fifteen minutes of processor time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from benchmarks.lessons import ROOT, digest, lesson_names
+from benchmarks.provenance import differing, facts
+from dlkit import policies, stored
+from dlkit.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
+
+LESSON = ROOT / "lessons" / "15-learned-policies.ipynb"
+
+Key = tuple[str, str, int, int, int]  # way, data, first, second, seed
+
+
+@cache
+def lesson() -> dict[str, Any]:
+    return lesson_names(LESSON)
+
+
+def train(key: Key) -> Result:
+    """One child. A policy that is carried is trained on images of another seed than those of the table."""
+    import numpy as np
+    import torch
+
+    from dlkit.training import predict_torch
+
+    torch.set_num_threads(1)
+    way, name, first, second, seed = key
+    data, names = policies.images(name, 0 if way in ("pair", "grid") else 100 + seed), lesson()
+    start = time.process_time()
+    if way in ("grid", "RandAugment"):
+        net = names["rand_child_torch"](data.train_images, data.train_labels, (first, second / 5), seed)
+    else:
+        policy = [names["SETTINGS"][number] for number in (first, second) if number >= 0]
+        net = names["child_torch"](data.train_images, data.train_labels, policy, seed)
+    seconds = time.process_time() - start
+    reward = np.mean(predict_torch(net, data.val_images) == data.val_labels)
+    accuracy = np.mean(predict_torch(net, data.test_images) == data.test_labels)
+    return Result(*key, round(float(reward), 4), round(float(accuracy), 4), round(seconds, 2))
+
+
+def measured() -> Iterator[Key]:
+    """The table and the grid."""
+    for seed in REPEATS:
+        yield from (("grid", "letters", *point, seed) for point in GRID)
+        if seed in (*REWARDED, *JUDGED):
+            yield from (("pair", "letters", first, second, seed) for first in range(30) for second in range(first, 30))
+
+
+def carried(rows: list[Result]) -> Iterator[Key]:
+    """What twenty searches of each kind find in the table."""
+    found = lesson()["found_policies"](policies.table(rows)[0], policies.grid(rows)[0], len(CARRIED))
+    for seed in CARRIED:
+        for name in SETS:
+            yield from ((way, name, *(int(number) for number in found[way][seed]), seed) for way in WAYS)
+
+
+def complete(path: Path, seconds: float = float("inf")) -> bool:
+    """Train what is missing, for so many seconds at most. Returns whether all is there."""
+    end, now = time.monotonic() + seconds, _facts()
+    rows: dict[Key, Result] = {}
+    if path.exists():
+        known, old = stored.read(path, Result)
+        if differing(known, now) is None:
+            now, rows = known, {key_of(row): row for row in old}
+    with Progress(transient=True) as progress:
+        for stage in (lambda: list(measured()), lambda: list(carried(list(rows.values())))):
+            missing = [key for key in stage() if key not in rows]
+            bar = progress.add_task("children", total=len(missing))
+            for number, key in enumerate(missing):
+                if time.monotonic() > end:
+                    stored.write(path, Result, now, rows.values())
+                    return False
+                rows[key] = train(key)
+                progress.advance(bar)
+                if number % 30 == 29:
+                    stored.write(path, Result, now, rows.values())
+            stored.write(path, Result, now, rows.values())
+    return True
+
+
+def key_of(row: Result) -> Key:
+    return row.way, row.data, row.first, row.second, row.seed
+
+
+def _facts() -> dict[str, str]:
+    """How new rows come about."""
+    return facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=digest(LESSON, "rand_child"))
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT / "dlkit" / "policies.csv",
+    seconds: Annotated[float, typer.Option(help="Stop after so long; the same command goes on later.")] = float("inf"),
+) -> None:
+    """Train what the file does not hold yet."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
+    done = complete(out, seconds)
+    print(f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,935 @@
+"""Learned augmentation policies: log-probabilities of choices and their gradient, REINFORCE, a moving baseline, a policy applied to a batch, choices and operations drawn at
+random, and a policy from noisy rewards."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, NotADraw, question
+
+# 1. The logarithm of a policy's probability ---------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "`p` holds the probability of every option of one decision. Which of them belongs to the choice that was made?",
+        "The decisions are made independently: probabilities multiply, so their logarithms add up.",
+        "Add the logarithm of `p[int(choice)]` to `total`. Without a loop: the log-softmax of `logits`, from which `[range(len(choices)), choices]` takes one number of each row.",
+    ],
+    explanation="""
+        Six choices with five options each make 15,625 policies, and the controller still needs only 30 numbers: its probability of a policy is a product, the logarithm a sum.
+        That independence is also what it cannot express: that one operation is good only if another came first.
+    """,
+)
+def log_probability(logits, choices):
+    """The logarithm of the probability that a controller makes these choices, each independently, from the softmax of its own row.
+
+    logits: (D, K) float32, a row for each decision; choices: (D,) int64, from 0 to K - 1. Returns a number.
+    """
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return log_p[range(len(choices)), choices].sum()
+
+
+@log_probability.probe(weight=2, repeat=3)
+def several_decisions(rng):
+    return _controller(rng, *_sizes(rng))
+
+
+@log_probability.probe(weight=1)
+def one_decision(rng):
+    return _controller(rng, 1, 4)
+
+
+@log_probability.mistake("This is the probability of the policy. Its logarithm is asked for, the sum of the choices' log-probabilities.")
+def _(logits, choices):
+    return np.exp((logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[range(len(choices)), choices].sum())
+
+
+@log_probability.mistake("The choices' log-probabilities are averaged. All decisions together make one policy: add them up.")
+def _(logits, choices):
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[range(len(choices)), choices].mean()
+
+
+@log_probability.mistake("The probabilities are added up and then the logarithm is taken. The probability of the policy is their product.")
+def _(logits, choices):
+    return np.log((np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))[range(len(choices)), choices].sum())
+
+
+@log_probability.mistake("The logits of the choices are added up as they are. Take the log-softmax of each row first.")
+def _(logits, choices):
+    return logits[range(len(choices)), choices].sum()
+
+
+@log_probability.mistake("The softmax runs over the decisions. Each row is one decision: it runs over the options.")
+def _(logits, choices):
+    return (logits - np.log(np.exp(logits).sum(axis=0)))[range(len(choices)), choices].sum()
+
+
+@log_probability.mistake("All options are added up. Only the option that was chosen counts in each row.")
+def _(logits, choices):
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).sum()
+
+
+@log_probability.alternative(framework="torch")
+def _(logits, choices):
+    from torch.distributions import Categorical
+
+    return Categorical(logits=logits).log_prob(choices).sum()
+
+
+@log_probability.alternative(framework="mxnet")
+def _(logits, choices):
+    from dlkit.mx import nd
+
+    return nd.pick(nd.log_softmax(logits), choices).sum()
+
+
+@log_probability.alternative()
+def _(logits, choices):
+    total = 0.0
+    for row, choice in zip(logits, choices, strict=True):
+        p = np.e**row / (np.e**row).sum()
+        total = total + np.log(p[int(choice)])
+    return total
+
+
+log_probability.equivalent("len(choices) -> len(logits)", why="There is one choice for each row of logits.")
+log_probability.equivalent("len(choices) -> len(log_p)", why="There is one choice for each row of logits.")
+
+
+# 2. Its gradient -----------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Each row depends on its own decision only. For one row, differentiate z_c - log(sum of exp(z_k)) by each z_k.",
+        "The first term gives 1 where k is the choice and 0 elsewhere; the second gives minus the softmax.",
+        "Check it: every row of the result adds up to 0, and only the chosen option's number is positive.",
+    ],
+    explanation="""
+        One-hot minus softmax: what was chosen becomes likelier, all else less likely, and the more so the less it had been expected. Cross-entropy's gradient is the same with the
+        other sign, since a classifier's loss is the negative logarithm of the probability of its label.
+    """,
+)
+def log_probability_gradient(logits, choices):
+    """The gradient of question 1's result with respect to the logits.
+
+    logits: (D, K) float32; choices: (D,) int64. Returns (D, K).
+    """
+    exps = np.exp(logits)
+    return np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+
+
+@log_probability_gradient.probe(weight=2, repeat=3)
+def several_decisions_to_differentiate(rng):
+    return _controller(rng, *_sizes(rng))
+
+
+@log_probability_gradient.probe(weight=1)
+def one_decision_to_differentiate(rng):
+    return _controller(rng, 1, 4)
+
+
+@log_probability_gradient.mistake(
+    "The sign is wrong: this is the gradient of the negative logarithm, which makes what was chosen less likely."
+)
+def _(logits, choices):
+    exps = np.exp(logits)
+    return exps / exps.sum(axis=1, keepdims=True) - np.eye(logits.shape[1])[choices]
+
+
+@log_probability_gradient.mistake("This is the gradient of the policy's probability. The logarithm's has no factor in front.")
+def _(logits, choices):
+    exps = np.exp(logits)
+    p = exps / exps.sum(axis=1, keepdims=True)
+    return p[np.arange(len(choices)), choices].prod() * (np.eye(logits.shape[1])[choices] - p)
+
+
+@log_probability_gradient.mistake(
+    "Each row is multiplied by its choice's probability: so it is for the probability, and not for its logarithm."
+)
+def _(logits, choices):
+    exps = np.exp(logits)
+    p = exps / exps.sum(axis=1, keepdims=True)
+    return p[np.arange(len(choices)), choices][:, None] * (np.eye(logits.shape[1])[choices] - p)
+
+
+@log_probability_gradient.mistake(
+    "The options that were not chosen have gradients, too: raising their logits lowers the choice's probability."
+)
+def _(logits, choices):
+    exps = np.exp(logits)
+    one_hot = np.eye(logits.shape[1])[choices]
+    return one_hot * (1 - exps / exps.sum(axis=1, keepdims=True))
+
+
+@log_probability_gradient.mistake(
+    "This divides by the number of decisions, as if their log-probabilities were averaged. They are added up."
+)
+def _(logits, choices):
+    exps = np.exp(logits)
+    return (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)) / len(choices)
+
+
+@log_probability_gradient.mistake("The softmax runs over the decisions. Each row is one decision: it runs over the options.")
+def _(logits, choices):
+    exps = np.exp(logits)
+    return np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=0)
+
+
+@log_probability_gradient.alternative(framework="torch")
+def _(logits, choices):
+    from torch.func import grad
+
+    return grad(lambda z: z.log_softmax(dim=1).gather(1, choices[:, None]).sum())(logits)
+
+
+@log_probability_gradient.alternative(framework="mxnet")
+def _(logits, choices):
+    from dlkit.mx import nd
+
+    return nd.one_hot(choices, logits.shape[1]) - nd.softmax(logits)
+
+
+@log_probability_gradient.alternative()
+def _(logits, choices):
+    result = -np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    for row, choice in enumerate(choices):
+        result[row, choice] += 1
+    return result
+
+
+# 3. REINFORCE ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Three steps: a baseline for each policy, (B,); one-hot minus softmax for each policy, (B, D, K); the mean over policies of one times the other.",
+        "The baseline of a policy is the mean of the rewards of the others: (sum of all rewards - its own) / (B - 1).",
+        "`(rewards - baselines)[:, None, None]` has the shape (B, 1, 1) and multiplies a whole (D, K) for each policy. In Gluon: `.reshape((-1, 1, 1))`.",
+    ],
+    explanation="""
+        Subtracting a baseline leaves the mean of the estimate as it is, as long as the baseline does not depend on the policy's own choices, for the gradient of the log-probability has
+        mean zero. If its own reward is in it, the estimate shrinks by the factor (B - 1) / B.
+    """,
+)
+def reinforce_gradient(logits, choices, rewards):
+    """REINFORCE's estimate of the gradient of the expected reward: the mean over the policies of (reward - baseline) times the gradient of log-probability.
+
+    logits: (D, K) float32; choices: (B, D) int64, the choices of B >= 2 policies; rewards: (B,) float32.
+    The baseline of each policy is the mean of the rewards of the *other* policies. Returns (D, K).
+    """
+    baselines = (rewards.sum() - rewards) / (len(rewards) - 1)  # (B,)
+    exps = np.exp(logits)
+    gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)  # (B, D, K)
+    return ((rewards - baselines)[:, None, None] * gradients).mean(axis=0)
+
+
+@reinforce_gradient.probe(weight=2, repeat=3)
+def a_few_policies(rng):
+    return _policies(rng, int(rng.integers(6, 9)), *_sizes(rng))
+
+
+@reinforce_gradient.probe(weight=1)
+def two_policies(rng):
+    return _policies(rng, 2, 4, 3)
+
+
+def _estimate(logits, choices, advantages):
+    exps = np.exp(logits)
+    return advantages[:, None, None] * (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True))
+
+
+@reinforce_gradient.mistake(
+    "The baseline contains the policy's own reward, which makes the estimate too small. Take the mean of the others' rewards."
+)
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, rewards - rewards.mean()).mean(axis=0)
+
+
+@reinforce_gradient.mistake("There is no baseline: the mean is right, but the estimate is far noisier than it need be.")
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, rewards).mean(axis=0)
+
+
+@reinforce_gradient.mistake("The estimates of the policies are added up. The estimate is their mean.")
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, rewards - (rewards.sum() - rewards) / (len(rewards) - 1)).sum(axis=0)
+
+
+@reinforce_gradient.mistake("The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier.")
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, (rewards.sum() - rewards) / (len(rewards) - 1) - rewards).mean(axis=0)
+
+
+@reinforce_gradient.mistake("The baseline is the sum of the other rewards over B. There are B - 1 of them.")
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, rewards - (rewards.sum() - rewards) / len(rewards)).mean(axis=0)
+
+
+@reinforce_gradient.mistake("The rewards are also divided by their spread. That is sometimes done, but here they keep their scale.")
+def _(logits, choices, rewards):
+    return _estimate(logits, choices, (rewards - rewards.mean()) / rewards.std()).mean(axis=0)
+
+
+@reinforce_gradient.alternative(framework="torch")
+def _(logits, choices, rewards):
+    from torch.func import grad
+
+    better = (rewards - rewards.mean()) * len(rewards) / (len(rewards) - 1)  # the same as with the mean of the others
+    return grad(lambda z: (z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * better).mean())(logits)
+
+
+@reinforce_gradient.alternative(framework="mxnet")
+def _(logits, choices, rewards):
+    from dlkit.mx import nd
+
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    scores = nd.one_hot(choices, logits.shape[1]) - nd.softmax(logits)  # (B, D, K)
+    return nd.dot(rewards - others, scores) / len(rewards)
+
+
+@reinforce_gradient.alternative()
+def _(logits, choices, rewards):
+    p = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    total = np.zeros(logits.shape)
+    for i in range(len(rewards)):
+        gradient = -p.copy()
+        gradient[np.arange(len(p)), choices[i]] += 1
+        total += (rewards[i] - np.delete(rewards, i).mean()) * gradient
+    return total / len(rewards)
+
+
+# 4. A moving baseline -------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "A loop with one variable: subtract the baseline from the reward first, then move it.",
+        "baseline = decay * baseline + (1 - decay) * reward; it starts as the first reward, so the first advantage is 0.",
+    ],
+    explanation="""
+        A search that trains one child at a time has no other rewards at hand, and keeps an average of the past. It must be read before it is moved: then it knows nothing of the
+        choices that it is used for, and the estimate stays right on average. As the controller improves, the baseline follows.
+    """,
+)
+def advantages(rewards, decay):
+    """Each reward minus a moving average of those before it.
+
+    The baseline starts as the first reward; after each reward it becomes decay * baseline + (1 - decay) * reward.
+    rewards: (T,) float32, T >= 1; decay: a number between 0 and 1. Returns (T,); the first is 0.
+    """
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(result)
+
+
+@advantages.probe(weight=2, repeat=3)
+def many_rewards(rng):
+    return rng.uniform(0.2, 0.9, int(rng.integers(6, 12))).astype(np.float32), float(rng.uniform(0.6, 0.9))
+
+
+@advantages.probe(weight=1)
+def two_rewards(rng):
+    return rng.uniform(0.2, 0.9, 2).astype(np.float32), float(rng.uniform(0.6, 0.9))
+
+
+@advantages.mistake("The baseline is moved before it is subtracted, so the policy's own reward is in it. Subtract first.")
+def _(rewards, decay):
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        baseline = decay * baseline + (1 - decay) * reward
+        result.append(reward - baseline)
+    return np.array(result)
+
+
+@advantages.mistake("decay and 1 - decay are exchanged. `decay` weighs the old baseline.")
+def _(rewards, decay):
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(reward - baseline)
+        baseline = (1 - decay) * baseline + decay * reward
+    return np.array(result)
+
+
+@advantages.mistake("The baseline starts at 0. It starts as the first reward.")
+def _(rewards, decay):
+    baseline, result = 0.0, []
+    for reward in rewards:
+        result.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(result)
+
+
+@advantages.mistake("These are the baselines. Subtract them from the rewards.")
+def _(rewards, decay):
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(result)
+
+
+@advantages.mistake("The sign is wrong: an advantage is the reward minus the baseline.")
+def _(rewards, decay):
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(baseline - reward)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(result)
+
+
+@advantages.mistake("The mean of all rewards is subtracted, those to come included. Each reward meets an average of those before it.")
+def _(rewards, decay):
+    return rewards - rewards.mean()
+
+
+@advantages.alternative(framework="torch")
+def _(rewards, decay):
+    import torch
+
+    result, baseline = torch.zeros(len(rewards)), rewards[0].item()
+    for t in range(len(rewards)):
+        result[t] = rewards[t] - baseline
+        baseline += (1 - decay) * result[t].item()
+    return result
+
+
+@advantages.alternative(framework="mxnet")
+def _(rewards, decay):
+    from dlkit.mx import nd
+
+    baseline, result = None, []
+    for reward in rewards.asnumpy():
+        baseline = reward if baseline is None else baseline
+        result.append(reward - baseline)
+        baseline += (1 - decay) * result[-1]
+    return nd.array(result)
+
+
+@advantages.alternative()
+def _(rewards, decay):
+    result = np.zeros(len(rewards))
+    for t in range(1, len(rewards)):
+        weights = (1 - decay) * decay ** np.arange(t - 1, -1, -1)  # of rewards[:t]
+        weights[0] = decay ** (t - 1)
+        result[t] = rewards[t] - weights @ rewards[:t]
+    return result
+
+
+# 5. A policy applied to a batch ---------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "A loop over the steps of the policy; within a step no loop over images is needed. Column k of `gates` and of `amounts` belongs to step k.",
+        "How strongly: `amounts[:, k] * magnitude * largest`, (N,), reshaped to (N, 1, 1, 1). Compute the changed batch, then choose image by image with `where`.",
+        "Clip after each step and use the result in the next one: order matters, because what has been clipped is lost.",
+    ],
+    explanation="""
+        Every image has its own decision and its own amount. One decision for the batch would give each step of training one kind of image; the policy would be the same on average,
+        and the batches far less varied. Magnitudes are given as fractions so that all operations share one scale for the controller to choose from.
+    """,
+)
+def apply_policy(images, policy, gates, amounts):
+    """Apply a policy to a batch, with the draws given.
+
+    images: (N, C, H, W) float32 in [0, 1]; policy: a list of (operation, probability, magnitude), applied in this order
+    gates: (N, len(policy)) in [0, 1); step k changes image i where gates[i, k] < probability, and leaves it as it is elsewhere
+    amounts: (N, len(policy)) in [-1, 1); step k uses v = amounts[i, k] * magnitude * largest; the largest is 0.5 for "brightness" and 0.8 for "contrast"
+    "brightness" gives image + v, "contrast" gives 0.5 + (1 + v) * (image - 0.5); each is clipped to [0, 1] at once. Returns (N, C, H, W).
+    """
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation]).reshape(-1, 1, 1, 1)
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability).reshape(-1, 1, 1, 1)
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+def _batch(rng, policy, n=6):
+    images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
+    gates = rng.permuted((np.arange(n) + 0.5)[:, None] / n + np.zeros(len(policy)), axis=0).astype(np.float32)
+    signs = rng.choice([-1.0, 1.0], (n, len(policy)))
+    return images, policy, gates, (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
+
+
+@apply_policy.probe(weight=1, repeat=2)
+def brightness_alone(rng):
+    return _batch(rng, [("brightness", float(rng.choice([0.4, 0.6])), float(rng.uniform(0.6, 0.9)))])
+
+
+@apply_policy.probe(weight=1, repeat=2)
+def contrast_alone(rng):
+    return _batch(rng, [("contrast", float(rng.choice([0.4, 0.6])), float(rng.uniform(0.6, 0.9)))])
+
+
+@apply_policy.probe(weight=2, repeat=2)
+def one_after_the_other(rng):
+    order = rng.permutation(["brightness", "contrast"])
+    return _batch(rng, [(str(name), float(p), float(rng.uniform(0.8, 1))) for name, p in zip(order, (0.6, 0.8), strict=True)], n=9)
+
+
+def _apply(images, policy, gates, amounts, scale=True, below=True, clip=True):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = amounts[:, k] * magnitude
+        if scale:
+            v = v * {"brightness": 0.5, "contrast": 0.8}[operation]
+        v = v.reshape(-1, 1, 1, 1)
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = ((gates[:, k] < probability) == below).reshape(-1, 1, 1, 1)
+        images = np.where(picked, changed.clip(0, 1) if clip else changed, images)
+    return images
+
+
+@apply_policy.mistake("One decision is made for the whole batch. Each image has its own gate.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, np.broadcast_to(gates[:1], gates.shape), amounts)
+
+
+@apply_policy.mistake("One amount is used for the whole batch. Each image has its own.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, gates, np.broadcast_to(amounts[:1], amounts.shape))
+
+
+@apply_policy.mistake("The steps are applied in the reverse order. Brightness before contrast is not contrast before brightness.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy[::-1], gates[:, ::-1], amounts[:, ::-1])
+
+
+@apply_policy.mistake("The magnitude is used as it is. It is a fraction of the largest value that the operation has.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, gates, amounts, scale=False)
+
+
+@apply_policy.mistake("The gates are read the wrong way round: a step changes an image where its gate is below the probability.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, gates, amounts, below=False)
+
+
+@apply_policy.mistake("Values are clipped to [0, 1] at the end only, or never. Clip after each step.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, gates, amounts, clip=False).clip(0, 1)
+
+
+@apply_policy.mistake("Every step changes every image: the probabilities are not used.")
+def _(images, policy, gates, amounts):
+    return _apply(images, policy, np.zeros_like(gates), amounts)
+
+
+@apply_policy.alternative(framework="torch")
+def _(images, policy, gates, amounts):
+    import torch
+
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        if operation == "brightness":
+            changed = images + 0.5 * magnitude * amounts[:, k, None, None, None]
+        else:
+            changed = torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * magnitude * amounts[:, k, None, None, None])
+        images = torch.where(gates[:, k, None, None, None] < probability, changed.clamp(0, 1), images)
+    return images
+
+
+@apply_policy.alternative(framework="mxnet")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        picked = (gates[:, k] < probability).reshape((-1, 1, 1, 1))
+        v = (amounts[:, k] * magnitude).reshape((-1, 1, 1, 1))
+        changed = images + 0.5 * v if operation == "brightness" else 0.5 + (1 + 0.8 * v) * (images - 0.5)
+        images = picked * changed.clip(0, 1) + (1 - picked) * images
+    return images
+
+
+@apply_policy.alternative()
+def _(images, policy, gates, amounts):
+    result = images.copy()
+    for i in range(len(images)):
+        for k, (operation, probability, magnitude) in enumerate(policy):
+            if gates[i, k] >= probability:
+                continue
+            if operation == "brightness":
+                result[i] += 0.5 * magnitude * amounts[i, k]
+            else:
+                result[i] = (result[i] - 0.5) * (1 + 0.8 * magnitude * amounts[i, k]) + 0.5
+            result[i] = np.minimum(np.maximum(result[i], 0), 1)
+    return result
+
+
+# 6. Policies drawn at random ------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    driver="sampled",
+    hints=[
+        "Softmax of each row first. Then one draw for each policy and each decision: `rng.choice(K, size=num_policies, p=...)` for every decision gives a column.",
+        "Without a loop: `rng.random((num_policies, D, 1))` against the cumulated probabilities, (D, K): the choice is the number of sums that the draw exceeds.",
+        "`rng` is a NumPy generator. In PyTorch take `logits.softmax(1).numpy()`, in Gluon `nd.softmax(logits).asnumpy()`; a NumPy array may be returned.",
+    ],
+    explanation="""
+        Every choice needs a number of its own. One number for all decisions of a policy makes them hang together, and the gradient of the log-probability, which takes them to be
+        independent, no longer belongs to what is drawn. `rng.choice` checks that probabilities add up to 1, to eight digits: float32 may miss that, so divide in float64.
+    """,
+)
+def sample_policies(logits, num_policies, rng):
+    """Draw policies: every decision of every policy independently, from the softmax of the decision's row of logits.
+
+    logits: (D, K) float32; num_policies: a whole number; rng: a np.random.Generator, from which everything is drawn.
+    Returns (num_policies, D) whole numbers from 0 to K - 1.
+    """
+    exps = np.exp(np.array(logits, float))
+    p = exps / exps.sum(axis=1, keepdims=True)
+    return np.stack([rng.choice(len(row), num_policies, p=row) for row in p], axis=1)
+
+
+@sample_policies.recover
+def _(result, logits, num_policies):
+    choices = np.asarray(result)
+    if choices.shape != (num_policies, len(logits)):
+        raise NotADraw(f"One call gives an array of shape {choices.shape}; it should be {(num_policies, len(logits))}.")
+    if choices.min() < 0 or choices.max() >= logits.shape[1]:
+        raise NotADraw(f"Choices lie between {choices.min()} and {choices.max()}; options are numbered from 0 to {logits.shape[1] - 1}.")
+    return {f"choice {d + 1}": choices[:, d] for d in range(len(logits))}
+
+
+@sample_policies.probe(repeat=2)
+def a_controller(rng):
+    heights = np.array([-1.2, 0.3, 1.0, -0.4])
+    return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 12
+
+
+def _choices(logits, num_policies, numbers):
+    p = np.exp(logits.astype(float))
+    p /= p.sum(axis=1, keepdims=True)
+    return (numbers[..., None] > p.cumsum(axis=1)[:, :-1]).sum(axis=-1) + np.zeros((num_policies, len(logits)), int)
+
+
+@sample_policies.mistake("One policy is drawn, and repeated. Draw each of them anew.")
+def _(logits, num_policies, rng):
+    return _choices(logits, num_policies, rng.random((1, len(logits))))
+
+
+@sample_policies.mistake("All decisions of a policy share one random number, so they hang together. Draw one for each decision.")
+def _(logits, num_policies, rng):
+    return _choices(logits, num_policies, rng.random((num_policies, 1)))
+
+
+@sample_policies.mistake("Always the likeliest option is taken. Draw from the probabilities, or nothing else will ever be tried.")
+def _(logits, num_policies, rng):
+    return np.tile(logits.argmax(axis=1), (num_policies, 1))
+
+
+@sample_policies.mistake("All options are equally likely: the logits are not used.")
+def _(logits, num_policies, rng):
+    return rng.integers(logits.shape[1], size=(num_policies, len(logits)))
+
+
+@sample_policies.mistake("The probabilities are in proportion to something other than exp(logit). Take the softmax of each row.")
+def _(logits, num_policies, rng):
+    positive = logits - logits.min(axis=1, keepdims=True) + 1e-9
+    return _choices(np.log(positive), num_policies, rng.random((num_policies, len(logits))))
+
+
+@sample_policies.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
+def _(logits, num_policies, rng):
+    return _choices(logits, num_policies, np.random.random((num_policies, len(logits))))
+
+
+@sample_policies.alternative(framework="torch")
+def _(logits, num_policies, rng):
+    import torch
+
+    cumulated = logits.softmax(dim=1).cumsum(dim=1)[:, :-1]  # (D, K - 1)
+    numbers = torch.from_numpy(rng.random((num_policies, len(logits), 1)))
+    return (numbers > cumulated).sum(dim=2)
+
+
+@sample_policies.alternative(framework="mxnet")
+def _(logits, num_policies, rng):
+    gumbel = rng.gumbel(size=(num_policies, *logits.shape))  # the largest of logits plus Gumbel noise is a draw from their softmax
+    return (logits.asnumpy() + gumbel).argmax(axis=2)
+
+
+@sample_policies.alternative()
+def _(logits, num_policies, rng):
+    result = np.zeros((num_policies, len(logits)), int)
+    p = np.exp(logits.astype(float))
+    for i in range(num_policies):
+        for d in range(len(logits)):
+            result[i, d] = rng.choice(logits.shape[1], p=p[d] / p[d].sum())
+    return result
+
+
+# 7. An operation applied at random ------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    driver="sampled",
+    hints=[
+        "Two draws an image: whether (`rng.random(N) < probability`) and how much (`rng.uniform(-most, most, N)`).",
+        "Where an image is left alone its amount is 0: multiply, or use `where`. Reshape to (N, 1, 1, 1) before adding.",
+        "In PyTorch bring the draws over by `torch.from_numpy(...).float()`, in Gluon by `nd.array(...)`.",
+    ],
+    explanation="""
+        Whether and how much are two decisions, and each image has its own two. Clipping cuts what lies outside [0, 1]; rescaling the image to fit would change all of its pixels.
+    """,
+)
+def brighten_randomly(images, probability, most, rng):
+    """With the given probability, image by image, add one amount to all pixels of an image, uniform in [-most, most], and clip to [0, 1].
+
+    images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, C, H, W) float32.
+    """
+    amounts = rng.uniform(-most, most, len(images)) * (rng.random(len(images)) < probability)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1).astype(np.float32)
+
+
+@brighten_randomly.recover
+def _(result, images, probability, most):
+    result = np.asarray(result, float)
+    if result.shape != images.shape:
+        raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {images.shape}.")
+    inside = (result > 1e-6) & (result < 1 - 1e-6)
+    amounts = np.array([np.median((new - old)[free]) if free.any() else 9.0 for new, old, free in zip(result, images, inside, strict=True)])
+    if np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() > 1e-4:
+        raise NotADraw("No single amount, added to all pixels of an image and clipped to [0, 1], gives this result.")
+    amounts[np.abs(amounts) < 1e-6] = 0
+    return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
+
+
+@brighten_randomly.probe(repeat=2)
+def images_of_all_brightnesses(rng):
+    images = rng.random((7, 2, 4, 3), dtype=np.float32)
+    images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
+    return images, float(rng.choice([0.3, 0.7])), float(rng.uniform(0.2, 0.4))
+
+
+def _brighten(images, chosen, amounts):
+    return np.clip(images + np.where(chosen, amounts, 0).reshape(-1, 1, 1, 1), 0, 1).astype(np.float32)
+
+
+@brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, np.full(n, rng.random() < probability), rng.uniform(-most, most, n))
+
+
+@brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, rng.random(n) < probability, np.full(n, rng.uniform(-most, most)))
+
+
+@brighten_randomly.mistake("The amount is never negative: images are to become darker as often as brighter.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, rng.random(n) < probability, rng.uniform(0, most, n))
+
+
+@brighten_randomly.mistake("Images are changed with the probability 1 - p: a number below `probability` means yes.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, rng.random(n) > probability, rng.uniform(-most, most, n))
+
+
+@brighten_randomly.mistake("Every image is changed: the probability is not used.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, np.full(n, True), rng.uniform(-most, most, n))
+
+
+@brighten_randomly.mistake("The result is not clipped to [0, 1].")
+def _(images, probability, most, rng):
+    n = len(images)
+    return images + np.where(rng.random(n) < probability, rng.uniform(-most, most, n), 0).reshape(-1, 1, 1, 1).astype(np.float32)
+
+
+@brighten_randomly.mistake("Always the largest amount is added, only its sign is drawn. It is uniform in [-most, most].")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, rng.random(n) < probability, most * rng.choice([-1, 1], n))
+
+
+@brighten_randomly.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
+def _(images, probability, most, rng):
+    n = len(images)
+    return _brighten(images, np.random.random(n) < probability, np.random.uniform(-most, most, n))
+
+
+@brighten_randomly.mistake("One number decides both whether and how much, so the two hang together. Draw two.")
+def _(images, probability, most, rng):
+    numbers = rng.random(len(images))
+    return _brighten(images, numbers < probability, most * (2 * numbers - 1))
+
+
+@brighten_randomly.alternative(framework="torch")
+def _(images, probability, most, rng):
+    import torch
+
+    chosen = torch.from_numpy(rng.random(len(images)) < probability)
+    amounts = torch.from_numpy(rng.uniform(-most, most, len(images))).float()
+    return torch.where(chosen[:, None, None, None], (images + amounts[:, None, None, None]).clamp(0, 1), images)
+
+
+@brighten_randomly.alternative(framework="mxnet")
+def _(images, probability, most, rng):
+    from dlkit.mx import nd
+
+    amounts = nd.array(rng.binomial(1, probability, len(images)) * rng.uniform(-most, most, len(images)))
+    return (images + amounts.reshape((-1, 1, 1, 1))).clip(0, 1)
+
+
+@brighten_randomly.alternative()
+def _(images, probability, most, rng):
+    result = images.copy()
+    for image in result:
+        if rng.random() < probability:
+            image += (2 * rng.random() - 1) * most
+    return result.clip(0, 1)
+
+
+# 8. A policy from noisy rewards ---------------------------------------------------------------------------------------------------------------
+
+SETTINGS = 30
+NEEDED = 0.95
+
+
+@question(
+    points=2,
+    hints=[
+        "The largest of 2,700 noisy rewards is large because its noise was. Take the mean of the three rewards of each policy first.",
+        "A mean of three is still noisy, and there are 900 of them. But each first setting was tried with 30 partners, three times: the mean of 90 rewards is hardly noisy at all.",
+        "Here a policy gives what its first setting gives plus what its second gives. Find the best first setting and the best second one, each by its mean.",
+    ],
+    explanation="""
+        Choosing the best of many noisy numbers selects for noise. Repeating helps; so does a model that pools what belongs together, here one number for each setting. The controller of
+        the lesson has the same structure: it learns about an operation from all policies that contain it.
+    """,
+)
+def find_policy(rewards):
+    """A policy whose true mean reward is high, from three noisy rewards of each.
+
+    rewards: (30, 30, 3) float32; rewards[i, j] are those of three children trained with setting i and then setting j.
+    Returns two whole numbers, i and j. The true mean of this policy must be at least 95 % of that of the best.
+    """
+    means = rewards.mean(axis=2)
+    return means.mean(axis=1).argmax(), means.mean(axis=0).argmax()
+
+
+@find_policy.probe(repeat=6)
+def a_noisy_table(rng):
+    levels = np.append(np.linspace(0, 0.6, SETTINGS - 1), 1)
+    first, second = 0.2 * rng.permutation(levels), 0.2 * rng.permutation(levels)
+    truth = 0.3 + first[:, None] + second
+    rewards = truth[:, :, None] + rng.normal(0, 0.12, (SETTINGS, SETTINGS, 3))
+    return Inputs((rewards.astype(np.float32),), secret=truth)
+
+
+@find_policy.measure
+def _(inputs, output):
+    pair = _as_pair(output)
+    if pair is None:
+        return Measurement(False, f"Two whole numbers from 0 to {SETTINGS - 1} were expected.")
+    share = inputs.secret[pair] / inputs.secret.max()
+    return Measurement(bool(share >= NEEDED), f"The policy's true mean is {share:.1%} of the best one's; {NEEDED:.0%} are needed.")
+
+
+def _as_pair(output):
+    """The output as two ints in range, or None."""
+    if not isinstance(output, (tuple, list)) and np.shape(output) != (2,):
+        return None
+    try:
+        numbers = [np.asarray(number).item() for number in output]
+    except (ValueError, TypeError):  # more than one number in it
+        return None
+    if len(numbers) != 2 or not all(isinstance(n, (int, float)) and n == n // 1 and 0 <= n < SETTINGS for n in numbers):
+        return None
+    return int(numbers[0]), int(numbers[1])
+
+
+def _share(inputs, output, swap=False):
+    pair = _as_pair(output)
+    if pair is None:
+        return 1.0
+    return inputs.secret[pair[::-1] if swap else pair] / inputs.secret.max()
+
+
+def _is_the_largest_reward(inputs, output):
+    rewards = np.asarray(inputs.args[0])
+    return _as_pair(output) == tuple(int(n) for n in np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2]))
+
+
+def _is_the_largest_mean(inputs, output):
+    rewards = np.asarray(inputs.args[0])
+    return _as_pair(output) == tuple(int(n) for n in np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2]))
+
+
+def _is_swapped(inputs, output):
+    return _share(inputs, output) < NEEDED <= _share(inputs, output, swap=True)
+
+
+@find_policy.mistake(
+    "This is the policy with the largest single reward, which mostly had luck. Look at more than one reward.",
+    recognise=_is_the_largest_reward,
+)
+def _(rewards):
+    i, j = np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2])
+    return i, j
+
+
+@find_policy.mistake(
+    "This is the policy with the largest mean of three rewards. Of 900 such means the largest still had luck: use what its settings gave with other partners.",
+    recognise=_is_the_largest_mean,
+)
+def _(rewards):
+    i, j = np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2])
+    return i, j
+
+
+@find_policy.mistake("The two numbers are exchanged: the first setting belongs to the first axis.", recognise=_is_swapped)
+def _(rewards):
+    means = rewards.mean(axis=2)
+    return means.mean(axis=0).argmax(), means.mean(axis=1).argmax()
+
+
+@find_policy.alternative(framework="torch")
+def _(rewards):
+    return int(rewards.mean(dim=(1, 2)).argmax()), int(rewards.mean(dim=(0, 2)).argmax())
+
+
+@find_policy.alternative(framework="mxnet")
+def _(rewards):
+    return int(rewards.mean(axis=(1, 2)).argmax(axis=0).asscalar()), int(rewards.mean(axis=(0, 2)).argmax(axis=0).asscalar())
+
+
+@find_policy.alternative()
+def _(rewards):
+    """The largest of what an additive model says, fitted by least squares."""
+    table = rewards.mean(axis=2, dtype=float)
+    fitted = table.mean(axis=1, keepdims=True) + table.mean(axis=0) - table.mean()
+    i, j = divmod(int(fitted.argmax()), len(table))
+    return i, j
+
+
+# Inputs ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _sizes(rng):
+    """Decisions and options, never as many of one as of the other."""
+    decisions, options = (int(n) for n in rng.permutation([rng.integers(3, 5), rng.integers(5, 7)]))
+    return decisions, options
+
+
+def _controller(rng, decisions, options):
+    return rng.normal(0.5, 1, (decisions, options)).astype(np.float32), rng.integers(0, options, decisions)
+
+
+def _policies(rng, count, decisions, options):
+    logits, _ = _controller(rng, decisions, options)
+    return logits, rng.integers(0, options, (count, decisions)), rng.uniform(0.3, 0.9, count).astype(np.float32)
