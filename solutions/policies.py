@@ -11,9 +11,8 @@ from autograder import Inputs, Measurement, NotADraw, question
 @question(
     points=2,
     hints=[
-        "`p` holds the probability of every option of one decision. Which of them belongs to the choice that was made?",
-        "The decisions are made independently: probabilities multiply, so their logarithms add up.",
-        "Add the logarithm of `p[int(choice)]` to `total`. Without a loop: the log-softmax of `logits`, from which `[range(len(choices)), choices]` takes one number of each row.",
+        "The loop multiplies the probabilities of the choices, which are made independently. What is asked for is not yet that product.",
+        "The missing line takes its logarithm. Another way, which does not underflow with thousands of decisions, adds up logarithms: the log-softmax of `logits`, from which `[range(len(choices)), choices]` takes one number of each row.",
     ],
     explanation="""
         Six choices with five options each make 15,625 policies, and the controller still needs only 30 numbers: its probability of a policy is a product, the logarithm a sum.
@@ -85,10 +84,11 @@ def _(logits, choices):
 
 @log_probability.alternative()
 def _(logits, choices):
-    total = 0.0
-    for row, choice in zip(logits, choices, strict=True):
-        p = np.e**row / (np.e**row).sum()
-        total = total + np.log(p[int(choice)])
+    exps = np.e**logits
+    total = 1.0
+    for row, choice in zip(exps / exps.sum(axis=1, keepdims=True), choices, strict=True):
+        total = total * row[int(choice)]
+    total = np.log(total)
     return total
 
 
