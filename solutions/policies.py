@@ -87,7 +87,7 @@ def _(logits, choices):
     exps = np.e**logits
     total = 1.0
     for row, choice in zip(exps / exps.sum(axis=1, keepdims=True), choices, strict=True):
-        total = total * row[int(choice)]
+        total = total * row[choice]
     total = np.log(total)
     return total
 
