@@ -205,100 +205,101 @@ def _(logits, choices):
 @question(
     points=3,
     hints=[
-        "Three steps: a baseline for each policy, (B,); one-hot minus softmax for each policy, (B, D, K); the mean over policies of one times the other.",
-        "The baseline of a policy is the mean of the rewards of the others: (sum of all rewards - its own) / (B - 1).",
-        "`(rewards - baselines)[:, None, None]` has the shape (B, 1, 1) and multiplies a whole (D, K) for each policy. In Gluon: `.reshape((-1, 1, 1))`.",
+        "Two things for each policy: how much better it was than the baseline, (B,), and one-hot minus softmax, (B, D, K). The mean over the policies of one times the other.",
+        "`np.eye(K)[choices]` is (B, D, K); PyTorch and Gluon have `one_hot`. The softmax, (D, K), is the same for all policies.",
+        "`(rewards - baseline)[:, None, None]` has the shape (B, 1, 1) and multiplies a whole (D, K) for each policy. With autograd: differentiate the mean of (reward - baseline) times log-probability.",
     ],
     explanation="""
-        Subtracting a baseline leaves the mean of the estimate as it is, as long as the baseline does not depend on the policy's own choices, for the gradient of the log-probability has
-        mean zero. If its own reward is in it, the estimate shrinks by the factor (B - 1) / B.
+        The gradient of the log-probability has mean zero under the controller's own draws, so a baseline leaves the mean of the estimate as it is and takes away noise, provided that
+        it does not depend on the choices that it is used for. The mean of this batch does depend on them: with it the estimate shrinks by the factor (B - 1) / B.
     """,
 )
-def reinforce_gradient(logits, choices, rewards):
+def reinforce_gradient(logits, choices, rewards, baseline):
     """REINFORCE's estimate of the gradient of the expected reward: the mean over the policies of (reward - baseline) times the gradient of log-probability.
 
-    logits: (D, K) float32; choices: (B, D) int64, the choices of B >= 2 policies; rewards: (B,) float32.
-    The baseline of each policy is the mean of the rewards of the *other* policies. Returns (D, K).
+    logits: (D, K) float32; choices: (B, D) int64, the choices of B policies; rewards: (B,) float32; baseline: a number. Returns (D, K).
     """
-    baselines = (rewards.sum() - rewards) / (len(rewards) - 1)  # (B,)
     exps = np.exp(logits)
     gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)  # (B, D, K)
-    return ((rewards - baselines)[:, None, None] * gradients).mean(axis=0)
+    return ((rewards - baseline)[:, None, None] * gradients).mean(axis=0)
 
 
 @reinforce_gradient.probe(weight=2, repeat=3)
 def a_few_policies(rng):
-    return _policies(rng, int(rng.integers(6, 9)), *_sizes(rng))
+    return _policies(rng, int(rng.integers(7, 10)), *_sizes(rng))
 
 
 @reinforce_gradient.probe(weight=1)
-def two_policies(rng):
-    return _policies(rng, 2, 4, 3)
+def one_policy(rng):
+    return _policies(rng, 1, 4, 3)
 
 
-def _estimate(logits, choices, advantages):
+def _estimates(logits, choices, advantages):
     exps = np.exp(logits)
     return advantages[:, None, None] * (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True))
 
 
-@reinforce_gradient.mistake(
-    "The baseline contains the policy's own reward, which makes the estimate too small. Take the mean of the others' rewards."
-)
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, rewards - rewards.mean()).mean(axis=0)
+@reinforce_gradient.mistake("The mean of these rewards serves as baseline, and each policy's own is in it. Use the baseline that is given.")
+def _(logits, choices, rewards, baseline):
+    return _estimates(logits, choices, rewards - rewards.mean()).mean(axis=0)
 
 
-@reinforce_gradient.mistake("There is no baseline: the mean is right, but the estimate is far noisier than it need be.")
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, rewards).mean(axis=0)
+@reinforce_gradient.mistake("There is no baseline: the estimate is right on average, but far noisier than it need be.")
+def _(logits, choices, rewards, baseline):
+    return _estimates(logits, choices, rewards).mean(axis=0)
 
 
-@reinforce_gradient.mistake("The estimates of the policies are added up. The estimate is their mean.")
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, rewards - (rewards.sum() - rewards) / (len(rewards) - 1)).sum(axis=0)
+@reinforce_gradient.mistake("The estimates of the policies are added up. Take their mean.")
+def _(logits, choices, rewards, baseline):
+    return _estimates(logits, choices, rewards - baseline).sum(axis=0)
 
 
 @reinforce_gradient.mistake("The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier.")
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, (rewards.sum() - rewards) / (len(rewards) - 1) - rewards).mean(axis=0)
+def _(logits, choices, rewards, baseline):
+    return _estimates(logits, choices, baseline - rewards).mean(axis=0)
 
 
-@reinforce_gradient.mistake("The baseline is the sum of the other rewards over B. There are B - 1 of them.")
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, rewards - (rewards.sum() - rewards) / len(rewards)).mean(axis=0)
+@reinforce_gradient.mistake("The decisions of a policy are averaged. Its log-probability is their sum.")
+def _(logits, choices, rewards, baseline):
+    return _estimates(logits, choices, rewards - baseline).mean(axis=0) / len(logits)
 
 
-@reinforce_gradient.mistake("The rewards are also divided by their spread. That is sometimes done, but here they keep their scale.")
-def _(logits, choices, rewards):
-    return _estimate(logits, choices, (rewards - rewards.mean()) / rewards.std()).mean(axis=0)
+@reinforce_gradient.mistake(
+    "Each policy counts in proportion to its probability. It was drawn with this probability already: leave the factor out."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits)
+    p = exps / exps.sum(axis=1, keepdims=True)
+    return _estimates(logits, choices, (rewards - baseline) * p[np.arange(len(p)), choices].prod(axis=1)).mean(axis=0)
 
 
 @reinforce_gradient.alternative(framework="torch")
-def _(logits, choices, rewards):
+def _(logits, choices, rewards, baseline):
     from torch.func import grad
 
-    better = (rewards - rewards.mean()) * len(rewards) / (len(rewards) - 1)  # the same as with the mean of the others
-    return grad(lambda z: (z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * better).mean())(logits)
+    return grad(lambda z: (z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * (rewards - baseline)).mean())(logits)
 
 
 @reinforce_gradient.alternative(framework="mxnet")
-def _(logits, choices, rewards):
+def _(logits, choices, rewards, baseline):
     from dlkit.mx import nd
 
-    others = (rewards.sum() - rewards) / (len(rewards) - 1)
     scores = nd.one_hot(choices, logits.shape[1]) - nd.softmax(logits)  # (B, D, K)
-    return nd.dot(rewards - others, scores) / len(rewards)
+    return nd.dot(rewards - baseline, scores) / len(rewards)
 
 
 @reinforce_gradient.alternative()
-def _(logits, choices, rewards):
+def _(logits, choices, rewards, baseline):
     p = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-    total = np.zeros(logits.shape)
-    for i in range(len(rewards)):
-        gradient = -p.copy()
-        gradient[np.arange(len(p)), choices[i]] += 1
-        total += (rewards[i] - np.delete(rewards, i).mean()) * gradient
-    return total / len(rewards)
+    total = 0.0
+    for chosen, reward in zip(choices, rewards, strict=True):
+        gradient = -p
+        gradient[np.arange(len(p)), chosen] += 1
+        total = total + (reward - baseline) / len(rewards) * gradient
+    return total
+
+
+reinforce_gradient.equivalent("len(rewards) -> len(choices)", why="There is one reward for each policy.")
 
 
 # 4. A moving baseline -------------------------------------------------------------------------------------------------------------------------
@@ -446,34 +447,36 @@ def apply_policy(images, policy, gates, amounts):
     """
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * largest[operation]).reshape(-1, 1, 1, 1)
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        picked = (gates[:, k] < probability).reshape(-1, 1, 1, 1)
+        picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 
-def _batch(rng, policy, n=6):
+def _batch(rng, policy):
+    """Eight images; the gates of a step are all eighths below 1, one of which is its probability."""
+    n = 8
     images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
-    gates = rng.permuted((np.arange(n) + 0.5)[:, None] / n + np.zeros(len(policy)), axis=0).astype(np.float32)
+    gates = np.stack([rng.permutation(n) / n for _ in policy], axis=1).astype(np.float32)
     signs = rng.choice([-1.0, 1.0], (n, len(policy)))
     return images, policy, gates, (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
 
 
 @apply_policy.probe(weight=1, repeat=2)
 def brightness_alone(rng):
-    return _batch(rng, [("brightness", float(rng.choice([0.4, 0.6])), float(rng.uniform(0.6, 0.9)))])
+    return _batch(rng, [("brightness", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))])
 
 
 @apply_policy.probe(weight=1, repeat=2)
 def contrast_alone(rng):
-    return _batch(rng, [("contrast", float(rng.choice([0.4, 0.6])), float(rng.uniform(0.6, 0.9)))])
+    return _batch(rng, [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))])
 
 
 @apply_policy.probe(weight=2, repeat=2)
 def one_after_the_other(rng):
     order = rng.permutation(["brightness", "contrast"])
-    return _batch(rng, [(str(name), float(p), float(rng.uniform(0.8, 1))) for name, p in zip(order, (0.6, 0.8), strict=True)], n=9)
+    return _batch(rng, [(str(name), float(p), float(rng.uniform(0.8, 1))) for name, p in zip(order, (0.625, 0.75), strict=True)])
 
 
 def _apply(images, policy, gates, amounts, scale=True, below=True, clip=True):
@@ -527,20 +530,18 @@ def _(images, policy, gates, amounts):
 def _(images, policy, gates, amounts):
     import torch
 
-    for k, (operation, probability, magnitude) in enumerate(policy):
-        if operation == "brightness":
-            changed = images + 0.5 * magnitude * amounts[:, k, None, None, None]
-        else:
-            changed = torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * magnitude * amounts[:, k, None, None, None])
-        images = torch.where(gates[:, k, None, None, None] < probability, changed.clamp(0, 1), images)
+    for (operation, probability, magnitude), gate, amount in zip(policy, gates.T, amounts.T, strict=True):
+        v = (amount * magnitude)[:, None, None, None]
+        changed = images + v / 2 if operation == "brightness" else torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * v)
+        images = torch.where((gate < probability)[:, None, None, None], changed.clamp(0, 1), images)
     return images
 
 
 @apply_policy.alternative(framework="mxnet")
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        picked = (gates[:, k] < probability).reshape((-1, 1, 1, 1))
-        v = (amounts[:, k] * magnitude).reshape((-1, 1, 1, 1))
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        v = (amounts[:, k] * magnitude)[:, None, None, None]
         changed = images + 0.5 * v if operation == "brightness" else 0.5 + (1 + 0.8 * v) * (images - 0.5)
         images = picked * changed.clip(0, 1) + (1 - picked) * images
     return images
@@ -548,17 +549,14 @@ def _(images, policy, gates, amounts):
 
 @apply_policy.alternative()
 def _(images, policy, gates, amounts):
-    result = images.copy()
-    for i in range(len(images)):
-        for k, (operation, probability, magnitude) in enumerate(policy):
-            if gates[i, k] >= probability:
-                continue
-            if operation == "brightness":
-                result[i] += 0.5 * magnitude * amounts[i, k]
-            else:
-                result[i] = (result[i] - 0.5) * (1 + 0.8 * magnitude * amounts[i, k]) + 0.5
-            result[i] = np.minimum(np.maximum(result[i], 0), 1)
-    return result
+    result = []
+    for image, image_gates, image_amounts in zip(images, gates, amounts, strict=True):
+        for (operation, probability, magnitude), gate, amount in zip(policy, image_gates, image_amounts, strict=True):
+            if gate < probability:
+                v = magnitude * amount
+                image = (image + 0.5 * v if operation == "brightness" else (image - 0.5) * (1 + 0.8 * v) + 0.5).clip(0, 1)
+        result.append(image)
+    return np.stack(result)
 
 
 # 6. Policies drawn at random ------------------------------------------------------------------------------------------------------------------
@@ -601,7 +599,7 @@ def _(result, logits, num_policies):
 @sample_policies.probe(repeat=2)
 def a_controller(rng):
     heights = np.array([-1.2, 0.3, 1.0, -0.4])
-    return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 12
+    return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
 
 
 def _choices(logits, num_policies, numbers):
@@ -705,7 +703,7 @@ def _(result, images, probability, most):
 
 @brighten_randomly.probe(repeat=2)
 def images_of_all_brightnesses(rng):
-    images = rng.random((7, 2, 4, 3), dtype=np.float32)
+    images = rng.random((13, 2, 4, 3), dtype=np.float32)
     images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
     return images, float(rng.choice([0.3, 0.7])), float(rng.uniform(0.2, 0.4))
 
@@ -932,4 +930,5 @@ def _controller(rng, decisions, options):
 
 def _policies(rng, count, decisions, options):
     logits, _ = _controller(rng, decisions, options)
-    return logits, rng.integers(0, options, (count, decisions)), rng.uniform(0.3, 0.9, count).astype(np.float32)
+    rewards = rng.uniform(0.3, 0.9, count).astype(np.float32)
+    return logits, rng.integers(0, options, (count, decisions)), rewards, float(rng.uniform(0.35, 0.45))
