@@ -455,10 +455,11 @@ def apply_policy(images, policy, gates, amounts):
 
 
 def _batch(rng, policy):
-    """Eight images; the gates of a step are all eighths below 1, one of which is its probability."""
+    """Eight images; the gates of a step are all eighths below 1, one of which is its probability. The first image is left alone by the first step."""
     n = 8
     images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
     gates = np.stack([rng.permutation(n) / n for _ in policy], axis=1).astype(np.float32)
+    gates[:, 0] = np.append(n - 1, rng.permutation(n - 1)) / n
     signs = rng.choice([-1.0, 1.0], (n, len(policy)))
     return images, policy, gates, (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
 
@@ -572,7 +573,7 @@ def _(images, policy, gates, amounts):
     ],
     explanation="""
         Every choice needs a number of its own. One number for all decisions of a policy makes them hang together, and the gradient of the log-probability, which takes them to be
-        independent, no longer belongs to what is drawn. `rng.choice` checks that probabilities add up to 1, to eight digits: float32 may miss that, so divide in float64.
+        independent, no longer belongs to what is drawn.
     """,
 )
 def sample_policies(logits, num_policies, rng):
@@ -581,7 +582,7 @@ def sample_policies(logits, num_policies, rng):
     logits: (D, K) float32; num_policies: a whole number; rng: a np.random.Generator, from which everything is drawn.
     Returns (num_policies, D) whole numbers from 0 to K - 1.
     """
-    exps = np.exp(np.array(logits, float))
+    exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
     return np.stack([rng.choice(len(row), num_policies, p=row) for row in p], axis=1)
 
@@ -596,7 +597,7 @@ def _(result, logits, num_policies):
     return {f"choice {d + 1}": choices[:, d] for d in range(len(logits))}
 
 
-@sample_policies.probe(repeat=2)
+@sample_policies.probe()
 def a_controller(rng):
     heights = np.array([-1.2, 0.3, 1.0, -0.4])
     return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
@@ -643,25 +644,27 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     import torch
 
-    cumulated = logits.softmax(dim=1).cumsum(dim=1)[:, :-1]  # (D, K - 1)
-    numbers = torch.from_numpy(rng.random((num_policies, len(logits), 1)))
-    return (numbers > cumulated).sum(dim=2)
+    gumbel = torch.from_numpy(
+        rng.gumbel(size=(num_policies, *logits.shape))
+    )  # the largest of logits plus Gumbel noise is a draw from their softmax
+    return (logits + gumbel).argmax(dim=2)
 
 
 @sample_policies.alternative(framework="mxnet")
 def _(logits, num_policies, rng):
-    gumbel = rng.gumbel(size=(num_policies, *logits.shape))  # the largest of logits plus Gumbel noise is a draw from their softmax
-    return (logits.asnumpy() + gumbel).argmax(axis=2)
+    from dlkit.mx import nd
+
+    return np.array([[rng.choice(len(row), p=row) for row in nd.softmax(logits).asnumpy()] for _ in range(num_policies)])
 
 
 @sample_policies.alternative()
 def _(logits, num_policies, rng):
-    result = np.zeros((num_policies, len(logits)), int)
-    p = np.exp(logits.astype(float))
-    for i in range(num_policies):
-        for d in range(len(logits)):
-            result[i, d] = rng.choice(logits.shape[1], p=p[d] / p[d].sum())
-    return result
+    exps = np.exp(logits)
+    numbers = rng.random((num_policies, len(exps), 1))
+    return (numbers * exps.sum(axis=1, keepdims=True) < exps.cumsum(axis=1)).argmax(axis=2)
+
+
+sample_policies.equivalent("keepdims=True) < exps -> keepdims=True) <= exps", why="That the two are equal has the probability 0.")
 
 
 # 7. An operation applied at random ------------------------------------------------------------------------------------------------------------
@@ -671,25 +674,25 @@ def _(logits, num_policies, rng):
     points=2,
     driver="sampled",
     hints=[
-        "Two draws an image: whether (`rng.random(N) < probability`) and how much (`rng.uniform(-most, most, N)`).",
-        "Where an image is left alone its amount is 0: multiply, or use `where`. Reshape to (N, 1, 1, 1) before adding.",
-        "In PyTorch bring the draws over by `torch.from_numpy(...).float()`, in Gluon by `nd.array(...)`.",
+        "Two draws an image: whether (`rng.random(N) < probability`) and how much (`rng.uniform(low, high, N)`).",
+        "Where an image is left alone its amount is 0: multiply, or use `where`. Give the amounts the shape (N, 1, 1, 1) before adding.",
+        "In PyTorch bring the draws over by `torch.from_numpy(...)`, in Gluon by `nd.array(...)`.",
     ],
     explanation="""
         Whether and how much are two decisions, and each image has its own two. Clipping cuts what lies outside [0, 1]; rescaling the image to fit would change all of its pixels.
     """,
 )
-def brighten_randomly(images, probability, most, rng):
-    """With the given probability, image by image, add one amount to all pixels of an image, uniform in [-most, most], and clip to [0, 1].
+def brighten_randomly(images, probability, low, high, rng):
+    """With the given probability, image by image, add one amount to all pixels of an image, uniform in [low, high], and clip to [0, 1].
 
-    images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, C, H, W) float32.
+    images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, C, H, W) floats.
     """
-    amounts = rng.uniform(-most, most, len(images)) * (rng.random(len(images)) < probability)
-    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1).astype(np.float32)
+    amounts = rng.uniform(low, high, len(images)) * (rng.random(len(images)) < probability)
+    return (images + amounts[:, None, None, None]).clip(0, 1)
 
 
 @brighten_randomly.recover
-def _(result, images, probability, most):
+def _(result, images, probability, low, high):
     result = np.asarray(result, float)
     if result.shape != images.shape:
         raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {images.shape}.")
@@ -701,95 +704,109 @@ def _(result, images, probability, most):
     return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
 
 
-@brighten_randomly.probe(repeat=2)
+@brighten_randomly.probe()
 def images_of_all_brightnesses(rng):
     images = rng.random((13, 2, 4, 3), dtype=np.float32)
     images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
-    return images, float(rng.choice([0.3, 0.7])), float(rng.uniform(0.2, 0.4))
+    return images, float(rng.uniform(0.6, 0.75)), float(rng.uniform(-0.2, -0.1)), float(rng.uniform(0.3, 0.4))
 
 
 def _brighten(images, chosen, amounts):
-    return np.clip(images + np.where(chosen, amounts, 0).reshape(-1, 1, 1, 1), 0, 1).astype(np.float32)
+    return np.clip(images + np.where(chosen, amounts, 0).reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.full(n, rng.random() < probability), rng.uniform(-most, most, n))
+    return _brighten(images, np.full(n, rng.random() < probability), rng.uniform(low, high, n))
 
 
 @brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, np.full(n, rng.uniform(-most, most)))
+    return _brighten(images, rng.random(n) < probability, np.full(n, rng.uniform(low, high)))
 
 
-@brighten_randomly.mistake("The amount is never negative: images are to become darker as often as brighter.")
-def _(images, probability, most, rng):
+@brighten_randomly.mistake("The amount is never negative: the lower end, `low`, is not used.")
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, rng.uniform(0, most, n))
+    return _brighten(images, rng.random(n) < probability, rng.uniform(0, high, n))
 
 
 @brighten_randomly.mistake("Images are changed with the probability 1 - p: a number below `probability` means yes.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) > probability, rng.uniform(-most, most, n))
+    return _brighten(images, rng.random(n) > probability, rng.uniform(low, high, n))
 
 
 @brighten_randomly.mistake("Every image is changed: the probability is not used.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.full(n, True), rng.uniform(-most, most, n))
+    return _brighten(images, np.full(n, True), rng.uniform(low, high, n))
 
 
 @brighten_randomly.mistake("The result is not clipped to [0, 1].")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return images + np.where(rng.random(n) < probability, rng.uniform(-most, most, n), 0).reshape(-1, 1, 1, 1).astype(np.float32)
+    return images + np.where(rng.random(n) < probability, rng.uniform(low, high, n), 0).reshape(-1, 1, 1, 1)
 
 
-@brighten_randomly.mistake("Always the largest amount is added, only its sign is drawn. It is uniform in [-most, most].")
-def _(images, probability, most, rng):
+@brighten_randomly.mistake("Only `low` and `high` themselves are added, never anything between them. The amount is uniform in [low, high].")
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, most * rng.choice([-1, 1], n))
+    return _brighten(images, rng.random(n) < probability, rng.choice([low, high], n))
 
 
 @brighten_randomly.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.random.random(n) < probability, np.random.uniform(-most, most, n))
+    return _brighten(images, np.random.random(n) < probability, np.random.uniform(low, high, n))
 
 
 @brighten_randomly.mistake("One number decides both whether and how much, so the two hang together. Draw two.")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     numbers = rng.random(len(images))
-    return _brighten(images, numbers < probability, most * (2 * numbers - 1))
+    return _brighten(images, numbers < probability, low + (high - low) * numbers)
+
+
+@brighten_randomly.mistake("Every pixel has an amount of its own. Draw one for each image.")
+def _(images, probability, low, high, rng):
+    chosen = rng.random((len(images), 1, 1, 1)) < probability
+    return np.clip(images + chosen * rng.uniform(low, high, images.shape), 0, 1)
 
 
 @brighten_randomly.alternative(framework="torch")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     import torch
 
     chosen = torch.from_numpy(rng.random(len(images)) < probability)
-    amounts = torch.from_numpy(rng.uniform(-most, most, len(images))).float()
+    amounts = torch.from_numpy(rng.uniform(low, high, len(images)))
     return torch.where(chosen[:, None, None, None], (images + amounts[:, None, None, None]).clamp(0, 1), images)
 
 
 @brighten_randomly.alternative(framework="mxnet")
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     from dlkit.mx import nd
 
-    amounts = nd.array(rng.binomial(1, probability, len(images)) * rng.uniform(-most, most, len(images)))
-    return (images + amounts.reshape((-1, 1, 1, 1))).clip(0, 1)
+    amounts = nd.array(rng.binomial(1, probability, len(images)) * rng.uniform(low, high, len(images)))
+    return (images + amounts[:, None, None, None]).clip(0, 1)
 
 
 @brighten_randomly.alternative()
-def _(images, probability, most, rng):
+def _(images, probability, low, high, rng):
     result = images.copy()
     for image in result:
         if rng.random() < probability:
-            image += (2 * rng.random() - 1) * most
+            image += low + (high - low) * rng.random()
     return result.clip(0, 1)
+
+
+brighten_randomly.equivalent(
+    "len(images)) < probability -> len(images)) <= probability", why="That the two are equal has the probability 0."
+)
+brighten_randomly.equivalent(
+    "rng.random() < probability -> rng.random() <= probability", why="That the two are equal has the probability 0."
+)
 
 
 # 8. A policy from noisy rewards ---------------------------------------------------------------------------------------------------------------
