@@ -234,34 +234,39 @@ def one_policy(rng):
     return _policies(rng, 1, 4, 3)
 
 
-def _estimates(logits, choices, advantages):
-    exps = np.exp(logits)
-    return advantages[:, None, None] * (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True))
-
-
 @reinforce_gradient.mistake("The mean of these rewards serves as baseline, and each policy's own is in it. Use the baseline that is given.")
 def _(logits, choices, rewards, baseline):
-    return _estimates(logits, choices, rewards - rewards.mean()).mean(axis=0)
+    exps = np.exp(logits)
+    scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - rewards.mean())[:, None, None] * scores).mean(axis=0)
 
 
 @reinforce_gradient.mistake("There is no baseline: the estimate is right on average, but far noisier than it need be.")
 def _(logits, choices, rewards, baseline):
-    return _estimates(logits, choices, rewards).mean(axis=0)
+    exps = np.exp(logits)
+    scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return (rewards[:, None, None] * scores).mean(axis=0)
 
 
 @reinforce_gradient.mistake("The estimates of the policies are added up. Take their mean.")
 def _(logits, choices, rewards, baseline):
-    return _estimates(logits, choices, rewards - baseline).sum(axis=0)
+    exps = np.exp(logits)
+    scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - baseline)[:, None, None] * scores).sum(axis=0)
 
 
 @reinforce_gradient.mistake("The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier.")
 def _(logits, choices, rewards, baseline):
-    return _estimates(logits, choices, baseline - rewards).mean(axis=0)
+    exps = np.exp(logits)
+    scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((baseline - rewards)[:, None, None] * scores).mean(axis=0)
 
 
 @reinforce_gradient.mistake("The decisions of a policy are averaged. Its log-probability is their sum.")
 def _(logits, choices, rewards, baseline):
-    return _estimates(logits, choices, rewards - baseline).mean(axis=0) / len(logits)
+    exps = np.exp(logits)
+    scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - baseline)[:, None, None] * scores).mean(axis=0) / len(logits)
 
 
 @reinforce_gradient.mistake(
@@ -270,7 +275,8 @@ def _(logits, choices, rewards, baseline):
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
-    return _estimates(logits, choices, (rewards - baseline) * p[np.arange(len(p)), choices].prod(axis=1)).mean(axis=0)
+    chances = p[np.arange(len(p)), choices].prod(axis=1)
+    return (((rewards - baseline) * chances)[:, None, None] * (np.eye(logits.shape[1])[choices] - p)).mean(axis=0)
 
 
 @reinforce_gradient.alternative(framework="torch")
@@ -455,13 +461,16 @@ def apply_policy(images, policy, gates, amounts):
 
 
 def _batch(rng, policy):
-    """Eight images; the gates of a step are all eighths below 1, one of which is its probability. The first image is left alone by the first step."""
+    """Eight images; the gates of a step are all eighths below 1, one of which is its probability. The first image is left alone by
+    the first step; the second is changed by all, from beyond the range back into it."""
     n = 8
     images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
-    gates = np.stack([rng.permutation(n) / n for _ in policy], axis=1).astype(np.float32)
-    gates[:, 0] = np.append(n - 1, rng.permutation(n - 1)) / n
+    gates = np.stack([np.insert(rng.permutation(np.arange(1, n)), 1, 0) / n for _ in policy], axis=1).astype(np.float32)
+    gates[:, 0] = np.append([n - 1, 0], rng.permutation(np.arange(1, n - 1))) / n
     signs = rng.choice([-1.0, 1.0], (n, len(policy)))
-    return images, policy, gates, (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
+    amounts = (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
+    amounts[1] = [0.9, -0.9][: len(policy)]
+    return images, policy, gates, amounts
 
 
 @apply_policy.probe(weight=1, repeat=2)
@@ -474,57 +483,77 @@ def contrast_alone(rng):
     return _batch(rng, [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))])
 
 
-@apply_policy.probe(weight=2, repeat=2)
-def one_after_the_other(rng):
-    order = rng.permutation(["brightness", "contrast"])
-    return _batch(rng, [(str(name), float(p), float(rng.uniform(0.8, 1))) for name, p in zip(order, (0.625, 0.75), strict=True)])
+@apply_policy.probe(weight=1)
+def brightness_before_contrast(rng):
+    return _batch(rng, [("brightness", 0.625, float(rng.uniform(0.8, 1))), ("contrast", 0.75, float(rng.uniform(0.8, 1)))])
 
 
-def _apply(images, policy, gates, amounts, scale=True, below=True, clip=True):
-    for k, (operation, probability, magnitude) in enumerate(policy):
-        v = amounts[:, k] * magnitude
-        if scale:
-            v = v * {"brightness": 0.5, "contrast": 0.8}[operation]
-        v = v.reshape(-1, 1, 1, 1)
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        picked = ((gates[:, k] < probability) == below).reshape(-1, 1, 1, 1)
-        images = np.where(picked, changed.clip(0, 1) if clip else changed, images)
-    return images
+@apply_policy.probe(weight=1)
+def contrast_before_brightness(rng):
+    return _batch(rng, [("contrast", 0.625, float(rng.uniform(0.8, 1))), ("brightness", 0.75, float(rng.uniform(0.8, 1)))])
 
 
 @apply_policy.mistake("One decision is made for the whole batch. Each image has its own gate.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, np.broadcast_to(gates[:1], gates.shape), amounts)
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where(gates[0, k] < probability, changed.clip(0, 1), images)
+    return images
 
 
 @apply_policy.mistake("One amount is used for the whole batch. Each image has its own.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, gates, np.broadcast_to(amounts[:1], amounts.shape))
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = np.full(len(images), amounts[0, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
 
 
 @apply_policy.mistake("The steps are applied in the reverse order. Brightness before contrast is not contrast before brightness.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy[::-1], gates[:, ::-1], amounts[:, ::-1])
+    for k, (operation, probability, magnitude) in reversed(list(enumerate(policy))):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
 
 
 @apply_policy.mistake("The magnitude is used as it is. It is a fraction of the largest value that the operation has.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, gates, amounts, scale=False)
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude)[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
 
 
 @apply_policy.mistake("The gates are read the wrong way round: a step changes an image where its gate is below the probability.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, gates, amounts, below=False)
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] >= probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
 
 
 @apply_policy.mistake("Values are clipped to [0, 1] at the end only, or never. Clip after each step.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, gates, amounts, clip=False).clip(0, 1)
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed, images)
+    return images.clip(0, 1)
 
 
 @apply_policy.mistake("Every step changes every image: the probabilities are not used.")
 def _(images, policy, gates, amounts):
-    return _apply(images, policy, np.zeros_like(gates), amounts)
+    for k, (operation, _, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = changed.clip(0, 1)
+    return images
 
 
 @apply_policy.alternative(framework="torch")
@@ -603,20 +632,18 @@ def a_controller(rng):
     return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
 
 
-def _choices(logits, num_policies, numbers):
-    p = np.exp(logits.astype(float))
-    p /= p.sum(axis=1, keepdims=True)
-    return (numbers[..., None] > p.cumsum(axis=1)[:, :-1]).sum(axis=-1) + np.zeros((num_policies, len(logits)), int)
-
-
 @sample_policies.mistake("One policy is drawn, and repeated. Draw each of them anew.")
 def _(logits, num_policies, rng):
-    return _choices(logits, num_policies, rng.random((1, len(logits))))
+    p = np.exp(logits.astype(float))
+    numbers = rng.random((1, len(logits), 1)) * p.sum(axis=1, keepdims=True)
+    return np.repeat((numbers < p.cumsum(axis=1)).argmax(axis=2), num_policies, axis=0)
 
 
 @sample_policies.mistake("All decisions of a policy share one random number, so they hang together. Draw one for each decision.")
 def _(logits, num_policies, rng):
-    return _choices(logits, num_policies, rng.random((num_policies, 1)))
+    p = np.exp(logits.astype(float))
+    numbers = rng.random((num_policies, 1, 1))
+    return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
 
 
 @sample_policies.mistake("Always the likeliest option is taken. Draw from the probabilities, or nothing else will ever be tried.")
@@ -631,13 +658,16 @@ def _(logits, num_policies, rng):
 
 @sample_policies.mistake("The probabilities are in proportion to something other than exp(logit). Take the softmax of each row.")
 def _(logits, num_policies, rng):
-    positive = logits - logits.min(axis=1, keepdims=True) + 1e-9
-    return _choices(np.log(positive), num_policies, rng.random((num_policies, len(logits))))
+    positive = logits.astype(float) - logits.min(axis=1, keepdims=True)
+    numbers = rng.random((num_policies, len(logits), 1))
+    return (numbers * positive.sum(axis=1, keepdims=True) < positive.cumsum(axis=1)).argmax(axis=2)
 
 
 @sample_policies.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
 def _(logits, num_policies, rng):
-    return _choices(logits, num_policies, np.random.random((num_policies, len(logits))))
+    p = np.exp(logits.astype(float))
+    numbers = np.random.random((num_policies, len(logits), 1))
+    return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
 
 
 @sample_policies.alternative(framework="torch")
@@ -711,38 +741,39 @@ def images_of_all_brightnesses(rng):
     return images, float(rng.uniform(0.6, 0.75)), float(rng.uniform(-0.2, -0.1)), float(rng.uniform(0.3, 0.4))
 
 
-def _brighten(images, chosen, amounts):
-    return np.clip(images + np.where(chosen, amounts, 0).reshape(-1, 1, 1, 1), 0, 1)
-
-
 @brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.full(n, rng.random() < probability), rng.uniform(low, high, n))
+    amounts = np.where(rng.random() < probability, rng.uniform(low, high, n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, np.full(n, rng.uniform(low, high)))
+    amounts = np.where(rng.random(n) < probability, np.full(n, rng.uniform(low, high)), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("The amount is never negative: the lower end, `low`, is not used.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, rng.uniform(0, high, n))
+    amounts = np.where(rng.random(n) < probability, rng.uniform(0, high, n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("Images are changed with the probability 1 - p: a number below `probability` means yes.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) > probability, rng.uniform(low, high, n))
+    amounts = np.where(rng.random(n) > probability, rng.uniform(low, high, n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("Every image is changed: the probability is not used.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.full(n, True), rng.uniform(low, high, n))
+    amounts = rng.uniform(low, high, n)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("The result is not clipped to [0, 1].")
@@ -754,19 +785,22 @@ def _(images, probability, low, high, rng):
 @brighten_randomly.mistake("Only `low` and `high` themselves are added, never anything between them. The amount is uniform in [low, high].")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, rng.random(n) < probability, rng.choice([low, high], n))
+    amounts = np.where(rng.random(n) < probability, rng.choice([low, high], n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return _brighten(images, np.random.random(n) < probability, np.random.uniform(low, high, n))
+    amounts = np.where(np.random.random(n) < probability, np.random.uniform(low, high, n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("One number decides both whether and how much, so the two hang together. Draw two.")
 def _(images, probability, low, high, rng):
     numbers = rng.random(len(images))
-    return _brighten(images, numbers < probability, low + (high - low) * numbers)
+    amounts = np.where(numbers < probability, low + (high - low) * numbers, 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
 @brighten_randomly.mistake("Every pixel has an amount of its own. Draw one for each image.")
