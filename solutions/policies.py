@@ -399,11 +399,11 @@ def _(rewards, decay):
 def _(rewards, decay):
     import torch
 
-    result, baseline = torch.zeros(len(rewards)), rewards[0].item()
-    for t in range(len(rewards)):
-        result[t] = rewards[t] - baseline
-        baseline += (1 - decay) * result[t].item()
-    return result
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(reward - baseline)
+        baseline = baseline + (1 - decay) * result[-1]
+    return torch.stack(result)
 
 
 @advantages.alternative(framework="mxnet")
