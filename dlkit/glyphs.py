@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ FONTS = (
     *("cmr10", "cmb10", "cmti10", "cmmi10", "cmsy10"),
 )
 HELD_OUT_FONTS = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta", "cmss10", "cmtt10")
+CAPITALS_ONLY = ("cmsy10",)  # in the places of its small letters stand brackets and other signs
 
 FINER = 4  # letters are drawn on a grid this much finer and averaged, which keeps their edges smooth
 CAPITAL = 0.6  # height of a capital as a fraction of the image
@@ -72,6 +75,7 @@ def glyphs(
     nuisances: Nuisances = MODERATE,
     test_nuisances: Nuisances | None = None,
     held_out_fonts: bool = False,
+    letters: Sequence[str] = LETTERS,
 ) -> ImageSet:
     """Capital letters A to J, light on dark, in the fonts that come with matplotlib: 23 faces of DejaVu, STIX and Computer Modern.
 
@@ -81,32 +85,42 @@ def glyphs(
         and leaves the letters, fonts and all other draws as they were.
     nuisances: of the training and validation images, and of the test images unless `test_nuisances` is given
     held_out_fonts: test images use six fonts (STIX, and Computer Modern's sans and typewriter) that no other image uses
+    letters: other letters for the classes, in this order, as "bdpq". Each sits about in the middle of its image, above no common
+        line, so that b upside down looks like p. Where lower-case ones are among them, a face that has none is left out.
 
-    Images are (N, 1, size, size), or (N, 3, size, size) with `colour`. Raises ValueError when only one of the parts would have colour.
+    Images are (N, 1, size, size), or (N, 3, size, size) with `colour`. Raises ValueError when only one of the parts would have colour, or `letters`
+    are not at least two different ones of A to Z and a to z.
     """
     check_sizes("glyphs", train=train, val=val, test=test, size=size)
     test_nuisances = nuisances if test_nuisances is None else test_nuisances
     if test_nuisances.colour != nuisances.colour:
         raise ValueError("glyphs: nuisances and test_nuisances must agree about colour, which decides the number of channels.")
+    letters = tuple(letters)
+    if len(set(letters)) < max(2, len(letters)) or not all(letter in string.ascii_letters and len(letter) == 1 for letter in letters):
+        raise ValueError(f"glyphs: letters must be at least two different ones of A to Z and a to z, and {''.join(letters)!r} are not.")
     fonts = FONTS if held_out_fonts else FONTS + HELD_OUT_FONTS
+    if not set(letters) <= set(string.ascii_uppercase):
+        fonts = tuple(face for face in fonts if face not in CAPITALS_ONLY)
     test_fonts = HELD_OUT_FONTS if held_out_fonts else fonts
     parts = ((train, fonts, nuisances), (val, fonts, nuisances), (test, test_fonts, test_nuisances))
-    arrays = [array for number, part in enumerate(parts) for array in _draw_part((seed, number), size, *part)]
-    return ImageSet(*arrays, class_names=LETTERS, name="glyphs")
+    arrays = [array for number, part in enumerate(parts) for array in _draw_part((seed, number), size, letters, *part)]
+    return ImageSet(*arrays, class_names=letters, name="glyphs")
 
 
-def _draw_part(seed: tuple[int, int], size: int, count: int, fonts: tuple[str, ...], nuisances: Nuisances) -> tuple[np.ndarray, np.ndarray]:
+def _draw_part(
+    seed: tuple[int, int], size: int, letters: tuple[str, ...], count: int, fonts: tuple[str, ...], nuisances: Nuisances
+) -> tuple[np.ndarray, np.ndarray]:
     """Images (count, C, size, size) and labels (count,)."""
     streams = np.random.SeedSequence(seed).spawn(9)
     letter, font, rotation, scale, shift, background, colour, blur, noise = (np.random.default_rng(stream) for stream in streams)
-    labels = balanced(count, len(LETTERS), letter)
+    labels = balanced(count, len(letters), letter)
     faces = font.choice(fonts, count)
     angles = nuisances.rotation * rotation.uniform(-1, 1, count)
     factors = 1 + nuisances.scale * scale.uniform(-1, 1, count)
     offsets = nuisances.shift * shift.uniform(-1, 1, (count, 2))
 
     poses = zip(labels, faces, angles, factors, offsets, strict=True)
-    masks = np.stack([_place(face, LETTERS[label], size, *pose) for label, face, *pose in poses])[:, None]
+    masks = np.stack([_place(face, letters[label], size, *pose) for label, face, *pose in poses])[:, None]
     behind = nuisances.background * resize(background.random((count, 1, 5, 5), dtype=np.float32), size)
     images = _paint(masks, behind, colour) if nuisances.colour else masks + (1 - masks) * behind
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import string
 from collections import Counter
 from pathlib import Path
 
@@ -234,6 +235,39 @@ def test_all_letters_of_all_fonts_are_different_pictures():
     distinct = {(image.tobytes(), label) for image, label in zip(source.train_images, source.train_labels, strict=True)}
     assert len(distinct) == 10 * len(FONTS + HELD_OUT_FONTS)
     assert len({image for image, _ in distinct}) == len(distinct)
+
+
+def test_glyphs_of_other_letters():
+    some = data.glyphs(300, 20, 20, nuisances=Nuisances(), letters="bdpqx")
+    assert some.class_names == ("b", "d", "p", "q", "x") and set(some.train_labels) == set(range(5))
+    assert len({image.tobytes() for image in data.glyphs(5000, 1, 1, nuisances=Nuisances(), letters="bdpqx").train_images}) == 5 * 22
+    again = data.glyphs(300, 20, 20, nuisances=Nuisances(), letters=tuple("bdpqx"))
+    assert np.array_equal(some.train_images, again.train_images) and np.array_equal(some.test_labels, again.test_labels)
+
+
+def test_ten_letters_are_the_default_and_one_other_changes_its_own_images_only():
+    ten, named, other = (
+        data.glyphs(60, 10, 10),
+        data.glyphs(60, 10, 10, letters="ABCDEFGHIJ"),
+        data.glyphs(60, 10, 10, letters="ABCDEFGHIZ"),
+    )
+    assert np.array_equal(ten.train_images, named.train_images) and np.array_equal(ten.train_labels, other.train_labels)
+    changed = (ten.train_images != other.train_images).any(axis=(1, 2, 3))
+    assert np.array_equal(changed, ten.train_labels == 9)
+
+
+def test_lower_case_letters_sit_in_the_middle_and_are_cut_off_nowhere():
+    images = data.glyphs(2000, 1, 1, nuisances=Nuisances(), letters=string.ascii_lowercase).train_images[:, 0]
+    assert max(images[:, [0, -1]].max(), images[:, :, [0, -1]].max()) == 0
+    for ink in (images.max(axis=1) > 0.05, images.max(axis=2) > 0.05):  # (N, 28): columns, rows
+        middle = (ink.argmax(axis=1) + 27 - ink[:, ::-1].argmax(axis=1)) / 2
+        assert np.abs(middle - 13.5).max() <= 2.5  # an italic one leans out of its box, as capitals do
+
+
+@pytest.mark.parametrize("wrong", ["b", "bb", "b1", "äb", "", ("bd", "p")])
+def test_only_different_latin_letters_are_letters(wrong):
+    with pytest.raises(ValueError, match=r"^glyphs: letters must be"):
+        data.glyphs(10, 10, 10, letters=wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"rotation": -1}, {"scale": 1}, {"background": 1.5}, {"noise": -0.1}])
