@@ -1,0 +1,661 @@
+"""Classical augmentation: where a turned pixel comes from, flips that exchange labels, bilinear sampling, crops, a random crop, a pipeline, and a net that reads
+turned letters."""
+
+import numpy as np
+
+from autograder import Inputs, question
+from solutions.accuracy import ByAccuracy
+
+# 1. Where a turned pixel comes from --------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "The lines before it have made `rows` and `cols` distances from the middle, downwards and to the right; the line after it adds the middle again. What is left is a turn about (0, 0).",
+        "Turn by 90°, where cos is 0 and sin 1. The pixel above the middle, (-1, 0), comes from the right of it, (0, 1).",
+        "Both new values need both old ones: `rows, cols = cos * rows + ..., cos * cols - ...` in a single line.",
+    ],
+    explanation="""
+        Every pixel of the result asks where it comes from, so it is turned back: clockwise. With rows that run downwards, a quarter of a turn back takes what lies above
+        the middle to the right of it. The middle of an image of `height` pixels, whose centres have the numbers 0 to height - 1, is at (height - 1) / 2.
+    """,
+)
+def turned_from(rows, cols, degrees, height, width):
+    """Where pixels of a turned image come from, if it is turned counterclockwise by `degrees` about its middle.
+
+    rows, cols: (n,) float32, places in the result; degrees, height, width: numbers. Returns (rows, cols), two arrays (n,), places in the image.
+    """
+    angle = np.pi * degrees / 180
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2  # seen from the middle
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.probe(weight=1)
+def a_quarter_of_a_turn(rng):
+    return _places(rng, 5, 6, 9), _places(rng, 5, 6, 9), 90, 6, 9
+
+
+@turned_from.probe(weight=3, repeat=4)
+def any_angle(rng):
+    n, height, width = (int(number) for number in rng.choice(np.arange(4, 13), 3, replace=False))
+    degrees = float(rng.choice([-1, 1]) * rng.uniform(15, 75))
+    return _places(rng, n, height, width), _places(rng, n, height, width), degrees, height, width
+
+
+@turned_from.mistake(
+    "The turn goes the wrong way. A place of the result is turned back to find its source: clockwise, with rows that run downwards."
+)
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
+    rows, cols = cos * rows - sin * cols, cos * cols + sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.mistake("This turns about the corner, pixel (0, 0). Take the middle away before the turn, and add it afterwards.")
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    return cos * rows + sin * cols, cos * cols - sin * rows
+
+
+@turned_from.mistake("The angle is used in degrees, but sine and cosine want radians: multiply by pi / 180.")
+def _(rows, cols, degrees, height, width):
+    cos, sin = np.cos(degrees), np.sin(degrees)
+    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.mistake(
+    "The middle is half a pixel off. The centres of the pixels have the numbers 0 to height - 1, and half-way is (height - 1) / 2."
+)
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows - height / 2, cols - width / 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + height / 2, cols + width / 2
+
+
+@turned_from.mistake("The new rows are used to compute the columns, which need the old ones. Assign both in one line.")
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
+    rows = cos * rows + sin * cols
+    cols = cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.alternative()
+def _(rows, cols, degrees, height, width):
+    away = (cols - (width - 1) / 2) + 1j * (rows - (height - 1) / 2)
+    source = away * np.exp(1j * np.radians(degrees))
+    return source.imag + (height - 1) / 2, source.real + (width - 1) / 2
+
+
+@turned_from.alternative(framework="torch")
+def _(rows, cols, degrees, height, width):
+    import torch
+
+    middle = torch.tensor([height - 1, width - 1]).double() / 2
+    angle = torch.deg2rad(torch.tensor(float(degrees), dtype=torch.float64))
+    inverse = torch.stack([torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])])
+    source = (torch.stack([rows, cols], dim=1) - middle) @ inverse.T + middle
+    return source[:, 0], source[:, 1]
+
+
+@turned_from.alternative(framework="mxnet")
+def _(rows, cols, degrees, height, width):
+    from dlkit.mx import nd
+
+    angle = degrees * np.pi / 180
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    inverse = nd.array([[cos, sin], [-sin, cos]])
+    middle = nd.array([[(height - 1) / 2], [(width - 1) / 2]])
+    source = nd.dot(inverse, nd.stack(rows, cols) - middle) + middle
+    return source[0], source[1]
+
+
+# 2. A flip that exchanges labels -----------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "`np.where`, `torch.where` and `nd.where` choose between two arrays. For the images `flips` needs three more axes (in Gluon it may stay as it is).",
+        "`partner[labels]` holds, for every image, the class that it would have if it were mirrored.",
+    ],
+    explanation="""
+        The mirrored image of a b is an image of a d, so it must be learnt as a d: then flips double the examples instead of destroying them. Images and labels are chosen by the
+        same draws. Where every class is its own partner the flip leaves labels as they are, as with flowers.
+    """,
+)
+def flip_letters(images, labels, flips, partner):
+    """Mirror the images whose flip is true, left and right, and give them the label that they have then.
+
+    images: (N, C, H, W) float32; labels: (N,) int64; flips: (N,) bool; partner: (num_classes,) int64, what each class is when it is mirrored.
+    Returns (images, labels), new arrays of the same shapes.
+    """
+    images = np.where(flips[:, None, None, None], images[:, :, :, ::-1], images)
+    return images, np.where(flips, partner[labels], labels)
+
+
+@flip_letters.probe(weight=1)
+def grey_letters(rng):
+    return _for_a_flip(rng, 6, 1)
+
+
+@flip_letters.probe(weight=2, repeat=3)
+def colours(rng):
+    return _for_a_flip(rng, int(rng.integers(5, 8)), 3)
+
+
+@flip_letters.mistake("The labels are left as they are: a mirrored b is a d now, and should be learnt as one.")
+def _(images, labels, flips, partner):
+    return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), labels
+
+
+@flip_letters.mistake("All labels are exchanged, also those of images that are not mirrored.")
+def _(images, labels, flips, partner):
+    return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), partner[labels]
+
+
+@flip_letters.mistake("All images are mirrored. Only those whose flip is true should be.")
+def _(images, labels, flips, partner):
+    return images[:, :, :, ::-1], np.where(flips, partner[labels], labels)
+
+
+@flip_letters.mistake("The images are turned upside down. Left and right is the last axis, the width.")
+def _(images, labels, flips, partner):
+    return np.where(flips[:, None, None, None], images[:, :, ::-1], images), np.where(flips, partner[labels], labels)
+
+
+@flip_letters.mistake("The wrong images are changed: those whose flip is false.")
+def _(images, labels, flips, partner):
+    return np.where(flips[:, None, None, None], images, images[:, :, :, ::-1]), np.where(flips, labels, partner[labels])
+
+
+@flip_letters.alternative()
+def _(images, labels, flips, partner):
+    images, labels = images.copy(), labels.copy()
+    for i in np.flatnonzero(flips):
+        images[i] = images[i, :, :, ::-1]
+        labels[i] = partner[labels[i]]
+    return images, labels
+
+
+@flip_letters.alternative(framework="torch")
+def _(images, labels, flips, partner):
+    images, labels = images.clone(), labels.clone()
+    images[flips] = images[flips].flip(3)
+    labels[flips] = partner[labels[flips]]
+    return images, labels
+
+
+@flip_letters.alternative(framework="mxnet")
+def _(images, labels, flips, partner):
+    from dlkit.mx import nd
+
+    return nd.where(flips, nd.flip(images, axis=3), images), nd.where(flips, nd.take(partner, labels), labels)
+
+
+# 3. Bilinear sampling ----------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "First put a frame of `fill`, one pixel wide, around the image; all places move by (1, 1) then. Places farther out than the frame may be moved onto it.",
+        "`top` and `left` are the whole parts of the row and the column, `down` and `right` what is left of them, from 0 to 1.",
+        "The pixel at (top, left) counts (1 - down) * (1 - right), the one below it down * (1 - right), the one beside it (1 - down) * right, the fourth down * right.",
+    ],
+    explanation="""
+        Between four pixels the value is a weighted mean, each weight a product of how near the place is in rows and in columns. A pixel outside counts like any other, with the
+        value `fill`: from the last pixel's centre to one pixel farther out, the image fades into it. A frame makes this fall out of the same formula.
+    """,
+)
+def sample(image, rows, cols, fill):
+    """The values of an image at places between its pixels, by bilinear interpolation; every pixel outside has the value `fill`.
+
+    image: (H, W) float32; rows, cols: (n,) float32, the pixel centres have whole numbers from 0; fill: a number. Returns (n,).
+    """
+    H, W = image.shape
+    framed = np.pad(image, 1, constant_values=fill)
+    rows, cols = np.clip(rows + 1, 0, H + 1), np.clip(cols + 1, 0, W + 1)
+    top, left = np.minimum(rows.astype(int), H), np.minimum(cols.astype(int), W)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+
+
+@sample.probe(weight=2, repeat=2)
+def between_pixels(rng):
+    return _for_sampling(rng, 0.05, 0.95)
+
+
+@sample.probe(weight=1)
+def on_pixels(rng):
+    image, _, _, fill = _for_sampling(rng, 0, 1)
+    H, W = image.shape
+    return image, np.float32([0, H - 1, 1, H - 1]), np.float32([2, W - 1, 0, 1]), fill
+
+
+@sample.probe(weight=2, repeat=2)
+def at_the_border(rng):
+    image, *_, fill = _for_sampling(rng, 0, 1)
+    H, W = image.shape
+    near, far = -rng.uniform(0.1, 0.9, 4), rng.uniform(0.1, 0.9, 4)
+    rows = np.concatenate([near[:2], H - 1 + far[:2], rng.uniform(1, H - 2, 2), [near[2], H - 1 + far[2]]])
+    cols = np.concatenate([rng.uniform(1, W - 2, 3), [near[3]], [near[3] / 2, W - 1 + far[3]], [W - 1 + far[0], near[1]]])
+    return image, rows.astype(np.float32), cols.astype(np.float32), fill
+
+
+@sample.probe(weight=1)
+def far_outside(rng):
+    image, *_, fill = _for_sampling(rng, 0, 1)
+    H, W = image.shape
+    inside_rows, inside_cols = rng.uniform(1, H - 2, 2), rng.uniform(1, W - 2, 2)
+    rows = np.concatenate([inside_rows, [-3.4, H + 1.3, H, -1]])
+    cols = np.concatenate([[-2.6, W + 2.7], inside_cols, [W, 1.5]])
+    return image, rows.astype(np.float32), cols.astype(np.float32), fill
+
+
+@sample.mistake("This takes the nearest pixel. Bilinear sampling weighs the four around the place by how near they are.")
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 6, constant_values=fill)
+    return framed[np.round(rows).astype(int) + 6, np.round(cols).astype(int) + 6]
+
+
+@sample.mistake("Rows and columns are exchanged: the first axis of an image runs downwards.")
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 12, constant_values=fill)
+    rows, cols = cols + 12, rows + 12
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+
+
+@sample.mistake(
+    "The weights are the wrong way round: the nearer pixel must count more. A place just below `top` has a small `down`, so `top` counts 1 - down."
+)
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 6, constant_values=fill)
+    rows, cols = rows + 6, cols + 6
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = right * framed[top, left] + (1 - right) * framed[top, left + 1]
+    lower = right * framed[top + 1, left] + (1 - right) * framed[top + 1, left + 1]
+    return down * upper + (1 - down) * lower
+
+
+@sample.mistake("Outside the image its edge is continued. Pixels out there have the value `fill`.")
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 6, mode="edge")
+    rows, cols = rows + 6, cols + 6
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+
+
+@sample.mistake("Outside there is 0 here, whatever `fill` says.")
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 6)
+    rows, cols = rows + 6, cols + 6
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+
+
+@sample.mistake(
+    "Places beyond the outermost centres get `fill` at once. The image fades into it over one pixel: `fill` is the value of a pixel there."
+)
+def _(image, rows, cols, fill):
+    H, W = image.shape
+    framed = np.pad(image, 6, constant_values=fill)
+    outside = (rows < 0) | (rows > H - 1) | (cols < 0) | (cols > W - 1)
+    rows, cols = rows + 6, cols + 6
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return np.where(outside, np.float32(fill), (1 - down) * upper + down * lower)
+
+
+@sample.alternative()
+def _(image, rows, cols, fill):
+    H, W = image.shape
+    values = []
+    for row, col in zip(rows, cols, strict=True):
+        value = 0.0
+        for r in (int(np.floor(row)), int(np.floor(row)) + 1):
+            for c in (int(np.floor(col)), int(np.floor(col)) + 1):
+                pixel = image[r, c] if 0 <= r < H and 0 <= c < W else fill
+                value += (1 - abs(row - r)) * (1 - abs(col - c)) * pixel
+        values.append(value)
+    return np.array(values)
+
+
+@sample.alternative(framework="torch")
+def _(image, rows, cols, fill):
+    """Every pixel of the image counts by its distance; what is missing from 1 is outside."""
+    import torch
+
+    H, W = image.shape
+    near_rows = (1 - (rows[:, None] - torch.arange(H)).abs()).clamp(min=0)
+    near_cols = (1 - (cols[:, None] - torch.arange(W)).abs()).clamp(min=0)
+    inside = near_rows.sum(dim=1) * near_cols.sum(dim=1)
+    return ((near_rows @ image) * near_cols).sum(dim=1) + (1 - inside) * fill
+
+
+@sample.alternative(framework="mxnet")
+def _(image, rows, cols, fill):
+    from dlkit.mx import nd
+
+    H, W = image.shape
+    near_rows = nd.relu(1 - nd.abs(rows.reshape((-1, 1)) - nd.arange(H)))
+    near_cols = nd.relu(1 - nd.abs(cols.reshape((-1, 1)) - nd.arange(W)))
+    return (nd.dot(near_rows, image - fill) * near_cols).sum(axis=1) + fill
+
+
+# 4. Crops ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "In a loop: image number i gives its rows from tops[i] to tops[i] + height, and its columns from lefts[i] to lefts[i] + width. Stack what comes out.",
+        "All channels of an image are cut at the same place: image[:, top : top + height, left : left + width].",
+    ],
+    explanation="""
+        Each image has a place of its own, so one slice of the whole batch will not do. Either a loop cuts image by image, or whole-number arrays of rows (N, height, 1) and
+        columns (N, 1, width) pick all pixels at once.
+    """,
+)
+def crop(images, tops, lefts, size):
+    """From each image the part of `size` whose upper left pixel is at its own place.
+
+    images: (N, C, H, W) float32; tops, lefts: (N,) int64; size: (height, width). All parts lie inside. Returns (N, C, height, width).
+    """
+    height, width = size
+    parts = [image[:, top : top + height, left : left + width] for image, top, left in zip(images, tops, lefts, strict=True)]
+    return np.stack(parts)
+
+
+@crop.probe(weight=1)
+def grey_images(rng):
+    return _for_a_crop(rng, 4, 1)
+
+
+@crop.probe(weight=2, repeat=3)
+def colour_images(rng):
+    return _for_a_crop(rng, int(rng.integers(3, 7)), 3)
+
+
+@crop.mistake("All images are cut at the place of the first. Each has a top and a left of its own.")
+def _(images, tops, lefts, size):
+    return images[:, :, tops[0] : tops[0] + size[0], lefts[0] : lefts[0] + size[1]]
+
+
+@crop.mistake("Tops and lefts are exchanged: a top counts rows, the third axis of the batch.")
+def _(images, tops, lefts, size):
+    images = np.pad(images, ((0, 0), (0, 0), (0, 9), (0, 9)))
+    parts = [image[:, left : left + size[0], top : top + size[1]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    return np.stack(parts)
+
+
+@crop.mistake("`size` is (height, width), and here the width is taken for the rows.")
+def _(images, tops, lefts, size):
+    images = np.pad(images, ((0, 0), (0, 0), (0, 9), (0, 9)))
+    parts = [image[:, top : top + size[1], left : left + size[0]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    return np.stack(parts)
+
+
+@crop.mistake("The part lies with its middle at the given place. `tops` and `lefts` are where its upper left pixel is.")
+def _(images, tops, lefts, size):
+    images = np.pad(images, ((0, 0), (0, 0), (9, 9), (9, 9)))
+    tops, lefts = tops + 9 - size[0] // 2, lefts + 9 - size[1] // 2
+    parts = [image[:, top : top + size[0], left : left + size[1]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    return np.stack(parts)
+
+
+@crop.alternative()
+def _(images, tops, lefts, size):
+    rows, cols = tops[:, None] + np.arange(size[0]), lefts[:, None] + np.arange(size[1])
+    return np.stack([image[:, r][:, :, c] for image, r, c in zip(images, rows, cols, strict=True)])
+
+
+@crop.alternative(framework="torch")
+def _(images, tops, lefts, size):
+    import torch
+
+    rows, cols = tops[:, None] + torch.arange(size[0]), lefts[:, None] + torch.arange(size[1])
+    which = torch.arange(len(images))[:, None, None]
+    return images.permute(0, 2, 3, 1)[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+
+
+@crop.alternative(framework="mxnet")
+def _(images, tops, lefts, size):
+    from dlkit.mx import nd
+
+    parts = []
+    for i in range(len(images)):
+        top, left = int(tops[i].asscalar()), int(lefts[i].asscalar())
+        parts.append(images[i, :, top : top + size[0], left : left + size[1]])
+    return nd.stack(*parts)
+
+
+# 5. A random crop --------------------------------------------------------------------------------------------------------------------------
+
+# 6. A pipeline -----------------------------------------------------------------------------------------------------------------------------
+
+# 7. Turned letters -------------------------------------------------------------------------------------------------------------------------
+
+TURNED = ByAccuracy(of="turned letters", needed=0.85, guessing=0.3)
+
+
+@question(
+    points=3,
+    driver="fit_predict",
+    frameworks=("torch", "mxnet"),
+    seconds=60,
+    hints=[
+        "Trained on the upright letters as they are, a net reads six or seven of ten. Show it turned ones: in every epoch each letter by another angle, between -50 and 50 degrees.",
+        "In PyTorch `affine_grid` and `grid_sample` turn a whole batch, each image by its own angle; in Gluon `mx.image.imrotate(images, angles)` does.",
+        "A convolution of 8 channels, one of 16, both 5 x 5 and each followed by ReLU and pooling, a dense layer of 64: 30 epochs in batches of 50 with Adam at 0.005 do.",
+    ],
+    explanation="""
+        The labels survive a turn of up to 50 degrees, so every epoch can show each letter at another angle, drawn for each image on its own. The net sees 300 letters in
+        thousands of positions. None of this is done to the letters that it is judged by.
+    """,
+)
+def read_turned(train_images, train_labels):
+    """A net that reads turned letters, 85 % of them rightly, trained on upright ones.
+
+    train_images: (300, 1, 20, 20) float32 in [0, 1]; train_labels: (300,) int64 in 0, ..., 9. The unseen letters are turned by up to 50 degrees either way.
+    Returns a net: (N, 1, 20, 20) -> (N, 10) logits.
+    """
+    import torch
+    from torch import nn
+    from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *[nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)],
+    )
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
+    for _ in range(30):
+        for rows in torch.randperm(len(train_images)).split(50):
+            angles = torch.deg2rad(100 * torch.rand(len(rows)) - 50)
+            cos, sin, zero = angles.cos(), angles.sin(), torch.zeros(len(rows))
+            matrices = torch.stack([cos, sin, zero, -sin, cos, zero], dim=1).reshape(-1, 2, 3)
+            X = train_images[rows]
+            X = grid_sample(X, affine_grid(matrices, X.shape, align_corners=False), align_corners=False)
+            loss = cross_entropy(net(X), train_labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return net
+
+
+@read_turned.probe()
+def upright_and_turned(rng):
+    from dlkit.data import Nuisances, glyphs
+
+    seed = int(rng.integers(10**6))
+    data = glyphs(300, 1, 400, 20, seed, Nuisances(shift=1, noise=0.05), Nuisances(rotation=50, shift=1, noise=0.05))
+    return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
+
+
+read_turned.measure(TURNED.measure)
+
+
+@read_turned.mistake(
+    "The net reads some of the turned letters, but too few. Does it see turned letters in training, to either side, every image by its own angle and another one in each epoch?",
+    recognise=TURNED.learnt_too_little,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *[nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)],
+    )
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
+    for _ in range(10):
+        for rows in torch.randperm(len(train_images)).split(50):
+            loss = nn.functional.cross_entropy(net(train_images[rows]), train_labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return net
+
+
+@read_turned.mistake(
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, do images and labels stay together, and is lr sensible?",
+    recognise=TURNED.guesses,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(400, 10))
+    with torch.no_grad():
+        net[1].weight.zero_()
+    return net
+
+
+@read_turned.mistake(
+    "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
+    recognise=TURNED.has_another_number_of_outputs,
+)
+def _(train_images, train_labels):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(400, 12))
+
+
+@read_turned.alternative(framework="mxnet")
+def _(train_images, train_labels):
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+    mx.random.seed(0)
+    net = gluon.nn.HybridSequential()
+    net.add(
+        gluon.nn.Conv2D(8, 5, activation="relu"), gluon.nn.MaxPool2D(2), gluon.nn.Conv2D(16, 5, activation="relu"), gluon.nn.MaxPool2D(2)
+    )
+    net.add(gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
+    net.initialize(init.Xavier())
+    net.hybridize()
+    loss_of, trainer = gluon.loss.SoftmaxCrossEntropyLoss(), gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005})
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        for rows in np.split(rng.permutation(len(train_images)), 6):
+            rows = nd.array(rows)
+            X = mx.image.imrotate(nd.take(train_images, rows), nd.array(rng.uniform(-50, 50, 50)))
+            with autograd.record():
+                loss = loss_of(net(X), nd.take(train_labels, rows))
+            loss.backward()
+            trainer.step(50)
+            loss.wait_to_read()
+    return net
+
+
+@read_turned.alternative(framework="torch")
+def _(train_images, train_labels):
+    """Twenty turned copies of every letter, made once; the loss is that of the whole heap in shuffled batches."""
+    import torch
+    from scipy.ndimage import rotate
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(-50, 50, 20)
+    turned = [torch.from_numpy(rotate(train_images.numpy(), angle, axes=(2, 3), reshape=False, order=1)) for angle in angles]
+    X, y = torch.cat(turned), train_labels.repeat(20)
+    net = torch.nn.Sequential(
+        *[torch.nn.Conv2d(1, 12, 5, stride=2), torch.nn.ReLU(), torch.nn.Conv2d(12, 24, 3, stride=2), torch.nn.ReLU()],
+        *[torch.nn.Flatten(), torch.nn.Linear(216, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)],
+    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(4):
+        for rows in torch.randperm(len(X)).split(50):
+            loss = torch.nn.functional.cross_entropy(net(X[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return net
+
+
+# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _places(rng, n, height, width):
+    """Places on an image and a little beyond."""
+    return rng.uniform(-1, min(height, width) + 1, n).astype(np.float32)
+
+
+def _images(rng, *shape):
+    return rng.uniform(0.05, 0.95, shape).astype(np.float32)
+
+
+def _for_a_flip(rng, n, channels):
+    """Four classes in two pairs and one that is its own partner; some images are mirrored, some not, both with labels of either kind."""
+    names = rng.permutation(5)
+    partner = np.empty(5, np.int64)
+    partner[names] = names[[1, 0, 3, 2, 4]]
+    labels = np.concatenate([names[:2], rng.choice(names[:4], n - 3), names[4:]]).astype(np.int64)
+    flips = np.arange(n) % 2 == 0
+    order = rng.permutation(n)
+    return _images(rng, n, channels, int(rng.integers(3, 5)), int(rng.integers(5, 7))), labels[order], flips[order], partner
+
+
+def _for_sampling(rng, low, high):
+    """Places whose parts beyond the whole number lie between `low` and `high`, inside an image."""
+    H, W = (int(number) for number in rng.choice(np.arange(4, 9), 2, replace=False))
+    rows = rng.integers(0, H - 1, 6) + rng.uniform(low, high, 6)
+    cols = rng.integers(0, W - 1, 6) + rng.uniform(low, high, 6)
+    return _images(rng, H, W), rows.astype(np.float32), cols.astype(np.float32), float(rng.uniform(1.5, 2.5))
+
+
+def _for_a_crop(rng, n, channels):
+    height, width = (int(number) for number in rng.choice(np.arange(2, 6), 2, replace=False))
+    spare_rows, spare_cols = (int(number) for number in rng.choice(np.arange(3, 7), 2, replace=False))
+    tops = np.concatenate([[0, spare_rows], rng.integers(0, spare_rows + 1, n - 2)])
+    lefts = np.concatenate([[spare_cols, 1], rng.integers(0, spare_cols + 1, n - 2)])
+    return _images(rng, n, channels, height + spare_rows, width + spare_cols), tops, lefts, (height, width)
