@@ -3,7 +3,7 @@ turned letters."""
 
 import numpy as np
 
-from autograder import Inputs, question
+from autograder import Inputs, NotADraw, question
 from solutions.accuracy import ByAccuracy
 
 # 1. Where a turned pixel comes from --------------------------------------------------------------------------------------------------------
@@ -12,9 +12,8 @@ from solutions.accuracy import ByAccuracy
 @question(
     points=2,
     hints=[
-        "The lines before it have made `rows` and `cols` distances from the middle, downwards and to the right; the line after it adds the middle again. What is left is a turn about (0, 0).",
-        "Turn by 90°, where cos is 0 and sin 1. The pixel above the middle, (-1, 0), comes from the right of it, (0, 1).",
-        "Both new values need both old ones: `rows, cols = cos * rows + ..., cos * cols - ...` in a single line.",
+        "The line after it turns about (0, 0), which is the upper left pixel. Before the turn, `rows` and `cols` must be distances from the middle; the last line adds the middle again.",
+        "Of 5 rows, with centres at 0 to 4, the middle is at 2; of 6 it is at 2.5.",
     ],
     explanation="""
         Every pixel of the result asks where it comes from, so it is turned back: clockwise. With rows that run downwards, a quarter of a turn back takes what lies above
@@ -140,7 +139,7 @@ def flip_letters(images, labels, flips, partner):
     """Mirror the images whose flip is true, left and right, and give them the label that they have then.
 
     images: (N, C, H, W) float32; labels: (N,) int64; flips: (N,) bool; partner: (num_classes,) int64, what each class is when it is mirrored.
-    Returns (images, labels), new arrays of the same shapes.
+    Returns (images, labels), of the same shapes.
     """
     images = np.where(flips[:, None, None, None], images[:, :, :, ::-1], images)
     return images, np.where(flips, partner[labels], labels)
@@ -183,16 +182,13 @@ def _(images, labels, flips, partner):
 
 @flip_letters.alternative()
 def _(images, labels, flips, partner):
-    images, labels = images.copy(), labels.copy()
-    for i in np.flatnonzero(flips):
-        images[i] = images[i, :, :, ::-1]
-        labels[i] = partner[labels[i]]
-    return images, labels
+    mirrored = [image[:, :, ::-1] if flip else image for image, flip in zip(images, flips, strict=True)]
+    exchanged = [partner[label] if flip else label for label, flip in zip(labels, flips, strict=True)]
+    return np.stack(mirrored), np.stack(exchanged)
 
 
 @flip_letters.alternative(framework="torch")
 def _(images, labels, flips, partner):
-    images, labels = images.clone(), labels.clone()
     images[flips] = images[flips].flip(3)
     labels[flips] = partner[labels[flips]]
     return images, labels
@@ -227,8 +223,8 @@ def sample(image, rows, cols, fill):
     """
     H, W = image.shape
     framed = np.pad(image, 1, constant_values=fill)
-    rows, cols = np.clip(rows + 1, 0, H + 1), np.clip(cols + 1, 0, W + 1)
-    top, left = np.minimum(rows.astype(int), H), np.minimum(cols.astype(int), W)
+    rows, cols = (rows + 1).clip(0, H + 1), (cols + 1).clip(0, W + 1)
+    top, left = rows.astype(int).clip(max=H), cols.astype(int).clip(max=W)
     down, right = rows - top, cols - left
     upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
     lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
@@ -365,9 +361,15 @@ def _(image, rows, cols, fill):
     from dlkit.mx import nd
 
     H, W = image.shape
-    near_rows = nd.relu(1 - nd.abs(rows.reshape((-1, 1)) - nd.arange(H)))
-    near_cols = nd.relu(1 - nd.abs(cols.reshape((-1, 1)) - nd.arange(W)))
+    near_rows = nd.relu(1 - nd.abs(rows.expand_dims(1) - nd.arange(H)))
+    near_cols = nd.relu(1 - nd.abs(cols.expand_dims(1) - nd.arange(W)))
     return (nd.dot(near_rows, image - fill) * near_cols).sum(axis=1) + fill
+
+
+sample.equivalent("(rows + 1).clip(0, -> (rows + 1).clip(-1,", why="Row -1 of the framed image is its last, all `fill` like the first.")
+sample.equivalent("(cols + 1).clip(0, -> (cols + 1).clip(-1,", why="Column -1 of the framed image is its last, all `fill` like the first.")
+sample.equivalent("for r in (int(np.floor(row)), -> for r in (int(np.floor(row)) + 1,", why="A sum does not depend on its order.")
+sample.equivalent("for c in (int(np.floor(col)), -> for c in (int(np.floor(col)) + 1,", why="A sum does not depend on its order.")
 
 
 # 4. Crops ----------------------------------------------------------------------------------------------------------------------------------
@@ -457,9 +459,281 @@ def _(images, tops, lefts, size):
     return nd.stack(*parts)
 
 
+crop.equivalent("len(images) -> len(tops)", why="There is one top for each image.")
+
+
 # 5. A random crop --------------------------------------------------------------------------------------------------------------------------
 
+
+@question(
+    points=3,
+    driver="sampled",
+    hints=[
+        "Pad rows and columns alone: `np.pad` with ((0, 0), (0, 0), (padding, padding), (padding, padding)). How many places has a window of the old height in the framed image?",
+        "There are 2 * padding + 1 places each way, with the tops 0 to 2 * padding. `rng.integers(high, size=n)` draws n whole numbers below `high`.",
+        "Draw N tops and N lefts, independently, and cut image i at its own place, as in question 4.",
+    ],
+    explanation="""
+        A framed image is higher by 2 * padding, so a window has that much room, and one more place than room. Every image gets a top and a left of its own; a single place for the
+        batch would let the net see the same shift 50 times at once, and a single number for both would move images along the diagonal only.
+    """,
+)
+def random_crop(images, padding, rng):
+    """Frame every image with zeros, `padding` pixels on each side, and cut a window of the old size out of it, at a place drawn for each image.
+
+    images: (N, C, H, W) float32; padding: a whole number, at least 1; rng: a np.random.Generator. All (2 * padding + 1) ** 2 places are equally likely.
+    Returns (N, C, H, W), a new array.
+    """
+    count, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    tops, lefts = rng.integers(2 * padding + 1, size=(2, count))
+    windows = [image[:, top : top + height, left : left + width] for image, top, left in zip(framed, tops, lefts, strict=True)]
+    return np.stack(windows)
+
+
+@random_crop.probe(weight=1)
+def grey_batch(rng):
+    return _images(rng, 12, 1, 5, 7), 1
+
+
+@random_crop.probe(weight=2)
+def colour_batch(rng):
+    height, width = (int(number) for number in rng.choice(np.arange(5, 9), 2, replace=False))
+    return _images(rng, 12, 3, height, width), int(rng.integers(2, 4))
+
+
+@random_crop.recover
+def _(result, images, padding):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (height, width), axis=(2, 3))  # (N, C, places, places, height, width)
+    same = np.isclose(windows, result[:, :, None, None], atol=1e-4).all(axis=(1, 4, 5)).reshape(len(images), -1)
+    if not same.any(axis=1).all():
+        raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of the framed image.")
+    tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[3])
+    return {"the top": tops, "the left": lefts}
+
+
+@random_crop.mistake("All images of a batch are cut at one place. Draw a place for each.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    top, left = rng.integers(2 * padding + 1, size=2)
+    return framed[:, :, top : top + height, left : left + width]
+
+
+@random_crop.mistake("The last place is never drawn: there are 2 * padding + 1 places each way, and `integers` leaves out its upper end.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    places = rng.integers(2 * padding, size=(len(images), 2))
+    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake("Only half of the places are used: with padding on both sides, the tops go from 0 to 2 * padding.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    places = rng.integers(padding + 1, size=(len(images), 2))
+    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake("One number serves as top and as left, so images move along the diagonal only. Draw two.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    places = rng.integers(2 * padding + 1, size=len(images))
+    return np.stack([image[:, place : place + height, place : place + width] for image, place in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake("The places come from NumPy's global generator, so nobody can repeat them. Draw from `rng`.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    places = np.random.randint(2 * padding + 1, size=(len(images), 2))
+    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake(
+    "The windows are written into the images that were given, and the originals are lost for the next epoch. Make a new array."
+)
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    for i, (top, left) in enumerate(rng.integers(2 * padding + 1, size=(len(images), 2))):
+        images[i] = framed[i, :, top : top + height, left : left + width]
+    return images
+
+
+@random_crop.mistake("The frame repeats the edge of the image. It should be zeros.")
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode="edge")
+    places = rng.integers(2 * padding + 1, size=(len(images), 2))
+    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.alternative()
+def _(images, padding, rng):
+    """Image by image, without a frame: what is still seen is copied into zeros."""
+    out = np.zeros_like(images)
+    _, _, height, width = images.shape
+    for image, place in zip(images, out, strict=True):
+        down, right = (int(n) for n in rng.integers(-padding, padding, size=2, endpoint=True))
+        seen = image[:, max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
+        place[:, max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)] = seen
+    return out
+
+
+@random_crop.alternative(framework="torch")
+def _(images, padding, rng):
+    import torch
+
+    count, _, height, width = images.shape
+    framed = torch.nn.functional.pad(images, [padding] * 4)
+    rows = torch.from_numpy(rng.integers(2 * padding + 1, size=(count, 1))) + torch.arange(height)
+    cols = torch.from_numpy(rng.integers(2 * padding + 1, size=(count, 1))) + torch.arange(width)
+    which = torch.arange(count)[:, None, None]
+    return framed.permute(0, 2, 3, 1)[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+
+
+@random_crop.alternative(framework="mxnet")
+def _(images, padding, rng):
+    from dlkit.mx import nd
+
+    _, _, height, width = images.shape
+    framed = nd.pad(images, mode="constant", pad_width=(0, 0, 0, 0, padding, padding, padding, padding))
+    windows = []
+    for image in framed:
+        top, left = rng.integers(2 * padding + 1, size=2).tolist()
+        windows.append(image[:, top : top + height, left : left + width])
+    return nd.stack(*windows)
+
+
 # 6. A pipeline -----------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    driver="sampled",
+    hints=[
+        "The first mistake is what is not there: nothing asks for `train`.",
+        "`rng.standard_normal(images.shape)` draws from the generator that is given. `images += ...` writes into the caller's array.",
+        "To clip is to set what is below 0 to 0 and what is above 1 to 1, and to leave all others alone: `np.clip`, `torch.clamp`, `nd.clip`.",
+    ],
+    explanation="""
+        Validation images measure, so they must be the same in every epoch and for every net: no noise on them. Noise for training is drawn from `rng`, one number for each pixel,
+        and added to a copy, since `+=` would pile up noise from epoch to epoch. Rescaling by the smallest and largest value lets one pixel decide how bright all others are.
+    """,
+)
+def prepare(images, sigma, train, rng):
+    """Gaussian noise on images to train on, clipped to [0, 1]; images that are not to train on stay as they are.
+
+    images: (N, C, H, W) float32 in [0, 1]; sigma: the noise's standard deviation, a number for every pixel; train: bool; rng: a np.random.Generator.
+    Returns (N, C, H, W); the images that were given stay unchanged.
+    """
+    if not train:
+        return images
+    return np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+
+
+@prepare.probe(weight=2)
+def to_train_on(rng):
+    return _images(rng, 12, int(rng.integers(1, 4)), 3, 4), float(rng.uniform(0.2, 0.4)), True
+
+
+@prepare.probe(weight=1)
+def to_validate_on(rng):
+    return _images(rng, 12, int(rng.integers(1, 4)), 4, 3), float(rng.uniform(0.2, 0.4)), False
+
+
+@prepare.recover
+def _(result, images, sigma, train):
+    return {"the noise": result - images}
+
+
+@prepare.mistake("Validation images get noise as well. They measure, and must stay as they are: ask for `train`.")
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+
+
+@prepare.mistake("The wrong part gets the noise: it belongs on images to train on, `train` true.")
+def _(images, sigma, train, rng):
+    return images if train else np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+
+
+@prepare.mistake("Values leave the range from 0 to 1: clip after the noise was added.")
+def _(images, sigma, train, rng):
+    return images + sigma * rng.standard_normal(images.shape) if train else images
+
+
+@prepare.mistake(
+    "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. Clip: what is outside moves to the end, the rest stays."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    noisy = images + sigma * rng.standard_normal(images.shape)
+    return (noisy - noisy.min()) / (noisy.max() - noisy.min())
+
+
+@prepare.mistake("The noise comes from NumPy's global generator, so nobody can repeat it. Draw from `rng`.")
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1) if train else images
+
+
+@prepare.mistake("The noise is written into the images that were given, and piles up from epoch to epoch. Make a new array, without `+=`.")
+def _(images, sigma, train, rng):
+    if train:
+        images += (sigma * rng.standard_normal(images.shape)).astype(images.dtype)
+        images[:] = np.clip(images, 0, 1)
+    return images
+
+
+@prepare.mistake("Each image gets one number for all its pixels: it becomes brighter or darker, not noisy. Draw a number for every pixel.")
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * rng.standard_normal((len(images), 1, 1, 1)), 0, 1) if train else images
+
+
+@prepare.mistake("All images get the same noise. Draw a number for every pixel of every image.")
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1) if train else images
+
+
+@prepare.mistake("The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`.")
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * rng.uniform(-1, 1, images.shape), 0, 1) if train else images
+
+
+@prepare.alternative()
+def _(images, sigma, train, rng):
+    noisy = images.copy()
+    if train:
+        for image in noisy:
+            image += rng.normal(scale=sigma, size=image.shape).astype(np.float32)
+        noisy[noisy < 0] = 0
+        noisy[noisy > 1] = 1
+    return noisy
+
+
+@prepare.alternative(framework="torch")
+def _(images, sigma, train, rng):
+    """PyTorch's own generator, started with a number drawn from rng."""
+    import torch
+
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return (images + sigma * torch.randn(images.shape, generator=generator)).clamp(0, 1) if train else images.clone()
+
+
+@prepare.alternative(framework="mxnet")
+def _(images, sigma, train, rng):
+    from dlkit.mx import nd
+
+    if not train:
+        return images.copy()
+    noise = nd.array(rng.normal(0, sigma, images.shape))
+    return nd.clip(images + noise, 0, 1)
+
 
 # 7. Turned letters -------------------------------------------------------------------------------------------------------------------------
 
@@ -469,6 +743,7 @@ TURNED = ByAccuracy(of="turned letters", needed=0.85, guessing=0.3)
 @question(
     points=3,
     driver="fit_predict",
+    framework="torch",
     frameworks=("torch", "mxnet"),
     seconds=60,
     hints=[
