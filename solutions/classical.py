@@ -493,13 +493,13 @@ def random_crop(images, padding, rng):
 
 @random_crop.probe(weight=1)
 def grey_batch(rng):
-    return _images(rng, 12, 1, 5, 7), 1
+    return _images(rng, 12, 1, 3, 5), 1
 
 
 @random_crop.probe(weight=2)
 def colour_batch(rng):
-    height, width = (int(number) for number in rng.choice(np.arange(5, 9), 2, replace=False))
-    return _images(rng, 12, 3, height, width), int(rng.integers(2, 4))
+    height, width = (int(number) for number in rng.choice(np.arange(4, 7), 2, replace=False))
+    return _images(rng, 12, 2, height, width), int(rng.integers(2, 4))
 
 
 @random_crop.recover
@@ -507,7 +507,7 @@ def _(result, images, padding):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     windows = np.lib.stride_tricks.sliding_window_view(framed, (height, width), axis=(2, 3))  # (N, C, places, places, height, width)
-    same = np.isclose(windows, result[:, :, None, None], atol=1e-4).all(axis=(1, 4, 5)).reshape(len(images), -1)
+    same = (abs(windows - result[:, :, None, None]) < 1e-4).all(axis=(1, 4, 5)).reshape(len(images), -1)
     if not same.any(axis=1).all():
         raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of the framed image.")
     tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[3])
@@ -575,14 +575,11 @@ def _(images, padding, rng):
 
 @random_crop.alternative()
 def _(images, padding, rng):
-    """Image by image, without a frame: what is still seen is copied into zeros."""
-    out = np.zeros_like(images)
-    _, _, height, width = images.shape
-    for image, place in zip(images, out, strict=True):
-        down, right = (int(n) for n in rng.integers(-padding, padding, size=2, endpoint=True))
-        seen = image[:, max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
-        place[:, max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)] = seen
-    return out
+    """Without a frame: whole pixels are shifted, and zeros move in."""
+    from scipy.ndimage import shift
+
+    offsets = rng.integers(-padding, padding, size=(len(images), 2), endpoint=True)
+    return np.stack([shift(image, (0, *offset)) for image, offset in zip(images, offsets, strict=True)])
 
 
 @random_crop.alternative(framework="torch")
@@ -610,6 +607,13 @@ def _(images, padding, rng):
     return nd.stack(*windows)
 
 
+random_crop.equivalent("tops, lefts = rng -> lefts, tops = rng", why="Both are drawn alike.")
+random_crop.equivalent(
+    "for image, top, left in zip(framed, tops, -> for image, left, top in zip(framed, tops,", why="Both are drawn alike."
+)
+random_crop.equivalent("top, left = rng -> left, top = rng", why="Both are drawn alike.")
+
+
 # 6. A pipeline -----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -634,7 +638,7 @@ def prepare(images, sigma, train, rng):
     """
     if not train:
         return images
-    return np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+    return (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
 
 @prepare.probe(weight=2)
@@ -649,17 +653,19 @@ def to_validate_on(rng):
 
 @prepare.recover
 def _(result, images, sigma, train):
-    return {"the noise": result - images}
+    noise = np.round(result - images, 4)
+    next_to_each_other = {"the noise of a pixel": noise, "the noise of an image": noise.reshape(len(images), -1).T}
+    return {**next_to_each_other, "the smallest value": result.min(axis=(1, 2, 3)), "the largest value": result.max(axis=(1, 2, 3))}
 
 
 @prepare.mistake("Validation images get noise as well. They measure, and must stay as they are: ask for `train`.")
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+    return (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
 
 @prepare.mistake("The wrong part gets the noise: it belongs on images to train on, `train` true.")
 def _(images, sigma, train, rng):
-    return images if train else np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+    return images if train else (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
 
 @prepare.mistake("Values leave the range from 0 to 1: clip after the noise was added.")
@@ -707,22 +713,16 @@ def _(images, sigma, train, rng):
 
 @prepare.alternative()
 def _(images, sigma, train, rng):
-    noisy = images.copy()
-    if train:
-        for image in noisy:
-            image += rng.normal(scale=sigma, size=image.shape).astype(np.float32)
-        noisy[noisy < 0] = 0
-        noisy[noisy > 1] = 1
-    return noisy
+    noisy = [image + train * rng.normal(scale=sigma, size=image.shape) for image in images]
+    return np.stack(noisy).clip(0, 1)
 
 
 @prepare.alternative(framework="torch")
 def _(images, sigma, train, rng):
-    """PyTorch's own generator, started with a number drawn from rng."""
     import torch
 
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    return (images + sigma * torch.randn(images.shape, generator=generator)).clamp(0, 1) if train else images.clone()
+    noise = torch.from_numpy(rng.normal(0, sigma, images.shape))
+    return (images + noise).clamp(0, 1) if train else images
 
 
 @prepare.alternative(framework="mxnet")
@@ -730,9 +730,13 @@ def _(images, sigma, train, rng):
     from dlkit.mx import nd
 
     if not train:
-        return images.copy()
+        return images
     noise = nd.array(rng.normal(0, sigma, images.shape))
     return nd.clip(images + noise, 0, 1)
+
+
+prepare.equivalent("images + -> images -", why="Noise is as likely positive as negative.")
+prepare.equivalent("image + -> image -", why="Noise is as likely positive as negative.")
 
 
 # 7. Turned letters -------------------------------------------------------------------------------------------------------------------------
