@@ -653,9 +653,9 @@ def to_validate_on(rng):
 
 @prepare.recover
 def _(result, images, sigma, train):
-    noise = np.round(result - images, 4)
+    noise, values = np.round(result - images, 4), np.round(result, 4).reshape(len(images), -1)
     next_to_each_other = {"the noise of a pixel": noise, "the noise of an image": noise.reshape(len(images), -1).T}
-    return {**next_to_each_other, "the smallest value": result.min(axis=(1, 2, 3)), "the largest value": result.max(axis=(1, 2, 3))}
+    return {**next_to_each_other, "the smallest value": values.min(axis=1), "the largest value": values.max(axis=1)}
 
 
 @prepare.mistake("Validation images get noise as well. They measure, and must stay as they are: ask for `train`.")
