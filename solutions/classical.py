@@ -741,7 +741,7 @@ prepare.equivalent("image + -> image -", why="Noise is as likely positive as neg
 
 # 7. Turned letters -------------------------------------------------------------------------------------------------------------------------
 
-TURNED = ByAccuracy(of="turned letters", needed=0.85, guessing=0.3)
+TURNED = ByAccuracy(of="turned letters", needed=0.8, guessing=0.3)
 
 
 @question(
@@ -751,9 +751,9 @@ TURNED = ByAccuracy(of="turned letters", needed=0.85, guessing=0.3)
     frameworks=("torch", "mxnet"),
     seconds=60,
     hints=[
-        "Trained on the upright letters as they are, a net reads six or seven of ten. Show it turned ones: in every epoch each letter by another angle, between -50 and 50 degrees.",
+        "Trained on the upright letters as they are, a net reads six of ten. Show it turned ones: in every epoch each letter by another angle, between -50 and 50 degrees.",
         "In PyTorch `affine_grid` and `grid_sample` turn a whole batch, each image by its own angle; in Gluon `mx.image.imrotate(images, angles)` does.",
-        "A convolution of 8 channels, one of 16, both 5 x 5 and each followed by ReLU and pooling, a dense layer of 64: 30 epochs in batches of 50 with Adam at 0.005 do.",
+        "A convolution of 8 channels, one of 16, both 5 x 5 and each followed by ReLU and pooling, a dense layer of 64: 40 epochs in batches of 50 with Adam at 0.005 do.",
     ],
     explanation="""
         The labels survive a turn of up to 50 degrees, so every epoch can show each letter at another angle, drawn for each image on its own. The net sees 300 letters in
@@ -761,7 +761,7 @@ TURNED = ByAccuracy(of="turned letters", needed=0.85, guessing=0.3)
     """,
 )
 def read_turned(train_images, train_labels):
-    """A net that reads turned letters, 85 % of them rightly, trained on upright ones.
+    """A net that reads turned letters, 80 % of them rightly, trained on upright ones.
 
     train_images: (300, 1, 20, 20) float32 in [0, 1]; train_labels: (300,) int64 in 0, ..., 9. The unseen letters are turned by up to 50 degrees either way.
     Returns a net: (N, 1, 20, 20) -> (N, 10) logits.
@@ -776,7 +776,7 @@ def read_turned(train_images, train_labels):
         *[nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
-    for _ in range(30):
+    for _ in range(40):
         for rows in torch.randperm(len(train_images)).split(50):
             angles = torch.deg2rad(100 * torch.rand(len(rows)) - 50)
             cos, sin, zero = angles.cos(), angles.sin(), torch.zeros(len(rows))
@@ -864,7 +864,7 @@ def _(train_images, train_labels):
     net.hybridize()
     loss_of, trainer = gluon.loss.SoftmaxCrossEntropyLoss(), gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005})
     rng = np.random.default_rng(0)
-    for _ in range(30):
+    for _ in range(40):
         for rows in np.split(rng.permutation(len(train_images)), 6):
             rows = nd.array(rows)
             X = mx.image.imrotate(nd.take(train_images, rows), nd.array(rng.uniform(-50, 50, 50)))
@@ -892,7 +892,7 @@ def _(train_images, train_labels):
         *[torch.nn.Flatten(), torch.nn.Linear(216, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)],
     )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-    for _ in range(4):
+    for _ in range(5):
         for rows in torch.randperm(len(X)).split(50):
             loss = torch.nn.functional.cross_entropy(net(X[rows]), y[rows])
             optimizer.zero_grad()
