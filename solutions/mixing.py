@@ -1,0 +1,627 @@
+"""Erasing and mixing: blended images and labels, holes, pasted boxes, a loss for soft labels, calibration, two random operations, and digits with a hole."""
+
+import numpy as np
+
+from autograder import Inputs, question
+from solutions import ready_made
+from solutions.accuracy import ByAccuracy
+
+NETWORKS = ("torch", "mxnet")
+
+
+# 1. Mixup with given draws -----------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Labels are mixed as images are: the same lam, the same partners. Only the shape of lam differs.",
+        "`labels` is (N, num_classes), so lam must be (N, 1) for its rows: `lam.reshape(-1, 1)`.",
+    ],
+    explanation="""
+        The label has to say what is in the picture: 30 % of one, 70 % of the other. The loss then asks for exactly these probabilities, and between two images
+        the net learns to go from one answer to the other in a straight line (Zhang et al. 2018).
+    """,
+)
+def mix(images, labels, partners, lam):
+    """Blend each image and label with those of its partner: lam of its own, 1 - lam of the partner's.
+
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; lam: (N,) float32. Returns (images, labels), mixed.
+    """
+    weight = lam.reshape(-1, 1, 1, 1)
+    mixed_images = weight * images + (1 - weight) * images[partners]
+    mixed_labels = lam.reshape(-1, 1) * labels + (1 - lam.reshape(-1, 1)) * labels[partners]
+    return mixed_images, mixed_labels
+
+
+@mix.probe(weight=2, repeat=2)
+def other_partners(rng):
+    n, num_classes = int(rng.integers(5, 8)), 4
+    return _images(rng, n, 3, 4, 5), _soft(rng, n, num_classes), _cycle(rng, n), _shares(rng, n)
+
+
+@mix.probe(weight=1)
+def some_are_their_own_partners(rng):
+    partners = np.array([0, 2, 3, 1, 4])
+    return _images(rng, 5, 1, 6, 3), _one_hot(rng, 5, 6), partners, _shares(rng, 5)
+
+
+@mix.mistake("The images are blended, the labels are not. A picture that is 30 % of another class needs a label that says so.")
+def _(images, labels, partners, lam):
+    weight = lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], labels
+
+
+@mix.mistake("In the labels lam and 1 - lam are exchanged: lam belongs to the example itself, in images and labels alike.")
+def _(images, labels, partners, lam):
+    weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
+    return weight * images + (1 - weight) * images[partners], (1 - of_labels) * labels + of_labels * labels[partners]
+
+
+@mix.mistake("Each label is that of the larger part alone. Keep both, with lam and 1 - lam.")
+def _(images, labels, partners, lam):
+    weight = lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], np.where(lam[:, None] >= 0.5, labels, labels[partners])
+
+
+@mix.mistake("One lam is used for the labels of the whole batch. Each label has its own.")
+def _(images, labels, partners, lam):
+    weight = lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], lam[0] * labels + (1 - lam[0]) * labels[partners]
+
+
+@mix.mistake("The labels are mixed with another partner than the images: the neighbour in the batch. Take `labels[partners]`.")
+def _(images, labels, partners, lam):
+    weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
+    return weight * images + (1 - weight) * images[partners], of_labels * labels + (1 - of_labels) * np.roll(labels, 1, axis=0)
+
+
+@mix.alternative(framework="torch")
+def _(images, labels, partners, lam):
+    import torch
+
+    return torch.lerp(images[partners], images, lam[:, None, None, None]), torch.lerp(labels[partners], labels, lam[:, None])
+
+
+@mix.alternative(framework="mxnet")
+def _(images, labels, partners, lam):
+    other_images, other_labels = images.take(partners), labels.take(partners)
+    mixed_images = other_images + lam.reshape((-1, 1, 1, 1)) * (images - other_images)
+    return mixed_images, other_labels + lam.expand_dims(1) * (labels - other_labels)
+
+
+@mix.alternative()
+def _(images, labels, partners, lam):
+    mixed_images, mixed_labels = images.copy(), labels.copy()
+    for i, partner in enumerate(partners):
+        mixed_images[i] = lam[i] * images[i] + (1 - lam[i]) * images[partner]
+        mixed_labels[i] = lam[i] * labels[i] + (1 - lam[i]) * labels[partner]
+    return mixed_images, mixed_labels
+
+
+# 2. Cutout with given centres --------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "The square of one image covers the rows from row - size // 2 up to, but not including, row - size // 2 + size. Some of them may not exist.",
+        "A slice may end beyond the image, but must not begin below 0: `images[i, :, -2:1]` counts from the end. Take `max(0, ...)`.",
+        "Work on a copy: `images.copy()`, in PyTorch `images.clone()`.",
+    ],
+    explanation="""
+        Whoever moves the square back into the image never hides the outermost pixels alone, and always hides as much. Cutout lets it be cut off at the border,
+        so some images lose only a corner (DeVries and Taylor 2017 found this to matter).
+    """,
+)
+def cutout(images, rows, columns, size):
+    """Blacken a square of each image, centred at a given pixel; what lies beyond the border is lost.
+
+    images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N, C, H, W), and leaves `images` as they were.
+    """
+    result = images.copy()
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        top, left = row - size // 2, column - size // 2
+        result[i, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+    return result
+
+
+@cutout.probe(weight=1)
+def inside(rng):
+    n = int(rng.integers(3, 6))
+    return _images(rng, n, 2, 9, 13), rng.permutation(np.arange(2, 7))[:n], rng.permutation(np.arange(2, 11))[:n], 4
+
+
+@cutout.probe(weight=2)
+def over_the_border(rng):
+    rows, columns = np.array([0, 8, 4, 1, 7]), np.array([5, 12, 0, 11, 1])
+    order = rng.permutation(5)
+    return _images(rng, 5, 1, 9, 13), rows[order], columns[order], 5
+
+
+@cutout.probe(weight=1)
+def an_even_square_in_a_corner(rng):
+    order = rng.permutation(4)
+    return _images(rng, 4, 3, 10, 7), np.array([0, 9, 0, 9])[order], np.array([6, 0, 0, 6])[order], int(rng.choice([4, 6]))
+
+
+@cutout.probe(weight=1)
+def a_single_pixel(rng):
+    return _images(rng, 3, 2, 5, 8), rng.permutation(5)[:3], rng.permutation(8)[:3], 1
+
+
+@cutout.mistake("Squares at the border are moved back into the image. They are to be cut off: what lies outside is lost.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    _, _, height, width = images.shape
+    for i in range(len(rows)):
+        top, left = (min(max(c - size // 2, 0), most - size) for c, most in ((rows[i], height), (columns[i], width)))
+        result[i, :, top : top + size, left : left + size] = 0
+    return result
+
+
+@cutout.mistake("The given pixel is taken for the upper left corner of the square. It is its centre.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        result[i, :, rows[i] : rows[i] + size, columns[i] : columns[i] + size] = 0
+    return result
+
+
+@cutout.mistake("Squares over the upper or left border are wrong: a slice that begins below 0 counts from the end. Begin at 0 there.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        top, left = rows[i] - size // 2, columns[i] - size // 2
+        result[i, :, top : top + size, left : left + size] = 0
+    return result
+
+
+@cutout.mistake("All images have the same hole, that of the first. Each has its own centre.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    top, left = rows[0] - size // 2, columns[0] - size // 2
+    result[:, :, max(top, 0) : top + size, max(left, 0) : left + size] = 0
+    return result
+
+
+@cutout.mistake("Rows and columns are exchanged. Axis 2 of the images holds the rows, axis 3 the columns.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        top, left = columns[i] - size // 2, rows[i] - size // 2
+        result[i, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+    return result
+
+
+@cutout.mistake("The square is one pixel too large: from centre - size // 2 it has `size` rows and columns.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        top, left = rows[i] - size // 2, columns[i] - size // 2
+        result[i, :, max(top, 0) : top + size + 1, max(left, 0) : left + size + 1] = 0
+    return result
+
+
+@cutout.mistake("Only the first channel has a hole. It goes through all of them.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        top, left = rows[i] - size // 2, columns[i] - size // 2
+        result[i, 0, max(top, 0) : top + size, max(left, 0) : left + size] = 0
+    return result
+
+
+@cutout.alternative(framework="torch")
+def _(images, rows, columns, size):
+    import torch
+
+    n, _, height, width = images.shape
+    below, right = torch.arange(height) - (rows[:, None] - size // 2), torch.arange(width) - (columns[:, None] - size // 2)
+    in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
+    return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
+
+
+@cutout.alternative(framework="mxnet")
+def _(images, rows, columns, size):
+    from dlkit.mx import nd
+
+    _, _, height, width = images.shape
+    below = nd.arange(height).reshape((1, -1)) - (rows.astype("float32") - size // 2).reshape((-1, 1))
+    right = nd.arange(width).reshape((1, -1)) - (columns.astype("float32") - size // 2).reshape((-1, 1))
+    in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
+    return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
+
+
+# 3. CutMix with given boxes ----------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "First cut the box off at the border: its rows go from max(top, 0) to min(top + height, H). Then paste.",
+        "The partner's share of the label is the number of pixels that were pasted, divided by H times W. The box as it was drawn may be larger.",
+        "new label = (1 - share) * label + share * label of the partner, for each image with its own share.",
+    ],
+    explanation="""
+        Boxes that reach over the border lose part of their area; on average the image keeps 70 % of its pixels where the draw said 50 %. A label made of the drawn area
+        would promise more of the partner than there is to see (Yun et al. 2019 correct it in the same way).
+    """,
+)
+def cutmix(images, labels, partners, boxes):
+    """Paste a box of its partner, at the same place, into each image; a label's share is its share of the pixels.
+
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; boxes: (N, 4) int64, rows of (top, left, height, width), which may
+    reach over any border. Returns (images, labels), new ones.
+    """
+    new_images, new_labels = images.copy(), labels.copy()
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
+        new_images[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = new_images[i, 0, rows, columns].size / new_images[i, 0].size
+        new_labels[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return new_images, new_labels
+
+
+@cutmix.probe(weight=1)
+def boxes_inside(rng):
+    n = int(rng.integers(3, 6))
+    boxes = np.stack([rng.integers(0, 3, n), rng.integers(0, 4, n), rng.integers(2, 6, n), rng.integers(3, 8, n)], axis=1)
+    return _images(rng, n, 2, 8, 11), _one_hot(rng, n, 6), _cycle(rng, n), boxes
+
+
+@cutmix.probe(weight=2)
+def boxes_over_every_border(rng):
+    boxes = np.array([[-2, 3, 5, 4], [6, -1, 7, 6], [-1, 8, 4, 9], [5, 7, 4, 5], [-3, -2, 12, 5]])[rng.permutation(5)]
+    return _images(rng, 5, 3, 7, 10), _soft(rng, 5, 4), _cycle(rng, 5), boxes
+
+
+@cutmix.probe(weight=1)
+def nothing_and_everything(rng):
+    boxes = np.array([[1, 2, 0, 3], [-1, -2, 9, 20], [2, 1, 3, 2]])[rng.permutation(3)]
+    return _images(rng, 3, 1, 6, 9), _one_hot(rng, 3, 5), _cycle(rng, 3), boxes
+
+
+def _pasted(images, partners, boxes):
+    new_images = images.copy()
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
+        new_images[i, :, rows, columns] = images[partners[i], :, rows, columns]
+    return new_images
+
+
+def _clipped_share(images, boxes):
+    tops, lefts, heights, widths = boxes.T
+    rows = np.clip(tops + heights, 0, images.shape[2]) - np.clip(tops, 0, None)
+    columns = np.clip(lefts + widths, 0, images.shape[3]) - np.clip(lefts, 0, None)
+    return (rows * columns / (images.shape[2] * images.shape[3])).astype(np.float32)[:, None]
+
+
+@cutmix.mistake("The share is that of the box as it was drawn. What lies beyond the border was not pasted: count the pixels that were.")
+def _(images, labels, partners, boxes):
+    share = (boxes[:, 2:].prod(axis=1) / (images.shape[2] * images.shape[3])).astype(np.float32)[:, None]
+    return _pasted(images, partners, boxes), (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.mistake("The two shares are exchanged: the box belongs to the partner, the rest to the image itself.")
+def _(images, labels, partners, boxes):
+    share = _clipped_share(images, boxes)
+    return _pasted(images, partners, boxes), share * labels + (1 - share) * labels[partners]
+
+
+@cutmix.mistake("The labels are left as they were, although a part of the picture is another's.")
+def _(images, labels, partners, boxes):
+    return _pasted(images, partners, boxes), labels
+
+
+@cutmix.mistake("Each label is that of the larger part alone. It holds both, by their shares of the pixels.")
+def _(images, labels, partners, boxes):
+    return _pasted(images, partners, boxes), np.where(_clipped_share(images, boxes) <= 0.5, labels, labels[partners])
+
+
+@cutmix.mistake("One share, the mean of the batch, is used for all labels. Each image has its own box.")
+def _(images, labels, partners, boxes):
+    share = _clipped_share(images, boxes).mean()
+    return _pasted(images, partners, boxes), (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.mistake("The last two numbers of a box are taken for its bottom and right edge. They are its height and width.")
+def _(images, labels, partners, boxes):
+    sizes = np.concatenate([boxes[:, :2], np.maximum(boxes[:, 2:] - np.maximum(boxes[:, :2], 0), 0)], axis=1)
+    sizes[:, 2:] += np.minimum(boxes[:, :2], 0) * -1
+    share = _clipped_share(images, sizes)
+    return _pasted(images, partners, sizes), (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.alternative(framework="torch")
+def _(images, labels, partners, boxes):
+    import torch
+
+    _, _, height, width = images.shape
+    below, right = torch.arange(height) - boxes[:, :1], torch.arange(width) - boxes[:, 1:2]
+    in_rows, in_columns = (below >= 0) & (below < boxes[:, 2:3]), (right >= 0) & (right < boxes[:, 3:])
+    inside = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    share = inside.float().mean(dim=(2, 3))
+    return torch.where(inside, images[partners], images), labels + share * (labels[partners] - labels)
+
+
+@cutmix.alternative(framework="mxnet")
+def _(images, labels, partners, boxes):
+    from dlkit.mx import nd
+
+    _, _, height, width = images.shape
+    edges = boxes.astype("float32")
+    below, right = nd.arange(height).reshape((1, -1)) - edges[:, 0:1], nd.arange(width).reshape((1, -1)) - edges[:, 1:2]
+    in_rows, in_columns = (below >= 0) * (below < edges[:, 2:3]), (right >= 0) * (right < edges[:, 3:4])
+    inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)  # (N, 1, H, W)
+    share = inside.mean(axis=(2, 3))
+    return inside * images[partners] + (1 - inside) * images, (1 - share) * labels + share * labels[partners]
+
+
+# 4. Cross-entropy with soft labels ---------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    forbids=ready_made.LOSSES,
+    forbids_in_words=ready_made.LOSSES_IN_WORDS,
+    hints=[
+        "log p of all classes first: each row minus its largest logit, then minus the logarithm of the sum of exp of the row.",
+        "Multiply by the labels, add up over the classes, change the sign; then the mean over the examples.",
+    ],
+    explanation="""
+        The loss is linear in the label: that of a mixed label is the mix of the two hard losses. It is smallest where the probabilities equal the label, and not zero there.
+    """,
+)
+def soft_cross_entropy(logits, labels):
+    """The mean over the examples of minus the sum over the classes of label times log probability.
+
+    logits: (N, num_classes) float32, of any size; labels: (N, num_classes) float32, each row adds up to 1. Returns a number.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(labels * log_p).sum(axis=1).mean()
+
+
+@soft_cross_entropy.probe(weight=2, repeat=2)
+def mixed_labels(rng):
+    n = int(rng.integers(5, 9))
+    return _normal(rng, n, 4, scale=2.0), _soft(rng, n, 4)
+
+
+@soft_cross_entropy.probe(weight=1)
+def hard_labels(rng):
+    return _normal(rng, 6, 3), _one_hot(rng, 6, 3)
+
+
+@soft_cross_entropy.probe(weight=1)
+def large_logits(rng):
+    heights = np.float32([[-900], [-300], [0], [400], [1000]])[rng.permutation(5)]
+    spreads = np.float32([[-300, 20, 250]] + 4 * [[0, 1, 2]])
+    return heights + spreads + _normal(rng, 5, 3), _soft(rng, 5, 3)
+
+
+@soft_cross_entropy.mistake("Only the class with the largest share counts here. All classes do, each by its share.")
+def _(logits, labels):
+    log_p = _log_softmax(logits)
+    return -log_p[np.arange(len(labels)), labels.argmax(axis=1)].mean()
+
+
+@soft_cross_entropy.mistake("The mean is taken over classes, too. Add up over the classes, and average over the examples alone.")
+def _(logits, labels):
+    return -(labels * _log_softmax(logits)).mean()
+
+
+@soft_cross_entropy.mistake("The losses are added up over the examples. Their mean is asked for.")
+def _(logits, labels):
+    return -(labels * _log_softmax(logits)).sum()
+
+
+@soft_cross_entropy.mistake("The sign is missing: logarithms of probabilities are negative, the loss is not.")
+def _(logits, labels):
+    return (labels * _log_softmax(logits)).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "This is minus the log of the probability that the labels give the net's answers: the logarithm belongs inside the sum."
+)
+def _(logits, labels):
+    return -np.log((labels * np.exp(_log_softmax(logits))).sum(axis=1) + 1e-30).mean()
+
+
+@soft_cross_entropy.mistake("Large logits give infinity or nothing at all: `exp` overflows. Subtract each row's largest logit first.")
+def _(logits, labels):
+    with np.errstate(all="ignore"):
+        return -(labels * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))).sum(axis=1).mean()
+
+
+@soft_cross_entropy.alternative(framework="torch")
+def _(logits, labels):
+    return -(labels * logits.log_softmax(dim=1)).sum() / len(labels)
+
+
+@soft_cross_entropy.alternative(framework="mxnet")
+def _(logits, labels):
+    return -(labels * logits.log_softmax(axis=1)).sum(axis=1).mean()
+
+
+@soft_cross_entropy.alternative(framework="torch")
+def _(logits, labels):
+    import torch
+
+    return (torch.logsumexp(logits, dim=1) - (labels * logits).sum(dim=1)).mean()
+
+
+# 5. Expected calibration error -------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Confidence: the largest probability of a row. Right: whether its place is the label. Both are (N,).",
+        "The bin of a confidence c is the whole part of c * num_bins, but a confidence of exactly 1 belongs to the last bin: at most num_bins - 1.",
+        "For each bin that is not empty: how many, times the distance of share right and mean confidence. Divide the sum by N.",
+    ],
+    explanation="""
+        In each bin the confidence promises a share of right answers; the error is how far the promise is off, on average over the images (Guo et al. 2017). Being too sure and not being
+        sure enough count alike. With few images a bin the distances are partly chance, so that even a perfect net has an error above 0.
+    """,
+)
+def calibration_error(probabilities, labels, num_bins):
+    """The mean distance of accuracy and confidence over `num_bins` bins of equal width, weighted by the number of images in them.
+
+    probabilities: (N, num_classes) float32, rows add up to 1, no two largest equal; labels: (N,) int64; num_bins: whole number. Returns a number.
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum(np.floor(confidence * num_bins), num_bins - 1)
+    gaps = [abs((right[bins == i] - confidence[bins == i]).sum()) for i in range(num_bins)]
+    return sum(gaps) / len(labels)
+
+
+@calibration_error.probe(weight=3, repeat=3)
+def some_bins_are_empty(rng):
+    n, num_classes = int(rng.integers(30, 50)), int(rng.integers(3, 6))
+    return *_forecasts(rng, n, num_classes), int(rng.choice([7, 9, 11]))
+
+
+@calibration_error.probe(weight=1)
+def quite_sure(rng):
+    """Ten of them with a confidence of exactly 1."""
+    probabilities, labels = _forecasts(rng, 25, 4)
+    sure = rng.permutation(25)[:10]
+    probabilities[sure] = np.eye(4, dtype=np.float32)[rng.integers(0, 4, 10)]
+    return probabilities, labels, 6
+
+
+@calibration_error.probe(weight=1)
+def one_bin(rng):
+    return *_forecasts(rng, 20, 3), 1
+
+
+@calibration_error.mistake("Every bin counts the same, however many images are in it. Weight each by its share of the images.")
+def _(probabilities, labels, num_bins):
+    number, accuracy, confidence = _bins(probabilities, labels, num_bins)
+    return np.abs(accuracy - confidence)[number > 0].mean()
+
+
+@calibration_error.mistake("Images with a confidence of exactly 1 are lost. They belong to the last bin.")
+def _(probabilities, labels, num_bins):
+    kept = probabilities.max(axis=1) < 1
+    number, accuracy, confidence = _bins(probabilities[kept], labels[kept], num_bins)
+    return (number * np.abs(accuracy - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake("This is the distance in the worst bin. The mean over all is asked for, weighted by the number of images.")
+def _(probabilities, labels, num_bins):
+    _, accuracy, confidence = _bins(probabilities, labels, num_bins)
+    return np.abs(accuracy - confidence).max()
+
+
+@calibration_error.mistake("Distances of opposite sign cancel here. Take the absolute value in each bin, before adding up.")
+def _(probabilities, labels, num_bins):
+    return abs((probabilities.argmax(axis=1) == labels).mean() - probabilities.max(axis=1).mean())
+
+
+@calibration_error.mistake(
+    "The probability of the true class is taken for the confidence. It is that of the answer, the largest of the row."
+)
+def _(probabilities, labels, num_bins):
+    own, right = probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1) == labels
+    bins = np.minimum(np.floor(own * num_bins), num_bins - 1)
+    return sum(abs((right[bins == i] - own[bins == i]).sum()) for i in range(num_bins)) / len(labels)
+
+
+@calibration_error.mistake("The middle of each bin is taken for its confidence. Take the mean of the confidences that are in it.")
+def _(probabilities, labels, num_bins):
+    number, accuracy, _ = _bins(probabilities, labels, num_bins)
+    return (number * np.abs(accuracy - (np.arange(num_bins) + 0.5) / num_bins)).sum() / len(labels)
+
+
+@calibration_error.alternative(framework="torch")
+def _(probabilities, labels, num_bins):
+    import torch
+
+    confidence, answers = probabilities.max(dim=1)
+    right = (answers == labels).float()
+    bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
+    return torch.zeros(num_bins).index_add(0, bins, right - confidence).abs().sum() / len(labels)
+
+
+@calibration_error.alternative(framework="mxnet")
+def _(probabilities, labels, num_bins):
+    from dlkit.mx import nd
+
+    confidence = probabilities.max(axis=1)
+    gap = (probabilities.argmax(axis=1) == labels.astype("float32")) - confidence
+    bins = nd.minimum((confidence * num_bins).floor(), num_bins - 1)
+    members = nd.one_hot(bins, num_bins)  # (N, num_bins)
+    return nd.dot(gap, members).abs().sum() / len(labels)
+
+
+@calibration_error.alternative()
+def _(probabilities, labels, num_bins):
+    total = 0.0
+    edges = np.arange(num_bins + 1) / num_bins
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for i in range(num_bins):
+        members = (confidence >= edges[i]) & ((confidence < edges[i + 1]) | (i == num_bins - 1))
+        if members.any():
+            total += members.mean() * abs(right[members].mean() - confidence[members].mean())
+    return total
+
+
+# Inputs and common parts -------------------------------------------------------------------------------------------------------------------
+
+
+def _normal(rng, *shape, scale=1.0):
+    return rng.normal(0, scale, shape).astype(np.float32)
+
+
+def _images(rng, *shape):
+    return rng.uniform(0.1, 1, shape).astype(np.float32)
+
+
+def _cycle(rng, n):
+    """A random order in which nobody is in their own place, and the neighbours are not all partners."""
+    order = rng.permutation(n)
+    partners = np.empty(n, int)
+    partners[order] = np.roll(order, 2)
+    return partners
+
+
+def _shares(rng, n):
+    """Around and on both sides of a half, none of them near it."""
+    return rng.permutation(np.concatenate([rng.uniform(0.1, 0.4, n // 2), rng.uniform(0.6, 0.9, n - n // 2)])).astype(np.float32)
+
+
+def _one_hot(rng, n, num_classes):
+    """As many different classes as there are."""
+    return np.eye(num_classes, dtype=np.float32)[rng.permutation(np.arange(n) % num_classes)]
+
+
+def _soft(rng, n, num_classes):
+    return rng.dirichlet(np.full(num_classes, 0.8), n).astype(np.float32)
+
+
+def _forecasts(rng, n, num_classes):
+    """Probabilities that are too sure, in float32, whose confidences keep clear of the edges of bins; and labels."""
+    while True:
+        logits = rng.normal(0, 2, (n, num_classes))
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        labels = np.where(rng.random(n) < 0.6, probabilities.argmax(axis=1), rng.integers(0, num_classes, n))
+        places = probabilities.max(axis=1)[:, None] * np.array([6, 7, 9, 11])
+        if np.abs(places - places.round()).min() > 1e-4:
+            return probabilities.astype(np.float32), labels
+
+
+def _log_softmax(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _bins(probabilities, labels, num_bins):
+    """Number, accuracy and mean confidence of each bin; zeros where there is none."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    number, hits, sums = (np.bincount(bins, what, minlength=num_bins) for what in (None, right, confidence))
+    return number, hits / np.maximum(number, 1), sums / np.maximum(number, 1)
