@@ -21,10 +21,10 @@ METHODS = ("none", "Cutout", "Random Erasing", "mixup", "SamplePairing", "CutMix
 COUNTS = (50, 200, 1000)
 """Training images, of all classes together."""
 
-SEEDS: Mapping[str, range] = MappingProxyType({"digits": range(10), "brands": range(6)})
+SEEDS: Mapping[str, range] = MappingProxyType({"digits": range(10), "brands": range(5)})
 """Data set -> seeds. Each decides which images are trained on, the weights at the start, the order of the batches and every draw."""
 
-STEPS, LONGER = 400, 1600
+STEPS, LONGER = 400, 1200
 """Steps of training: of all, and of some that are to show whether more would change the picture."""
 
 IN_BOTH = 200

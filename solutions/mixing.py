@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autograder import Inputs, question
+from autograder import Inputs, NotADraw, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
 
@@ -103,7 +103,7 @@ def _(images, labels, partners, lam):
 
 
 @question(
-    points=3,
+    points=2,
     hints=[
         "The square of one image covers the rows from row - size // 2 up to, but not including, row - size // 2 + size. Some of them may not exist.",
         "A slice may end beyond the image, but must not begin below 0: `images[i, :, -2:1]` counts from the end. Take `max(0, ...)`.",
@@ -216,7 +216,7 @@ def _(images, rows, columns, size):
 def _(images, rows, columns, size):
     import torch
 
-    n, _, height, width = images.shape
+    _, _, height, width = images.shape
     below, right = torch.arange(height) - (rows[:, None] - size // 2), torch.arange(width) - (columns[:, None] - size // 2)
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
@@ -568,6 +568,454 @@ def _(probabilities, labels, num_bins):
         if members.any():
             total += members.mean() * abs(right[members].mean() - confidence[members].mean())
     return total
+
+
+# 6. Random holes ---------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    driver="sampled",
+    hints=[
+        "`rng.integers(0, n, size=N)` draws N whole numbers from 0 to n - 1: one call for the rows, one for the columns.",
+        "The rest is question 2: give the centres that you drew to `cutout`.",
+    ],
+    explanation="""
+        Every pixel is equally likely to be the centre, so that pixels at the border are hidden less often than those in the middle. A hole drawn once for the whole batch
+        would tell the net to read batches, not images.
+    """,
+)
+def random_cutout(images, size, rng):
+    """Blacken a square of each image, centred at a pixel that is drawn for it: all H * W are equally likely; what lies beyond the border is left out.
+
+    images: (N, C, H, W) float32, all above 0; size: side of the square; rng: np.random.Generator. Returns (N, C, H, W).
+    """
+    n, _, height, width = images.shape
+    result = images.copy()
+    for image, row, column in zip(result, rng.integers(0, height, n), rng.integers(0, width, n), strict=True):
+        top, left = row - size // 2, column - size // 2
+        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+    return result
+
+
+@random_cutout.probe(weight=1)
+def wide_images(rng):
+    return _images(rng, 14, 2, 6, 9), int(rng.choice([2, 4]))
+
+
+@random_cutout.probe(weight=1)
+def tall_images(rng):
+    return _images(rng, 16, 1, 8, 5), 3
+
+
+@random_cutout.recover
+def _(result, images, size):
+    black = result.max(axis=1) == 0  # (N, H, W)
+    in_rows, in_columns = black.any(axis=2), black.any(axis=1)
+    tops, lefts = _first(in_rows, size), _first(in_columns, size)
+    for i in range(len(images)):
+        expected = images[i].copy()
+        expected[:, max(tops[i], 0) : max(tops[i] + size, 0), max(lefts[i], 0) : max(lefts[i] + size, 0)] = 0
+        if not np.allclose(result[i], expected, atol=1e-5):
+            raise NotADraw(f"Image {i} is not what was given with one black square of side {size}, cut off at the border.")
+    return {"the row of the centre": tops + size // 2, "the column of the centre": lefts + size // 2}
+
+
+def _first(covered, size):
+    """Where stretches of `size` places begin of which (N, n) shows the part that is not cut off."""
+    begins, lengths = covered.argmax(axis=1), covered.sum(axis=1)
+    return np.where(begins > 0, begins, lengths - size)
+
+
+def _with_holes(images, size, rows, columns):
+    result = images.copy()
+    for image, row, column in zip(result, rows, columns, strict=True):
+        top, left = row - size // 2, column - size // 2
+        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+    return result
+
+
+@random_cutout.mistake("One centre is drawn for the whole batch. Draw as many as there are images.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    return _with_holes(images, size, [rng.integers(height)] * n, [rng.integers(width)] * n)
+
+
+@random_cutout.mistake("The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    return _with_holes(images, size, rng.integers(0, height - 1, n), rng.integers(0, width - 1, n))
+
+
+@random_cutout.mistake("Squares lie wholly inside. Every pixel may be the centre, also one at the border.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    rows, columns = (rng.integers(0, most - size + 1, n) + size // 2 for most in (height, width))
+    return _with_holes(images, size, rows, columns)
+
+
+@random_cutout.mistake("Squares at the border are moved back into the image, so that the outermost places come up too often. Cut them off.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    rows, columns = (np.clip(rng.integers(0, most, n), size // 2, most - size + size // 2) for most in (height, width))
+    return _with_holes(images, size, rows, columns)
+
+
+@random_cutout.mistake("The draws do not come from `rng`, and another run gives other holes.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    own = np.random.default_rng()
+    return _with_holes(images, size, own.integers(0, height, n), own.integers(0, width, n))
+
+
+@random_cutout.mistake("Each call makes a generator of its own with a fixed seed, and draws the same holes again. Draw from `rng`.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    own = np.random.default_rng(0)
+    return _with_holes(images, size, own.integers(0, height, n), own.integers(0, width, n))
+
+
+@random_cutout.mistake("The images that were given are changed. Work on a copy.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    images[:] = _with_holes(images, size, rng.integers(0, height, n), rng.integers(0, width, n))
+    return images
+
+
+@random_cutout.alternative(framework="torch")
+def _(images, size, rng):
+    import torch
+
+    n, _, height, width = images.shape
+    tops, lefts = (torch.from_numpy(rng.integers(0, most, (n, 1))) - size // 2 for most in (height, width))
+    below, right = torch.arange(height) - tops, torch.arange(width) - lefts
+    in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
+    return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
+
+
+@random_cutout.alternative(framework="mxnet")
+def _(images, size, rng):
+    result = images.copy()
+    for i in range(images.shape[0]):
+        top, left = (int(rng.integers(0, most)) - size // 2 for most in images.shape[2:])
+        result[i, :, max(top, 0) : top + size, max(left, 0) : left + size] = 0
+    return result
+
+
+# 7. Random mixup ---------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    driver="sampled",
+    hints=[
+        "Two draws: `rng.permutation(N)` for the partners, `rng.beta(alpha, alpha, N)` for lam, one for each image.",
+        "The rest is question 1: give what you drew to `mix`. In PyTorch `torch.from_numpy(...)`, in Gluon `nd.array(...)` makes arrays of it; lam should be float32.",
+    ],
+    explanation="""
+        A small alpha gives lam near 0 or 1, images that are nearly pure; a large one gives halves. By a permutation each image is used twice, once as itself and once as a partner,
+        so that no class is seen more often than before.
+    """,
+)
+def random_mixup(images, labels, alpha, rng):
+    """Blend each image and label with those of a partner: partners are a random order of the batch, lam is drawn from Beta(alpha, alpha) for each image.
+
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; alpha: number; rng: np.random.Generator. Returns (images, labels), mixed, float32.
+    """
+    partners = rng.permutation(len(images))
+    lam = rng.beta(alpha, alpha, (len(images), 1)).astype(np.float32)
+    weight = lam[:, :, None, None]
+    return weight * images + (1 - weight) * images[partners], lam * labels + (1 - lam) * labels[partners]
+
+
+@random_mixup.probe(weight=1)
+def nearly_pure(rng):
+    return _images(rng, 16, 1, 5, 4), _soft(rng, 16, 6), float(rng.uniform(0.3, 0.4))
+
+
+@random_mixup.probe(weight=1)
+def about_half(rng):
+    return _images(rng, 14, 3, 2, 3), _soft(rng, 14, 5), float(rng.uniform(5, 8))
+
+
+@random_mixup.recover
+def _(result, images, labels, alpha):
+    mixed_images, mixed_labels = result
+    n = len(images)
+    flat, mixed = images.reshape(n, -1).astype(float), mixed_images.reshape(n, -1).astype(float)
+    way = flat[:, None] - flat[None]  # (N, N, pixels), from each possible partner to the image
+    lengths = np.maximum((way**2).sum(axis=2), 1e-12)
+    lam = ((mixed[:, None] - flat[None]) * way).sum(axis=2) / lengths  # (N, N); 0 where an image is its own partner
+    misses = np.abs(mixed[:, None] - flat[None] - lam[:, :, None] * way).max(axis=2)
+    partners = misses.argmin(axis=1)
+    lam = lam[np.arange(n), partners]
+    if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:
+        raise NotADraw("An image is no blend of itself and another of the batch.")
+    if np.abs(mixed_labels - lam[:, None] * labels - (1 - lam[:, None]) * labels[partners]).max() > 2e-3:
+        raise NotADraw("A label is not blended as its image is: with the same partner and the same lam.")
+    lam[partners == np.arange(n)] = 0.5  # it cannot be told
+    way_to = (partners - np.arange(n)) % n
+    return {
+        "lam": np.round(lam, 3),
+        "the number of places to the partner": way_to,
+        "the number of different partners": [len(set(partners))],
+    }
+
+
+def _mixed(images, labels, partners, lam):
+    lam = np.broadcast_to(lam, len(images)).astype(np.float32)
+    weight, of_labels = lam[:, None, None, None], lam[:, None]
+    return weight * images + (1 - weight) * images[partners], of_labels * labels + (1 - of_labels) * labels[partners]
+
+
+@random_mixup.mistake("One lam is drawn for the whole batch. Draw as many as there are images.")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha))
+
+
+@random_mixup.mistake("lam is drawn evenly from 0 to 1, whatever alpha is. Draw it from Beta(alpha, alpha).")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, rng.permutation(len(images)), rng.random(len(images)))
+
+
+@random_mixup.mistake("lam is drawn from Beta(alpha, 1), which is not symmetric. Both parameters are alpha.")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, 1, len(images)))
+
+
+@random_mixup.mistake("The partner is always the neighbour in the batch. Partners are a random order, `rng.permutation(N)`.")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images)))
+
+
+@random_mixup.mistake("Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch.")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images)))
+
+
+@random_mixup.mistake("The labels stay as they were. They are blended as the images are.")
+def _(images, labels, alpha, rng):
+    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images)))[0], labels
+
+
+@random_mixup.mistake("In the labels lam and 1 - lam are exchanged.")
+def _(images, labels, alpha, rng):
+    partners, lam = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))
+    return _mixed(images, labels, partners, lam)[0], _mixed(images, labels, partners, 1 - lam)[1]
+
+
+@random_mixup.mistake("Labels have draws of their own: another partner, another lam than their images. Draw once, and use it for both.")
+def _(images, labels, alpha, rng):
+    pairs = [_mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))) for _ in range(2)]
+    return pairs[0][0], pairs[1][1]
+
+
+@random_mixup.mistake("The draws do not come from `rng`, and another run gives others.")
+def _(images, labels, alpha, rng):
+    own = np.random.default_rng()
+    return _mixed(images, labels, own.permutation(len(images)), own.beta(alpha, alpha, len(images)))
+
+
+@random_mixup.mistake("The images that were given are changed. Work on a copy.")
+def _(images, labels, alpha, rng):
+    images[:], mixed_labels = _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images)))
+    return images, mixed_labels
+
+
+@random_mixup.alternative(framework="torch")
+def _(images, labels, alpha, rng):
+    import torch
+
+    partners = torch.from_numpy(rng.permutation(len(images)))
+    lam = torch.from_numpy(rng.beta(alpha, alpha, len(images))).float()
+    mixed_labels = labels[partners] + lam[:, None] * (labels - labels[partners])
+    return torch.lerp(images[partners], images, lam.reshape(-1, 1, 1, 1)), mixed_labels
+
+
+@random_mixup.alternative(framework="mxnet")
+def _(images, labels, alpha, rng):
+    from dlkit.mx import nd
+
+    n = images.shape[0]
+    partners, lam = nd.array(rng.permutation(n)), nd.array(rng.beta(alpha, alpha, n))
+    weight, of_labels = lam.reshape((n, 1, 1, 1)), lam.reshape((n, 1))
+    return weight * images + (1 - weight) * images.take(partners), of_labels * labels + (1 - of_labels) * labels.take(partners)
+
+
+@random_mixup.alternative()
+def _(images, labels, alpha, rng):
+    order = rng.permutation(len(images))
+    pairs = []
+    for i, partner in enumerate(order):
+        lam = np.float32(rng.beta(alpha, alpha))
+        pairs.append((lam * images[i] + (1 - lam) * images[partner], lam * labels[i] + (1 - lam) * labels[partner]))
+    return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+
+
+# 8. Digits with a hole ---------------------------------------------------------------------------------------------------------------------
+
+JUDGED = ByAccuracy("digits with a hole", needed=0.7, guessing=0.3)
+HOLE = 3
+
+
+@question(
+    points=2,
+    framework="torch",
+    frameworks=NETWORKS,
+    driver="fit_predict",
+    seconds=60,
+    hints=[
+        "The training digits are whole, the unseen ones have a black square of 3 x 3 somewhere. Which of the five methods makes training images like those?",
+        "In each step give the net new holes: `random_cutout` of question 6, on each image of the batch. They may be somewhat larger than those to come.",
+        "Conv 16 of 3 x 3, pool, conv 32 of 3 x 3, pool, dense 64, dense 10; SGD with lr 0.05 and momentum 0.9, 400 steps on batches of 50.",
+    ],
+    explanation="""
+        An augmentation helps where it brings training images closer to those that will come. Here Cutout does just this, and without it the net has never seen a digit of which a part is missing.
+        Holes have to be drawn anew in every step: a hundred fixed ones would be a hundred other images.
+    """,
+)
+def fit_digits(train_images, train_labels):
+    """A net that reads digits of which a square of 3 x 3 pixels is black, trained on whole ones; right on at least 70 % of 600 that it has not seen.
+
+    train_images: (100, 1, 8, 8) float32 in [0, 1], whole digits; train_labels: (100,) int64 in 0, ..., 9
+    Returns the net: (N, 1, 8, 8) -> (N, 10) logits.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        *[nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)],
+    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    for _ in range(400):
+        rows = rng.permutation(100)[:50]
+        X = train_images[rows]
+        for image, top, left in zip(X, *rng.integers(-1, 6, (2, 50)), strict=True):
+            image[:, max(top, 0) : top + 4, max(left, 0) : left + 4] = 0
+        loss = nn.functional.cross_entropy(net(X), train_labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net
+
+
+@fit_digits.probe()
+def unseen_digits_with_a_hole(rng):
+    """The digits of the course, divided anew by every seed."""
+    from dlkit.data import digits
+
+    data = digits()
+    images = np.concatenate([data.train_images, data.val_images, data.test_images])
+    labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
+    chosen = rng.permutation(len(images))[:700]
+    images, labels = images[chosen], labels[chosen]
+    unseen = images[100:].copy()
+    for image, top, left in zip(unseen, *rng.integers(0, 9 - HOLE, (2, 600)), strict=True):
+        image[:, top : top + HOLE, left : left + HOLE] = 0
+    return Inputs((images[:100], labels[:100], unseen), secret=labels[100:])
+
+
+fit_digits.measure(JUDGED.measure)
+
+
+@fit_digits.mistake(
+    "The net reads too few digits with a hole; trained on whole ones alone it stays near 60 %. Hide a part of every training image, anew in each step.",
+    recognise=JUDGED.learnt_too_little,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *[nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)],
+    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(150):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(train_images), train_labels).backward()
+        optimizer.step()
+    return net
+
+
+@fit_digits.mistake(
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together?",
+    recognise=JUDGED.guesses,
+)
+def _(train_images, train_labels):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    with torch.no_grad():
+        net[1].weight.zero_()
+    return net
+
+
+@fit_digits.mistake(
+    "The net does not give ten numbers an image. Its last layer is a dense layer with ten outputs.",
+    recognise=JUDGED.has_another_number_of_outputs,
+)
+def _(train_images, train_labels):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 12))
+
+
+@fit_digits.alternative(framework="mxnet")
+def _(train_images, train_labels):
+    from dlkit.mx import autograd, gluon, init, mx, nd
+
+    mx.random.seed(0)
+    rng = np.random.default_rng(0)
+    net = gluon.nn.HybridSequential()
+    net.add(
+        gluon.nn.Conv2D(24, 3, padding=1, activation="relu"), gluon.nn.MaxPool2D(2), gluon.nn.Conv2D(32, 3, padding=1, activation="relu")
+    )
+    net.add(gluon.nn.MaxPool2D(2), gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
+    net.initialize(init.Xavier())
+    net.hybridize()
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.05, "momentum": 0.9})
+    images = train_images.asnumpy()
+    for _ in range(300):
+        X = images.copy()
+        for image, top, left in zip(X, *rng.integers(0, 6, (2, len(X))), strict=True):
+            image[:, top : top + 3, left : left + 3] = 0
+        with autograd.record():
+            loss = loss_of(net(nd.array(X)), train_labels)
+        loss.backward()
+        trainer.step(len(X))
+        loss.mean().asscalar()
+    return net
+
+
+@fit_digits.alternative(framework="torch")
+def _(train_images, train_labels):
+    """Ten copies with fixed holes, and a net with a dense layer more and no convolution but one."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    X, y = train_images.repeat(20, 1, 1, 1), train_labels.repeat(20)
+    for image, top, left in zip(X, *rng.integers(-1, 6, (2, len(X))), strict=True):
+        image[:, max(top, 0) : top + 4, max(left, 0) : left + 4] = 0
+    net = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
+    for _ in range(10):
+        for rows in torch.randperm(len(X)).split(50):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+            optimizer.step()
+    return net
 
 
 # Inputs and common parts -------------------------------------------------------------------------------------------------------------------
