@@ -15,8 +15,8 @@ NETWORKS = ("torch", "mxnet")
 @question(
     points=2,
     hints=[
-        "Labels are mixed as images are: the same lam, the same partners. Only the shape of lam differs.",
-        "`labels` is (N, num_classes), so lam must be (N, 1) for its rows: `lam.reshape(-1, 1)`.",
+        "Labels are mixed as images are: the same lam, the same partners. What is missing is 1 - lam of the partner's label.",
+        "`labels[partners]` are the partners' labels, (N, num_classes). So 1 - lam must be (N, 1), as lam is in the line above.",
     ],
     explanation="""
         The label has to say what is in the picture: 30 % of one, 70 % of the other. The loss then asks for exactly these probabilities, and between two images
@@ -30,7 +30,8 @@ def mix(images, labels, partners, lam):
     """
     weight = lam.reshape(-1, 1, 1, 1)
     mixed_images = weight * images + (1 - weight) * images[partners]
-    mixed_labels = lam.reshape(-1, 1) * labels + (1 - lam.reshape(-1, 1)) * labels[partners]
+    mixed_labels = lam.reshape(-1, 1) * labels  # (N, num_classes), so far only what each keeps of its own
+    mixed_labels = mixed_labels + (1 - lam.reshape(-1, 1)) * labels[partners]
     return mixed_images, mixed_labels
 
 
@@ -62,6 +63,12 @@ def _(images, labels, partners, lam):
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
     return weight * images + (1 - weight) * images[partners], np.where(lam[:, None] >= 0.5, labels, labels[partners])
+
+
+@mix.mistake("The partner's label is added whole. Its share is 1 - lam, so that each label adds up to 1.")
+def _(images, labels, partners, lam):
+    weight = lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels + labels[partners]
 
 
 @mix.mistake("One lam is used for the labels of the whole batch. Each label has its own.")
