@@ -9,9 +9,7 @@ from dlkit import mixing
 
 @pytest.mark.parametrize("name", mixing.SEEDS)
 def test_a_draw_of_more_contains_the_draw_of_fewer_and_another_draw_is_another(name):
-    fewer, more, other = (
-        {image.tobytes() for image in mixing.part(name, count, seed)[0]} for count, seed in ((50, 0), (200, 0), (50, 1))
-    )
+    fewer, more, other = ({image.tobytes() for image in mixing.part(name, count, seed)[0]} for count, seed in ((50, 0), (200, 0), (50, 1)))
     assert fewer < more and fewer != other
 
 
