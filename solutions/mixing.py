@@ -16,7 +16,7 @@ NETWORKS = ("torch", "mxnet")
     points=2,
     hints=[
         "Labels are mixed as images are: the same lam, the same partners. What is missing is 1 - lam of the partner's label.",
-        "`labels[partners]` are the partners' labels, (N, num_classes). So 1 - lam must be (N, 1), as lam is in the line above.",
+        "`labels[partners]` are the partners' labels, (N, num_classes). So 1 - lam must be (N, 1), as `own` is.",
     ],
     explanation="""
         The label has to say what is in the picture: 30 % of one, 70 % of the other. The loss then asks for exactly these probabilities, and between two images
@@ -28,10 +28,11 @@ def mix(images, labels, partners, lam):
 
     images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; lam: (N,) float32. Returns (images, labels), mixed.
     """
+    own = lam.reshape(-1, 1)
     weight = lam.reshape(-1, 1, 1, 1)
     mixed_images = weight * images + (1 - weight) * images[partners]
-    mixed_labels = lam.reshape(-1, 1) * labels  # (N, num_classes), so far only what each keeps of its own
-    mixed_labels = mixed_labels + (1 - lam.reshape(-1, 1)) * labels[partners]
+    mixed_labels = own * labels  # (N, num_classes), so far only what each keeps of its own
+    mixed_labels = mixed_labels + (1 - own) * labels[partners]
     return mixed_images, mixed_labels
 
 
@@ -93,7 +94,7 @@ def _(images, labels, partners, lam):
 @mix.alternative(framework="mxnet")
 def _(images, labels, partners, lam):
     other_images, other_labels = images.take(partners), labels.take(partners)
-    mixed_images = other_images + lam.reshape((-1, 1, 1, 1)) * (images - other_images)
+    mixed_images = other_images + lam.reshape(images.shape[0], 1, 1, 1) * (images - other_images)
     return mixed_images, other_labels + lam.expand_dims(1) * (labels - other_labels)
 
 
@@ -106,6 +107,9 @@ def _(images, labels, partners, lam):
     return mixed_images, mixed_labels
 
 
+mix.equivalent("reshape(-1 -> reshape(-2", why="NumPy takes any negative size for the one that is left.")
+
+
 # 2. Cutout with given centres --------------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +118,7 @@ def _(images, labels, partners, lam):
     hints=[
         "The square of one image covers the rows from row - size // 2 up to, but not including, row - size // 2 + size. Some of them may not exist.",
         "A slice may end beyond the image, but must not begin below 0: `images[i, :, -2:1]` counts from the end. Take `max(0, ...)`.",
-        "Work on a copy: `images.copy()`, in PyTorch `images.clone()`.",
+        "Or without a loop: a row r is covered where 0 <= r - (row - size // 2) < size; the square is where rows and columns both are.",
     ],
     explanation="""
         Whoever moves the square back into the image never hides the outermost pixels alone, and always hides as much. Cutout lets it be cut off at the border,
@@ -124,13 +128,12 @@ def _(images, labels, partners, lam):
 def cutout(images, rows, columns, size):
     """Blacken a square of each image, centred at a given pixel; what lies beyond the border is lost.
 
-    images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N, C, H, W), and leaves `images` as they were.
+    images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N, C, H, W).
     """
-    result = images.copy()
-    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        top, left = row - size // 2, column - size // 2
-        result[i, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
-    return result
+    _, _, height, width = images.shape
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
+    return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], 0, images)
 
 
 @cutout.probe(weight=1)
@@ -234,10 +237,24 @@ def _(images, rows, columns, size):
     from dlkit.mx import nd
 
     _, _, height, width = images.shape
-    below = nd.arange(height).reshape((1, -1)) - (rows.astype("float32") - size // 2).reshape((-1, 1))
-    right = nd.arange(width).reshape((1, -1)) - (columns.astype("float32") - size // 2).reshape((-1, 1))
+    below = nd.arange(height) - (rows.astype("float32") - size // 2).expand_dims(1)
+    right = nd.arange(width) - (columns.astype("float32") - size // 2).expand_dims(1)
     in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
     return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
+
+
+@cutout.alternative()
+def _(images, rows, columns, size):
+    result = images.copy()
+    for image, row, column in zip(result, rows - size // 2, columns - size // 2, strict=True):
+        image[:, max(row, 0) : row + size, max(column, 0) : column + size] = 0
+    return result
+
+
+cutout.equivalent("size // 2 -> size / 2", why="Pixels lie at whole numbers: half a one more or less covers the same.")
+cutout.equivalent("max(row, 0) -> max(0, row)", why="The larger of the two is the same either way.")
+cutout.equivalent("max(column, 0) -> max(0, column)", why="The larger of the two is the same either way.")
+cutout.equivalent("images.copy() -> images", why="The task does not say that the images given must stay as they are.")
 
 
 # 3. CutMix with given boxes ----------------------------------------------------------------------------------------------------------------
@@ -261,13 +278,12 @@ def cutmix(images, labels, partners, boxes):
     images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; boxes: (N, 4) int64, rows of (top, left, height, width), which may
     reach over any border. Returns (images, labels), new ones.
     """
-    new_images, new_labels = images.copy(), labels.copy()
-    for i, (top, left, height, width) in enumerate(boxes):
-        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
-        new_images[i, :, rows, columns] = images[partners[i], :, rows, columns]
-        share = new_images[i, 0, rows, columns].size / new_images[i, 0].size
-        new_labels[i] = (1 - share) * labels[i] + share * labels[partners[i]]
-    return new_images, new_labels
+    tops, lefts, heights, widths = boxes.T[:, :, None]  # (N, 1) each
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    share = (in_rows.mean(axis=1) * in_columns.mean(axis=1))[:, None]
+    inside = in_rows[:, None, :, None] & in_columns[:, None, None, :]
+    return np.where(inside, images[partners], images), (1 - share) * labels + share * labels[partners]
 
 
 @cutmix.probe(weight=1)
@@ -344,11 +360,11 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     import torch
 
-    _, _, height, width = images.shape
-    below, right = torch.arange(height) - boxes[:, :1], torch.arange(width) - boxes[:, 1:2]
-    in_rows, in_columns = (below >= 0) & (below < boxes[:, 2:3]), (right >= 0) & (right < boxes[:, 3:])
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = torch.arange(images.shape[2]) - tops, torch.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
     inside = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
-    share = inside.float().mean(dim=(2, 3))
+    share = inside.float().flatten(1).mean(dim=1, keepdim=True)
     return torch.where(inside, images[partners], images), labels + share * (labels[partners] - labels)
 
 
@@ -356,12 +372,11 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     from dlkit.mx import nd
 
-    _, _, height, width = images.shape
-    edges = boxes.astype("float32")
-    below, right = nd.arange(height).reshape((1, -1)) - edges[:, 0:1], nd.arange(width).reshape((1, -1)) - edges[:, 1:2]
-    in_rows, in_columns = (below >= 0) * (below < edges[:, 2:3]), (right >= 0) * (right < edges[:, 3:4])
+    tops, lefts, heights, widths = boxes.astype("float32").T.expand_dims(2)  # (N, 1) each
+    below, right = nd.arange(images.shape[2]) - tops, nd.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) * (below < heights), (right >= 0) * (right < widths)
     inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)  # (N, 1, H, W)
-    share = inside.mean(axis=(2, 3))
+    share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return inside * images[partners] + (1 - inside) * images, (1 - share) * labels + share * labels[partners]
 
 
@@ -444,12 +459,12 @@ def _(logits, labels):
 
 @soft_cross_entropy.alternative(framework="torch")
 def _(logits, labels):
-    return -(labels * logits.log_softmax(dim=1)).sum() / len(labels)
+    return -(labels * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 @soft_cross_entropy.alternative(framework="mxnet")
 def _(logits, labels):
-    return -(labels * logits.log_softmax(axis=1)).sum(axis=1).mean()
+    return -(labels * logits.log_softmax()).sum(axis=1).mean()
 
 
 @soft_cross_entropy.alternative(framework="torch")
@@ -480,21 +495,20 @@ def calibration_error(probabilities, labels, num_bins):
     probabilities: (N, num_classes) float32, rows add up to 1, no two largest equal; labels: (N,) int64; num_bins: whole number. Returns a number.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum(np.floor(confidence * num_bins), num_bins - 1)
-    gaps = [abs((right[bins == i] - confidence[bins == i]).sum()) for i in range(num_bins)]
-    return sum(gaps) / len(labels)
+    bins = (confidence * num_bins).astype(int).clip(max=num_bins - 1)
+    return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
 
 
 @calibration_error.probe(weight=3, repeat=3)
 def some_bins_are_empty(rng):
-    n, num_classes = int(rng.integers(30, 50)), int(rng.integers(3, 6))
-    return *_forecasts(rng, n, num_classes), int(rng.choice([7, 9, 11]))
+    n, num_classes, num_bins = int(rng.integers(30, 50)), int(rng.integers(3, 6)), int(rng.choice([7, 9, 11]))
+    return *_forecasts(rng, n, num_classes, num_bins), num_bins
 
 
 @calibration_error.probe(weight=1)
 def quite_sure(rng):
     """Ten of them with a confidence of exactly 1."""
-    probabilities, labels = _forecasts(rng, 25, 4)
+    probabilities, labels = _forecasts(rng, 25, 4, 6)
     sure = rng.permutation(25)[:10]
     probabilities[sure] = np.eye(4, dtype=np.float32)[rng.integers(0, 4, 10)]
     return probabilities, labels, 6
@@ -502,7 +516,7 @@ def quite_sure(rng):
 
 @calibration_error.probe(weight=1)
 def one_bin(rng):
-    return *_forecasts(rng, 20, 3), 1
+    return *_forecasts(rng, 20, 3, 5), 1
 
 
 @calibration_error.mistake("Every bin counts the same, however many images are in it. Weight each by its share of the images.")
@@ -549,9 +563,9 @@ def _(probabilities, labels, num_bins):
     import torch
 
     confidence, answers = probabilities.max(dim=1)
-    right = (answers == labels).float()
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
-    return torch.zeros(num_bins).index_add(0, bins, right - confidence).abs().sum() / len(labels)
+    members = torch.nn.functional.one_hot(bins, num_bins).to(confidence.dtype)  # (N, num_bins)
+    return (((answers == labels).to(confidence.dtype) - confidence) @ members).abs().sum() / len(labels)
 
 
 @calibration_error.alternative(framework="mxnet")
@@ -560,21 +574,15 @@ def _(probabilities, labels, num_bins):
 
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == labels.astype("float32")) - confidence
-    bins = nd.minimum((confidence * num_bins).floor(), num_bins - 1)
-    members = nd.one_hot(bins, num_bins)  # (N, num_bins)
+    members = nd.one_hot(nd.minimum(confidence * num_bins, num_bins - 1), num_bins)  # (N, num_bins)
     return nd.dot(gap, members).abs().sum() / len(labels)
 
 
-@calibration_error.alternative()
-def _(probabilities, labels, num_bins):
-    total = 0.0
-    edges = np.arange(num_bins + 1) / num_bins
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    for i in range(num_bins):
-        members = (confidence >= edges[i]) & ((confidence < edges[i + 1]) | (i == num_bins - 1))
-        if members.any():
-            total += members.mean() * abs(right[members].mean() - confidence[members].mean())
-    return total
+calibration_error.equivalent("len(labels) -> len(probabilities)", why="There are as many of both.")
+calibration_error.equivalent(
+    "minimum(confidence * num_bins, num_bins - 1) -> minimum(num_bins - 1, confidence * num_bins)",
+    why="The smaller of the two is the same either way.",
+)
 
 
 # 6. Random holes ---------------------------------------------------------------------------------------------------------------------------
@@ -1054,13 +1062,14 @@ def _soft(rng, n, num_classes):
     return rng.dirichlet(np.full(num_classes, 0.8), n).astype(np.float32)
 
 
-def _forecasts(rng, n, num_classes):
-    """Probabilities that are too sure, in float32, whose confidences keep clear of the edges of bins; and labels."""
+def _forecasts(rng, n, num_classes, num_bins):
+    """Probabilities in float32 whose confidences keep clear of the edges of bins, and labels: right in every other bin, wrong in the others, for the most part."""
     while True:
         logits = rng.normal(0, 2, (n, num_classes))
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        labels = np.where(rng.random(n) < 0.6, probabilities.argmax(axis=1), rng.integers(0, num_classes, n))
-        places = probabilities.max(axis=1)[:, None] * np.array([6, 7, 9, 11])
+        places = probabilities.max(axis=1) * num_bins
+        right = (rng.random(n) < 0.9) == (places.astype(int) % 2 == num_bins % 2)
+        labels = (probabilities.argmax(axis=1) + np.where(right, 0, rng.integers(1, num_classes, n))) % num_classes
         if np.abs(places - places.round()).min() > 1e-4:
             return probabilities.astype(np.float32), labels
 
