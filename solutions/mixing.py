@@ -243,19 +243,7 @@ def _(images, rows, columns, size):
     return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
 
 
-@cutout.alternative()
-def _(images, rows, columns, size):
-    result = images.copy()
-    for image, row, column in zip(result, rows - size // 2, columns - size // 2, strict=True):
-        image[:, max(row, 0) : row + size, max(column, 0) : column + size] = 0
-    return result
-
-
 cutout.equivalent("size // 2 -> size / 2", why="Pixels lie at whole numbers: half a one more or less covers the same.")
-cutout.equivalent("max(row, 0) -> max(0, row)", why="The larger of the two is the same either way.")
-cutout.equivalent("max(column, 0) -> max(0, column)", why="The larger of the two is the same either way.")
-cutout.equivalent("images.copy() -> images", why="The task does not say that the images given must stay as they are.")
-
 
 # 3. CutMix with given boxes ----------------------------------------------------------------------------------------------------------------
 
@@ -507,10 +495,11 @@ def some_bins_are_empty(rng):
 
 @calibration_error.probe(weight=1)
 def quite_sure(rng):
-    """Ten of them with a confidence of exactly 1."""
-    probabilities, labels = _forecasts(rng, 25, 4, 6)
-    sure = rng.permutation(25)[:10]
-    probabilities[sure] = np.eye(4, dtype=np.float32)[rng.integers(0, 4, 10)]
+    """Ten of them wrong with a confidence of exactly 1, while the others of the last bin are right."""
+    probabilities, labels = _forecasts(rng, 35, 4, 6)
+    labels = np.where(probabilities.max(axis=1) > 5 / 6, probabilities.argmax(axis=1), labels)
+    sure = rng.permutation(35)[:10]
+    probabilities[sure] = np.eye(4, dtype=np.float32)[(labels[sure] + rng.integers(1, 4, 10)) % 4]
     return probabilities, labels, 6
 
 
@@ -565,7 +554,7 @@ def _(probabilities, labels, num_bins):
     confidence, answers = probabilities.max(dim=1)
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
     members = torch.nn.functional.one_hot(bins, num_bins).to(confidence.dtype)  # (N, num_bins)
-    return (((answers == labels).to(confidence.dtype) - confidence) @ members).abs().sum() / len(labels)
+    return (torch.where(answers == labels, 1 - confidence, -confidence) @ members).abs().sum() / len(labels)
 
 
 @calibration_error.alternative(framework="mxnet")
@@ -578,6 +567,7 @@ def _(probabilities, labels, num_bins):
     return nd.dot(gap, members).abs().sum() / len(labels)
 
 
+calibration_error.equivalent("one_hot(bins, num_bins) -> one_hot(bins)", why="What is left out are empty bins at the end.")
 calibration_error.equivalent("len(labels) -> len(probabilities)", why="There are as many of both.")
 calibration_error.equivalent(
     "minimum(confidence * num_bins, num_bins - 1) -> minimum(num_bins - 1, confidence * num_bins)",
@@ -606,11 +596,10 @@ def random_cutout(images, size, rng):
     images: (N, C, H, W) float32, all above 0; size: side of the square; rng: np.random.Generator. Returns (N, C, H, W).
     """
     n, _, height, width = images.shape
-    result = images.copy()
-    for image, row, column in zip(result, rng.integers(0, height, n), rng.integers(0, width, n), strict=True):
-        top, left = row - size // 2, column - size // 2
-        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
-    return result
+    tops, lefts = rng.integers(height, size=(n, 1)) - size // 2, rng.integers(width, size=(n, 1)) - size // 2
+    below, right = np.arange(height) - tops, np.arange(width) - lefts
+    in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
+    return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], 0, images)
 
 
 @random_cutout.probe(weight=1)
@@ -625,7 +614,7 @@ def tall_images(rng):
 
 @random_cutout.recover
 def _(result, images, size):
-    black = result.max(axis=1) == 0  # (N, H, W)
+    black = result.max(axis=1) < 0.01  # (N, H, W)
     in_rows, in_columns = black.any(axis=2), black.any(axis=1)
     tops, lefts = _first(in_rows, size), _first(in_columns, size)
     if not np.allclose(result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5):
@@ -698,7 +687,7 @@ def _(images, size, rng):
     import torch
 
     n, _, height, width = images.shape
-    tops, lefts = (torch.from_numpy(rng.integers(0, most, (n, 1))) - size // 2 for most in (height, width))
+    tops, lefts = (torch.from_numpy(rng.integers(most, size=(n, 1))) - size // 2 for most in (height, width))
     below, right = torch.arange(height) - tops, torch.arange(width) - lefts
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
@@ -706,11 +695,15 @@ def _(images, size, rng):
 
 @random_cutout.alternative(framework="mxnet")
 def _(images, size, rng):
-    result = images.copy()
-    for i in range(images.shape[0]):
-        top, left = (int(rng.integers(0, most)) - size // 2 for most in images.shape[2:])
-        result[i, :, max(top, 0) : top + size, max(left, 0) : left + size] = 0
-    return result
+    from dlkit.mx import nd
+
+    n, _, height, width = images.shape
+    below, right = (nd.arange(most) - nd.array(rng.integers(most, size=(n, 1)) - size // 2) for most in (height, width))
+    in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
+    return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
+
+
+random_cutout.equivalent("size // 2 -> size / 2", why="Pixels lie at whole numbers: half a one more or less covers the same.")
 
 
 # 7. Random mixup ---------------------------------------------------------------------------------------------------------------------------
@@ -731,10 +724,10 @@ def _(images, size, rng):
 def random_mixup(images, labels, alpha, rng):
     """Blend each image and label with those of a partner: partners are a random order of the batch, lam is drawn from Beta(alpha, alpha) for each image.
 
-    images: (N, C, H, W) float32; labels: (N, num_classes) float32; alpha: number; rng: np.random.Generator. Returns (images, labels), mixed, float32.
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; alpha: number; rng: np.random.Generator. Returns (images, labels), mixed.
     """
     partners = rng.permutation(len(images))
-    lam = rng.beta(alpha, alpha, (len(images), 1)).astype(np.float32)
+    lam = rng.beta(alpha, alpha, (len(images), 1))
     weight = lam[:, :, None, None]
     return weight * images + (1 - weight) * images[partners], lam * labels + (1 - lam) * labels[partners]
 
@@ -861,6 +854,12 @@ def _(images, labels, alpha, rng):
         lam = np.float32(rng.beta(alpha, alpha))
         pairs.append((lam * images[i] + (1 - lam) * images[partner], lam * labels[i] + (1 - lam) * labels[partner]))
     return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+
+
+random_mixup.equivalent("len(images) -> len(labels)", why="There are as many of both.")
+random_mixup.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
+random_mixup.equivalent("lam[:, :, None, None] -> lam[:, None, :, None]", why="lam is (N, 1): both are (N, 1, 1, 1).")
+random_mixup.equivalent("i, partner in enumerate -> partner, i in enumerate", why="The inverse of a random order is a random order.")
 
 
 # 8. Digits with a hole ---------------------------------------------------------------------------------------------------------------------
