@@ -107,6 +107,8 @@ def _(images, labels, partners, lam):
     return mixed_images, mixed_labels
 
 
+mix.equivalent("lam.reshape(-1, 1, 1, 1) -> own.reshape(-1, 1, 1, 1)", why="The same numbers, in one column.")
+mix.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
 mix.equivalent("reshape(-1 -> reshape(-2", why="NumPy takes any negative size for the one that is left.")
 
 
@@ -293,55 +295,63 @@ def nothing_and_everything(rng):
     return _images(rng, 3, 1, 6, 9), _one_hot(rng, 3, 5), _cycle(rng, 3), boxes
 
 
-def _pasted(images, partners, boxes):
-    new_images = images.copy()
-    for i, (top, left, height, width) in enumerate(boxes):
-        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
-        new_images[i, :, rows, columns] = images[partners[i], :, rows, columns]
-    return new_images
-
-
-def _clipped_share(images, boxes):
-    tops, lefts, heights, widths = boxes.T
-    rows = np.clip(tops + heights, 0, images.shape[2]) - np.clip(tops, 0, None)
-    columns = np.clip(lefts + widths, 0, images.shape[3]) - np.clip(lefts, 0, None)
-    return (rows * columns / (images.shape[2] * images.shape[3])).astype(np.float32)[:, None]
-
-
 @cutmix.mistake("The share is that of the box as it was drawn. What lies beyond the border was not pasted: count the pixels that were.")
 def _(images, labels, partners, boxes):
-    share = (boxes[:, 2:].prod(axis=1) / (images.shape[2] * images.shape[3])).astype(np.float32)[:, None]
-    return _pasted(images, partners, boxes), (1 - share) * labels + share * labels[partners]
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    share = heights * widths / (images.shape[2] * images.shape[3])
+    return pasted, (1 - share) * labels + share * labels[partners]
 
 
 @cutmix.mistake("The two shares are exchanged: the box belongs to the partner, the rest to the image itself.")
 def _(images, labels, partners, boxes):
-    share = _clipped_share(images, boxes)
-    return _pasted(images, partners, boxes), share * labels + (1 - share) * labels[partners]
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
+    return pasted, share * labels + (1 - share) * labels[partners]
 
 
 @cutmix.mistake("The labels are left as they were, although a part of the picture is another's.")
 def _(images, labels, partners, boxes):
-    return _pasted(images, partners, boxes), labels
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    return pasted, labels
 
 
 @cutmix.mistake("Each label is that of the larger part alone. It holds both, by their shares of the pixels.")
 def _(images, labels, partners, boxes):
-    return _pasted(images, partners, boxes), np.where(_clipped_share(images, boxes) <= 0.5, labels, labels[partners])
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
+    return pasted, np.where(share <= 0.5, labels, labels[partners])
 
 
 @cutmix.mistake("One share, the mean of the batch, is used for all labels. Each image has its own box.")
 def _(images, labels, partners, boxes):
-    share = _clipped_share(images, boxes).mean()
-    return _pasted(images, partners, boxes), (1 - share) * labels + share * labels[partners]
+    tops, lefts, heights, widths = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
+    return pasted, (1 - share.mean()) * labels + share.mean() * labels[partners]
 
 
 @cutmix.mistake("The last two numbers of a box are taken for its bottom and right edge. They are its height and width.")
 def _(images, labels, partners, boxes):
-    sizes = np.concatenate([boxes[:, :2], np.maximum(boxes[:, 2:] - np.maximum(boxes[:, :2], 0), 0)], axis=1)
-    sizes[:, 2:] += np.minimum(boxes[:, :2], 0) * -1
-    share = _clipped_share(images, sizes)
-    return _pasted(images, partners, sizes), (1 - share) * labels + share * labels[partners]
+    tops, lefts, bottoms, rights = boxes.T[:, :, None]
+    below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
+    in_rows, in_columns = (below >= 0) & (below < bottoms - tops), (right >= 0) & (right < rights - lefts)
+    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
+    return pasted, (1 - share) * labels + share * labels[partners]
 
 
 @cutmix.alternative(framework="torch")
@@ -413,30 +423,39 @@ def large_logits(rng):
 
 @soft_cross_entropy.mistake("Only the class with the largest share counts here. All classes do, each by its share.")
 def _(logits, labels):
-    log_p = _log_softmax(logits)
+    log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels.argmax(axis=1)].mean()
 
 
 @soft_cross_entropy.mistake("The mean is taken over classes, too. Add up over the classes, and average over the examples alone.")
 def _(logits, labels):
-    return -(labels * _log_softmax(logits)).mean()
+    log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    return -(labels * log_p).mean()
 
 
 @soft_cross_entropy.mistake("The losses are added up over the examples. Their mean is asked for.")
 def _(logits, labels):
-    return -(labels * _log_softmax(logits)).sum()
+    log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    return -(labels * log_p).sum()
 
 
 @soft_cross_entropy.mistake("The sign is missing: logarithms of probabilities are negative, the loss is not.")
 def _(logits, labels):
-    return (labels * _log_softmax(logits)).sum(axis=1).mean()
+    log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    return (labels * log_p).sum(axis=1).mean()
 
 
 @soft_cross_entropy.mistake(
     "This is minus the log of the probability that the labels give the net's answers: the logarithm belongs inside the sum."
 )
 def _(logits, labels):
-    return -np.log((labels * np.exp(_log_softmax(logits))).sum(axis=1) + 1e-30).mean()
+    log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    return -np.log((labels * np.exp(log_p)).sum(axis=1) + 1e-30).mean()
 
 
 @soft_cross_entropy.mistake("Large logits give infinity or nothing at all: `exp` overflows. Subtract each row's largest logit first.")
@@ -510,20 +529,28 @@ def one_bin(rng):
 
 @calibration_error.mistake("Every bin counts the same, however many images are in it. Weight each by its share of the images.")
 def _(probabilities, labels, num_bins):
-    number, accuracy, confidence = _bins(probabilities, labels, num_bins)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    number = np.bincount(bins, minlength=num_bins)
+    accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
+    confidence = np.bincount(bins, confidence, num_bins) / np.maximum(number, 1)
     return np.abs(accuracy - confidence)[number > 0].mean()
 
 
 @calibration_error.mistake("Images with a confidence of exactly 1 are lost. They belong to the last bin.")
 def _(probabilities, labels, num_bins):
-    kept = probabilities.max(axis=1) < 1
-    number, accuracy, confidence = _bins(probabilities[kept], labels[kept], num_bins)
-    return (number * np.abs(accuracy - confidence)).sum() / len(labels)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    gaps = np.where(confidence < 1, right - confidence, 0)
+    return np.abs(np.bincount((confidence * num_bins).astype(int), gaps)).sum() / len(labels)
 
 
 @calibration_error.mistake("This is the distance in the worst bin. The mean over all is asked for, weighted by the number of images.")
 def _(probabilities, labels, num_bins):
-    _, accuracy, confidence = _bins(probabilities, labels, num_bins)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    number = np.bincount(bins, minlength=num_bins)
+    accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
+    confidence = np.bincount(bins, confidence, num_bins) / np.maximum(number, 1)
     return np.abs(accuracy - confidence).max()
 
 
@@ -543,7 +570,10 @@ def _(probabilities, labels, num_bins):
 
 @calibration_error.mistake("The middle of each bin is taken for its confidence. Take the mean of the confidences that are in it.")
 def _(probabilities, labels, num_bins):
-    number, accuracy, _ = _bins(probabilities, labels, num_bins)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
+    number = np.bincount(bins, minlength=num_bins)
+    accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
     return (number * np.abs(accuracy - (np.arange(num_bins) + 0.5) / num_bins)).sum() / len(labels)
 
 
@@ -638,47 +668,66 @@ def _with_holes(images, size, rows, columns):
 @random_cutout.mistake("One centre is drawn for the whole batch. Draw as many as there are images.")
 def _(images, size, rng):
     n, _, height, width = images.shape
-    return _with_holes(images, size, np.repeat(rng.integers(height), n), np.repeat(rng.integers(width), n))
+    rows, columns = np.repeat(rng.integers(height), n), np.repeat(rng.integers(width), n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already.")
 def _(images, size, rng):
     n, _, height, width = images.shape
-    return _with_holes(images, size, rng.integers(0, height - 1, n), rng.integers(0, width - 1, n))
+    rows, columns = rng.integers(0, height - 1, n), rng.integers(0, width - 1, n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("Squares lie wholly inside. Every pixel may be the centre, also one at the border.")
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = (rng.integers(0, most - size + 1, n) + size // 2 for most in (height, width))
-    return _with_holes(images, size, rows, columns)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("Squares at the border are moved back into the image, so that the outermost places come up too often. Cut them off.")
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = (np.clip(rng.integers(0, most, n), size // 2, most - size + size // 2) for most in (height, width))
-    return _with_holes(images, size, rows, columns)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("The draws do not come from `rng`, and another run gives other holes.")
 def _(images, size, rng):
     n, _, height, width = images.shape
     own = np.random.default_rng()
-    return _with_holes(images, size, own.integers(0, height, n), own.integers(0, width, n))
+    rows, columns = own.integers(0, height, n), own.integers(0, width, n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("Each call makes a generator of its own with a fixed seed, and draws the same holes again. Draw from `rng`.")
 def _(images, size, rng):
     n, _, height, width = images.shape
     own = np.random.default_rng(0)
-    return _with_holes(images, size, own.integers(0, height, n), own.integers(0, width, n))
+    rows, columns = own.integers(0, height, n), own.integers(0, width, n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside, 0, images)
 
 
 @random_cutout.mistake("The images that were given are changed. Work on a copy.")
 def _(images, size, rng):
     n, _, height, width = images.shape
-    images[:] = _with_holes(images, size, rng.integers(0, height, n), rng.integers(0, width, n))
+    rows, columns = rng.integers(0, height, n), rng.integers(0, width, n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    images[np.broadcast_to(inside, images.shape)] = 0
     return images
 
 
@@ -766,64 +815,74 @@ def _(result, images, labels, alpha):
     }
 
 
-def _mixed(images, labels, partners, lam):
-    lam = np.broadcast_to(lam, len(images)).astype(np.float32)
-    weight, of_labels = lam[:, None, None, None], lam[:, None]
-    return weight * images + (1 - weight) * images[partners], of_labels * labels + (1 - of_labels) * labels[partners]
-
-
 @random_mixup.mistake("One lam is drawn for the whole batch. Draw as many as there are images.")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha))
+    lam, partners = rng.beta(alpha, alpha), rng.permutation(len(images))
+    return lam * images + (1 - lam) * images[partners], lam * labels + (1 - lam) * labels[partners]
 
 
 @random_mixup.mistake("lam is drawn evenly from 0 to 1, whatever alpha is. Draw it from Beta(alpha, alpha).")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, rng.permutation(len(images)), rng.random(len(images)))
+    partners, lam = rng.permutation(len(images)), rng.random(len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.mistake("lam is drawn from Beta(alpha, 1), which is not symmetric. Both parameters are alpha.")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, 1, len(images)))
+    partners, lam = rng.permutation(len(images)), rng.beta(alpha, 1, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.mistake("The partner is always the neighbour in the batch. Partners are a random order, `rng.permutation(N)`.")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images)))
+    partners, lam = np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.mistake("Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch.")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images)))
+    partners, lam = rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.mistake("The labels stay as they were. They are blended as the images are.")
 def _(images, labels, alpha, rng):
-    return _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images)))[0], labels
+    partners, a = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))[:, None, None, None]
+    return a * images + (1 - a) * images[partners], labels
 
 
 @random_mixup.mistake("In the labels lam and 1 - lam are exchanged.")
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))
-    return _mixed(images, labels, partners, lam)[0], _mixed(images, labels, partners, 1 - lam)[1]
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], (1 - b) * labels + b * labels[partners]
 
 
 @random_mixup.mistake("Labels have draws of their own: another partner, another lam than their images. Draw once, and use it for both.")
 def _(images, labels, alpha, rng):
-    pairs = [_mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))) for _ in range(2)]
-    return pairs[0][0], pairs[1][1]
+    partners, others = rng.permutation(len(images)), rng.permutation(len(images))
+    a, b = rng.beta(alpha, alpha, len(images))[:, None, None, None], rng.beta(alpha, alpha, len(images))[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[others]
 
 
 @random_mixup.mistake("The draws do not come from `rng`, and another run gives others.")
 def _(images, labels, alpha, rng):
     own = np.random.default_rng()
-    return _mixed(images, labels, own.permutation(len(images)), own.beta(alpha, alpha, len(images)))
+    partners, lam = own.permutation(len(images)), own.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.mistake("The images that were given are changed. Work on a copy.")
 def _(images, labels, alpha, rng):
-    images[:], mixed_labels = _mixed(images, labels, rng.permutation(len(images)), rng.beta(alpha, alpha, len(images)))
-    return images, mixed_labels
+    partners, lam = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    images[:] = a * images + (1 - a) * images[partners]
+    return images, b * labels + (1 - b) * labels[partners]
 
 
 @random_mixup.alternative(framework="torch")
@@ -1071,16 +1130,3 @@ def _forecasts(rng, n, num_classes, num_bins):
         labels = (probabilities.argmax(axis=1) + np.where(right, 0, rng.integers(1, num_classes, n))) % num_classes
         if np.abs(places - places.round()).min() > 1e-4:
             return probabilities.astype(np.float32), labels
-
-
-def _log_softmax(logits):
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-def _bins(probabilities, labels, num_bins):
-    """Number, accuracy and mean confidence of each bin; zeros where there is none."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    number, hits, sums = (np.bincount(bins, what, minlength=num_bins) for what in (None, right, confidence))
-    return number, hits / np.maximum(number, 1), sums / np.maximum(number, 1)
