@@ -15,20 +15,15 @@ About fifteen minutes of processor time.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.progress import Progress
-
+from benchmarks import growing, provenance
 from benchmarks.lessons import ROOT, digest, lesson_names
-from benchmarks.provenance import differing, facts
-from dlkit import policies, stored
+from dlkit import policies
 from dlkit.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
 
 LESSON = ROOT / "lessons" / "15-learned-policies.ipynb"
@@ -81,46 +76,13 @@ def carried(rows: list[Result]) -> Iterator[Key]:
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
     """Train what is missing, for so many seconds at most. Returns whether all is there."""
-    end, now = time.monotonic() + seconds, _facts()
-    rows: dict[Key, Result] = {}
-    if path.exists():
-        known, old = stored.read(path, Result)
-        if differing(known, now) is None:
-            now, rows = known, {key_of(row): row for row in old}
-    with Progress(transient=True) as progress:
-        for stage in (lambda: list(measured()), lambda: list(carried(list(rows.values())))):
-            missing = [key for key in stage() if key not in rows]
-            bar = progress.add_task("children", total=len(missing))
-            for number, key in enumerate(missing):
-                if time.monotonic() > end:
-                    stored.write(path, Result, now, rows.values())
-                    return False
-                rows[key] = train(key)
-                progress.advance(bar)
-                if number % 30 == 29:
-                    stored.write(path, Result, now, rows.values())
-            stored.write(path, Result, now, rows.values())
-    return True
-
-
-def key_of(row: Result) -> Key:
-    return row.way, row.data, row.first, row.second, row.seed
+    return growing.complete(path, Result, _facts(), [lambda rows: measured(), carried], train, seconds)
 
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    return facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=digest(LESSON, "rand_child"))
-
-
-def main(
-    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT / "dlkit" / "policies.csv",
-    seconds: Annotated[float, typer.Option(help="Stop after so long; the same command goes on later.")] = float("inf"),
-) -> None:
-    """Train what the file does not hold yet."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
-    done = complete(out, seconds)
-    print(f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.", file=sys.stderr)
+    return provenance.facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=digest(LESSON, "rand_child"))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    growing.command(ROOT / "dlkit" / "policies.csv", complete)

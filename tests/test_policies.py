@@ -1,5 +1,7 @@
 """The comparison of lesson 15: its images, the table and the grid, and that what is stored is whole, of the lesson's own cells, and what its searches find."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,6 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
     known, now = policies.provenance(), benchmark._facts()
     assert known["lesson"] == now["lesson"], "run python -m benchmarks.policies again"
     rows = policies.results()
-    stored = {benchmark.key_of(row) for row in rows}
+    stored = {astuple(row)[:5] for row in rows}
     assert stored == {*benchmark.measured(), *benchmark.carried(rows)}, "run python -m benchmarks.policies"
     assert len(stored) == len(rows)
