@@ -1,11 +1,11 @@
 """Judges a random operation by what it draws: many calls of an answer against as many of the reference, each with a generator of its own.
 
 No two right answers need draw the same numbers, so results cannot be compared one by one. A question recovers from every result what must have been drawn for it
-(`Question.recover`: how far each image was shifted, say), and the two samples are then compared: range and distribution of every value, its dependence within a
-batch, from call to call and on the other values; besides that the form of results, whether the same generator gives the same result again, and whether
-the inputs were left alone.
+(`Question.recover`: how far each image was shifted, say), and the two samples are then compared: range and distribution of every value, over all images and at each
+place of the batch, its dependence on the other images, on other calls and on the other values; besides that the form of results, whether the same generator
+gives the same result again, and whether the inputs were left alone.
 
-Every test is of rank or count, and rejects two samples of one distribution once in `RARE` times, whatever the distribution is.
+Every test counts or ranks, and takes for granted only that the reference draws its images independently, or one value for the whole batch. `course audit` tries that.
 """
 
 from __future__ import annotations
@@ -19,14 +19,21 @@ import numpy as np
 
 from autograder.compare import agree, as_array
 
-RARE = 1e-8
-"""The chance that a right answer fails one of the tests: a class of 200 with ten tests a question sees one in 50,000 classes."""
+RARE = 1e-9
+"""The chance that a right answer fails one of the tests. There are some fifty for each value that is drawn; a class of 200 with four such checks a student sees a
+false rejection in one of some thousands of classes."""
 
-_BEYOND = 30
-"""So many values beyond the other sample's largest have a chance of 2 ** -30 = 1e-9 where the samples are of equal size and distribution."""
+_BEYOND = 32
+"""So many values beyond the other sample's largest have a chance of 2 ** -32 where the samples are of equal size and distribution."""
 
 _MOST_VALUES = 40
 """A drawn quantity with at most so many different values is counted; others are ranked."""
+
+_NEAR = 1e-4
+"""Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
+
+_CALLS_APART = (1, 2, 3)
+"""Calls so far from each other are compared."""
 
 
 class NotADraw(ValueError):
@@ -38,88 +45,176 @@ class Sample:
     """What many calls gave.
 
     drawn:      name -> (calls, N), what was drawn for each image of each call; of results that no draw gives, their mean, spread and extremes instead.
-    forms:      kind and shape of the arrays of a result; one where all calls gave the same.
+    like:       the result of one call, by which others are read. shapes: of results, in words; one where all calls gave the same.
+    whole:      of which arrays of a result all numbers are whole. finite: whether all numbers are.
     repeatable: whether the same generator gave the same result again. changed: whether an argument was changed.
-    problem:    why nothing could be recovered, if so.
+    problem:    why nothing could be recovered, if so. fault: what `recover` raised, if that was no `NotADraw`.
     """
 
     drawn: Mapping[str, np.ndarray]
-    forms: frozenset[str]
+    like: Any
+    shapes: frozenset[str]
+    whole: tuple[bool, ...]
+    finite: bool
     repeatable: bool
     changed: bool
     problem: str = ""
+    fault: str = ""
 
 
-def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any) -> Sample:
-    """Of what the driver "sampled" returned. args: what it was given, the seeds first. Raises where `value` has not the form that this driver gives it."""
+def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, like: Any = None) -> Sample:
+    """Of what the driver "sampled" returned. Raises where `value` has not the form that this driver gives it.
+
+    args: what the driver was given, the seeds first. like: the reference's result of one call: where it is a tuple, a list stands for one.
+    """
     seeds, *given = args
-    results = [_arrays(result) for result in value["draws"]]
+    results = [_arrays(result, like) for result in value["draws"]]
     if len(results) != len(seeds):
         raise ValueError(f"{len(results)} results of {len(seeds)} calls")
+    drawn, problem, fault = {}, "", ""
     try:
         found = [recover(result, *given) for result in results]
-        drawn, problem = {name: np.array([np.ravel(one[name]) for one in found], float) for name in found[0]}, ""
+        drawn = {name: np.array([np.ravel(one[name]) for one in found], float) for name in found[0]}
+        problem = next((f"{_named(name)} cannot be told for every image." for name in drawn if not np.isfinite(drawn[name]).all()), "")
     except NotADraw as error:
-        drawn, problem = _features(results), str(error)
-    except Exception:  # the result is a stranger's: whatever it breaks, it only fails
-        drawn, problem = _features(results), "The result does not have the form that the task asks for."
-    forms = frozenset(map(_form, results))
-    return Sample(drawn, forms, agree(value["draws"][0], value["again"], 1e-6, 1e-6), value["changed"] is not False, problem)
+        problem = str(error)
+    except Exception as error:  # the result is a stranger's: whatever it breaks, it only fails
+        problem, fault = "The result does not have the form that the task asks for.", f"{type(error).__name__}: {error}"
+    places = list(zip(*(_places(result) for result in results), strict=False))
+    return Sample(
+        drawn=_features(places) if problem else drawn,
+        like=results[0],
+        shapes=frozenset(map(_shape, results)),
+        whole=tuple(all(_is_whole(array) for array in arrays) for arrays in places),
+        finite=all(np.isfinite(array).all() for arrays in places for array in arrays),
+        repeatable=agree(value["draws"][: len(value["again"])], value["again"], 1e-6, 1e-6),
+        changed=value["changed"] is not False,
+        problem=problem,
+        fault=fault,
+    )
+
+
+def alike(expected: Sample, got: Sample) -> bool:
+    """Whether two samples may well be of one distribution."""
+    return next(_differences(expected, got), None) is None
 
 
 def differences(expected: Sample, got: Sample) -> list[str]:
-    """What tells two samples apart, in sentences for who wrote `got`; nothing where they may well be of one distribution."""
+    """What tells two samples apart, in sentences for who wrote `got`."""
     return list(itertools.islice(_differences(expected, got), 4))
 
 
 def _differences(expected: Sample, got: Sample) -> Iterator[str]:
-    if got.forms != expected.forms:
-        yield f"One call gives {_or(got.forms)}; it should give {_or(expected.forms)}."
+    if got.shapes != expected.shapes:
+        yield f"One call gives {_or(got.shapes)}; it should give {_or(expected.shapes)}."
+    elif any(e and not g for e, g in zip(expected.whole, got.whole, strict=True)):
+        yield "The result should be whole numbers."
+    if expected.finite and not got.finite:
+        yield "The result has numbers that are not finite."
     if got.changed and not expected.changed:
         yield "The operation changes what it is given. Work on a copy."
     if got.repeatable != expected.repeatable:
         yield "The same state of `rng` gives another result the second time: draw everything from `rng`, and from nothing else."
-    if bool(got.problem) != bool(expected.problem) or got.drawn.keys() != expected.drawn.keys():
-        yield got.problem
+    if bool(got.problem) != bool(expected.problem) or any(
+        name not in got.drawn or got.drawn[name].shape != drawn.shape for name, drawn in expected.drawn.items()
+    ):
+        yield got.problem or "The result does not have the form that the task asks for."
         return
-    alike = []
-    for name, e in expected.drawn.items():
-        g = got.drawn[name]
-        if g.shape != e.shape or np.isfinite(g).all() != np.isfinite(e).all():
-            yield f"{_named(name)} cannot be told for every image."
-        elif np.isfinite(e).all() and (sentence := _distribution(name, e, g)):
+    pairs = {name: _Pair(name, drawn, got.drawn[name]) for name, drawn in expected.drawn.items() if np.isfinite(drawn).all()}
+    if any(pair.varies(pair.g) for pair in pairs.values()) and all(
+        pair.repeats(pair.g) and not pair.repeats(pair.e) for pair in pairs.values()
+    ):
+        yield "Every call draws the same, although each has another `rng`: draw from the `rng` that is given."
+        return
+    same = []
+    for pair in pairs.values():
+        if sentence := pair.distribution():
             yield sentence
-        elif np.isfinite(e).all():
-            alike.append(name)
-    for name in alike:  # of values that are distributed otherwise, dependence tells nothing more
-        e, g = expected.drawn[name], got.drawn[name]
-        if _depend_differently((e[:, :-1], e[:, 1:]), (g[:, :-1], g[:, 1:])):
-            yield f"{_named(name)} of one image tells that of the next in the batch: draw one value for each image, independently."
-        if _depend_differently((e[:-1], e[1:]), (g[:-1], g[1:])):
-            yield f"{_named(name)} in one call tells that in the next, which has another `rng`: draw it anew, from `rng`, in each call."
-    for one, other in itertools.combinations(alike, 2):
-        pairs = [(found.drawn[one], found.drawn[other]) for found in (expected, got)]
-        if pairs[0][0].shape == pairs[0][1].shape and _depend_differently(*pairs):
-            yield f"{_named(one)} and {other} hang together otherwise than they should: draw them as the task says."
+        else:
+            same.append(pair)
+    for pair in same:  # of values that are distributed otherwise, dependence tells nothing more
+        yield from pair.dependence()
+    for one, other in itertools.combinations(same, 2):
+        if one.e.shape == other.e.shape and _depend_differently((one, other), (one.e, other.e), (one.g, other.g)):
+            yield f"{_named(one.name)} and {other.name} hang together otherwise than they should: draw them as the task says."
 
 
-def _distribution(name: str, e: np.ndarray, g: np.ndarray) -> str:
-    """A sentence where the values of two samples are distributed differently, else nothing."""
-    values = np.unique(np.round(e, 6))
-    if len(values) <= _MOST_VALUES and len(values) < e.size / 4:
-        e, g = np.round(e, 6), np.round(g, 6)
-        values = np.union1d(values, np.unique(g)[:_MOST_VALUES])
-        shares = {value: ((g == value).mean(), (e == value).mean()) for value in values if _counts_differ(e == value, g == value)}
-        if not shares:
-            return ""
-        value, (is_, should) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
-        return f"{_named(name)} is {value:g} in {is_:.0%} of the draws; it should be in about {should:.0%}."
-    if _beyond(e, g):
-        return f"{_named(name)} lies between {g.min():.3g} and {g.max():.3g}; it should lie between about {e.min():.3g} and {e.max():.3g}."
-    if _ranks_differ(e, g):
-        spread = f"with a spread of {g.std():.2g}; it should be about {e.mean():.2g}, with one of {e.std():.2g}"
-        return f"{_named(name)} is distributed otherwise than it should be: it is {g.mean():.2g} on average, {spread}."
-    return ""
+class _Pair:
+    """One quantity in both samples, (calls, N) each; (calls, 1) where the reference draws it once for a batch, and the answer, too."""
+
+    def __init__(self, name: str, e: np.ndarray, g: np.ndarray):
+        self.name = name
+        self.near = _NEAR * float(np.ptp(e)) + 1e-9
+        self.once = e.shape[1] > 1 and not self.varies(e) and not self.repeats(e)
+        self.not_once = self.once and self.varies(g)
+        self.e, self.g = (e[:, :1], g[:, :1]) if self.once else (e, g)
+        values = np.sort(self.e, axis=None)
+        self.values = values[np.concatenate([[True], np.diff(values) > self.near])]
+        self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(self.e.size / 4, 2)
+        self.usual = max(self.values, key=lambda value: self._same(self.e, value).sum()) if self.counted else None
+
+    def _same(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.abs(a - b) <= self.near
+
+    def repeats(self, values: np.ndarray) -> bool:
+        """Whether all calls are the same."""
+        return bool(self._same(values, values[:1]).all())
+
+    def varies(self, values: np.ndarray) -> bool:
+        """Whether the images of a batch are not all the same."""
+        return not self._same(values, values[:, :1]).all()
+
+    def distribution(self) -> str:
+        """A sentence where the values are distributed differently, over all images or at one place of the batch, else nothing."""
+        if self.not_once:
+            return f"{_named(self.name)} is one value for the whole batch: draw it once in each call."
+        if sentence := self._differ(self.e, self.g):
+            return f"{_named(self.name)} {sentence}"
+        for place in range(self.e.shape[1] if self.e.shape[1] > 1 else 0):
+            if sentence := self._differ(self.e[:, place], self.g[:, place]):
+                return f"{_named(self.name)} of image {place} of the batch {sentence}"
+        return ""
+
+    def _differ(self, e: np.ndarray, g: np.ndarray) -> str:
+        if self.counted:
+            others = [value for value in np.unique(g)[:_MOST_VALUES] if not self._same(self.values, value).any()]
+            shares = {}
+            for value in (*self.values, *others):
+                counts = self._same(e, value), self._same(g, value)
+                if _counts_differ(*counts):
+                    shares[value] = counts[0].mean(), counts[1].mean()
+            if not shares:
+                return ""
+            value, (should, is_) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+            return f"is {value:g} in {is_:.0%} of the draws; it should be in about {should:.0%}."
+        if _beyond(e, g):
+            return f"lies between {g.min():.3g} and {g.max():.3g}; it should lie between about {e.min():.3g} and {e.max():.3g}."
+        if _ranks_differ(e, g):
+            spread = f"with a spread of {g.std():.2g}; it should be about {e.mean():.2g}, with one of {e.std():.2g}"
+            return f"is distributed otherwise than it should be: it is {g.mean():.2g} on average, {spread}."
+        return ""
+
+    def dependence(self) -> Iterator[str]:
+        """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
+        independently = "of one image tells that of another in the batch: draw one value for each image, independently."
+        number = self.e.shape[1]
+        lags = range(1, number)
+        if any(self._depend((self.e[:, :-lag], self.e[:, lag:]), (self.g[:, :-lag], self.g[:, lag:])) for lag in lags):
+            yield f"{_named(self.name)} {independently}"
+        elif number > 1 and self._batches_differ():
+            yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each image, independently."
+        if any(self._depend((self.e[:-lag], self.e[lag:]), (self.g[:-lag], self.g[lag:])) for lag in _CALLS_APART):
+            yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
+
+    def _depend(self, e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:
+        return _depend_differently((self, self), e, g)
+
+    def _batches_differ(self) -> bool:
+        """Whether the means of batches spread otherwise: by exact shares, say, or by draws that balance each other."""
+        middle = self.e.mean()
+        e, g = (np.abs(values.mean(axis=1) - middle) for values in (self.e, self.g))
+        nearest = e.min() + self.near
+        return _counts_differ(e <= nearest, g <= nearest) or _ranks_differ(e, g)
 
 
 def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
@@ -128,6 +223,7 @@ def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
 
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
+    """Kolmogorov and Smirnov's test."""
     from scipy.stats import ks_2samp
 
     return bool(ks_2samp(e.ravel(), g.ravel(), method="asymp").pvalue < RARE)
@@ -135,66 +231,86 @@ def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
 
 def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:
     """Of two boolean arrays, by Fisher's exact test (1922)."""
+    found, sizes = np.array([e.sum(), g.sum()]), np.array([e.size, g.size])
+    share = found.sum() / sizes.sum()
+    if abs(found[0] / sizes[0] - found[1] / sizes[1]) <= 4 * np.sqrt(share * (1 - share) * (1 / sizes).sum()):
+        return False  # far from rare: the exact test takes longer
     from scipy.stats import fisher_exact
 
-    table = [[int(part.sum()), int(part.size - part.sum())] for part in (e, g)]
-    return bool(fisher_exact(table).pvalue < RARE)
+    return bool(fisher_exact(np.array([found, sizes - found])).pvalue < RARE)
 
 
-def _depend_differently(e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Whether pairs are equal, or correlated in rank, more often in one sample than in the other."""
+def _depend_differently(pairs: tuple[_Pair, _Pair], e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether values of two quantities (or of one, at two places) are equal, or both unusual, or correlated in rank, more often in one sample than in the other."""
+    if e[0].size < 4:
+        return False
+    near = max(pair.near for pair in pairs)
+    if _counts_differ(*(np.abs(a - b) <= near for a, b in (e, g))):
+        return True
+    if all(pair.counted for pair in pairs):
+        unusual = [[np.abs(side - pair.usual) > near for side, pair in zip(sides, pairs, strict=True)] for sides in (e, g)]
+        if _counts_differ(*(a & b for a, b in unusual)):
+            return True
+        if min(side.mean() for side in unusual[0]) < 0.1:
+            return False  # of so few, ranks tell nothing that the counts do not
     from scipy.stats import norm
 
-    if not e[0].size or e[0].size < 4:
-        return False
-    if _counts_differ(np.isclose(*e), np.isclose(*g)):
-        return True
-    z = [np.arctanh(np.clip(_rank_correlation(*pair), -0.999999, 0.999999)) for pair in (e, g)]
+    z = [np.arctanh(np.clip(_rank_correlation(*sides, near), -0.99, 0.99)) for sides in (e, g)]
     return bool(2 * norm.sf(abs(z[0] - z[1]) / np.sqrt(2 / (e[0].size - 3))) < RARE)
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+def _rank_correlation(a: np.ndarray, b: np.ndarray, near: float) -> float:
     """Spearman's (1904); 0 where one of the two never changes."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(values.ravel()) for values in (a, b)]
-    if any(values.std() == 0 for values in ranks):
+    if np.ptp(a) <= near or np.ptp(b) <= near:
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(rankdata(a.ravel()), rankdata(b.ravel()))[0, 1])
 
 
-def _arrays(result: Any) -> Any:
-    """A result with every list of numbers as an array; tuples stay tuples of arrays."""
-    array = as_array(result) if not isinstance(result, tuple) else None
-    if array is not None:
-        return array
-    return tuple(map(_arrays, result)) if isinstance(result, (tuple, list)) else result
+def _arrays(result: Any, like: Any) -> Any:
+    """A result as an array, or, where `like` or itself is one, as a tuple of arrays; a vector of one stands for a number, as elsewhere."""
+    if isinstance(result, tuple if like is None else (tuple, list)) and (like is None or isinstance(like, tuple)):
+        parts = like if isinstance(like, tuple) and len(like) == len(result) else [None] * len(result)
+        return tuple(_arrays(part, kind) for part, kind in zip(result, parts, strict=True))
+    array = as_array(result)
+    if array is None:
+        return result
+    return array[0] if isinstance(like, np.ndarray | np.generic) and np.shape(like) == () and array.shape == (1,) else array
 
 
-def _form(result: Any) -> str:
+def _places(result: Any) -> tuple[np.ndarray, ...]:
+    """The arrays of a result, in order."""
+    parts = result if isinstance(result, tuple) else (result,)
+    return tuple(np.asarray(part) for part in parts if isinstance(part, np.ndarray | np.generic))
+
+
+def _is_whole(array: np.ndarray) -> bool:
+    return array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool((array == np.round(array)).all()))
+
+
+def _shape(result: Any) -> str:
     if isinstance(result, tuple):
-        return f"({', '.join(map(_form, result))})"
-    if isinstance(result, np.ndarray):
-        kind = {"f": "floats", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}.get(result.dtype.kind, result.dtype.name)
-        return f"{kind} {result.shape}"
+        more = f" and {len(result) - 3} more" if len(result) > 3 else ""
+        return f"({', '.join(map(_shape, result[:3]))}{more})"
+    if isinstance(result, np.ndarray | np.generic):
+        return f"an array of shape {np.shape(result)}" if np.shape(result) else "a number"
     return type(result).__name__
 
 
-def _features(results: list) -> dict[str, np.ndarray]:
+def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     """By which results that no draw gives are compared: mean, spread and extremes of every array of every call."""
-    found: dict[str, list] = {}
-    for result in results:
-        for place, array in enumerate(result if isinstance(result, tuple) else (result,)):
-            if isinstance(array, np.ndarray) and array.size:
-                rows = np.asarray(array, float).reshape(len(array) if array.ndim else 1, -1)
-                for name in ("mean", "std", "min", "max"):
-                    found.setdefault(f"{name} of {place}", []).append(getattr(rows, name)(axis=1))
-    return {name: np.array(values) for name, values in found.items() if len({value.shape for value in values}) == 1}
+    found = {}
+    for place, arrays in enumerate(places):
+        if arrays[0].size and len({array.shape for array in arrays}) == 1:
+            rows = np.asarray(arrays, float).reshape(len(arrays), arrays[0].shape[0] if arrays[0].ndim else 1, -1)
+            found |= {f"{name} of {place}": getattr(rows, name)(axis=2) for name in ("mean", "std", "min", "max")}
+    return found
 
 
 def _named(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _or(forms: frozenset[str]) -> str:
-    return " or ".join(sorted(forms)[:3])
+def _or(shapes: frozenset[str]) -> str:
+    return " or ".join(sorted(shapes)[:3])

@@ -79,19 +79,21 @@ def expected_outcome(question: Question, case: Case) -> Outcome | None:
             f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
         )
     if question.recovery:
-        drawn = _sample(question, case, expected)
-        if drawn.problem:
-            raise RuntimeError(
-                f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {drawn.problem}"
-            )
-        return replace(expected, value=drawn)
+        expected = _sampled(question, case, expected)
+        if expected.kind != "value" or expected.value.problem:
+            why = expected.message or expected.value.fault or expected.value.problem
+            raise RuntimeError(f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {why}")
     return expected
 
 
-def _sample(question: Question, case: Case, outcome: Outcome) -> draws.Sample:
-    if isinstance(outcome.value, draws.Sample):
-        return outcome.value
-    return draws.sample(question.recovery, case.inputs.args, outcome.value)
+def _sampled(question: Question, case: Case, outcome: Outcome, like: Any = None) -> Outcome:
+    """The same, of a random operation, with the sample of its draws as the value."""
+    if outcome.kind != "value":
+        return outcome
+    try:
+        return replace(outcome, value=draws.sample(question.recovery, case.inputs.args, outcome.value, like))
+    except Exception:  # the value is a stranger's: whatever it breaks, it only fails
+        return replace(outcome, kind="refused", value=None, message="the result does not have the form that the task asks for")
 
 
 def passes(question: Question, case: Case, outcome: Outcome, expected: Outcome | None) -> bool:
@@ -103,13 +105,15 @@ def _trial(question: Question, case: Case, outcome: Outcome, expected: Outcome |
     if expected is None:
         measured = _measure(question, case, outcome) if outcome.kind == "value" else None
         return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
-    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, case, expected, outcome), expected.value)
+    if question.recovery:
+        outcome = _sampled(question, case, outcome, expected.value.like)
+    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, expected, outcome), expected.value)
 
 
-def _agrees(question: Question, case: Case, expected: Outcome, outcome: Outcome) -> bool:
+def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
     try:
         if question.recovery:
-            return not draws.differences(_sample(question, case, expected), _sample(question, case, outcome))
+            return draws.alike(expected.value, outcome.value)
         return agree(expected.value, outcome.value, question.rtol, question.atol)
     except Exception:  # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
         return False
@@ -118,7 +122,7 @@ def _agrees(question: Question, case: Case, expected: Outcome, outcome: Outcome)
 def _differences(question: Question, failed: _Trial) -> list[str]:
     try:
         if question.recovery:
-            return draws.differences(failed.expected, _sample(question, failed.case, failed.outcome))
+            return draws.differences(failed.expected, failed.outcome.value)
         return differences(failed.expected, failed.outcome.value, question.rtol, question.atol)[:4]
     except Exception:  # as in _agrees
         return ["The result cannot be compared with what is expected."]
@@ -132,8 +136,11 @@ def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
 
 
 def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
+    args = case.inputs.args
+    if question.recovery:  # seeds of its own, so that its draws have nothing to do with the student's
+        args = ([seed + 2**32 for seed in args[0]], *args[1:])
     with np.errstate(all="ignore"):  # a known mistake may overflow: that is what it is there for
-        return run(answer.function, question.driver, answer.framework, case.inputs.args)
+        return run(answer.function, question.driver, answer.framework, args)
 
 
 def _conclude(question: Question, trials: list[_Trial], spent: float, framework: str) -> Verdict:
@@ -249,7 +256,9 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
         trials, key=lambda trial: trial.passed
     ):  # where it failed first: there most mistakes part from it, and need not run on the rest
         one, other = trial.outcome, _outcome_of(question, mistake, trial.case)
-        if not _same(question, trial.case, one, other):
+        if question.recovery:
+            other = _sampled(question, trial.case, other, trial.expected.like)
+        if not _same(question, one, other):
             return False
         another_name |= one.kind == "raised" and one.error != other.error
         equal_wrong_value |= not trial.passed and one.kind == "value"
@@ -263,9 +272,9 @@ def _recognises(mistake: Mistake, trial: _Trial) -> bool:
         return False
 
 
-def _same(question: Question, case: Case, one: Outcome, other: Outcome) -> bool:
+def _same(question: Question, one: Outcome, other: Outcome) -> bool:
     """Whether two outcomes are of one kind and, if values, equal (or, of a random operation, of one distribution)."""
-    return one.kind == other.kind and (one.kind != "value" or _agrees(question, case, other, one))
+    return one.kind == other.kind and (one.kind != "value" or _agrees(question, other, one))
 
 
 def _failure(question: Question, trial: _Trial) -> Failure:
@@ -273,7 +282,7 @@ def _failure(question: Question, trial: _Trial) -> Failure:
     inputs = tuple(zip(_names(question, len(args)), args, strict=True))
     probe = trial.case.probe.name.replace("_", " ")
     if question.recovery:  # many results, none of which should equal one of the reference's; nobody reads the seeds
-        return Failure(probe, inputs[1:], trial.outcome)
+        return Failure(probe, inputs[1:], replace(trial.outcome, value=None))
     return Failure(probe, inputs, trial.outcome, trial.expected)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograder import NotADraw, frameworks, question
+from autograder import NotADraw, draws, frameworks, question
 from autograder.audit.checks import audit
 from autograder.judge import examine_answer
 from autograder.verdict import Status
@@ -146,11 +146,11 @@ def test_mistakes_are_named(mistake):
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
-        (lambda rng, n, m: rng.integers(0, m + 1, (2, n)) * [[1], [0]], "The left column is 0 in 100% of the draws"),
+        (lambda rng, n, m: rng.integers(0, m + 1, (2, n)) * [[1], [0]], "it should be in about 3"),
         (lambda rng, n, m: rng.integers(0, m, (2, n)), "in 0% of the draws; it should be in about"),
-        (lambda rng, n, m: np.tile(rng.integers(0, m + 1, (2, 1)), n), "of one image tells that of the next in the batch"),
+        (lambda rng, n, m: np.tile(rng.integers(0, m + 1, (2, 1)), n), "of one image tells that of another in the batch"),
         (lambda rng, n, m: np.tile(rng.integers(0, m + 1, n), (2, 1)), "The top row and the left column hang together"),
-        (lambda rng, n, m: np.random.default_rng(n).integers(0, m + 1, (2, n)), "in one call tells that in the next"),
+        (lambda rng, n, m: np.random.default_rng(n).integers(0, m + 1, (2, n)), "Every call draws the same"),
         (lambda rng, n, m: np.random.default_rng().integers(0, m + 1, (2, n)), "gives another result the second time"),
     ],
 )
@@ -162,11 +162,11 @@ def test_what_is_wrong_with_the_draws_is_said(draw, said):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda images, margin, rng: images, "One call gives floats (12, "),
+        (lambda images, margin, rng: images, "One call gives an array of shape (12, "),
         (lambda images, margin, rng: images[:, margin:, margin:] * 1.01, "Image 0 is no window of what was given."),
-        (lambda images, margin, rng: (images[:, margin:, margin:], 3), "One call gives (floats (12, "),
+        (lambda images, margin, rng: (images[:, margin:, margin:], 3), "One call gives (an array of shape (12, "),
         (lambda images, margin, rng: "crop", "One call gives str"),
-        (lambda images, margin, rng: [], "One call gives floats (0,)"),
+        (lambda images, margin, rng: [], "One call gives an array of shape (0,)"),
         (lambda images, margin, rng: images[:, margin:, margin:] * np.nan, "is no window"),
     ],
 )
@@ -216,22 +216,116 @@ def test_continuous_draws_are_compared_by_rank():
     assert "Its mean lies between" in told(lambda rng, shape: rng.standard_normal((shape[0], 1, 1)))
 
 
-def test_samples_of_one_distribution_differ_once_in_a_hundred_million():
-    rng, few = np.random.default_rng(0), 0
-    from autograder import draws
+SUBTLE = {
+    "the first image is never changed": lambda rng, n: np.concatenate([[False], rng.random(n - 1) < 0.5]),
+    "the last image is always changed": lambda rng, n: np.concatenate([rng.random(n - 1) < 0.5, [True]]),
+    "the second half repeats the first": lambda rng, n: np.tile(rng.random(n // 2) < 0.5, 2),
+    "each is what it was two places before": lambda rng, n: np.tile(rng.random(2) < 0.5, n // 2),
+    "exactly half of a batch": lambda rng, n: rng.permutation(n) < n // 2,
+    "neighbors are opposites": lambda rng, n: np.repeat(rng.random(n // 2) < 0.5, 2) ^ (np.arange(n) % 2 == 1),
+    "too often": lambda rng, n: rng.random(n) < 0.65,
+}
 
-    for _ in range(100):
-        pair = [
-            draws.Sample(
-                {"a": rng.integers(0, 3, (200, 6)), "b": rng.beta(0.2, 0.2, (200, 6)), "c": np.floor(rng.random((200, 6)) + 0.03)},
-                frozenset(),
-                True,
-                False,
-            )
-            for _ in range(2)
-        ]
-        few += bool(draws.differences(*pair))
-    assert few == 0
+
+@question(points=1, hints=["Compare a number for each image with 1/2."], driver="sampled")
+def random_flip(images, rng):
+    """Mirror each image with probability 1/2. images: (N, W) float32"""
+    return np.where((rng.random(len(images)) < 0.5)[:, None], images[:, ::-1], images)
+
+
+@random_flip.probe()
+def rows(rng):
+    return (rng.normal(size=(16, 5)).astype(np.float32),)
+
+
+@random_flip.recover
+def _(result, images):
+    return {"the flip": np.isclose(result, images[:, ::-1]).all(axis=1)}
+
+
+@pytest.mark.parametrize("name", SUBTLE)
+def test_dependence_within_a_batch_is_found_wherever_it_is(name):
+    def answer(images, rng):
+        return np.where(SUBTLE[name](rng, len(images))[:, None], images[:, ::-1], images)
+
+    verdicts = [examine_answer(random_flip, answer, "numpy", seed=seed) for seed in SEEDS]
+    assert {verdict.status for verdict in verdicts} == {Status.INCORRECT}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_opposite_use_of_the_same_numbers_is_right(seed):
+    def answer(images, rng):
+        return np.where((rng.random(len(images)) < 0.5)[:, None], images, images[:, ::-1])
+
+    assert examine_answer(random_flip, answer, "numpy", seed=seed).status is Status.CORRECT
+
+
+def of(draw, rng, calls=100):
+    """A sample of what `draw(rng)` gives."""
+    results = [draw(rng) for _ in range(calls)]
+    value = {"draws": results, "again": results[:3], "changed": False}
+    found = draws.sample(lambda result: {str(number): part for number, part in enumerate(result)}, (list(range(calls)),), value)
+    assert not found.problem
+    return found
+
+
+RIGHT = {
+    "counted, of all kinds": lambda rng: (rng.integers(0, 3, 12), rng.random(12) < 0.5, rng.integers(0, 9, 12)),
+    "rare": lambda rng: tuple(rng.random((4, 16)) < np.array([[0.1], [0.01], [0.003], [0.001]])),
+    "ranked": lambda rng: (rng.normal(size=12), rng.beta(0.2, 0.2, 12), rng.exponential(size=12)),
+    "one for a batch": lambda rng: (np.full(12, rng.beta(0.2, 0.2)), np.full(12, rng.random() < 0.5), rng.random(12)),
+    "equal but for rounding": lambda rng: (lam := rng.beta(0.2, 0.2, 12), lam + 1e-6 * rng.normal(size=12)),
+    "four turns, recovered roughly": lambda rng: (90 * rng.integers(0, 4, 12) + 1e-5 * rng.normal(size=12),),
+    "a permutation": lambda rng: (rng.permutation(12),),
+    "batches of one": lambda rng: (rng.integers(0, 3, 1), rng.random(1)),
+    "drawn for some only": lambda rng: ((rng.random(16) < 0.3) * rng.uniform(0.5, 1, 16),),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_samples_of_one_distribution_are_alike(name):
+    rng = np.random.default_rng(0)
+    found = [draws.differences(of(RIGHT[name], rng), of(RIGHT[name], rng)) for _ in range(60)]
+    assert not any(found), [sentences for sentences in found if sentences]
+
+
+def test_a_value_that_should_be_one_for_the_batch_must_be_one():
+    rng = np.random.default_rng(0)
+    assert (
+        "is one value for the whole batch"
+        in draws.differences(of(lambda rng: (np.full(12, rng.random()),), rng), of(lambda rng: (rng.random(12),), rng))[0]
+    )
+
+
+@question(points=1, hints=["Two arrays."], driver="sampled")
+def jitter(x, rng):
+    """Each number and a whole one that is drawn for it. x: (N,) floats. Returns (x + noise, numbers)."""
+    return x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))
+
+
+@jitter.probe()
+def numbers(rng):
+    return (rng.normal(size=12),)
+
+
+@jitter.recover
+def _(result, x):
+    return {"the noise": result[0] - x, "the number": result[1]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (lambda x, rng: [x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))], True),
+        (lambda x, rng: (list(x + rng.normal(size=x.shape)), rng.integers(0, 5, len(x)).astype(np.float32)), True),
+        (lambda x, rng: (x + rng.normal(size=x.shape), rng.integers(0, 5, len(x)) + 0.001), False),
+        (lambda x, rng: np.stack([x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))]), False),
+        (lambda x, rng: ((x + rng.normal(size=x.shape)) * np.where(np.arange(len(x)) > 3, 1, np.nan), rng.integers(0, 5, len(x))), False),
+    ],
+)
+def test_forms_that_stand_for_each_other_elsewhere_do_so_here(answer, right):
+    verdict = examine_answer(jitter, answer, "numpy")
+    assert (verdict.status is Status.CORRECT) == right, verdict
 
 
 @pytest.mark.slow

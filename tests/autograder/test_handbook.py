@@ -137,7 +137,7 @@ def write_notebook(folder, answer, check):
 
 
 def test_the_random_operation_is_judged_by_its_draws(tmp_path):
-    (tmp_path / "flipping.py").write_text(f"import numpy as np\nfrom autograder import NotADraw, question\n{RANDOM}", encoding="utf-8")
+    (tmp_path / "flipping.py").write_text(f"import numpy as np\nfrom autograder import question\n{RANDOM}", encoding="utf-8")
     question = runpy.run_path(str(tmp_path / "flipping.py"))["random_flip"]
 
     def flip(share, count):
