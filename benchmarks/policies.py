@@ -81,7 +81,8 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    return provenance.facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=digest(LESSON, "rand_child"))
+    lesson = ", ".join(digest(LESSON, name) for name in ("child", "rand_child", "SETTINGS", "found_policies"))
+    return provenance.facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=lesson)
 
 
 if __name__ == "__main__":

@@ -316,6 +316,7 @@ reinforce_gradient.equivalent("len(rewards) -> len(choices)", why="There is one 
     hints=[
         "A loop with one variable: subtract the baseline from the reward first, then move it.",
         "baseline = decay * baseline + (1 - decay) * reward; it starts as the first reward, so the first advantage is 0.",
+        "A list of advantages becomes one array by `torch.stack(result)` or, in Gluon, where each of them has the shape (1,), by `nd.concat(*result, dim=0)`.",
     ],
     explanation="""
         A search that trains one child at a time has no other rewards at hand, and keeps an average of the past. It must be read before it is moved: then it knows nothing of the
@@ -418,6 +419,17 @@ def _(rewards, decay):
     return nd.array(result)
 
 
+@advantages.alternative(framework="mxnet")
+def _(rewards, decay):
+    from dlkit.mx import nd
+
+    baseline, result = rewards[0], []
+    for reward in rewards:
+        result.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return nd.concat(*result, dim=0)
+
+
 @advantages.alternative()
 def _(rewards, decay):
     result = np.zeros(len(rewards))
@@ -426,6 +438,9 @@ def _(rewards, decay):
         weights[0] = decay ** (t - 1)
         result[t] = rewards[t] - weights @ rewards[:t]
     return result
+
+
+advantages.equivalent("dim=0) -> dim=-1)", why="Arrays of the shape (1,) have one axis.")
 
 
 # 5. A policy applied to a batch ---------------------------------------------------------------------------------------------------------------
@@ -547,6 +562,34 @@ def _(images, policy, gates, amounts):
     return images.clip(0, 1)
 
 
+@apply_policy.mistake("A step changes an image where its gate is below the probability, and leaves it alone where the two are equal.")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        images = np.where((gates[:, k] <= probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Contrast is changed about the mean of each image. The centre is 0.5 for all of them.")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        middle = images.mean(axis=(1, 2, 3), keepdims=True)
+        changed = images + v if operation == "brightness" else middle + (1 + v) * (images - middle)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Contrast multiplies by v. The factor is 1 + v: with v = 0 the image stays as it is.")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + v * (images - 0.5)
+        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+    return images
+
+
 @apply_policy.mistake("Every step changes every image: the probabilities are not used.")
 def _(images, policy, gates, amounts):
     for k, (operation, _, magnitude) in enumerate(policy):
@@ -632,6 +675,12 @@ def a_controller(rng):
     return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
 
 
+def _repeats(inputs, output):
+    """Whether all calls gave the same, though each had another `rng`."""
+    first, *others = map(np.asarray, output["draws"])
+    return all(np.array_equal(first, other) for other in others)
+
+
 @sample_policies.mistake("One policy is drawn, and repeated. Draw each of them anew.")
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
@@ -663,10 +712,19 @@ def _(logits, num_policies, rng):
     return (numbers * positive.sum(axis=1, keepdims=True) < positive.cumsum(axis=1)).argmax(axis=2)
 
 
-@sample_policies.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
+@sample_policies.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
     numbers = np.random.random((num_policies, len(logits), 1))
+    return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
+
+
+@sample_policies.mistake(
+    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats
+)
+def _(logits, num_policies, rng):
+    p = np.exp(logits.astype(float))
+    numbers = np.random.default_rng(0).random((num_policies, len(logits), 1))
     return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
 
 
@@ -685,6 +743,14 @@ def _(logits, num_policies, rng):
     from dlkit.mx import nd
 
     return np.array([[rng.choice(len(row), p=row) for row in nd.softmax(logits).asnumpy()] for _ in range(num_policies)])
+
+
+@sample_policies.alternative(framework="mxnet")
+def _(logits, num_policies, rng):
+    from dlkit.mx import nd
+
+    gumbel = nd.array(rng.gumbel(size=(num_policies, *logits.shape)))
+    return (logits + gumbel).argmax(axis=2)  # Gluon's argmax gives floats
 
 
 @sample_policies.alternative()
@@ -728,17 +794,20 @@ def _(result, images, probability, low, high):
         raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {images.shape}.")
     inside = (result > 1e-6) & (result < 1 - 1e-6)
     amounts = np.array([np.median((new - old)[free]) if free.any() else 9.0 for new, old, free in zip(result, images, inside, strict=True)])
-    if np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() > 1e-4:
+    if not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4:  # of NaN neither is true
         raise NotADraw("No single amount, added to all pixels of an image and clipped to [0, 1], gives this result.")
     amounts[np.abs(amounts) < 1e-6] = 0
     return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
 
 
 @brighten_randomly.probe()
-def images_of_all_brightnesses(rng):
-    images = rng.random((13, 2, 4, 3), dtype=np.float32)
-    images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
-    return images, float(rng.uniform(0.6, 0.75)), float(rng.uniform(-0.2, -0.1)), float(rng.uniform(0.3, 0.4))
+def most_images_are_changed(rng):
+    return _all_brightnesses(rng), float(rng.uniform(0.6, 0.75)), float(rng.uniform(-0.2, -0.1)), float(rng.uniform(0.3, 0.4))
+
+
+@brighten_randomly.probe()
+def few_images_are_changed(rng):
+    return _all_brightnesses(rng), float(rng.uniform(0.2, 0.35)), float(rng.uniform(-0.4, -0.3)), float(rng.uniform(0.1, 0.2))
 
 
 @brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.")
@@ -789,10 +858,19 @@ def _(images, probability, low, high, rng):
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("The draws come from NumPy's global generator. Draw from `rng`: otherwise nothing can be repeated.")
+@brighten_randomly.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(np.random.random(n) < probability, np.random.uniform(low, high, n), 0)
+    return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
+
+
+@brighten_randomly.mistake(
+    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats
+)
+def _(images, probability, low, high, rng):
+    own, n = np.random.default_rng(0), len(images)
+    amounts = np.where(own.random(n) < probability, own.uniform(low, high, n), 0)
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
@@ -977,6 +1055,12 @@ def _sizes(rng):
 
 def _controller(rng, decisions, options):
     return rng.normal(0.5, 1, (decisions, options)).astype(np.float32), rng.integers(0, options, decisions)
+
+
+def _all_brightnesses(rng):
+    images = rng.random((13, 2, 4, 3), dtype=np.float32)
+    images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
+    return images
 
 
 def _policies(rng, count, decisions, options):

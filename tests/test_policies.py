@@ -2,6 +2,7 @@
 
 from dataclasses import astuple
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -41,3 +42,34 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
     stored = {astuple(row)[:5] for row in rows}
     assert stored == {*benchmark.measured(), *benchmark.carried(rows)}, "run python -m benchmarks.policies"
     assert len(stored) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("MAGNITUDES = (0.4, 0.8), (1 / 3, 2 / 3, 1)", "MAGNITUDES = (0.4, 0.8), (1 / 3, 2 / 3, 0.9)"),
+        ("for p in PROBABILITIES for m in MAGNITUDES]", "for m in MAGNITUDES for p in PROBABILITIES]"),
+        ("baseline = decay * baseline", "baseline = baseline"),
+        ("num_searches, budget=90)", "num_searches, budget=75)"),
+        ("lr=0.01", "lr=0.02"),
+    ],
+)
+def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, tmp_path, monkeypatch):
+    known, lesson = benchmark._facts()["lesson"], nbformat.read(benchmark.LESSON, as_version=4)
+    found = [cell for cell in lesson.cells if line in cell.source and "net" in cell.metadata.get("tags", [])]
+    assert len(found) == 1
+    found[0].source = found[0].source.replace(line, other)
+    nbformat.write(lesson, tmp_path / "lesson.ipynb")
+    monkeypatch.setattr(benchmark, "LESSON", tmp_path / "lesson.ipynb")
+    assert benchmark._facts()["lesson"] != known
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["pair", "grid", "RandAugment", "REINFORCE"])
+def test_a_child_that_is_stored_comes_out_as_it_was(way):
+    row = next(row for row in policies.results() if row.way == way)
+    again = benchmark.train(astuple(row)[:5])
+    known, now = policies.provenance(), benchmark._facts()
+    same = all(known[name] == now[name] for name in ("torch", "numpy", "processor"))
+    most = 1e-9 if same else 0.06  # another rounding in 60 steps is nearly another seed
+    assert abs(again.reward - row.reward) <= most and abs(again.accuracy - row.accuracy) <= most
