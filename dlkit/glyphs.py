@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +77,7 @@ def glyphs(
     held_out_fonts: bool = False,
     letters: Sequence[str] = LETTERS,
 ) -> ImageSet:
-    """Capital letters A to J, light on dark, in the fonts that come with matplotlib: 23 faces of DejaVu, STIX and Computer Modern.
+    """Letters, capitals A to J unless others are asked for, light on dark, in matplotlib's fonts: 23 faces of DejaVu, STIX and Computer Modern.
 
     train, val, test: images in each part; the classes of a part differ by one image at most
     size: height and width in pixels
@@ -89,13 +89,15 @@ def glyphs(
         line, so that b upside down looks like p. Where lower-case ones are among them, a face that has none is left out.
 
     Images are (N, 1, size, size), or (N, 3, size, size) with `colour`. Raises ValueError when only one of the parts would have colour, or `letters`
-    are not at least two different ones of A to Z and a to z.
+    are not at least two different ones of A to Z and a to z; TypeError when they are not strings.
     """
     check_sizes("glyphs", train=train, val=val, test=test, size=size)
     test_nuisances = nuisances if test_nuisances is None else test_nuisances
     if test_nuisances.colour != nuisances.colour:
         raise ValueError("glyphs: nuisances and test_nuisances must agree about colour, which decides the number of channels.")
-    letters = tuple(letters)
+    letters = tuple(letters) if isinstance(letters, Iterable) else (letters,)
+    if not all(isinstance(letter, str) for letter in letters):
+        raise TypeError(f"glyphs: letters must be a string or a sequence of strings, and {', '.join(map(repr, letters))} is not.")
     if len(set(letters)) < max(2, len(letters)) or not all(letter in string.ascii_letters and len(letter) == 1 for letter in letters):
         raise ValueError(f"glyphs: letters must be at least two different ones of A to Z and a to z, and {''.join(letters)!r} are not.")
     fonts = FONTS if held_out_fonts else FONTS + HELD_OUT_FONTS

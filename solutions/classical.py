@@ -45,27 +45,11 @@ def any_angle(rng):
 
 
 @turned_from.mistake(
-    "The turn goes the wrong way. A place of the result is turned back to find its source: clockwise, with rows that run downwards."
+    "This turns about the corner, pixel (0, 0), and moves the result by half an image. Take the middle away before the turn: the last line adds it again."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = np.cos(angle), np.sin(angle)
-    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
-    rows, cols = cos * rows - sin * cols, cos * cols + sin * rows
-    return rows + (height - 1) / 2, cols + (width - 1) / 2
-
-
-@turned_from.mistake("This turns about the corner, pixel (0, 0). Take the middle away before the turn, and add it afterwards.")
-def _(rows, cols, degrees, height, width):
-    angle = np.pi * degrees / 180
-    cos, sin = np.cos(angle), np.sin(angle)
-    return cos * rows + sin * cols, cos * cols - sin * rows
-
-
-@turned_from.mistake("The angle is used in degrees, but sine and cosine want radians: multiply by pi / 180.")
-def _(rows, cols, degrees, height, width):
-    cos, sin = np.cos(degrees), np.sin(degrees)
-    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
     rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
@@ -78,16 +62,44 @@ def _(rows, cols, degrees, height, width):
     cos, sin = np.cos(angle), np.sin(angle)
     rows, cols = rows - height / 2, cols - width / 2
     rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
-    return rows + height / 2, cols + width / 2
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("The new rows are used to compute the columns, which need the old ones. Assign both in one line.")
+@turned_from.mistake("`//` loses the half: of 6 rows the middle is at 2.5, between two pixels. Divide (height - 1) by 2 with `/`.")
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = np.cos(angle), np.sin(angle)
-    rows, cols = rows - (height - 1) / 2, cols - (width - 1) / 2
-    rows = cos * rows + sin * cols
-    cols = cos * cols - sin * rows
+    rows, cols = rows - (height - 1) // 2, cols - (width - 1) // 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.mistake(
+    "The middle is not at a whole number where the height is even: of 6 rows, with centres at 0 to 5, it is at 2.5. It is (height - 1) / 2, not height // 2."
+)
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows - height // 2, cols - width // 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.mistake("Height and width are exchanged: rows run along the height, columns along the width.")
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows - (width - 1) / 2, cols - (height - 1) / 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
+    return rows + (height - 1) / 2, cols + (width - 1) / 2
+
+
+@turned_from.mistake("The middle is added before the turn. Seen from the middle, a place is its distance from there: take the middle away.")
+def _(rows, cols, degrees, height, width):
+    angle = np.pi * degrees / 180
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows, cols = rows + (height - 1) / 2, cols + (width - 1) / 2
+    rows, cols = cos * rows + sin * cols, cos * cols - sin * rows
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
@@ -330,6 +342,34 @@ def _(image, rows, cols, fill):
     return np.where(outside, np.float32(fill), (1 - down) * upper + down * lower)
 
 
+@sample.mistake(
+    "`int` cuts towards zero, so -0.4 becomes 0, and a weight negative. The pixel above is at the next whole number *below*: `floor`."
+)
+def _(image, rows, cols, fill):
+    framed = np.pad(image, 6, constant_values=fill)
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    top, left = top + 6, left + 6
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return (1 - down) * upper + down * lower
+
+
+@sample.mistake(
+    "Up to a pixel beyond the image its edge is continued, and `fill` comes only then. The first pixel outside has the value `fill` already."
+)
+def _(image, rows, cols, fill):
+    H, W = image.shape
+    framed = np.pad(image, 6, mode="edge")
+    outside = (rows <= -1) | (rows >= H) | (cols <= -1) | (cols >= W)
+    rows, cols = rows + 6, cols + 6
+    top, left = rows.astype(int), cols.astype(int)
+    down, right = rows - top, cols - left
+    upper = (1 - right) * framed[top, left] + right * framed[top, left + 1]
+    lower = (1 - right) * framed[top + 1, left] + right * framed[top + 1, left + 1]
+    return np.where(outside, np.float32(fill), (1 - down) * upper + down * lower)
+
+
 @sample.alternative()
 def _(image, rows, cols, fill):
     H, W = image.shape
@@ -546,7 +586,7 @@ def _(images, padding, rng):
     return np.stack([image[:, place : place + height, place : place + width] for image, place in zip(framed, places, strict=True)])
 
 
-@random_crop.mistake("The places come from NumPy's global generator, so nobody can repeat them. Draw from `rng`.")
+@random_crop.mistake("The places come from a generator other than `rng`, so nobody can repeat them. Draw from `rng`.")
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
@@ -571,6 +611,23 @@ def _(images, padding, rng):
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode="edge")
     places = rng.integers(2 * padding + 1, size=(len(images), 2))
     return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake(
+    "Every call gives the same windows: a generator that is made inside begins anew each time. Draw from the `rng` that is given.",
+    recognise=lambda inputs, value: _always_the_same(value, inputs.args[1]),
+)
+def _(images, padding, rng):
+    _, _, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    places = np.random.default_rng(0).integers(2 * padding + 1, size=(len(images), 2))
+    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+
+
+@random_crop.mistake("What leaves the image at one side comes back at the other, as `np.roll` does it. Zeros should move in.")
+def _(images, padding, rng):
+    offsets = rng.integers(-padding, padding + 1, size=(len(images), 2))
+    return np.stack([np.roll(image, tuple(offset), axis=(1, 2)) for image, offset in zip(images, offsets, strict=True)])
 
 
 @random_crop.alternative()
@@ -641,9 +698,9 @@ def prepare(images, sigma, train, rng):
     return (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
 
-@prepare.probe(weight=2)
+@prepare.probe(weight=5)
 def to_train_on(rng):
-    return _images(rng, 12, int(rng.integers(1, 4)), 3, 4), float(rng.uniform(0.2, 0.4)), True
+    return _images(rng, 12, int(rng.integers(2, 4)), 3, 4), float(rng.uniform(0.2, 0.4)), True
 
 
 @prepare.probe(weight=1)
@@ -654,7 +711,11 @@ def to_validate_on(rng):
 @prepare.recover
 def _(result, images, sigma, train):
     noise, values = np.round(result - images, 4), np.round(result, 4).reshape(len(images), -1)
-    next_to_each_other = {"the noise of a pixel": noise, "the noise of an image": noise.reshape(len(images), -1).T}
+    next_to_each_other = {
+        "the noise of a pixel": noise,
+        "the noise of a channel": noise.transpose(0, 2, 3, 1),
+        "the noise of an image": noise.reshape(len(images), -1).T,
+    }
     return {**next_to_each_other, "the smallest value": values.min(axis=1), "the largest value": values.max(axis=1)}
 
 
@@ -683,7 +744,7 @@ def _(images, sigma, train, rng):
     return (noisy - noisy.min()) / (noisy.max() - noisy.min())
 
 
-@prepare.mistake("The noise comes from NumPy's global generator, so nobody can repeat it. Draw from `rng`.")
+@prepare.mistake("The noise comes from a generator other than `rng`, so nobody can repeat it. Draw from `rng`.")
 def _(images, sigma, train, rng):
     return np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1) if train else images
 
@@ -709,6 +770,51 @@ def _(images, sigma, train, rng):
 @prepare.mistake("The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`.")
 def _(images, sigma, train, rng):
     return np.clip(images + sigma * rng.uniform(-1, 1, images.shape), 0, 1) if train else images
+
+
+@prepare.mistake("The channels of an image share their noise, so it is grey. Draw a number for every pixel of every channel.")
+def _(images, sigma, train, rng):
+    count, _, height, width = images.shape
+    return np.clip(images + sigma * rng.standard_normal((count, 1, height, width)), 0, 1) if train else images
+
+
+@prepare.mistake(
+    "Each noisy image is rescaled to reach from 0 to 1, so a single pixel dims all its others. Clip: what is outside moves to the end, the rest stays."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    noisy = images + sigma * rng.standard_normal(images.shape)
+    lowest, highest = noisy.min(axis=(1, 2, 3), keepdims=True), noisy.max(axis=(1, 2, 3), keepdims=True)
+    return (noisy - lowest) / (highest - lowest)
+
+
+@prepare.mistake(
+    "The noise is too weak: sigma ** 2 is its variance. A standard normal number is multiplied by the standard deviation, `sigma`."
+)
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma**2 * rng.standard_normal(images.shape), 0, 1) if train else images
+
+
+@prepare.mistake("Images to train on come back as they were. Where `train` is true, noise is added.")
+def _(images, sigma, train, rng):
+    return images
+
+
+@prepare.mistake(
+    "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?"
+)
+def _(images, sigma, train, rng):
+    images += (sigma * np.random.standard_normal(images.shape)).astype(images.dtype)
+    return (images - images.min()) / (images.max() - images.min())
+
+
+@prepare.mistake(
+    "Every call gives the same noise: a generator that is made inside begins anew each time. Draw from the `rng` that is given.",
+    recognise=lambda inputs, value: _always_the_same(value, inputs.args[1]),
+)
+def _(images, sigma, train, rng):
+    return np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1) if train else images
 
 
 @prepare.alternative()
@@ -911,6 +1017,12 @@ def _places(rng, n, height, width):
 
 def _images(rng, *shape):
     return rng.uniform(0.05, 0.95, shape).astype(np.float32)
+
+
+def _always_the_same(value, images):
+    """Whether every call gave one result, which is not what it was given."""
+    first, *others = map(np.asarray, value["draws"])
+    return all(np.array_equal(first, other) for other in others) and not np.array_equal(first, images)
 
 
 def _for_a_flip(rng, n, channels):
