@@ -1035,7 +1035,7 @@ def _rescaled(images):
 
 def _repeated(value):
     """Whether the first generator gave the first result again."""
-    return np.allclose(value["draws"][0], value["again"])
+    return np.allclose(value["draws"][0], value["again"][0])
 
 
 def _for_a_flip(rng, n, channels):
