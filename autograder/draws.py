@@ -32,6 +32,9 @@ _MOST_VALUES = 40
 _NEAR = 1e-4
 """Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
 
+_TOGETHER = 1.7
+"""Batch means that vary so much more than those of independent images do are a sign that the images of a batch depend on each other: four standard deviations, of 100 calls."""
+
 _CALLS_APART = (1, 2, 3)
 """Calls so far from each other are compared."""
 
@@ -138,12 +141,19 @@ def _differences(expected: Sample, got: Sample) -> Iterator[str]:
     for pair in same:  # of values that are distributed otherwise, dependence tells nothing more
         yield from pair.dependence()
     for one, other in itertools.combinations(same, 2):
-        if one.e.shape == other.e.shape and _depend_differently((one, other), (one.e, other.e), (one.g, other.g)):
+        sides = [(one.e, other.e), (one.g, other.g)]
+        if one.together or other.together or one.e.shape != other.e.shape:
+            sides = [tuple(values[:, :1] for values in pair) for pair in sides]
+        if _depend_differently((one, other), *sides):
             yield f"{_named(one.name)} and {other.name} hang together otherwise than they should: draw them as the task says."
 
 
 class _Pair:
-    """One quantity in both samples, (calls, N) each; (calls, 1) where the reference draws it once for a batch, and the answer, too."""
+    """One quantity in both samples, (calls, N) each; (calls, 1) where the first sample draws it once for a batch, and the second, too.
+
+    together: whether the images of a batch depend on each other in the first sample. They are then no independent draws, and must not be counted as so many: each place
+        of the batch is compared for itself.
+    """
 
     def __init__(self, name: str, e: np.ndarray, g: np.ndarray):
         self.name = name
@@ -151,6 +161,7 @@ class _Pair:
         self.once = e.shape[1] > 1 and not self.varies(e) and not self.repeats(e)
         self.not_once = self.once and self.varies(g)
         self.e, self.g = (e[:, :1], g[:, :1]) if self.once else (e, g)
+        self.together = self.e.shape[1] * self.e.mean(axis=1).var() > _TOGETHER * self.e.var() > 0
         values = np.sort(self.e, axis=None)
         self.values = values[np.concatenate([[True], np.diff(values) > self.near])]
         self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(self.e.size / 4, 2)
@@ -171,7 +182,7 @@ class _Pair:
         """A sentence where the values are distributed differently, over all images or at one place of the batch, else nothing."""
         if self.not_once:
             return f"{_named(self.name)} is one value for the whole batch: draw it once in each call."
-        if sentence := self._differ(self.e, self.g):
+        if not self.together and (sentence := self._differ(self.e, self.g)):
             return f"{_named(self.name)} {sentence}"
         for place in range(self.e.shape[1] if self.e.shape[1] > 1 else 0):
             if sentence := self._differ(self.e[:, place], self.g[:, place]):
@@ -201,12 +212,16 @@ class _Pair:
         """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
         independently = "of one image tells that of another in the batch: draw one value for each image, independently."
         number = self.e.shape[1]
-        lags = range(1, number)
-        if any(self._depend((self.e[:, :-lag], self.e[:, lag:]), (self.g[:, :-lag], self.g[:, lag:])) for lag in lags):
+        first = 1 if self.together else number  # of several images that depend on each other, the first stands for all
+        e, g = self.e[:, :first], self.g[:, :first]
+        if any(
+            self._depend((e[:, : number - lag], self.e[:, lag:][:, :first]), (g[:, : number - lag], self.g[:, lag:][:, :first]))
+            for lag in range(1, number)
+        ):
             yield f"{_named(self.name)} {independently}"
         elif number > 1 and self._batches_differ():
             yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each image, independently."
-        if any(self._depend((self.e[:-lag], self.e[lag:]), (self.g[:-lag], self.g[lag:])) for lag in _CALLS_APART):
+        if any(self._depend((e[:-lag], e[lag:]), (g[:-lag], g[lag:])) for lag in _CALLS_APART):
             yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
 
     def _depend(self, e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:

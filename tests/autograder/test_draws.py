@@ -278,6 +278,11 @@ RIGHT = {
     "four turns, recovered roughly": lambda rng: (90 * rng.integers(0, 4, 12) + 1e-5 * rng.normal(size=12),),
     "a permutation": lambda rng: (rng.permutation(12),),
     "batches of one": lambda rng: (rng.integers(0, 3, 1), rng.random(1)),
+    "all or none of a batch": lambda rng: (
+        (rng.random() < 0.7) * rng.uniform(0.5, 1, 16),
+        np.full(16, rng.integers(4)) + 0.1 * rng.random(16),
+    ),
+    "pairs": lambda rng: (np.repeat(rng.integers(0, 5, 8), 2),),
     "drawn for some only": lambda rng: ((rng.random(16) < 0.3) * rng.uniform(0.5, 1, 16),),
 }
 
