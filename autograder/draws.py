@@ -49,6 +49,7 @@ class Sample:
     whole:      of which arrays of a result all numbers are whole. finite: whether all numbers are.
     repeatable: whether the same generator gave the same result again. changed: whether an argument was changed.
     problem:    why nothing could be recovered, if so. fault: what `recover` raised, if that was no `NotADraw`.
+    output:     what the driver gave, as it came.
     """
 
     drawn: Mapping[str, np.ndarray]
@@ -60,6 +61,7 @@ class Sample:
     changed: bool
     problem: str = ""
     fault: str = ""
+    output: Any = None
 
 
 def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, like: Any = None) -> Sample:
@@ -91,6 +93,7 @@ def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, l
         changed=value["changed"] is not False,
         problem=problem,
         fault=fault,
+        output=value,
     )
 
 

@@ -267,7 +267,8 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
 
 def _recognises(mistake: Mistake, trial: _Trial) -> bool:
     try:
-        return bool(mistake.recognise(trial.case.inputs, trial.outcome.value))
+        value = trial.outcome.value
+        return bool(mistake.recognise(trial.case.inputs, value.output if isinstance(value, draws.Sample) else value))
     except Exception:  # as in _measure: the output is a stranger's
         return False
 

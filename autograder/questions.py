@@ -62,7 +62,8 @@ class Mistake(Answer):
     """A wrong implementation that people really write.
 
     message:    what went wrong, at most two sentences, said to the learner.
-    recognise:  for measured questions, where two runs never give equal outputs: ``recognise(inputs, output) -> bool``.
+    recognise:  for measured questions, where two runs never give equal outputs, and for what many random operations have in common:
+                ``recognise(inputs, output) -> bool``, of what the driver gave.
     """
 
     message: str = ""

@@ -802,7 +802,10 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?"
+    "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?",
+    recognise=lambda inputs, value: (
+        value["changed"] and all(_rescaled(np.asarray(result)) for result in value["draws"]) and not _repeated(value)
+    ),
 )
 def _(images, sigma, train, rng):
     images += (sigma * np.random.standard_normal(images.shape)).astype(images.dtype)
@@ -1023,6 +1026,16 @@ def _always_the_same(value, images):
     """Whether every call gave one result, which is not what it was given."""
     first, *others = map(np.asarray, value["draws"])
     return all(np.array_equal(first, other) for other in others) and not np.array_equal(first, images)
+
+
+def _rescaled(images):
+    """Whether a batch reaches from 0 to 1 and only one value lies at either end, as clipping does not leave it."""
+    return abs(images.min()) < 1e-6 > abs(images.max() - 1) and (images == images.min()).sum() == (images == images.max()).sum() == 1
+
+
+def _repeated(value):
+    """Whether the first generator gave the first result again."""
+    return np.allclose(value["draws"][0], value["again"][0])
 
 
 def _for_a_flip(rng, n, channels):
