@@ -675,9 +675,10 @@ def a_controller(rng):
     return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
 
 
-def _repeats(inputs, sample):
-    """Whether all calls drew the same, though each had another `rng`."""
-    return not sample.problem and all(np.ptp(drawn, axis=0).max() < 1e-4 for drawn in sample.drawn.values())
+def _repeats(inputs, output):
+    """Whether all calls gave the same, though each had another `rng`."""
+    first, *others = map(np.asarray, output["draws"])
+    return all(np.array_equal(first, other) for other in others)
 
 
 @sample_policies.mistake("One policy is drawn, and repeated. Draw each of them anew.")
@@ -809,14 +810,17 @@ def few_images_are_changed(rng):
     return _all_brightnesses(rng), float(rng.uniform(0.2, 0.35)), float(rng.uniform(-0.4, -0.3)), float(rng.uniform(0.1, 0.2))
 
 
-def _decides_once(inputs, sample):
-    changed = sample.drawn["whether an image is changed"]
-    return not np.ptp(changed, axis=1).any() and np.ptp(changed) == 1
+def _amounts(inputs, output):
+    return [brighten_randomly.recovery(result, *inputs.args[1:])["the amount"] for result in output["draws"]]
 
 
-def _draws_one_amount(inputs, sample):
-    calls = zip(sample.drawn["the amount"], sample.drawn["whether an image is changed"], strict=True)
-    return all(np.ptp(amounts[changed == 1]) < 1e-4 for amounts, changed in calls if changed.any())
+def _decides_once(inputs, output):
+    calls = [amounts != 0 for amounts in _amounts(inputs, output)]
+    return all(changed.all() or not changed.any() for changed in calls) and np.any(calls) and not np.all(calls)
+
+
+def _draws_one_amount(inputs, output):
+    return all(np.ptp(amounts[amounts != 0]) < 1e-4 for amounts in _amounts(inputs, output) if amounts.any())
 
 
 @brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.", recognise=_decides_once)
