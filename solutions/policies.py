@@ -810,14 +810,27 @@ def few_images_are_changed(rng):
     return _all_brightnesses(rng), float(rng.uniform(0.2, 0.35)), float(rng.uniform(-0.4, -0.3)), float(rng.uniform(0.1, 0.2))
 
 
-@brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.")
+def _amounts(inputs, output):
+    return [brighten_randomly.recovery(result, *inputs.args[1:])["the amount"] for result in output["draws"]]
+
+
+def _decides_once(inputs, output):
+    calls = [amounts != 0 for amounts in _amounts(inputs, output)]
+    return all(changed.all() or not changed.any() for changed in calls) and np.any(calls) and not np.all(calls)
+
+
+def _draws_one_amount(inputs, output):
+    return all(np.ptp(amounts[amounts != 0]) < 1e-4 for amounts in _amounts(inputs, output) if amounts.any())
+
+
+@brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.", recognise=_decides_once)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random() < probability, rng.uniform(low, high, n), 0)
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.")
+@brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.", recognise=_draws_one_amount)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random(n) < probability, np.full(n, rng.uniform(low, high)), 0)
