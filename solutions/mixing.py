@@ -72,6 +72,24 @@ def _(images, labels, partners, lam):
     return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels + labels[partners]
 
 
+@mix.mistake("The partner's label has the share lam, which is that of the image's own. It is 1 - lam.")
+def _(images, labels, partners, lam):
+    weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
+    return weight * images + (1 - weight) * images[partners], own * labels + own * labels[partners]
+
+
+@mix.mistake("The partner's part is taken from `mixed_labels`, which has a share already. Take `labels[partners]`.")
+def _(images, labels, partners, lam):
+    weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
+    return weight * images + (1 - weight) * images[partners], own * labels + (1 - own) * (own * labels)[partners]
+
+
+@mix.mistake("The partner's part of the labels is missing. Add 1 - lam times its label.")
+def _(images, labels, partners, lam):
+    weight = lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels
+
+
 @mix.mistake("One lam is used for the labels of the whole batch. Each label has its own.")
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
@@ -215,6 +233,22 @@ def _(images, rows, columns, size):
     return result
 
 
+@cutout.mistake("For odd sizes the square lacks its last row and column: it ends at row - size // 2 + size, not at row + size // 2.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        result[i, :, max(rows[i] - size // 2, 0) : rows[i] + size // 2, max(columns[i] - size // 2, 0) : columns[i] + size // 2] = 0
+    return result
+
+
+@cutout.mistake("For even sizes the square has a row and a column too many: it ends at row - size // 2 + size, not at row + size // 2 + 1.")
+def _(images, rows, columns, size):
+    result = images.copy()
+    for i in range(len(rows)):
+        result[i, :, max(rows[i] - size // 2, 0) : rows[i] + size // 2 + 1, max(columns[i] - size // 2, 0) : columns[i] + size // 2 + 1] = 0
+    return result
+
+
 @cutout.mistake("Only the first channel has a hole. It goes through all of them.")
 def _(images, rows, columns, size):
     result = images.copy()
@@ -354,6 +388,40 @@ def _(images, labels, partners, boxes):
     return pasted, (1 - share) * labels + share * labels[partners]
 
 
+@cutmix.mistake(
+    "Boxes are not cut off at the border: a slice that begins below 0 counts from the end. Begin at 0 there, and count what is pasted."
+)
+def _(images, labels, partners, boxes):
+    pasted, size = images.copy(), images.shape[2] * images.shape[3]
+    for i, (top, left, height, width) in enumerate(boxes):
+        pasted[i, :, top : top + height, left : left + width] = images[partners[i], :, top : top + height, left : left + width]
+    share = (boxes[:, 2] * boxes[:, 3] / size)[:, None]
+    return pasted, (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.mistake(
+    "A partner that has a box already is pasted, or its mixed label is taken. Take both from the batch as it was given: write into a copy."
+)
+def _(images, labels, partners, boxes):
+    images = images.copy()
+    share = np.zeros((len(images), 1))
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
+        images[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share[i] = images[i, 0, rows, columns].size / images[i, 0].size
+    return images, (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.mistake("The partner's upper left corner is pasted. Take the box from the same place of the partner.")
+def _(images, labels, partners, boxes):
+    pasted, share = images.copy(), np.zeros((len(images), 1))
+    for i, (top, left, height, width) in enumerate(boxes):
+        target = pasted[i, :, max(top, 0) : top + height, max(left, 0) : left + width]
+        target[:] = images[partners[i], :, : target.shape[1], : target.shape[2]]
+        share[i] = target[0].size / images[i, 0].size
+    return pasted, (1 - share) * labels + share * labels[partners]
+
+
 @cutmix.alternative(framework="torch")
 def _(images, labels, partners, boxes):
     import torch
@@ -462,6 +530,21 @@ def _(logits, labels):
 def _(logits, labels):
     with np.errstate(all="ignore"):
         return -(labels * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "The logarithm of a softmax that is too small for float32 is minus infinity. Take `log_softmax`, or subtract before you take `exp`."
+)
+def _(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(divide="ignore"):
+        return -(labels * np.log(p / p.sum(axis=1, keepdims=True))).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake("A small number added to the softmax, against infinity, limits how large a loss can be. Take `log_softmax`.")
+def _(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return -(labels * np.log(p / p.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=1).mean()
 
 
 @soft_cross_entropy.alternative(framework="torch")
@@ -646,6 +729,8 @@ def tall_images(rng):
 def _(result, images, size):
     black = result.max(axis=1) < 0.01  # (N, H, W)
     in_rows, in_columns = black.any(axis=2), black.any(axis=1)
+    if not in_rows.any(axis=1).all():
+        raise NotADraw("An image has no hole.")
     tops, lefts = _first(in_rows, size), _first(in_columns, size)
     if not np.allclose(result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5):
         raise NotADraw("An image is not what was given with one black square of the given side, cut off at the border.")
@@ -672,6 +757,24 @@ def _(images, size, rng):
     below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
     inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
     return np.where(inside, 0, images)
+
+
+@random_cutout.mistake(
+    "What is drawn is the upper left corner of each square, not its centre. Squares begin `size // 2` before the centre."
+)
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    result = images.copy()
+    for image, top, left in zip(result, rng.integers(height, size=n), rng.integers(width, size=n), strict=True):
+        image[:, top : top + size, left : left + size] = 0
+    return result
+
+
+@random_cutout.mistake("Some images have no hole. Every image gets one.")
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    holes = _with_holes(images, size, rng.integers(height, size=n), rng.integers(width, size=n))
+    return np.where(rng.random((n, 1, 1, 1)) < 0.5, holes, images)
 
 
 @random_cutout.mistake("The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already.")
@@ -801,17 +904,18 @@ def _(result, images, labels, alpha):
     lam = ((mixed[:, None] - flat[None]) * way).sum(axis=2) / lengths  # (N, N); 0 where an image is its own partner
     misses = np.abs(mixed[:, None] - flat[None] - lam[:, :, None] * way).max(axis=2)
     partners = misses.argmin(axis=1)
+    same = np.abs(mixed - flat).max(axis=1) < 1e-5  # its partner is itself, or cannot be told
+    partners = np.where(same, np.arange(n), partners)
     lam = lam[np.arange(n), partners]
     if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:
         raise NotADraw("An image is no blend of itself and another of the batch.")
     if np.abs(mixed_labels - lam[:, None] * labels - (1 - lam[:, None]) * labels[partners]).max() > 2e-3:
         raise NotADraw("A label is not blended as its image is: with the same partner and the same lam.")
-    lam[partners == np.arange(n)] = 0.5  # it cannot be told
-    way_to = (partners - np.arange(n)) % n
+    lam[same] = 0.5  # it cannot be told, either
     return {
         "lam": np.round(lam, 3),
-        "the number of places to the partner": way_to,
-        "the number of different partners": [len(set(partners))],
+        "the number of places to the partner": (partners - np.arange(n)) % n,
+        "the number of partners that come up again": [np.sum(~same) - len(set(partners[~same]))],
     }
 
 
@@ -845,6 +949,16 @@ def _(images, labels, alpha, rng):
 @random_mixup.mistake("Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch.")
 def _(images, labels, alpha, rng):
     partners, lam = rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+
+
+@random_mixup.mistake("No image is its own partner. In a random order of the batch one may well be.")
+def _(images, labels, alpha, rng):
+    n = len(images)
+    partners, lam = rng.permutation(n), rng.beta(alpha, alpha, n)
+    while (partners == np.arange(n)).any():
+        partners = rng.permutation(n)
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
