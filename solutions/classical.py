@@ -739,7 +739,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. Clip: what is outside moves to the end, the rest stays."
+    "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. Clip: what is outside moves to the end, the rest stays.",
+    recognise=lambda inputs, value: all(map(_rescaled, value["draws"])) and _repeated(value) and not value["changed"],
 )
 def _(images, sigma, train, rng):
     if not train:
@@ -766,7 +767,10 @@ def _(images, sigma, train, rng):
     return np.clip(images + sigma * rng.standard_normal((len(images), 1, 1, 1)), 0, 1) if train else images
 
 
-@prepare.mistake("All images get the same noise. Draw a number for every pixel of every image.")
+@prepare.mistake(
+    "All images get the same noise. Draw a number for every pixel of every image.",
+    recognise=lambda inputs, value: all(_noise_is_shared(result, inputs.args[1]) for result in value["draws"]),
+)
 def _(images, sigma, train, rng):
     return np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1) if train else images
 
@@ -807,9 +811,7 @@ def _(images, sigma, train, rng):
 
 @prepare.mistake(
     "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?",
-    recognise=lambda inputs, value: (
-        value["changed"] and all(_rescaled(np.asarray(result)) for result in value["draws"]) and not _repeated(value)
-    ),
+    recognise=lambda inputs, value: value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(value),
 )
 def _(images, sigma, train, rng):
     images += (sigma * np.random.standard_normal(images.shape)).astype(images.dtype)
@@ -1034,7 +1036,15 @@ def _always_the_same(value, images):
 
 def _rescaled(images):
     """Whether a batch reaches from 0 to 1 and only one value lies at either end, as clipping does not leave it."""
+    images = np.asarray(images)
     return abs(images.min()) < 1e-6 > abs(images.max() - 1) and (images == images.min()).sum() == (images == images.max()).sum() == 1
+
+
+def _noise_is_shared(result, images):
+    """Whether all images of a batch get the same noise, where it was not clipped."""
+    result = np.asarray(result)
+    noise = np.ma.masked_array(result - images, (result <= 0) | (result >= 1))
+    return np.ptp(noise, axis=0).max() < 1e-5 and abs(noise).max() > 1e-5
 
 
 def _repeated(value):
