@@ -32,6 +32,9 @@ _MOST_VALUES = 40
 _NEAR = 1e-4
 """Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
 
+_ROUNDING = 2e-6
+"""So are values nearer than this share of the largest: sixteen times float32's rounding error."""
+
 _TOGETHER = 1.7
 """Batch means that vary so much more than those of independent images do are a sign that the images of a batch depend on each other: four standard deviations, of 100 calls."""
 
@@ -157,15 +160,23 @@ class _Pair:
 
     def __init__(self, name: str, e: np.ndarray, g: np.ndarray):
         self.name = name
-        self.near = _NEAR * float(np.ptp(e)) + 1e-9
+        self.near = _NEAR * float(np.ptp(e)) + _ROUNDING * float(np.abs(e).max(initial=0)) + 1e-9
         self.once = e.shape[1] > 1 and not self.varies(e) and not self.repeats(e)
         self.not_once = self.once and self.varies(g)
         self.e, self.g = (e[:, :1], g[:, :1]) if self.once else (e, g)
         self.together = self.e.shape[1] * self.e.mean(axis=1).var() > _TOGETHER * self.e.var() > 0
         values = np.sort(self.e, axis=None)
         self.values = values[np.concatenate([[True], np.diff(values) > self.near])]
+        self.e, self.g = self._snapped(self.e), self._snapped(self.g)
         self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(self.e.size / 4, 2)
         self.usual = max(self.values, key=lambda value: self._same(self.e, value).sum()) if self.counted else None
+
+    def _snapped(self, values: np.ndarray) -> np.ndarray:
+        """With what is nearly one of `self.values` made exactly that: ranks would else tell rounding errors apart."""
+        after = np.clip(np.searchsorted(self.values, values), 1, max(len(self.values) - 1, 1))
+        below, above = self.values[after - 1], self.values[np.minimum(after, len(self.values) - 1)]
+        nearest = np.where(values - below <= above - values, below, above)
+        return np.where(self._same(values, nearest), nearest, values)
 
     def _same(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.abs(a - b) <= self.near
