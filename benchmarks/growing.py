@@ -34,15 +34,19 @@ def complete(
     """Measure what the file does not hold yet, for so many seconds at most. Returns whether all is there.
 
     kind:    a row's dataclass; `measure(key)` returns one that begins with the key.
-    facts:   how new rows come about. A file that came about otherwise is begun anew.
+    facts:   how new rows come about. Rows that came about otherwise are not mixed with them: ValueError.
     stages:  each gives the keys that are wanted, from the rows of the stages before it.
     """
     end = time.monotonic() + seconds
     facts, rows = dict(facts), []
     if path.exists():
         known, found = stored.read(path, kind)
-        if provenance.differing(known, facts) is None:
-            facts, rows = known, found
+        if name := provenance.differing(known, facts):
+            was, now = (fact.get(name, "nothing said") for fact in (known, facts))
+            raise ValueError(
+                f"{path} has another {name}: {was}, now {now}. Delete it to begin anew, or measure into another file with --out."
+            )
+        facts, rows = known, found
     wanted: dict[Key, Any] = {}
     with Progress(transient=True) as progress:
         for stage in stages:
@@ -74,7 +78,11 @@ def command(default: Path, complete: Callable[[Path, float], bool]) -> None:
     ) -> None:
         """Measure what the file does not hold yet."""
         os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
-        done = complete(out, seconds)
+        try:
+            done = complete(out, seconds)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(2) from None
         print(f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.", file=sys.stderr)
 
     typer.run(main)

@@ -64,10 +64,11 @@ def test_an_interruption_loses_no_more_than_a_few_seconds(tmp_path, monkeypatch)
     assert len(stored.read(tmp_path / "out.csv", Row)[1]) == 2
 
 
-def test_rows_of_another_version_are_not_kept(grow):
+def test_rows_of_another_version_are_neither_mixed_nor_lost(grow):
     grow()
-    _, measured, (facts, rows) = grow([lambda rows: KEYS[:1]], facts=FACTS | {"torch": "2.1"})
-    assert measured == KEYS[:1] and facts["torch"] == "2.1" and len(rows) == 1
+    with pytest.raises(ValueError, match="has another torch: 2.0, now 2.1. Delete it to begin anew"):
+        grow(facts=FACTS | {"torch": "2.1"})
+    assert grow(facts=FACTS | {"date": "tomorrow"})[1] == []
 
 
 def test_a_later_stage_asks_for_what_the_earlier_ones_found(grow):
