@@ -1,11 +1,11 @@
 """What lesson 14 says of digits and logos holds for photographs of clothes, too: part of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), in 14 x 14 pixels.
 
 What holds: a net trained on 50 images is far too sure, and one on 1,000 is not; mixing halves the calibration error of the first at least and multiplies that of the second,
-which becomes not sure enough; with 1,000 images and as many steps it gains no accuracy. What could not be shown: gains in accuracy with
+which becomes not sure enough; with 1,000 images and as many steps it gains no accuracy. Cutout changes calibration less than mixing does. What could not be shown: gains in accuracy with
 50 images. In a trial with four other seeds Cutout lost 2 points, mixup and CutMix gained 3 to 4 with intervals that hold 0, and Random Erasing's 4.1 ± 3.6 is the one that does not.
 
 The functions are those of the lesson's cells tagged "net", settings and learning rate those of the lesson: nothing was tuned on clothes. The data are looked for beside the
-project; nothing is downloaded. Forty seconds in all.
+project; nothing is downloaded. A minute in all.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def measured():
         rows = np.random.default_rng(seed).permutation(len(clothes.train_labels))
         for count in (50, 1000):
             images, labels = halved(clothes.train_images[rows[:count]]), clothes.train_labels[rows[:count]]
-            for method in ("none", *MIXING):
+            for method in ("none", "Cutout", *MIXING):
                 net = lesson["train_torch"](images, labels, 10, method, seed)
                 found.setdefault((method, count), []).append(lesson["judge_torch"](net, unseen, their_labels)[:3])
     return {key: np.array(rows) for key, rows in found.items()}
@@ -71,3 +71,9 @@ def test_mixing_calibrates_a_net_that_is_too_sure_and_spoils_one_that_is_not(mea
 @pytest.mark.parametrize("method", MIXING)
 def test_mixing_gains_nothing_where_there_is_little_to_overfit(measured, method):
     assert (measured[method, 1000] - measured["none", 1000])[:, 0].mean() < 0.01
+
+
+@pytest.mark.parametrize("count", [50, 1000])
+def test_a_hole_changes_calibration_less_than_mixing_does(measured, count):
+    change = {method: np.abs(measured[method, count] - measured["none", count])[:, 2].mean() for method in ("Cutout", *MIXING)}
+    assert change["Cutout"] < min(change[method] for method in MIXING)
