@@ -608,7 +608,7 @@ def quite_sure(rng):
 @calibration_error.probe(weight=1)
 def on_the_edge_of_bins(rng):
     """Confidences of just 4, 5, 6 or 7 eighths, which are right and belong to the bin above, and some a little lower, which are wrong."""
-    eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0, 0.3], 4))[:, None]
+    eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0.3, 0.3], 4))[:, None]
     answers, others = rng.integers(5, size=12), rng.integers(1, 5, size=12)
     probabilities = np.where(np.eye(5)[answers] > 0, eighths / 8, (1 - eighths / 8) / 4)
     return probabilities.astype(np.float32), np.where(eighths[:, 0] % 1 == 0, answers, (answers + others) % 5), 8
