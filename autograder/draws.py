@@ -29,6 +29,12 @@ _BEYOND = 32
 _MOST_VALUES = 40
 """A drawn quantity with at most so many different values is counted; others are ranked."""
 
+_OFTEN = 0.05
+"""What comes up in more than this share of all draws is counted among those that are ranked, too: no amount where nothing is done, say."""
+
+_ENOUGH = 30
+"""Of fewer values ranks can tell nothing so rare, and what is known of their distribution in the limit does not hold."""
+
 _NEAR = 1e-4
 """Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
 
@@ -169,6 +175,8 @@ class _Pair:
         self.values = values[np.concatenate([[True], np.diff(values) > self.near])]
         self.e, self.g = self._snapped(self.e), self._snapped(self.g)
         self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(self.e.size / 4, 2)
+        found, often = np.unique(self.e, return_counts=True)
+        self.often = found[often > _OFTEN * self.e.size]
         self.usual = max(self.values, key=lambda value: self._same(self.e, value).sum()) if self.counted else None
 
     def _snapped(self, values: np.ndarray) -> np.ndarray:
@@ -201,23 +209,38 @@ class _Pair:
         return ""
 
     def _differ(self, e: np.ndarray, g: np.ndarray) -> str:
-        if self.counted:
-            others = [value for value in np.unique(g)[:_MOST_VALUES] if not self._same(self.values, value).any()]
-            shares = {}
-            for value in (*self.values, *others):
-                counts = self._same(e, value), self._same(g, value)
-                if _counts_differ(*counts):
-                    shares[value] = counts[0].mean(), counts[1].mean()
-            if not shares:
-                return ""
-            value, (should, is_) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
-            return f"is {value:g} in {is_:.0%} of the draws; it should be in about {should:.0%}."
-        if _beyond(e, g):
+        if not self.counted and _beyond(e, g) and self._reach_differs(e, g):
             return f"lies between {g.min():.3g} and {g.max():.3g}; it should lie between about {e.min():.3g} and {e.max():.3g}."
-        if _ranks_differ(e, g):
+        values = (*self.values, *self._others(g)) if self.counted else self.often
+        if shares := {value: (both[0].mean(), both[1].mean()) for value in values if _counts_differ(*(both := self._are(value, e, g)))}:
+            value, (should, is_) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+            return f"is {self._number(value)} in {is_:.0%} of the draws; it should be in about {should:.0%}."
+        if self.counted:
+            return ""
+        e, g = (
+            values[~np.isin(values, self.often)] for values in (e, g)
+        )  # among many that are the same, ranks would tell the others apart less well
+        if _ranks_differ(e, g) or _beyond(e, g):
             spread = f"with a spread of {g.std():.2g}; it should be about {e.mean():.2g}, with one of {e.std():.2g}"
-            return f"is distributed otherwise than it should be: it is {g.mean():.2g} on average, {spread}."
+            return f"is distributed otherwise than it should be: it is {g.mean():.2g} on average{self._but}, {spread}."
         return ""
+
+    @property
+    def _but(self) -> str:
+        return f" where it is not {' or '.join(map(self._number, self.often))}" if self.often.size else ""
+
+    def _number(self, value: float) -> str:
+        return f"{np.round(value, max(int(-np.log10(self.near)), 0)) + 0:g}"
+
+    def _reach_differs(self, e: np.ndarray, g: np.ndarray) -> bool:
+        """Whether the ends are so far from each other that they tell the two apart when they are read."""
+        return max(abs(e.min() - g.min()), abs(e.max() - g.max())) > 0.05 * np.ptp(e)
+
+    def _others(self, g: np.ndarray) -> list[float]:
+        return [value for value in np.unique(g)[:_MOST_VALUES] if not self._same(self.values, value).any()]
+
+    def _are(self, value: float, *samples: np.ndarray) -> list[np.ndarray]:
+        return [self._same(sample, value) for sample in samples]
 
     def dependence(self) -> Iterator[str]:
         """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
@@ -248,14 +271,14 @@ class _Pair:
 
 def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
     """Whether too many values of one sample lie outside the range of the other."""
-    return any((a > b.max()).sum() > _BEYOND or (a < b.min()).sum() > _BEYOND for a, b in ((e, g), (g, e)))
+    return min(e.size, g.size) > 0 and any((a > b.max()).sum() > _BEYOND or (a < b.min()).sum() > _BEYOND for a, b in ((e, g), (g, e)))
 
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
     """Kolmogorov and Smirnov's test."""
     from scipy.stats import ks_2samp
 
-    return bool(ks_2samp(e.ravel(), g.ravel(), method="asymp").pvalue < RARE)
+    return min(e.size, g.size) >= _ENOUGH and bool(ks_2samp(e.ravel(), g.ravel(), method="asymp").pvalue < RARE)
 
 
 def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:

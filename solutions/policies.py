@@ -1071,7 +1071,7 @@ def _controller(rng, decisions, options):
 
 
 def _all_brightnesses(rng):
-    images = rng.random((13, 2, 4, 3), dtype=np.float32)
+    images = rng.random((64, 2, 4, 3), dtype=np.float32)
     images[:, :, 0, 0], images[:, :, 1, 1] = 0, 1
     return images
 

@@ -306,6 +306,20 @@ def test_rounding_is_no_difference():
     assert draws.differences(of(rounded(4e-7), rng), of(rounded(-4e-7), rng)) == []
 
 
+def test_what_is_drawn_for_some_only_is_compared_among_those():
+    """Two of three images are left alone; for the others uniform and bell-shaped amounts of the same range are told apart."""
+    rng = np.random.default_rng(0)
+
+    def amounts(draw):
+        return lambda rng: ((rng.random(80) < 1 / 3) * draw(rng),)
+
+    uniform, bell = amounts(lambda rng: rng.random(80)), amounts(lambda rng: rng.beta(3, 3, 80))
+    said = draws.differences(of(uniform, rng), of(bell, rng))
+    assert len(said) == 1 and "distributed otherwise than it should be" in said[0] and "where it is not 0, with a spread" in said[0]
+    rarely = amounts(lambda rng: (rng.random(80) < 0.3) * rng.random(80))
+    assert "is 0 in 90% of the draws; it should be in about 67%" in draws.differences(of(uniform, rng), of(rarely, rng))[0]
+
+
 def test_a_value_that_should_be_one_for_the_batch_must_be_one():
     rng = np.random.default_rng(0)
     assert (
