@@ -66,7 +66,7 @@ def test_an_interruption_loses_no_more_than_a_few_seconds(tmp_path, monkeypatch)
 
 def test_rows_of_another_version_are_neither_mixed_nor_lost(grow):
     grow()
-    with pytest.raises(ValueError, match="has another torch: 2.0, now 2.1. Delete it to begin anew"):
+    with pytest.raises(ValueError, match=r"has another torch: 2\.0, now 2\.1\. Delete it to begin anew"):
         grow(facts=FACTS | {"torch": "2.1"})
     assert grow(facts=FACTS | {"date": "tomorrow"})[1] == []
 
