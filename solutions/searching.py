@@ -1,7 +1,5 @@
 """Searching by hand, on a grid, at random: configurations, log-uniform draws, how many tries, the best of them, one standard error, a leak, nested validation, a plan."""
 
-import math
-
 import numpy as np
 
 from autograder import Measurement, NotADraw, question
@@ -107,11 +105,8 @@ def _(space):
 
 @grid.alternative(framework="mxnet")
 def _(space):
-    if not space:
-        return [{}]
-    name, *others = space
-    rest = grid({other: space[other] for other in others})
-    return [{name: value, **configuration} for value in space[name] for configuration in rest]
+    sizes = [len(values) for values in space.values()]
+    return [{name: space[name][k] for name, k in zip(space, places, strict=True)} for places in np.ndindex(*sizes)]
 
 
 # 2. Log-uniform draws ----------------------------------------------------------------------------------------------------------------------
@@ -206,12 +201,14 @@ def _(low, high, count, rng):
 def _(low, high, count, rng):
     import torch
 
-    exponents = torch.from_numpy(rng.uniform(math.log(low), math.log(high), count))
-    return exponents.exp()
+    logarithms = torch.tensor([low, high]).log()
+    return torch.from_numpy(rng.uniform(*logarithms.tolist(), count)).exp()
 
 
 @log_uniform.alternative(framework="mxnet")
 def _(low, high, count, rng):
+    import math
+
     from dlkit.mx import nd
 
     exponents = nd.array(rng.random(count)) * (math.log10(high) - math.log10(low)) + math.log10(low)
@@ -244,7 +241,7 @@ def tries_needed(share, confidence):
 
     share, confidence: numbers strictly between 0 and 1. Returns a whole number.
     """
-    return math.ceil(math.log(1 - confidence) / math.log(1 - share))
+    return int(np.ceil(np.log(1 - confidence) / np.log(1 - share)))
 
 
 @tries_needed.probe(weight=3, repeat=4)
@@ -272,32 +269,32 @@ def a_share_larger_than_the_confidence(rng):
     "Shares are added up. Tries overlap: two of them hit with probability 1 - (1 - share) ** 2, less than twice the share."
 )
 def _(share, confidence):
-    return math.ceil(confidence / share)
+    return int(np.ceil(confidence / share))
 
 
 @tries_needed.mistake("This is the mean number of tries until the first hit. It says nothing about `confidence`.")
 def _(share, confidence):
-    return math.ceil(1 / share)
+    return int(np.ceil(1 / share))
 
 
 @tries_needed.mistake("This rounds down: with so many tries the probability is still a little too small.")
 def _(share, confidence):
-    return max(1, math.floor(math.log(1 - confidence) / math.log(1 - share)))
+    return max(1, int(np.log(1 - confidence) / np.log(1 - share)))
 
 
 @tries_needed.mistake("Share and confidence have changed places.")
 def _(share, confidence):
-    return math.ceil(math.log(1 - share) / math.log(1 - confidence))
+    return int(np.ceil(np.log(1 - share) / np.log(1 - confidence)))
 
 
 @tries_needed.mistake("This asks that all tries hit: share ** n. Ask that not all miss: 1 - (1 - share) ** n.")
 def _(share, confidence):
-    return math.ceil(math.log(1 - confidence) / math.log(share))
+    return int(np.ceil(np.log(1 - confidence) / np.log(share)))
 
 
 @tries_needed.mistake("The number is not whole. Round it up.")
 def _(share, confidence):
-    return math.log(1 - confidence) / math.log(1 - share)
+    return np.log(1 - confidence) / np.log(1 - share)
 
 
 @tries_needed.alternative(framework="torch")
@@ -443,7 +440,7 @@ def _(accuracies, parameters):
 @best_try.alternative(framework="torch")
 def _(accuracies, parameters):
     means = accuracies.mean(dim=1).tolist()
-    finished = [(-mean, size, i) for i, (mean, size) in enumerate(zip(means, parameters.tolist(), strict=True)) if not math.isnan(mean)]
+    finished = [(-mean, size, i) for i, (mean, size) in enumerate(zip(means, parameters.tolist(), strict=True)) if mean == mean]
     return sorted(finished)[0][2] if finished else None
 
 
@@ -685,58 +682,71 @@ def one_alpha(rng):
     return (*_three_parts(rng), [float(rng.uniform(0.5, 5))])
 
 
-def _ridge(A, y, alpha):
-    return np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ y)
-
-
-def _scaled(seen, *parts):
-    return [(X - seen.mean(axis=0)) / seen.std(axis=0) for X, _ in parts]
-
-
 @mended.mistake("Both leaks are still there: scaling has seen all rows, and the test part chooses alpha.")
 def _(train, val, test, alphas):
-    A, _, C = _scaled(np.concatenate([train[0], val[0], test[0]]), train, val, test)
-    errors = [((C @ _ridge(A, train[1], alpha) - test[1]) ** 2).mean() for alpha in alphas]
-    return alphas[int(np.argmin(errors))], min(errors)
+    rows = np.concatenate([train[0], val[0], test[0]])
+    A, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.mistake("The test part still chooses alpha. Let the validation part choose; then look at the test part once.")
 def _(train, val, test, alphas):
-    A, _, C = _scaled(train[0], train, val, test)
-    errors = [((C @ _ridge(A, train[1], alpha) - test[1]) ** 2).mean() for alpha in alphas]
-    return alphas[int(np.argmin(errors))], min(errors)
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, C = ((X - mean) / spread for X, _ in (train, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.mistake("The scaling has still seen validation and test rows. Take mean and standard deviation of the training part alone.")
 def _(train, val, test, alphas):
-    A, B, C = _scaled(np.concatenate([train[0], val[0], test[0]]), train, val, test)
-    errors = [((B @ _ridge(A, train[1], alpha) - val[1]) ** 2).mean() for alpha in alphas]
-    alpha = alphas[int(np.argmin(errors))]
-    return alpha, ((C @ _ridge(A, train[1], alpha) - test[1]) ** 2).mean()
+    rows = np.concatenate([train[0], val[0], test[0]])
+    A, B, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.mistake(
     "Each part is scaled by its own mean and standard deviation. The model has learnt those of the training part: use them for all."
 )
 def _(train, val, test, alphas):
-    A, B, C = (_scaled(part[0], part)[0] for part in (train, val, test))
-    errors = [((B @ _ridge(A, train[1], alpha) - val[1]) ** 2).mean() for alpha in alphas]
-    alpha = alphas[int(np.argmin(errors))]
-    return alpha, ((C @ _ridge(A, train[1], alpha) - test[1]) ** 2).mean()
+    A, B, C = ((X - X.mean(axis=0)) / X.std(axis=0) for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.mistake("The training error chooses alpha: it always takes the smallest. Let the validation part choose.")
 def _(train, val, test, alphas):
-    A, _, C = _scaled(train[0], train, val, test)
-    alpha = min(alphas)
-    return alpha, ((C @ _ridge(A, train[1], alpha) - test[1]) ** 2).mean()
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, C = ((X - mean) / spread for X, _ in (train, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((A @ w - train[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.mistake("The error that is returned is that of the validation part, by which alpha was chosen. Return the error on the test part.")
 def _(train, val, test, alphas):
-    A, B, _ = _scaled(train[0], train, val, test)
-    errors = [((B @ _ridge(A, train[1], alpha) - val[1]) ** 2).mean() for alpha in alphas]
-    return alphas[int(np.argmin(errors))], min(errors)
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, B = ((X - mean) / spread for X, _ in (train, val))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((B @ w - val[1]) ** 2).mean()))
+    return min(found)[1:]
 
 
 @mended.alternative(framework="torch")
