@@ -53,7 +53,7 @@ def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
 
 
 def digest(lesson: Path, name: str) -> str:
-    """Of everything in the lesson's net cells that the net `name` is made of, in both frameworks; comments and layout do not count."""
+    """Of everything in the lesson's net cells that `name`, a function or a net in both frameworks, is made of; comments and layout do not count."""
     defined: dict[str, str] = {}
     uses: dict[str, set[str]] = {}
     for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):
@@ -63,7 +63,7 @@ def digest(lesson: Path, name: str) -> str:
         for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
             defined[defining] = ast.dump(statement)
             uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    wanted = {f"{name}_{suffix}" for suffix in SUFFIXES.values()}
+    wanted = {name, *(f"{name}_{suffix}" for suffix in SUFFIXES.values())}
     while more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted:
         wanted |= more
     return hashlib.sha256("".join(defined.get(found, "") for found in sorted(wanted)).encode()).hexdigest()[:12]
