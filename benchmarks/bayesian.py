@@ -4,12 +4,12 @@
 
 The rules are those of `dlkit.bayesian`; what is trained and the searches are the functions in the lesson's cells tagged "net".
 
-- The grid: 189 points, twelve seeds in PyTorch, four in Gluon.
+- The grid: 189 points, 24 seeds in PyTorch, four in Gluon.
 - The searches: thirty of each way on each problem, with the same ten trials at random to begin with. The net's values come from the grid.
 - The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions or the versions are others: then all of it is.
   Stop when you like, and go on with the same command.
 
-About ten minutes of processor time.
+About twelve minutes of processor time.
 """
 
 from __future__ import annotations

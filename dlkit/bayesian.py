@@ -20,7 +20,7 @@ LEARNING_RATES = 10.0 ** np.linspace(-4, 1, 21)
 MOMENTA = 1 - 10.0 ** -np.linspace(0, 2, 9)
 """0 to 0.99, evenly on the logarithmic scale of 1 - momentum."""
 
-REWARDED, JUDGED = range(4), range(4, 12)
+REWARDED, JUDGED = range(4), range(4, 24)
 """Seeds of the trainings of each point: a search sees the validation error of the first, and what it found is judged by the mean test error of the others."""
 
 START, BUDGET = 10, 40
