@@ -12,7 +12,7 @@ from solutions.inputs import gaussian
 @question(
     points=2,
     hints=[
-        "`differences[i, j]` holds the d coordinates of A[i] - B[j]. Divide them by `length`; what then is the squared distance?",
+        "`squared[i, j]` holds, so far, the d coordinates of A[i] - B[j]. Divide them by `length`; what then is the squared distance?",
         "A squared distance is a sum of squares over the last axis: square first, then add up.",
     ],
     explanation="""
@@ -25,8 +25,8 @@ def kernel_matrix(A, B, length, variance):
 
     A: (n, d), B: (m, d) float32; length, variance: positive numbers. Returns (n, m).
     """
-    differences = A[:, None] - B[None]  # (n, m, d)
-    squared = ((differences / length) ** 2).sum(axis=2)
+    squared = A[:, None] - B[None]  # (n, m, d), so far the differences of the coordinates
+    squared = ((squared / length) ** 2).sum(axis=2)
     return variance * np.e ** (-squared / 2)
 
 
