@@ -315,8 +315,8 @@ def _(K, y, noise):
 
 log_evidence.equivalent("len(K) -> len(y)", why="K has as many rows as y has values.")
 log_evidence.equivalent("len(y) -> len(K)", why="K has as many rows as y has values.")
-log_evidence.equivalent("an answer that is right for square inputs only", why="The kernel matrix is square.")
-log_evidence.equivalent("an answer that is right for symmetric inputs only", why="The kernel matrix is symmetric.")
+log_evidence.equivalent("right for square inputs only", why="The kernel matrix is square.")
+log_evidence.equivalent("right for symmetric inputs only", why="The kernel matrix is symmetric.")
 
 
 # 4. Expected improvement -------------------------------------------------------------------------------------------------------------------
@@ -354,10 +354,11 @@ def uncertain_values(rng):
 
 @expected_improvement.probe(weight=1, repeat=2)
 def some_are_certain(rng):
-    best, xi = float(rng.uniform(1, 2)), float(rng.uniform(0.1, 0.3))
-    mean = best + np.float32([-0.9, -0.6, -0.4, 0.5, 0.8, -0.7, 0.3]) + gaussian(rng, 7, scale=0.02)
-    std = np.float32([0, 0, 0.7, 0, 0, 1.3, 0.6])
-    order = rng.permutation(7)
+    best, xi = float(rng.integers(17, 32) / 16), float(rng.integers(2, 5) / 16)  # exact in any float
+    mean = best + np.float32([-0.9, -0.6, -0.4, 0.5, 0.8, -0.7, 0.3, -xi])
+    mean[:7] += gaussian(rng, 7, scale=0.02)
+    std = np.float32([0, 0, 0.7, 0, 0, 1.3, 0.6, 0])
+    order = rng.permutation(8)
     return mean[order], std[order], best, xi
 
 
@@ -560,35 +561,42 @@ def next_point(acquisition, candidates, tried):
 
 
 def _grid(rng):
-    """(24, 2): a grid, in random order."""
-    sides = [rng.normal(size=size) for size in rng.permutation([4, 6])]
+    """(40, 2): a grid, in random order."""
+    sides = [rng.normal(size=size) for size in rng.permutation([5, 8])]
     return rng.permutation(np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)).astype(np.float32)
 
 
 @next_point.probe(weight=2, repeat=4)
 def the_best_were_tried(rng):
-    candidates, acquisition = _grid(rng), rng.uniform(1, 3, 24).astype(np.float32)
+    candidates, acquisition = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32)
     return acquisition, candidates, candidates[rng.permutation([*np.argsort(acquisition)[-2:], np.argmax(acquisition)])]
 
 
 @next_point.probe(weight=1, repeat=3)
 def negative_values(rng):
-    candidates, acquisition = _grid(rng), -rng.uniform(1, 3, 24).astype(np.float32)
-    return acquisition, candidates, candidates[rng.permutation(np.argsort(acquisition)[[0, 2, 23]])]
+    candidates, acquisition = _grid(rng), -rng.uniform(1, 3, 40).astype(np.float32)
+    return acquisition, candidates, candidates[rng.permutation(np.argsort(acquisition)[[0, 2, 39]])]
 
 
 @next_point.probe(weight=1, repeat=4)
 def ties(rng):
-    places = np.sort(rng.choice(np.arange(1, 24), 9, replace=False))
-    candidates, acquisition = _grid(rng), rng.uniform(0, 1, 24).astype(np.float32)
+    places = np.sort(rng.choice(np.arange(1, 40), 20, replace=False))
+    candidates, acquisition = _grid(rng), rng.uniform(0, 1, 40).astype(np.float32)
     acquisition[places] = 2
     return acquisition, candidates, candidates[places[[0, 2]]]
 
 
 @next_point.probe(weight=1)
+def the_first_row(rng):
+    candidates, acquisition = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32)
+    acquisition[0] = 4
+    return acquisition, candidates, candidates[rng.choice(np.arange(1, 40), 4, replace=False)]
+
+
+@next_point.probe(weight=1)
 def all_were_tried(rng):
     candidates = _grid(rng)
-    return gaussian(rng, 24), candidates, rng.permutation(candidates)
+    return gaussian(rng, 40), candidates, rng.permutation(candidates)
 
 
 @next_point.mistake("What was tried is chosen again. Leave those candidates out.")
@@ -613,7 +621,7 @@ def _(acquisition, candidates, tried):
 @next_point.mistake("Of several that are equal, this is the last. The smallest number is asked for.")
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
-    return -1 if known.all() else 23 - np.where(known, -np.inf, acquisition)[::-1].argmax()
+    return -1 if known.all() else 39 - np.where(known, -np.inf, acquisition)[::-1].argmax()
 
 
 @next_point.mistake("When all were tried, this gives the number of a candidate. It should give -1.")
@@ -648,9 +656,9 @@ def _(acquisition, candidates, tried):
 @next_point.alternative()
 def _(acquisition, candidates, tried):
     done = set(map(tuple, tried.tolist()))
-    for i in np.argsort(-acquisition, kind="stable"):
+    for i in sorted(range(len(acquisition)), key=lambda i: -acquisition[i]):
         if tuple(candidates[i].tolist()) not in done:
-            return int(i)
+            return i
     return -1
 
 
