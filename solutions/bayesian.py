@@ -594,6 +594,13 @@ def the_first_row(rng):
 
 
 @next_point.probe(weight=1)
+def the_last_row(rng):
+    candidates, acquisition = _grid(rng), -rng.uniform(1, 3, 40).astype(np.float32)
+    acquisition[-1] = -0.5
+    return acquisition, candidates, candidates[rng.choice(np.arange(39), 4, replace=False)]
+
+
+@next_point.probe(weight=1)
 def all_were_tried(rng):
     candidates = _grid(rng)
     return gaussian(rng, 40), candidates, rng.permutation(candidates)
@@ -660,6 +667,9 @@ def _(acquisition, candidates, tried):
         if tuple(candidates[i].tolist()) not in done:
             return i
     return -1
+
+
+next_point.equivalent("range(len(acquisition)) -> range(len(candidates))", why="Each candidate has one acquisition value.")
 
 
 # 7. Minima from a few noisy values ---------------------------------------------------------------------------------------------------------
