@@ -53,11 +53,7 @@ def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
 
 
 def digest(lesson: Path, name: str) -> str:
-<<<<<<< HEAD
     """Of everything in the lesson's net cells that `name` is made of, or the net `name` in both frameworks; comments and layout do not count."""
-=======
-    """Of everything in the lesson's net cells that `name`, a function or a net in both frameworks, is made of; comments and layout do not count."""
->>>>>>> ed142491fbd616d569e0de26e981d0dc6b17e393
     defined: dict[str, str] = {}
     uses: dict[str, set[str]] = {}
     for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):

@@ -6,8 +6,8 @@ The rules are those of `dlkit.mixing`; ``train_torch`` and ``train_gluon``, and 
 No setting is chosen here: each method has the one of its paper, or torchvision's, and all share number of steps and learning rate (with 0.05 instead of 0.02 a few
 of the trainings on 50 brands died).
 
-The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions, the versions or the processor are
-others: then all of it is. Stop when you like, and go on with the same command. About fourteen minutes of processor time.
+The file is written anew every few seconds, and what stands in it is not computed again. Stop when you like, and go on with the same command.
+A file of other versions, another processor or another lesson is refused. About fourteen minutes of processor time.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ The rules are those of `dlkit.policies`; what is trained, and the searches whose
 - The table: each pair of settings, the smaller one first, with six seeds; three give the rewards of a search, three judge what it finds.
 - The grid of RandAugment, with twelve.
 - Then the policies that twenty searches of each kind find in this table, each trained once on each of three sets of images that no search saw.
-- The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions or the versions are others: then all of it is.
-  Stop when you like, and go on with the same command.
+- The file is written anew every few seconds, and what stands in it is not computed again. Stop when you like, and go on with the same command.
 
 About fifteen minutes of processor time.
 """
