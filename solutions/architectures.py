@@ -101,9 +101,10 @@ def _(spec, channels, size):
     import torch
     from torch import nn
 
-    X, parameters, multiply_adds = torch.empty(1, channels, size, size), 0, 0
+    X = torch.empty(1, channels, size, size)
+    parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
-        layer = nn.Conv2d(X.shape[1], outputs, kernel, stride, kernel // 2, bias=False)
+        layer = nn.Conv2d(X.shape[1], outputs, kernel, stride, kernel // 2)
         X = layer(X)
         parameters += layer.weight.numel()
         multiply_adds += X.numel() * kernel**2 * layer.in_channels
@@ -114,9 +115,10 @@ def _(spec, channels, size):
 def _(spec, channels, size):
     from dlkit.mx import gluon, nd
 
-    X, parameters, multiply_adds = nd.empty((1, channels, size, size)), 0, 0
+    X = nd.empty((1, channels, size, size))
+    parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
-        layer = gluon.nn.Conv2D(outputs, kernel, stride, kernel // 2, use_bias=False)
+        layer = gluon.nn.Conv2D(outputs, kernel, stride, kernel // 2)
         layer.initialize()
         inputs, X = X.shape[1], layer(X)
         parameters += layer.weight.data().size
@@ -127,7 +129,8 @@ def _(spec, channels, size):
 @net_cost.alternative()
 def _(spec, channels, size):
     inputs = [channels, *(outputs for _, outputs, _ in spec)]
-    weights, products = [], []
+    weights = []
+    products = []
     for (kernel, outputs, stride), entering in zip(spec, inputs, strict=False):
         size = len(range(0, size, stride))
         weights.append(kernel**2 * entering * outputs)
@@ -284,6 +287,7 @@ def _(specs, num_options, rng):
     return np.array(children)
 
 
+mutate.equivalent("+ moved -> - moved", why="The step is uniform over all others, and so is its negative.")
 mutate.equivalent("+ steps -> - steps", why="The step is uniform over all others, and so is its negative.")
 
 
@@ -388,6 +392,8 @@ def _(accuracies, costs, target, exponent):
     return np.array([reward - np.mean(rewards[:i] + rewards[i + 1 :]) for i, reward in enumerate(rewards)])
 
 
+advantages.equivalent("np.maximum(costs / target, 1) -> np.maximum(1, costs / target)", why="The larger of two, in either order.")
+advantages.equivalent("nd.maximum(costs / target, 1) -> nd.maximum(1, costs / target)", why="The larger of two, in either order.")
 advantages.equivalent("costs > target -> costs >= target", why="At the target itself the factor is 1.")
 advantages.equivalent("c > target -> c >= target", why="At the target itself the factor is 1.")
 
@@ -625,7 +631,7 @@ def _(points, reference):
     below = below[below[:, 0].argsort()]
     lowest = below[:, 1].cummin(dim=0).values
     widths = below[:, 0].diff(append=reference[:1])
-    return (widths * (reference[1] - lowest)).sum()
+    return widths @ (reference[1] - lowest)
 
 
 @hypervolume.alternative(framework="mxnet")
@@ -642,8 +648,9 @@ def _(points, reference):
 def _(points, reference):
     """Every cell of the grid that the points' coordinates make, if some point lies to the lower left of it."""
     xs, ys = (np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1))
-    covered = ((points[:, :1, None] <= xs[:-1, None]) & (points[:, 1:, None] <= ys[:-1])).any(axis=0)
-    return (covered * np.diff(xs)[:, None] * np.diff(ys)).sum()
+    first, second = points[:, 0], points[:, 1]
+    covered = ((first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])).any(axis=0)
+    return np.diff(xs) @ covered @ np.diff(ys)
 
 
 hypervolume.equivalent(
@@ -651,6 +658,10 @@ hypervolume.equivalent(
 )
 hypervolume.equivalent("np.append(points[:, k], reference[k]) -> np.append(reference[k], points[:, k])", why="They are sorted afterwards.")
 hypervolume.equivalent("x < right -> x <= right", why="At the reference itself a rectangle has no width, and nothing follows.")
+hypervolume.equivalent("second < lowest -> second <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
+hypervolume.equivalent("y < lowest -> y <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
+hypervolume.equivalent("points < reference -> points <= reference", why="At the reference itself a rectangle has no width or no height.")
+hypervolume.equivalent("cummin(dim=0) -> cummin(dim=-1)", why="There is one axis.")
 
 
 # 6. Crowding ----------------------------------------------------------------------------------------------------------------------------------
@@ -822,7 +833,8 @@ def several_members(rng):
 
 @ensemble.probe(weight=1)
 def sure_members(rng):
-    return (gaussian(rng, 3, 5, 4) + 180 * np.sign(gaussian(rng, 3, 5, 1)),)
+    height = np.array([180, -180, 180, -180], np.float32)
+    return (gaussian(rng, 3, 5, 4) + np.stack([rng.permutation(height) for _ in range(3)])[:, None],)
 
 
 @ensemble.probe(weight=1)
