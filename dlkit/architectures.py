@@ -26,7 +26,7 @@ NUM_CELLS, NUM_NETS = 125, 216
 SHARED = range(6)
 """Seeds of the nets whose cells share their weights."""
 
-SEARCHES = range(12)
+SEARCHES = range(24)
 """Searches whose three best nets become an ensemble."""
 
 TOGETHER = ("member 1", "member 2", "member 3", "ensemble", "three seeds", "one wide net")

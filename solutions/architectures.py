@@ -833,8 +833,9 @@ def several_members(rng):
 
 @ensemble.probe(weight=1)
 def sure_members(rng):
-    height = np.array([180, -180, 180, -180], np.float32)
-    return (gaussian(rng, 3, 5, 4) + np.stack([rng.permutation(height) for _ in range(3)])[:, None],)
+    height = np.stack([rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)])[:, None].repeat(5, axis=1)
+    height[:, 2] = -180
+    return (gaussian(rng, 3, 5, 4) + height.astype(np.float32),)
 
 
 @ensemble.probe(weight=1)
