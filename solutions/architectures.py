@@ -189,12 +189,6 @@ def four_decisions(rng):
     return rng.integers(0, 3, (16, 4)), 3
 
 
-def _mutated(specs, num_options, places, steps):
-    children, rows = np.array(specs), np.arange(len(specs))
-    children[rows, places] = (children[rows, places] + steps) % num_options
-    return children
-
-
 def _repeats(inputs, output):
     """Whether all calls gave the same, though each had another `rng`."""
     first, *others = map(np.asarray, output["draws"])
@@ -214,7 +208,10 @@ def _one_place(inputs, output):
 @mutate.mistake("The new option may be the old one, and then nothing has changed. Draw among the others.")
 def _(specs, num_options, rng):
     n = len(specs)
-    return _mutated(specs, num_options, rng.integers(specs.shape[1], size=n), rng.integers(num_options, size=n))
+    children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(num_options, size=n)) % num_options
+    return children
 
 
 @mutate.mistake("All decisions of a spec are drawn anew. A mutation changes one of them.")
@@ -230,31 +227,46 @@ def _(specs, num_options, rng):
 @mutate.mistake("One place is drawn for all specs. Draw one for each.", recognise=_one_place)
 def _(specs, num_options, rng):
     n = len(specs)
-    return _mutated(specs, num_options, np.full(n, rng.integers(specs.shape[1])), rng.integers(1, num_options, n))
+    children, places = specs.copy(), np.full(n, rng.integers(specs.shape[1]))
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    return children
 
 
 @mutate.mistake("An option moves by one only, to its neighbours. All other options are equally likely.")
 def _(specs, num_options, rng):
     n = len(specs)
-    return _mutated(specs, num_options, rng.integers(specs.shape[1], size=n), 1)
+    children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + 1) % num_options
+    return children
 
 
 @mutate.mistake("The last decision is never changed. `rng.integers(D)` draws from 0 to D − 1: its upper end is left out already.")
 def _(specs, num_options, rng):
     n = len(specs)
-    return _mutated(specs, num_options, rng.integers(specs.shape[1] - 1, size=n), rng.integers(1, num_options, n))
+    children, places = specs.copy(), rng.integers(specs.shape[1] - 1, size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    return children
 
 
 @mutate.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
 def _(specs, num_options, rng):
     n = len(specs)
-    return _mutated(specs, num_options, np.random.randint(specs.shape[1], size=n), np.random.randint(1, num_options, n))
+    children, places = specs.copy(), np.random.randint(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + np.random.randint(1, num_options, n)) % num_options
+    return children
 
 
 @mutate.mistake("Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats)
 def _(specs, num_options, rng):
     own, n = np.random.default_rng(0), len(specs)
-    return _mutated(specs, num_options, own.integers(specs.shape[1], size=n), own.integers(1, num_options, n))
+    children, places = specs.copy(), own.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + own.integers(1, num_options, n)) % num_options
+    return children
 
 
 @mutate.alternative(framework="torch")
@@ -757,12 +769,26 @@ def _(points):
 
 @crowding_distance.mistake("The sum is divided by the number of objectives. It is a sum here.")
 def _(points):
-    return crowding_distance(points) / points.shape[1]
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result / points.shape[1]
 
 
-@crowding_distance.mistake("The gap is half of what it should be: from the next smaller to the next larger value, not its mean.")
+@crowding_distance.mistake(
+    "The gaps are half of what they should be: from the next smaller to the next larger value, not the mean of the two steps."
+)
 def _(points):
-    return crowding_distance(points) / 2
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / 2 / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result
 
 
 @crowding_distance.alternative(framework="torch")
@@ -927,9 +953,17 @@ def five_nets(errors, costs):
     """
     smooth = errors.mean(axis=(1, 2))[:, None, None] + errors.mean(axis=(0, 2))[:, None] + errors.mean(axis=(0, 1)) - 2 * errors.mean()
     points, chosen = np.stack([smooth.ravel(), costs.ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
     for _ in range(5):
-        areas = [_area(points[[*chosen, net]]) for net in range(len(points))]
-        chosen.append(int(np.argmax(areas)))
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
     return chosen
 
 
@@ -1016,14 +1050,34 @@ def _(errors, costs):
     "The nets are spread over the front, but it is a front of noisy errors: lucky nets. Smooth the errors first.", recognise=_noisy_greedy
 )
 def _(errors, costs):
-    return _greedy(np.stack([errors.astype(float).ravel(), costs.astype(float).ravel()], axis=1))
+    points, chosen = np.stack([errors.astype(float).ravel(), costs.astype(float).ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
+    for _ in range(5):
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
+    return chosen
 
 
 @five_nets.alternative(framework="torch")
 def _(errors, costs):
+    import torch
+
     smooth = errors.mean(dim=(1, 2))[:, None, None] + errors.mean(dim=(0, 2))[:, None] + errors.mean(dim=(0, 1)) - 2 * errors.mean()
-    x, y = smooth.flatten().double().numpy(), costs.flatten().double().numpy()
-    return _greedy(np.stack([x, y], axis=1))
+    width, height = 1 - smooth.flatten(), 1 - costs.flatten()
+    chosen, steps = [], torch.linspace(0, 1, 401)
+    roof = torch.zeros(401)  # the area so far, seen from the reference: its height at each width
+    for _ in range(5):
+        roofs = torch.maximum(roof, height[:, None] * (steps <= width[:, None]))  # (512, 401)
+        chosen.append(int(roofs.sum(dim=1).argmax()))
+        roof = roofs[chosen[-1]]
+    return chosen
 
 
 @five_nets.alternative(framework="mxnet")
@@ -1031,7 +1085,13 @@ def _(errors, costs):
     e = errors.asnumpy().astype(float)
     first, second, third = e.mean(axis=(1, 2)), e.mean(axis=(0, 2)), e.mean(axis=(0, 1))
     smooth = np.array([first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean() for n in range(512)])
-    return _greedy(np.stack([smooth, costs.asnumpy().ravel()], axis=1))
+    points, chosen = np.stack([smooth, costs.asnumpy().ravel()], axis=1), []
+    covered, (x, y) = np.zeros((100, 100), bool), np.meshgrid(*[np.linspace(0, 1, 100)] * 2, indexing="ij")
+    for _ in range(5):
+        gains = [(~covered & (error <= x) & (cost <= y)).sum() for error, cost in points]
+        chosen.append(int(np.argmax(gains)))
+        covered |= (points[chosen[-1], 0] <= x) & (points[chosen[-1], 1] <= y)
+    return chosen
 
 
 @five_nets.alternative()
@@ -1040,7 +1100,19 @@ def _(errors, costs):
     layers = np.indices(errors.shape).reshape(3, -1)
     design = np.concatenate([np.eye(8)[layer] for layer in layers], axis=1)
     fitted = design @ np.linalg.lstsq(design, errors.ravel(), rcond=None)[0]
-    return _greedy(np.stack([fitted, costs.ravel()], axis=1))
+    points, chosen = np.stack([fitted, costs.ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
+    for _ in range(5):
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
+    return chosen
 
 
 # Inputs ---------------------------------------------------------------------------------------------------------------------------------------
