@@ -6,11 +6,11 @@ The rules are those of `dlkit.architectures`; the nets, their training and the s
 
 - The table: each of 125 cells and 216 whole nets with four seeds; two give the rewards of a search, two judge what it finds.
 - Each cell with one seed in a deeper net, on other images, and in Gluon; and with the weights that all cells share, six times.
-- Then the three best nets of each of twelve random searches in this table, together and each for itself.
+- Then the three best nets of each of twenty-four random searches in this table, together and each for itself.
 - The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions or the versions are others: then all of it is.
   Stop when you like, and go on with the same command.
 
-About twelve minutes of processor time.
+About fifteen minutes of processor time.
 """
 
 from __future__ import annotations
