@@ -828,6 +828,10 @@ def _(points):
     return distance
 
 
+crowding_distance.equivalent("order[[0, -1]] -> order[[-1, 0]]", why="Both ends get the same.")
+crowding_distance.equivalent("len(values) -> len(distance)", why="There is one distance for each point.")
+
+
 # 7. An ensemble -------------------------------------------------------------------------------------------------------------------------------
 
 
