@@ -1,0 +1,1136 @@
+"""Architecture search: what a net costs, specs mutated at random, rewards against the others of a batch, dominance, hypervolume, crowding, ensembles, and a few nets that
+stand for a front."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, NotADraw, question
+from solutions.inputs import gaussian
+
+# 1. What a spec costs -------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "One number of the output is a sum of how many products? As many as one output channel has weights: kernel · kernel · channels that come in.",
+        "How many such numbers are there? outputs · size · size, with the size *after* the stride, which the line above has computed.",
+    ],
+    explanation="""
+        Parameters do not depend on the size of the image, multiply-adds do: the same layer costs a quarter after each halving. So the two rank nets differently, and a search that
+        counts one of them will move layers to where they are cheap by that count.
+    """,
+)
+def net_cost(spec, channels, size):
+    """(parameters, multiply-adds) of a chain of convolutions without biases, for one square image.
+
+    spec: a list of (kernel, outputs, stride), kernel odd, padded by kernel // 2 on all sides; channels, size: of the image. Returns two whole numbers.
+    """
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.probe(weight=2, repeat=3)
+def several_layers(rng):
+    spec = [(int(rng.choice([3, 5, 7])), int(rng.integers(4, 12)), int(rng.integers(1, 4))) for _ in range(3)]
+    spec[1] = (*spec[1][:2], 2)
+    return spec, int(rng.integers(2, 4)), int(rng.integers(33, 48))
+
+
+@net_cost.probe(weight=1)
+def one_layer(rng):
+    return [(5, int(rng.integers(6, 9)), 3)], 2, int(rng.integers(17, 24))
+
+
+@net_cost.mistake("The multiply-adds count the image's size before the stride. An output is computed at the places that the stride leaves.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        parameters += weights
+        multiply_adds += weights * size * size
+        size = (size - 1) // stride + 1
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The size is divided by the stride and rounded down. With this padding it is rounded up: a row of 5 with stride 2 has 3 places."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = size // stride
+        parameters += weights
+        multiply_adds += weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake("The channels that come in are always the image's. Each layer gets what the one before gives.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * size * size
+    return parameters, multiply_adds
+
+
+@net_cost.mistake("A layer has size · size places, not size. Both sides of the image count.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.alternative(framework="torch")
+def _(spec, channels, size):
+    import torch
+    from torch import nn
+
+    X = torch.empty(1, channels, size, size)
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        layer = nn.Conv2d(X.shape[1], outputs, kernel, stride, kernel // 2)
+        X = layer(X)
+        parameters += layer.weight.numel()
+        multiply_adds += X.numel() * kernel**2 * layer.in_channels
+    return parameters, multiply_adds
+
+
+@net_cost.alternative(framework="mxnet")
+def _(spec, channels, size):
+    from dlkit.mx import gluon, nd
+
+    X = nd.empty((1, channels, size, size))
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        layer = gluon.nn.Conv2D(outputs, kernel, stride, kernel // 2)
+        layer.initialize()
+        inputs, X = X.shape[1], layer(X)
+        parameters += layer.weight.data().size
+        multiply_adds += X.size * kernel**2 * inputs
+    return parameters, multiply_adds
+
+
+@net_cost.alternative()
+def _(spec, channels, size):
+    inputs = [channels, *(outputs for _, outputs, _ in spec)]
+    weights = []
+    products = []
+    for (kernel, outputs, stride), entering in zip(spec, inputs, strict=False):
+        size = len(range(0, size, stride))
+        weights.append(kernel**2 * entering * outputs)
+        products.append(weights[-1] * size**2)
+    return sum(weights), sum(products)
+
+
+# 2. Mutation ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    driver="sampled",
+    hints=[
+        "Two draws for each spec: the place, from 0 to D − 1, and by how much the option moves, from 1 to num_options − 1. Then the new option is (old + step) modulo num_options, and never the old one.",
+        "`places = rng.integers(D, size=N)`, `steps = rng.integers(1, num_options, N)`: the upper end is left out.",
+        "Work on a copy: `new = specs.copy()` in NumPy and Gluon, `specs.clone()` in PyTorch; then `new[i, places[i]] = ...` in a loop over i.",
+    ],
+    explanation="""
+        Among the other options only: a mutation that may leave the spec as it is trains the parent again once in num_options times, and pays for it as for a new net.
+    """,
+)
+def mutate(specs, num_options, rng):
+    """Change one decision of each spec, at a place drawn uniformly, to one of the other options, drawn uniformly.
+
+    specs: (N, D) int64 from 0 to num_options - 1, not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, D).
+    """
+    rows = np.arange(len(specs))
+    places = rng.integers(specs.shape[1], size=len(specs))
+    steps = rng.integers(1, num_options, size=len(specs))
+    children = specs.copy()
+    children[rows, places] = (children[rows, places] + steps) % num_options
+    return children
+
+
+@mutate.recover
+def _(result, specs, num_options):
+    result = np.asarray(result)
+    if result.shape != specs.shape:
+        raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {specs.shape}.")
+    if not np.isin(result, np.arange(num_options)).all():
+        raise NotADraw(f"An option lies outside 0 to {num_options - 1}.")
+    changed = result != specs
+    place = np.where(changed.any(axis=1), changed.argmax(axis=1), -1)
+    step = ((result - specs) % num_options)[np.arange(len(specs)), place]
+    return {"the number of changed decisions": changed.sum(axis=1), "the place": place, "how far the option moves": step}
+
+
+@mutate.probe()
+def three_decisions(rng):
+    return rng.integers(0, 5, (16, 3)), 5
+
+
+@mutate.probe()
+def four_decisions(rng):
+    return rng.integers(0, 3, (16, 4)), 3
+
+
+def _repeats(inputs, output):
+    """Whether all calls gave the same, though each had another `rng`."""
+    first, *others = map(np.asarray, output["draws"])
+    return all(np.array_equal(first, other) for other in others)
+
+
+def _changed(inputs, output):
+    return [np.asarray(result) != np.asarray(inputs.args[1]) for result in output["draws"] if np.shape(result) == np.shape(inputs.args[1])]
+
+
+def _one_place(inputs, output):
+    calls = _changed(inputs, output)
+    places = [set(changed.argmax(axis=1)[changed.any(axis=1)]) for changed in calls]
+    return bool(calls) and all(len(place) <= 1 for place in places) and len(set().union(*places)) > 1
+
+
+@mutate.mistake("The new option may be the old one, and then nothing has changed. Draw among the others.")
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(num_options, size=n)) % num_options
+    return children
+
+
+@mutate.mistake("All decisions of a spec are drawn anew. A mutation changes one of them.")
+def _(specs, num_options, rng):
+    return rng.integers(num_options, size=specs.shape)
+
+
+@mutate.mistake("Every decision of a spec is changed. A mutation changes one of them.")
+def _(specs, num_options, rng):
+    return (specs + rng.integers(1, num_options, specs.shape)) % num_options
+
+
+@mutate.mistake("One place is drawn for all specs. Draw one for each.", recognise=_one_place)
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), np.full(n, rng.integers(specs.shape[1]))
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    return children
+
+
+@mutate.mistake("An option moves by one only, to its neighbours. All other options are equally likely.")
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + 1) % num_options
+    return children
+
+
+@mutate.mistake("The last decision is never changed. `rng.integers(D)` draws from 0 to D − 1: its upper end is left out already.")
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), rng.integers(specs.shape[1] - 1, size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    return children
+
+
+@mutate.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), np.random.randint(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + np.random.randint(1, num_options, n)) % num_options
+    return children
+
+
+@mutate.mistake("Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats)
+def _(specs, num_options, rng):
+    own, n = np.random.default_rng(0), len(specs)
+    children, places = specs.copy(), own.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + own.integers(1, num_options, n)) % num_options
+    return children
+
+
+@mutate.alternative(framework="torch")
+def _(specs, num_options, rng):
+    import torch
+
+    places = torch.from_numpy(rng.integers(specs.shape[1], size=len(specs)))[:, None]
+    steps = torch.from_numpy(rng.integers(1, num_options, size=len(specs)))[:, None]
+    return specs.scatter(1, places, (specs.gather(1, places) + steps) % num_options)
+
+
+@mutate.alternative(framework="mxnet")
+def _(specs, num_options, rng):
+    from dlkit.mx import nd
+
+    places = nd.array(rng.integers(specs.shape[1], size=len(specs)))
+    steps = nd.array(rng.integers(1, num_options, size=len(specs)))
+    moved = nd.one_hot(places, specs.shape[1]) * steps.expand_dims(1)
+    return (specs.astype("float32") + moved) % num_options
+
+
+@mutate.alternative()
+def _(specs, num_options, rng):
+    children = []
+    for spec in specs.tolist():
+        place = rng.choice(len(spec))
+        others = [option for option in range(num_options) if option != spec[place]]
+        spec[place] = rng.choice(others)
+        children.append(spec)
+    return np.array(children)
+
+
+mutate.equivalent("+ moved -> - moved", why="The step is uniform over all others, and so is its negative.")
+mutate.equivalent("+ steps -> - steps", why="The step is uniform over all others, and so is its negative.")
+
+
+# 3. Rewards against the others' ---------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "First the rewards, then what each is compared with: the mean of the *other* rewards, (sum − own) / (B − 1).",
+        "The factor is (cost / target) to the power `exponent` where the cost is above the target, and 1 elsewhere. `np.where`, `torch.where`, `nd.where`, or: the cost divided by the target, at least 1, to the power.",
+    ],
+    explanation="""
+        A baseline must not depend on the choices that it is used for. The mean of the whole batch contains the net's own reward, and shrinks every advantage by (B − 1) / B; the mean of
+        the others does not. The soft limit on the cost is MnasNet's (Tan et al. 2019), in the form that leaves cheap nets alone.
+    """,
+)
+def advantages(accuracies, costs, target, exponent):
+    """The reward of each net of a batch, less the mean reward of the others.
+
+    The reward is accuracy · (cost / target) ** exponent where the cost is larger than the target, and the accuracy elsewhere.
+    accuracies, costs: (B,) float32, B >= 2; target: a number; exponent: a negative number. Returns (B,).
+    """
+    rewards = accuracies * np.maximum(costs / target, 1) ** exponent
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return rewards - others
+
+
+@advantages.probe(weight=2, repeat=3)
+def dear_and_cheap_nets(rng):
+    B = int(rng.integers(5, 9))
+    costs = rng.permutation(np.r_[rng.uniform(1.3, 3, 2), rng.uniform(0.3, 0.8, 2), rng.uniform(0.3, 3, B - 4)])
+    return rng.uniform(0.4, 0.9, B).astype(np.float32), (7 * costs).astype(np.float32), 7.0, -float(rng.uniform(0.1, 0.5))
+
+
+@advantages.probe(weight=1)
+def two_nets(rng):
+    accuracies = (rng.uniform(0.4, 0.5) + np.array([0, 0.3])).astype(np.float32)
+    return accuracies, rng.uniform((2, 12), (4, 20)).astype(np.float32), 5.0, -float(rng.uniform(0.1, 0.5))
+
+
+@advantages.mistake("The mean of all rewards is subtracted, the net's own included. Its baseline is the mean of the others.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.maximum(costs / target, 1) ** exponent
+    return rewards - rewards.mean()
+
+
+@advantages.mistake("Cheap nets are rewarded for being cheap. Below the target the reward is the accuracy.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * (costs / target) ** exponent
+    return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
+@advantages.mistake("The cost is not looked at: a net above the target loses part of its reward.")
+def _(accuracies, costs, target, exponent):
+    return accuracies - (accuracies.sum() - accuracies) / (len(accuracies) - 1)
+
+
+@advantages.mistake("The factor is the wrong way round: it makes dear nets better. With a negative exponent it is cost / target.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.minimum(target / costs, 1) ** exponent
+    return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
+@advantages.mistake("The sum of the others' rewards is divided by B. There are B − 1 of them.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.maximum(costs / target, 1) ** exponent
+    return rewards - (rewards.sum() - rewards) / len(rewards)
+
+
+@advantages.mistake("These are the rewards. Subtract from each the mean of the others.")
+def _(accuracies, costs, target, exponent):
+    return accuracies * np.maximum(costs / target, 1) ** exponent
+
+
+@advantages.mistake("The factor punishes the nets that are cheaper than the target, and leaves the dear ones alone.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.minimum(costs / target, 1) ** -exponent
+    return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
+@advantages.alternative(framework="torch")
+def _(accuracies, costs, target, exponent):
+    import torch
+
+    rewards = torch.where(costs > target, accuracies * (costs / target) ** exponent, accuracies)
+    return (rewards - rewards.mean()) * len(rewards) / (len(rewards) - 1)
+
+
+@advantages.alternative(framework="mxnet")
+def _(accuracies, costs, target, exponent):
+    from dlkit.mx import nd
+
+    rewards = accuracies * nd.maximum(costs / target, 1) ** exponent
+    n = len(rewards)
+    return rewards - (rewards.sum() - rewards) / (n - 1)
+
+
+@advantages.alternative()
+def _(accuracies, costs, target, exponent):
+    rewards = [float(a) * (c / target) ** exponent if c > target else float(a) for a, c in zip(accuracies, costs, strict=True)]
+    return np.array([reward - np.mean(rewards[:i] + rewards[i + 1 :]) for i, reward in enumerate(rewards)])
+
+
+advantages.equivalent("np.maximum(costs / target, 1) -> np.maximum(1, costs / target)", why="The larger of two, in either order.")
+advantages.equivalent("nd.maximum(costs / target, 1) -> nd.maximum(1, costs / target)", why="The larger of two, in either order.")
+advantages.equivalent("costs > target -> costs >= target", why="At the target itself the factor is 1.")
+advantages.equivalent("c > target -> c >= target", why="At the target itself the factor is 1.")
+
+
+# 4. Dominance ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Write down when a dominates b: a is nowhere larger (`all`), and somewhere smaller (`any`). A point cannot dominate itself or its copy then.",
+        "All pairs at once: `a = points[:, None]`, `b = points[None]` have the differences a − b of shape (N, N, M). In Gluon use `expand_dims` and `broadcast_lesser_equal`.",
+        "A point is on the front if no row of the table of dominance has a True in its column.",
+    ],
+    explanation="""
+        "Nowhere worse and somewhere better": without the second half two equal points dominate each other and both vanish; with "better everywhere" a net that is as accurate as another
+        and dearer would stay on the front.
+    """,
+)
+def on_front(points):
+    """Which points no other dominates. All objectives are minimised: a dominates b where a is nowhere larger than b, and smaller somewhere.
+
+    points: (N, M) float32, N points, M objectives. Returns (N,): 1 or True where a point is on the front, 0 or False where not.
+    """
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)  # (N, N): row dominates column
+    return ~dominates.any(axis=0)
+
+
+@on_front.probe(weight=2, repeat=2)
+def two_objectives(rng):
+    return (_cloud(rng, int(rng.integers(9, 13)), 2),)
+
+
+@on_front.probe(weight=1, repeat=2)
+def three_objectives(rng):
+    return (_cloud(rng, int(rng.integers(9, 13)), 3),)
+
+
+@on_front.probe(weight=2, repeat=2)
+def equal_points(rng):
+    points = _cloud(rng, 7, 2)
+    front = points[np.asarray(on_front(points))]
+    return (rng.permutation(np.concatenate([points, front[:1], points[:2]])),)
+
+
+@on_front.probe(weight=2, repeat=2)
+def equal_in_one_objective(rng):
+    points = _cloud(rng, 6, 3)
+    front = points[np.asarray(on_front(points))]
+    worse = np.repeat(front[:1], 3, axis=0)
+    worse[range(3), rng.permutation(3)] += rng.uniform(0.1, 0.3, 3).astype(np.float32)
+    return (rng.permutation(np.concatenate([points, worse[:2]])),)
+
+
+@on_front.probe(weight=1)
+def one_point(rng):
+    return (_cloud(rng, 1, 2),)
+
+
+@on_front.mistake("Equal points dominate each other here, so both are lost. To dominate, a point must be smaller somewhere.")
+def _(points):
+    a, b = points[:, None], points[None]
+    return ~((a <= b).all(axis=2) & ~np.eye(len(points), dtype=bool)).any(axis=0)
+
+
+@on_front.mistake("No point is left, since each is taken to dominate itself. To dominate, a point must be smaller somewhere.")
+def _(points):
+    return ~(points[:, None] <= points[None]).all(axis=2).any(axis=0)
+
+
+@on_front.mistake("Here a point must be smaller in every objective to dominate. To be equal in some and smaller in one is enough.")
+def _(points):
+    return ~(points[:, None] < points[None]).all(axis=2).any(axis=0)
+
+
+@on_front.mistake("These are the points that dominate no other: the objectives are maximised. Small is good here, as errors and costs are.")
+def _(points):
+    a, b = points[:, None], points[None]
+    return ~((a >= b).all(axis=2) & (a > b).any(axis=2)).any(axis=0)
+
+
+@on_front.mistake("These are the dominated points. The front is the others.")
+def _(points):
+    a, b = points[:, None], points[None]
+    return ((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)
+
+
+@on_front.mistake("Only the points that are best in some single objective are kept. The front also has those between.")
+def _(points):
+    return (points == points.min(axis=0)).any(axis=1)
+
+
+@on_front.mistake("Of equal points only the first is kept. None of them dominates the others: all stay.")
+def _(points):
+    kept = np.zeros(len(points), bool)
+    for i, point in enumerate(points):
+        better = (points <= point).all(axis=1) & (points < point).any(axis=1)
+        kept[i] = not better.any() and not (points[:i] == point).all(axis=1).any()
+    return kept
+
+
+@on_front.alternative(framework="torch")
+def _(points):
+    import torch
+
+    found = [((points <= point).all(dim=1) & (points < point).any(dim=1)).any() for point in points]
+    return ~torch.stack(found)
+
+
+@on_front.alternative(framework="mxnet")
+def _(points):
+    from dlkit.mx import nd
+
+    a, b = points.expand_dims(1), points
+    nowhere_larger = nd.broadcast_lesser_equal(a, b).min(axis=2)
+    somewhere_smaller = nd.broadcast_lesser(a, b).max(axis=2)
+    return 1 - (nowhere_larger * somewhere_smaller).max(axis=0)
+
+
+@on_front.alternative()
+def _(points):
+    rows = points.tolist()
+    kept = []
+    for b in rows:
+        kept.append(not any(a != b and all(x <= y for x, y in zip(a, b, strict=True)) for a in rows))
+    return np.array(kept)
+
+
+# 5. Hypervolume -------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Sort the points by their first objective and go along them. Each adds a rectangle that the points before have not covered yet.",
+        "Remember the smallest second objective so far; at first it is the reference's. A point that is lower adds (reference − first) · (lowest − second), and becomes the lowest; one that is not lower adds nothing.",
+        "A point beyond the reference must not add anything: leave out, before sorting, what is not smaller than the reference in both objectives.",
+    ],
+    explanation="""
+        One number for a whole front, larger for a better one (Zitzler and Thiele 1999). It depends on the reference and on the units of the objectives: fix both before comparing.
+    """,
+)
+def hypervolume(points, reference):
+    """The area that is dominated by at least one of the points and lies below the reference. Two objectives, both minimised.
+
+    points: (N, 2) float32, in any order; some may be dominated, equal, or not below the reference; reference: (2,) float32. Returns a number, 0 if no point is below.
+    """
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points.tolist()):
+        if first < reference[0] and second < lowest:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return area
+
+
+@hypervolume.probe(weight=2, repeat=2)
+def a_front(rng):
+    points = _front(rng, int(rng.integers(4, 7)))
+    return rng.permutation(points), np.array([1.5, 2.5], np.float32)
+
+
+@hypervolume.probe(weight=1, repeat=2)
+def with_dominated_points(rng):
+    points = _front(rng, 5)
+    more = points[rng.permutation(5)[:3]] + rng.uniform(0.05, 0.3, (3, 2)).astype(np.float32)
+    return rng.permutation(np.concatenate([points, more, points[:1]])), np.array([1.5, 2.5], np.float32)
+
+
+@hypervolume.probe(weight=1, repeat=2)
+def some_beyond_the_reference(rng):
+    points = rng.permutation(_front(rng, 4))
+    beyond = np.array([[0.02, 2.3], [1.7, 0.1], [1.9, 2.4]], np.float32)
+    return rng.permutation(np.concatenate([points, beyond])), np.array([1.3, 1.9], np.float32)
+
+
+@hypervolume.probe(weight=1)
+def no_point_below(rng):
+    return np.array([[0.2, 1.6], [1.3, 0.3]], np.float32), np.array([1.1, 1.4], np.float32)
+
+
+@hypervolume.mistake("The points' whole rectangles are added up, and what several cover counts several times.")
+def _(points, reference):
+    return np.maximum(reference - points, 0).prod(axis=1).sum()
+
+
+@hypervolume.mistake("The points are taken as they come. Sort them by the first objective first.")
+def _(points, reference):
+    area, lowest = 0.0, reference[1]
+    for first, second in points.tolist():
+        if first < reference[0] and second < lowest:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return area
+
+
+@hypervolume.mistake("Points beyond the reference add or take away an area. They count for nothing.")
+def _(points, reference):
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points.tolist()):
+        if second < lowest or second > reference[1]:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = min(second, lowest)
+    return area
+
+
+@hypervolume.mistake("A dominated point takes area away or adds some again. It adds nothing: skip what is not lower than all before.")
+def _(points, reference):
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points.tolist()):
+        if first < reference[0] and second < reference[1]:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return area
+
+
+@hypervolume.mistake("This is the area from the origin to the front. Wanted is what lies between the front and the reference.")
+def _(points, reference):
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points.tolist()):
+        if first < reference[0] and second < lowest:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return reference[0] * reference[1] - area
+
+
+@hypervolume.mistake("This is the largest rectangle of a single point. The front's steps together cover more.")
+def _(points, reference):
+    return np.maximum(reference - points, 0).prod(axis=1).max()
+
+
+@hypervolume.alternative(framework="torch")
+def _(points, reference):
+    below = points[(points < reference).all(dim=1)]
+    below = below[below[:, 0].argsort()]
+    lowest = below[:, 1].cummin(dim=0).values
+    widths = below[:, 0].diff(append=reference[:1])
+    return widths @ (reference[1] - lowest)
+
+
+@hypervolume.alternative(framework="mxnet")
+def _(points, reference):
+    right, lowest = reference.asnumpy().tolist()
+    area = 0.0
+    for x, y in sorted(points.asnumpy().tolist()):
+        if x < right and y < lowest:
+            area, lowest = area + (right - x) * (lowest - y), y
+    return area
+
+
+@hypervolume.alternative()
+def _(points, reference):
+    """Every cell of the grid that the points' coordinates make, if some point lies to the lower left of it."""
+    xs, ys = (np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1))
+    first, second = points[:, 0], points[:, 1]
+    covered = ((first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])).any(axis=0)
+    return np.diff(xs) @ covered @ np.diff(ys)
+
+
+hypervolume.equivalent(
+    "first < reference[0] -> first <= reference[0]", why="At the reference itself a rectangle has no width, and nothing follows."
+)
+hypervolume.equivalent("np.append(points[:, k], reference[k]) -> np.append(reference[k], points[:, k])", why="They are sorted afterwards.")
+hypervolume.equivalent("x < right -> x <= right", why="At the reference itself a rectangle has no width, and nothing follows.")
+hypervolume.equivalent("second < lowest -> second <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
+hypervolume.equivalent("y < lowest -> y <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
+hypervolume.equivalent("points < reference -> points <= reference", why="At the reference itself a rectangle has no width or no height.")
+hypervolume.equivalent("cummin(dim=0) -> cummin(dim=-1)", why="There is one axis.")
+
+
+# 6. Crowding ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "One objective after the other. `order = points[:, m].argsort()`; the neighbours of `order[i]` are `order[i - 1]` and `order[i + 1]`.",
+        "Without a loop over the points: `values = points[order, m]`, and `result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])`.",
+        "The two ends of each objective get 10 for it. Inside functions of Gluon, `.asnumpy()` and NumPy are fine.",
+    ],
+    explanation="""
+        NSGA-II (Deb et al. 2002) fills its next generation front by front; when the last front has too many points, those with the largest distance stay, so that the front is kept
+        wide and even; the paper gives the ends infinity. Dividing by the range makes a percent of error and a million multiply-adds comparable.
+    """,
+)
+def crowding_distance(points):
+    """NSGA-II's crowding distance of the points of one front.
+
+    For each objective: 10 for its smallest and its largest point; for every other the gap between the next larger and the next smaller value,
+    divided by the objective's range. The distance is the sum over the objectives.
+    points: (N, M) float32, N >= 2, no two values of an objective equal. Returns (N,) floats.
+    """
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result
+
+
+@crowding_distance.probe(weight=2, repeat=2)
+def two_objectives_of_a_front(rng):
+    return (rng.permutation(_front(rng, int(rng.integers(6, 9)))) * np.array([3, 50], np.float32),)
+
+
+@crowding_distance.probe(weight=2, repeat=2)
+def three_objectives_of_a_front(rng):
+    N = int(rng.integers(9, 12))
+    return (np.stack([rng.permutation(_spread(rng, N)) * scale for scale in (1, 30, 400)], axis=1).astype(np.float32),)
+
+
+@crowding_distance.probe(weight=1)
+def only_two_points(rng):
+    return (_front(rng, 2),)
+
+
+@crowding_distance.mistake("The gaps are not divided by the objective's range, so the objective with the largest numbers decides alone.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += values[2:] - values[:-2]
+        result[order[[0, -1]]] += 10
+    return result
+
+
+@crowding_distance.mistake("The distances stand in the order of the sorted points. They belong to the points in their own order.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        values = np.sort(values)
+        result[1:-1] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[[0, -1]] += 10
+    return result
+
+
+@crowding_distance.mistake("The gap is that to one neighbour. It reaches from the next smaller to the next larger value.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[1:-1]) / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result
+
+
+@crowding_distance.mistake(
+    "The ends of an objective get nothing here. They get 10: they are kept before all others, or the front would shrink."
+)
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+    return result
+
+
+@crowding_distance.mistake("The sum is divided by the number of objectives. It is a sum here.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result / points.shape[1]
+
+
+@crowding_distance.mistake(
+    "The gaps are half of what they should be: from the next smaller to the next larger value, not the mean of the two steps."
+)
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / 2 / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result
+
+
+@crowding_distance.alternative(framework="torch")
+def _(points):
+    import torch
+
+    ranks = points.argsort(dim=0).argsort(dim=0)
+    values = points.sort(dim=0).values
+    gaps = torch.full_like(points, 10)
+    gaps[1:-1] = (values[2:] - values[:-2]) / (values[-1] - values[0])
+    return gaps.gather(0, ranks).sum(dim=1)
+
+
+@crowding_distance.alternative(framework="mxnet")
+def _(points):
+    array = points.asnumpy()
+    result = []
+    for point in array:
+        distance = 0.0
+        for own, values in zip(point, array.T, strict=True):
+            larger, smaller = values[values > own], values[values < own]
+            inside = len(larger) and len(smaller)
+            distance += (larger.min() - smaller.max()) / np.ptp(values) if inside else 10
+        result.append(distance)
+    return np.array(result)
+
+
+@crowding_distance.alternative()
+def _(points):
+    distance = [0.0] * len(points)
+    for values in points.T.tolist():
+        order = sorted(range(len(values)), key=values.__getitem__)
+        distance[order[0]] += 10
+        distance[order[-1]] += 10
+        for before, here, after in zip(order, order[1:], order[2:], strict=False):
+            distance[here] += (values[after] - values[before]) / (values[order[-1]] - values[order[0]])
+    return distance
+
+
+crowding_distance.equivalent("order[[0, -1]] -> order[[-1, 0]]", why="Both ends get the same.")
+crowding_distance.equivalent("len(values) -> len(distance)", why="There is one distance for each point.")
+
+
+# 7. An ensemble -------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Softmax of every member's logits over the classes, the last axis; then the mean over the members, the first axis.",
+        "Subtract the largest logit of each image first, or exp overflows: `np.exp(logits - logits.max(axis=2, keepdims=True))`. The frameworks' softmax does so itself.",
+    ],
+    explanation="""
+        The mean of probabilities is a mixture: a member that is unsure has little to say. The softmax of mean logits is the normalised geometric mean: one member that is very sure that a
+        class is wrong forbids it to all.
+    """,
+)
+def ensemble(logits):
+    """The mean of the members' probabilities.
+
+    logits: (K, N, C) float32 of K nets for N images and C classes, between -200 and 200. Returns (N, C).
+    """
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+@ensemble.probe(weight=2, repeat=2)
+def several_members(rng):
+    K, N, C = (int(n) for n in rng.permutation([3, 5, 4]))
+    return (gaussian(rng, K, N, C, scale=2.0) + 1,)
+
+
+@ensemble.probe(weight=1)
+def sure_members(rng):
+    height = np.stack([rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)])[:, None].repeat(5, axis=1)
+    height[:, 2] = -180
+    return (gaussian(rng, 3, 5, 4) + height.astype(np.float32),)
+
+
+@ensemble.probe(weight=1)
+def one_member(rng):
+    return (gaussian(rng, 1, 5, 3),)
+
+
+@ensemble.mistake("The logits are averaged before the softmax. Average the probabilities.")
+def _(logits):
+    logits = logits.mean(axis=0)
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@ensemble.mistake("This is the mean of the logits. They must become probabilities first, each member's for itself.")
+def _(logits):
+    return logits.mean(axis=0)
+
+
+@ensemble.mistake("exp overflows for large logits. Subtract the largest of each image first, or use a library's softmax.")
+def _(logits):
+    with np.errstate(over="ignore", invalid="ignore"):
+        exps = np.exp(logits)
+        return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+@ensemble.mistake("The probabilities of the members are added up. Their mean is a distribution again.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exps / exps.sum(axis=2, keepdims=True)).sum(axis=0)
+
+
+@ensemble.mistake("The members vote: these are the shares of their first choices. Average their probabilities.")
+def _(logits):
+    return np.eye(logits.shape[2])[logits.argmax(axis=2)].mean(axis=0)
+
+
+@ensemble.mistake("The softmax runs over the wrong axis. It runs over the classes, the last one.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=0))
+    return (exps / exps.sum(axis=0)).mean(axis=0)
+
+
+@ensemble.alternative(framework="torch")
+def _(logits):
+    return logits.softmax(dim=2).mean(dim=0)
+
+
+@ensemble.alternative(framework="mxnet")
+def _(logits):
+    from dlkit.mx import nd
+
+    return nd.softmax(logits).mean(axis=0)
+
+
+@ensemble.alternative()
+def _(logits):
+    total = 0.0
+    for member in logits:
+        p = np.exp(member - np.logaddexp.reduce(member, axis=1, keepdims=True))
+        total = total + p / len(logits)
+    return total
+
+
+# 8. A few nets for a front --------------------------------------------------------------------------------------------------------------------
+
+OPTIONS = 8
+NEEDED = 0.85
+
+
+@question(
+    points=2,
+    hints=[
+        "Two things spoil the obvious answers. The largest rewards are large because their noise was; and the five most accurate nets are all dear, where the area also counts cheap ones.",
+        "Against the noise: an error is here the sum of what its three layers contribute. The mean of the 64 nets with the same first layer is hardly noisy; the same of the second and the third. Their sum, less twice the mean of all, estimates every net.",
+        "Against the rest: start with no net; five times add the one that enlarges the area of question 5 most. `errors.ravel()` and `costs.ravel()` number the nets as `i * 64 + j * 8 + k`.",
+    ],
+    explanation="""
+        A front that is read off noisy measurements consists of the lucky nets. A model that pools what belongs together, here one number for every layer's option, takes most of the noise
+        away; the greedy choice then is never worse than 63 % of the best possible area, and in practice close to it.
+    """,
+)
+def five_nets(errors, costs):
+    """Five nets whose true errors and costs dominate a large area.
+
+    errors: (8, 8, 8) float32, noisy; costs: (8, 8, 8) float32, exact; both between 0 and 1, the axes are the options of three layers.
+    Returns five numbers from 0 to 511: i * 64 + j * 8 + k for the net of the options i, j, k. The area below (1, 1), with the true errors, must be
+    at least 85 % of that of all nets.
+    """
+    smooth = errors.mean(axis=(1, 2))[:, None, None] + errors.mean(axis=(0, 2))[:, None] + errors.mean(axis=(0, 1)) - 2 * errors.mean()
+    points, chosen = np.stack([smooth.ravel(), costs.ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
+    for _ in range(5):
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
+    return chosen
+
+
+@five_nets.probe(repeat=5)
+def a_noisy_space(rng):
+    levels = [rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1])) for _ in range(3)]
+    good = sum(
+        share * level.reshape([-1 if axis == place else 1 for axis in range(3)])
+        for place, (share, level) in enumerate(zip((0.5, 0.3, 0.2), levels, strict=True))
+    )
+    cost = sum(
+        share * (level + rng.uniform(0, 0.1, OPTIONS)).reshape([-1 if axis == place else 1 for axis in range(3)])
+        for place, (share, level) in enumerate(zip((0.2, 0.3, 0.5), levels, strict=True))
+    )
+    truth, costs = 0.85 - 0.7 * good, 0.1 + 0.75 * cost
+    errors = truth + rng.normal(0, 0.13, truth.shape)
+    return Inputs((errors.astype(np.float32), costs.astype(np.float32)), secret=np.stack([truth.ravel(), costs.ravel()], axis=1))
+
+
+@five_nets.measure
+def _(inputs, output):
+    nets = _as_nets(output)
+    if nets is None:
+        return Measurement(False, f"Five whole numbers from 0 to {OPTIONS**3 - 1} were expected.")
+    share = _area(inputs.secret[nets]) / _area(inputs.secret)
+    return Measurement(bool(share >= NEEDED), f"The five nets dominate {share:.1%} of the area that all nets do; {NEEDED:.0%} are needed.")
+
+
+def _as_nets(output):
+    """The output as five ints in range, or None."""
+    try:
+        numbers = [np.asarray(number).item() for number in output]
+    except (ValueError, TypeError):
+        return None
+    if len(numbers) != 5 or not all(isinstance(n, (int, float)) and n == n // 1 and 0 <= n < OPTIONS**3 for n in numbers):
+        return None
+    return [int(n) for n in numbers]
+
+
+def _area(points):
+    """Of two objectives, below (1, 1)."""
+    points = points[np.lexsort((points[:, 1], points[:, 0]))].clip(max=1)
+    lowest = np.minimum.accumulate(np.append(1, points[:, 1]))
+    return ((1 - points[:, 0]) * (lowest[:-1] - lowest[1:])).sum()
+
+
+def _greedy(points):
+    chosen = []
+    for _ in range(5):
+        chosen.append(int(np.argmax([_area(points[[*chosen, net]]) for net in range(len(points))])))
+    return chosen
+
+
+def _pairs(inputs):
+    return np.stack([np.asarray(array, float).ravel() for array in inputs.args], axis=1)
+
+
+def _most_accurate(inputs, output):
+    return sorted(_as_nets(output) or []) == sorted(np.argsort(_pairs(inputs)[:, 0], kind="stable")[:5].tolist())
+
+
+def _cheapest(inputs, output):
+    return sorted(_as_nets(output) or []) == sorted(np.argsort(_pairs(inputs)[:, 1], kind="stable")[:5].tolist())
+
+
+def _noisy_greedy(inputs, output):
+    return sorted(_as_nets(output) or []) == sorted(_greedy(_pairs(inputs)))
+
+
+@five_nets.mistake(
+    "These are the five nets with the smallest noisy errors. They are close to each other in cost, and were lucky besides.",
+    recognise=_most_accurate,
+)
+def _(errors, costs):
+    return np.argsort(errors.ravel(), kind="stable")[:5]
+
+
+@five_nets.mistake("These are the five cheapest nets. The area needs accurate ones, too.", recognise=_cheapest)
+def _(errors, costs):
+    return np.argsort(costs.ravel(), kind="stable")[:5]
+
+
+@five_nets.mistake(
+    "The nets are spread over the front, but it is a front of noisy errors: lucky nets. Smooth the errors first.", recognise=_noisy_greedy
+)
+def _(errors, costs):
+    points, chosen = np.stack([errors.astype(float).ravel(), costs.astype(float).ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
+    for _ in range(5):
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
+    return chosen
+
+
+@five_nets.alternative(framework="torch")
+def _(errors, costs):
+    import torch
+
+    smooth = errors.mean(dim=(1, 2))[:, None, None] + errors.mean(dim=(0, 2))[:, None] + errors.mean(dim=(0, 1)) - 2 * errors.mean()
+    width, height = 1 - smooth.flatten(), 1 - costs.flatten()
+    chosen, steps = [], torch.linspace(0, 1, 401)
+    roof = torch.zeros(401)  # the area so far, seen from the reference: its height at each width
+    for _ in range(5):
+        roofs = torch.maximum(roof, height[:, None] * (steps <= width[:, None]))  # (512, 401)
+        chosen.append(int(roofs.sum(dim=1).argmax()))
+        roof = roofs[chosen[-1]]
+    return chosen
+
+
+@five_nets.alternative(framework="mxnet")
+def _(errors, costs):
+    e = errors.asnumpy().astype(float)
+    first, second, third = e.mean(axis=(1, 2)), e.mean(axis=(0, 2)), e.mean(axis=(0, 1))
+    smooth = np.array([first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean() for n in range(512)])
+    points, chosen = np.stack([smooth, costs.asnumpy().ravel()], axis=1), []
+    covered, (x, y) = np.zeros((100, 100), bool), np.meshgrid(*[np.linspace(0, 1, 100)] * 2, indexing="ij")
+    for _ in range(5):
+        gains = [(~covered & (error <= x) & (cost <= y)).sum() for error, cost in points]
+        chosen.append(int(np.argmax(gains)))
+        covered |= (points[chosen[-1], 0] <= x) & (points[chosen[-1], 1] <= y)
+    return chosen
+
+
+@five_nets.alternative()
+def _(errors, costs):
+    """Least squares with one column for every option of every layer."""
+    layers = np.indices(errors.shape).reshape(3, -1)
+    design = np.concatenate([np.eye(8)[layer] for layer in layers], axis=1)
+    fitted = design @ np.linalg.lstsq(design, errors.ravel(), rcond=None)[0]
+    points, chosen = np.stack([fitted, costs.ravel()], axis=1), []
+
+    def area(nets):
+        total, lowest = 0.0, 1.0
+        for error, cost in sorted(points[nets].tolist()):
+            if error < 1 and cost < lowest:
+                total += (1 - error) * (lowest - cost)
+                lowest = cost
+        return total
+
+    for _ in range(5):
+        chosen.append(max(range(len(points)), key=lambda net: area([*chosen, net])))
+    return chosen
+
+
+# Inputs ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _spread(rng, count):
+    """Increasing numbers from about 0.1 to about 1, none near another."""
+    steps = rng.uniform(0.5, 1.5, count)
+    return 0.1 + 0.9 * steps.cumsum() / steps.sum()
+
+
+def _front(rng, count):
+    return np.stack([_spread(rng, count), 1.5 * _spread(rng, count)[::-1]], axis=1).astype(np.float32)
+
+
+def _cloud(rng, count, objectives):
+    return np.stack([rng.permutation(_spread(rng, count)) for _ in range(objectives)], axis=1).astype(np.float32)

@@ -1,0 +1,70 @@
+"""The comparison of lesson 20: its images, the table, and that what is stored is whole and of the lesson's own cells."""
+
+from dataclasses import astuple
+
+import nbformat
+import numpy as np
+import pytest
+
+from benchmarks import architectures as benchmark
+from dlkit import architectures, mx
+from dlkit.architectures import Result
+
+
+@pytest.mark.parametrize(("name", "test"), [("letters", 600), ("digits", 360)])
+def test_images_to_learn_from_and_to_judge_by(name, test):
+    found = architectures.images(name)
+    assert found.train_images.shape == (800, 1, 16, 16) and found.train_images.dtype == np.float32
+    assert len(found.val_labels) == 300 and len(found.test_images) == len(found.test_labels) >= test - 1
+
+
+def test_the_table_stands_in_the_order_of_the_lists_and_of_the_seeds():
+    rows = [Result("cell", data, 3, seed, 10, 20, seed / 10, seed / 100, 0.2) for seed in range(4) for data in ("letters", "digits")]
+    rewards = architectures.table(rows, "cell", "letters", "reward", (2, 1))
+    assert rewards.shape == (125, 2) and rewards[3].tolist() == [0.2, 0.1] and np.isnan(rewards[4]).all()
+    assert architectures.table(rows, "net", "letters", "accuracy", (0,)).shape == (216, 1)
+
+
+def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
+    known, now = architectures.provenance(), benchmark._facts()
+    assert known["lesson"] == now["lesson"], "run python -m benchmarks.architectures again"
+    stored = [astuple(row)[:4] for row in architectures.results()]
+    assert set(stored) == {*benchmark.measured(), *benchmark.found()}, "run python -m benchmarks.architectures"
+    assert len(stored) == len(set(stored))
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ('"conv 1", "conv 3")', '"conv 3", "conv 1")'),
+        ("lr=0.2, batch_size=40", "lr=0.1, batch_size=40"),
+        ("num_steps=400", "num_steps=300"),
+        ("width += 0.05", "width += 0.1"),
+        ("net.train()\n", "net.eval()\n"),
+    ],
+)
+def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, tmp_path, monkeypatch):
+    known, lesson = benchmark._facts()["lesson"], nbformat.read(benchmark.LESSON, as_version=4)
+    found = [cell for cell in lesson.cells if line in cell.source and "net" in cell.metadata.get("tags", [])]
+    assert found
+    found[0].source = found[0].source.replace(line, other)
+    nbformat.write(lesson, tmp_path / "lesson.ipynb")
+    monkeypatch.setattr(benchmark, "LESSON", tmp_path / "lesson.ipynb")
+    assert benchmark._facts()["lesson"] != known
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "data"), [("cell", "digits"), ("net", "letters"), ("deeper", "letters"), ("gluon", "letters"), ("ensemble", "letters")]
+)
+def test_a_net_that_is_stored_comes_out_as_it_was(way, data):
+    if way == "gluon" and not mx.available():
+        pytest.skip("needs MXNet")
+    rows = architectures.results()
+    row = next(row for row in rows if (row.way, row.data) == (way, data) and row.reward > 0.3)
+    again = benchmark.train(astuple(row)[:4], rows)
+    known, now = architectures.provenance(), benchmark._facts()
+    same = all(known[name] == now[name] for name in ("torch", "numpy", "mxnet", "processor"))
+    most = 1e-9 if same else 0.1  # another rounding in 60 steps is nearly another seed
+    assert abs(again.reward - row.reward) <= most and abs(again.accuracy - row.accuracy) <= most
+    assert (again.parameters, again.multiply_adds) == (row.parameters, row.multiply_adds)
