@@ -139,15 +139,16 @@ def _regression(rng, n, m, d):
     while True:
         X, X_val, truth = gaussian(rng, n, d), gaussian(rng, m, d), gaussian(rng, d, scale=1.5)
         y, y_val = X @ truth + gaussian(rng, n), X_val @ truth + gaussian(rng, m)
-        inputs = (X, y, X_val, y_val, float(rng.uniform(0.2, 0.6)), float(rng.uniform(1.3, 2)))
-        A, B, (*_, penalty, scale) = inputs[5] * X, inputs[5] * X_val, inputs
+        penalty, scale = float(rng.uniform(0.2, 0.6)), float(rng.uniform(1.3, 2))
+        A, B = scale * X, scale * X_val
         H = A.T @ A / n + penalty * np.eye(d)
         w = np.linalg.solve(H, A.T @ y / n)
-        v = np.linalg.solve(H, B.T @ (B @ w - y_val) / m)
-        parts = np.abs([v @ w, (B @ w - y_val) @ X_val @ w / m, v @ (X.T @ (2 * A @ w - y)) / n])
-        total = abs((B @ w - y_val) @ X_val @ w / m - v @ (X.T @ (2 * A @ w - y)) / n)
-        if min(*parts, total) > 0.1 and max(*parts, total) < 8 * min(*parts, total):
-            return inputs
+        error = B @ w - y_val
+        v = np.linalg.solve(H, B.T @ error / m)
+        direct, indirect = error @ X_val @ w / m, v @ (X.T @ (2 * A @ w - y)) / n
+        sizes = np.abs([v @ w, direct, indirect, direct - indirect])
+        if sizes.min() > max(0.1, sizes.max() / 8):
+            return X, y, X_val, y_val, penalty, scale
 
 
 @ridge_hypergradients.mistake(
@@ -423,10 +424,8 @@ def two_or_three_steps(rng):
 @conjugate_gradient.probe(weight=1)
 def stops_at_the_tolerance(rng):
     A, b = _system(rng, 6)
-    x, lengths = np.zeros(6), []
-    for k in range(4):
-        lengths.append(np.linalg.norm(b - A @ _krylov(A, b, k)))
-    return A, b, 4, float((lengths[2] + max(lengths[3], 0)) / 2 if lengths[3] < lengths[2] else lengths[2] * 1.05)
+    lengths = [np.linalg.norm(b - A @ _krylov(A, b, k)) for k in range(4)]
+    return A, b, 4, float((lengths[2] + lengths[3]) / 2)
 
 
 @conjugate_gradient.probe(weight=1)
