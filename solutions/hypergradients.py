@@ -93,6 +93,10 @@ def _(weights, solved, log_decays):
     return [-(w * v).sum().asscalar() * np.exp(rho) for w, v, rho in zip(weights, solved, log_decays, strict=True)]
 
 
+decay_hypergradient.equivalent("for w, v, rho -> for v, w, rho", why="The product of the two is the same either way.")
+decay_hypergradient.equivalent("for w, v, d -> for v, w, d", why="The product of the two is the same either way.")
+
+
 # 2. Two hyperparameters of ridge regression ------------------------------------------------------------------------------------------------
 
 
@@ -231,13 +235,18 @@ def _(X, y, X_val, y_val, penalty, scale):
     from dlkit.mx import nd
 
     n, m, eye = len(y), len(y_val), nd.eye(X.shape[1])
-    inverse = nd.linalg.inverse(scale**2 / n * nd.dot(X.T, X) + penalty * eye)
-    w = nd.dot(inverse, nd.dot(X.T, y)) * (scale / n)
+    root = nd.linalg.potrf(scale**2 / n * nd.dot(X.T, X) + penalty * eye)
+
+    def solve(b):
+        half = nd.linalg.trsm(root, b.reshape((-1, 1)))
+        return nd.linalg.trsm(root, half, transpose=True).reshape(-1)
+
+    w = solve(nd.dot(y, X)) * (scale / n)
     outputs = nd.dot(X_val, w)
     error = scale * outputs - y_val
-    v = nd.dot(inverse, nd.dot(X_val.T, error)) * (scale / m)
-    through_weights = nd.dot(v, nd.dot(X.T, 2 * scale * nd.dot(X, w) - y)) / n
-    return -nd.dot(v, w), nd.dot(error, outputs) / m - through_weights
+    v = solve(nd.dot(error, X_val)) * (scale / m)
+    through_weights = ((2 * scale * nd.dot(X, w) - y) * nd.dot(X, v)).sum() / n
+    return -nd.dot(v, w), (error * outputs).mean() - through_weights
 
 
 @ridge_hypergradients.alternative()
@@ -253,7 +262,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (loss(penalty, scale + h) - loss(penalty, scale - h)) / (2 * h)
 
 
-ridge_hypergradients.equivalent("h = 0.0001 -> h = ", why="Any small step will do.")
+for many, inputs in (("y", "X"), ("y_val", "X_val")):
+    ridge_hypergradients.equivalent(f"len({many}) -> len({inputs})", why="There are as many targets as rows.")
+ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
 
 # 3. A Hessian-vector product without second derivatives ------------------------------------------------------------------------------------
@@ -263,7 +274,7 @@ ridge_hypergradients.equivalent("h = 0.0001 -> h = ", why="Any small step will d
     points=2,
     hints=[
         "The difference of two gradients, at w + step v and at w - step v, divided by how far apart the two points are.",
-        "Write the gradient as a function of the weights first. Of the logistic loss it is X'(sigmoid(X w) - y) / n; the penalty adds penalty times w.",
+        "Write the gradient as a function of the weights first. With p = sigmoid(X w) it is X'((p - y) p (1 - p)) / n; the penalty adds penalty times w.",
     ],
     explanation="""
         Two gradients, no second derivatives, and no matrix: that is what Gluon needs. The error falls with the square of the step, where that of a one-sided difference falls only with
@@ -273,12 +284,13 @@ ridge_hypergradients.equivalent("h = 0.0001 -> h = ", why="Any small step will d
 def hessian_vector_product(w, v, X, y, penalty, step):
     """The Hessian of the training loss at w times v, as the central difference of two gradients.
 
-    The loss is the mean of log(1 + exp(z)) - y z with z = X w, plus penalty / 2 times the sum of w squared; its gradient is X.T (sigmoid(X w) - y) / n + penalty w.
+    The loss is the mean of (p - y) squared, over 2, with p = sigmoid(X w), plus penalty / 2 times the sum of w squared; its gradient is X.T ((p - y) p (1 - p)) / n + penalty w.
     w, v: (d,) float32; X: (n, d) float32; y: (n,) float32, zeros and ones; penalty, step: positive numbers. Returns (d,): the gradient at w + step v minus that at w - step v, over 2 step.
     """
 
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
 
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
@@ -301,7 +313,8 @@ def _logistic(rng, n, d, step):
 @hessian_vector_product.mistake("This is a one-sided difference, from w to w + step v. Take the points w + step v and w - step v.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
 
     return (gradient(w + step * v) - gradient(w)) / step
 
@@ -309,7 +322,8 @@ def _(w, v, X, y, penalty, step):
 @hessian_vector_product.mistake("Twice too large: the two points are 2 step v apart.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
 
     return (gradient(w + step * v) - gradient(w - step * v)) / step
 
@@ -317,7 +331,8 @@ def _(w, v, X, y, penalty, step):
 @hessian_vector_product.mistake("The penalty is missing: its part of the product is penalty times v.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y)
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y)
 
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
@@ -325,7 +340,8 @@ def _(w, v, X, y, penalty, step):
 @hessian_vector_product.mistake("The gradients are added up over the examples. The loss is their mean.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) + penalty * w
 
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
@@ -333,7 +349,8 @@ def _(w, v, X, y, penalty, step):
 @hessian_vector_product.mistake("The sign is turned: the gradient at w + step v comes first.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
 
     return (gradient(w - step * v) - gradient(w + step * v)) / (2 * step)
 
@@ -341,7 +358,8 @@ def _(w, v, X, y, penalty, step):
 @hessian_vector_product.mistake("The direction is scaled to length 1, so the length of v is lost: the Hessian times 2v is twice as much.")
 def _(w, v, X, y, penalty, step):
     def gradient(w):
-        return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / len(y) + penalty * w
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
 
     unit = v / np.linalg.norm(v)
     return (gradient(w + step * unit) - gradient(w - step * unit)) / (2 * step)
@@ -352,7 +370,8 @@ def _(w, v, X, y, penalty, step):
 )
 def _(w, v, X, y, penalty, step):
     p = 1 / (1 + np.exp(-X @ w))
-    return X.T @ (p * (1 - p) * (X @ v)) / len(y) + penalty * v
+    curvature = p * (1 - p) * (p * (1 - p) + (p - y) * (1 - 2 * p))
+    return X.T @ (curvature * (X @ v)) / len(y) + penalty * v
 
 
 @hessian_vector_product.alternative(framework="torch")
@@ -361,7 +380,7 @@ def _(w, v, X, y, penalty, step):
 
     def gradient(at):
         at = at.clone().requires_grad_()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(X @ at, y) + penalty / 2 * (at @ at)
+        loss = ((torch.sigmoid(X @ at) - y) ** 2).mean() / 2 + penalty / 2 * (at @ at)
         return torch.autograd.grad(loss, at)[0]
 
     ahead, behind = gradient(w + v * step), gradient(w - v * step)
@@ -377,8 +396,7 @@ def _(w, v, X, y, penalty, step):
         at = w + sign * step * v
         at.attach_grad()
         with autograd.record():
-            z = nd.dot(X, at)
-            loss = (nd.log(1 + nd.exp(z)) - y * z).mean() + penalty / 2 * (at * at).sum()
+            loss = nd.square(nd.sigmoid(nd.dot(X, at)) - y).mean() / 2 + penalty / 2 * nd.square(at).sum()
         loss.backward()
         gradients.append(at.grad.copy())
     return (gradients[0] - gradients[1]) / (2 * step)
@@ -390,29 +408,30 @@ def _(w, v, X, y, penalty, step):
 @question(
     points=3,
     hints=[
-        "x = 0, r = b, p = b. In each step: a = (r . r) / (p . A p), x + a p, r - a A p, and then the new direction p = new r + beta p.",
+        "x = 0, r = b, p = b. In each step: a = (r . r) / (p . H p), x + a p, r - a H p, and then the new direction p = new r + beta p.",
         "beta is the squared length of the new residual over that of the old one. Keep the old one until beta is computed.",
-        "Before each step compare the length of r with `tolerance`, and stop when it is not larger: r may be zero, and then p . A p is too.",
+        "H p is X'(X p) / n + penalty p. Before each step compare the length of r with `tolerance`, and stop when it is not larger: r may be zero, and then p . H p is too.",
     ],
     explanation="""
         Each direction is conjugate to all before it: what a step has set right no later one spoils. After d steps nothing is left, but for rounding; with a good tolerance it is done
         much earlier. Without the early stop a residual of zero is divided by zero.
     """,
 )
-def conjugate_gradient(A, b, num_steps, tolerance):
-    """The solution of A x = b after at most `num_steps` steps of conjugate gradient from x = 0.
+def conjugate_gradient(X, b, penalty, num_steps, tolerance):
+    """The solution x of H x = b after at most `num_steps` steps of conjugate gradient from x = 0, where H = X'X / n + penalty I is the Hessian of ridge regression.
 
-    Before each step, stop if the length of the residual b - A x is at most `tolerance`.
-    A: (d, d) float32, symmetric and positive definite; b: (d,) float32; num_steps: whole, from 0; tolerance: a positive number. Returns (d,).
+    Before each step, stop if the length of the residual b - H x is at most `tolerance`.
+    X: (n, d) float32; b: (d,) float32; penalty: a positive number; num_steps: whole, from 0; tolerance: a positive number. Returns (d,).
     """
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if (r @ r) ** 0.5 <= tolerance:
+        squared = r @ r
+        if squared**0.5 <= tolerance:
             break
-        Ap = A @ p
-        step = (r @ r) / (p @ Ap)
-        new = r - step * Ap
-        x, p, r = x + step * p, new + (new @ new) / (r @ r) * p, new
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + (r @ r) / squared * p
     return x
 
 
@@ -421,17 +440,22 @@ def two_or_three_steps(rng):
     return *_system(rng, int(rng.integers(5, 8))), int(rng.integers(2, 4)), 1e-6
 
 
-@conjugate_gradient.probe(weight=1)
+@conjugate_gradient.probe(weight=1, repeat=2)
 def stops_at_the_tolerance(rng):
-    A, b = _system(rng, 6)
-    lengths = [np.linalg.norm(b - A @ _krylov(A, b, k)) for k in range(4)]
-    return A, b, 4, float((lengths[2] + lengths[3]) / 2)
+    """After two of four steps; the lengths are above 1, so that their squares tell."""
+    lengths = [1, 1, 1]
+    while lengths[1] < 1.3 * lengths[2]:
+        X, b, penalty = _system(rng, 6)
+        H = X.T @ X / len(X) + penalty * np.eye(6)
+        lengths = [np.linalg.norm(b - H @ _krylov(H, b, k)) for k in range(3)]
+    scale = 5 / lengths[2]
+    return X, np.float32(scale * b), penalty, 4, float(min(scale * (lengths[1] + lengths[2]) / 2, 12))
 
 
 @conjugate_gradient.probe(weight=1)
 def b_is_zero(rng):
-    A, b = _system(rng, 4)
-    return A, 0 * b, 3, 1e-6
+    X, b, penalty = _system(rng, 4)
+    return X, 0 * b, penalty, 3, 1e-6
 
 
 @conjugate_gradient.probe(weight=1)
@@ -440,129 +464,165 @@ def no_step(rng):
 
 
 def _system(rng, d):
-    """Eigenvalues from 1 to 4, so that a few steps neither finish nor leave nothing done."""
-    rotation = np.linalg.qr(rng.normal(size=(d, d)))[0]
-    A = rotation * np.linspace(1, 4, d) @ rotation.T
-    return ((A + A.T) / 2).astype(np.float32), rotation.astype(np.float32) @ np.float32(rng.uniform(0.8, 2, d))
+    """X (n, d) and a penalty, so that the eigenvalues of X'X / n + penalty I run from about 1 to 4, and b with a part along each eigenvector."""
+    n = d + int(rng.integers(2, 5))
+    left, right = (np.linalg.qr(rng.normal(size=(size, size)))[0] for size in (n, d))
+    penalty = float(rng.uniform(0.3, 0.8))
+    X = left[:, :d] * np.sqrt(n * np.linspace(0.5, 3.4, d)) @ right
+    return X.astype(np.float32), (rng.uniform(0.8, 2, d) @ right).astype(np.float32), penalty
 
 
-def _krylov(A, b, k):
-    """Where k steps of conjugate gradient arrive: the best point of the space of b, A b, ..., in the norm of A."""
+def _krylov(H, b, k):
+    """Where k steps of conjugate gradient arrive: the best point of the space of b, H b, ..., in the norm of H."""
     if k == 0:
         return np.zeros(len(b))
-    basis = np.linalg.qr(np.stack([np.linalg.matrix_power(np.float64(A), j) @ b for j in range(k)], axis=1))[0]
-    return basis @ np.linalg.solve(basis.T @ A @ basis, basis.T @ b)
+    basis = np.linalg.qr(np.stack([np.linalg.matrix_power(np.float64(H), j) @ b for j in range(k)], axis=1))[0]
+    return basis @ np.linalg.solve(basis.T @ H @ basis, basis.T @ b)
 
 
 @conjugate_gradient.mistake("Nothing stops it: once the residual is zero, it divides by zero; and steps are taken beyond the tolerance.")
-def _(A, b, num_steps, tolerance):
-    x, r, p = 0 * b, b, b
+def _(X, b, penalty, num_steps, tolerance):
     with np.errstate(all="ignore"):
+        x, r, p = 0 * b, b, b
         for _ in range(num_steps):
-            Ap = A @ p
-            step = (r @ r) / (p @ Ap)
-            new = r - step * Ap
-            x, p, r = x + step * p, new + (new @ new) / (r @ r) * p, new
-    return x
+            squared = r @ r
+            Ap = X.T @ (X @ p) / len(X) + penalty * p
+            step = squared / (p @ Ap)
+            x, r = x + step * p, r - step * Ap
+            p = r + (r @ r) / squared * p
+        return x
 
 
 @conjugate_gradient.mistake("beta is upside down: the new residual's squared length over the old one's.")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if np.linalg.norm(r) <= tolerance:
+        squared = r @ r
+        if squared**0.5 <= tolerance:
             break
-        Ap = A @ p
-        step = (r @ r) / (p @ Ap)
-        new = r - step * Ap
-        x, p, r = x + step * p, new + (r @ r) / (new @ new) * p, new
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + squared / (r @ r) * p
     return x
 
 
 @conjugate_gradient.mistake("beta is always 1: the old residual was overwritten before its length was used.")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if np.linalg.norm(r) <= tolerance:
+        squared = r @ r
+        if squared**0.5 <= tolerance:
             break
-        Ap = A @ p
-        step = (r @ r) / (p @ Ap)
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
         x, r = x + step * p, r - step * Ap
         p = r + p
     return x
 
 
 @conjugate_gradient.mistake("Each direction is the residual alone: that is steepest descent. Add beta times the last direction.")
-def _(A, b, num_steps, tolerance):
-    x, r = 0 * b, b
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if np.linalg.norm(r) <= tolerance:
+        squared = r @ r
+        if squared**0.5 <= tolerance:
             break
-        Ar = A @ r
-        step = (r @ r) / (r @ Ar)
-        x, r = x + step * r, r - step * Ar
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r
     return x
 
 
 @conjugate_gradient.mistake("beta is the quotient of the lengths. It is that of the squared lengths.")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if np.linalg.norm(r) <= tolerance:
+        squared = r @ r
+        if squared**0.5 <= tolerance:
             break
-        Ap = A @ p
-        step = (r @ r) / (p @ Ap)
-        new = r - step * Ap
-        x, p, r = x + step * p, new + np.linalg.norm(new) / np.linalg.norm(r) * p, new
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + ((r @ r) / squared) ** 0.5 * p
     return x
 
 
 @conjugate_gradient.mistake("The squared length of the residual is compared with the tolerance. Compare its length.")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
-        if r @ r <= tolerance:
+        squared = r @ r
+        if squared <= tolerance:
             break
-        Ap = A @ p
-        step = (r @ r) / (p @ Ap)
-        new = r - step * Ap
-        x, p, r = x + step * p, new + (new @ new) / (r @ r) * p, new
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + (r @ r) / squared * p
+    return x
+
+
+@conjugate_gradient.mistake("The penalty is missing from the products: H p is X'(X p) / n plus penalty times p.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        squared = r @ r
+        if squared**0.5 <= tolerance:
+            break
+        Ap = X.T @ (X @ p) / len(X)
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + (r @ r) / squared * p
     return x
 
 
 @conjugate_gradient.mistake("This is the exact solution. What `num_steps` steps reach is asked for.")
-def _(A, b, num_steps, tolerance):
-    return np.linalg.solve(A, b)
+def _(X, b, penalty, num_steps, tolerance):
+    return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(b)), b)
 
 
 @conjugate_gradient.alternative(framework="torch")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     import torch
 
-    x, r, p = torch.zeros_like(b), b.clone(), b.clone()
+    x, r, p = torch.zeros_like(b), b, b
     while num_steps > 0 and r.norm() > tolerance:
-        squared, image = r.dot(r), A.mv(p)
-        x = x + squared / p.dot(image) * p
-        r = b - A.mv(x)
+        squared, image = r.dot(r), X.T.mv(X.mv(p)) / X.shape[0] + penalty * p
+        x = x + squared / (p * image).sum() * p
+        r = b - X.T.mv(X.mv(x)) / X.shape[0] - penalty * x
         p = r + r.dot(r) / squared * p
         num_steps -= 1
     return x
 
 
 @conjugate_gradient.alternative(framework="mxnet")
-def _(A, b, num_steps, tolerance):
+def _(X, b, penalty, num_steps, tolerance):
     from dlkit.mx import nd
 
     x, r, p = nd.zeros_like(b), b, b
     for _ in range(num_steps):
-        squared = nd.dot(r, r)
+        squared = nd.square(r).sum()
         if squared.asscalar() <= tolerance**2:
             return x
-        Ap = nd.dot(A, p)
-        step = squared / nd.dot(p, Ap)
-        x, r = x + step * p, r - step * Ap
-        p = r + nd.dot(r, r) / squared * p
+        image = nd.dot(X.T, nd.dot(X, p)) / len(X) + penalty * p
+        step = squared / (p * image).sum()
+        x, r = x + step * p, r - step * image
+        p = r + nd.square(r).sum() / squared * p
     return x
+
+
+for _one, _other in (("r @ r", "p @ r"), ("r @ r", "r @ p")):
+    conjugate_gradient.equivalent(f"squared = {_one} -> squared = {_other}", why="p is r plus what is orthogonal to r.")
+conjugate_gradient.equivalent("p @ Ap -> r @ Ap", why="p is r plus what is conjugate to p.")
+conjugate_gradient.equivalent("(p * image) -> (r * image)", why="p is r plus what is conjugate to p.")
+conjugate_gradient.equivalent(
+    "<= tolerance -> < tolerance", why="The two are never equal, but for a residual of zero, and the tolerance is positive."
+)
+conjugate_gradient.equivalent("r.norm() > tolerance -> r.norm() >= tolerance", why="The two are never equal.")
+conjugate_gradient.equivalent("x, r, p = 0 * b, b, b -> x, p, r = 0 * b, b, b", why="Both begin at b.")
+conjugate_gradient.equivalent("x, r, p = torch.zeros_like(b), b, b -> x, p, r = torch.zeros_like(b), b, b", why="Both begin at b.")
+conjugate_gradient.equivalent("x, r, p = nd.zeros_like(b), b, b -> x, p, r = nd.zeros_like(b), b, b", why="Both begin at b.")
 
 
 # 5. The Neumann series ---------------------------------------------------------------------------------------------------------------------
@@ -571,7 +631,7 @@ def _(A, b, num_steps, tolerance):
 @question(
     points=2,
     hints=[
-        "The first term is lr times g. Each next one is the last times (I - lr H): subtract lr H times it.",
+        "The first term is lr times g. Each next one is the last times (I - lr H): subtract lr H times it, where H times a vector is X'(X vector) / n + penalty vector.",
         "num_terms counts the first one, so the loop turns num_terms - 1 times. Return the sum of all the terms, not the last.",
     ],
     explanation="""
@@ -579,101 +639,104 @@ def _(A, b, num_steps, tolerance):
         more step, remembered, does in a truncated unrolled training.
     """,
 )
-def neumann(H, g, lr, num_terms):
+def neumann(X, g, penalty, lr, num_terms):
     """The first `num_terms` terms of the Neumann series for the solution of H v = g: lr times the sum of (I - lr H)^j g, j = 0 ... num_terms - 1.
 
-    H: (d, d) float32, symmetric; g: (d,) float32; lr: a positive number; num_terms: whole, at least 1. Returns (d,).
+    H = X'X / n + penalty I. X: (n, d) float32; g: (d,) float32; penalty, lr: positive numbers; num_terms: whole, at least 1. Returns (d,).
     """
     term = total = lr * g
     for _ in range(num_terms - 1):
-        term = term - lr * (H @ term)
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
         total = total + term
     return total
 
 
 @neumann.probe(weight=2, repeat=3)
 def a_few_terms(rng):
-    return *_system(rng, int(rng.integers(4, 7))), float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 7))
+    return *_system(rng, int(rng.integers(4, 7))), float(rng.uniform(0.1, 0.25)), int(rng.integers(3, 7))
 
 
 @neumann.probe(weight=1)
 def one_term(rng):
-    return *_system(rng, 5), float(rng.uniform(0.1, 0.3)), 1
+    return *_system(rng, 5), float(rng.uniform(0.1, 0.25)), 1
 
 
 @neumann.mistake("There is one term too many: the first, lr times g, counts.")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms):
-        term = term - lr * (H @ term)
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
         total = total + term
     return total
 
 
 @neumann.mistake("The factor lr before the sum is missing, so the result is too large by 1 / lr.")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     term = total = g
     for _ in range(num_terms - 1):
-        term = term - lr * (H @ term)
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
         total = total + term
     return total
 
 
 @neumann.mistake("This is the last term alone. Add them all up.")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     term = lr * g
     for _ in range(num_terms - 1):
-        term = term - lr * (H @ term)
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
     return term
 
 
 @neumann.mistake("The terms are powers of I - H: lr belongs before H inside the bracket as well.")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
-        term = term - H @ term
+        term = term - (X.T @ (X @ term) / len(X) + penalty * term)
         total = total + term
     return total
 
 
 @neumann.mistake("The terms are powers of I + lr H, which grow. The bracket is I minus lr H.")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
-        term = term + lr * (H @ term)
+        term = term + lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("The penalty is missing from the products: H has penalty times I in it.")
+def _(X, g, penalty, lr, num_terms):
+    term = total = lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) / len(X))
         total = total + term
     return total
 
 
 @neumann.mistake("This is the exact solution, the sum of all terms. The first `num_terms` are asked for.")
-def _(H, g, lr, num_terms):
-    return np.linalg.solve(H, g)
+def _(X, g, penalty, lr, num_terms):
+    return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(g)), g)
 
 
 @neumann.alternative(framework="torch")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     """Gradient descent on v H v / 2 - g v, from zero."""
     v = g * 0
     for _ in range(num_terms):
-        v = v - lr * (H @ v - g)
+        v = v - lr * (X.T @ (X @ v) / X.shape[0] + penalty * v - g)
     return v
 
 
 @neumann.alternative(framework="mxnet")
-def _(H, g, lr, num_terms):
+def _(X, g, penalty, lr, num_terms):
     from dlkit.mx import nd
 
-    shrink = nd.eye(len(g)) - lr * H
     terms = [lr * g]
     while len(terms) < num_terms:
-        terms.append(nd.dot(shrink, terms[-1]))
+        last = terms[-1]
+        terms.append((1 - lr * penalty) * last - lr / X.shape[0] * nd.dot(X.T, nd.dot(X, last)))
     return nd.add_n(*terms)
-
-
-@neumann.alternative()
-def _(H, g, lr, num_terms):
-    shrink = np.eye(len(g)) - lr * H
-    return lr * sum(np.linalg.matrix_power(shrink, j) @ g for j in range(num_terms))
 
 
 # 6. The learning rate's hypergradient, truncated -------------------------------------------------------------------------------------------
@@ -682,26 +745,26 @@ def _(H, g, lr, num_terms):
 @question(
     points=3,
     hints=[
-        "Train as always. Beside w carry z, the derivative of w by lr: differentiate w - lr (H w - b) by lr, where w depends on lr, too.",
-        "z becomes z - lr H z - (H w - b), with the w before the step. At the end the hypergradient is (w - target) times z, added up.",
+        "Train as always. Beside w carry z, the derivative of w by lr: differentiate w - lr X'(X w - y) / n by lr, where w depends on lr, too.",
+        "z becomes z - lr X'(X z) / n - gradient, with the gradient at the w before the step. At the end the hypergradient is (w - target) times z, added up.",
         "Truncation: as long as more than `last` steps are still to come, z stays zero.",
     ],
     explanation="""
         Each step adds its own gradient, the direct part, and passes on what it got, times I - lr H. With last = 1 only the direct part of the last step is left, which is how
-        some methods adapt the rate while training; it knows nothing of what a rate does later on, hence the bias towards small ones.
+        some methods adapt the rate while training; it sees none of what a rate does to later steps, hence its bias.
     """,
 )
-def lr_hypergradient(H, b, w, target, lr, num_steps, last):
+def lr_hypergradient(X, y, w, target, lr, num_steps, last):
     """The derivative by lr of half the squared distance between the trained w and `target`, through the last `last` steps only.
 
-    Training: w becomes w - lr (H w - b), `num_steps` times. The w with which the last `last` steps begin is taken as given, as if it did not depend on lr.
-    H: (d, d) float32, symmetric; b, w, target: (d,) float32; lr: a positive number; num_steps, last: whole, 1 <= last <= num_steps. Returns a number.
+    Training: w becomes w - lr X'(X w - y) / n, `num_steps` times. The w with which the last `last` steps begin is taken as given, as if it did not depend on lr.
+    X: (n, d), y: (n,), w, target: (d,), all float32; lr: a positive number; num_steps, last: whole, 1 <= last <= num_steps. Returns a number.
     """
-    z = 0 * w
+    z = 0.0 * w
     for t in range(num_steps):
-        gradient = H @ w - b
+        gradient = X.T @ (X @ w - y) / len(X)
         if t >= num_steps - last:
-            z = z - lr * (H @ z) - gradient
+            z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
@@ -724,29 +787,30 @@ def one_step(rng):
 
 def _training(rng, num_steps, last):
     """Slow enough that every step matters, and far from where the hypergradient is zero."""
-    H, direction = _system(rng, int(rng.integers(3, 6)))
+    X, direction, _ = _system(rng, int(rng.integers(3, 6)))
     w = gaussian(rng, len(direction))
-    b = (H @ (w + 2 * direction)).astype(np.float32)  # training moves along `direction`
+    y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(np.float32)  # training moves along `direction`
     target = w + 4 * direction + gaussian(rng, len(direction), scale=0.3)
-    return H, b, w, target, float(rng.uniform(0.06, 0.1)), num_steps, last
+    return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
 
 
 @lr_hypergradient.mistake("The whole training is differentiated. Only its last steps count: before them, z stays zero.")
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for _ in range(num_steps):
-        gradient = H @ w - b
-        z = z - lr * (H @ z) - gradient
+        gradient = X.T @ (X @ w - y) / len(X)
+        z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
 
 @lr_hypergradient.mistake("The first steps are differentiated instead of the last ones.")
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for t in range(num_steps):
-        gradient = H @ w - b
-        z = z - lr * (H @ z) - gradient if t < last else z
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t < last:
+            z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
@@ -754,71 +818,87 @@ def _(H, b, w, target, lr, num_steps, last):
 @lr_hypergradient.mistake(
     "The gradients of the steps are added up, but no step passes on what came before: a later gradient depends on lr through w."
 )
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for t in range(num_steps):
-        gradient = H @ w - b
-        z = z - gradient if t >= num_steps - last else z
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t >= num_steps - last:
+            z = z - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
 
 @lr_hypergradient.mistake("The gradient is taken after the step. The direct part of a step is the gradient that the step used.")
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for t in range(num_steps):
-        w = w - lr * (H @ w - b)
-        z = z - lr * (H @ z) - (H @ w - b) if t >= num_steps - last else z
+        gradient = X.T @ (X @ w - y) / len(X)
+        w = w - lr * gradient
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("The sign is turned: a larger lr moves w against the gradient, so z loses the gradient.")
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+@lr_hypergradient.mistake("The sign of the direct part is turned: a larger lr moves w against the gradient, so z loses the gradient.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for t in range(num_steps):
-        gradient = H @ w - b
-        z = z - lr * (H @ z) + gradient if t >= num_steps - last else z
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) / len(X) + gradient
         w = w - lr * gradient
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake(
-    "The direct part is missing its full size: the derivative of lr times the gradient by lr is the gradient, not lr times it."
-)
-def _(H, b, w, target, lr, num_steps, last):
-    z = 0 * w
+@lr_hypergradient.mistake("The derivative of lr times the gradient by lr is the gradient, not lr times it.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
     for t in range(num_steps):
-        gradient = H @ w - b
-        z = z - lr * (H @ z) - lr * gradient if t >= num_steps - last else z
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) / len(X) - lr * gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake("What a step passes on is not divided by the number of examples, as the gradient is.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
+    for t in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
 
 @lr_hypergradient.alternative(framework="torch")
-def _(H, b, w, target, lr, num_steps, last):
+def _(X, y, w, target, lr, num_steps, last):
     """Autograd, with the earlier steps cut off."""
     import torch
 
-    for _ in range(num_steps - last):
-        w = w - lr * (H @ w - b)
     rate = torch.tensor(float(lr), requires_grad=True)
-    for _ in range(last):
-        w = w - rate * (H @ w - b)
-    return torch.autograd.grad(((w - target) ** 2).sum() / 2, rate)[0]
+    for t in range(num_steps):
+        if t == num_steps - last:
+            w = w.detach()
+        w = w - rate * (X.T @ (X @ w - y)) / X.shape[0]
+    ((w - target) ** 2).sum().div(2).backward()
+    return rate.grad
 
 
 @lr_hypergradient.alternative(framework="mxnet")
-def _(H, b, w, target, lr, num_steps, last):
+def _(X, y, w, target, lr, num_steps, last):
     """Backwards."""
     from dlkit.mx import nd
 
     path = [w]
     for _ in range(num_steps):
-        path.append(path[-1] - lr * (nd.dot(H, path[-1]) - b))
+        path.append(path[-1] - lr * nd.dot(X.T, nd.dot(X, path[-1]) - y) / X.shape[0])
     alpha, total = path[-1] - target, 0
     for w in path[num_steps - last : num_steps][::-1]:
-        total = total - nd.dot(alpha, nd.dot(H, w) - b)
-        alpha = alpha - lr * nd.dot(H, alpha)
+        total = total - (nd.dot(X, alpha) * (nd.dot(X, w) - y)).sum() / X.shape[0]
+        alpha = alpha - lr * nd.dot(X.T, nd.dot(X, alpha)) / X.shape[0]
     return total
 
 
