@@ -234,12 +234,12 @@ def _(X, y, X_val, y_val, penalty, scale):
 def _(X, y, X_val, y_val, penalty, scale):
     from dlkit.mx import nd
 
-    n, m, eye = len(y), len(y_val), nd.eye(X.shape[1])
-    root = nd.linalg.potrf(scale**2 / n * nd.dot(X.T, X) + penalty * eye)
+    (n, d), m = X.shape, len(X_val)
+    root = nd.linalg.potrf(scale**2 / n * nd.dot(X.T, X) + penalty * nd.eye(d))
 
     def solve(b):
-        half = nd.linalg.trsm(root, b.reshape((-1, 1)))
-        return nd.linalg.trsm(root, half, transpose=True).reshape(-1)
+        half = nd.linalg.trsm(root, b.expand_dims(1))
+        return nd.linalg.trsm(root, half, transpose=True)[:, 0]
 
     w = solve(nd.dot(y, X)) * (scale / n)
     outputs = nd.dot(X_val, w)
@@ -264,6 +264,7 @@ def _(X, y, X_val, y_val, penalty, scale):
 
 for many, inputs in (("y", "X"), ("y_val", "X_val")):
     ridge_hypergradients.equivalent(f"len({many}) -> len({inputs})", why="There are as many targets as rows.")
+ridge_hypergradients.equivalent("m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
 
@@ -379,9 +380,10 @@ def _(w, v, X, y, penalty, step):
     import torch
 
     def gradient(at):
-        at = at.clone().requires_grad_()
+        at.requires_grad_()
         loss = ((torch.sigmoid(X @ at) - y) ** 2).mean() / 2 + penalty / 2 * (at @ at)
-        return torch.autograd.grad(loss, at)[0]
+        loss.backward()
+        return at.grad
 
     ahead, behind = gradient(w + v * step), gradient(w - v * step)
     return (ahead - behind) / 2 / step
@@ -398,8 +400,12 @@ def _(w, v, X, y, penalty, step):
         with autograd.record():
             loss = nd.square(nd.sigmoid(nd.dot(X, at)) - y).mean() / 2 + penalty / 2 * nd.square(at).sum()
         loss.backward()
-        gradients.append(at.grad.copy())
+        gradients.append(at.grad)
     return (gradients[0] - gradients[1]) / (2 * step)
+
+
+hessian_vector_product.equivalent("/ len(y) -> / len(X)", why="There are as many targets as rows.")
+hessian_vector_product.equivalent("/ len(y) + -> / len(y) - 1 +", why="What both gradients have more cancels in their difference.")
 
 
 # 4. Conjugate gradient ---------------------------------------------------------------------------------------------------------------------
@@ -449,7 +455,7 @@ def stops_at_the_tolerance(rng):
         H = X.T @ X / len(X) + penalty * np.eye(6)
         lengths = [np.linalg.norm(b - H @ _krylov(H, b, k)) for k in range(3)]
     scale = 5 / lengths[2]
-    return X, np.float32(scale * b), penalty, 4, float(min(scale * (lengths[1] + lengths[2]) / 2, 12))
+    return X, np.float32(scale * b), penalty, 4, 5.1
 
 
 @conjugate_gradient.probe(weight=1)
@@ -589,7 +595,7 @@ def _(X, b, penalty, num_steps, tolerance):
     x, r, p = torch.zeros_like(b), b, b
     while num_steps > 0 and r.norm() > tolerance:
         squared, image = r.dot(r), X.T.mv(X.mv(p)) / X.shape[0] + penalty * p
-        x = x + squared / (p * image).sum() * p
+        x = x + squared / p.dot(image) * p
         r = b - X.T.mv(X.mv(x)) / X.shape[0] - penalty * x
         p = r + r.dot(r) / squared * p
         num_steps -= 1
@@ -615,6 +621,9 @@ def _(X, b, penalty, num_steps, tolerance):
 for _one, _other in (("r @ r", "p @ r"), ("r @ r", "r @ p")):
     conjugate_gradient.equivalent(f"squared = {_one} -> squared = {_other}", why="p is r plus what is orthogonal to r.")
 conjugate_gradient.equivalent("p @ Ap -> r @ Ap", why="p is r plus what is conjugate to p.")
+for _one, _other in (("r.dot(r)", "p.dot(r)"), ("r.dot(r)", "r.dot(p)")):
+    conjugate_gradient.equivalent(f"squared, image = {_one} -> squared, image = {_other}", why="p is r plus what is orthogonal to r.")
+conjugate_gradient.equivalent("p.dot(image) -> r.dot(image)", why="p is r plus what is conjugate to p.")
 conjugate_gradient.equivalent("(p * image) -> (r * image)", why="p is r plus what is conjugate to p.")
 conjugate_gradient.equivalent(
     "<= tolerance -> < tolerance", why="The two are never equal, but for a residual of zero, and the tolerance is positive."
@@ -781,8 +790,9 @@ def truncated(rng):
 
 
 @lr_hypergradient.probe(weight=1)
-def one_step(rng):
-    return _training(rng, 1, 1)
+def one_step_from_zero(rng):
+    X, y, w, target, *rest = _training(rng, 1, 1)
+    return X, (y - X @ w).astype(np.float32), 0 * w, target - w, *rest
 
 
 def _training(rng, num_steps, last):
@@ -900,6 +910,11 @@ def _(X, y, w, target, lr, num_steps, last):
         total = total - (nd.dot(X, alpha) * (nd.dot(X, w) - y)).sum() / X.shape[0]
         alpha = alpha - lr * nd.dot(X.T, nd.dot(X, alpha)) / X.shape[0]
     return total
+
+
+lr_hypergradient.equivalent("0.0 * w -> 0.0 * target", why="Zeros of the same shape.")
+lr_hypergradient.equivalent("/ len(X) -> / len(y)", why="There are as many targets as rows.")
+lr_hypergradient.equivalent("/ X.shape[0] -> / y.shape[0]", why="There are as many targets as rows.")
 
 
 # 7. Thirty penalties -----------------------------------------------------------------------------------------------------------------------
