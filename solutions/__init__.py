@@ -4,4 +4,5 @@ CHAPTERS = (
     *("first_steps", "neurons", "convolution", "lenet", "training", "deeper", "shortcuts", "small_nets"),
     *("fine_tuning", "reweighting", "staying_close", "adapters", "case_studies"),
     *("classical", "mixing", "policies"),
+    "halving",
 )
