@@ -522,7 +522,7 @@ def _(jobs, resume):
         "Whoever has been promoted keeps its place among the best: the rest do not move up because it has left.",
     ],
     explanation="""
-        ASHA waits for nobody: a promotion may turn out wrong when better configurations arrive later, and the paper shows that this happens seldom enough. The top rung is left out,
+        ASHA waits for nobody: a promotion may turn out wrong when better configurations arrive later, and the paper argues that their share vanishes as configurations become many. The top rung is left out,
         since nothing is above it; and a rung with fewer than eta results promotes nobody yet.
     """,
 )
