@@ -256,7 +256,7 @@ def _(R, eta):
         found.append((power, R // power))
         power *= eta
     rows = [nd.array([-(-len(found) * power // (s + 1)), r]) for s, (power, r) in enumerate(found)]
-    return nd.stack(*rows[::-1], axis=0)
+    return nd.stack(*rows[::-1])
 
 
 brackets.equivalent("s_max = 0 -> s_max = -1", why="eta to the power 0 is 1, which never exceeds R.")
@@ -378,7 +378,7 @@ def _(accuracies, eta):
     import torch
 
     values = torch.tensor(accuracies)
-    usable = (~values.isnan()).nonzero()[:, 0].tolist()
+    usable = (~values.isnan()).nonzero().flatten().tolist()
     order = sorted(usable, key=lambda i: -values[i].item())
     return torch.tensor(order[: len(values) // eta or 1])
 
@@ -574,7 +574,12 @@ def from_the_lowest_rung(rng):
 
 @next_job.probe(weight=2, repeat=3)
 def the_highest_first(rng):
-    return *_tower(rng, (int(rng.integers(30, 33)), 9, 2, 0), (9, 1, 0, 0)), 3
+    return *_tower(rng, (int(rng.integers(30, 33)), 7, 1), (7, 1, 0)), 3
+
+
+@next_job.probe(weight=1, repeat=2)
+def four_rungs(rng):
+    return *_tower(rng, (int(rng.integers(30, 33)), 9, 3, 0), (9, 2, 0, 0)), 3
 
 
 @next_job.probe(weight=1, repeat=2)
@@ -587,7 +592,7 @@ def a_gap_among_the_best(rng):
 
 @next_job.probe(weight=2, repeat=3)
 def nobody_is_ready(rng):
-    return *_tower(rng, (int(rng.integers(27, 30)), 9, 3), (9, 3, 0)), 3
+    return *_tower(rng, (int(rng.integers(28, 30)), 9, 3), (9, 3, 0)), 3
 
 
 @next_job.probe(weight=1)
@@ -723,9 +728,11 @@ def stopped_at(curve, completed):
 def _running(rng, T, M, stop):
     """A training just above the median until epoch `stop`, with a jump and two dips that must not stop it, and high again after it."""
     median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
-    away = np.array([0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)])  # not as far below as above
+    away = np.array(
+        [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
+    )  # then further below than above, so that the mean is not the median
     completed = median + away[rng.permutation(M), None] * np.linspace(0.5, 1, T)
-    completed += 0.1 * (completed > median + 0.01)
+    completed -= 0.1 * (completed < median - 0.01)
     curve, jump = median + 0.01, int(rng.integers(1, stop - 3))
     curve[jump : jump + 3] = median[jump + 2] + 0.005, median[jump + 1] - 0.02, median[jump + 2] - 0.02
     curve[stop - 1] -= 0.02
