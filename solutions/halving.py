@@ -920,16 +920,12 @@ def _(complete, started):
     return np.full(len(started), complete[:, -1].mean())
 
 
-def _reference_scores(complete, started):
-    X = np.c_[np.ones(len(complete)), complete[:, :9]]
-    w = np.linalg.solve(X.T @ X + 1e-2 * np.eye(10), X.T @ complete[:, -1])
-    return np.c_[np.ones(len(started)), started] @ w
-
-
 @forecast.alternative()
 def _(complete, started):
     """Ridge regression on all nine epochs."""
-    return _reference_scores(complete, started)
+    X = np.c_[np.ones(len(complete)), complete[:, :9]]
+    w = np.linalg.solve(X.T @ X + 1e-2 * np.eye(10), X.T @ complete[:, -1])
+    return np.c_[np.ones(len(started)), started] @ w
 
 
 @forecast.alternative(framework="torch")
@@ -952,7 +948,7 @@ def _(complete, started):
         late = curves[:, 6:9].mean(axis=1)
         return nd.stack(nd.ones(len(curves)), late, late - curves[:, :3].mean(axis=1), axis=1)
 
-    X, w = features(complete), nd.zeros(3)
+    X = features(complete)
     A, b = nd.dot(X.T, X), nd.dot(X.T, complete[:, 72:].mean(axis=1))
     factor = nd.linalg.potrf(A + 1e-5 * nd.eye(3))
     w = nd.linalg.potri(factor)
