@@ -1,0 +1,955 @@
+"""Stopping early: the rungs of successive halving, Hyperband's brackets, promotion, the epochs that are paid for, ASHA's next job, median stopping, and a forecast of
+learning curves."""
+
+import numpy as np
+
+from autograder import Inputs, Measurement, question
+
+# 1. Rungs ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Two things change from rung to rung: there are fewer configurations, and each gets more epochs.",
+        "`n // eta` rounds down, as the statement asks. What must not happen when 2 configurations are divided by 3?",
+    ],
+    explanation="""
+        Each rung costs about as much as the one before: a third as many configurations, three times as many epochs. Rounding down and the floor of one configuration are why the
+        costs are only about the same.
+    """,
+)
+def rungs(n, r, R, eta):
+    """The rungs of successive halving: how many configurations, and how many epochs each has had in all at the end of the rung.
+
+    The first is (n, r). From rung to rung 1/eta of the configurations are kept, rounded down, at least one, and get eta times as many epochs, which never exceed R.
+    n, r, R, eta: whole numbers, n >= 1, 1 <= r <= R, eta >= 2. Returns a list of pairs.
+    """
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = n // eta or 1, r * eta
+    return found
+
+
+@rungs.probe(weight=2, repeat=3)
+def as_many_as_divide(rng):
+    eta, r, steps = int(rng.integers(2, 5)), int(rng.integers(1, 4)), int(rng.integers(2, 4))
+    return eta**steps, r, r * eta**steps, eta
+
+
+@rungs.probe(weight=2, repeat=4)
+def with_a_remainder(rng):
+    eta, r = int(rng.integers(3, 6)), int(rng.integers(1, 5))
+    return int(rng.integers(eta**2, 3 * eta**2)) * eta + eta - 1, r, r * eta**2 + int(rng.integers(1, eta)), eta
+
+
+@rungs.probe(weight=1, repeat=2)
+def fewer_configurations_than_rungs(rng):
+    r = int(rng.integers(2, 5))
+    return int(rng.integers(2, 5)), r, r * 30, 3
+
+
+@rungs.probe(weight=1)
+def one_rung_only(rng):
+    r = int(rng.integers(5, 9))
+    return int(rng.integers(10, 20)), r, r + 2, 3
+
+
+@rungs.mistake("The configurations are rounded up. A rung keeps n // eta of them.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = -(-n // eta), r * eta
+    return found
+
+
+@rungs.mistake("When fewer than eta configurations are left, none goes on. The best one always does.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R and n:
+        found.append((n, r))
+        n, r = n // eta, r * eta
+    return found
+
+
+@rungs.mistake("Configurations are kept, but get no more epochs than before plus eta. Epochs are multiplied by eta.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n // eta, 1), r + eta
+    return found
+
+
+@rungs.mistake("1/eta is thrown away. Only 1/eta of the configurations is kept.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n - n // eta, 1), r * eta
+    return found
+
+
+@rungs.alternative()
+def _(n, r, R, eta):
+    k, found = 0, []
+    while r * eta**k <= R:
+        found.append([n // eta**k or 1, r * eta**k])
+        k += 1
+    return np.array(found)
+
+
+@rungs.alternative(framework="torch")
+def _(n, r, R, eta):
+    import torch
+
+    rows = [torch.tensor([n, r])]
+    while rows[-1][1] * eta <= R:
+        rows.append(torch.stack([(rows[-1][0] // eta).clamp(min=1), rows[-1][1] * eta]))
+    return torch.stack(rows)
+
+
+@rungs.alternative(framework="mxnet")
+def _(n, r, R, eta):
+    from dlkit.mx import nd
+
+    counts, epochs = [n], [r]
+    while epochs[-1] * eta <= R:
+        counts.append(counts[-1] // eta or 1)
+        epochs.append(epochs[-1] * eta)
+    return nd.stack(nd.array(counts), nd.array(epochs), axis=1)
+
+
+# 2. Brackets -------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "First s_max: the largest s for which eta ** s <= R. A loop over whole numbers is safe; `int(math.log(R, eta))` is not, try 243 and 3.",
+        "Then for s = s_max, ..., 0: n = ceil((s_max + 1) * eta**s / (s + 1)), and r = R // eta**s.",
+        "Whole numbers round up by `-(-a // b)`.",
+    ],
+    explanation="""
+        Every bracket may spend about (s_max + 1) R epochs, and a bracket of s + 1 rungs about n r in each of them. That gives n. The bracket with s = 0 is random search: Hyperband
+        never does much worse than that, and never costs more than s_max + 1 times what the best bracket alone would.
+    """,
+)
+def brackets(R, eta):
+    """How Hyperband's brackets begin: (configurations, epochs) for s = s_max, ..., 0, by Algorithm 1 of the paper.
+
+    s_max is the largest whole number with eta ** s_max <= R. Bracket s begins with (s_max + 1) * eta ** s / (s + 1) configurations, rounded up, and with R / eta ** s
+    epochs, rounded down. R, eta: whole numbers, R >= 1, eta >= 2. Returns a list of s_max + 1 pairs.
+    """
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.probe(weight=2)
+def the_paper(rng):
+    return 81, 3
+
+
+@brackets.probe(weight=1)
+def a_power_that_logarithms_miss(rng):
+    return [(243, 3), (1000, 10)][int(rng.integers(2))]
+
+
+@brackets.probe(weight=2, repeat=4)
+def other_budgets(rng):
+    eta = int(rng.integers(2, 5))
+    return int(rng.integers(eta**3 + 1, eta**4)), eta
+
+
+@brackets.probe(weight=1)
+def one_below_a_power(rng):
+    eta = int(rng.integers(3, 5))
+    return eta**3 - 1, eta
+
+
+@brackets.probe(weight=1)
+def one_bracket_only(rng):
+    return int(rng.integers(2, 5)), 7
+
+
+@brackets.mistake("The number of brackets comes from a logarithm in floating point, which falls short at exact powers.")
+def _(R, eta):
+    import math
+
+    s_max = int(math.log(R) / math.log(eta))
+    return [(math.ceil((s_max + 1) * eta**s / (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("The configurations are rounded down. The paper's algorithm rounds up.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [((s_max + 1) * eta**s // (s + 1), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("(s_max + 1) / (s + 1) is rounded down before it is multiplied. Round once, in the end, and up.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [((s_max + 1) // (s + 1) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("All brackets are there, the other way round. The one with the most configurations comes first.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max + 1)]
+
+
+@brackets.mistake("The budget is not divided among the rungs: n is (s_max + 1) eta**s / (s + 1).")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("One bracket is missing: s runs down to 0, which is random search.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, 0, -1)]
+
+
+@brackets.alternative()
+def _(R, eta):
+    from fractions import Fraction
+    from math import ceil
+
+    powers = [1]
+    while powers[-1] * eta <= R:
+        powers.append(powers[-1] * eta)
+    return [(ceil(Fraction(len(powers) * power, s + 1)), R // power) for s, power in reversed(list(enumerate(powers)))]
+
+
+@brackets.alternative(framework="torch")
+def _(R, eta):
+    import torch
+
+    powers = [1]
+    while powers[0] * eta <= R:
+        powers.insert(0, powers[0] * eta)
+    left = torch.arange(len(powers), 0, -1)
+    powers = torch.tensor(powers)
+    return torch.stack([(len(left) * powers + left - 1) // left, R // powers], dim=1)
+
+
+@brackets.alternative(framework="mxnet")
+def _(R, eta):
+    from dlkit.mx import nd
+
+    found, power = [], 1
+    while power <= R:
+        found.append((power, R // power))
+        power *= eta
+    rows = [nd.array([-(-len(found) * power // (s + 1)), r]) for s, (power, r) in enumerate(found)]
+    return nd.stack(*rows[::-1])
+
+
+brackets.equivalent("s_max = 0 -> s_max = -1", why="eta to the power 0 is 1, which never exceeds R.")
+brackets.equivalent("len(left) -> len(powers)", why="There is one of each for every bracket.")
+
+
+# 3. Promote --------------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "How many may go on: all that were tried count, the diverged as well. Who may go on: only those with a number.",
+        "`sorted` keeps the order of what is equal, also with `reverse=True`. But comparing with NaN is always false, which leaves a list unsorted: take NaN out first.",
+        "`[i for i, a in enumerate(accuracies) if a == a]` are the places without NaN.",
+    ],
+    explanation="""
+        A diverged training reports NaN, and NaN has a way to the top: `np.argsort` puts it last, so whoever takes the last third for the best promotes what has blown up. Ties are
+        common too, since an accuracy on 400 images takes only 401 values; a rule for them makes a search repeatable.
+    """,
+)
+def promote(accuracies, eta):
+    """The configurations that go on from a rung, the best first.
+
+    As many as len(accuracies) // eta, but at least one. Of equal accuracies the earlier is better. NaN, a training that has diverged, never goes on, even if fewer are left.
+    accuracies: a list of N floats, N >= 1; eta: a whole number, at least 2. Returns a list of indices, which may be empty.
+    """
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]  # NaN is not equal to itself
+    best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
+    return best[: len(accuracies) // eta or 1]
+
+
+def _accuracies(rng, n):
+    return [float(value) for value in rng.permutation(np.linspace(0.2, 0.9, n)) + rng.uniform(-0.01, 0.01, n)]
+
+
+@promote.probe(weight=2, repeat=3)
+def all_different(rng):
+    eta = int(rng.integers(2, 5))
+    return _accuracies(rng, int(rng.integers(3, 5)) * eta + eta - 1), eta
+
+
+@promote.probe(weight=2, repeat=3)
+def ties(rng):
+    values = [0.9, *rng.permutation([0.7] * 5 + [0.5] * 4 + [0.6, 0.4, 0.3])]
+    return [float(value) for value in values], int(rng.integers(2, 5))
+
+
+@promote.probe(weight=2, repeat=2)
+def diverged(rng):
+    values = np.array(_accuracies(rng, 14))
+    values[rng.choice(14, 4, replace=False)] = np.nan
+    return values.tolist(), int(rng.integers(3, 5))
+
+
+@promote.probe(weight=1)
+def nearly_all_diverged(rng):
+    values = np.full(12, np.nan)
+    values[rng.choice(12, 2, replace=False)] = rng.uniform(0.3, 0.9, 2)
+    return values.tolist(), 3
+
+
+@promote.probe(weight=1)
+def fewer_than_eta(rng):
+    return _accuracies(rng, 3), 4
+
+
+@promote.mistake("The worst go on. Larger accuracies are better.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(usable, key=lambda i: accuracies[i])[: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("N / eta is rounded up. It is rounded down.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: -(-len(accuracies) // eta)]
+
+
+@promote.mistake("NaN is taken for the best: sorting puts it last, and reversing puts it first.")
+def _(accuracies, eta):
+    order = np.argsort(-np.array(accuracies), kind="stable")
+    order = np.concatenate([order[np.isnan(np.array(accuracies)[order])], order[~np.isnan(np.array(accuracies)[order])]])
+    return order[: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("Of equal accuracies the later goes on. The earlier is to: reversing a sorted order reverses ties as well.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(usable, key=lambda i: accuracies[i])[::-1][: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("Only those with a number are counted. All N are: the diverged were tried as well.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: max(len(usable) // eta, 1)]
+
+
+@promote.mistake("With fewer than eta configurations nobody goes on. The best one does.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: len(accuracies) // eta]
+
+
+@promote.mistake("Diverged trainings go on when too few others are left. NaN never does.")
+def _(accuracies, eta):
+    return np.argsort(-np.array(accuracies), kind="stable")[: max(len(accuracies) // eta, 1)]
+
+
+@promote.alternative()
+def _(accuracies, eta):
+    accuracies = np.array(accuracies)
+    order = np.argsort(-accuracies, kind="stable")[: len(accuracies) // eta or 1]
+    return order[np.isfinite(accuracies[order])]
+
+
+@promote.alternative(framework="torch")
+def _(accuracies, eta):
+    import torch
+
+    values = torch.tensor(accuracies)
+    usable = (~values.isnan()).nonzero().flatten().tolist()
+    order = sorted(usable, key=lambda i: -values[i].item())
+    return torch.tensor(order[: len(values) // eta or 1])
+
+
+@promote.alternative(framework="mxnet")
+def _(accuracies, eta):
+    pairs = sorted((-accuracy, i) for i, accuracy in enumerate(accuracies) if accuracy == accuracy)
+    places = [i for _, i in pairs]
+    return places[: len(accuracies) // eta or 1]
+
+
+# 4. Epochs paid ----------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "A dictionary: for each configuration, how many epochs it has had.",
+        "A job costs its epochs minus those that the configuration has had already, if training resumes; all of its epochs otherwise. Asked for again, what is there costs nothing.",
+    ],
+    explanation="""
+        With eta = 3, promotions that start anew cost up to half as much again. Papers and libraries count differently, so a comparison at "equal budgets" must say which book it keeps.
+    """,
+)
+def epochs_paid(jobs, resume):
+    """How many epochs a search has paid for.
+
+    jobs: a list of pairs (configuration, epochs) in the order in which they ran: train this configuration until it has had so many epochs in all.
+    resume: True where training goes on from the most epochs that the configuration has had before, so that a job that asks for no more than these costs nothing; False where
+    every job starts anew. Returns a whole number.
+    """
+    reached, paid = {}, 0
+    for configuration, epochs in jobs:
+        had = reached.get(configuration, 0) if resume else 0
+        if epochs > had:
+            paid += epochs - had
+            reached[configuration] = epochs
+    return paid
+
+
+def _jobs(rng, n=7):
+    jobs, names = [], [int(name) for name in rng.permutation(40)[:n]]
+    for name in names:
+        jobs.append((name, int(rng.integers(2, 5))))
+    for name in (*names[: n // 2], *names[:2]):
+        jobs.append((name, max(epochs for other, epochs in jobs if other == name) * 3 + int(rng.integers(2))))
+    return jobs
+
+
+@epochs_paid.probe(weight=2, repeat=2)
+def resumed(rng):
+    return _jobs(rng), True
+
+
+@epochs_paid.probe(weight=2, repeat=2)
+def started_anew(rng):
+    return _jobs(rng), False
+
+
+@epochs_paid.probe(weight=1, repeat=2)
+def asked_again_for_less(rng):
+    jobs = _jobs(rng)
+    return [*jobs, (jobs[0][0], 1 + int(rng.integers(3))), (jobs[0][0], 200), (jobs[3][0], 1), (jobs[2][0], 2)], True
+
+
+@epochs_paid.probe(weight=1)
+def asked_again_for_less_anew(rng):
+    jobs = _jobs(rng)
+    return [*jobs, (jobs[0][0], 1 + int(rng.integers(3)))], False
+
+
+@epochs_paid.probe(weight=1)
+def nothing_done(rng):
+    return [], True
+
+
+@epochs_paid.mistake("All jobs are paid in full. Where training resumes, only what is new costs.")
+def _(jobs, resume):
+    return sum(epochs for _, epochs in jobs)
+
+
+@epochs_paid.mistake("Promotions are counted as resumed although every job starts anew.")
+def _(jobs, resume):
+    reached = {}
+    for configuration, epochs in jobs:
+        reached[configuration] = max(epochs, reached.get(configuration, 0))
+    return sum(reached.values())
+
+
+@epochs_paid.mistake("The two books are the wrong way round.")
+def _(jobs, resume):
+    reached = {}
+    for configuration, epochs in jobs:
+        reached[configuration] = max(epochs, reached.get(configuration, 0))
+    return sum(epochs for _, epochs in jobs) if resume else sum(reached.values())
+
+
+@epochs_paid.mistake("A job that asks for fewer epochs than there were gives epochs back. It costs nothing.")
+def _(jobs, resume):
+    return sum(dict(jobs).values()) if resume else sum(epochs for _, epochs in jobs)
+
+
+@epochs_paid.mistake("After a job for fewer epochs the larger number is forgotten. Going on starts from the most epochs that there were.")
+def _(jobs, resume):
+    reached, paid = {}, 0
+    for configuration, epochs in jobs:
+        paid += max(epochs - (reached.get(configuration, 0) if resume else 0), 0)
+        reached[configuration] = epochs
+    return paid
+
+
+@epochs_paid.alternative()
+def _(jobs, resume):
+    most = {}
+    for configuration, epochs in jobs:
+        most.setdefault(configuration, []).append(epochs)
+    return sum(max(times) if resume else sum(times) for times in most.values())
+
+
+@epochs_paid.alternative(framework="torch")
+def _(jobs, resume):
+    import torch
+
+    if not resume or not jobs:
+        return sum(epochs for _, epochs in jobs)
+    names, epochs = torch.tensor(jobs).T
+    return sum(epochs[names == name].max() for name in names.unique())
+
+
+@epochs_paid.alternative(framework="mxnet")
+def _(jobs, resume):
+    from dlkit.mx import nd
+
+    if not jobs:
+        return 0
+    array = nd.array(jobs)  # (J, 2)
+    if not resume:
+        return array[:, 1].sum()
+    return sum((array[:, 1] * (array[:, 0] == name)).max().asscalar() for name in {name for name, _ in jobs})
+
+
+epochs_paid.equivalent("epochs > had -> epochs >= had", why="What is asked for and there costs nothing.")
+
+
+# 5. ASHA's next job ------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=3,
+    hints=[
+        "Begin at the highest rung from which one can be promoted, and go down: `range(len(rungs) - 2, -1, -1)`.",
+        "In each rung sort the configurations by accuracy, best first, and take len(rung) // eta of them: here possibly none. The first of these that is not in `promoted[k]` is the answer.",
+        "Whoever has been promoted keeps its place among the best: the rest do not move up because it has left.",
+    ],
+    explanation="""
+        ASHA waits for nobody: a promotion may turn out wrong when better configurations arrive later, and the paper argues that their share vanishes as configurations become many. The top rung is left out,
+        since nothing is above it; and a rung with fewer than eta results promotes nobody yet.
+    """,
+)
+def next_job(rungs, promoted, eta):
+    """Which configuration ASHA promotes next: a pair (configuration, rung from which it is promoted), or None if none is ready, and a new one is to be started.
+
+    Rungs are looked through from the last but one down to 0. In a rung the best len(rung) // eta of those that have finished it are candidates, the promoted ones included;
+    the best candidate that has not been promoted from there is the answer.
+    rungs: a list of dictionaries, configuration -> accuracy, no two of them equal; promoted: a list of lists, the configurations that were promoted from each rung.
+    eta: a whole number, at least 2.
+    """
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta]:
+            if configuration not in promoted[k]:
+                return configuration, k
+    return None
+
+
+def _tower(rng, sizes, gone):
+    """Rungs of so many configurations, of which the best so many have been promoted, but for what else stands in the rung above."""
+    names = [int(name) for name in 10 + rng.permutation(80)[: sizes[0]]]
+    rungs, promoted = [], []
+    for size, many in zip(sizes, gone, strict=True):
+        values = np.round(rng.permutation(np.linspace(0.2, 0.9, size)) + rng.uniform(-0.01, 0.01), 4)
+        rungs.append({name: float(value) for name, value in zip(names[:size], values, strict=True)})
+        best = sorted(rungs[-1], key=rungs[-1].get, reverse=True)
+        promoted.append(best[:many])
+        names = best
+    return rungs, promoted
+
+
+@next_job.probe(weight=2, repeat=3)
+def from_the_lowest_rung(rng):
+    return *_tower(rng, (int(rng.integers(15, 18)), 2, 0), (2, 0, 0)), 3
+
+
+@next_job.probe(weight=2, repeat=3)
+def the_highest_first(rng):
+    return *_tower(rng, (int(rng.integers(30, 33)), 7, 1), (7, 1, 0)), 3
+
+
+@next_job.probe(weight=1, repeat=2)
+def four_rungs(rng):
+    return *_tower(rng, (int(rng.integers(30, 33)), 9, 3, 0), (9, 2, 0, 0)), 3
+
+
+@next_job.probe(weight=1, repeat=2)
+def a_gap_among_the_best(rng):
+    """One was promoted before a better one arrived."""
+    rungs, promoted = _tower(rng, (13, 2, 0), (3, 0, 0))
+    promoted[0] = promoted[0][1:]
+    return rungs, promoted, 4
+
+
+@next_job.probe(weight=2, repeat=3)
+def nobody_is_ready(rng):
+    return *_tower(rng, (int(rng.integers(28, 30)), 9, 3), (9, 3, 0)), 3
+
+
+@next_job.probe(weight=1)
+def too_few_yet(rng):
+    return *_tower(rng, (2, 0, 0), (0, 0, 0)), 3
+
+
+@next_job.mistake("The lowest rung comes first here. Look at the highest from which one can be promoted, and go down.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta]:
+            if configuration not in promoted[k]:
+                return configuration, k
+    return None
+
+
+@next_job.mistake("A rung always promotes at least one here. In ASHA a rung with fewer than eta results promotes nobody yet.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: max(len(best) // eta, 1)]:
+            if configuration not in promoted[k]:
+                return configuration, k
+    return None
+
+
+@next_job.mistake("Whoever was promoted is left out before the best are taken, so that worse ones move up. They keep their places.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted((name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True)
+        if best[: len(rungs[k]) // eta]:
+            return best[0], k
+    return None
+
+
+@next_job.mistake("The number of candidates is rounded up. It is len(rung) // eta.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: -(-len(best) // eta)]:
+            if configuration not in promoted[k]:
+                return configuration, k
+    return None
+
+
+@next_job.mistake("The worst candidate is promoted first. Take the best that has not been promoted.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta][::-1]:
+            if configuration not in promoted[k]:
+                return configuration, k
+    return None
+
+
+@next_job.mistake("The rung is that to which it is promoted. Name the one from which it comes.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta]:
+            if configuration not in promoted[k]:
+                return configuration, k + 1
+    return None
+
+
+@next_job.alternative()
+def _(rungs, promoted, eta):
+    found = None
+    for k, (rung, gone) in enumerate(zip(rungs[:-1], promoted, strict=False)):
+        ranks = {name: sum(other > value for other in rung.values()) for name, value in rung.items()}
+        ready = [name for name in rung if ranks[name] < len(rung) // eta and name not in gone]
+        if ready:
+            found = (min(ready, key=ranks.get), k)
+    return found
+
+
+@next_job.alternative(framework="torch")
+def _(rungs, promoted, eta):
+    import torch
+
+    for k in reversed(range(len(rungs) - 1)):
+        names, values = list(rungs[k]), torch.tensor(list(rungs[k].values()))
+        for place in values.topk(len(names) // eta).indices.tolist():
+            if names[place] not in promoted[k]:
+                return names[place], k
+    return None
+
+
+@next_job.alternative(framework="mxnet")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        names = [name for _, name in sorted((-value, name) for name, value in rungs[k].items())]
+        ready = [name for name in names[: len(names) // eta] if name not in set(promoted[k])]
+        if ready:
+            return [ready[0], k]
+    return None
+
+
+for _known, _same in (("len(rungs)", "len(promoted)"), ("len(names)", "len(values)")):
+    next_job.equivalent(f"{_known} -> {_same}", why="There are as many of both.")
+
+
+# 6. Median stopping ------------------------------------------------------------------------------------------------------------------------
+
+
+@question(
+    points=2,
+    hints=[
+        "Two numbers at every epoch: the running training's best accuracy so far, and the median of one column of `completed`.",
+        "`np.maximum.accumulate(curve)` and `np.median(completed, axis=0)`; the first epoch at which one is smaller than the other. Count epochs from 1.",
+    ],
+    explanation="""
+        The best so far stands for the running training, so that one bad epoch does not stop it; the median stands for the others. The rule asks for no rungs and no eta, and is the
+        mildest of all: half of the finished trainings would have passed.
+    """,
+)
+def stopped_at(curve, completed):
+    """After how many epochs the median rule stops a training: the first epoch at which the best accuracy so far is smaller than the median, over the completed trainings, of
+    their accuracies at that same epoch. If it is never stopped, all T.
+
+    curve: (T,) float32, accuracies after epochs 1 to T; completed: (M, T) float32. M is odd. Returns a whole number from 1 to T.
+    """
+    best = -np.inf
+    for epoch in range(len(curve)):
+        best = max(best, float(curve[epoch]))
+        column = sorted(float(row[epoch]) for row in completed)
+        if best < column[len(column) // 2]:
+            return epoch + 1
+    return len(curve)
+
+
+def _running(rng, T, M, stop):
+    """A training just above the median until epoch `stop`, with a jump and two dips that must not stop it, and high again after it."""
+    median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
+    away = np.array(
+        [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
+    )  # then further below than above, so that the mean is not the median
+    completed = median + away[rng.permutation(M), None] * np.linspace(0.5, 1, T)
+    completed -= 0.1 * (completed < median - 0.01)
+    curve, jump = median + 0.01, int(rng.integers(1, stop - 3))
+    curve[jump : jump + 3] = median[jump + 2] + 0.005, median[jump + 1] - 0.02, median[jump + 2] - 0.02
+    curve[stop - 1] -= 0.02
+    curve[stop:] += 0.1
+    return curve.astype(np.float32), completed.astype(np.float32)
+
+
+@stopped_at.probe(weight=3, repeat=4)
+def stopped_on_the_way(rng):
+    T = int(rng.integers(10, 14))
+    return _running(rng, T, 5 + 2 * int(rng.integers(3)), int(rng.integers(5, T - 1)))
+
+
+@stopped_at.probe(weight=1)
+def never_stopped(rng):
+    curve, completed = _running(rng, 11, 7, 8)
+    curve[7] += np.float32(0.03)
+    return curve, completed
+
+
+@stopped_at.probe(weight=1)
+def stopped_at_once(rng):
+    curve, completed = _running(rng, 9, 7, 6)
+    curve[0] -= np.float32(0.1)
+    return curve, completed
+
+
+@stopped_at.probe(weight=1)
+def stopped_at_the_last_but_one(rng):
+    return _running(rng, 10, 5, 9)
+
+
+@stopped_at.probe(weight=1)
+def as_good_as_the_median(rng):
+    """Equal is not smaller."""
+    curve, completed = _running(rng, 9, 5, 7)
+    curve[:3] = np.median(completed, axis=0)[:3]
+    return curve, completed
+
+
+@stopped_at.mistake("The accuracy of the epoch is compared, so that one bad epoch is enough. Compare the best so far.")
+def _(curve, completed):
+    below = curve < np.median(completed, axis=0)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.mistake("This is the mean of the completed trainings. Take their median.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.mean(completed, axis=0)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.mistake("The median is taken of the trainings' accuracies in the end. Take it at the same epoch.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.median(completed[:, -1])
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.mistake("Epochs are counted from 0. The first is number 1.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(below.argmax()) if below.any() else len(curve)
+
+
+@stopped_at.mistake("A training that equals the median is stopped. Only a smaller accuracy stops it.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) <= np.median(completed, axis=0)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.alternative()
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.alternative(framework="torch")
+def _(curve, completed):
+    below = curve.cummax(dim=0).values < completed.median(dim=0).values
+    return int(below.int().argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.alternative(framework="mxnet")
+def _(curve, completed):
+    median = completed.sort(axis=0)[completed.shape[0] // 2]
+    for epoch in range(len(curve)):
+        if curve[: epoch + 1].max().asscalar() < median[epoch].asscalar():
+            return epoch + 1
+    return len(curve)
+
+
+stopped_at.equivalent("range(len(curve)) -> range(len(curve) - 1)", why="Stopped after the last epoch or never: both give T.")
+stopped_at.equivalent("max(best, float(curve[epoch])) -> max(float(curve[epoch]), best)", why="The larger of two numbers.")
+stopped_at.equivalent("cummax(dim=0) -> cummax(dim=-1)", why="A curve has one axis.")
+
+
+# 7. A forecast -----------------------------------------------------------------------------------------------------------------------------
+
+RANK = 0.7
+
+
+@question(
+    points=3,
+    hints=[
+        "The 60 complete curves show how beginnings and ends hang together: a fast start is not always a good end. It is a regression, from 9 numbers to 1.",
+        "Single epochs are noisy. Try few features: the mean of the last three epochs, how much was gained since the first three, a constant; and their ends by least squares.",
+        "`np.linalg.lstsq(features, complete[:, -1], rcond=None)[0]` are the coefficients. A small ridge does no harm.",
+    ],
+    explanation="""
+        Rank by the latest accuracy, as halving does, and the slow ones lose that would have won. Where finished curves are at hand, a forecast of the end is a better reason to promote:
+        Domhan, Springenberg and Hutter (2015) and Klein et al. (2017) extrapolate learning curves in this way. It fails where a curve does what none has done before.
+    """,
+    seconds=20,
+)
+def forecast(complete, started):
+    """A score for each started training, the larger the better it will be in the end.
+
+    complete: (60, 81) float32, the accuracies of 60 trainings after epochs 1 to 81; started: (40, 9) float32, of 40 others after epochs 1 to 9. Returns (40,) numbers.
+    Their rank correlation with the accuracies after 81 epochs, which you do not see, must reach 0.7.
+    """
+
+    def features(curves):
+        early, late = curves[:, :3].mean(axis=1), curves[:, 6:9].mean(axis=1)
+        return np.stack([np.ones(len(curves)), late, late - early], axis=1)
+
+    return features(started) @ np.linalg.lstsq(features(complete), complete[:, -1], rcond=None)[0]
+
+
+def _crossing(rng, n):
+    """(n, 81): the fast start high and stay, the slow start low and end high."""
+    slowness, quality = rng.uniform(0, 1, (2, n, 1))
+    epochs = np.arange(1, 82)
+    end = 0.5 + 0.25 * slowness + 0.05 * quality
+    share = 1 - np.exp(-epochs / (2 + 14 * slowness))
+    return (0.1 + (end - 0.1) * share + rng.normal(0, 0.005, (n, 81))).astype(np.float32)
+
+
+@forecast.probe(repeat=3)
+def curves_that_cross(rng):
+    curves = _crossing(rng, 100)
+    return Inputs((curves[:60], curves[60:, :9].copy()), secret=curves[60:, -1])
+
+
+def _rank_correlation(inputs, output):
+    """Spearman's, or nan where the output is not 40 finite numbers that differ."""
+    try:
+        scores = np.asarray(output, float)
+    except (TypeError, ValueError):
+        return np.nan
+    if scores.shape != inputs.secret.shape or not np.isfinite(scores).all() or np.ptp(scores) == 0:
+        return np.nan
+    ranks = [np.array([np.mean(values < value) + np.mean(values <= value) for value in values]) for values in (scores, inputs.secret)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+@forecast.measure
+def _(inputs, output):
+    found = _rank_correlation(inputs, output)
+    if np.isnan(found):
+        return Measurement(False, "40 finite numbers were expected that are not all equal.")
+    return Measurement(bool(found >= RANK), f"Rank correlation with the end {found:.2f} (at least {RANK}).")
+
+
+@forecast.mistake(
+    "The order is upside down, as it is for whoever ranks by the latest accuracy: these fast starters end low.",
+    recognise=lambda inputs, output: _rank_correlation(inputs, output) <= -RANK,
+)
+def _(complete, started):
+    return started[:, -1]
+
+
+@forecast.mistake(
+    "The order has too little to do with the end. The complete curves show how beginnings and ends hang together: learn from them.",
+    recognise=lambda inputs, output: -RANK < _rank_correlation(inputs, output) < RANK,
+)
+def _(complete, started):
+    return np.arange(len(started))
+
+
+@forecast.mistake(
+    "All scores are equal, which ranks nobody.",
+    recognise=lambda inputs, output: np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0,
+)
+def _(complete, started):
+    return np.full(len(started), complete[:, -1].mean())
+
+
+@forecast.alternative()
+def _(complete, started):
+    """Ridge regression on all nine epochs."""
+    X = np.c_[np.ones(len(complete)), complete[:, :9]]
+    w = np.linalg.solve(X.T @ X + 1e-2 * np.eye(10), X.T @ complete[:, -1])
+    return np.c_[np.ones(len(started)), started] @ w
+
+
+@forecast.alternative(framework="torch")
+def _(complete, started):
+    """The mean end of the five curves that began most alike in level and gain."""
+    import torch
+
+    def features(curves):
+        return torch.stack([curves[:, 6:9].mean(dim=1), curves[:, :3].mean(dim=1)], dim=1)
+
+    nearest = torch.cdist(features(started), features(complete)).topk(5, largest=False).indices
+    return complete[nearest, -5:].mean(dim=(1, 2))
+
+
+@forecast.alternative(framework="mxnet")
+def _(complete, started):
+    from dlkit.mx import nd
+
+    def features(curves):
+        late = curves[:, 6:9].mean(axis=1)
+        return nd.stack(nd.ones(len(curves)), late, late - curves[:, :3].mean(axis=1), axis=1)
+
+    X = features(complete)
+    A, b = nd.dot(X.T, X), nd.dot(X.T, complete[:, 72:].mean(axis=1))
+    factor = nd.linalg.potrf(A + 1e-5 * nd.eye(3))
+    w = nd.linalg.potri(factor)
+    return nd.dot(features(started), nd.dot(w, b))
