@@ -792,8 +792,9 @@ def _(result, images, probability, low, high):
     result = np.asarray(result, float)
     if result.shape != images.shape:
         raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {images.shape}.")
-    inside = (result > 1e-6) & (result < 1 - 1e-6)
-    amounts = np.array([np.median((new - old)[free]) if free.any() else 9.0 for new, old, free in zip(result, images, inside, strict=True)])
+    inside = ((result > 1e-6) & (result < 1 - 1e-6)).reshape(len(images), -1)
+    every, free = np.arange(len(images)), inside.argmax(axis=1)  # a pixel of each image that was not clipped
+    amounts = np.where(inside[every, free], (result - images).reshape(inside.shape)[every, free], 9.0)
     if not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4:  # of NaN neither is true
         raise NotADraw("No single amount, added to all pixels of an image and clipped to [0, 1], gives this result.")
     amounts[np.abs(amounts) < 1e-6] = 0
