@@ -8,7 +8,9 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
+import nbformat
 import pytest
 from hypothesis import settings
 
@@ -40,6 +42,23 @@ def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "progress" / "progress.jsonl"
     monkeypatch.setenv("COURSE_PROGRESS", str(path))
     return path
+
+
+@pytest.fixture
+def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], dict[str, str]]:
+    """``(benchmark, line, other)``: what the benchmark would say of its results if a line in its lesson's net cells were another."""
+
+    def facts(benchmark: ModuleType, line: str, other: str) -> dict[str, str]:
+        lesson = nbformat.read(benchmark.LESSON, as_version=4)
+        cells = [cell for cell in lesson.cells if line in cell.source and "net" in cell.metadata.get("tags", [])]
+        assert cells, f"no net cell holds {line!r}"
+        cells[0].source = cells[0].source.replace(line, other)
+        nbformat.write(lesson, tmp_path / "lesson.ipynb")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(benchmark, "LESSON", tmp_path / "lesson.ipynb")
+            return benchmark._facts()
+
+    return facts
 
 
 @pytest.fixture

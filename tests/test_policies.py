@@ -2,7 +2,6 @@
 
 from dataclasses import astuple
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -54,14 +53,8 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
         ("lr=0.01", "lr=0.02"),
     ],
 )
-def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, tmp_path, monkeypatch):
-    known, lesson = benchmark._facts()["lesson"], nbformat.read(benchmark.LESSON, as_version=4)
-    found = [cell for cell in lesson.cells if line in cell.source and "net" in cell.metadata.get("tags", [])]
-    assert len(found) == 1
-    found[0].source = found[0].source.replace(line, other)
-    nbformat.write(lesson, tmp_path / "lesson.ipynb")
-    monkeypatch.setattr(benchmark, "LESSON", tmp_path / "lesson.ipynb")
-    assert benchmark._facts()["lesson"] != known
+def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, facts_of_another_lesson):
+    assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
 
 
 @pytest.mark.slow
