@@ -20,8 +20,8 @@ import numpy as np
 from autograder.compare import agree, as_array
 
 RARE = 1e-9
-"""The chance that a right answer fails one of the tests. There are some fifty for each value that is drawn; a class of 200 with four such checks a student sees a
-false rejection in one of some thousands of classes."""
+"""The chance that a right answer fails one of the tests. There are some dozens for a value that is ranked and some hundreds for one that is counted; a class of 200 with
+four such checks a student sees a false rejection in one of some thousand classes."""
 
 _BEYOND = 32
 """So many values beyond the other sample's largest have a chance of 2 ** -32 where the samples are of equal size and distribution."""
@@ -33,7 +33,10 @@ _OFTEN = 0.05
 """What comes up in more than this share of all draws is counted among those that are ranked, too: no amount where nothing is done, say."""
 
 _ENOUGH = 30
-"""Of fewer values ranks can tell nothing so rare, and what is known of their distribution in the limit does not hold."""
+"""Fewer values are not ranked: even two samples that lie apart would hardly be so rare."""
+
+_SMALL = 200
+"""Samples of at most so many values."""
 
 _NEAR = 1e-4
 """Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
@@ -89,7 +92,7 @@ def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, l
     try:
         found = [recover(result, *given) for result in results]
         drawn = {name: np.array([np.ravel(one[name]) for one in found], float) for name in found[0]}
-        problem = next((f"{_named(name)} cannot be told for every image." for name in drawn if not np.isfinite(drawn[name]).all()), "")
+        problem = next((f"{_named(name)} cannot be told for every result." for name in drawn if not np.isfinite(drawn[name]).all()), "")
     except NotADraw as error:
         problem = str(error)
     except Exception as error:  # the result is a stranger's: whatever it breaks, it only fails
@@ -114,14 +117,14 @@ def alike(expected: Sample, got: Sample) -> bool:
     return next(_differences(expected, got), None) is None
 
 
-def differences(expected: Sample, got: Sample) -> list[str]:
-    """What tells two samples apart, in sentences for who wrote `got`."""
-    return list(itertools.islice(_differences(expected, got), 4))
+def differences(expected: Sample, got: Sample, each: str = "image") -> list[str]:
+    """What tells two samples apart, in sentences for who wrote `got`; each: what a batch is made of."""
+    return list(itertools.islice(_differences(expected, got, each), 4))
 
 
-def _differences(expected: Sample, got: Sample) -> Iterator[str]:
-    if got.shapes != expected.shapes:
-        yield f"One call gives {_or(got.shapes)}; it should give {_or(expected.shapes)}."
+def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator[str]:
+    if got.shapes - expected.shapes if len(expected.shapes) == 1 else not got.shapes & expected.shapes:  # a shape that is drawn may be rare
+        yield f"One call gives {_or(got.shapes - expected.shapes)}; it should give {_or(expected.shapes)}."
     elif any(e and not g for e, g in zip(expected.whole, got.whole, strict=True)):
         yield "The result should be whole numbers."
     if expected.finite and not got.finite:
@@ -135,7 +138,7 @@ def _differences(expected: Sample, got: Sample) -> Iterator[str]:
     ):
         yield got.problem or "The result does not have the form that the task asks for."
         return
-    pairs = {name: _Pair(name, drawn, got.drawn[name]) for name, drawn in expected.drawn.items() if np.isfinite(drawn).all()}
+    pairs = {name: _Pair(name, drawn, got.drawn[name], each) for name, drawn in expected.drawn.items() if np.isfinite(drawn).all()}
     if any(pair.varies(pair.g) for pair in pairs.values()) and all(
         pair.repeats(pair.g) and not pair.repeats(pair.e) for pair in pairs.values()
     ):
@@ -164,8 +167,8 @@ class _Pair:
         of the batch is compared for itself.
     """
 
-    def __init__(self, name: str, e: np.ndarray, g: np.ndarray):
-        self.name = name
+    def __init__(self, name: str, e: np.ndarray, g: np.ndarray, each: str):
+        self.name, self.each = name, each
         self.near = _NEAR * float(np.ptp(e)) + _ROUNDING * float(np.abs(e).max(initial=0)) + 1e-9
         self.once = e.shape[1] > 1 and not self.varies(e) and not self.repeats(e)
         self.not_once = self.once and self.varies(g)
@@ -205,7 +208,7 @@ class _Pair:
             return f"{_named(self.name)} {sentence}"
         for place in range(self.e.shape[1] if self.e.shape[1] > 1 else 0):
             if sentence := self._differ(self.e[:, place], self.g[:, place]):
-                return f"{_named(self.name)} of image {place} of the batch {sentence}"
+                return f"{_named(self.name)} of {self.each} {place} of the batch {sentence}"
         return ""
 
     def _differ(self, e: np.ndarray, g: np.ndarray) -> str:
@@ -244,7 +247,7 @@ class _Pair:
 
     def dependence(self) -> Iterator[str]:
         """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
-        independently = "of one image tells that of another in the batch: draw one value for each image, independently."
+        independently = f"of one {self.each} tells that of another in the batch: draw one value for each {self.each}, independently."
         number = self.e.shape[1]
         first = 1 if self.together else number  # of several images that depend on each other, the first stands for all
         e, g = self.e[:, :first], self.g[:, :first]
@@ -254,7 +257,7 @@ class _Pair:
         ):
             yield f"{_named(self.name)} {independently}"
         elif number > 1 and self._batches_differ():
-            yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each image, independently."
+            yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each {self.each}, independently."
         if any(self._depend((e[:-lag], e[lag:]), (g[:-lag], g[lag:])) for lag in _CALLS_APART):
             yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
 
@@ -275,10 +278,11 @@ def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
 
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
-    """Kolmogorov and Smirnov's test."""
+    """Kolmogorov and Smirnov's test, exact for small samples: of so rare events the limit tells too many."""
     from scipy.stats import ks_2samp
 
-    return min(e.size, g.size) >= _ENOUGH and bool(ks_2samp(e.ravel(), g.ravel(), method="asymp").pvalue < RARE)
+    method = "exact" if max(e.size, g.size) <= _SMALL else "asymp"
+    return min(e.size, g.size) >= _ENOUGH and bool(ks_2samp(e.ravel(), g.ravel(), method=method).pvalue < RARE)
 
 
 def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:

@@ -122,7 +122,7 @@ def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
 def _differences(question: Question, failed: _Trial) -> list[str]:
     try:
         if question.recovery:
-            return draws.differences(failed.expected, failed.outcome.value)
+            return draws.differences(failed.expected, failed.outcome.value, question.each)
         return differences(failed.expected, failed.outcome.value, question.rtol, question.atol)[:4]
     except Exception:  # as in _agrees
         return ["The result cannot be compared with what is expected."]

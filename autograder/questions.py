@@ -127,6 +127,7 @@ class Question:
     frameworks:  the frameworks an answer may be written in.
     driver:      how the answer is exercised (see `autograder.drivers`): "call" hands over the arguments and takes the result, "sampled" adds a generator
                  and calls it `calls` times.
+    each:        in one word what a "sampled" batch is made of, for sentences such as "the angle of one image tells that of another".
     rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
     seconds:     time for all calls together.
     forbids:     dotted names of functions, classes and modules (with all that is in them) that an answer may not use.
@@ -141,6 +142,7 @@ class Question:
     frameworks: tuple[str, ...] = FRAMEWORKS
     driver: str = "call"
     calls: int = 100
+    each: str = "image"
     rtol: float = 1e-4
     atol: float = 1e-5
     seconds: float = 10.0
@@ -273,6 +275,7 @@ def question(
     frameworks: Sequence[str] = FRAMEWORKS,
     driver: str = "call",
     calls: int = 100,
+    each: str = "image",
     rtol: float = 1e-4,
     atol: float = 1e-5,
     seconds: float = 10.0,
@@ -298,6 +301,7 @@ def question(
             frameworks=tuple(frameworks),
             driver=driver,
             calls=calls,
+            each=each,
             rtol=rtol,
             atol=atol,
             seconds=seconds,

@@ -638,6 +638,7 @@ def _(images, policy, gates, amounts):
 @question(
     points=2,
     driver="sampled",
+    each="policy",
     hints=[
         "Softmax of each row first. Then one draw for each policy and each decision: `rng.choice(K, size=num_policies, p=...)` for every decision gives a column.",
         "Without a loop: `rng.random((num_policies, D, 1))` against the cumulated probabilities, (D, K): the choice is the number of sums that the draw exceeds.",

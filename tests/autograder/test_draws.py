@@ -320,6 +320,27 @@ def test_what_is_drawn_for_some_only_is_compared_among_those():
     assert "is 0 in 90% of the draws; it should be in about 67%" in draws.differences(of(uniform, rng), of(rarely, rng))[0]
 
 
+def test_a_shape_that_is_drawn_may_be_rare():
+    def widths(least):
+        def draw(rng):
+            return np.zeros((2, least + rng.binomial(8, 0.5)))
+
+        results = [draw(rng) for _ in range(100)]
+        value = {"draws": results, "again": results[:3], "changed": False}
+        return draws.sample(lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value)
+
+    rng = np.random.default_rng(0)
+    assert not any(draws.differences(widths(1), widths(1)) for _ in range(20))
+    assert "width" in draws.differences(widths(1), widths(3))[0]
+    assert draws.differences(widths(1), widths(20))[0].startswith("One call gives an array of shape (2, 2")
+
+
+def test_a_batch_need_not_be_made_of_images():
+    rng = np.random.default_rng(0)
+    said = draws.differences(of(lambda rng: (rng.random(12),), rng), of(lambda rng: (np.full(12, rng.random()),), rng), "number")
+    assert any("of one number tells that of another in the batch: draw one value for each number" in sentence for sentence in said)
+
+
 def test_a_value_that_should_be_one_for_the_batch_must_be_one():
     rng = np.random.default_rng(0)
     assert (
