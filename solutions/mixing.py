@@ -789,8 +789,10 @@ def _(images, size, rng):
 @random_cutout.mistake("Some images have no hole. Every image gets one.")
 def _(images, size, rng):
     n, _, height, width = images.shape
-    holes = _with_holes(images, size, rng.integers(height, size=n), rng.integers(width, size=n))
-    return np.where(rng.random((n, 1, 1, 1)) < 0.5, holes, images)
+    rows, columns = rng.integers(height, size=n), rng.integers(width, size=n)
+    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    return np.where(inside & (rng.random((n, 1, 1, 1)) < 0.5), 0, images)
 
 
 @random_cutout.mistake("The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already.")
