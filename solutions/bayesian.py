@@ -116,9 +116,9 @@ def posterior(K, K_new, y, prior, noise):
     return K_new @ solved[:, 0], prior - (K_new * solved[:, 1:].T).sum(axis=1)
 
 
-def _process(rng, n, m, noise):
+def _process(rng, n, m, noise, spread=1):
     """K, K_new, y, prior, noise, of random points of two variables."""
-    X, prior = rng.normal(size=(n + m, 2)), rng.uniform(1.5, 3)
+    X, prior = rng.normal(0, spread, (n + m, 2)), rng.uniform(1.5, 3)
     K = prior * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2)
     return K[:n, :n].astype(np.float32), K[n:, :n].astype(np.float32), 1 + gaussian(rng, n), float(prior), noise
 
@@ -240,7 +240,7 @@ def one_value(rng):
 
 @log_evidence.probe(weight=1)
 def a_tiny_determinant(rng):
-    K, _, y, _, noise = _process(rng, 80, 1, float(rng.uniform(0.3, 0.8)))
+    K, _, y, _, noise = _process(rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20)  # far apart: without noise, too, K can be inverted
     return K * np.float32(1e-6), y * np.float32(1e-3), noise * 1e-6
 
 
@@ -279,8 +279,7 @@ def _(K, y, noise):
 
 @log_evidence.mistake("The noise is left out: it belongs on the diagonal of K.")
 def _(K, y, noise):
-    S = K + 1e-7 * K[0, 0] * np.eye(len(K))
-    return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return -(y @ np.linalg.solve(K, y) + np.linalg.slogdet(K)[1] + len(y) * np.log(2 * np.pi)) / 2
 
 
 @log_evidence.mistake("The constant, n log(2 pi) / 2, is missing.")
@@ -378,6 +377,18 @@ def _(mean, std, best, xi):
         return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.nan)
 
 
+@expected_improvement.mistake(
+    "Where std and best - mean - xi are both 0, 0 / 0 is not a number. There the improvement is 0: choose with `where` between the formula and max(gain, 0)."
+)
+def _(mean, std, best, xi):
+    from scipy.stats import norm
+
+    gain = best - mean - xi
+    with np.errstate(all="ignore"):
+        z = gain / std
+    return gain * norm.cdf(z) + std * norm.pdf(z)
+
+
 @expected_improvement.mistake("Where std is 0 this is always 0. A certain value below best - xi is an improvement, too.")
 def _(mean, std, best, xi):
     from scipy.stats import norm
@@ -408,6 +419,14 @@ def _(mean, std, best, xi):
 
     z = (best - mean + xi) / np.where(std > 0, std, 1)
     return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean + xi, 0))
+
+
+@expected_improvement.mistake("xi has no effect: what is to be beaten is best - xi.")
+def _(mean, std, best, xi):
+    from scipy.stats import norm
+
+    z = (best - mean) / np.where(std > 0, std, 1)
+    return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean, 0))
 
 
 @expected_improvement.mistake("This is the probability of an improvement, which says nothing of its size.")
