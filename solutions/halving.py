@@ -159,6 +159,11 @@ def a_power_that_logarithms_miss(rng):
     return [(243, 3), (1000, 10)][int(rng.integers(2))]
 
 
+@brackets.probe(weight=1)
+def a_power_that_its_inverse_misses(rng):
+    return 49, 7
+
+
 @brackets.probe(weight=2, repeat=4)
 def other_budgets(rng):
     eta = int(rng.integers(2, 5))
@@ -192,12 +197,22 @@ def _(R, eta):
     return [((s_max + 1) * eta**s // (s + 1), R // eta**s) for s in range(s_max, -1, -1)]
 
 
-@brackets.mistake("(s_max + 1) / (s + 1) is rounded down before it is multiplied. Round once, in the end, and up.")
+@brackets.mistake(
+    "(s_max + 1) / (s + 1) is rounded down before it is multiplied, as in a table printed with the paper. Algorithm 1 rounds once, in the end, and up."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
     return [((s_max + 1) // (s + 1) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("eta to a negative power is not exact, and 49 * 7 ** -2 falls short of 1. Divide whole numbers: R // eta ** s.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), int(R * eta**-s)) for s in range(s_max, -1, -1)]
 
 
 @brackets.mistake("All brackets are there, the other way round. The one with the most configurations comes first.")
@@ -336,11 +351,21 @@ def _(accuracies, eta):
     return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: -(-len(accuracies) // eta)]
 
 
-@promote.mistake("NaN is taken for the best: sorting puts it last, and reversing puts it first.")
+@promote.mistake(
+    "NaN is taken for the best, and ties are turned round: sorting puts NaN last and the earlier of equals first, and reversing undoes both."
+)
 def _(accuracies, eta):
-    order = np.argsort(-np.array(accuracies), kind="stable")
-    order = np.concatenate([order[np.isnan(np.array(accuracies)[order])], order[~np.isnan(np.array(accuracies)[order])]])
-    return order[: max(len(accuracies) // eta, 1)]
+    return np.argsort(accuracies)[::-1][: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("Comparing with NaN is always false, which leaves the list unsorted. Take NaN out first.")
+def _(accuracies, eta):
+    return sorted(range(len(accuracies)), key=lambda i: -accuracies[i])[: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("Comparing with NaN is always false: with it the list is not sorted, reversed or not. Take NaN out first.")
+def _(accuracies, eta):
+    return sorted(range(len(accuracies)), key=lambda i: accuracies[i], reverse=True)[: max(len(accuracies) // eta, 1)]
 
 
 @promote.mistake("Of equal accuracies the later goes on. The earlier is to: reversing a sorted order reverses ties as well.")
@@ -585,8 +610,16 @@ def four_rungs(rng):
 @next_job.probe(weight=1, repeat=2)
 def a_gap_among_the_best(rng):
     """One was promoted before a better one arrived."""
-    rungs, promoted = _tower(rng, (13, 2, 0), (3, 0, 0))
+    rungs, promoted = _tower(rng, (13, 0, 0), (3, 0, 0))
     promoted[0] = promoted[0][1:]
+    return rungs, promoted, 4
+
+
+@next_job.probe(weight=1, repeat=2)
+def one_that_has_fallen(rng):
+    """The worst of all was promoted while few were there."""
+    rungs, promoted = _tower(rng, (13, 0, 0), (3, 0, 0))
+    promoted[0][1] = min(rungs[0], key=rungs[0].get)
     return rungs, promoted, 4
 
 
@@ -626,6 +659,25 @@ def _(rungs, promoted, eta):
         best = sorted((name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True)
         if best[: len(rungs[k]) // eta]:
             return best[0], k
+    return None
+
+
+@next_job.mistake("Promotions are counted, but one that has fallen out of the best does not use up a place.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted((name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True)
+        if len(rungs[k]) // eta > len(promoted[k]):
+            return best[0], k
+    return None
+
+
+@next_job.mistake("Somebody is promoted from the last rung, above which there is none. Begin with the last but one.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 1, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta]:
+            if configuration not in promoted[k]:
+                return configuration, k
     return None
 
 
@@ -706,8 +758,8 @@ for _known, _same in (("len(rungs)", "len(promoted)"), ("len(names)", "len(value
         "`np.maximum.accumulate(curve)` and `np.median(completed, axis=0)`; the first epoch at which one is smaller than the other. Count epochs from 1.",
     ],
     explanation="""
-        The best so far stands for the running training, so that one bad epoch does not stop it; the median stands for the others. The rule asks for no rungs and no eta, and is the
-        mildest of all: half of the finished trainings would have passed.
+        The best so far stands for the running training, so that one bad epoch does not stop it; the median stands for the others. The rule asks for no rungs and no eta. It begins
+        mildly, and grows strict: whoever completes has passed it, and raises it for the next.
     """,
 )
 def stopped_at(curve, completed):
@@ -726,13 +778,16 @@ def stopped_at(curve, completed):
 
 
 def _running(rng, T, M, stop):
-    """A training just above the median until epoch `stop`, with a jump and two dips that must not stop it, and high again after it."""
+    """A training just above the median until epoch `stop`, with a jump and two dips that must not stop it, and high again after it. At one epoch the worst of the others
+    leads and the best is behind: the median of the bests so far is then above the running training."""
     median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
     away = np.array(
         [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
     )  # then further below than above, so that the mean is not the median
     completed = median + away[rng.permutation(M), None] * np.linspace(0.5, 1, T)
     completed -= 0.1 * (completed < median - 0.01)
+    once = int(rng.integers(stop - 2))
+    completed[completed[:, 0].argsort()[[0, -1]], once] = median[once] + 0.2, median[once] - 0.1
     curve, jump = median + 0.01, int(rng.integers(1, stop - 3))
     curve[jump : jump + 3] = median[jump + 2] + 0.005, median[jump + 1] - 0.02, median[jump + 2] - 0.02
     curve[stop - 1] -= 0.02
@@ -791,6 +846,12 @@ def _(curve, completed):
     return int(below.argmax()) + 1 if below.any() else len(curve)
 
 
+@stopped_at.mistake("The best so far is for the running training only. The others count with their accuracy at this epoch.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.median(np.maximum.accumulate(completed, axis=1), axis=0)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
 @stopped_at.mistake("Epochs are counted from 0. The first is number 1.")
 def _(curve, completed):
     below = np.maximum.accumulate(curve) < np.median(completed, axis=0)
@@ -837,7 +898,7 @@ RANK = 0.7
 @question(
     points=3,
     hints=[
-        "The 60 complete curves show how beginnings and ends hang together: a fast start is not always a good end. It is a regression, from 9 numbers to 1.",
+        "The 60 complete curves show how beginnings and ends hang together: a fast start is a good end in one set, and a bad one in another. It is a regression, from 9 numbers to 1.",
         "Single epochs are noisy. Try few features: the mean of the last three epochs, how much was gained since the first three, a constant; and their ends by least squares.",
         "`np.linalg.lstsq(features, complete[:, -1], rcond=None)[0]` are the coefficients. A small ridge does no harm.",
     ],
@@ -861,19 +922,28 @@ def forecast(complete, started):
     return features(started) @ np.linalg.lstsq(features(complete), complete[:, -1], rcond=None)[0]
 
 
-def _crossing(rng, n):
-    """(n, 81): the fast start high and stay, the slow start low and end high."""
+def _crossing(rng, n, sign):
+    """(n, 81): the fast start high, the slow start low; the slow end high (sign 1) or the fast (-1)."""
     slowness, quality = rng.uniform(0, 1, (2, n, 1))
     epochs = np.arange(1, 82)
-    end = 0.5 + 0.25 * slowness + 0.05 * quality
+    end = 0.625 + sign * 0.25 * (slowness - 0.5) + 0.05 * quality
     share = 1 - np.exp(-epochs / (2 + 14 * slowness))
     return (0.1 + (end - 0.1) * share + rng.normal(0, 0.005, (n, 81))).astype(np.float32)
 
 
-@forecast.probe(repeat=3)
-def curves_that_cross(rng):
-    curves = _crossing(rng, 100)
+def _set(rng, sign):
+    curves = _crossing(rng, 100, sign)
     return Inputs((curves[:60], curves[60:, :9].copy()), secret=curves[60:, -1])
+
+
+@forecast.probe(repeat=2)
+def the_slow_end_high(rng):
+    return _set(rng, 1)
+
+
+@forecast.probe()
+def the_fast_end_high(rng):
+    return _set(rng, -1)
 
 
 def _rank_correlation(inputs, output):
@@ -897,11 +967,11 @@ def _(inputs, output):
 
 
 @forecast.mistake(
-    "The order is upside down, as it is for whoever ranks by the latest accuracy: these fast starters end low.",
+    "The order is upside down. In some sets the highest after nine epochs end highest, in others the lowest do: the complete curves tell which.",
     recognise=lambda inputs, output: _rank_correlation(inputs, output) <= -RANK,
 )
 def _(complete, started):
-    return started[:, -1]
+    return -started[:, -1]
 
 
 @forecast.mistake(
