@@ -782,6 +782,20 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
+@mended.mistake(
+    "Scaling and model were learnt again, from training and validation rows. Return the test error of those from the training part alone."
+)
+def _(train, val, test, alphas):
+    def error(alpha, rows, judged):
+        mean, spread = rows[0].mean(axis=0), rows[0].std(axis=0)
+        A, B = (rows[0] - mean) / spread, (judged[0] - mean) / spread
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ rows[1])
+        return ((B @ w - judged[1]) ** 2).mean()
+
+    alpha = min(alphas, key=lambda alpha: error(alpha, train, val))
+    return alpha, error(alpha, [np.concatenate(arrays) for arrays in zip(train, val, strict=True)], test)
+
+
 @mended.mistake("The model was fitted again, on training and validation rows. Return the test error of the w from the training part alone.")
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
