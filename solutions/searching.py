@@ -256,7 +256,7 @@ def large_shares(rng):
 
 @tries_needed.probe(weight=1)
 def a_share_as_large_as_the_confidence(rng):
-    share = float(rng.uniform(0.2, 0.8))
+    share = int(rng.integers(13, 52)) / 64  # 1 - share is exact
     return share, share
 
 
@@ -320,7 +320,16 @@ def _(share, confidence):
     return next(n for n in itertools.count(1) if (1 - share) ** n <= 1 - confidence)
 
 
+@tries_needed.alternative()
+def _(share, confidence):
+    n = 1
+    while 1 - (1 - share) ** n < confidence:
+        n += 1
+    return n
+
+
 tries_needed.equivalent("count(1) -> count(0)", why="Without a try nothing is found: the condition is false for 0.")
+tries_needed.equivalent("n = 1 -> n = 0", why="Without a try nothing is found: the condition is true for 0.")
 
 
 # 4. The best of the tries ------------------------------------------------------------------------------------------------------------------
@@ -747,6 +756,57 @@ def _(train, val, test, alphas):
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
         found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((B @ w - val[1]) ** 2).mean()))
     return min(found)[1:]
+
+
+@mended.mistake("The standard deviations have n - 1 below the line, as those of `torch.std` have by default. Pass `correction=0`.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0, ddof=1)
+    A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
+
+
+@mended.mistake(
+    "The scaling has seen the validation rows. They choose alpha; mean and standard deviation are learnt from the training part alone."
+)
+def _(train, val, test, alphas):
+    rows = np.concatenate([train[0], val[0]])
+    A, B, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+    return min(found)[1:]
+
+
+@mended.mistake(
+    "Scaling and model were learnt again, from training and validation rows. Return the test error of those from the training part alone."
+)
+def _(train, val, test, alphas):
+    def error(alpha, rows, judged):
+        mean, spread = rows[0].mean(axis=0), rows[0].std(axis=0)
+        A, B = (rows[0] - mean) / spread, (judged[0] - mean) / spread
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ rows[1])
+        return ((B @ w - judged[1]) ** 2).mean()
+
+    alpha = min(alphas, key=lambda alpha: error(alpha, train, val))
+    return alpha, error(alpha, [np.concatenate(arrays) for arrays in zip(train, val, strict=True)], test)
+
+
+@mended.mistake("The model was fitted again, on training and validation rows. Return the test error of the w from the training part alone.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha))
+    alpha, rows, y = min(found)[1], np.concatenate([A, B]), np.concatenate([train[1], val[1]])
+    w = np.linalg.solve(rows.T @ rows + alpha * np.eye(rows.shape[1]), rows.T @ y)
+    return alpha, ((C @ w - test[1]) ** 2).mean()
 
 
 @mended.alternative(framework="torch")
