@@ -23,6 +23,12 @@ REWARDED, JUDGED = (0, 1), (2, 3)
 
 NUM_CELLS, NUM_NETS = 125, 216
 
+AGAIN = range(4, 16)
+"""Further seeds of the best cell and of the best whole net: best by the judging seeds, which are too kind to what they chose."""
+
+DEEPER = range(3)
+"""Seeds of each cell in nets three times as deep."""
+
 SHARED = range(6)
 """Seeds of the nets whose cells share their weights."""
 
@@ -57,6 +63,11 @@ def images(name: str) -> ImageSet:
         parts = {f"{part}_{kind}": getattr(source, f"{part}_{kind}") for part in ("train", "val") for kind in ("images", "labels")}
         return replace(source, **{key: value[: TRAIN if key.startswith("train") else VAL] for key, value in parts.items()})
     return glyphs(TRAIN, VAL, 600, SIZE, 0, Nuisances(rotation=10, scale=0.1, shift=1, noise=0.1))
+
+
+def best(rows: Sequence[Result]) -> dict[str, int]:
+    """Of the cells and of the whole nets, the number of the one with the largest mean test accuracy over the judging seeds."""
+    return {way: int(table(rows, way, "letters", "accuracy", JUDGED).mean(axis=1).argmax()) for way in ("cell", "net")}
 
 
 def results() -> list[Result]:

@@ -176,17 +176,27 @@ def _(result, specs, num_options):
     changed = result != specs
     place = np.where(changed.any(axis=1), changed.argmax(axis=1), -1)
     step = ((result - specs) % num_options)[np.arange(len(specs)), place]
-    return {"the number of changed decisions": changed.sum(axis=1), "the place": place, "how far the option moves": step}
+    return {
+        "the number of changed decisions": changed.sum(axis=1),
+        "the place (−1: nothing changes)": place,
+        "how far the option moves": step,
+        "the new option": result[np.arange(len(specs)), place],  # where the old options are mixed, steps hide one that is never drawn
+    }
 
 
 @mutate.probe()
 def three_decisions(rng):
-    return rng.integers(0, 5, (16, 3)), 5
+    return _all_options(rng, 3, 5), 5
 
 
 @mutate.probe()
 def four_decisions(rng):
-    return rng.integers(0, 3, (16, 4)), 3
+    return _all_options(rng, 4, 4), 4
+
+
+def _all_options(rng, decisions, options):
+    """16 specs; in each decision all options occur about equally often."""
+    return rng.permuted(np.resize(np.arange(options), (decisions, 16)), axis=1).T.copy()
 
 
 def _repeats(inputs, output):
@@ -203,6 +213,13 @@ def _one_place(inputs, output):
     calls = _changed(inputs, output)
     places = [set(changed.argmax(axis=1)[changed.any(axis=1)]) for changed in calls]
     return bool(calls) and all(len(place) <= 1 for place in places) and len(set().union(*places)) > 1
+
+
+def _neighbours(inputs, output):
+    specs, options = np.asarray(inputs.args[1]), inputs.args[2]
+    moves = [np.abs(np.asarray(result) - specs) for result in output["draws"] if np.shape(result) == specs.shape]
+    one = any((move == 1).any() for move in moves) and all((move > 0).sum(axis=1).max() <= 1 for move in moves)
+    return bool(one and all(np.isin(move, (0, 1, options - 1)).all() for move in moves))
 
 
 @mutate.mistake("The new option may be the old one, and then nothing has changed. Draw among the others.")
@@ -233,12 +250,30 @@ def _(specs, num_options, rng):
     return children
 
 
-@mutate.mistake("An option moves by one only, to its neighbours. All other options are equally likely.")
+@mutate.mistake("An option moves by one only, to its neighbours. All other options are equally likely.", recognise=_neighbours)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + 1) % num_options
+    children[rows, places] = (children[rows, places] + rng.choice([-1, 1], n)) % num_options
+    return children
+
+
+@mutate.mistake(
+    "Each decision is changed with the probability 1 / D: sometimes none is, sometimes several are. Draw one place for each spec."
+)
+def _(specs, num_options, rng):
+    changed = rng.random(specs.shape) < 1 / specs.shape[1]
+    return np.where(changed, (specs + rng.integers(1, num_options, specs.shape)) % num_options, specs)
+
+
+@mutate.mistake("The last option is never drawn. The upper end of `rng.integers` is left out already.")
+def _(specs, num_options, rng):
+    children = specs.copy()
+    for child, place in zip(children, rng.integers(specs.shape[1], size=len(specs)), strict=True):
+        old = child[place]
+        while child[place] == old:
+            child[place] = rng.integers(num_options - 1)
     return children
 
 
@@ -314,7 +349,7 @@ mutate.equivalent("+ steps -> - steps", why="The step is uniform over all others
     ],
     explanation="""
         A baseline must not depend on the choices that it is used for. The mean of the whole batch contains the net's own reward, and shrinks every advantage by (B − 1) / B; the mean of
-        the others does not. The soft limit on the cost is MnasNet's (Tan et al. 2019), in the form that leaves cheap nets alone.
+        the others does not. The factor is MnasNet's (Tan et al. 2019), with the exponent 0 below the target; the paper searched with −0.07 on both sides.
     """,
 )
 def advantages(accuracies, costs, target, exponent):
@@ -974,17 +1009,18 @@ def five_nets(errors, costs):
 @five_nets.probe(repeat=5)
 def a_noisy_space(rng):
     levels = [rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1])) for _ in range(3)]
-    good = sum(
-        share * level.reshape([-1 if axis == place else 1 for axis in range(3)])
-        for place, (share, level) in enumerate(zip((0.5, 0.3, 0.2), levels, strict=True))
-    )
-    cost = sum(
-        share * (level + rng.uniform(0, 0.1, OPTIONS)).reshape([-1 if axis == place else 1 for axis in range(3)])
-        for place, (share, level) in enumerate(zip((0.2, 0.3, 0.5), levels, strict=True))
-    )
-    truth, costs = 0.85 - 0.7 * good, 0.1 + 0.75 * cost
+    dear = [level + rng.normal(0, 0.25, OPTIONS) for level in levels]  # what is good is mostly dear: costs alone do not tell what is good
+    dear = [(level - level.min()) / np.ptp(level) for level in dear]
+    truth = 0.85 - 0.7 * _summed(rng.permutation([0.5, 0.3, 0.2]), levels)
+    costs = 0.1 + 0.75 * _summed(rng.permutation([0.5, 0.3, 0.2]), dear)
     errors = truth + rng.normal(0, 0.13, truth.shape)
     return Inputs((errors.astype(np.float32), costs.astype(np.float32)), secret=np.stack([truth.ravel(), costs.ravel()], axis=1))
+
+
+def _summed(shares, levels):
+    """(8, 8, 8), of what each layer's option contributes."""
+    first, second, third = (share * level for share, level in zip(shares, levels, strict=True))
+    return first[:, None, None] + second[:, None] + third
 
 
 @five_nets.measure
