@@ -144,6 +144,7 @@ def _(spec, channels, size):
 @question(
     points=2,
     driver="sampled",
+    each="spec",
     hints=[
         "Two draws for each spec: the place, from 0 to D − 1, and by how much the option moves, from 1 to num_options − 1. Then the new option is (old + step) modulo num_options, and never the old one.",
         "`places = rng.integers(D, size=N)`, `steps = rng.integers(1, num_options, N)`: the upper end is left out.",

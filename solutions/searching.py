@@ -115,6 +115,7 @@ def _(space):
 @question(
     points=3,
     driver="sampled",
+    each="number",
     hints=[
         "What is to be uniform is the logarithm. Draw it between log(low) and log(high), then undo the logarithm.",
         "`np.log` is undone by `np.exp`, `np.log10` by `10 **`. Do not mix the two.",

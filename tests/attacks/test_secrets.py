@@ -354,9 +354,8 @@ def leave_behind(hand):
         import os, autograder, sys
         for folder in ("/tmp", "/dev/shm", "/notebook"):
             open(f"{folder}/left-behind", "w").write("left-behind")
-        from multiprocessing import shared_memory, resource_tracker
-        block = shared_memory.SharedMemory("left-in-memory", create=True, size=100)
-        resource_tracker.unregister(block._name, "shared_memory")
+        import _posixshmem
+        _posixshmem.shm_open("/left-in-memory", os.O_CREAT | os.O_RDWR, 0o600)
         autograder.left_behind = os.environ["LEFT_BEHIND"] = "left-behind"
         tell("left", sorted(os.listdir("/dev/shm")) != [])
         """,
