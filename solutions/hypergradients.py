@@ -367,6 +367,18 @@ def _(w, v, X, y, penalty, step):
 
 
 @hessian_vector_product.mistake(
+    "The step is divided by the length of v, as in the lesson. Here the two points are w + step v and w - step v."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(w):
+        p = 1 / (1 + np.exp(-X @ w))
+        return X.T @ ((p - y) * p * (1 - p)) / len(y) + penalty * w
+
+    step = step / np.linalg.norm(v)
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
+
+
+@hessian_vector_product.mistake(
     "This is the exact product. The central difference with the given step is asked for, which differs a little."
 )
 def _(w, v, X, y, penalty, step):
@@ -561,6 +573,22 @@ def _(X, b, penalty, num_steps, tolerance):
     for _ in range(num_steps):
         squared = r @ r
         if squared <= tolerance:
+            break
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + (r @ r) / squared * p
+    return x
+
+
+@conjugate_gradient.mistake(
+    "The tolerance is multiplied by the length of b, as in the lesson. Here the residual's length is compared with it as it stands."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        squared = r @ r
+        if squared**0.5 <= tolerance * np.linalg.norm(b):
             break
         Ap = X.T @ (X @ p) / len(X) + penalty * p
         step = squared / (p @ Ap)
@@ -932,7 +960,7 @@ LIMIT = 12.0
     ],
     explanation="""
         A grid of two values for each feature has 2^30 points. The hypergradient of all thirty costs one solved system more than the fit. 200 validation examples bear thirty
-        hyperparameters here; with thirty examples they would be overfitted like weights.
+        hyperparameters here; with thirty examples they would be overfitted like weights. (With so few weights, to fit all 240 examples and penalise what comes out small does as well.)
     """,
     seconds=30,
 )
