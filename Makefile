@@ -25,7 +25,7 @@ demo: $(READY)  ## grade a demonstration class through nbgrader, and compare wit
 test: $(READY)  ## lint, then run every test, notebooks included
 	@$(MAKE) --no-print-directory lint
 	@failed=0; \
-	echo "What may run two at a time:"; $(BIN)/python -m pytest -n 2 -m "not alone" || failed=1; \
+	echo "What may run two at a time:"; $(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone" || failed=1; \
 	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed
 

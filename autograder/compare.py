@@ -176,7 +176,7 @@ def _border(same: np.ndarray) -> str | None:
 
 
 def _factor(factor: float) -> str:
-    if abs(factor) < 1 and abs(1 / factor - round(1 / factor)) < 1e-3:
+    if abs(factor) < 1 and abs(round(1 / factor)) > 1 and abs(1 / factor - round(1 / factor)) < 1e-3:
         return f"1/{round(1 / factor)} of"
     return f"{factor:.6g} times"
 
