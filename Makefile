@@ -29,7 +29,7 @@ test: $(READY)  ## lint, then run every test, notebooks included
 	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed
 
-test-fast: $(READY)  ## all but the slow tests, about two minutes
+test-fast: $(READY)  ## all but the slow tests, a few minutes
 	$(BIN)/python -m pytest -m "not slow"
 
 audit: $(READY)  ## prove the checks right on every mutant and fifty fresh seeds; the card lands in build/audit.html
