@@ -10,6 +10,7 @@ Every test counts or ranks, and takes for granted only that the reference draws 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -153,10 +154,8 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
     for pair in same:  # of values that are distributed otherwise, dependence tells nothing more
         yield from pair.dependence()
     for one, other in itertools.combinations(same, 2):
-        sides = [(one.e, other.e), (one.g, other.g)]
-        if one.together or other.together or one.e.shape != other.e.shape:
-            sides = [tuple(values[:, :1] for values in pair) for pair in sides]
-        if _depend_differently((one, other), *sides):
+        number = 1 if one.together or other.together or one.e.shape != other.e.shape else one.e.shape[1]
+        if _depend_differently(one, other, lambda a, b, number=number: (a[:, :number], b[:, :number])):
             yield f"{_named(one.name)} and {other.name} hang together otherwise than they should: draw them as the task says."
 
 
@@ -181,6 +180,13 @@ class _Pair:
         found, often = np.unique(self.e, return_counts=True)
         self.often = found[often > _OFTEN * self.e.size]
         self.usual = max(self.values, key=lambda value: self._same(self.e, value).sum()) if self.counted else None
+
+    @functools.cached_property
+    def ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rank of each value among all of its sample."""
+        from scipy.stats import rankdata
+
+        return tuple(rankdata(values).reshape(values.shape) for values in (self.e, self.g))
 
     def _snapped(self, values: np.ndarray) -> np.ndarray:
         """With what is nearly one of `self.values` made exactly that: ranks would else tell rounding errors apart."""
@@ -250,19 +256,15 @@ class _Pair:
         independently = f"of one {self.each} tells that of another in the batch: draw one value for each {self.each}, independently."
         number = self.e.shape[1]
         first = 1 if self.together else number  # of several images that depend on each other, the first stands for all
-        e, g = self.e[:, :first], self.g[:, :first]
         if any(
-            self._depend((e[:, : number - lag], self.e[:, lag:][:, :first]), (g[:, : number - lag], self.g[:, lag:][:, :first]))
+            _depend_differently(self, self, lambda a, b, lag=lag: (a[:, : min(first, number - lag)], b[:, lag:][:, :first]))
             for lag in range(1, number)
         ):
             yield f"{_named(self.name)} {independently}"
         elif number > 1 and self._batches_differ():
             yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each {self.each}, independently."
-        if any(self._depend((e[:-lag], e[lag:]), (g[:-lag], g[lag:])) for lag in _CALLS_APART):
+        if any(_depend_differently(self, self, lambda a, b, lag=lag: (a[:-lag, :first], b[lag:, :first])) for lag in _CALLS_APART):
             yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
-
-    def _depend(self, e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:
-        return _depend_differently((self, self), e, g)
 
     def _batches_differ(self) -> bool:
         """Whether the means of batches spread otherwise: by exact shares, say, or by draws that balance each other."""
@@ -279,10 +281,16 @@ def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
     """Kolmogorov and Smirnov's test, exact for small samples: of so rare events the limit tells too many."""
+    if min(e.size, g.size) < _ENOUGH:
+        return False
+    e, g = np.sort(e, axis=None), np.sort(g, axis=None)
+    both = np.concatenate([e, g])
+    distance = np.abs(np.searchsorted(e, both, "right") / e.size - np.searchsorted(g, both, "right") / g.size).max()
+    if distance * np.sqrt(e.size * g.size / (e.size + g.size)) <= 2.5:
+        return False  # a chance of some millionths at least: the exact one takes longer
     from scipy.stats import ks_2samp
 
-    method = "exact" if max(e.size, g.size) <= _SMALL else "asymp"
-    return min(e.size, g.size) >= _ENOUGH and bool(ks_2samp(e.ravel(), g.ravel(), method=method).pvalue < RARE)
+    return bool(ks_2samp(e, g, method="exact" if max(e.size, g.size) <= _SMALL else "asymp").pvalue < RARE)
 
 
 def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:
@@ -296,36 +304,39 @@ def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:
     return bool(fisher_exact(np.array([found, sizes - found])).pvalue < RARE)
 
 
-def _depend_differently(pairs: tuple[_Pair, _Pair], e: tuple[np.ndarray, np.ndarray], g: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Whether values of two quantities (or of one, at two places) are equal, or both unusual, or correlated in rank, more often in one sample than in the other."""
+def _depend_differently(one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether two quantities (or one, at two places) are equal, or both unusual, or correlated in rank, more often in one sample than in the other.
+
+    at: which draws of the one, and which of the other, are held against each other.
+    """
+    e, g = at(one.e, other.e), at(one.g, other.g)
     if e[0].size < 4:
         return False
-    near = max(pair.near for pair in pairs)
+    near = max(one.near, other.near)
     if _counts_differ(*(np.abs(a - b) <= near for a, b in (e, g))):
         return True
-    if all(pair.counted for pair in pairs):
-        unusual = [[np.abs(side - pair.usual) > near for side, pair in zip(sides, pairs, strict=True)] for sides in (e, g)]
+    if one.counted and other.counted:
+        unusual = [[np.abs(side - pair.usual) > near for side, pair in zip(sides, (one, other), strict=True)] for sides in (e, g)]
         if _counts_differ(*(a & b for a, b in unusual)):
             return True
         if min(side.mean() for side in unusual[0]) < 0.1:
             return False  # of so few, ranks tell nothing that the counts do not
     from scipy.stats import norm
 
-    (z, error), (other, other_error) = (_rank_correlation(*sides, near) for sides in (e, g))
-    return bool(2 * norm.sf(abs(z - other) / np.hypot(error, other_error)) < RARE)
+    (z, error), (r, other_error) = (
+        _correlation(*at(a, b)) if min(map(np.ptp, sides)) > near else (0.0, 1 / np.sqrt(sides[0].size - 3))
+        for sides, a, b in zip((e, g), one.ranks, other.ranks, strict=True)
+    )
+    return bool(2 * norm.sf(abs(z - r) / np.hypot(error, other_error)) < RARE)
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray, near: float) -> tuple[float, float]:
-    """Spearman's (1904) by Fisher's z (1915), and its standard error: that of normal values, or, where it is larger, by the influence of each pair (Devlin et al. 1975)."""
-    from scipy.stats import rankdata
-
-    error = 1 / np.sqrt(a.size - 3)
-    if np.ptp(a) <= near or np.ptp(b) <= near:
-        return 0.0, error
-    u, v = ((ranks - ranks.mean()) / ranks.std() for ranks in (rankdata(side.ravel()) for side in (a, b)))
+def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Of ranks, hence Spearman's (1904), by Fisher's z (1915), and its standard error: that of normal values, or, where it is larger, by the influence of each pair
+    (Devlin et al. 1975)."""
+    u, v = ((ranks - ranks.mean()) / ranks.std() for ranks in (a, b))
     r = float(np.clip(np.mean(u * v), -0.99, 0.99))
     influence = u * v - r * (u**2 + v**2) / 2
-    return np.arctanh(r), max(error, influence.std() / (1 - r**2) / np.sqrt(a.size))
+    return np.arctanh(r), max(1 / np.sqrt(a.size - 3), influence.std() / (1 - r**2) / np.sqrt(a.size))
 
 
 def _arrays(result: Any, like: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import time
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
         return _refused(question, finding, 0.0, [])
     spent = 0.0  # the answer's own time; what the reference and the imports take is not the student's
     trials: list[_Trial] = []
-    for case in question.cases(seed):
+    for case in _cases(question, seed):
         start = time.monotonic()
         outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
         spent += time.monotonic() - start
@@ -69,6 +70,13 @@ class _Trial:
     measured: Measurement | None = None
 
 
+@functools.lru_cache(maxsize=4)
+def _cases(question: Question, seed: int) -> tuple[Case, ...]:
+    """Kept for whoever checks the same question again: a learner who mends an answer, the audit."""
+    return tuple(question.cases(seed))
+
+
+@functools.lru_cache(maxsize=64)
 def expected_outcome(question: Question, case: Case) -> Outcome | None:
     """The reference's, which an outcome is compared with; None where it is measured instead. Raises RuntimeError if the reference itself fails."""
     if question.measurement:

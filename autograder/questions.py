@@ -92,9 +92,9 @@ class Probe:
     repeat: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """One input drawn from a probe."""
+    """One input drawn from a probe. Two are never equal, not even those of one seed."""
 
     probe: Probe
     inputs: Inputs

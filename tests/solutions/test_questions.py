@@ -2,11 +2,11 @@
 
 import ast
 import dis
+import pickle
 from pathlib import Path
 from types import CodeType
 
 import nbformat
-import numpy as np
 import pytest
 
 from autograder import catalogue, frameworks
@@ -116,11 +116,10 @@ def test_answers_stand_alone(question):
 @pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
 def test_probes_are_deterministic_and_differ_by_seed(question):
     def flat(seed):
-        return repr([(case.inputs.args, case.inputs.secret) for case in question.cases(seed)])
+        return pickle.dumps([(case.inputs.args, case.inputs.secret) for case in question.cases(seed)])
 
-    with np.printoptions(threshold=10**6):
-        assert flat(1) == flat(1)
-        assert flat(1) != flat(2)
+    assert flat(1) == flat(1)
+    assert flat(1) != flat(2)
 
 
 @pytest.mark.parametrize("question", [question for question in QUESTIONS if question.forbids], ids=lambda question: question.name)
