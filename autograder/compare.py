@@ -73,9 +73,12 @@ def _as_float(array: np.ndarray) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def differences(expected: Any, got: Any, rtol: float, atol: float) -> list[str]:
-    """What differs, in sentences, the most telling first; at least one where the two do not `agree`."""
-    if got is None and expected is not None:
+def differences(expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False) -> list[str]:
+    """What differs, in sentences, the most telling first; at least one where the two do not `agree`.
+
+    none_is_a_result: for other inputs None is right, so that it is no sign of a forgotten `return`.
+    """
+    if got is None and expected is not None and not none_is_a_result:
         return ["The function returned None. Is a `return` missing?"]
     if isinstance(expected, dict) and isinstance(got, dict):
         return _differences_in_dict(expected, got, rtol, atol)
@@ -201,5 +204,7 @@ def _shape(array: np.ndarray) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {_shape(value)}"
+    if isinstance(value, (list, tuple)) and all(isinstance(item, (int, float, str)) for item in value) and len(repr(value)) <= 40:
+        return repr(value)
     names = {type(None): "None", bool: "a truth value", int: "a whole number", float: "a number", str: "a string"}
     return names.get(type(value), f"a {type(value).__name__}")

@@ -127,11 +127,11 @@ def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
         return False
 
 
-def _differences(question: Question, failed: _Trial) -> list[str]:
+def _differences(question: Question, failed: _Trial, none_is_a_result: bool) -> list[str]:
     try:
         if question.recovery:
             return draws.differences(failed.expected, failed.outcome.value, question.each)
-        return differences(failed.expected, failed.outcome.value, question.rtol, question.atol)[:4]
+        return differences(failed.expected, failed.outcome.value, question.rtol, question.atol, none_is_a_result=none_is_a_result)[:4]
     except Exception:  # as in _agrees
         return ["The result cannot be compared with what is expected."]
 
@@ -214,7 +214,7 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
-    return Status.INCORRECT, score, _differences(question, failed)
+    return Status.INCORRECT, score, _differences(question, failed, none_is_a_result=any(trial.expected is None for trial in trials))
 
 
 def _out_of_time(question: Question, trials: list[_Trial]) -> str:

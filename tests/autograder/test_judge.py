@@ -177,6 +177,12 @@ def test_a_forgotten_return_is_told():
     assert verdict_on("small.total", lambda values: None).details == ("The function returned None. Is a `return` missing?",)
 
 
+def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
+    asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1))
+    assert examine_answer(asked, lambda x: None, "numpy").details == ("Expected (53, 0), got None.",)
+    assert examine_answer(asked, lambda x: (53, 0), "numpy").details == ("Expected None, got (53, 0).",)
+
+
 def test_what_cannot_be_judged_is_told():
     verdict = verdict_on("small.total", lambda values: (v for v in values))
     assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
