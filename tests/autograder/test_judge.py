@@ -177,6 +177,24 @@ def test_a_forgotten_return_is_told():
     assert verdict_on("small.total", lambda values: None).details == ("The function returned None. Is a `return` missing?",)
 
 
+def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_spoil_it():
+    worked_out = []
+
+    def reference(x):
+        worked_out.append(x)
+        return x + np.arange(3.0)
+
+    def in_place(x):
+        x *= 0
+        return x
+
+    asked = question(points=1)(reference)
+    asked.probe()(lambda rng: (rng.random(3),))
+    assert examine_answer(asked, in_place, "numpy").status is Status.INCORRECT
+    assert examine_answer(asked, lambda x: x + np.arange(3.0), "numpy").status is Status.CORRECT
+    assert len(worked_out) == 1
+
+
 def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1))
     assert examine_answer(asked, lambda x: None, "numpy").details == ("Expected (53, 0), got None.",)
