@@ -296,6 +296,7 @@ def _(X, y, X_val, y_val, penalty, scale):
 for many, inputs in (("y", "X"), ("y_val", "X_val")):
     ridge_hypergradients.equivalent(f"len({many}) -> len({inputs})", why="There are as many targets as rows.")
 ridge_hypergradients.equivalent("m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows.")
+ridge_hypergradients.equivalent("[:, 0] -> [:, -1]", why="There is one column.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
 
