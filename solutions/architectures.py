@@ -96,6 +96,41 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
+@net_cost.mistake("The multiply-adds are those of the last layer alone: `=` forgets the others. Add each layer's with `+=`.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds = weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake("Each layer's places are multiplied by the parameters of all layers so far. They use the layer's own `weights` only.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        parameters += kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        multiply_adds += parameters * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake("Multiplications and additions are counted as two. A multiply-add is one of each together.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += 2 * weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
 @net_cost.alternative(framework="torch")
 def _(spec, channels, size):
     import torch
@@ -223,6 +258,19 @@ def _neighbours(inputs, output):
     return bool(one and all(np.isin(move, (0, 1, options - 1)).all() for move in moves))
 
 
+def _whole_columns(inputs, output):
+    """Whether each call changes the same places of all specs, and does so by one step, or to one option, for a place."""
+    calls = [np.asarray(result) for result in output["draws"]]
+    specs, options = np.asarray(inputs.args[1]), inputs.args[2]
+    steps = [(call - specs) % options for call in calls]
+    same = all(
+        (np.ptp(step[:, k]) == 0) | (np.ptp(call[:, k]) == 0)
+        for call, step in zip(calls, steps, strict=True)
+        for k in range(specs.shape[1])
+    )
+    return bool(same and any((step != 0).any(axis=0).sum() > 1 for step in steps))
+
+
 @mutate.mistake("The new option may be the old one, and then nothing has changed. Draw among the others.")
 def _(specs, num_options, rng):
     n = len(specs)
@@ -242,6 +290,17 @@ def _(specs, num_options, rng):
     return (specs + rng.integers(1, num_options, specs.shape)) % num_options
 
 
+@mutate.mistake(
+    "`children[:, places]` changes those places in all specs. One place in each row is `children[np.arange(N), places]`.",
+    recognise=_whole_columns,
+)
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
+    children[:, places] = (children[:, places] + rng.integers(1, num_options, n)) % num_options
+    return children
+
+
 @mutate.mistake("One place is drawn for all specs. Draw one for each.", recognise=_one_place)
 def _(specs, num_options, rng):
     n = len(specs)
@@ -257,6 +316,15 @@ def _(specs, num_options, rng):
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
     rows = np.arange(n)
     children[rows, places] = (children[rows, places] + rng.choice([-1, 1], n)) % num_options
+    return children
+
+
+@mutate.mistake("`specs` itself is changed: a second name for it is no copy. Begin with `specs.copy()`, in PyTorch `specs.clone()`.")
+def _(specs, num_options, rng):
+    n = len(specs)
+    children, places = specs, rng.integers(specs.shape[1], size=n)
+    rows = np.arange(n)
+    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
     return children
 
 
@@ -417,6 +485,18 @@ def _(accuracies, costs, target, exponent):
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
+@advantages.mistake("The mean of the others' accuracies is subtracted. Subtract the mean of their rewards, which the cost has lowered.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.maximum(costs / target, 1) ** exponent
+    return rewards - (accuracies.sum() - accuracies) / (len(rewards) - 1)
+
+
+@advantages.mistake("These are the means of the others' rewards. Subtract them from each net's own reward.")
+def _(accuracies, costs, target, exponent):
+    rewards = accuracies * np.maximum(costs / target, 1) ** exponent
+    return (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
 @advantages.alternative(framework="torch")
 def _(accuracies, costs, target, exponent):
     import torch
@@ -541,6 +621,23 @@ def _(points):
     for i, point in enumerate(points):
         better = (points <= point).all(axis=1) & (points < point).any(axis=1)
         kept[i] = not better.any() and not (points[:i] == point).all(axis=1).any()
+    return kept
+
+
+@on_front.mistake("These are the numbers of the points on the front. Say of each point whether it is there: N values.")
+def _(points):
+    a, b = points[:, None], points[None]
+    return np.flatnonzero(~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0))
+
+
+@on_front.mistake(
+    "This goes along the first objective and looks at the second: it keeps one of equal points, and never sees a third objective."
+)
+def _(points):
+    kept, lowest = np.zeros(len(points), bool), np.inf
+    for i in np.lexsort((points[:, 1], points[:, 0])):
+        kept[i] = points[i, 1] < lowest
+        lowest = min(lowest, points[i, 1])
     return kept
 
 
@@ -671,6 +768,24 @@ def _(points, reference):
 @hypervolume.mistake("This is the largest rectangle of a single point. The front's steps together cover more.")
 def _(points, reference):
     return np.maximum(reference - points, 0).prod(axis=1).max()
+
+
+@hypervolume.mistake("A point to the right of the reference takes area away, as its width is negative. Leave it out.")
+def _(points, reference):
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points.tolist()):
+        if second < lowest:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return area
+
+
+@hypervolume.mistake("The strip between the last point of the front and the reference is missing.")
+def _(points, reference):
+    below = points[(points < reference).all(axis=1)]
+    below = below[below[:, 0].argsort()]
+    lowest = np.minimum.accumulate(below[:, 1])
+    return np.diff(below[:, 0]) @ (reference[1] - lowest[:-1])
 
 
 @hypervolume.alternative(framework="torch")
@@ -827,6 +942,49 @@ def _(points):
     return result
 
 
+@crowding_distance.mistake("The ends are set to 10, and what other objectives gave them is lost. Add with `+= 10`.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] = 10
+    return result
+
+
+@crowding_distance.mistake("The ends get infinity, as in the paper. Here they get 10 for each objective.")
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] = np.inf
+    return result
+
+
+@crowding_distance.mistake(
+    "The sorted gaps are read with `[order]`, which mixes them once more. `result[order] += gaps` puts each where it belongs."
+)
+def _(points):
+    result = np.zeros(len(points))
+    for values in points.T:
+        order = values.argsort()
+        values = values[order]
+        result += np.r_[10, (values[2:] - values[:-2]) / (values[-1] - values[0]), 10][order]
+    return result
+
+
+@crowding_distance.mistake("The points are sorted by the first objective only. Sort them for each objective anew.")
+def _(points):
+    order = points[:, 0].argsort()
+    values = points[order]
+    result = np.full(len(points), 10.0 * points.shape[1])
+    result[order[1:-1]] = (np.abs(values[2:] - values[:-2]) / np.ptp(values, axis=0)).sum(axis=1)
+    return result
+
+
 @crowding_distance.alternative(framework="torch")
 def _(points):
     import torch
@@ -939,10 +1097,23 @@ def _(logits):
     return np.eye(logits.shape[2])[logits.argmax(axis=2)].mean(axis=0)
 
 
-@ensemble.mistake("The softmax runs over the wrong axis. It runs over the classes, the last one.")
+@ensemble.mistake("The softmax runs over the members, the first axis. It runs over the classes, the last one.")
 def _(logits):
     exps = np.exp(logits - logits.max(axis=0))
     return (exps / exps.sum(axis=0)).mean(axis=0)
+
+
+@ensemble.mistake("The softmax runs over the images, the middle axis. It runs over the classes, the last one.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (exps / exps.sum(axis=1, keepdims=True)).mean(axis=0)
+
+
+@ensemble.mistake("One maximum is subtracted for all: an image far below it gets zeros from exp, and 0 / 0. Subtract each image's own.")
+def _(logits):
+    with np.errstate(invalid="ignore"):
+        exps = np.exp(logits - logits.max())
+        return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
 
 
 @ensemble.alternative(framework="torch")

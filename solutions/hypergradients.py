@@ -218,6 +218,37 @@ def _(X, y, X_val, y_val, penalty, scale):
     return error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(y), -v @ w
 
 
+@ridge_hypergradients.mistake(
+    "The first is the derivative by the logarithm of the penalty, as in question 1. Here it is by the penalty itself."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    A, B = scale * X, scale * X_val
+    H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, A.T @ y / len(y))
+    error = B @ w - y_val
+    v = np.linalg.solve(H, B.T @ error / len(y_val))
+    return -penalty * (v @ w), error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(y)
+
+
+def _is_near(inputs, output):
+    return np.allclose(np.asarray(output, float), ridge_hypergradients(*inputs.args), rtol=0.06, atol=0)
+
+
+@ridge_hypergradients.mistake(
+    "Nearly right: differences in float32, or with a poor step, lose digits. Compute in float64, or differentiate by formula.",
+    recognise=_is_near,
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    def loss(penalty, scale):
+        A = np.float32(scale) * X
+        H = A.T @ A / len(y) + np.float32(penalty) * np.eye(X.shape[1], dtype=np.float32)
+        w = np.linalg.solve(H, A.T @ y / len(y))
+        return float(np.mean((np.float32(scale) * X_val @ w - y_val) ** 2) / 2)
+
+    h = 1e-3
+    return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (loss(penalty, scale + h) - loss(penalty, scale - h)) / (2 * h)
+
+
 @ridge_hypergradients.alternative(framework="torch")
 def _(X, y, X_val, y_val, penalty, scale):
     """Autograd through the solver."""
@@ -265,6 +296,7 @@ def _(X, y, X_val, y_val, penalty, scale):
 for many, inputs in (("y", "X"), ("y_val", "X_val")):
     ridge_hypergradients.equivalent(f"len({many}) -> len({inputs})", why="There are as many targets as rows.")
 ridge_hypergradients.equivalent("m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows.")
+ridge_hypergradients.equivalent("[:, 0] -> [:, -1]", why="There is one column.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
 
@@ -616,6 +648,52 @@ def _(X, b, penalty, num_steps, tolerance):
     return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(b)), b)
 
 
+@conjugate_gradient.mistake("The products are not divided by the number of rows: H p is X'(X p) / n plus penalty times p.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        squared = r @ r
+        if squared**0.5 <= tolerance:
+            break
+        Ap = X.T @ (X @ p) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        p = r + (r @ r) / squared * p
+    return x
+
+
+@conjugate_gradient.mistake("r and p are one array, and `r -= ...` changes both. Copy b for each, or write `r = r - ...`.")
+def _(X, b, penalty, num_steps, tolerance):
+    x = 0 * b
+    r = p = b
+    for _ in range(num_steps):
+        squared = r @ r
+        if squared**0.5 <= tolerance:
+            break
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x += step * p
+        r -= step * Ap
+        p = r + (r @ r) / squared * p
+    return x
+
+
+@conjugate_gradient.mistake(
+    "The residual is looked at only after a step. Look before the first one, too: b may be zero, and then the step is 0 / 0."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        squared = r @ r
+        Ap = X.T @ (X @ p) / len(X) + penalty * p
+        step = squared / (p @ Ap)
+        x, r = x + step * p, r - step * Ap
+        if (r @ r) ** 0.5 <= tolerance:
+            break
+        p = r + (r @ r) / squared * p
+    return x
+
+
 @conjugate_gradient.alternative(framework="torch")
 def _(X, b, penalty, num_steps, tolerance):
     import torch
@@ -756,6 +834,35 @@ def _(X, g, penalty, lr, num_terms):
     return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(g)), g)
 
 
+@neumann.mistake("The products are not divided by the number of rows: H is X'X / n plus penalty times I.")
+def _(X, g, penalty, lr, num_terms):
+    term = total = lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("The sum and its term are one array, which `-=` and `+=` change together. Copy it, or write `term = term - ...`.")
+def _(X, g, penalty, lr, num_terms):
+    term = total = lr * g
+    for _ in range(num_terms - 1):
+        term -= lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total += term
+    return total
+
+
+@neumann.mistake(
+    "The first term is lost: sum and term were one array, and `term -= ...` changed both. Copy it, or write `term = term - ...`."
+)
+def _(X, g, penalty, lr, num_terms):
+    term = total = lr * g
+    for _ in range(num_terms - 1):
+        term -= lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
 @neumann.alternative(framework="torch")
 def _(X, g, penalty, lr, num_terms):
     """Gradient descent on v H v / 2 - g v, from zero."""
@@ -878,7 +985,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("The sign of the direct part is turned: a larger lr moves w against the gradient, so z loses the gradient.")
+@lr_hypergradient.mistake(
+    "The sign is turned. A larger lr moves w against the gradient, so z loses the gradient; and it is multiplied by w minus the target."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -907,6 +1016,27 @@ def _(X, y, w, target, lr, num_steps, last):
         gradient = X.T @ (X @ w - y) / len(X)
         if t >= num_steps - last:
             z = z - lr * (X.T @ (X @ z)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake("Only `last` steps are taken. Train for all `num_steps`, and differentiate through the last of them.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
+    for _ in range(last):
+        gradient = X.T @ (X @ w - y) / len(X)
+        z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake("One step too few is differentiated: where t counts from 0, the last steps begin at t = num_steps - last.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = 0.0 * w
+    for t in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if t > num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
         w = w - lr * gradient
     return (w - target) @ z
 
@@ -990,20 +1120,28 @@ def six_features_of_thirty_matter(rng):
 
 @tune_penalties.measure
 def _(inputs, output):
-    ratio = _ratio(inputs, output)
-    if ratio is None:
+    rho = _thirty(output)
+    if rho is None:
         return Measurement(False, f"30 numbers between {-LIMIT:g} and {LIMIT:g} were expected.")
+    if np.abs(rho).max() > LIMIT:
+        return Measurement(
+            False, f"The numbers run from {rho.min():.3g} to {rho.max():.3g}; each must lie between {-LIMIT:g} and {LIMIT:g}."
+        )
+    ratio = _ratio(inputs, rho)
     return Measurement(ratio <= NEEDED, f"The excess error is {ratio:.2f} of that of the best common penalty (at most {NEEDED}).")
 
 
-def _ratio(inputs, output):
-    """The squared distance from the truth, over that of the best common penalty; None where the output cannot be thirty logarithms of penalties."""
+def _thirty(output):
+    """The output as thirty finite numbers, or None."""
     try:
         rho = np.asarray(output)
     except ValueError:  # rows of different lengths
         return None
-    if rho.dtype.kind not in "biuf" or rho.shape != (30,) or not (np.abs(rho) <= LIMIT).all():
-        return None
+    return np.float64(rho) if rho.dtype.kind in "biuf" and rho.shape == (30,) and np.isfinite(rho).all() else None
+
+
+def _ratio(inputs, rho):
+    """The squared distance from the truth, over that of the best common penalty."""
     return float(_excess(inputs, rho) / min(_excess(inputs, np.full(30, common)) for common in np.linspace(-8, 5, 40)))
 
 
@@ -1013,23 +1151,23 @@ def _excess(inputs, rho):
     return ((w - inputs.secret) ** 2).sum()
 
 
-def _is_common(inputs, output):
-    return _ratio(inputs, output) is not None and np.ptp(np.asarray(output, float)) < 1e-6
+def _kind(inputs, output):
+    """What is wrong with thirty penalties, in one word."""
+    rho = _thirty(output)
+    if rho is None:
+        return "none"
+    if np.ptp(rho) < 1e-6:
+        return "common"
+    if rho.min() >= 0 and rho.max() > LIMIT:
+        return "no logarithms"
+    ratio = _ratio(inputs, rho.clip(-LIMIT, LIMIT))
+    return "turned" if ratio > 3 else "outside" if np.abs(rho).max() > LIMIT else "halfway"
 
 
-def _is_turned(inputs, output):
-    return _ratio(inputs, output) is not None and not _is_common(inputs, output) and _ratio(inputs, output) > 3
-
-
-def _is_halfway(inputs, output):
-    return _ratio(inputs, output) is not None and not _is_common(inputs, output) and NEEDED < _ratio(inputs, output) <= 3
-
-
-def _is_no_list_of_thirty(inputs, output):
-    return _ratio(inputs, output) is None
-
-
-@tune_penalties.mistake("All thirty penalties are the same. Give each feature its own hypergradient.", recognise=_is_common)
+@tune_penalties.mistake(
+    "All thirty penalties are the same. Give each feature its own hypergradient.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "common",
+)
 def _(X, y, X_val, y_val):
     losses = {}
     for rho in np.linspace(-6, 3, 40):
@@ -1039,7 +1177,8 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "The penalties are worse than a common one. Does the hypergradient have its minus, and does rho go *against* it?", recognise=_is_turned
+    "The penalties are worse than a common one. Does the hypergradient have its minus, and does rho go *against* it?",
+    recognise=lambda inputs, output: _kind(inputs, output) == "turned",
 )
 def _(X, y, X_val, y_val):
     rho = np.full(30, -2.0)
@@ -1051,7 +1190,10 @@ def _(X, y, X_val, y_val):
     return rho
 
 
-@tune_penalties.mistake("The penalties differ, but not by enough yet: more steps, or longer ones.", recognise=_is_halfway)
+@tune_penalties.mistake(
+    "The penalties differ, but not by enough yet: more steps, or longer ones.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "halfway",
+)
 def _(X, y, X_val, y_val):
     rho = np.full(30, -1.0)
     H = X.T @ X / len(y) + np.diag(np.exp(rho))
@@ -1062,11 +1204,33 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "These are not thirty numbers between -12 and 12. The logarithms of the penalties are asked for, not the weights or the penalties themselves.",
-    recognise=_is_no_list_of_thirty,
+    "Some of the thirty leave -12 to 12, where a penalty is as good as none, or infinite, and more changes nothing. Clip rho in every step.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "outside",
+)
+def _(X, y, X_val, y_val):
+    rho = np.full(30, -2.0)
+    for _ in range(300):
+        H = X.T @ X / len(y) + np.diag(np.exp(rho))
+        w = np.linalg.solve(H, X.T @ y / len(y))
+        v = np.linalg.solve(H, X_val.T @ (X_val @ w - y_val) / len(y_val))
+        rho = rho + 100 * np.exp(rho) * v * w
+    return rho
+
+
+@tune_penalties.mistake(
+    "None is negative and some are above 12: these look like the penalties themselves. Return their logarithms.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "no logarithms",
 )
 def _(X, y, X_val, y_val):
     return np.exp(np.linspace(-6, 6, 30))
+
+
+@tune_penalties.mistake(
+    "These are not thirty numbers, or not finite ones. Where e^rho overflows, take shorter steps or clip rho.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "none",
+)
+def _(X, y, X_val, y_val):
+    return np.full(30, np.nan)
 
 
 @tune_penalties.alternative(framework="torch")
