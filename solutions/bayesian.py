@@ -165,6 +165,12 @@ def _(K, K_new, y, prior, noise):
     return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
 
 
+@posterior.mistake("The noise is squared. It is a variance already: add it to the diagonal as it is.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise**2 * np.eye(len(K))
+    return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
+
+
 @posterior.mistake("This is the standard deviation. The variance is asked for.")
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
@@ -518,6 +524,11 @@ def _(mean, variance, kappa, minimise):
     return (-mean if minimise else mean) + kappa * variance
 
 
+@optimistic_bound.mistake("The root is taken of kappa, too. Take it of the variance alone, then multiply by kappa.")
+def _(mean, variance, kappa, minimise):
+    return (-mean if minimise else mean) + np.sqrt(kappa * variance)
+
+
 @optimistic_bound.mistake("When minimising, this is the lower bound itself, whose *smallest* value would be the best. Turn its sign.")
 def _(mean, variance, kappa, minimise):
     return mean + (-kappa if minimise else kappa) * variance**0.5
@@ -599,10 +610,19 @@ def negative_values(rng):
 
 @next_point.probe(weight=1, repeat=4)
 def ties(rng):
-    places = np.sort(rng.choice(np.arange(1, 40), 20, replace=False))
+    places = np.sort(rng.choice(np.arange(1, 40), 30, replace=False))
     candidates, acquisition = _grid(rng), rng.uniform(0, 1, 40).astype(np.float32)
     acquisition[places] = 2
     return acquisition, candidates, candidates[places[[0, 2]]]
+
+
+@next_point.probe(weight=1)
+def its_coordinates_were_tried_apart(rng):
+    """Both coordinates of the best occur in what was tried, in different points."""
+    candidates, acquisition, best = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32), int(rng.integers(40))
+    acquisition[best] = 4
+    in_line = (candidates == candidates[best]) & (np.arange(40) != best)[:, None]  # (40, 2)
+    return acquisition, candidates, candidates[[rng.choice(np.flatnonzero(column)) for column in in_line.T]]
 
 
 @next_point.probe(weight=1)
@@ -638,13 +658,23 @@ def _(acquisition, candidates, tried):
     return -1 if known.all() else np.where(known, -np.inf, acquisition).argmax()
 
 
+@next_point.mistake(
+    "A candidate counts as tried here when each of its coordinates occurs anywhere in `tried`, as `isin` tells. All must occur in one and the same row."
+)
+def _(acquisition, candidates, tried):
+    known = np.isin(candidates, tried).all(axis=1)
+    return -1 if known.all() else np.where(known, -np.inf, acquisition).argmax()
+
+
 @next_point.mistake("What was tried gets the value 0, and wins where all others are negative. Minus infinity is what never wins.")
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return -1 if known.all() else np.where(known, 0, acquisition).argmax()
 
 
-@next_point.mistake("Of several that are equal, this is the last. The smallest number is asked for.")
+@next_point.mistake(
+    "Of several that are equal, this is the last. The smallest number is asked for: `argmax` gives it, the end of `argsort` does not."
+)
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return -1 if known.all() else 39 - np.where(known, -np.inf, acquisition)[::-1].argmax()
@@ -788,7 +818,7 @@ def _(X, y, candidates):
 
 
 @locate_minima.mistake(
-    "Better than chance, and not good enough. The smallest of noisy values is mostly luck, and a very short or very long length scale does not help: average over neighbours.",
+    "Better than chance, and not good enough. The smallest of noisy values is mostly luck, and a very short or very long length scale, or too little noise on the diagonal, does not help: average over neighbours.",
     recognise=_next_to_the_smallest_value,
 )
 def _(X, y, candidates):
@@ -797,7 +827,8 @@ def _(X, y, candidates):
 
 
 @locate_minima.mistake(
-    "These points are no better than others. Exploring is not asked for: where is the posterior mean smallest?", recognise=_at_random
+    "These points are hardly better than others. Is the noise's variance, 0.49, on the diagonal, and is it the posterior mean that is smallest there?",
+    recognise=_at_random,
 )
 def _(X, y, candidates):
     return ((candidates[None, :, None] - X[:, None]) ** 2).sum(axis=3).min(axis=2).argmax(axis=1)

@@ -858,6 +858,11 @@ def _(curve, completed):
     return int(below.argmax()) if below.any() else len(curve)
 
 
+@stopped_at.mistake("A training that is never stopped gives 1 here: `argmax` of nothing but False is 0. It should give T.")
+def _(curve, completed):
+    return int((np.maximum.accumulate(curve) < np.median(completed, axis=0)).argmax()) + 1
+
+
 @stopped_at.mistake("A training that equals the median is stopped. Only a smaller accuracy stops it.")
 def _(curve, completed):
     below = np.maximum.accumulate(curve) <= np.median(completed, axis=0)

@@ -245,14 +245,20 @@ def tries_needed(share, confidence):
     return int(np.ceil(np.log(1 - confidence) / np.log(1 - share)))
 
 
+def _above_whole(share, confidence, part):
+    """share, and a confidence near the given one for which so large a part of the last try is needed."""
+    whole = int(np.log(1 - confidence) / np.log(1 - share))
+    return float(share), float(1 - (1 - share) ** (whole + part))
+
+
 @tries_needed.probe(weight=3, repeat=4)
 def small_shares(rng):
-    return float(rng.uniform(0.01, 0.09)), float(rng.uniform(0.85, 0.995))
+    return _above_whole(rng.uniform(0.01, 0.09), rng.uniform(0.85, 0.995), rng.uniform(0.6, 0.9))
 
 
 @tries_needed.probe(weight=1, repeat=2)
 def large_shares(rng):
-    return float(rng.uniform(0.3, 0.45)), float(rng.uniform(0.9, 0.97))
+    return _above_whole(rng.uniform(0.3, 0.45), rng.uniform(0.9, 0.97), rng.uniform(0.1, 0.4))
 
 
 @tries_needed.probe(weight=1)
@@ -281,6 +287,18 @@ def _(share, confidence):
 @tries_needed.mistake("This rounds down: with so many tries the probability is still a little too small.")
 def _(share, confidence):
     return max(1, int(np.log(1 - confidence) / np.log(1 - share)))
+
+
+@tries_needed.mistake("This rounds to the nearest whole number, which may be one try too few. Round up.")
+def _(share, confidence):
+    return round(np.log(1 - confidence) / np.log(1 - share))
+
+
+@tries_needed.mistake(
+    "Where so many tries hit with exactly `confidence`, this asks for one more. Rounding up leaves a whole number as it is; `int(x) + 1` does not."
+)
+def _(share, confidence):
+    return int(np.log(1 - confidence) / np.log(1 - share)) + 1
 
 
 @tries_needed.mistake("Share and confidence have changed places.")
@@ -528,6 +546,14 @@ def the_best_never_varies(rng):
     return accuracies, _sizes(rng, 7)
 
 
+@one_standard_error.probe(weight=1)
+def one_lies_on_the_limit(rng):
+    """Of four values 3, -1, -1 and -1 apart from their mean the standard error is 1: with sixteenths all of it is exact in any float."""
+    accuracies = np.full((7, 4), 0.625, np.float32)
+    accuracies[0], accuracies[1:3] = 0.75 + rng.permutation([3, -1, -1, -1]) / 16, 0.6875
+    return accuracies[[3, 0, 4, 1, 5, 2, 6]], np.array([61, 733, 98, 347, 135, 421, 172])
+
+
 @one_standard_error.probe(weight=1, repeat=2)
 def sizes_in_any_order(rng):
     accuracies, _ = _graded(rng, 12, 5, step=1 / 4)
@@ -582,6 +608,20 @@ def _(accuracies, parameters):
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
     close = np.flatnonzero(means >= limit)
     return close[parameters[close].argmax()]
+
+
+@one_standard_error.mistake("One that lies on the limit itself is left out. At least means that equal is good enough.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    close = np.flatnonzero(means > means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1]))
+    return close[parameters[close].argmin()]
+
+
+@one_standard_error.mistake("This number counts only the configurations that are good enough. The number among all of them is asked for.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return parameters[means >= limit].argmin()
 
 
 @one_standard_error.alternative(framework="torch")
@@ -808,6 +848,28 @@ def _(train, val, test, alphas):
     alpha, rows, y = min(found)[1], np.concatenate([A, B]), np.concatenate([train[1], val[1]])
     w = np.linalg.solve(rows.T @ rows + alpha * np.eye(rows.shape[1]), rows.T @ y)
     return alpha, ((C @ w - test[1]) ** 2).mean()
+
+
+@mended.mistake("The test error is that of the last w that was fitted. Keep the w of the alpha that is chosen, or fit it again.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), alpha))
+    return min(found)[1], ((C @ w - test[1]) ** 2).mean()
+
+
+@mended.mistake("The two results have changed places: alpha comes first, then the error.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
+    found = []
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        found.append((((B @ w - val[1]) ** 2).mean(), ((C @ w - test[1]) ** 2).mean(), alpha))
+    return min(found)[1:]
 
 
 @mended.alternative(framework="torch")
