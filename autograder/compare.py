@@ -76,7 +76,7 @@ def _as_float(array: np.ndarray) -> np.ndarray:
 def differences(expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False) -> list[str]:
     """What differs, in sentences, the most telling first; at least one where the two do not `agree`.
 
-    none_is_a_result: for other inputs None is right, so that it is no sign of a forgotten `return`.
+    none_is_a_result: a None is no sign of a forgotten `return`: it is part of a result, or one for other inputs.
     """
     if got is None and expected is not None and not none_is_a_result:
         return ["The function returned None. Is a `return` missing?"]
@@ -102,7 +102,10 @@ def _differences_in_dict(expected: dict, got: dict, rtol: float, atol: float) ->
     found = []
     for key in expected:
         if not agree(expected[key], got[key], rtol, atol):
-            found += [f"{str(key).replace('_', ' ')}: {sentence}" for sentence in differences(expected[key], got[key], rtol, atol)]
+            found += [
+                f"{str(key).replace('_', ' ')}: {sentence}"
+                for sentence in differences(expected[key], got[key], rtol, atol, none_is_a_result=True)
+            ]
     return found
 
 
@@ -110,7 +113,7 @@ def _differences_in_list(expected: list | tuple, got: list | tuple, rtol: float,
     if len(expected) != len(got):
         return [f"Expected {len(expected)} items, got {len(got)}."]
     return [
-        f"item {index}: {differences(e, g, rtol, atol)[0]}"
+        f"item {index}: {differences(e, g, rtol, atol, none_is_a_result=True)[0]}"
         for index, (e, g) in enumerate(zip(expected, got, strict=True))
         if not agree(e, g, rtol, atol)
     ]
@@ -204,7 +207,7 @@ def _shape(array: np.ndarray) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {_shape(value)}"
-    if isinstance(value, (list, tuple)) and all(isinstance(item, (int, float, str)) for item in value) and len(repr(value)) <= 40:
+    if isinstance(value, (list, tuple)) and len(value) <= 4 and all(isinstance(item, (int, float)) and abs(item) < 1e15 for item in value):
         return repr(value)
     names = {type(None): "None", bool: "a truth value", int: "a whole number", float: "a number", str: "a string"}
     return names.get(type(value), f"a {type(value).__name__}")

@@ -323,16 +323,16 @@ def _depend_differently(one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.n
             return False  # of so few, ranks tell nothing that the counts do not
     from scipy.stats import norm
 
-    (z, error), (r, other_error) = (
-        _correlation(*at(a, b)) if min(map(np.ptp, sides)) > near else (0.0, 1 / np.sqrt(sides[0].size - 3))
+    (z, error), (other_z, other_error) = (
+        _fisher_z(*at(a, b)) if min(map(np.ptp, sides)) > near else (0.0, 1 / np.sqrt(sides[0].size - 3))
         for sides, a, b in zip((e, g), one.ranks, other.ranks, strict=True)
     )
-    return bool(2 * norm.sf(abs(z - r) / np.hypot(error, other_error)) < RARE)
+    return bool(2 * norm.sf(abs(z - other_z) / np.hypot(error, other_error)) < RARE)
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Of ranks, hence Spearman's (1904), by Fisher's z (1915), and its standard error: that of normal values, or, where it is larger, by the influence of each pair
-    (Devlin et al. 1975)."""
+def _fisher_z(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Fisher's z (1915) of the correlation of ranks, Spearman's (1904), and its standard error: that of normal values, or, where it is larger, by the influence of each
+    pair (Devlin et al. 1975)."""
     u, v = ((ranks - ranks.mean()) / ranks.std() for ranks in (a, b))
     r = float(np.clip(np.mean(u * v), -0.99, 0.99))
     influence = u * v - r * (u**2 + v**2) / 2

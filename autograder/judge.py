@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from autograder import draws, frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
 from autograder.forbidden import Code, Finding, may_not, read
-from autograder.questions import Answer, Case, Measurement, Mistake, Question
+from autograder.questions import Answer, Case, Measurement, Mistake, Probe, Question
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
@@ -29,7 +30,8 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
         return _refused(question, finding, 0.0, [])
     spent = 0.0  # the answer's own time; what the reference and the imports take is not the student's
     trials: list[_Trial] = []
-    for case in _cases(question, seed):
+    cases = question.cases(seed) if question.measurement else _cases(question, seed, tuple(question.probes))
+    for case in cases:
         start = time.monotonic()
         outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
         spent += time.monotonic() - start
@@ -71,16 +73,19 @@ class _Trial:
 
 
 @functools.lru_cache(maxsize=4)
-def _cases(question: Question, seed: int) -> tuple[Case, ...]:
-    """Kept for whoever checks the same question again: a learner who mends an answer, the audit."""
+def _cases(question: Question, seed: int, probes: tuple[Probe, ...]) -> tuple[Case, ...]:
+    """Kept for whoever checks the same answer again after a change; not where they are measured, which may use up what it is given."""
     return tuple(question.cases(seed))
 
 
-@functools.lru_cache(maxsize=64)
 def expected_outcome(question: Question, case: Case) -> Outcome | None:
     """The reference's, which an outcome is compared with; None where it is measured instead. Raises RuntimeError if the reference itself fails."""
-    if question.measurement:
-        return None
+    return None if question.measurement else _expected(question, case, question.recovery)
+
+
+@functools.lru_cache(maxsize=64)
+def _expected(question: Question, case: Case, recovery: Callable | None) -> Outcome:
+    """Kept as long as the cases are; while a class is graded, with other inputs for each student, that is some ten megabytes for nothing."""
     expected = _outcome_of(question, question.reference, case)
     if expected.kind != "value":
         raise RuntimeError(
@@ -214,7 +219,8 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
-    return Status.INCORRECT, score, _differences(question, failed, none_is_a_result=any(trial.expected is None for trial in trials))
+    none_is_a_result = any(trial.expected is None for trial in trials) and any(trial.outcome.value is not None for trial in trials)
+    return Status.INCORRECT, score, _differences(question, failed, none_is_a_result)
 
 
 def _out_of_time(question: Question, trials: list[_Trial]) -> str:

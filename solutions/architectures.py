@@ -291,7 +291,7 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "`children[:, places]` changes those places in all specs. One place in each row is `children[np.arange(N), places]`.",
+    "The same places are changed in all specs, as `children[:, places]` does. One place in each row is `children[np.arange(N), places]`.",
     recognise=_whole_columns,
 )
 def _(specs, num_options, rng):

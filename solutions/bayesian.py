@@ -760,15 +760,15 @@ def _share(truth, chosen):
 
 @locate_minima.probe(repeat=2)
 def functions_of_two_variables(rng):
-    side = np.linspace(0, 1, 20)
+    side = np.linspace(0, 1, 20, dtype=np.float32)
     candidates = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    X, truth, y = rng.random((FUNCTIONS, TRIALS, 2)), [], []
+    X, truth, y = rng.random((FUNCTIONS, TRIALS, 2), np.float32), [], []
     for points in X:  # random Fourier features: a draw from a process with a squared-exponential kernel
-        waves = rng.normal(size=(2, 200)) / rng.uniform(0.2, 0.4)
-        phases, heights = rng.uniform(0, 2 * np.pi, 200), rng.normal(0, 0.1, 200)
+        waves = np.float32(rng.normal(size=(2, 200)) / rng.uniform(0.2, 0.4))
+        phases, heights = np.float32(rng.uniform(0, 2 * np.pi, 200)), np.float32(rng.normal(0, 0.1, 200))
         truth.append(np.cos(candidates @ waves + phases) @ heights)
         y.append(np.cos(points @ waves + phases) @ heights + rng.normal(0, NOISE, TRIALS))
-    args, truth = tuple(np.asarray(part, np.float32) for part in (X, y, candidates)), np.array(truth)
+    args, truth = (X, np.float32(y), candidates), np.array(truth)
     return Inputs(args, secret=(truth, _share(truth, locate_minima.reference.function(*args))))
 
 

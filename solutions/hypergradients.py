@@ -235,7 +235,7 @@ def _is_near(inputs, output):
 
 
 @ridge_hypergradients.mistake(
-    "Nearly right: differences in float32, or with a poor step, lose digits. Compute in float64, or differentiate by formula.",
+    "Nearly right: digits are lost. Finite differences in float32 or with a poor step do that, and so does an iteration that stops early.",
     recognise=_is_near,
 )
 def _(X, y, X_val, y_val, penalty, scale):
@@ -492,14 +492,14 @@ def two_or_three_steps(rng):
 
 @conjugate_gradient.probe(weight=1, repeat=2)
 def stops_at_the_tolerance(rng):
-    """After two of four steps; the lengths are above 1, so that their squares tell."""
+    """After two of four steps; the lengths are far above 1, so that their powers tell."""
     lengths = [1, 1, 1]
     while lengths[1] < 1.3 * lengths[2]:
         X, b, penalty = _system(rng, 6)
         H = X.T @ X / len(X) + penalty * np.eye(6)
         lengths = [np.linalg.norm(b - H @ _krylov(H, b, k)) for k in range(3)]
-    scale = 5 / lengths[2]
-    return X, np.float32(scale * b), penalty, 4, 5.1
+    scale = 50 / lengths[2]
+    return X, np.float32(scale * b), penalty, 4, 51.0
 
 
 @conjugate_gradient.probe(weight=1)
@@ -853,7 +853,7 @@ def _(X, g, penalty, lr, num_terms):
 
 
 @neumann.mistake(
-    "The first term is lost: sum and term were one array, and `term -= ...` changed both. Copy it, or write `term = term - ...`."
+    "The first term is lost and the second counts twice: sum and term were one array, and `term -= ...` changed both. Write `term = term - ...`."
 )
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
@@ -986,7 +986,7 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "The sign is turned. A larger lr moves w against the gradient, so z loses the gradient; and it is multiplied by w minus the target."
+    "The sign is turned. A larger lr moves w against the gradient, so z loses the gradient; and the result is `(w - target) @ z`."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1137,7 +1137,7 @@ def _thirty(output):
         rho = np.asarray(output)
     except ValueError:  # rows of different lengths
         return None
-    return np.float64(rho) if rho.dtype.kind in "biuf" and rho.shape == (30,) and np.isfinite(rho).all() else None
+    return rho.astype(float) if rho.dtype.kind in "biuf" and rho.shape == (30,) and np.isfinite(rho).all() else None
 
 
 def _ratio(inputs, rho):
@@ -1152,14 +1152,14 @@ def _excess(inputs, rho):
 
 
 def _kind(inputs, output):
-    """What is wrong with thirty penalties, in one word."""
+    """What is wrong with thirty penalties, in a word or two."""
     rho = _thirty(output)
     if rho is None:
-        return "none"
+        return "not thirty"
     if np.ptp(rho) < 1e-6:
         return "common"
-    if rho.min() >= 0 and rho.max() > LIMIT:
-        return "no logarithms"
+    if rho.min() >= 0:
+        return "penalties"
     ratio = _ratio(inputs, rho.clip(-LIMIT, LIMIT))
     return "turned" if ratio > 3 else "outside" if np.abs(rho).max() > LIMIT else "halfway"
 
@@ -1204,7 +1204,7 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "Some of the thirty leave -12 to 12, where a penalty is as good as none, or infinite, and more changes nothing. Clip rho in every step.",
+    "Some of the thirty lie outside -12 to 12, where a penalty is as good as zero or infinity and going on changes nothing. Clip rho in every step.",
     recognise=lambda inputs, output: _kind(inputs, output) == "outside",
 )
 def _(X, y, X_val, y_val):
@@ -1218,8 +1218,8 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "None is negative and some are above 12: these look like the penalties themselves. Return their logarithms.",
-    recognise=lambda inputs, output: _kind(inputs, output) == "no logarithms",
+    "None of these is negative: they look like the penalties themselves. Return their logarithms.",
+    recognise=lambda inputs, output: _kind(inputs, output) == "penalties",
 )
 def _(X, y, X_val, y_val):
     return np.exp(np.linspace(-6, 6, 30))
@@ -1227,7 +1227,7 @@ def _(X, y, X_val, y_val):
 
 @tune_penalties.mistake(
     "These are not thirty numbers, or not finite ones. Where e^rho overflows, take shorter steps or clip rho.",
-    recognise=lambda inputs, output: _kind(inputs, output) == "none",
+    recognise=lambda inputs, output: _kind(inputs, output) == "not thirty",
 )
 def _(X, y, X_val, y_val):
     return np.full(30, np.nan)

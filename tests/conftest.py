@@ -19,8 +19,8 @@ from autograder import catalogue, client
 HERE = Path(__file__).parent
 
 TIMED = ("audit", "batch", "channel", "cli", "client", "course", "doctor", "grader", "judge", "remote", "report", "run", "walls")
-ALONE = ("attacks", "test_demo.py", *(f"autograder/test_{name}.py" for name in TIMED))
-"""What measures times or tries limits has the machine to itself; the rest may run two at a time."""
+ALONE = ("attacks", "faults/test_every_moment.py", "test_demo.py", *(f"autograder/test_{name}.py" for name in TIMED))
+"""What measures times, tries limits or forks the tests' own process has the machine to itself; the rest may run two at a time."""
 
 settings.register_profile("course", deadline=None, max_examples=50, database=None)
 settings.load_profile("course")

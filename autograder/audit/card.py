@@ -33,7 +33,7 @@ class QuestionCard:
     mistakes, mistakes_named, misnamed: known mistakes, how many are named as themselves, and a sentence about each that is not.
     errors:         what is wrong with the question's own declarations.
     notes:          what could not be examined, and why; no fault.
-    median_check_s, slowest_check_s: processor time of one check of a right answer.
+    median_check_s, slowest_check_s: processor time of one check of a right answer; the slowest is one for which the reference had to run, too.
     """
 
     name: str

@@ -144,14 +144,15 @@ def _incomplete(question: Question) -> Iterator[str]:
 def _right_answers(question: Question, right: list[Answer], fresh: list[int]) -> tuple[dict[Answer, str], list[float]]:
     """A sentence for each that is rejected on any of the seeds, and the processor time of every check."""
     rejected, times = {}, []
-    for answer in right:
-        for seed in fresh:
+    for seed in fresh:  # what is expected is worked out for the first answer and kept for the others
+        for answer in right:
+            if answer in rejected:
+                continue
             start = time.process_time()
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
                 rejected[answer] = f"{_label(question, answer)}, seed {seed}: {' '.join((verdict.headline, *verdict.details))}"
-                break
     return rejected, times
 
 
@@ -240,10 +241,9 @@ def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[st
 def _mistakes(question: Question, fresh: list[int]) -> tuple[int, list[str], list[str]]:
     """How many known mistakes are named as themselves, a sentence for each other one, and one for each that is accepted."""
     named, misnamed, accepted = 0, [], []
-    for mistake in question.mistakes:
-        if not frameworks.available(mistake.framework):
-            continue
-        verdicts = [examine_answer(question, mistake.function, mistake.framework, seed=seed) for seed in fresh]
+    made = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+    judged = [[examine_answer(question, mistake.function, mistake.framework, seed=seed) for mistake in made] for seed in fresh]
+    for mistake, *verdicts in zip(made, *judged, strict=True):
         if any(verdict.status is Status.CORRECT for verdict in verdicts):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
         if other := next((verdict for verdict in verdicts if verdict.mistake != mistake.message), None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -251,6 +252,7 @@ def test_an_interrupt_ends_grading_and_the_kernel(course):
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
+        process.wait()
     assert (process.returncode, out) == (130, "")
     assert "stopped" in complaint(err)
     assert not psutil.wait_procs(started, timeout=5)[1]
@@ -260,11 +262,12 @@ def test_an_interrupt_ends_grading_and_the_kernel(course):
 
 def kernels(pid):
     """The kernels under process `pid`: the first processes of process namespaces of their own."""
-    return [
-        process
-        for process in psutil.Process(pid).children(recursive=True)
-        if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
-    ]
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+            if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1":
+                found.append(process)
+    return found
 
 
 def wait_for(condition, seconds=60):

@@ -196,8 +196,9 @@ def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_s
 
 
 def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
-    asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1))
-    assert examine_answer(asked, lambda x: None, "numpy").details == ("Expected (53, 0), got None.",)
+    asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
+    assert examine_answer(asked, lambda x: (53, 0) if x > 2 else None, "numpy").details == ("Expected (53, 0), got None.",)
+    assert "return" in examine_answer(asked, lambda x: None, "numpy").details[0]
     assert examine_answer(asked, lambda x: (53, 0), "numpy").details == ("Expected None, got (53, 0).",)
 
 
