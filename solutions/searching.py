@@ -626,10 +626,12 @@ def _(accuracies, parameters):
 
 @one_standard_error.alternative(framework="torch")
 def _(accuracies, parameters):
+    import torch
+
     means, folds = accuracies.mean(dim=1), accuracies.shape[1]
     best = accuracies[means.argmax()]
     error = best.std() / folds**0.5
-    close = (means >= best.mean() - error).nonzero().flatten()
+    (close,) = torch.where(means >= best.mean() - error)
     return int(close[parameters[close].argmin()])
 
 
@@ -651,9 +653,6 @@ def _(accuracies, parameters):
     for i in np.argsort(parameters):
         if accuracies[i].mean() >= np.mean(best) - sem(best):
             return i
-
-
-one_standard_error.equivalent("nonzero().flatten() -> nonzero()", why="One row number a row: the smallest is the same, and one number.")
 
 
 # 6. A leak to mend -------------------------------------------------------------------------------------------------------------------------
