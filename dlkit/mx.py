@@ -2,10 +2,10 @@
 
     from dlkit.mx import autograd, gluon, init, mx, nd
 
-MXNet 1.9.1 looks for ``np.bool``, ``np.int`` and the like, aliases of Python's own types that NumPy 1.24 removed. They are put back before the
-import, with warnings off, because NumPy and MXNet both warn about them. And importing MXNet lowers the number of OpenMP threads of the
-whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. For a class that nobody uses any more and for
-tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not shown them, which halves the time.
+MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is lent them for the time of the import and has
+them taken away again; the few modules of MXNet that ask for one later are given a NumPy of their own that has them. And importing MXNet lowers the number
+of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. For a class that nobody uses any
+more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not shown them, which halves the time.
 
 Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that would use one, or a name that such a
 cell should have made, are skipped and say so in one line (see `SkipCells`).
@@ -19,15 +19,15 @@ import re
 import symtable
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
 
 __all__ = ["MXNetMissing", "autograd", "available", "gluon", "init", "mx", "nd"]
 
-NEEDS_MXNET = "this cell needs MXNet 1.9.1, which has wheels for Linux x86_64 and Intel macOS only; everything in PyTorch works without it."
+NEEDS_MXNET = "this cell needs MXNet 1.9.1, which runs on Linux x86-64 only (`course gluon` installs it there); everything in PyTorch works without it."
 
 
 class MXNetMissing(ImportError):
@@ -70,14 +70,56 @@ def _import_mxnet() -> ModuleType:
     threads = torch.get_num_threads() if torch else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for alias in (bool, int, float, complex, object, str):
-            if alias.__name__ not in vars(np):  # not hasattr: NumPy answers that with a warning
-                setattr(np, alias.__name__, alias)
-        with _without("sklearn"), _without("scipy.stats"):
+        with _lent_to_numpy(LOST_IN_NUMPY_2), _without("sklearn"), _without("scipy.stats"):
             import mxnet
+    numpy_1 = ModuleType("numpy")
+    vars(numpy_1).update(LOST_IN_NUMPY_2 | vars(np))
+    for module, name in ASK_LATER.items():
+        if module in sys.modules:
+            setattr(sys.modules[module], name, numpy_1)
     if torch and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     return mxnet
+
+
+def _gone(name: str) -> Callable[..., NoReturn]:
+    """One of the financial functions, for which NumPy 2 has nothing in their place."""
+
+    def function(*args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError(f"mx.np.{name}: NumPy took this function out; the package numpy-financial has it")
+
+    return function
+
+
+LOST_IN_NUMPY_2: dict[str, Any] = {
+    "int": int,
+    **{"PZERO": 0.0, "NZERO": -0.0, "PINF": np.inf, "NINF": -np.inf, "Inf": np.inf, "NaN": np.nan, "NAN": np.nan},
+    **{"alltrue": np.all, "sometrue": np.any, "product": np.prod, "round_": np.round, "in1d": np.isin, "trapz": np.trapezoid},
+    "msort": lambda a: np.sort(a, axis=0),
+    "compat": SimpleNamespace(basestring=str),
+    **{name: _gone(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")},
+}
+"""Every name of NumPy's that MXNet 1.9.1 mentions and NumPy 2 lacks, found by reading its source. ``np.bool``, which NumPy 2 has again, is left as it is."""
+
+ASK_LATER = {
+    "mxnet.ndarray.numpy._op": "_np",
+    "mxnet.symbol.numpy._symbol": "_np",
+    "mxnet.gluon.contrib.estimator.event_handler": "np",
+    "mxnet.test_utils": "np",
+}
+"""The modules of MXNet that use such a name when they are called, and what they call NumPy."""
+
+
+@contextlib.contextmanager
+def _lent_to_numpy(names: Mapping[str, Any]) -> Iterator[None]:
+    """In here NumPy has those of `names` that it lacks."""
+    missing = {name: value for name, value in names.items() if name not in vars(np)}  # not hasattr: NumPy answers that with a warning
+    vars(np).update(missing)
+    try:
+        yield
+    finally:
+        for name in missing:
+            delattr(np, name)
 
 
 @contextlib.contextmanager
@@ -214,7 +256,7 @@ try:
     mx = _import_mxnet()
     from mxnet import autograd, gluon, init, nd
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
-    # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: NumPy 2.
+    # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: a NumPy that lacks yet another name.
     _reason = (str(error).splitlines() or [type(error).__name__])[0]
     autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))
     _skip_cells_in_ipython()
