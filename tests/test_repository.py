@@ -1,12 +1,14 @@
 """What must be true of the project's files: clean notebooks, exercises that agree with their questions, dependencies that point one way."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder import catalogue
 from autograder.grader import PICTURE, question_of
@@ -50,7 +52,32 @@ def test_lessons_have_the_parts_of_a_lesson(path):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "import torch" in code
     assert "from dlkit.mx import" in code
-    assert "assert " in code
+    assert any("claim" in cell.metadata.get("tags", []) for cell in notebook.cells), "nothing that it says is checked"
+
+
+def names_in(cells, context):
+    """The names that the cells' code stores or loads (`context` is ast.Store or ast.Load)."""
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source)))]
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    if context is ast.Store:
+        definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        names |= {node.name for node in nodes if isinstance(node, definitions)}
+    return names
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name_of)
+def test_only_claims_assert_and_nothing_depends_on_them(path):
+    """Cells tagged "claim" are left out of a learner's copy: who changes a learning rate must not meet an AssertionError."""
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    claims = [cell for cell in code if "claim" in cell.metadata.get("tags", [])]
+    others = [cell for cell in code if cell not in claims]
+    asserting = [cell.id for cell in others if re.search(r"^\s*assert\b|\bassert_\w*\(", cell.source, re.MULTILINE)]
+    assert asserting == [], "cells that assert something and are not tagged claim"
+    assert [cell.id for cell in claims if "assert" not in cell.source] == [], "claims that claim nothing"
+    only_in_claims = names_in(claims, ast.Store) - names_in(others, ast.Store)
+    assert only_in_claims & names_in(others, ast.Load) == set(), "names that only a claim defines"
+    assert names_in(claims, ast.Store) & names_in(others, ast.Store) == set(), "names that a claim takes from the lesson"
+    assert not re.search(r"perf_counter|process_time|\bseconds\b", "\n".join(cell.source for cell in claims)), "a claim about time"
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=name_of)
