@@ -19,7 +19,7 @@ from autograder.results import collect
 from autograder.verdict import Status
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

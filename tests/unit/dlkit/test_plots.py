@@ -44,20 +44,6 @@ def test_a_list_may_mix_sizes_and_colour():
     assert [picture.shape for picture in pictures] == [(4, 6), (8, 8), (2, 5, 3)]
 
 
-def test_tensors_of_torch_are_drawn_even_with_a_gradient():
-    torch = pytest.importorskip("torch")
-    image = torch.rand(1, 1, 3, 3, requires_grad=True)
-    np.testing.assert_array_equal(drawn(plots.show_images(image))[0], image[0, 0].detach().numpy().astype(float))
-
-
-def test_arrays_of_mxnet_are_drawn():
-    mx = pytest.importorskip("dlkit.mx")
-    if not mx.available():
-        pytest.skip("MXNet is not installed")
-    np.testing.assert_array_equal(drawn(plots.show_images(mx.nd.ones((2, 1, 3, 3))))[1], np.ones((3, 3)))
-    np.testing.assert_array_equal(drawn(plots.show_kernels([mx.nd.ones((3, 3))]))[0], np.ones((3, 3)))
-
-
 @given(count=st.integers(1, 12), columns=st.integers(1, 5))
 @settings(max_examples=15)
 def test_the_grid_is_as_small_as_it_can_be(count, columns):
