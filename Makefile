@@ -1,6 +1,8 @@
 # Everything happens in .venv, made from the lock: by uv where it is on the PATH, by venv and pip otherwise.
 # Another Python, or one that is not called python3: make PYTHON=python3.12 lab
 PYTHON ?=
+# More for JupyterLab: make LAB=--no-browser lab
+LAB ?=
 BIN := .venv/bin
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 COURSE := .venv/.course
@@ -69,7 +71,7 @@ regrades: $(TOOLS)  ## grade one class 200 times: every verdict must be the same
 
 lab: $(COURSE)  ## open JupyterLab in work/, your own copy of lessons and exercises
 	$(BIN)/course workspace work
-	$(BIN)/jupyter lab --notebook-dir=work $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --notebook-dir=work $(LAB) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 update: $(TOOLS)  ## renew the lock: the newest versions that pyproject.toml allows
 	$(UV) lock --upgrade
