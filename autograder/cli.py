@@ -52,13 +52,12 @@ def demo(
     workers: Workers = None,
 ) -> None:
     """Make a class, grade it through nbgrader, and compare every grade with what it was made to earn."""
-    from autograder import batch
+    from autograder import batch, material
     from autograder import demo as demonstration
-    from autograder.course import find_root
     from autograder.report import write
 
     def run() -> int:
-        course = demonstration.lay_out(find_root(), out)
+        course = demonstration.lay_out(material.find(), out)
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
         if not names:
             raise ValueError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
@@ -215,12 +214,27 @@ def doctor() -> None:
 @app.command()
 def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work")) -> None:
     """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
-    from autograder.course import find_root
-    from autograder.workspace import fill
 
     def run() -> int:
-        added, kept = fill(find_root(), folder)
-        print(f"{_short(folder)}: {added} notebooks added, {kept} of yours left as they are.")
+        from autograder import material
+        from autograder.workspace import fill
+
+        added, kept = fill(material.find(), folder)
+        notebooks = "notebook" if added == 1 else "notebooks"
+        print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
+        return GRADED
+
+    _run(run)
+
+
+@app.command()
+def gluon() -> None:
+    """Install MXNet for the Gluon cells, beside the NumPy that is there (Linux on x86-64)."""
+
+    def run() -> int:
+        from autograder import gluon
+
+        print(gluon.install())
         return GRADED
 
     _run(run)

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.material import CONFIG
 from autograder.submission import MEGABYTES, Unfit, check_name, fingerprint, one_line, read
 
-CONFIG = "nbgrader_config.py"
 ERRORS = "grading_errors.json"
 LOCK, SCRATCH = ".grading.lock", "grade-"
 SECRET_FILE = ".course_secret"
@@ -86,15 +86,6 @@ class Outline:
         """What `worker.examine` has to know, JSON-ready."""
         own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
         return own | {"release": self.release, "files": self.files, "config": self.config, "megabytes": self.megabytes}
-
-
-def find_root(start: Path | None = None) -> Path:
-    """The course's folder: the nearest one at or above `start` that holds an ``nbgrader_config.py``."""
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise CourseError(f"{start} is not inside a course: no {CONFIG} here or above. Change to the course's folder, or name it.")
 
 
 class Course:

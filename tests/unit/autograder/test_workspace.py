@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -41,6 +42,26 @@ WHOLE = {
 def test_lessons_and_exercises_are_copied_and_nothing_else(project, tmp_path):
     assert fill(project, tmp_path / "work") == (2, 0)
     assert files(tmp_path / "work") == WHOLE
+
+
+def test_cells_that_only_prove_a_claim_are_left_out(project, tmp_path):
+    cells = [
+        {"cell_type": "code", "id": "rate", "metadata": {}, "source": ["lr = 0.1"]},
+        {"cell_type": "code", "id": "proof", "metadata": {"tags": ["claim"]}, "source": ["assert lr == 0.1"]},
+        {"cell_type": "markdown", "id": "words", "metadata": {"tags": ["net"]}, "source": ["ä"]},
+    ]
+    lesson = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (project / "lessons/01-first.ipynb").write_text(json.dumps(lesson))
+    fill(project, tmp_path / "work")
+    copy = json.loads((tmp_path / "work/lessons/01-first.ipynb").read_text())
+    assert copy == lesson | {"cells": [cells[0], cells[2]]}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cells": [1]}', '{"cells": [{"metadata": 3}]}', '{"cells": {}}'])
+def test_what_is_no_notebook_is_copied_as_it_is(project, tmp_path, text):
+    (project / "lessons/01-first.ipynb").write_text(text)
+    fill(project, tmp_path / "work")
+    assert (tmp_path / "work/lessons/01-first.ipynb").read_text() == text
 
 
 def test_what_the_learner_changed_stays(project, tmp_path):
