@@ -9,8 +9,14 @@ COURSE := .venv/.course
 TOOLS := .venv/.tools
 EXPORT := --quiet --locked --no-emit-project --no-annotate --no-header
 LOCK := pyproject.toml uv.lock requirements.txt requirements-dev.txt
+STATIC := lint types contracts
+PYTEST := $(BIN)/python -m pytest
+TWO := -n 2 --dist worksteal
+SLOWEST := --durations=25
+# Where questions are judged in the tests' own processes, two at a time: one thread each, as in grading.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test test-fast audit bench regrades lab update test-versions lint format clean
+.PHONY: help demo check test night unit chapters smoke questions together alone night-tests audit bench regrades lab update test-versions lint types contracts format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,15 +55,36 @@ export FITTING
 demo: $(COURSE)  ## grade a demonstration class through nbgrader, and compare with what it was made to earn
 	$(BIN)/course demo
 
-test: $(TOOLS)  ## lint, then run every test, notebooks included
-	@$(MAKE) --no-print-directory lint
-	@failed=0; \
-	echo "What may run two at a time:"; $(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone" || failed=1; \
-	echo "What needs the machine to itself:"; $(BIN)/python -m pytest -m alone || failed=1; \
-	exit $$failed
+check: $(TOOLS)  ## the signal at every save: linters, types, contracts, quick tests, changed chapters, one small class
+	@$(MAKE) --no-print-directory --keep-going $(STATIC) unit chapters smoke
 
-test-fast: $(TOOLS)  ## all but the slow tests, a few minutes
-	$(BIN)/python -m pytest -m "not slow"
+test: $(TOOLS)  ## all that `check` promises, then every test but those of the night: notebooks executed, attacks, faults
+	@$(MAKE) --no-print-directory --keep-going $(STATIC) unit smoke questions together alone
+
+night: $(TOOLS)  ## what takes hours: every mutant, regrades, real data, the benchmark, other versions
+	@$(MAKE) --no-print-directory --keep-going audit regrades night-tests bench test-versions
+
+# The parts of `check` and `test`; each can be run by itself. docs/testing.md says what they promise.
+unit: $(TOOLS)
+	$(PYTEST) $(TWO) tests/unit
+
+chapters: $(TOOLS)
+	$(ONE_THREAD) $(PYTEST) $(TWO) tests/solutions --changed
+
+smoke: $(TOOLS)
+	$(PYTEST) tests/smoke
+
+questions: $(TOOLS)
+	$(ONE_THREAD) $(PYTEST) $(TWO) $(SLOWEST) tests/solutions
+
+together: $(TOOLS)
+	$(PYTEST) $(TWO) $(SLOWEST) -m "not alone and not night" $(addprefix --ignore=tests/,unit smoke solutions)
+
+alone: $(TOOLS)
+	$(PYTEST) $(SLOWEST) -m "alone and not night"
+
+night-tests: $(TOOLS)
+	$(PYTEST) $(TWO) $(SLOWEST) -m night
 
 audit: $(TOOLS)  ## prove the checks right on every mutant and fifty fresh seeds; the card lands in build/audit.html
 	@mkdir -p build
@@ -85,9 +112,16 @@ lint: $(TOOLS)  ## ruff on code and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: $(TOOLS)
+	$(BIN)/mypy
+
+contracts: $(TOOLS)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
+
 format: $(TOOLS)  ## let ruff put code and notebooks in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove what was built (never work/)
-	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Arrays of PyTorch and MXNet are drawn as NumPy's are."""
+"""Arrays of PyTorch and MXNet are drawn as NumPy's are, and a notebook draws a figure once."""
 
 import numpy as np
 import pytest
@@ -23,3 +23,21 @@ def test_arrays_of_mxnet_are_drawn():
         pytest.skip("MXNet is not installed")
     np.testing.assert_array_equal(drawn(plots.show_images(mx.nd.ones((2, 1, 3, 3))))[1], np.ones((3, 3)))
     np.testing.assert_array_equal(drawn(plots.show_kernels([mx.nd.ones((3, 3))]))[0], np.ones((3, 3)))
+
+
+def test_a_notebook_draws_a_figure_once():
+    import nbformat
+    from nbclient import NotebookClient
+
+    cells = [
+        "import numpy as np\nfrom dlkit import plots\nX = np.eye(3)",
+        "plots.show_images([X])",
+        "if True:\n    plots.show_images([X])",
+        "figure = plots.show_kernels([X])",
+        "figure",
+        "plots.show_images([X])\nplots.show_images([X])",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, kernel_name="python3", timeout=100).execute()
+    pictures = [sum("image/png" in output.get("data", {}) for output in cell.outputs) for cell in notebook.cells]
+    assert pictures == [0, 1, 1, 1, 1, 2]
