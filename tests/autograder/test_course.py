@@ -88,7 +88,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 
 
 @pytest.mark.parametrize(
-    "line, said",
+    ("line", "said"),
     [
         ("c.JudgedExecute.memory = 512", "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?"),
         ("c.CourseCells.max_megabyte = 3", "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?"),

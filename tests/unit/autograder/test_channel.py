@@ -176,9 +176,13 @@ def test_who_sends_a_byte_now_and_then_does_not_gain_time(stranger):
 def test_sending_to_a_closed_end_is_closed(pair):
     one, other = pair
     other.close()
-    with pytest.raises(Closed):
+
+    def send_more_than_fits():
         for _ in range(3):
             one.send("hello", np.zeros(100_000))
+
+    with pytest.raises(Closed):
+        send_more_than_fits()
 
 
 def test_closing_wakes_whoever_waits(pair):
