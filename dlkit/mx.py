@@ -128,7 +128,7 @@ def _without(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # the import system's own sign for "there is none"
+    sys.modules[module] = None  # type: ignore[assignment]  # the import system's own sign for "there is none"
     try:
         yield
     finally:
@@ -219,8 +219,9 @@ class _Names(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """IPython turns ``%%time`` and ``%timeit`` into calls that hold the code as text."""
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("run_cell_magic", "run_line_magic"):
-            for text in (argument.value for argument in node.args[1:] if isinstance(argument, ast.Constant)):
-                self._magic(text)
+            for argument in node.args[1:]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    self._magic(argument.value)
         self.generic_visit(node)
 
     def _magic(self, text: str) -> None:
@@ -258,5 +259,5 @@ try:
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
     # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: a NumPy that lacks yet another name.
     _reason = (str(error).splitlines() or [type(error).__name__])[0]
-    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))
+    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))  # type: ignore[assignment]
     _skip_cells_in_ipython()

@@ -289,7 +289,8 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         return
     reference, cases = question.reference, list(question.cases(VISIBLE))
     off = _peer(question, reference, after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a))
-    if any(_has_floats(expected_outcome(question, case).value) for case in cases):
+    expected = [expected_outcome(question, case) for case in cases]
+    if any(outcome is not None and _has_floats(outcome.value) for outcome in expected):
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     visible = {_fingerprint(case.inputs.args) for case in cases}
