@@ -41,7 +41,9 @@ def main() -> None:
 
 def _test(versions: Versions) -> bool:
     python = _environment(versions)
-    shown = "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', numpy.__version__, 'torch', torch.__version__)"
+    shown = (
+        "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', numpy.__version__, 'torch', torch.__version__)"
+    )
     print(f"--- {versions.resolution}:", flush=True)
     subprocess.run([python, "-c", shown], check=True)
     tests = [python, "-m", "pytest", "-n", "2", "--dist", "worksteal", *TESTS]
