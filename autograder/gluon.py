@@ -32,7 +32,7 @@ def install() -> str:
             " the course works without it but for the Gluon cells"
         )
     installer = _installer()
-    for packages in (["--no-deps", MXNET], BESIDE):
+    for packages in (BESIDE, ["--no-deps", MXNET]):  # in this order pip does not complain of MXNet's metadata
         if subprocess.run([*installer, *packages], check=False).returncode:
             raise CannotInstall(f"{' '.join([*installer, *packages])} failed; what it printed stands above")
     # In a process of its own: this one may have found out already that there is no MXNet.
@@ -41,7 +41,7 @@ def install() -> str:
     if tried.returncode:
         said = tried.stderr.strip().splitlines()[-1:]
         raise CannotInstall(f"MXNet is installed but does not load: {''.join(said)}; `course doctor` says what to do")
-    return f"MXNet {tried.stdout.strip()} is installed and loads: the Gluon cells run."
+    return f"MXNet {tried.stdout.strip()} is installed and loads: the Gluon cells run. (pip may say later that it wants NumPy before 2: it does not.)"
 
 
 def _installer() -> list[str]:

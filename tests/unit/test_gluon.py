@@ -39,8 +39,8 @@ def test_the_packages_are_those_of_the_project_file():
 
 
 def test_mxnet_is_installed_without_what_it_asks_for_and_then_tried(commands):
-    assert gluon.install() == "MXNet 1.9.1 is installed and loads: the Gluon cells run."
-    mxnet, beside, trial = (command for command in commands.all if "--version" not in command)
+    assert gluon.install().startswith("MXNet 1.9.1 is installed and loads: the Gluon cells run.")
+    beside, mxnet, trial = (command for command in commands.all if "--version" not in command)
     assert mxnet[-2:] == ["--no-deps", "mxnet==1.9.1"]
     assert beside[-3:] == list(gluon.BESIDE)
     assert "frameworks.module('mxnet')" in trial[-1]
