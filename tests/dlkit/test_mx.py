@@ -50,6 +50,26 @@ def test_the_names_are_the_real_modules():
 
 
 @with_mxnet
+@pytest.mark.parametrize("rule", [{"learning_rate": np.float64(0.5), "wd": np.float64(0.1)}, {"learning_rate": np.float32(0.5), "wd": 0.1}])
+def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
+    """NumPy 2 writes them otherwise where they stand in a list, as the rates of several parameters do."""
+    weights = []
+    for numbers in (rule, {name: float(value) for name, value in rule.items()}):
+        net = shim.gluon.nn.Dense(2, in_units=3)
+        net.initialize(shim.init.One(), force_reinit=True)
+        trainer = shim.gluon.Trainer(net.collect_params(), "sgd", numbers | {"momentum": np.float64(0.9)})
+        with shim.autograd.record():
+            loss = net(shim.nd.ones((1, 3))).sum()
+        loss.backward()
+        trainer.step(1)
+        weights.append(net.weight.data().asnumpy())
+    assert np.array_equal(*weights) and not np.array_equal(weights[0], np.ones((2, 3)))
+    x = shim.nd.arange(6).reshape((np.int64(2), np.int64(3)))
+    assert shim.nd.slice(x, begin=(np.int64(0), None), end=(np.int64(1), np.int64(2))).asnumpy().tolist() == [[0, 1]]
+    assert shim.mx.sym.reshape(shim.mx.sym.var("x"), shape=[np.int64(3), -1]).infer_shape(x=(2, 3))[1] == [(3, 2)]
+
+
+@with_mxnet
 @pytest.mark.slow
 def test_the_import_warns_of_nothing_and_leaves_torch_its_threads():
     printed = python("""
