@@ -91,8 +91,10 @@ def _text(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    if type(value) in (list, tuple):
-        return type(value)(map(_plain, value))
+    if type(value) is list:
+        return [_plain(item) for item in value]
+    if type(value) is tuple:
+        return tuple(_plain(item) for item in value)
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -12,7 +12,7 @@ import pytest
 from autograder import gluon
 from autograder.gluon import CannotInstall
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
