@@ -85,12 +85,12 @@ def _import_mxnet() -> ModuleType:
     return mxnet
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     """What `str` gives, but a NumPy number in a list or tuple is written as a plain one: ``(0.1, 0.1)``, not ``(np.float64(0.1), np.float64(0.1))``."""
     return str(_plain(value))
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
