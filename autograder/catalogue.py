@@ -22,15 +22,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from autograder.errors import BrokenQuestions, UnknownQuestion
 from autograder.questions import Question
-
-
-class UnknownQuestion(LookupError):
-    """There is no question of that name; the message suggests the nearest."""
-
-
-class BrokenQuestions(Exception):
-    """The package of questions cannot be imported; the message says where and why."""
 
 
 def package_name() -> str:

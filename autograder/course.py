@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
-import fcntl
 import glob
 import json
 import logging
 import os
+import platform
 import re
 import shutil
 import sys
@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.submission import MEGABYTES, Unfit, check_name, fingerprint, one_line, read
+from autograder.errors import CourseError, MachineError, Unfit
+from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE
+from autograder.layout import find_root as find_root
+from autograder.submission import MEGABYTES, check_name, fingerprint, one_line, read
 
-CONFIG = "nbgrader_config.py"
-ERRORS = "grading_errors.json"
-LOCK, SCRATCH = ".grading.lock", "grade-"
-SECRET_FILE = ".course_secret"
 _DISK = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -45,10 +44,6 @@ _REMEDIES = {
     "Disturbed": "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept.",
     "NoWall": "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can.",
 }
-
-
-class CourseError(Exception):
-    """Something about the course that its owner can put right; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +81,6 @@ class Outline:
         """What `worker.examine` has to know, JSON-ready."""
         own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
         return own | {"release": self.release, "files": self.files, "config": self.config, "megabytes": self.megabytes}
-
-
-def find_root(start: Path | None = None) -> Path:
-    """The course's folder: the nearest one at or above `start` that holds an ``nbgrader_config.py``."""
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise CourseError(f"{start} is not inside a course: no {CONFIG} here or above. Change to the course's folder, or name it.")
 
 
 class Course:
@@ -235,6 +221,12 @@ class Course:
     @contextlib.contextmanager
     def locked(self) -> Iterator[Path]:
         """Be the only one that grades this course; gives a folder for what is needed meanwhile. Left-overs of a run that was killed are cleared away."""
+        try:
+            import fcntl
+        except ImportError:
+            raise MachineError(
+                f"a class is graded on Linux or macOS, and this is {platform.system()}: install the course in WSL2."
+            ) from None
         try:
             lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
         except OSError as error:
@@ -407,8 +399,6 @@ def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[s
 
 def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]) -> Graded | None:
     """The grade that a submission has, if it is whole and was made from the very same files and release."""
-    from autograder.grader import METADATA_KEY
-
     graded = outline.root / "autograded" / student / outline.assignment
     if not scores or not graded.is_dir():
         return None

@@ -61,15 +61,14 @@ from autograder import catalogue, provisioner, submission, wall, zygote
 from autograder.cells import course_cells, fingerprint, released, restore
 from autograder.channel import Channel
 from autograder.desk import Desk
+from autograder.errors import CannotBeGradedHere, JudgeFault
 from autograder.feedback import render
 from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
+from autograder.layout import METADATA_KEY
 from autograder.questions import Question, seed_for
 from autograder.verdict import Status, Verdict
-
-METADATA_KEY = "autograder"
-"""Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
 
 ORIGIN = f"{METADATA_KEY}-origin"
 """Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
@@ -172,14 +171,6 @@ class CheckedQuestions(NbGraderPreprocessor):
         if fault := fault_of(cell):
             raise ValueError(fault)
         return cell, resources
-
-
-class JudgeFault(RuntimeError):
-    """A question of the course is broken: nothing is graded until it is mended, so that nobody pays for it."""
-
-
-class CannotBeGradedHere(RuntimeError):
-    """The submission needs a framework that this machine lacks: no grade at all, rather than none of the points."""
 
 
 class CourseCells(NbGraderPreprocessor):

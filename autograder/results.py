@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from autograder.course import ERRORS
-from autograder.grader import METADATA_KEY
+from autograder.errors import ReportError
+from autograder.layout import ERRORS, METADATA_KEY
 from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
 """Seconds to wait for another program that is writing to the gradebook."""
-
-
-class ReportError(Exception):
-    """There is nothing to report on, or no way to write it; the message says what, where, and what to do."""
 
 
 class State(StrEnum):
@@ -382,7 +378,7 @@ def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}, [
-            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. run course grade to write it anew."
+            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. Run course grade to write it anew."
         ]
 
 
