@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import CourseError, MachineError, Unfit
-from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE
+from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
 from autograder.layout import find_root as find_root
 from autograder.submission import MEGABYTES, check_name, fingerprint, one_line, read
 
@@ -102,7 +102,7 @@ class Course:
     def submissions(self, assignment: str) -> list[str]:
         """The students who handed in `assignment`, sorted; what they handed in need not even be a folder."""
         folder = self.root / "submitted"
-        handed_in = list(folder.glob("*/*"))
+        handed_in = list(two_deep(folder))
         students = sorted(path.parent.name for path in handed_in if path.name == assignment)
         if not students:
             there = sorted({path.name for path in handed_in if path.is_dir() and not path.is_symlink()})
@@ -259,11 +259,24 @@ class Course:
             return
         from autograder.feedback import note
 
-        page = self.root / "feedback" / student / assignment / f"{assignment}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(
-            f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}', encoding="utf-8"
-        )
+        folder = self.root / "feedback" / student / assignment
+        folder.mkdir(parents=True, exist_ok=True)
+        text = f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}'
+        for name in self._notebooks(assignment) or [assignment]:
+            (folder / f"{name}.html").write_text(text, encoding="utf-8")
+
+    def _notebooks(self, assignment: str) -> list[str]:
+        """The names of an assignment's notebooks, as released: a page of feedback bears the name of its notebook."""
+        from nbgrader.api import MissingEntry
+
+        with self._here():
+            try:
+                with contextlib.closing(self._nbgrader().gradebook) as gradebook:
+                    return sorted(notebook.name for notebook in gradebook.find_assignment(assignment).notebooks)
+            except MissingEntry:
+                return []
+            except Exception as error:
+                raise self._fault(error) or error from error
 
     def errors(self) -> dict[str, dict[str, str]]:
         """The submissions that could not be graded: assignment, student, reason."""
@@ -319,11 +332,14 @@ class Course:
         return result
 
     def _nbgrader(self) -> Any:
+        from autograder import catalogue
+
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
 
             config = configuration(self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {})
             self._api = NbGraderAPI(config=config)
+        catalogue.choose(self._api.config.JudgedExecute.get("questions"))  # another course may have chosen meanwhile
         return self._api
 
 
@@ -488,6 +504,4 @@ def _last_error(result: dict[str, Any]) -> str:
     log = result.get("log") or result.get("error") or ""
     causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
-    if causes and "CannotBeGradedHere: " in causes[-1]:
-        return causes[-1].partition("CannotBeGradedHere: ")[2][:300]
     return causes[-1][:300] if causes else "nbgrader gave no reason"

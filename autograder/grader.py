@@ -22,6 +22,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -61,8 +62,9 @@ from autograder import catalogue, provisioner, submission, wall, zygote
 from autograder.cells import course_cells, fingerprint, released, restore
 from autograder.channel import Channel
 from autograder.desk import Desk
-from autograder.errors import CannotBeGradedHere, JudgeFault
+from autograder.errors import CannotBeGradedHere, CourseError, JudgeFault
 from autograder.feedback import render
+from autograder.files import put_in_place
 from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
@@ -96,9 +98,9 @@ def configure(c: Any, questions: str | None = None) -> None:
 
     questions: the package with the course's questions, where several are installed or none is
     """
+    catalogue.choose(questions)
     if questions is not None:
-        os.environ["AUTOGRADER_QUESTIONS"] = questions  # workers and kernels' graders inherit it
-        catalogue.chapters.cache_clear()
+        c.JudgedExecute.questions = questions
     warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
     c.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,
@@ -201,7 +203,15 @@ def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Pat
 def _modules_in(folder: str | None) -> tuple[str, ...]:
     """The modules that a submission's files beside its notebook would be imported as: those that are not installed, which come first."""
     names = {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"} if folder else set()
-    return tuple(sorted(name for name in names if name.isidentifier() and importlib.util.find_spec(name) is None))
+    return tuple(sorted(name for name in names if name.isidentifier() and not _installed(name)))
+
+
+def _installed(name: str) -> bool:
+    """Whether `name` would be imported from elsewhere than the notebook's folder."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # `__main__`, and other modules that are loaded without having been found
+        return name in sys.modules
 
 
 class HarmlessCells(NbGraderPreprocessor):
@@ -250,12 +260,15 @@ class JudgedExecute(Execute):
         config=True
     )
 
+    questions = Unicode(None, allow_none=True, help="The package with the course's questions, as `configure` was told.").tag(config=True)
+
     _ahead: tuple[provisioner.WalledKernelManager, socket.socket] | None = None
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
         """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
         if METADATA_KEY in resources:
             return nb, resources
+        catalogue.choose(self.questions)
         if fault := next(filter(None, map(fault_of, nb.cells)), None):
             raise JudgeFault(f"{resources['nbgrader']['assignment']}: {fault}")
         sources = [cell.source for cell in nb.cells]
@@ -640,13 +653,20 @@ def _without_result(question: Question, status: Status, headline: str) -> Verdic
 def course_secret(path: Path) -> str:
     """The course's secret; made at first use, whole or not at all, readable by its owner only."""
     with contextlib.suppress(FileNotFoundError):
-        return path.read_text(encoding="ascii").strip()
+        return _read_secret(path)
     with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".secret-") as draft:  # readable by its owner only
         draft.write(secrets.token_hex(32) + "\n")
         draft.flush()
         with contextlib.suppress(FileExistsError):  # another process was first
-            os.link(draft.name, path)
-    return path.read_text(encoding="ascii").strip()
+            put_in_place(Path(draft.name), path)
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> str:
+    secret = path.read_text(encoding="ascii").strip()
+    if not secret:
+        raise CourseError(f"{path.absolute()} is empty, and so the probes would be known: put it back from a backup, or remove it.")
+    return secret
 
 
 class SaveVerdicts(SaveAutoGrades):

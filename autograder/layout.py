@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.errors import CourseError
@@ -22,3 +23,10 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / CONFIG).is_file():
             return folder
     raise CourseError(f"{start} is not inside a course: no {CONFIG} here or above. Change to the course's folder, or name it.")
+
+
+def two_deep(folder: Path) -> Iterator[Path]:
+    """Everything at ``folder/STUDENT/ASSIGNMENT``, of whatever kind; what is hidden (``.trash``, ``.git``) is no student and no assignment."""
+    for path in folder.glob("*/*"):
+        if not path.name.startswith(".") and not path.parent.name.startswith("."):
+            yield path

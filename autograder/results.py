@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from autograder.errors import ReportError
-from autograder.layout import ERRORS, METADATA_KEY
+from autograder.layout import ERRORS, METADATA_KEY, two_deep
 from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
@@ -316,8 +316,8 @@ def _contents(gradebook: Any) -> _Book:
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
     """(student, assignment) of every folder ``root/student/assignment``; a link in its place counts."""
-    for path in sorted(root.glob("*/*")):
-        if (path.is_dir() or path.is_symlink()) and not path.name.startswith(".") and not path.parent.name.startswith("."):
+    for path in sorted(two_deep(root)):
+        if path.is_dir() or path.is_symlink():
             yield path.parent.name, path.name
 
 
