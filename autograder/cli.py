@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import sys
 import time
@@ -71,6 +72,7 @@ def course(
     """
     global _debug
     _debug = debug
+    logs.log.setLevel(logging.DEBUG if debug else logging.WARNING)
     context.with_resource(without(IRI_GRAMMAR))
 
 

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder import logs
 from autograder.errors import CourseError, MachineError, Unfit
 from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
 from autograder.layout import find_root as find_root
-from autograder.submission import MEGABYTES, check_name, fingerprint, one_line, read
+from autograder.submission import MEGABYTES, check_name, fingerprint, read
+from autograder.text import one_line
 
 _DISK = {
     errno.ENOSPC,
@@ -39,11 +41,6 @@ _DISK = {
     errno.ENAMETOOLONG,
 }
 """The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines to others."""
-_REMEDIES = {
-    "JudgeFault": "Mend the question and grade again; what was graded before is kept.",
-    "Disturbed": "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept.",
-    "NoWall": "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can.",
-}
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,7 @@ class Outline:
     release: the course's cells by notebook (see `grader.released`); version: its fingerprint.
     files:   the course's own files beside the notebook, to their paths.
     config:  what is added to the course's configuration.
+    gradebook: the address of the course's gradebook, for steps of the course's own that look something up.
     """
 
     root: Path
@@ -72,6 +70,7 @@ class Outline:
     files: dict[str, str]
     config: dict[str, Any]
     megabytes: float
+    gradebook: str
 
     def folder(self, student: str) -> Path:
         """Where `student` hands in."""
@@ -80,7 +79,8 @@ class Outline:
     def job(self, student: str) -> dict[str, Any]:
         """What `worker.examine` has to know, JSON-ready."""
         own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
-        return own | {"release": self.release, "files": self.files, "config": self.config, "megabytes": self.megabytes}
+        course = {"release": self.release, "files": self.files, "config": self.config, "gradebook": self.gradebook}
+        return own | course | {"megabytes": self.megabytes}
 
 
 class Course:
@@ -97,6 +97,7 @@ class Course:
         """Make the release version of `assignment` and enter its questions in the gradebook (``nbgrader generate_assignment``)."""
         result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
         if not result["success"]:
+            logs.log.error("%s could not be released:\n%s", assignment, result.get("log") or result.get("error"))
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
@@ -132,11 +133,17 @@ class Course:
         """Grade one submission in this process. What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
         from autograder.worker import examine
 
-        outline = self.outline(assignment)
-        with self._here():
-            found = examine(outline.job(student))
-        with self.locked():
-            return self.record(outline, student, found)
+        with logs.kept_in(self.log_file):
+            outline = self.outline(assignment)
+            with self._here():
+                found = examine(outline.job(student))
+            with self.locked():
+                return self.record(outline, student, found)
+
+    @property
+    def log_file(self) -> Path:
+        """What went wrong here that no reason can hold, for whoever maintains the course; it is there once something did."""
+        return self.root / logs.GRADING
 
     def outline(self, assignment: str) -> Outline:
         """What examining and recording submissions of `assignment` takes from the course."""
@@ -171,6 +178,7 @@ class Course:
             files={name: path for name, path in files.items() if name not in kept},
             config={"JudgedExecute": {"trust_submissions": True}} if self.trust else {},
             megabytes=float(api.config.CourseCells.get("max_megabytes", MEGABYTES)),
+            gradebook=coursedir.db_url,
         )
 
     def graded_before(self, outline: Outline, students: list[str]) -> dict[str, Graded]:
@@ -192,8 +200,7 @@ class Course:
     def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see `locked`)."""
         if "fault" in found:
-            remedy = _REMEDIES.get(found["kind"], "")
-            raise CourseError(f"{found['fault']}. {remedy}" if remedy else found["fault"])
+            raise CourseError(". ".join(filter(None, [found["fault"], found.get("remedy")])))
         reason, share = found.get("reason"), None
         if reason is None:
             reason, share = self._enter(outline, student, found), _share(found)
@@ -216,7 +223,10 @@ class Course:
             return None
         if (error := result["exception"]) is not None and (fault := self._fault(error)):
             raise fault from error
-        return _last_error(result)
+        logs.log.error(
+            "nbgrader could not enter the grade of %s, %s:\n%s", student, outline.assignment, result.get("log") or result.get("error")
+        )
+        return f"{_last_error(result)} (see {logs.GRADING})"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Path]:
@@ -255,6 +265,7 @@ class Course:
         if reason is None:
             result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
             if not result["success"]:
+                logs.log.error("no feedback for %s, %s:\n%s", student, assignment, result.get("log") or result.get("error"))
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
         from autograder.feedback import note
@@ -352,16 +363,26 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
         config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
     except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
         raise CourseError(f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}") from error
-    steps = config.Autograde.get("autograde_preprocessors", [])
-    if not any("JudgedExecute" in (step if isinstance(step, str) else step.__name__) for step in steps):
+    if not _has_step(config, "autograde_preprocessors", "JudgedExecute"):
         raise CourseError(
             f"{root / CONFIG} does not switch the judge on, and nbgrader alone gives points for cells that merely end:"
             " add `from autograder.grader import configure` and `configure(c)`."
+        )
+    if not _has_step(config, "sanitize_preprocessors", "CourseCells"):
+        raise CourseError(
+            f"{root / CONFIG} leaves CourseCells out of c.Autograde.sanitize_preprocessors: nothing else puts the checks back."
         )
     config.CourseDirectory.root = str(root)
     config.merge(Config(more))
     _check_settings(root, config)
     return config
+
+
+def _has_step(config: Any, steps: str, name: str) -> bool:
+    """Whether a list of nbgrader's steps holds one of our own, or a class that is made of it."""
+    from autograder import grader
+
+    return any(isinstance(step, type) and issubclass(step, getattr(grader, name)) for step in grader.configured(config, steps))
 
 
 def _check_settings(root: Path, config: Any) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder import frameworks
+from autograder.logs import log
 from autograder.questions import FRAMEWORKS
 from autograder.swaps import find_swap
 from autograder.watch import find
@@ -78,6 +79,7 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
     except Exception as error:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
+        log.warning("the code around %s could not be read for what is forbidden", code.name, exc_info=True)
         return Finding(f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply.")
     if reader.findings:
         return reader.findings[0]

@@ -37,7 +37,7 @@ from nbclient.client import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
@@ -57,23 +57,29 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
+from traitlets.utils.importstring import import_item
 
 from autograder import catalogue, provisioner, submission, wall, zygote
 from autograder.cells import course_cells, fingerprint, released, restore
 from autograder.channel import Channel
 from autograder.desk import Desk
-from autograder.errors import CannotBeGradedHere, CourseError, JudgeFault
+from autograder.errors import AutograderError, CannotBeGradedHere, CourseError, JudgeFault, NotJudged
 from autograder.feedback import render
 from autograder.files import put_in_place
 from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
 from autograder.layout import METADATA_KEY
+from autograder.logs import GRADING, about, kept_in, log
 from autograder.questions import Question, seed_for
+from autograder.text import one_line
 from autograder.verdict import Status, Verdict
 
 ORIGIN = f"{METADATA_KEY}-origin"
 """Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
+
+RELEASE = f"{METADATA_KEY}-release"
+"""Where `resources` say what was released (one notebook of `released`), so that no step need ask the gradebook."""
 
 PATIENCE = 300.0
 """Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
@@ -112,7 +118,7 @@ def configure(c: Any, questions: str | None = None) -> None:
         SaveCells,
     ]
     c.GenerateAssignment.create_assignment = True
-    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, OverwriteKernelspec, CheckCellMetadata]
+    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, CourseKernelspec, CheckCellMetadata]
     c.Autograde.autograde_preprocessors = [
         JudgedExecute,
         HarmlessCells,
@@ -159,6 +165,8 @@ def fault_of(cell: NotebookNode) -> str | None:
             f"the cell {name} is graded automatically, and the package {catalogue.package_name()} has no question of that name (with a dot for the hyphen)."
             f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
         )
+    if not question.probes:
+        return f"{question.name} could not be judged: it has no probes"
     if float(facts.get("points", 0)) != question.points:
         return f"the cell {name} gives {facts.get('points', 0):g} points, its question {question.points:g}: make them equal, and release the assignment again"
     call = f"check({json.dumps(question.name)}, {question.function_name})"
@@ -186,6 +194,9 @@ class CourseCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Rewrite the notebook's cells."""
+        if RELEASE in resources:
+            cells = {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in resources[RELEASE]["cells"].items()}
+            return restore(nb, cells), resources
         facts = resources["nbgrader"]
         if (folder := _handed_in(self, facts)) is not None:
             submission.read(folder, self.max_megabytes)  # refuses links and the like, which nbgrader would follow
@@ -194,9 +205,61 @@ class CourseCells(NbGraderPreprocessor):
         return restore(nb, course), resources
 
 
+class CourseKernelspec(OverwriteKernelspec):
+    """Gives a submission the kernelspec that was released."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Write it into the notebook's metadata, if there is one."""
+        if RELEASE not in resources:
+            return super().preprocess(nb, resources)
+        if kernelspec := resources[RELEASE]["kernelspec"]:
+            nb.metadata["kernelspec"] = from_dict(kernelspec)
+        return nb, resources
+
+
+def configured(config: Any, steps: str) -> list[Any]:
+    """One of nbgrader's lists of steps, as a course's configuration has it: classes and functions. Raises `CourseError` for a name that cannot be imported."""
+    found = []
+    for step in config.Autograde.get(steps, []):
+        try:
+            found.append(import_item(step) if isinstance(step, str) else step)
+        except ImportError as error:
+            raise CourseError(f"c.Autograde.{steps} names {step!r}, which cannot be imported: {one_line(error)}") from error
+    return found
+
+
+class Steps:
+    """What a course's configuration has done to a submission, in its order: `before` it is run, the step that `judges` it, and what is done `after`."""
+
+    def __init__(self, config: Any):
+        sanitizing, steps = (configured(config, name) for name in ("sanitize_preprocessors", "autograde_preprocessors"))
+        at = next(index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, JudgedExecute))
+        self.before, self.judges, self.after = [*sanitizing, *steps[:at]], steps[at], steps[at + 1 :]
+        self._config = config
+
+    def prepare(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Take a submitted notebook through the steps before it is run, as ``nbgrader autograde`` does. Raises `NotJudged` where one fails."""
+        for step in self.before:
+            try:
+                nb, resources = (step(config=self._config) if isinstance(step, type) else step)(nb, resources)
+            except AutograderError:
+                raise
+            except Exception as error:
+                name = getattr(step, "__name__", type(step).__name__)
+                log.exception("the step %s of the course's configuration failed", name)
+                said = f"{type(error).__name__}: {one_line(error)}"
+                raise NotJudged(f"the step {name} of the course's configuration failed: {said}; its traceback is in {GRADING}") from error
+        return nb, resources
+
+
+def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
+    """The course that nbgrader is converting a submission of; None where the preprocessor runs outside a converter."""
+    return getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
+
+
 def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Path | None:
     """The folder that nbgrader is converting; None where the preprocessor runs outside a converter."""
-    coursedir = getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
+    coursedir = _coursedir(preprocessor)
     return coursedir and Path(coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"]))
 
 
@@ -265,9 +328,13 @@ class JudgedExecute(Execute):
     _ahead: tuple[provisioner.WalledKernelManager, socket.socket] | None = None
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
-        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
-        if METADATA_KEY in resources:
-            return nb, resources
+        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        facts, coursedir = resources["nbgrader"], _coursedir(self)
+        log_file = kept_in(Path(coursedir.root) / GRADING) if coursedir else contextlib.nullcontext()
+        with log_file, about(f"{facts['assignment']}, {facts['student']}"):
+            return self._judged(nb, resources, km)
+
+    def _judged(self, nb: NotebookNode, resources: ResourcesDict, km: Any) -> tuple[NotebookNode, ResourcesDict]:
         catalogue.choose(self.questions)
         if fault := next(filter(None, map(fault_of, nb.cells)), None):
             raise JudgeFault(f"{resources['nbgrader']['assignment']}: {fault}")
@@ -329,8 +396,10 @@ class JudgedExecute(Execute):
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
         died = self._execute(call, index, seconds=2 * question.seconds + PATIENCE)
         verdict = self._desk.verdict()
-        if self._desk.fault:
+        if self._desk.stuck:
             raise JudgeFault(self._desk.fault)
+        if self._desk.fault:
+            raise NotJudged(f"{self._desk.fault}. That is a fault of the course, not of the submission: its traceback is in {GRADING}")
         if not died and self._desk.closed:  # the exchange broke after the cell had ended
             died = self._cause()
         if died:
@@ -399,6 +468,7 @@ class JudgedExecute(Execute):
         except CellTimeoutError:
             return self._cause() or "Python did not stop when it was interrupted, and was ended."
         except Exception:  # what a stranger's kernel sends need not be what Jupyter's library expects
+            log.warning("a kernel sent what is no message, or Jupyter's library failed on it", exc_info=True)
             self._too_much = "Python sent what is no message, and was stopped."
             self._kill()
             return self._too_much
@@ -445,6 +515,7 @@ class JudgedExecute(Execute):
         try:
             run_sync(self._shell_reply)(request)
         except Exception:  # too late, dead, or no message at all
+            log.debug("a kernel did not answer", exc_info=True)
             return False
         return True
 
