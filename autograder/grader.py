@@ -74,9 +74,13 @@ from autograder.logs import GRADING, about, kept_in, log
 from autograder.questions import Question, seed_for
 from autograder.text import one_line
 from autograder.verdict import Status, Verdict
+from autograder.versions import judged_by
 
 ORIGIN = f"{METADATA_KEY}-origin"
 """Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
+
+VERSIONS = f"{METADATA_KEY}-versions"
+"""Where `resources` say by what the submission was judged: see `versions.judged_by`."""
 
 RELEASE = f"{METADATA_KEY}-release"
 """Where `resources` say what was released (one notebook of `released`), so that no step need ask the gradebook."""
@@ -342,7 +346,8 @@ class JudgedExecute(Execute):
         for attempt in range(1, ATTEMPTS + 1):
             self._number = attempt
             try:
-                resources[METADATA_KEY] = self._attempt(nb, resources, km)
+                resources[METADATA_KEY] = verdicts = self._attempt(nb, resources, km)
+                resources[VERSIONS] = judged_by(verdict.question for verdict in verdicts.values())
                 return nb, resources
             except provisioner.Disturbed:  # not the submission's doing: once more, from the beginning
                 if attempt == ATTEMPTS:
@@ -746,9 +751,8 @@ class SaveVerdicts(SaveAutoGrades):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Save all scores of the notebook."""
         nb, resources = super().preprocess(nb, resources)
-        nb.metadata[METADATA_KEY] = {"verdicts": [verdict.summary() for verdict in resources[METADATA_KEY].values()]} | self._origin(
-            resources
-        )
+        verdicts = [verdict.summary() for verdict in resources[METADATA_KEY].values()]
+        nb.metadata[METADATA_KEY] = {"verdicts": verdicts} | self._origin(resources) | resources[VERSIONS]
         if self.config.get("JudgedExecute", {}).get("trust_submissions", False):
             nb.metadata[METADATA_KEY]["trusted"] = True
         return nb, resources

@@ -13,7 +13,8 @@ LOCK, SCRATCH = ".grading.lock", "grade-"
 SECRET_FILE = ".course_secret"
 
 METADATA_KEY = "autograder"
-"""Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
+"""Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`; beside
+them, "engine" and "questions": by which versions they were judged (`autograder.versions`)."""
 
 
 def find_root(start: Path | None = None) -> Path:

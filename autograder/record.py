@@ -15,7 +15,7 @@ from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log, temp_attrs
 from sqlalchemy import create_engine
 
-from autograder.grader import ORIGIN, Steps
+from autograder.grader import ORIGIN, VERSIONS, Steps
 from autograder.layout import METADATA_KEY
 from autograder.results import verdict_of
 
@@ -58,7 +58,7 @@ class Record(Autograde):
             resources = self.init_single_notebook_resources(notebook_filename)
             found = self.examined[resources["nbgrader"]["notebook"]]
             resources[METADATA_KEY] = {grade_id: verdict_of(summary) for grade_id, summary in found["verdicts"].items()}
-            resources[ORIGIN] = self.origin
+            resources[ORIGIN], resources[VERSIONS] = self.origin, found["versions"]
             self._sanitizing = False
             self.autograde_preprocessors = Steps(self.config).after
             try:

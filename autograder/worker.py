@@ -21,7 +21,7 @@ from nbconvert.exporters.exporter import ResourcesDict
 
 from autograder import catalogue, logs, submission
 from autograder.errors import Disturbed, JudgeFault, NoWall, SubmissionError
-from autograder.grader import RELEASE, JudgedExecute, Steps
+from autograder.grader import RELEASE, VERSIONS, JudgedExecute, Steps
 from autograder.layout import METADATA_KEY
 from autograder.text import one_line
 
@@ -34,7 +34,7 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
 
     job:     root, folder (the submission's), assignment, student, release (see `grader.released`), files (the course's own beside the notebook, to their
              paths), config (of traitlets, what is added to the course's), megabytes, gradebook (its address, for steps of the course's own; ours do not open it).
-    returns: "notebooks" (name to "notebook" and "verdicts" by grade id) and "files" (their fingerprint); else "reason" why it cannot be graded, or
+    returns: "notebooks" (name to "notebook", "verdicts" by grade id, and "versions", by what it was judged) and "files" (their fingerprint); else "reason" why it cannot be graded, or
              "fault": what must be put right before anybody can be, and "remedy": how, where that is known.
     """
     with Examination(job) as examination:
@@ -103,7 +103,8 @@ class Examination:
 
 def _judged(run: JudgedExecute, nb: Any, resources: ResourcesDict) -> dict[str, Any]:
     nb, resources = run.preprocess(nb, resources)
-    return {"notebook": nb, "verdicts": {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}}
+    verdicts = {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}
+    return {"notebook": nb, "verdicts": verdicts, "versions": resources[VERSIONS]}
 
 
 def _what_is_wrong(error: Exception) -> dict[str, Any]:

@@ -7,11 +7,13 @@ import shutil
 
 import classroom
 import pytest
-from classroom import NAME, RIGHT, ROOT, hand_in, points
+from classroom import NAME, QUESTIONS, RIGHT, ROOT, hand_in, points
 
 from autograder import batch, catalogue, forbidden, grader, logs
 from autograder.course import Course, CourseError
 from autograder.forbidden import Code
+from autograder.layout import METADATA_KEY
+from autograder.versions import judged_by
 
 
 @pytest.fixture
@@ -160,6 +162,8 @@ def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, 
     kept = [classroom.nbformat.read(course.root / "autograded" / name / NAME / f"{NAME}.ipynb", as_version=4) for name in ("amy", "bob")]
     assert [cell.source for cell in kept[0].cells] == [cell.source for cell in kept[1].cells]
     assert [cell.metadata for cell in kept[0].cells] == [cell.metadata for cell in kept[1].cells]
+    judged = [{name: graded.metadata[METADATA_KEY][name] for name in ("engine", "questions")} for graded in kept]
+    assert judged[0] == judged[1] == judged_by(QUESTIONS)
 
 
 def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
