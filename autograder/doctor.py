@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder import catalogue, frameworks, gluon, journal, wall
-from autograder.client import start_judge
+from autograder import frameworks, gluon, wall  # what else is examined is imported where it is examined: it may be what is missing
+from autograder.errors import BrokenQuestions
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_DISK = 2.0
@@ -218,13 +218,17 @@ def _alembic() -> Found:
 
 
 def _questions() -> Found:
+    from autograder import catalogue
+
     try:
         package = catalogue.package_name()
         chapters = catalogue.chapters()
-    except catalogue.UnknownQuestion as error:
-        return Found(False, _one_line(str(error)), _REINSTALL)
-    except ImportError as error:
-        return Found(False, _one_line(error), "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS.")
+    except BrokenQuestions as error:
+        named = os.environ.get("AUTOGRADER_QUESTIONS")
+        advice = (
+            f"Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is {named!r}." if named else _REINSTALL
+        )
+        return Found(False, _one_line(str(error)), advice)
     count = sum(len(questions) for questions in chapters.values())
     if not count:
         return Found(False, f"the package {package} holds none", _REINSTALL)
@@ -235,6 +239,8 @@ def _judge() -> Found:
     """Start a judge as `autograder.client` does, and ask it for something that changes nothing."""
     if platform.system() == "Windows":
         return Found(False, "Windows cannot hand a connection to another process", "Install the course in WSL2 (Ubuntu, x86_64).")
+    from autograder.client import start_judge
+
     with tempfile.TemporaryFile() as log:
         channel, process = start_judge(log)
         try:
@@ -285,6 +291,8 @@ def _disk() -> Found:
 
 
 def _progress_log() -> Found:
+    from autograder import journal
+
     path = journal.log_path()
     advice = "Progress is not kept. Allow writing there, or set COURSE_PROGRESS to a file that you may write."
     existing = next(folder for folder in (path, *path.parents) if folder.exists())

@@ -9,9 +9,10 @@ import functools
 import importlib
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @functools.cache
@@ -43,6 +44,8 @@ def packages() -> tuple[str, ...]:
 
 def to_framework(value: Any, framework: str) -> Any:
     """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and containers stay what they are."""
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         return _array(value, framework)
     if isinstance(value, (list, tuple)):
@@ -57,6 +60,8 @@ def _array(value: np.ndarray, framework: str) -> Any:
         return value.copy()
     if framework == "torch":
         return module("torch").from_numpy(value.copy())
+    import numpy as np
+
     # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless told.
     dtype = value.dtype if value.dtype != np.bool_ else np.dtype("uint8")
     return module("mxnet").nd.array(value, dtype=dtype)

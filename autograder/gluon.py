@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 
+from autograder.errors import MachineError
+
 MXNET = "mxnet==1.9.1"
 BESIDE = ("requests>=2.32", "graphviz>=0.20", "setuptools>=70,<80; python_version >= '3.12'")
 """What MXNet imports, from its metadata but for NumPy; and distutils, which Python 3.12 took out and setuptools before 80 brings back."""
 
 
-class CannotInstall(Exception):
+class CannotInstall(MachineError):
     """MXNet cannot be installed here; the message says why and what to do."""
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from autograder.files import put_in_place
 from autograder.material import FOLDERS
 
 CLAIM = "claim"
@@ -16,7 +17,7 @@ CLAIM = "claim"
 def fill(project: Path, folder: Path) -> tuple[int, int]:
     """Copy the project's lessons and exercises into `folder`, file by file; a file that is there already stays. Returns (added, kept) notebooks.
 
-    A file appears whole or not at all: it is copied under another name and then linked to its own, which fails where something is there.
+    A file appears whole or not at all: it is copied under another name and then given its own, which fails where something is there.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder")
@@ -40,7 +41,7 @@ def _copy_if_absent(source: Path, target: Path) -> bool:
         shutil.copyfile(source, draft)
         if target.suffix == ".ipynb":
             _leave_out_claims(draft)
-        os.link(draft, target)
+        put_in_place(draft, target)
     except FileExistsError:
         return False
     finally:

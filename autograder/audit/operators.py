@@ -1,6 +1,6 @@
 """What may be changed in one node of an answer's syntax tree: mutmut's general operators, and those that people who work with arrays need.
 
-An operator is ``operator(node) -> nodes to put in its place``, as in mutmut; `REMOVED` stands for nothing in its place.
+An operator is ``operator(node) -> nodes to put in its place``, as in mutmut.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 from mutmut.mutation import mutators
-
-REMOVED = cst.RemovalSentinel.REMOVE
 
 _REDUCTIONS = {
     "sum": ("mean", "max"),

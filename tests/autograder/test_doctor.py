@@ -158,9 +158,29 @@ def other_questions(monkeypatch):
 
 def test_a_question_package_that_is_not_there_is_found_by_both_sides(other_questions):
     other_questions("no_such_course")
-    assert finding("questions").ok is False
+    found = finding("questions")
+    assert found.ok is False
+    assert found.advice == "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is 'no_such_course'."
     judge = doctor._judge()
     assert judge.ok is False and "no_such_course" in judge.detail
+
+
+def test_no_question_package_at_all_is_the_course_that_is_not_installed(other_questions, monkeypatch):
+    other_questions("")
+    monkeypatch.setattr(catalogue, "_installed", frozenset)
+    found = finding("questions")
+    assert found.ok is False
+    assert "no question package is installed" in found.detail
+    assert "Install the course again" in found.advice
+
+
+def test_questions_with_a_syntax_error_are_found_with_their_line(other_questions, monkeypatch, tmp_path):
+    (tmp_path / "half_written.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    other_questions("half_written")
+    found = finding("questions")
+    assert found.ok is False
+    assert "half_written.py, line 1" in found.detail
 
 
 def test_a_judge_that_does_not_start_is_found(monkeypatch):

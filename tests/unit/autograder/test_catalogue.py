@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from traitlets.config import Config
 
 from autograder import catalogue, question
 from autograder.catalogue import BrokenQuestions, UnknownQuestion
+from autograder.course import Course
+from autograder.grader import configure
 
 pytestmark = pytest.mark.usefixtures("small_course")
 
@@ -121,3 +124,59 @@ def test_a_package_that_is_not_there_is_told_with_what_to_look_at(monkeypatch):
             catalogue.names()
     finally:
         catalogue.chapters.cache_clear()
+
+
+# --- several courses in one process ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_chosen(monkeypatch):
+    """The installed package is in force, and again afterwards."""
+    monkeypatch.delenv("AUTOGRADER_QUESTIONS", raising=False)
+    catalogue.chapters.cache_clear()
+    yield
+    catalogue.choose(None)
+    catalogue.chapters.cache_clear()
+
+
+def configured(questions=None):
+    """What `configure` makes of a course's configuration."""
+    config = Config()
+    configure(config, questions=questions)
+    return config
+
+
+def test_a_course_that_names_no_questions_does_not_inherit_another_s(nothing_chosen):
+    configured("questions")
+    assert catalogue.package_name() == "questions"
+    assert "small" in catalogue.chapters()
+    configured()
+    assert catalogue.package_name() == "solutions"
+    assert "convolution" in catalogue.chapters()
+
+
+def test_what_the_environment_said_before_a_course_is_in_force_after_it(nothing_chosen, monkeypatch):
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
+    configured("solutions")
+    assert catalogue.package_name() == "solutions"
+    configured()
+    assert catalogue.package_name() == "questions"
+
+
+def test_what_the_environment_was_told_since_is_not_taken_back(nothing_chosen, monkeypatch):
+    configured("questions")
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "told_since")
+    configured()
+    assert catalogue.package_name() == "told_since"
+
+
+def test_two_courses_are_used_by_turns_each_with_its_own_questions(nothing_chosen, tmp_path):
+    course = {}
+    for name, arguments in {"one": "c, questions='questions'", "two": "c"}.items():
+        (tmp_path / name).mkdir()
+        text = f"from autograder.grader import configure\nc = get_config()\nconfigure({arguments})\n"
+        (tmp_path / name / "nbgrader_config.py").write_text(text)
+        course[name] = Course(tmp_path / name)
+    for name, package in [("one", "questions"), ("two", "solutions"), ("one", "questions"), ("two", "solutions")]:
+        course[name]._nbgrader()
+        assert catalogue.package_name() == package

@@ -7,7 +7,7 @@ import pytest
 import strategies as some
 from hypothesis import given, settings
 
-from autograder import Measurement, catalogue, question
+from autograder import Measurement, catalogue, judge, question
 from autograder.judge import examine, examine_answer
 from autograder.questions import seed_for
 from autograder.run import in_process
@@ -242,3 +242,55 @@ def test_a_broken_reference_is_the_courses_fault_and_says_so():
 
 def test_a_numpy_answer_is_judged_without_a_framework():
     assert examine(catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0, framework="numpy").status is Status.CORRECT
+
+
+# --- a failure whose fault nobody can tell --------------------------------------------------------------------------------------
+
+
+def fragile(*args, **kwargs):
+    raise LookupError("broke on it")
+
+
+def measured(measure):
+    """A question that is measured by `measure`, of one probe."""
+    asked = question(points=1)(lambda x: x)
+    asked.probe()(lambda rng: (1,))
+    asked.measure(measure)
+    return asked
+
+
+def kept_traceback(caplog):
+    """What was logged, with the exception that it was about."""
+    [record] = caplog.records
+    assert record.name == "autograder"
+    return record.getMessage(), record.exc_info[0]
+
+
+def test_a_measurement_that_fails_costs_the_answer_and_leaves_a_traceback(caplog):
+    verdict = examine_answer(measured(fragile), lambda x: x, "numpy")
+    assert verdict.status is Status.INCORRECT
+    message, error = kept_traceback(caplog)
+    assert "its measurement failed on a result" in message
+    assert "<lambda>" in message  # question and probe
+    assert error is LookupError
+
+
+@pytest.mark.parametrize("given", [None, True, "fine"])
+def test_a_measurement_that_measures_nothing_is_the_question_s_fault(given):
+    with pytest.raises(TypeError, match="must return a Measurement"):
+        examine_answer(measured(lambda inputs, output: given), lambda x: x, "numpy")
+
+
+@pytest.mark.parametrize("broken", ["agree", "differences"])
+def test_a_comparison_that_fails_leaves_a_traceback(monkeypatch, caplog, broken):
+    monkeypatch.setattr(judge, broken, fragile)
+    verdict = examine_answer(make_question(lambda x: x, weights=(1,)), lambda x: x + 1, "numpy")
+    assert verdict.earned == 0
+    assert {record.exc_info[0] for record in caplog.records} == {LookupError}
+
+
+def test_a_mistake_that_cannot_be_recognised_leaves_a_traceback(caplog):
+    asked = make_question(lambda x: x, weights=(1,))
+    asked.mistake("Off by one.", recognise=fragile)(lambda x: x + 1)
+    assert examine_answer(asked, lambda x: x + 1, "numpy").mistake is None
+    assert kept_traceback(caplog)[1] is LookupError

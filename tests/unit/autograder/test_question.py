@@ -10,7 +10,8 @@ import strategies as some
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import Inputs, question
+from autograder import Inputs, catalogue, question
+from autograder.errors import BadQuestion
 from autograder.questions import Answer, Question, seed_for
 from autograder.values import pack
 
@@ -138,3 +139,52 @@ def test_a_seed_follows_from_its_parts(parts):
 
 def test_seeds_tell_the_parts_apart():
     assert len({seed_for(*parts) for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab")]}) == 5
+
+
+NONSENSE = {
+    "points": [0, -1, float("nan"), float("inf"), "2", None, True],
+    "seconds": [0, -3, float("inf"), "10"],
+    "rtol": [-1e-4, float("nan"), None],
+    "atol": [-1e-9, float("inf")],
+    "calls": [0, -1, 2.5, True, "100"],
+    "driver": ["nope", "", None],
+    "framework": ["tensorflow"],
+    "frameworks": [(), "torch", ["jax"]],
+    "hints": ["one hint"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NONSENSE.items() for value in values])
+def test_a_question_that_makes_no_sense_is_refused_where_it_is_defined(name, value):
+    with pytest.raises(BadQuestion, match=name.removesuffix("s") if name == "frameworks" else name):
+        question(**({"points": 1} | {name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weight", 0), ("weight", -1), ("weight", float("nan")), ("weight", "1"), ("repeat", 0), ("repeat", -2), ("repeat", 1.5)],
+)
+def test_a_probe_that_makes_no_sense_is_refused_where_it_is_defined(name, value):
+    """With no weight of 0, the weights of a question never are all 0."""
+    asked = question(points=1)(lambda x: x)
+    with pytest.raises(BadQuestion, match=name):
+        asked.probe(**{name: value})
+    assert asked.probes == []
+
+
+def test_numbers_may_come_from_numpy():
+    asked = question(points=np.float64(2), seconds=np.int64(3), calls=np.int64(5), atol=0)(lambda x: x)
+    asked.probe(weight=np.float32(0.5), repeat=np.int64(2))(lambda rng: (1,))
+    assert (asked.points, len(list(asked.cases(1)))) == (2, 2)
+
+
+def test_what_is_refused_in_a_chapter_is_said_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "worthless").mkdir()
+    (tmp_path / "worthless" / "__init__.py").touch()
+    (tmp_path / "worthless" / "chapter.py").write_text("from autograder import question\n\n@question(points=0)\ndef f(x): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "worthless")
+    catalogue.chapters.cache_clear()
+    with pytest.raises(catalogue.BrokenQuestions, match=r"chapter\.py, line 3: BadQuestion: points must be more than 0"):
+        catalogue.chapters()
+    catalogue.chapters.cache_clear()

@@ -9,6 +9,9 @@ import shutil
 import pytest
 
 from autograder import workspace
+from autograder.errors import CourseError
+from autograder.files import put_in_place
+from autograder.grader import course_secret
 from autograder.workspace import fill
 
 
@@ -161,3 +164,65 @@ def test_the_copies_may_be_written_even_if_the_originals_may_not(project, tmp_pa
     (project / "lessons/01-first.ipynb").chmod(0o444)
     fill(project, tmp_path / "work")
     assert (tmp_path / "work/lessons/01-first.ipynb").stat().st_mode & 0o200
+
+
+# --- where a file system has no hard links ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_links(monkeypatch):
+    def refuse(source, target):
+        if os.path.lexists(target):
+            raise FileExistsError(17, "File exists", str(target))
+        raise PermissionError(1, "Operation not permitted", str(source))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+def test_without_hard_links_the_workspace_is_filled_and_kept_all_the_same(no_links, project, tmp_path):
+    assert fill(project, tmp_path / "work") == (2, 0)
+    assert files(tmp_path / "work") == WHOLE
+    (tmp_path / "work" / "lessons" / "01-first.ipynb").write_text("mine")
+    assert fill(project, tmp_path / "work") == (0, 2)
+    assert files(tmp_path / "work")["lessons/01-first.ipynb"] == "mine"
+
+
+@pytest.mark.parametrize("what", ["a file", "a link to nothing"])
+def test_without_hard_links_what_appears_meanwhile_wins(monkeypatch, tmp_path, what):
+    target, draft = tmp_path / "target", tmp_path / "draft"
+    draft.write_text("new")
+
+    def late(source, target):
+        target.write_text("written meanwhile") if what == "a file" else target.symlink_to(tmp_path / "nowhere")
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(FileExistsError):
+        put_in_place(draft, target)
+    assert not (tmp_path / "nowhere").exists()
+    assert target.is_symlink() or target.read_text() == "written meanwhile"
+
+
+def test_without_hard_links_a_full_disk_leaves_no_half_file(no_links, monkeypatch, tmp_path):
+    (tmp_path / "draft").write_text("new")
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "read_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        put_in_place(tmp_path / "draft", tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_without_hard_links_the_secret_is_made_once_and_is_the_owner_s_alone(no_links, tmp_path):
+    secret = course_secret(tmp_path / "secret")
+    assert len(secret) == 64
+    assert course_secret(tmp_path / "secret") == secret
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_secret_is_no_secret(tmp_path):
+    (tmp_path / "secret").touch()
+    with pytest.raises(CourseError, match="is empty"):
+        course_secret(tmp_path / "secret")
