@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -126,9 +126,10 @@ def grade(
         return [results[key] for key in work], before
 
 
-def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Generator[tuple[Any, dict[str, Any]], None, None]:
     """Have all jobs done by `workers` processes; yields (key, what was found) as they come."""
-    waiting, left, deaths = deque(jobs), len(jobs), Counter()
+    waiting, left = deque(jobs), len(jobs)
+    deaths: Counter[Any] = Counter()
     numbers = itertools.count()
     crew: list[_Worker] = []
     disturbances = 0

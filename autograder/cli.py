@@ -18,7 +18,7 @@ import typer
 
 from autograder import logs
 from autograder.errors import AutograderError, MachineError, UsageError
-from autograder.layout import CONFIG, find_root
+from autograder.layout import CONFIG
 from autograder.lean import IRI_GRAMMAR, without
 from autograder.text import one_line, plain
 
@@ -87,11 +87,11 @@ def demo(
     def run() -> int:
         _needs_unix("a class is graded")
 
-        from autograder import batch
+        from autograder import batch, material
         from autograder import demo as demonstration
         from autograder.report import write
 
-        course = demonstration.lay_out(find_root(), out)
+        course = demonstration.lay_out(material.find(), out)
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
         if not names:
             raise UsageError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
@@ -261,10 +261,25 @@ def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own fol
     """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
 
     def run() -> int:
+        from autograder import material
         from autograder.workspace import fill
 
-        added, kept = fill(find_root(), folder)
-        print(f"{_short(folder)}: {added} notebooks added, {kept} of yours left as they are.")
+        added, kept = fill(material.find(), folder)
+        notebooks = "notebook" if added == 1 else "notebooks"
+        print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
+        return GRADED
+
+    _run(run)
+
+
+@app.command()
+def gluon() -> None:
+    """Install MXNet for the Gluon cells, beside the NumPy that is there (Linux on x86-64)."""
+
+    def run() -> int:
+        from autograder import gluon
+
+        print(gluon.install())
         return GRADED
 
     _run(run)

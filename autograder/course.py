@@ -23,7 +23,6 @@ from typing import Any
 from autograder import logs
 from autograder.errors import CourseError, MachineError, Unfit
 from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
-from autograder.layout import find_root as find_root
 from autograder.submission import MEGABYTES, check_name, fingerprint, read
 from autograder.text import one_line
 

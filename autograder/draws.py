@@ -373,7 +373,7 @@ def _shape(result: Any) -> str:
 
 def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     """By which results that no draw gives are compared: mean, spread and extremes of every array of every call."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for place, arrays in enumerate(places):
         if arrays[0].size and len({array.shape for array in arrays}) == 1:
             rows = np.asarray(arrays, float).reshape(len(arrays), arrays[0].shape[0] if arrays[0].ndim else 1, -1)

@@ -22,7 +22,7 @@ def module(framework: str) -> ModuleType:
         for entry in entry_points(group="autograder.frameworks", name=framework):
             entry.load()
         return importlib.import_module(framework)
-    except (OSError, RuntimeError) as error:  # installed, but a system library of its own is missing
+    except (OSError, RuntimeError, AttributeError) as error:  # installed, but a system library is missing or another package does not fit
         raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
 
 

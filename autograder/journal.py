@@ -48,7 +48,9 @@ def record(event: str, question: str, **facts: Any) -> None:
 
 def standings() -> dict[str, Standing]:
     """How the learner stands, by question; lines that do not parse (a torn last line, say) are passed over."""
-    attempts, hints, solutions = Counter(), Counter(), Counter()
+    attempts: Counter[str] = Counter()
+    hints: Counter[str] = Counter()
+    solutions: Counter[str] = Counter()
     best: dict[str, float] = {}
     solved: set[str] = set()
     for event in _events():

@@ -191,8 +191,8 @@ def seccomp() -> None:
     x32 = 0x40000000  # the same calls under other numbers
     program += [(_JUMP_GE, 0, 1, x32), (_RETURN, 0, 0, _ERRNO | _EPERM)] if column == 0 else []
     for numbers in _DENIED.values():
-        if numbers[column] is not None:
-            program += [(_JUMP_EQ, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERRNO | _EPERM)]
+        if (number := numbers[column]) is not None:
+            program += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
     program += [(_JUMP_EQ, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | _ENOSYS)]  # its flags lie in memory; the C library falls back to clone
     first_argument, af_unix = (_LOAD, 0, 0, 16), 1
     for numbers in (_SOCKET, _SOCKETPAIR):

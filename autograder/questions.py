@@ -56,7 +56,8 @@ class Answer:
         text = textwrap.dedent(inspect.getsource(self.function))
         definition = ast.parse(text).body[0]
         lines = text.splitlines()[definition.lineno - 1 :]
-        lines[0] = lines[0].replace(f"def {definition.name}", f"def {name}", 1)
+        written = definition.name  # type: ignore[attr-defined]  # AttributeError of what is no definition: a lambda has no source of its own
+        lines[0] = lines[0].replace(f"def {written}", f"def {name}", 1)
         return "\n".join(lines).rstrip() + "\n"
 
 

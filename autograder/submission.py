@@ -144,7 +144,7 @@ def _cell_problem(cell: Any) -> str | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return "is none of code, markdown and raw"
     source, metadata = cell.get("source"), cell.get("metadata", {})
-    lines = source if isinstance(source, list) else [source]
+    lines: list = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         return f"has {type(source).__name__} for its source, not text"
     if not isinstance(metadata, dict):

@@ -163,6 +163,7 @@ def test_a_network_is_checked_in_torch(learner):
     assert "The tanh is missing." in check("nets.build", nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4))).text
 
 
+@pytest.mark.alone
 def test_after_the_first_a_small_check_takes_less_than_half_a_second(learner):
     check("small.total", total)
 

@@ -17,7 +17,7 @@ import pytest
 from classroom import NAME, RIGHT, hand_in, points, verdicts
 
 from autograder import catalogue, grader, results
-from autograder.course import CONFIG, Course, CourseError, find_root
+from autograder.course import CONFIG, Course, CourseError
 
 FULL = 5  # 1 for total, 4 for turn
 
@@ -55,21 +55,12 @@ def is_one_line(text):
 # --- finding and loading a course -----------------------------------------------------------------------------------------------
 
 
-def test_the_course_is_the_nearest_folder_with_a_configuration(tmp_path):
-    (tmp_path / "outer/inner/deep").mkdir(parents=True)
-    (tmp_path / "outer" / CONFIG).touch()
-    assert find_root(tmp_path / "outer/inner/deep") == tmp_path / "outer"
-    (tmp_path / "outer/inner" / CONFIG).touch()
-    assert find_root(tmp_path / "outer/inner/deep") == tmp_path / "outer/inner"
-
-
 def test_outside_a_course_the_message_says_where_and_what_to_do(tmp_path):
-    for open_course in (find_root, Course):
-        with pytest.raises(CourseError) as caught:
-            open_course(tmp_path)
-        assert str(tmp_path) in str(caught.value)
-        assert CONFIG in str(caught.value)
-        assert is_one_line(str(caught.value))
+    with pytest.raises(CourseError) as caught:
+        Course(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert CONFIG in str(caught.value)
+    assert is_one_line(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +88,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 
 
 @pytest.mark.parametrize(
-    "line, said",
+    ("line", "said"),
     [
         ("c.JudgedExecute.memory = 512", "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?"),
         ("c.CourseCells.max_megabyte = 3", "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?"),

@@ -51,14 +51,17 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other
 @pytest.mark.parametrize(
     ("way", "data"), [("cell", "digits"), ("net", "letters"), ("deeper", "letters"), ("gluon", "letters"), ("ensemble", "letters")]
 )
-def test_a_net_that_is_stored_comes_out_as_it_was(way, data):
+def test_nets_that_are_stored_come_out_alike(way, data):
+    """Cost exactly, accuracies in the mean: another processor or release rounds otherwise, which can be as good as another seed."""
     if way == "gluon" and not mx.available():
         pytest.skip("needs MXNet")
-    rows = architectures.results()
-    row = next(row for row in rows if (row.way, row.data) == (way, data) and row.reward > 0.3)
-    again = benchmark.train(astuple(row)[:4], rows)
-    known, now = architectures.provenance(), benchmark._facts()
-    same = all(known[name] == now[name] for name in ("torch", "numpy", "mxnet", "processor"))
-    most = 1e-9 if same else 0.1  # another rounding in 60 steps is nearly another seed
-    assert abs(again.reward - row.reward) <= most and abs(again.accuracy - row.accuracy) <= most
-    assert (again.parameters, again.multiply_adds) == (row.parameters, row.multiply_adds)
+    stored = architectures.results()
+    rows = [row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3][:3]
+    again = [benchmark.train(astuple(row)[:4], stored) for row in rows]
+    assert [(new.parameters, new.multiply_adds) for new in again] == [(old.parameters, old.multiply_adds) for old in rows]
+    table = {"gluon": "cell", "ensemble": "net"}.get(way, way)  # where the spread is taken from
+    seeds = architectures.DEEPER if way == "deeper" else range(4)
+    for field in ("reward", "accuracy"):
+        off = np.mean([getattr(new, field) - getattr(old, field) for new, old in zip(again, rows, strict=True)])
+        from_seed_to_seed = np.sqrt(architectures.table(stored, table, "letters", field, seeds).var(axis=1, ddof=1).mean())
+        assert abs(off) < 3 * from_seed_to_seed * np.sqrt(2 / len(rows))

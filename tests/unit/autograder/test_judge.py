@@ -7,14 +7,13 @@ import pytest
 import strategies as some
 from hypothesis import given, settings
 
-from autograder import Measurement, catalogue, frameworks, judge, question
+from autograder import Measurement, catalogue, judge, question
 from autograder.judge import examine, examine_answer
 from autograder.questions import seed_for
 from autograder.run import in_process
 from autograder.verdict import Outcome, Status
 
 pytestmark = pytest.mark.usefixtures("small_course")
-needs_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
 
 
 def verdict_on(name: str, answer, framework: str = "numpy", seed: int = 0):
@@ -36,25 +35,6 @@ def make_question(reference, *, weights=(1.0,), **settings):
 # ---------------------------------------------------------------------------------------------------------------- right and wrong
 
 
-@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.patient", "nets.build"])
-def test_every_right_answer_earns_everything(name):
-    asked = catalogue.find(name)
-    for answer in (asked.reference, *asked.alternatives):
-        if frameworks.available(answer.framework):
-            verdict = examine_answer(asked, answer.function, answer.framework, seed=1)
-            assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (Status.CORRECT, asked.points, None, None)
-            assert verdict.tried == verdict.passed == len(list(asked.cases(1)))
-
-
-@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.locate", "nets.build"])
-def test_every_known_mistake_is_named_and_no_other(name):
-    asked = catalogue.find(name)
-    for mistake in asked.mistakes:
-        verdict = examine_answer(asked, mistake.function, mistake.framework, seed=2)
-        assert verdict.status is not Status.CORRECT
-        assert verdict.mistake == mistake.message
-
-
 def test_an_unknown_mistake_is_not_given_a_name():
     for answer in [lambda values: values.max(), lambda values: values.sum() + 1, lambda values: values.mean() * 1.01]:
         assert verdict_on("small.total", answer).mistake is None
@@ -63,12 +43,6 @@ def test_an_unknown_mistake_is_not_given_a_name():
 def test_a_mistake_made_on_some_inputs_only_is_not_named():
     """Equal to the mean on the long vectors alone: not what whoever takes the mean would get on the others."""
     assert verdict_on("small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1).mistake is None
-
-
-@needs_mxnet
-def test_a_mistake_is_named_in_whichever_framework_it_is_made():
-    for framework in ("torch", "mxnet", "numpy"):
-        assert verdict_on("small.total", lambda values: values.mean(), framework).mistake == "This is the mean, not the sum."
 
 
 def test_points_follow_the_weights_of_the_probes():
@@ -89,17 +63,6 @@ def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
 
     verdict = verdict_on("small.turn", answer)
     assert (verdict.earned, verdict.tried, verdict.passed) == (2, 4, 3)
-
-
-@given(some.seeds)
-@settings(max_examples=3)
-def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
-    from torch import nn
-
-    answer = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 4))  # noqa: E731
-    verdict = examine_answer(catalogue.find("nets.build"), answer, "torch", seed=seed)
-    assert verdict.status is Status.INCORRECT and verdict.earned == 0
-    assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(verdict.details)
 
 
 # ------------------------------------------------------------------------------------------------------- answers that do not answer
@@ -143,20 +106,6 @@ def test_an_exception_on_some_inputs_costs_those():
 
 def test_an_answer_that_exits_has_failed_and_nothing_else_ends():
     assert verdict_on("small.total", lambda values: exit(0)).status is Status.ERROR
-
-
-def test_an_endless_answer_is_out_of_time_at_its_first_input():
-    calls = []
-
-    def answer(number):
-        calls.append(number)
-        while True:
-            pass
-
-    verdict = verdict_on("small.patient", answer)
-    assert (verdict.status, verdict.earned, len(calls)) == (Status.TIMEOUT, 0, 1)
-    assert "1 seconds" in verdict.headline
-    assert 0.9 < verdict.seconds < 3
 
 
 def test_the_time_is_for_all_inputs_together():

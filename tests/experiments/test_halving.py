@@ -52,12 +52,10 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other
 
 
 @pytest.mark.slow
-def test_a_curve_that_is_stored_comes_out_as_it_was():
-    row = next(row for row in halving.results() if row.framework == "torch")
-    again = benchmark.train(("torch", row.number))
-    known, now = halving.provenance(), benchmark._facts()
-    if all(known[name] == now[name] for name in ("torch", "numpy", "processor")):
-        assert (again.val, again.accuracy) == (row.val, row.accuracy)
-    else:  # another rounding in 648 steps is nearly another seed
-        assert abs(again.accuracy - row.accuracy) <= 0.1
-    assert isinstance(halving.configurations()[row.number], Config)
+def test_curves_that_are_stored_come_out_alike():
+    """In the mean: other rounding can part two trainings of 648 steps as far as the two libraries are apart, which round otherwise."""
+    (curves, accuracies), (in_gluon, _) = halving.curves(halving.results()), halving.curves(halving.results(), "mxnet")
+    again = [benchmark.train(("torch", number)) for number in range(3)]
+    parted = (curves[: len(in_gluon), -1] - in_gluon[:, -1]).std(ddof=1)
+    assert abs(np.mean([row.accuracy for row in again]) - accuracies[:3].mean()) < 3 * parted / np.sqrt(3)
+    assert all(isinstance(halving.configurations()[row.number], Config) for row in again)

@@ -21,7 +21,7 @@ from dlkit.comparison import RATE_SEED, RATES, Result
 
 pytest.importorskip("torch")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LESSON = "07-small-and-fast"
 TORCH = """
 from torch import nn

@@ -59,10 +59,12 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["pair", "grid", "RandAugment", "REINFORCE"])
-def test_a_child_that_is_stored_comes_out_as_it_was(way):
-    row = next(row for row in policies.results() if row.way == way)
-    again = benchmark.train(astuple(row)[:5])
-    known, now = policies.provenance(), benchmark._facts()
-    same = all(known[name] == now[name] for name in ("torch", "numpy", "processor"))
-    most = 1e-9 if same else 0.06  # another rounding in 60 steps is nearly another seed
-    assert abs(again.reward - row.reward) <= most and abs(again.accuracy - row.accuracy) <= most
+def test_children_that_are_stored_come_out_alike(way):
+    """In the mean: another processor or release rounds otherwise, and sixty steps can make as much of that as of another seed."""
+    stored = policies.results()
+    rows = [row for row in stored if (row.way, row.data) == (way, "letters")][:6]
+    again = [benchmark.train(astuple(row)[:5]) for row in rows]
+    for field, table in zip(("reward", "accuracy"), policies.table(stored), strict=True):
+        off = np.mean([getattr(new, field) - getattr(old, field) for new, old in zip(again, rows, strict=True)])
+        from_seed_to_seed = np.sqrt(table.var(axis=-1, ddof=1).mean())
+        assert abs(off) < 3 * from_seed_to_seed * np.sqrt(2 / len(rows))

@@ -101,7 +101,7 @@ def test_any_text_of_a_student_is_text(text):
 
 @given(some.plain_values(6), some.plain_values(6), some.plain_values(6))
 @settings(max_examples=20)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.ComplexWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning")
 def test_any_output_can_be_shown(expected, got, value):
     feedback = render(verdict(expected, got, inputs=[("x", value)]))
     assert Page(feedback.html).harmless
@@ -133,7 +133,7 @@ EXTREME = np.array([[1e308, -1e308, 0], [np.nan, np.inf, -np.inf], [5e-324, 1, -
     ],
     ids=range(16),
 )
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.ComplexWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning")
 def test_extreme_outputs_are_shown_in_a_few_lines(got):
     for expected in (EXTREME, 1.0):
         feedback = render(verdict(expected, got))

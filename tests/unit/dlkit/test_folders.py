@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn import model_selection  # noqa: F401  dlkit imports it at its first use, which no test here should pay for
 
 from dlkit import data
 from dlkit.folders import read_folder
