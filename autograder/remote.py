@@ -55,7 +55,8 @@ def remote(channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], f
             return broken("lost", f"What it sent could not be read: {error}.")
         if message.kind != "result" or message.fields.get("id") != number or message.fields.get("outcome") not in _KINDS:
             return broken("lost", "It sent a message that was not an answer to the call.")
-        return _outcome(message, forbids, used())
+        outcome = _outcome(message, forbids, used())
+        return outcome if outcome.seconds <= seconds + GRACE else Outcome("timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds)
 
     return peer
 
