@@ -20,9 +20,8 @@ from autograder.questions import Answer, Case, Measurement, Mistake, Probe, Ques
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
-
 MOST = 0.75
-"""The part of a question's time that one input takes where the answer hangs, and is not only slow."""
+"""The part of a question's time that one input takes where the answer hangs and is not only slow."""
 
 
 def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None) -> Verdict:
@@ -245,7 +244,7 @@ def _allowed(question: Question, trials: list[_Trial], spent: float) -> str:
     allowed = f"{question.seconds:g} second{'' if question.seconds == 1 else 's'} of a processor's time"
     if spent < 0.99 * question.seconds:
         at = f" It was at input {len(trials)}." if several else ""
-        waited = f"{patience(question.seconds):g} seconds, {spent:.3g} of which it worked"
+        waited = f"{patience(question.seconds):g} seconds, {spent:.2g} of which it worked"
         return f"No result within {waited}: it waits for something, or the machine is too busy.{at}"
     if several:
         alone = trials[-1].outcome.seconds

@@ -113,7 +113,9 @@ class _Notebook:
         self._put(f"<div>{html.escape(state)}</div>{_printed(lines)}", "\n".join([state, *lines]))
 
     def close(self, state: str, lines: list[str]) -> None:
-        folded = f"<details><summary>{html.escape(state)}</summary>{_printed(lines)}</details>" if lines else f"<div>{html.escape(state)}</div>"
+        folded = (
+            f"<details><summary>{html.escape(state)}</summary>{_printed(lines)}</details>" if lines else f"<div>{html.escape(state)}</div>"
+        )
         self._put(folded, state)
 
     def _put(self, inner: str, text: str) -> None:

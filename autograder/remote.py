@@ -56,7 +56,11 @@ def remote(channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], f
         if message.kind != "result" or message.fields.get("id") != number or message.fields.get("outcome") not in _KINDS:
             return broken("lost", "It sent a message that was not an answer to the call.")
         outcome = _outcome(message, forbids, used())
-        return outcome if outcome.seconds <= seconds + GRACE else Outcome("timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds)
+        return (
+            outcome
+            if outcome.seconds <= seconds + GRACE
+            else Outcome("timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds)
+        )
 
     return peer
 

@@ -40,7 +40,9 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
     except (KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:  # SystemExit too: an answer that exits is an answer that failed
-        return Outcome("raised", error=type(error).__name__, message=_first_lines(error), lines=_own_lines(traceback.extract_tb(error.__traceback__)))
+        return Outcome(
+            "raised", error=type(error).__name__, message=_first_lines(error), lines=_own_lines(traceback.extract_tb(error.__traceback__))
+        )
 
 
 def run_contained(

@@ -195,7 +195,9 @@ def right(seconds):
 def test_an_endless_loop_is_supposed_where_one_input_takes_nearly_all_the_time():
     lines = ("line 2: return outer(x)", "line 4: while layers:")
     verdict = timed(right(0.1), Outcome("timeout", lines=lines, seconds=9.9))
-    assert verdict.headline.startswith("All inputs together have 10 seconds of a processor's time, and they were used up at number 2: that one alone took 9.9.")
+    assert verdict.headline.startswith(
+        "All inputs together have 10 seconds of a processor's time, and they were used up at number 2: that one alone took 9.9."
+    )
     assert verdict.headline.endswith("Is there an endless loop?")
     assert verdict.details == ("It was stopped in line 4: `while layers:`",)
 
