@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -52,8 +53,17 @@ def one_thread() -> Iterator[None]:
     """
     from threadpoolctl import threadpool_limits
 
+    torch = sys.modules.get("torch")
+    # PyTorch has a number of its own, which it hands to OpenMP in each thread that computes for the first time.
+    threads = torch.get_num_threads() if torch else None
     with threadpool_limits(1):
-        yield
+        try:
+            if torch:
+                torch.set_num_threads(1)
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)
 
 
 def to_framework(value: Any, framework: str) -> Any:

@@ -415,7 +415,9 @@ def test_a_terminal_shows_one_line_and_takes_it_away(learner, monkeypatch):
         shown = live.screen()
         shown.show("small.patient: 3 of at most 10 seconds", ["epoch 1", "epoch 2" * 100])
         shown.close("", [])
-        written = os.read(ours, 10_000).decode()
+        written = ""
+        while written.count("\r\x1b[2K") < 2:
+            written += os.read(ours, 10_000).decode()
     os.close(ours)
     first, second, last = written.split("\r\x1b[2K")
     assert (first, last) == ("", "")
