@@ -96,7 +96,7 @@ class Live(Watcher):
 def screen() -> Screen | None:
     """Where the learner looks: at a notebook, at a terminal, or nowhere."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if getattr(shell, "kernel", None) is not None:
+    if shell is not None and getattr(shell, "kernel", None) is not None:
         return _Notebook(shell.display_pub)
     if sys.stderr is not None and sys.stderr.isatty():
         return _Terminal(sys.stderr.fileno())

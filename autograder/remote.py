@@ -84,7 +84,7 @@ def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outco
         message=_text(message.fields.get("message"), 600),
         lines=tuple(_text(line, 200) for line in lines[:4]) if isinstance(lines, list) else (),
         printed=_text(message.fields.get("printed"), 1000),
-        last=_text(message.fields.get("last"), 200),
+        last=_text(message.fields.get("last"), 200).partition("\n")[0],
         forbidden=forbidden if forbidden in forbids else "",
         seconds=max(measured, _seconds(message.fields.get("seconds"))),
     )

@@ -216,6 +216,7 @@ def test_words_of_any_type_arrive_as_short_text_that_can_be_written_to_a_file(wo
     with student(answering(lambda call: [good(call, outcome="raised", **words)])) as (peer, _):
         outcome = peer("call", (1.0,), 5.0, WALL)
     assert outcome.kind == "raised" and outcome.value is None
+    assert "\n" not in outcome.last
     for text in (outcome.error, outcome.message, outcome.printed, outcome.last, *outcome.lines):
         assert isinstance(text, str) and len(text) <= 1000
         text.encode("utf-8")
