@@ -24,6 +24,18 @@ __all__ = ["Inputs", "Measurement", "NotADraw", "Question", "check", "hint", "pr
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: the command line starts without NumPy."""
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def _version() -> str:
+    """The installed distribution's version; where the course is not installed at all, as in a bare checkout on the path, "unknown"."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("deep-learning-course")
+    except PackageNotFoundError:
+        return "unknown"

@@ -12,15 +12,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from autograder import provisioner, wall
-from autograder.course import Course, CourseError, Graded
+from autograder import logs, provisioner, wall
+from autograder.course import Course, Graded
+from autograder.errors import CourseError
 from autograder.kernel import ONE_THREAD
 from autograder.processes import last_line
 
@@ -105,7 +106,7 @@ def grade(
 
     Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and SIGTERM; what was recorded until then stays.
     """
-    with course.locked() as scratch, _interruptible() as signals:
+    with logs.kept_in(course.log_file), course.locked() as scratch, _interruptible() as signals:
         provisioner.begin()
         outlines = {assignment: course.outline(assignment) for assignment in dict.fromkeys(assignment for assignment, _ in work)}
         results: dict[tuple[str, str], Graded] = {}
@@ -118,15 +119,17 @@ def grade(
         jobs = {key: outlines[key[0]].job(key[1]) for key in work if key not in results}
         with contextlib.closing(_examined(jobs, min(workers or cores(), len(jobs)), scratch)) as examined:
             for key, found in examined:
+                logs.append(found.pop("log", ()))
                 with signals.held():  # a grade is entered whole
                     results[key] = course.record(outlines[key[0]], key[1], found)
                 show(results[key])
         return [results[key] for key in work], before
 
 
-def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Generator[tuple[Any, dict[str, Any]], None, None]:
     """Have all jobs done by `workers` processes; yields (key, what was found) as they come."""
-    waiting, left, deaths = deque(jobs), len(jobs), Counter()
+    waiting, left = deque(jobs), len(jobs)
+    deaths: Counter[Any] = Counter()
     numbers = itertools.count()
     crew: list[_Worker] = []
     disturbances = 0
@@ -153,6 +156,12 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> I
                         waiting.appendleft(key)
                     elif key is not None:
                         left -= 1
+                        logs.log.error(
+                            "%s: the process that examined it was killed %d times; it said last:\n%s",
+                            ", ".join(key),
+                            ATTEMPTS,
+                            worker.said(),
+                        )
                         yield key, {"reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"}
                 elif not worker.ready:
                     worker.ready = True
@@ -201,7 +210,10 @@ class _Worker:
         """What it found, or nothing where it says that it is ready; None if it is dead."""
         try:
             return json.loads(self.connection.recv_bytes(MOST_BYTES))
-        except (EOFError, OSError, ValueError):
+        except (EOFError, OSError):
+            return None
+        except ValueError:
+            logs.log.exception("a worker sent what is no message")
             return None
 
     def end(self) -> None:
@@ -211,6 +223,12 @@ class _Worker:
             self.process.kill()
             self.process.wait(FAREWELL)
         self.process.close()
+
+    def said(self, most: int = 4000) -> str:
+        """The end of what it printed, a traceback perhaps."""
+        with open(self.folder / "log", "rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+            return log.read().decode("utf-8", errors="replace") or "nothing"
 
     def last_words(self) -> str:
         """The last line of its log."""

@@ -22,20 +22,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from autograder.errors import BrokenQuestions, UnknownQuestion
 from autograder.questions import Question
-
-
-class UnknownQuestion(LookupError):
-    """There is no question of that name; the message suggests the nearest."""
-
-
-class BrokenQuestions(Exception):
-    """The package of questions cannot be imported; the message says where and why."""
 
 
 def package_name() -> str:
     """The package that holds the chapters."""
-    if chosen := os.environ.get("AUTOGRADER_QUESTIONS"):
+    if chosen := os.environ.get(_VARIABLE):
         return chosen
     found = sorted(_installed())
     if len(found) == 1:
@@ -50,9 +43,38 @@ def package_name() -> str:
     )
 
 
+_VARIABLE = "AUTOGRADER_QUESTIONS"
+_chosen: list[tuple[str | None, str]] = []
+"""While a course's own choice is in force: what the environment said before, and the choice; at most one."""
+
+
+def choose(package: str | None) -> None:
+    """Take the questions from `package`, as a course's configuration says; None takes back what another course said in this process before.
+
+    The choice is an environment variable, because workers and judges inherit it.
+    """
+    before = os.environ.get(_VARIABLE)
+    if _chosen:
+        replaced, ours = _chosen.pop()
+        if before == ours:  # somebody else may have set it since
+            _set(replaced)
+    if package is not None:
+        _chosen.append((os.environ.get(_VARIABLE), package))
+        _set(package)
+    if os.environ.get(_VARIABLE) != before:
+        chapters.cache_clear()
+
+
+def _set(package: str | None) -> None:
+    if package is None:
+        os.environ.pop(_VARIABLE, None)
+    else:
+        os.environ[_VARIABLE] = package
+
+
 def packages() -> list[str]:
     """Every installed package of questions, and the chosen one: what no submission may see."""
-    return sorted(_installed_once() | set(filter(None, [os.environ.get("AUTOGRADER_QUESTIONS")])))
+    return sorted(_installed_once() | set(filter(None, [os.environ.get(_VARIABLE)])))
 
 
 def _installed() -> frozenset[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from json import dumps as to_json
 from pathlib import Path
@@ -14,11 +16,15 @@ from typing import Annotated, Any
 
 import typer
 
+from autograder import logs
+from autograder.errors import AutograderError, MachineError, UsageError
+from autograder.layout import CONFIG
 from autograder.lean import IRI_GRAMMAR, without
-from autograder.submission import plain
+from autograder.text import one_line, plain
 
-GRADED, DIFFERENT, MISUSE, INCOMPLETE = 0, 1, 2, 3
-"""Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a wrong command or course; some submissions could not be graded."""
+GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
+"""Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a wrong command or course; some submissions could not be graded; a bug
+of the course itself (EX_SOFTWARE of sysexits.h)."""
 
 STOPPED, UNREAD = 130, 141
 """As shells say it: ended by Ctrl-C, or because nobody reads what is printed."""
@@ -39,9 +45,34 @@ Workers = Annotated[
 CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")]
 
 
+_debug = False
+"""Whether whatever ends a command is printed with its traceback."""
+
+OURS = ("autograder", "dlkit")
+"""Packages whose failing import is a bug; that of another one is the installation's fault."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from autograder import __version__
+
+        print(f"course {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def course(context: typer.Context) -> None:
-    """Learn, teach and grade the course."""
+def course(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what went wrong.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Learn, teach and grade the course.
+
+    Exit code 70 of any command: a bug of the course itself; the line that says so names the file with its traceback.
+    """
+    global _debug
+    _debug = debug
+    logs.log.setLevel(logging.DEBUG if debug else logging.WARNING)
     context.with_resource(without(IRI_GRAMMAR))
 
 
@@ -52,16 +83,18 @@ def demo(
     workers: Workers = None,
 ) -> None:
     """Make a class, grade it through nbgrader, and compare every grade with what it was made to earn."""
-    from autograder import batch
-    from autograder import demo as demonstration
-    from autograder.course import find_root
-    from autograder.report import write
 
     def run() -> int:
-        course = demonstration.lay_out(find_root(), out)
+        _needs_unix("a class is graded")
+
+        from autograder import batch, material
+        from autograder import demo as demonstration
+        from autograder.report import write
+
+        course = demonstration.lay_out(material.find(), out)
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
         if not names:
-            raise ValueError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
+            raise UsageError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
         for name in names:
             course.release(name)
         made = {name: demonstration.hand_in(course, name) for name in names}
@@ -105,6 +138,8 @@ def grade(
     """
 
     def run() -> int:
+        _needs_unix("a class is graded")
+
         from autograder import provisioner
 
         provisioner.begin()  # before the other imports
@@ -117,7 +152,7 @@ def grade(
         overlooked = course.overlooked(name)
         students = course.submissions(name)
         if student is not None and student not in students:
-            raise ValueError(
+            raise UsageError(
                 f"{student} has not handed in {name}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
             )
         work = [(name, who) for who in ([student] if student else students)]
@@ -133,7 +168,7 @@ def grade(
             print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
         return INCOMPLETE if failed else GRADED
 
-    _run(run)
+    _run(run, course_dir)
 
 
 @app.command()
@@ -155,6 +190,8 @@ def audit(
     """
 
     def run() -> int:
+        _needs_unix("questions are audited")
+
         from rich.console import Console
 
         from autograder import catalogue
@@ -179,32 +216,39 @@ def audit(
 @app.command()
 def report(course_dir: CourseDir) -> None:
     """Write grades.csv and report.html into the course's folder."""
-    from autograder.report import write
 
     def run() -> int:
+        from autograder.report import write
+
         for page in write(course_dir):
             print(_short(page))
+        return GRADED
+
+    _run(run, course_dir)
+
+
+@app.command()
+def progress() -> None:
+    """Print the map of the course: what you have solved, what is open."""
+
+    def run() -> int:
+        from autograder.journal import as_feedback
+
+        print(as_feedback())
         return GRADED
 
     _run(run)
 
 
 @app.command()
-def progress() -> None:
-    """Print the map of the course: what you have solved, what is open."""
-    from autograder.journal import as_feedback
-
-    _run(lambda: print(as_feedback()) or GRADED)
-
-
-@app.command()
 def doctor() -> None:
     """Say what is installed, what works on this machine, and what to do about the rest."""
-    from rich.console import Console
-
-    from autograder.doctor import as_table, examine_machine, sound
 
     def run() -> int:
+        from rich.console import Console
+
+        from autograder.doctor import as_table, examine_machine, sound
+
         findings = examine_machine()
         Console().print(as_table(findings))
         return INCOMPLETE if not sound(findings) else GRADED
@@ -215,38 +259,97 @@ def doctor() -> None:
 @app.command()
 def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work")) -> None:
     """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
-    from autograder.course import find_root
-    from autograder.workspace import fill
 
     def run() -> int:
-        added, kept = fill(find_root(), folder)
-        print(f"{_short(folder)}: {added} notebooks added, {kept} of yours left as they are.")
+        from autograder import material
+        from autograder.workspace import fill
+
+        added, kept = fill(material.find(), folder)
+        notebooks = "notebook" if added == 1 else "notebooks"
+        print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
         return GRADED
 
     _run(run)
 
 
-def _run(command: Callable[[], int]) -> None:
-    """Run a command's body; what a user can cause ends in one line on standard error."""
-    from autograder.catalogue import BrokenQuestions, UnknownQuestion
-    from autograder.course import CourseError
-    from autograder.results import ReportError
+@app.command()
+def gluon() -> None:
+    """Install MXNet for the Gluon cells, beside the NumPy that is there (Linux on x86-64)."""
 
+    def run() -> int:
+        from autograder import gluon
+
+        print(gluon.install())
+        return GRADED
+
+    _run(run)
+
+
+def _needs_unix(what: str) -> None:
+    if sys.platform == "win32":
+        raise MachineError(f"{what} on Linux or macOS, and this is Windows: install the course in WSL2 (Ubuntu, x86_64).")
+
+
+def _run(command: Callable[[], int], course_dir: Path | None = None) -> None:
+    """Run a command's body. What a user can cause ends in one line on standard error; what they cannot, in the log, and in one line that says so.
+
+    course_dir: the course that the command is about; its log then is there.
+    """
     try:
-        code = command()
+        with logs.kept_in(_log_file(course_dir)) as file:
+            code = _code(command, file)
     except BrokenPipeError:  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = UNREAD
-    except (CourseError, ReportError, BrokenQuestions, UnknownQuestion, ValueError, OSError) as error:
-        print(f"course: {error}", file=sys.stderr)
-        code = MISUSE
-    except ImportError as error:
-        print(f"course: {error}; `course doctor` says what is missing", file=sys.stderr)
-        code = MISUSE
-    except KeyboardInterrupt:
-        print("course: stopped; what was graded is kept", file=sys.stderr)
-        code = STOPPED
     raise typer.Exit(code)
+
+
+def _code(command: Callable[[], int], file: Path) -> int:
+    """The exit code of `command`; whatever stops it is said."""
+    try:
+        return command()
+    except BrokenPipeError:
+        raise
+    except AutograderError as error:
+        return _complain(str(error), MISUSE)
+    except OSError as error:
+        return _complain(_about_the_machine(error), MISUSE)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in OURS:
+            return _own_up(error, file)
+        return _complain(f"{error}; `course doctor` says what is missing", MISUSE)
+    except KeyboardInterrupt:
+        return _complain("stopped; what was graded is kept", STOPPED)
+    except Exception as error:
+        return _own_up(error, file)
+
+
+def _complain(sentence: str, code: int) -> int:
+    if _debug:
+        traceback.print_exc()
+    print(f"course: {sentence}", file=sys.stderr)
+    return code
+
+
+def _own_up(error: Exception, file: Path) -> int:
+    """Say that the course itself is wrong, and where to read on."""
+    logs.log.exception("course %s", " ".join(sys.argv[1:]))
+    where = f"its traceback is in {_short(file)}" if file.exists() else "`course --debug` before the command prints its traceback"
+    return _complain(f"a bug of the course, not of what you did: {type(error).__name__}: {one_line(error)}; {where}", BUG)
+
+
+def _about_the_machine(error: OSError) -> str:
+    """One sentence of what the operating system refuses."""
+    if error.strerror is None:
+        return str(error)
+    places = " and ".join(str(place) for place in (error.filename, error.filename2) if place is not None)
+    return f"{places}: {error.strerror}" if places else f"the system says: {error.strerror}"
+
+
+def _log_file(course_dir: Path | None) -> Path:
+    if course_dir is not None and (course_dir / CONFIG).is_file():
+        return course_dir / logs.GRADING
+    return logs.at_home()
 
 
 @contextlib.contextmanager

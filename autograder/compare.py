@@ -45,8 +45,9 @@ def as_array(value: Any) -> np.ndarray | None:
     if isinstance(value, (bool, int, float)):
         return np.asarray(_bounded(value))
     if isinstance(value, (list, tuple)):
-        parts = [as_array(item) for item in value]
-        if all(part is not None and part.ndim < _MOST_DIMENSIONS for part in parts) and len({part.shape for part in parts}) <= 1:
+        arrays = [as_array(item) for item in value]
+        parts = [array for array in arrays if array is not None and array.ndim < _MOST_DIMENSIONS]
+        if len(parts) == len(arrays) and len({part.shape for part in parts}) <= 1:
             return np.stack(parts) if parts else np.zeros(0)
     return None
 

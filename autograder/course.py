@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
-import fcntl
 import glob
 import json
 import logging
 import os
+import platform
 import re
 import shutil
 import sys
@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.submission import MEGABYTES, Unfit, check_name, fingerprint, one_line, read
+from autograder import logs
+from autograder.errors import CourseError, MachineError, Unfit
+from autograder.layout import CONFIG, ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
+from autograder.submission import MEGABYTES, check_name, fingerprint, read
+from autograder.text import one_line
 
-CONFIG = "nbgrader_config.py"
-ERRORS = "grading_errors.json"
-LOCK, SCRATCH = ".grading.lock", "grade-"
-SECRET_FILE = ".course_secret"
 _DISK = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -40,15 +40,6 @@ _DISK = {
     errno.ENAMETOOLONG,
 }
 """The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines to others."""
-_REMEDIES = {
-    "JudgeFault": "Mend the question and grade again; what was graded before is kept.",
-    "Disturbed": "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept.",
-    "NoWall": "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can.",
-}
-
-
-class CourseError(Exception):
-    """Something about the course that its owner can put right; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,7 @@ class Outline:
     release: the course's cells by notebook (see `grader.released`); version: its fingerprint.
     files:   the course's own files beside the notebook, to their paths.
     config:  what is added to the course's configuration.
+    gradebook: the address of the course's gradebook, for steps of the course's own that look something up.
     """
 
     root: Path
@@ -77,6 +69,7 @@ class Outline:
     files: dict[str, str]
     config: dict[str, Any]
     megabytes: float
+    gradebook: str
 
     def folder(self, student: str) -> Path:
         """Where `student` hands in."""
@@ -85,16 +78,8 @@ class Outline:
     def job(self, student: str) -> dict[str, Any]:
         """What `worker.examine` has to know, JSON-ready."""
         own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
-        return own | {"release": self.release, "files": self.files, "config": self.config, "megabytes": self.megabytes}
-
-
-def find_root(start: Path | None = None) -> Path:
-    """The course's folder: the nearest one at or above `start` that holds an ``nbgrader_config.py``."""
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file():
-            return folder
-    raise CourseError(f"{start} is not inside a course: no {CONFIG} here or above. Change to the course's folder, or name it.")
+        course = {"release": self.release, "files": self.files, "config": self.config, "gradebook": self.gradebook}
+        return own | course | {"megabytes": self.megabytes}
 
 
 class Course:
@@ -111,12 +96,13 @@ class Course:
         """Make the release version of `assignment` and enter its questions in the gradebook (``nbgrader generate_assignment``)."""
         result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
         if not result["success"]:
+            logs.log.error("%s could not be released:\n%s", assignment, result.get("log") or result.get("error"))
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
         """The students who handed in `assignment`, sorted; what they handed in need not even be a folder."""
         folder = self.root / "submitted"
-        handed_in = list(folder.glob("*/*"))
+        handed_in = list(two_deep(folder))
         students = sorted(path.parent.name for path in handed_in if path.name == assignment)
         if not students:
             there = sorted({path.name for path in handed_in if path.is_dir() and not path.is_symlink()})
@@ -146,11 +132,17 @@ class Course:
         """Grade one submission in this process. What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
         from autograder.worker import examine
 
-        outline = self.outline(assignment)
-        with self._here():
-            found = examine(outline.job(student))
-        with self.locked():
-            return self.record(outline, student, found)
+        with logs.kept_in(self.log_file):
+            outline = self.outline(assignment)
+            with self._here():
+                found = examine(outline.job(student))
+            with self.locked():
+                return self.record(outline, student, found)
+
+    @property
+    def log_file(self) -> Path:
+        """What went wrong here that no reason can hold, for whoever maintains the course; it is there once something did."""
+        return self.root / logs.GRADING
 
     def outline(self, assignment: str) -> Outline:
         """What examining and recording submissions of `assignment` takes from the course."""
@@ -185,6 +177,7 @@ class Course:
             files={name: path for name, path in files.items() if name not in kept},
             config={"JudgedExecute": {"trust_submissions": True}} if self.trust else {},
             megabytes=float(api.config.CourseCells.get("max_megabytes", MEGABYTES)),
+            gradebook=coursedir.db_url,
         )
 
     def graded_before(self, outline: Outline, students: list[str]) -> dict[str, Graded]:
@@ -206,8 +199,7 @@ class Course:
     def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see `locked`)."""
         if "fault" in found:
-            remedy = _REMEDIES.get(found["kind"], "")
-            raise CourseError(f"{found['fault']}. {remedy}" if remedy else found["fault"])
+            raise CourseError(". ".join(filter(None, [found["fault"], found.get("remedy")])))
         reason, share = found.get("reason"), None
         if reason is None:
             reason, share = self._enter(outline, student, found), _share(found)
@@ -230,11 +222,20 @@ class Course:
             return None
         if (error := result["exception"]) is not None and (fault := self._fault(error)):
             raise fault from error
-        return _last_error(result)
+        logs.log.error(
+            "nbgrader could not enter the grade of %s, %s:\n%s", student, outline.assignment, result.get("log") or result.get("error")
+        )
+        return f"{_last_error(result)} (see {logs.GRADING})"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Path]:
         """Be the only one that grades this course; gives a folder for what is needed meanwhile. Left-overs of a run that was killed are cleared away."""
+        try:
+            import fcntl
+        except ImportError:
+            raise MachineError(
+                f"a class is graded on Linux or macOS, and this is {platform.system()}: install the course in WSL2."
+            ) from None
         try:
             lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
         except OSError as error:
@@ -263,15 +264,29 @@ class Course:
         if reason is None:
             result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
             if not result["success"]:
+                logs.log.error("no feedback for %s, %s:\n%s", student, assignment, result.get("log") or result.get("error"))
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
         from autograder.feedback import note
 
-        page = self.root / "feedback" / student / assignment / f"{assignment}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(
-            f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}', encoding="utf-8"
-        )
+        folder = self.root / "feedback" / student / assignment
+        folder.mkdir(parents=True, exist_ok=True)
+        text = f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}'
+        for name in self._notebooks(assignment) or [assignment]:
+            (folder / f"{name}.html").write_text(text, encoding="utf-8")
+
+    def _notebooks(self, assignment: str) -> list[str]:
+        """The names of an assignment's notebooks, as released: a page of feedback bears the name of its notebook."""
+        from nbgrader.api import MissingEntry
+
+        with self._here():
+            try:
+                with contextlib.closing(self._nbgrader().gradebook) as gradebook:
+                    return sorted(notebook.name for notebook in gradebook.find_assignment(assignment).notebooks)
+            except MissingEntry:
+                return []
+            except Exception as error:
+                raise self._fault(error) or error from error
 
     def errors(self) -> dict[str, dict[str, str]]:
         """The submissions that could not be graded: assignment, student, reason."""
@@ -327,11 +342,14 @@ class Course:
         return result
 
     def _nbgrader(self) -> Any:
+        from autograder import catalogue
+
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
 
             config = configuration(self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {})
             self._api = NbGraderAPI(config=config)
+        catalogue.choose(self._api.config.JudgedExecute.get("questions"))  # another course may have chosen meanwhile
         return self._api
 
 
@@ -344,16 +362,26 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
         config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
     except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
         raise CourseError(f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}") from error
-    steps = config.Autograde.get("autograde_preprocessors", [])
-    if not any("JudgedExecute" in (step if isinstance(step, str) else step.__name__) for step in steps):
+    if not _has_step(config, "autograde_preprocessors", "JudgedExecute"):
         raise CourseError(
             f"{root / CONFIG} does not switch the judge on, and nbgrader alone gives points for cells that merely end:"
             " add `from autograder.grader import configure` and `configure(c)`."
+        )
+    if not _has_step(config, "sanitize_preprocessors", "CourseCells"):
+        raise CourseError(
+            f"{root / CONFIG} leaves CourseCells out of c.Autograde.sanitize_preprocessors: nothing else puts the checks back."
         )
     config.CourseDirectory.root = str(root)
     config.merge(Config(more))
     _check_settings(root, config)
     return config
+
+
+def _has_step(config: Any, steps: str, name: str) -> bool:
+    """Whether a list of nbgrader's steps holds one of our own, or a class that is made of it."""
+    from autograder import grader
+
+    return any(isinstance(step, type) and issubclass(step, getattr(grader, name)) for step in grader.configured(config, steps))
 
 
 def _check_settings(root: Path, config: Any) -> None:
@@ -407,8 +435,6 @@ def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[s
 
 def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]) -> Graded | None:
     """The grade that a submission has, if it is whole and was made from the very same files and release."""
-    from autograder.grader import METADATA_KEY
-
     graded = outline.root / "autograded" / student / outline.assignment
     if not scores or not graded.is_dir():
         return None
@@ -498,6 +524,4 @@ def _last_error(result: dict[str, Any]) -> str:
     log = result.get("log") or result.get("error") or ""
     causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$", log, flags=re.MULTILINE)
     causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
-    if causes and "CannotBeGradedHere: " in causes[-1]:
-        return causes[-1].partition("CannotBeGradedHere: ")[2][:300]
     return causes[-1][:300] if causes else "nbgrader gave no reason"

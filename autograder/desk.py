@@ -9,9 +9,10 @@ from autograder import frameworks
 from autograder.channel import Channel, Closed
 from autograder.forbidden import Code
 from autograder.judge import examine
+from autograder.logs import log
 from autograder.questions import FRAMEWORKS, Question
 from autograder.remote import remote
-from autograder.submission import plain
+from autograder.text import one_line, plain
 from autograder.values import Malformed
 from autograder.verdict import Verdict
 
@@ -25,7 +26,7 @@ STUCK = 60.0
 class Desk:
     """Serves the channel of one kernel until it closes.
 
-    fault:   what went wrong on the judge's own side, if anything did.
+    fault:   what went wrong on the judge's own side, if anything did; stuck: that it does not come to an end, and its thread is lost.
     missing: the framework that the submission asked for and this machine does not have, if there is one.
     worked:  how long the kernel has worked so far, in processor seconds, see `remote`.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
@@ -36,6 +37,7 @@ class Desk:
         self._due: tuple[Question, int, Code | None] | None = None
         self._verdict: Verdict | None = None
         self.fault: str | None = None
+        self.stuck = False
         self.missing: str | None = None
         self._idle = threading.Condition()
         self._busy, self._judging = False, ""
@@ -53,6 +55,7 @@ class Desk:
             if not self._idle.wait_for(lambda: not self._busy, PATIENCE):
                 self._channel.close()  # the cell has ended, its check goes on: what comes now could be meant for another question
                 if not self._idle.wait_for(lambda: not self._busy, STUCK):
+                    self.stuck = True
                     self.fault = (
                         f"{self._judging} could not be judged: its reference, a known mistake or its measurement does not come to an end"
                     )
@@ -93,8 +96,9 @@ class Desk:
         try:
             peer = remote(self._channel, question.forbids, self._worked)
             verdict = examine(question, peer, seed=seed, framework=framework, code=code)
-        except Exception as error:  # the course's fault, not the student's: said where both will read it
-            self.fault = f"{question.name} could not be judged: {type(error).__name__}: {error}"
+        except Exception as error:  # the course's fault, not the student's: nobody may pay for it
+            log.exception("%s could not be judged", question.name)
+            self.fault = f"{question.name} could not be judged: {type(error).__name__}: {one_line(error)}"
         finally:
             with self._idle:
                 self._verdict, self._busy = verdict, False

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder import catalogue, frameworks, journal, wall
-from autograder.client import start_judge
+from autograder import frameworks, gluon, wall  # what else is examined is imported where it is examined: it may be what is missing
+from autograder.errors import BrokenQuestions
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_DISK = 2.0
@@ -37,7 +37,7 @@ PACKAGES = {
 }
 """The packages to stand on: name on PyPI, name to import."""
 
-_REINSTALL = "Install the course again in this environment: pip install -e ."
+_REINSTALL = "Install the course again in this environment, as you installed it (`make`, or pip with its wheel)."
 _SECONDS = 60.0
 
 
@@ -70,7 +70,6 @@ def examine_machine(deep: bool = True) -> list[Finding]:
     checks: dict[str, Callable[[], Found]] = {
         "Python": _python,
         **{name: functools.partial(_package, name) for name in PACKAGES},
-        "NumPy before 2": _numpy_generation,
         "pictures and fonts": _drawing,
         "Jupyter kernel python3": _kernelspec,
         "nbgrader's alembic": _alembic,
@@ -128,7 +127,7 @@ def _python() -> Found:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return Found(True, found)
-    return Found(False, found, "Install Python 3.11 and make the environment anew with it.")
+    return Found(False, found, "Install Python 3.11 or newer and make the environment anew with it.")
 
 
 def _package(name: str) -> Found:
@@ -139,14 +138,6 @@ def _package(name: str) -> Found:
     if importlib.util.find_spec(PACKAGES[name]) is None:
         return Found(False, f"{found}, but its files are missing", f"Install it again: pip install --force-reinstall {name}")
     return Found(True, found)
-
-
-def _numpy_generation() -> Found:
-    found = version("numpy")
-    if int(found.split(".")[0]) < 2:
-        return Found(True, f"{found}, as MXNet 1.9.1 needs it")
-    advice = "MXNet 1.9.1 cannot run beside it: pip install 'numpy<2'"
-    return Found(False if _mxnet_fits() else None, found, advice if _mxnet_fits() else "")
 
 
 def _torch() -> Found:
@@ -176,28 +167,22 @@ def _mxnet() -> Found:
     return Found(True, f"{mxnet.__version__}: a product and its gradient, on the CPU")
 
 
-def _mxnet_fits() -> bool:
-    return (platform.system(), platform.machine().lower()) in {("Linux", "x86_64"), ("Darwin", "x86_64")}
-
-
 def mxnet_advice(error: BaseException) -> str:
     """What to do about an MXNet that does not work, on this platform, in one line."""
     without = "The course works without it but for the Gluon cells; for those,"
-    system, machine, said = platform.system(), platform.machine().lower(), str(error)
+    system, machine, said = platform.system(), platform.machine(), str(error)
     if system == "Windows":
-        return f"{without} install the course in WSL2 (Ubuntu, x86_64): MXNet 1.9.1 has no wheel for Windows."
-    if system == "Darwin" and machine != "x86_64":
-        return f"{without} run the course in a linux/amd64 container: MXNet 1.9.1 has no wheel for Apple silicon."
-    if not _mxnet_fits():
-        return f"{without} use a Linux x86_64 machine or container: MXNet 1.9.1 has no working wheel for {system} {machine}."
+        return f"{without} install the course in WSL2 (Ubuntu, x86-64): MXNet 1.9.1 has no wheel for Windows."
+    if system == "Darwin":
+        return f"{without} run the course in a linux/amd64 container: MXNet 1.9.1 has no wheel that works on this Mac."
+    if not gluon.runs_here():
+        return f"{without} use a Linux x86-64 machine or container: MXNet 1.9.1 has no working wheel for {system} {machine}."
     if library := re.search(r"lib(gomp|quadmath)\.so", said):
         package = {"gomp": "libgomp1 (Fedora: libgomp)", "quadmath": "libquadmath0 (Fedora: libquadmath)"}[library[1]]
         return f"{without} install the system package {package}: sudo apt-get install {package.split()[0]}"
-    if "distutils" in said:
-        return f"{without} give Python its distutils back: pip install 'setuptools<80'"
-    if re.search(r"numpy.*has no attribute|_ARRAY_API|np\.bool", said):
-        return f"{without} install the NumPy that it needs: pip install 'numpy<2'"
-    return f"{without} install it: pip install mxnet==1.9.1"
+    if "No module named 'mxnet'" in said or "distutils" in said:
+        return f"{without} install it: course gluon"
+    return f"{without} install it again: course gluon"
 
 
 # --- the course's own machinery -------------------------------------------------------------------------------------------------
@@ -233,13 +218,17 @@ def _alembic() -> Found:
 
 
 def _questions() -> Found:
+    from autograder import catalogue
+
     try:
         package = catalogue.package_name()
         chapters = catalogue.chapters()
-    except catalogue.UnknownQuestion as error:
-        return Found(False, _one_line(str(error)), _REINSTALL)
-    except ImportError as error:
-        return Found(False, _one_line(error), "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS.")
+    except BrokenQuestions as error:
+        named = os.environ.get("AUTOGRADER_QUESTIONS")
+        advice = (
+            f"Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is {named!r}." if named else _REINSTALL
+        )
+        return Found(False, _one_line(str(error)), advice)
     count = sum(len(questions) for questions in chapters.values())
     if not count:
         return Found(False, f"the package {package} holds none", _REINSTALL)
@@ -250,6 +239,8 @@ def _judge() -> Found:
     """Start a judge as `autograder.client` does, and ask it for something that changes nothing."""
     if platform.system() == "Windows":
         return Found(False, "Windows cannot hand a connection to another process", "Install the course in WSL2 (Ubuntu, x86_64).")
+    from autograder.client import start_judge
+
     with tempfile.TemporaryFile() as log:
         channel, process = start_judge(log)
         try:
@@ -300,6 +291,8 @@ def _disk() -> Found:
 
 
 def _progress_log() -> Found:
+    from autograder import journal
+
     path = journal.log_path()
     advice = "Progress is not kept. Allow writing there, or set COURSE_PROGRESS to a file that you may write."
     existing = next(folder for folder in (path, *path.parents) if folder.exists())

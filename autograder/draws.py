@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograder.compare import agree, as_array
+from autograder.logs import log
 
 RARE = 1e-9
 """The chance that a right answer fails one of the tests. There are some dozens for a value that is ranked and some hundreds for one that is counted; a class of 200 with
@@ -97,6 +98,7 @@ def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, l
     except NotADraw as error:
         problem = str(error)
     except Exception as error:  # the result is a stranger's: whatever it breaks, it only fails
+        log.warning("what was drawn could not be recovered from a result", exc_info=True)
         problem, fault = "The result does not have the form that the task asks for.", f"{type(error).__name__}: {error}"
     places = list(zip(*(_places(result) for result in results), strict=False))
     return Sample(
@@ -371,7 +373,7 @@ def _shape(result: Any) -> str:
 
 def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     """By which results that no draw gives are compared: mean, spread and extremes of every array of every call."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for place, arrays in enumerate(places):
         if arrays[0].size and len({array.shape for array in arrays}) == 1:
             rows = np.asarray(arrays, float).reshape(len(arrays), arrays[0].shape[0] if arrays[0].ndim else 1, -1)

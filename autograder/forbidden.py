@@ -11,25 +11,21 @@ from __future__ import annotations
 import ast
 import builtins
 import itertools
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from autograder import frameworks
+from autograder.logs import log
 from autograder.questions import FRAMEWORKS
+from autograder.swaps import find_swap
 from autograder.watch import find
 
 _MOST = 64  # readings of one expression beyond which it counts as computed
 _LONGEST = 10_000  # characters of a text that is put together
 _NEVER = ("sys.setprofile", "sys.settrace", "threading.setprofile", "threading.settrace", "torch.jit.CompilationUnit", "torch._C")
 """What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
-_SWAPS = re.compile(
-    r"\b__(?:code|defaults|kwdefaults|globals)__|\buser_(?:ns|global_ns)\b|\b(?:globals|locals|vars)\(\)\s*\.\s*(?:update|__\w+)|\b(?:get_ipython\(\)|shell)\s*\.\s*push\b"
-    r"|(?:\bimport\s+|\bmodules\s*\[\s*['\"]|\b(?:import_module|__import__)\(\s*['\"])__main__\b"
-)
-"""What gives a name another meaning behind the back of whoever reads: refused in every cell before an answer that may not call everything."""
 _TRIES = 20
 """How often a text is parsed before it counts as unreadable. Python 3.11 counts the depth of all trees under construction in one place: when another thread
 builds one meanwhile, which takes a finalizer that lets it run, both may end in a SystemError without any fault of the text's (python/cpython#106905)."""
@@ -65,22 +61,17 @@ def may_not(name: str) -> str:
     return f"This task asks for your own code: `{name}` may not be used here."
 
 
-def _line_of(cell: str, found: re.Match) -> str:
-    return cell[cell.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()
-
-
 def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     """The first thing in the answer that `forbids` (dotted names; what is below a name is forbidden with it) rules out."""
     if not forbids:
         return None
     reader = _Reader((*forbids, *_NEVER, *code.beside))
     try:
+        trees = [tree for cell in code.cells if (tree := _parsed(cell)) is not None]
+        if swap := find_swap(trees, code.name, _parsed):
+            what, node = swap
+            return Finding(f"This task asks for your own code, and `{what}` may put other code in its place: leave it out.", _text_of(node))
         for cell in code.cells:
-            if swap := _SWAPS.search(cell):
-                return Finding(
-                    f"This task asks for your own code, and `{swap[0]}` may put other code in its place: leave it out.",
-                    _line_of(cell, swap),
-                )
             reader.add(cell)
         for cell in code.cells:
             reader.forbid_changes(cell)
@@ -88,6 +79,7 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     except RecursionError:
         return Finding("This task asks for your own code, and this is nested too deeply to be read.")
     except Exception as error:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
+        log.warning("the code around %s could not be read for what is forbidden", code.name, exc_info=True)
         return Finding(f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply.")
     if reader.findings:
         return reader.findings[0]
@@ -384,7 +376,7 @@ class _Reader:
         return None
 
     def _find(self, sentence: str, node: ast.AST | None) -> None:
-        self.findings.append(Finding(sentence, getattr(node, "text", "")))
+        self.findings.append(Finding(sentence, _text_of(node)))
 
     # Expressions
 
@@ -618,6 +610,11 @@ def _parsed(cell: str) -> ast.Module | None:
         if 0 < getattr(node, "lineno", 0) <= len(lines):
             node.text = lines[node.lineno - 1].strip()[:160]
     return tree
+
+
+def _text_of(node: ast.AST | None) -> str:
+    """The line of code in which a node of `_parsed` stands."""
+    return getattr(node, "text", "")
 
 
 def _tree(text: str) -> ast.Module | None:

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @functools.cache
@@ -24,7 +25,7 @@ def module(framework: str) -> ModuleType:
         for entry in entry_points(group="autograder.frameworks", name=framework):
             entry.load()
         return importlib.import_module(framework)
-    except (OSError, RuntimeError) as error:  # installed, but a system library of its own is missing
+    except (OSError, RuntimeError, AttributeError) as error:  # installed, but a system library is missing or another package does not fit
         raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
 
 
@@ -68,6 +69,8 @@ def one_thread() -> Iterator[None]:
 
 def to_framework(value: Any, framework: str) -> Any:
     """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and containers stay what they are."""
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         return _array(value, framework)
     if isinstance(value, (list, tuple)):
@@ -82,6 +85,8 @@ def _array(value: np.ndarray, framework: str) -> Any:
         return value.copy()
     if framework == "torch":
         return module("torch").from_numpy(value.copy())
+    import numpy as np
+
     # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless told.
     dtype = value.dtype if value.dtype != np.bool_ else np.dtype("uint8")
     return module("mxnet").nd.array(value, dtype=dtype)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import json
 import math
@@ -23,6 +22,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -38,8 +38,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode, from_dict
-from nbformat.corpus.words import generate_corpus_id as random_cell_id
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -58,24 +57,35 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
+from traitlets.utils.importstring import import_item
 
 from autograder import catalogue, provisioner, submission, wall, zygote
+from autograder.cells import course_cells, fingerprint, released, restore
 from autograder.channel import Channel
 from autograder.desk import Desk
+from autograder.errors import AutograderError, CannotBeGradedHere, CourseError, JudgeFault, NotJudged
 from autograder.feedback import render
+from autograder.files import put_in_place
 from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
+from autograder.layout import METADATA_KEY
 from autograder.limit import patience
+from autograder.logs import GRADING, about, kept_in, log
 from autograder.processes import work_of
 from autograder.questions import Question, seed_for
+from autograder.text import one_line
 from autograder.verdict import Status, Verdict
-
-METADATA_KEY = "autograder"
-"""Where an autograded notebook keeps its verdicts: ``notebook.metadata[METADATA_KEY]["verdicts"]``, a list of `Verdict.summary`."""
+from autograder.versions import judged_by
 
 ORIGIN = f"{METADATA_KEY}-origin"
 """Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
+
+VERSIONS = f"{METADATA_KEY}-versions"
+"""Where `resources` say by what the submission was judged: see `versions.judged_by`."""
+
+RELEASE = f"{METADATA_KEY}-release"
+"""Where `resources` say what was released (one notebook of `released`), so that no step need ask the gradebook."""
 
 PATIENCE = 300.0
 """Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
@@ -100,9 +110,9 @@ def configure(c: Any, questions: str | None = None) -> None:
 
     questions: the package with the course's questions, where several are installed or none is
     """
+    catalogue.choose(questions)
     if questions is not None:
-        os.environ["AUTOGRADER_QUESTIONS"] = questions  # workers and kernels' graders inherit it
-        catalogue.chapters.cache_clear()
+        c.JudgedExecute.questions = questions
     warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
     c.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,
@@ -114,7 +124,7 @@ def configure(c: Any, questions: str | None = None) -> None:
         SaveCells,
     ]
     c.GenerateAssignment.create_assignment = True
-    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, OverwriteKernelspec, CheckCellMetadata]
+    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, CourseKernelspec, CheckCellMetadata]
     c.Autograde.autograde_preprocessors = [
         JudgedExecute,
         HarmlessCells,
@@ -161,6 +171,8 @@ def fault_of(cell: NotebookNode) -> str | None:
             f"the cell {name} is graded automatically, and the package {catalogue.package_name()} has no question of that name (with a dot for the hyphen)."
             f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
         )
+    if not question.probes:
+        return f"{question.name} could not be judged: it has no probes"
     if float(facts.get("points", 0)) != question.points:
         return f"the cell {name} gives {facts.get('points', 0):g} points, its question {question.points:g}: make them equal, and release the assignment again"
     call = f"check({json.dumps(question.name)}, {question.function_name})"
@@ -177,14 +189,6 @@ class CheckedQuestions(NbGraderPreprocessor):
         return cell, resources
 
 
-class JudgeFault(RuntimeError):
-    """A question of the course is broken: nothing is graded until it is mended, so that nobody pays for it."""
-
-
-class CannotBeGradedHere(RuntimeError):
-    """The submission needs a framework that this machine lacks: no grade at all, rather than none of the points."""
-
-
 class CourseCells(NbGraderPreprocessor):
     """Replaces what a submission says about its cells by what the course says.
 
@@ -196,6 +200,9 @@ class CourseCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Rewrite the notebook's cells."""
+        if RELEASE in resources:
+            cells = {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in resources[RELEASE]["cells"].items()}
+            return restore(nb, cells), resources
         facts = resources["nbgrader"]
         if (folder := _handed_in(self, facts)) is not None:
             submission.read(folder, self.max_megabytes)  # refuses links and the like, which nbgrader would follow
@@ -204,122 +211,76 @@ class CourseCells(NbGraderPreprocessor):
         return restore(nb, course), resources
 
 
-def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
-    """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
-    nb.metadata = NotebookNode()
-    nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
-    return nb
+class CourseKernelspec(OverwriteKernelspec):
+    """Gives a submission the kernelspec that was released."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Write it into the notebook's metadata, if there is one."""
+        if RELEASE not in resources:
+            return super().preprocess(nb, resources)
+        if kernelspec := resources[RELEASE]["kernelspec"]:
+            nb.metadata["kernelspec"] = from_dict(kernelspec)
+        return nb, resources
+
+
+def configured(config: Any, steps: str) -> list[Any]:
+    """One of nbgrader's lists of steps, as a course's configuration has it: classes and functions. Raises `CourseError` for a name that cannot be imported."""
+    found = []
+    for step in config.Autograde.get(steps, []):
+        try:
+            found.append(import_item(step) if isinstance(step, str) else step)
+        except ImportError as error:
+            raise CourseError(f"c.Autograde.{steps} names {step!r}, which cannot be imported: {one_line(error)}") from error
+    return found
+
+
+class Steps:
+    """What a course's configuration has done to a submission, in its order: `before` it is run, the step that `judges` it, and what is done `after`."""
+
+    def __init__(self, config: Any):
+        sanitizing, steps = (configured(config, name) for name in ("sanitize_preprocessors", "autograde_preprocessors"))
+        at = next(index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, JudgedExecute))
+        self.before, self.judges, self.after = [*sanitizing, *steps[:at]], steps[at], steps[at + 1 :]
+        self._config = config
+
+    def prepare(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Take a submitted notebook through the steps before it is run, as ``nbgrader autograde`` does. Raises `NotJudged` where one fails."""
+        for step in self.before:
+            try:
+                nb, resources = (step(config=self._config) if isinstance(step, type) else step)(nb, resources)
+            except AutograderError:
+                raise
+            except Exception as error:
+                name = getattr(step, "__name__", type(step).__name__)
+                log.exception("the step %s of the course's configuration failed", name)
+                said = f"{type(error).__name__}: {one_line(error)}"
+                raise NotJudged(f"the step {name} of the course's configuration failed: {said}; its traceback is in {GRADING}") from error
+        return nb, resources
+
+
+def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
+    """The course that nbgrader is converting a submission of; None where the preprocessor runs outside a converter."""
+    return getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
 
 
 def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Path | None:
     """The folder that nbgrader is converting; None where the preprocessor runs outside a converter."""
-    coursedir = getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
+    coursedir = _coursedir(preprocessor)
     return coursedir and Path(coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"]))
-
-
-def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
-    """The course's cells by grade id, in order, each with whether its source is the course's to say."""
-    points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
-    grades = {cell.name for cell in notebook.grade_cells}
-    answers = {cell.name for cell in notebook.solution_cells}
-    tasks = {cell.name for cell in notebook.task_cells}
-    cells = {}
-    for source in notebook.source_cells:
-        name = source.name
-        facts = {
-            "grade_id": name,
-            "grade": name in grades,
-            "solution": name in answers,
-            "task": name in tasks,
-            "locked": bool(source.locked),
-            "schema_version": 3,
-            "cell_type": source.cell_type,
-            "checksum": source.checksum,
-        }
-        if name in points:
-            facts["points"] = points[name]
-        make = new_code_cell if source.cell_type == "code" else new_markdown_cell
-        ours = make(source.source, metadata={"nbgrader": facts})
-        del ours["id"]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
-        cells[name] = ours, bool(source.locked) and name not in answers
-    return cells
 
 
 def _modules_in(folder: str | None) -> tuple[str, ...]:
     """The modules that a submission's files beside its notebook would be imported as: those that are not installed, which come first."""
     names = {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"} if folder else set()
-    return tuple(sorted(name for name in names if name.isidentifier() and importlib.util.find_spec(name) is None))
+    return tuple(sorted(name for name in names if name.isidentifier() and not _installed(name)))
 
 
-def released(assignment: Any) -> dict[str, dict[str, Any]]:
-    """The course's side of an assignment by notebook, in plain JSON: its cells (see `course_cells`) and its kernelspec."""
-    return {
-        notebook.name: {"cells": course_cells(notebook), "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None}
-        for notebook in sorted(assignment.notebooks, key=lambda notebook: notebook.name)
-    }
-
-
-def fingerprint(release: dict[str, dict[str, Any]]) -> str:
-    """SHA-256 of a released version; another release of the same cells has the same."""
-    return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
-
-
-def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> list[NotebookNode]:
-    chosen = _chosen(submitted, course)
-    cells: list[NotebookNode] = []
-    place: dict[str, int] = {}
-    for index, cell in enumerate(submitted):
-        if index not in chosen:
-            cells.append(_plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments")))
-            continue
-        ours, fixed = course[chosen[index]]
-        place[chosen[index]] = len(cells)
-        own = {} if fixed else {"attachments": cell.get("attachments")}
-        cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own))
-    for name, (ours, fixed) in course.items():
-        graded = ours.metadata["nbgrader"]["grade"]
-        if name in place or not (fixed or graded):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
-            continue
-        at = _place_for(name, list(course), place, len(cells)) if graded else _place_after(name, list(course), place)
-        place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
-        cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
-    return cells
-
-
-def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> int:
-    """Where a deleted check goes: before the next of the course's cells that is there, so that it comes after all that may answer it."""
-    return next((place[later] for later in order[order.index(name) :] if later in place), end)
-
-
-def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
-    """Where a deleted cell that others build on goes: after the last of the course's cells before it that is there, else to the top."""
-    return next((place[earlier] + 1 for earlier in reversed(order[: order.index(name)]) if earlier in place), 0)
-
-
-def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> dict[int, str]:
-    """Which submitted cell stands for which of the course's: of several with one grade id, the first with the course's own source, else the first."""
-    candidates: dict[str, list[int]] = {}
-    for index, cell in enumerate(submitted):
-        facts = cell.get("metadata", {}).get("nbgrader")
-        name = facts.get("grade_id") if isinstance(facts, dict) else None
-        if isinstance(name, str) and name in course:
-            candidates.setdefault(name, []).append(index)
-
-    def choice(name: str) -> int:
-        faithful = (index for index in candidates[name] if submitted[index].source == course[name][0].source)
-        return next(faithful, candidates[name][0])
-
-    return {choice(name): name for name in candidates}
-
-
-def _plain_cell(cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None) -> NotebookNode:
-    """A fresh cell. nbformat's own makers check each against the schema, which takes longer than all the rest."""
-    facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
-    if cell_type == "code":
-        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **facts)
-    if isinstance(attachments, dict) and attachments:
-        facts["attachments"] = attachments
-    return NotebookNode(cell_type="markdown", **facts)
+def _installed(name: str) -> bool:
+    """Whether `name` would be imported from elsewhere than the notebook's folder."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # `__main__`, and other modules that are loaded without having been found
+        return name in sys.modules
 
 
 class HarmlessCells(NbGraderPreprocessor):
@@ -370,19 +331,27 @@ class JudgedExecute(Execute):
         config=True
     )
 
+    questions = Unicode(None, allow_none=True, help="The package with the course's questions, as `configure` was told.").tag(config=True)
+
     _ahead: tuple[provisioner.WalledKernelManager, socket.socket] | None = None
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
-        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id. What was judged before comes with them, and is left as it is."""
-        if METADATA_KEY in resources:
-            return nb, resources
+        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        facts, coursedir = resources["nbgrader"], _coursedir(self)
+        log_file = kept_in(Path(coursedir.root) / GRADING) if coursedir else contextlib.nullcontext()
+        with log_file, about(f"{facts['assignment']}, {facts['student']}"):
+            return self._judged(nb, resources, km)
+
+    def _judged(self, nb: NotebookNode, resources: ResourcesDict, km: Any) -> tuple[NotebookNode, ResourcesDict]:
+        catalogue.choose(self.questions)
         if fault := next(filter(None, map(fault_of, nb.cells)), None):
             raise JudgeFault(f"{resources['nbgrader']['assignment']}: {fault}")
         sources = [cell.source for cell in nb.cells]
         for attempt in range(1, ATTEMPTS + 1):
             self._number = attempt
             try:
-                resources[METADATA_KEY] = self._attempt(nb, resources, km)
+                resources[METADATA_KEY] = verdicts = self._attempt(nb, resources, km)
+                resources[VERSIONS] = judged_by(verdict.question for verdict in verdicts.values())
                 return nb, resources
             except provisioner.Disturbed:  # not the submission's doing: once more, from the beginning
                 if attempt == ATTEMPTS:
@@ -437,8 +406,10 @@ class JudgedExecute(Execute):
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
         died = self._execute(call, index, seconds=math.inf, wall=patience(question.seconds) + PATIENCE)
         verdict = self._desk.verdict()
-        if self._desk.fault:
+        if self._desk.stuck:
             raise JudgeFault(self._desk.fault)
+        if self._desk.fault:
+            raise NotJudged(f"{self._desk.fault}. That is a fault of the course, not of the submission: its traceback is in {GRADING}")
         if not died and self._desk.closed:  # the exchange broke after the cell had ended
             died = self._cause()
         if died:
@@ -512,6 +483,7 @@ class JudgedExecute(Execute):
         except CellTimeoutError:
             return self._cause() or "Python did not stop when it was interrupted, and was ended."
         except Exception:  # what a stranger's kernel sends need not be what Jupyter's library expects
+            log.warning("a kernel sent what is no message, or Jupyter's library failed on it", exc_info=True)
             self._too_much = "Python sent what is no message, and was stopped."
             self._kill()
             return self._too_much
@@ -579,6 +551,7 @@ class JudgedExecute(Execute):
         try:
             run_sync(self._shell_reply)(request)
         except Exception:  # too late, dead, or no message at all
+            log.debug("a kernel did not answer", exc_info=True)
             return False
         return True
 
@@ -788,13 +761,20 @@ def _without_result(question: Question, status: Status, headline: str) -> Verdic
 def course_secret(path: Path) -> str:
     """The course's secret; made at first use, whole or not at all, readable by its owner only."""
     with contextlib.suppress(FileNotFoundError):
-        return path.read_text(encoding="ascii").strip()
+        return _read_secret(path)
     with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".secret-") as draft:  # readable by its owner only
         draft.write(secrets.token_hex(32) + "\n")
         draft.flush()
         with contextlib.suppress(FileExistsError):  # another process was first
-            os.link(draft.name, path)
-    return path.read_text(encoding="ascii").strip()
+            put_in_place(Path(draft.name), path)
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> str:
+    secret = path.read_text(encoding="ascii").strip()
+    if not secret:
+        raise CourseError(f"{path.absolute()} is empty, and so the probes would be known: put it back from a backup, or remove it.")
+    return secret
 
 
 class SaveVerdicts(SaveAutoGrades):
@@ -803,9 +783,8 @@ class SaveVerdicts(SaveAutoGrades):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Save all scores of the notebook."""
         nb, resources = super().preprocess(nb, resources)
-        nb.metadata[METADATA_KEY] = {"verdicts": [verdict.summary() for verdict in resources[METADATA_KEY].values()]} | self._origin(
-            resources
-        )
+        verdicts = [verdict.summary() for verdict in resources[METADATA_KEY].values()]
+        nb.metadata[METADATA_KEY] = {"verdicts": verdicts} | self._origin(resources) | resources[VERSIONS]
         if self.config.get("JudgedExecute", {}).get("trust_submissions", False):
             nb.metadata[METADATA_KEY]["trusted"] = True
         return nb, resources

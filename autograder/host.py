@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 
-from autograder import catalogue, frameworks, journal
+from autograder import catalogue, frameworks, journal, logs
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, code, note, render
 from autograder.forbidden import Code
@@ -102,7 +102,12 @@ def _warm_up(framework: str) -> None:
 
 def main() -> None:
     """Serve the file descriptor given as the only argument."""
-    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    with logs.kept_in(logs.at_home()):
+        try:
+            serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+        except Exception:
+            logs.log.exception("the judge of self-paced work stopped")
+            raise
 
 
 if __name__ == "__main__":

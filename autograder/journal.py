@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from autograder import catalogue
+from autograder import catalogue, logs
 from autograder.feedback import Feedback, template
 
 _unwritten: list[str] = []
@@ -32,9 +30,8 @@ class Standing:
 
 def log_path() -> Path:
     """The log's file: the environment variable COURSE_PROGRESS, else one file in the user's data folder."""
-    if chosen := os.environ.get("COURSE_PROGRESS"):
-        return Path(chosen)
-    return platformdirs.user_data_path("deep-learning-course", appauthor=False) / "progress.jsonl"
+    chosen = os.environ.get("COURSE_PROGRESS")
+    return Path(chosen) if chosen else logs.user_folder() / "progress.jsonl"
 
 
 def record(event: str, question: str, **facts: Any) -> None:
@@ -51,7 +48,9 @@ def record(event: str, question: str, **facts: Any) -> None:
 
 def standings() -> dict[str, Standing]:
     """How the learner stands, by question; lines that do not parse (a torn last line, say) are passed over."""
-    attempts, hints, solutions = Counter(), Counter(), Counter()
+    attempts: Counter[str] = Counter()
+    hints: Counter[str] = Counter()
+    solutions: Counter[str] = Counter()
     best: dict[str, float] = {}
     solved: set[str] = set()
     for event in _events():

@@ -16,6 +16,7 @@ from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
 from autograder.forbidden import Code, Finding, may_not, read
 from autograder.limit import patience
+from autograder.logs import log
 from autograder.questions import Answer, Case, Measurement, Mistake, Probe, Question
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
@@ -110,6 +111,7 @@ def _sampled(question: Question, case: Case, outcome: Outcome, like: Any = None)
     try:
         return replace(outcome, value=draws.sample(question.recovery, case.inputs.args, outcome.value, like))
     except Exception:  # the value is a stranger's: whatever it breaks, it only fails
+        _log_failure(question, case, "its draws could not be recovered")
         return replace(outcome, kind="refused", value=None, message="the result does not have the form that the task asks for")
 
 
@@ -133,6 +135,7 @@ def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
             return draws.alike(expected.value, outcome.value)
         return agree(expected.value, outcome.value, question.rtol, question.atol)
     except Exception:  # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
+        log.warning("%s: a result could not be compared", question.name, exc_info=True)
         return False
 
 
@@ -142,14 +145,24 @@ def _differences(question: Question, failed: _Trial, none_is_a_result: bool) -> 
             return draws.differences(failed.expected, failed.outcome.value, question.each)
         return differences(failed.expected, failed.outcome.value, question.rtol, question.atol, none_is_a_result=none_is_a_result)[:4]
     except Exception:  # as in _agrees
+        _log_failure(question, failed.case, "the differences could not be told")
         return ["The result cannot be compared with what is expected."]
 
 
 def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
     try:
-        return question.measurement(case.inputs, outcome.value)
+        measured = question.measurement(case.inputs, outcome.value)
     except Exception:  # the output is a stranger's: whatever it breaks, it only fails
+        _log_failure(question, case, "its measurement failed on a result, by the result's fault or by its own")
         return Measurement(False, "The result does not have the form that the task asks for.")
+    if not isinstance(measured, Measurement):
+        raise TypeError(f"the measurement of {question.name} must return a Measurement, and not {type(measured).__name__}")
+    return measured
+
+
+def _log_failure(question: Question, case: Case, what: str) -> None:
+    """Keep the traceback for whoever maintains the question: nobody can tell whether the stranger's value or the question broke it."""
+    log.warning("%s, probe %s: %s", question.name, case.probe.name, what, exc_info=True)
 
 
 def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
@@ -302,7 +315,7 @@ def _known_mistake(question: Question, trials: list[_Trial]) -> str | None:
 def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
     if mistake.recognise:
         failed = [trial for trial in trials if not trial.passed]
-        return all(trial.outcome.kind == "value" and _recognises(mistake, trial) for trial in failed)
+        return all(trial.outcome.kind == "value" and _recognises(question, mistake, trial) for trial in failed)
     if question.measurement:
         return False
     # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
@@ -320,11 +333,12 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
     return equal_wrong_value or not another_name
 
 
-def _recognises(mistake: Mistake, trial: _Trial) -> bool:
+def _recognises(question: Question, mistake: Mistake, trial: _Trial) -> bool:
     try:
         value = trial.outcome.value
         return bool(mistake.recognise(trial.case.inputs, value.output if isinstance(value, draws.Sample) else value))
     except Exception:  # as in _measure: the output is a stranger's
+        _log_failure(question, trial.case, f"a known mistake could not be recognised ({mistake.message})")
         return False
 
 

@@ -66,6 +66,7 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     app = App.instance(config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
     app.initialize([])
     _cut_off(app, limits.output * 2**20)
+    assert app.shell is not None  # initialize() made it
     app.shell.ask_exit = lambda: None  # exit() would end the kernel a little later, in a cell that is not to blame
     app.start()
 
@@ -94,7 +95,7 @@ def _cut_off(app: Any, most: int) -> None:
 
     app.shell.events.register("pre_execute", start_again)
     for stream in (sys.stdout, sys.stderr):
-        stream.write = counted(stream.write)
+        stream.write = counted(stream.write)  # type: ignore[method-assign]
     send = app.session.send
 
     def limited_send(stream: Any, message: Any, content: Any = None, *args: Any, **options: Any) -> Any:

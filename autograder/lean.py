@@ -16,7 +16,7 @@ def without(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # type: ignore[assignment] -- the import system's own sign for "there is none"
+    sys.modules[module] = None  # type: ignore[assignment]  # the import system's own sign for "there is none"
     try:
         yield
     finally:

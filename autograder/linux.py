@@ -6,6 +6,7 @@ Sources: unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), capabi
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import struct
@@ -28,8 +29,13 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_
     47,
 )
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    """The C library; looked for when it is needed, because there is none of this kind elsewhere."""
+    library = ctypes.CDLL(None, use_errno=True)
+    library.syscall.restype = ctypes.c_long
+    return library
 
 
 def _checked(result: int, what: str) -> int:
@@ -40,24 +46,24 @@ def _checked(result: int, what: str) -> int:
 
 
 def _syscall(what: str, number: int, *args: object) -> int:
-    return _checked(_libc.syscall(ctypes.c_long(number), *(ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args)), what)
+    return _checked(_libc().syscall(ctypes.c_long(number), *(ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args)), what)
 
 
 def _prctl(what: str, option: int, *args: object) -> None:
     padded = [*args, 0, 0, 0, 0][:4]
-    _checked(_libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in padded)), what)
+    _checked(_libc().prctl(ctypes.c_int(option), *(ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in padded)), what)
 
 
 def unshare(flags: int) -> None:
     """Move this process (with CLONE_NEWPID: its next child) into new namespaces."""
-    _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+    _checked(_libc().unshare(ctypes.c_int(flags)), "unshare")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """Mount `source` at `target`."""
     arguments = (text.encode() if text else None for text in (source, target, kind))
     source_, target_, kind_ = arguments
-    _checked(_libc.mount(source_, target_, kind_, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
+    _checked(_libc().mount(source_, target_, kind_, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
 
 
 def restrict_mount(path: str, attributes: int, recursive: bool = True) -> None:
@@ -72,7 +78,7 @@ def pivot_root(new_root: str) -> None:
     os.chdir(new_root)
     _syscall("pivot_root", {"x86_64": 155, "aarch64": 41}[platform.machine()], b".", b".")
     mnt_detach = 2
-    _checked(_libc.umount2(b".", mnt_detach), "umount of the old root")
+    _checked(_libc().umount2(b".", mnt_detach), "umount of the old root")
     os.chdir("/")
 
 
@@ -104,7 +110,7 @@ def drop_capabilities() -> None:
     _prctl("prctl(SECUREBITS)", _PR_SET_SECUREBITS, noroot_and_its_lock | no_setuid_fixup_and_its_lock)
     version_3 = 0x20080522
     header = ctypes.create_string_buffer(struct.pack("=Ii", version_3, 0))
-    _checked(_libc.capset(header, ctypes.create_string_buffer(24)), "capset")
+    _checked(_libc().capset(header, ctypes.create_string_buffer(24)), "capset")
     _prctl("prctl(NO_NEW_PRIVS)", _PR_SET_NO_NEW_PRIVS, 1)
 
 
@@ -185,8 +191,8 @@ def seccomp() -> None:
     x32 = 0x40000000  # the same calls under other numbers
     program += [(_JUMP_GE, 0, 1, x32), (_RETURN, 0, 0, _ERRNO | _EPERM)] if column == 0 else []
     for numbers in _DENIED.values():
-        if numbers[column] is not None:
-            program += [(_JUMP_EQ, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERRNO | _EPERM)]
+        if (number := numbers[column]) is not None:
+            program += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
     program += [(_JUMP_EQ, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | _ENOSYS)]  # its flags lie in memory; the C library falls back to clone
     first_argument, af_unix = (_LOAD, 0, 0, 16), 1
     for numbers in (_SOCKET, _SOCKETPAIR):

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from autograder.limit import Watcher, frames_of_answer, worked
-from autograder.submission import plain
+from autograder.text import plain
 
 AFTER = 2.0
 """Seconds that a check may take before anything is shown."""

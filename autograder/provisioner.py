@@ -25,18 +25,14 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
 from autograder import frameworks, wall
+from autograder.errors import Disturbed, FolderRefused, NoWall
 from autograder.kernel import LANGUAGE, ONE_THREAD
 from autograder.processes import as_last_words, last_line
-from autograder.wall import FolderRefused, NoWall
 from autograder.zygote import pair, receive, send
 
 NAME = "walled-kernel"
 WARM_UP = 180.0
 """Seconds that the zygote may take to import everything on a busy machine before it counts as stuck."""
-
-
-class Disturbed(RuntimeError):
-    """The zygote or the warden of a kernel is gone: nothing that a submission can cause, and no fault of its own."""
 
 
 class Zygote:

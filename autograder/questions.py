@@ -23,15 +23,18 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import math
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from autograder.errors import BadQuestion
 from autograder.values import to_plain
 
 FRAMEWORKS = ("torch", "mxnet", "numpy")
@@ -53,7 +56,8 @@ class Answer:
         text = textwrap.dedent(inspect.getsource(self.function))
         definition = ast.parse(text).body[0]
         lines = text.splitlines()[definition.lineno - 1 :]
-        lines[0] = lines[0].replace(f"def {definition.name}", f"def {name}", 1)
+        written = definition.name  # type: ignore[attr-defined]  # AttributeError of what is no definition: a lambda has no source of its own
+        lines[0] = lines[0].replace(f"def {written}", f"def {name}", 1)
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -182,7 +186,15 @@ class Question:
         return f"Question({self.name!r}, points={self.points})"
 
     def probe(self, *, weight: float = 1.0, repeat: int = 1) -> Callable:
-        """Attach a source of inputs: ``make(rng) -> tuple of arguments`` (or `Inputs`), seeded by the judge."""
+        """Attach a source of inputs: ``make(rng) -> tuple of arguments`` (or `Inputs`), seeded by the judge.
+
+        weight: its share of the points, by the sum of all weights; more than 0.
+        repeat: how many inputs are drawn; a whole number, 1 or more.
+
+        Raises BadQuestion, a ValueError, for others.
+        """
+        _number("weight", weight, above=0)
+        _whole("repeat", repeat)
 
         def attach(make: Callable) -> Callable:
             self.probes.append(Probe(make.__name__, make, weight, repeat))
@@ -191,7 +203,7 @@ class Question:
         return attach
 
     def mistake(self, message: str, *, framework: str | None = None, recognise: Callable[[Inputs, Any], bool] | None = None) -> Callable:
-        """Attach a known wrong implementation and what to say to whoever wrote it. Raises ValueError for an unknown framework."""
+        """Attach a known wrong implementation and what to say to whoever wrote it. Raises BadQuestion for an unknown framework."""
         _known(framework)
 
         def attach(function: Callable) -> Callable:
@@ -201,7 +213,7 @@ class Question:
         return attach
 
     def alternative(self, *, framework: str | None = None) -> Callable:
-        """Attach another right implementation: the proof that the check is not too strict. Raises ValueError for an unknown framework."""
+        """Attach another right implementation: the proof that the check is not too strict. Raises BadQuestion for an unknown framework."""
         _known(framework)
 
         def attach(function: Callable) -> Callable:
@@ -251,9 +263,36 @@ class Question:
         return [answer for answer in (self.reference, *self.alternatives) if answer.framework == framework]
 
 
+def _number(name: str, value: Any, above: float | None = None) -> None:
+    """Refuse what is no finite number of at least 0, or not more than `above`."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise BadQuestion(f"{name} must be a number, and {value!r} is not")
+    if value < 0 or (above is not None and value <= above):
+        least = "0 or more" if above is None else f"more than {above:g}"
+        raise BadQuestion(f"{name} must be {least}, and {value:g} is not")
+
+
+def _whole(name: str, value: Any) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise BadQuestion(f"{name} must be a whole number, 1 or more, and {value!r} is not")
+
+
+def _check_choices(frameworks: Sequence[str], driver: str, hints: Sequence[str]) -> None:
+    from autograder.drivers import DRIVERS  # here: whoever only writes questions down needs no driver
+
+    if isinstance(frameworks, str) or not frameworks:
+        raise BadQuestion(f"frameworks={frameworks!r}: a list of at least one framework is needed")
+    for framework in frameworks:
+        _known(framework)
+    if driver not in DRIVERS:
+        raise BadQuestion(f"there is no driver {driver!r}: there are {', '.join(DRIVERS)}")
+    if isinstance(hints, str):
+        raise BadQuestion(f"hints={hints!r}: a list of texts is needed, even for one")
+
+
 def _known(framework: str | None) -> None:
     if framework is not None and framework not in FRAMEWORKS:
-        raise ValueError(f"there is no framework {framework!r}: there are {', '.join(FRAMEWORKS)}")
+        raise BadQuestion(f"there is no framework {framework!r}: there are {', '.join(FRAMEWORKS)}")
 
 
 def _first_of_its_name(reference: Callable) -> None:
@@ -263,7 +302,7 @@ def _first_of_its_name(reference: Callable) -> None:
         return
     first, second = other.reference.function.__code__, reference.__code__
     if first.co_filename == second.co_filename and first.co_firstlineno != second.co_firstlineno:
-        raise ValueError(f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}")
+        raise BadQuestion(f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}")
 
 
 def question(
@@ -284,11 +323,18 @@ def question(
 ) -> Callable[[Callable], Question]:
     """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``.
 
-    Raises ValueError for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*", for an unknown framework, and for a
-    second question of the same name in one file.
+    Raises BadQuestion, a ValueError, for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*", for an unknown framework or
+    driver, for numbers that make no sense (no points or negative ones, no time, a negative tolerance), for hints that are one text instead of a list, and for
+    a second question of the same name in one file.
     """
     forbidden = _dotted_names(forbids)
     _known(framework)
+    _check_choices(frameworks, driver, hints)
+    _number("points", points, above=0)
+    _number("seconds", seconds, above=0)
+    _number("rtol", rtol)
+    _number("atol", atol)
+    _whole("calls", calls)
 
     def make(reference: Callable) -> Question:
         _first_of_its_name(reference)
@@ -314,10 +360,10 @@ def question(
 
 def _dotted_names(names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
-        raise ValueError(f"forbids={names!r}: a list of names is needed, even for one")
+        raise BadQuestion(f"forbids={names!r}: a list of names is needed, even for one")
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?", name):
-            raise ValueError(f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"')
+            raise BadQuestion(f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"')
     return tuple(dict.fromkeys(name.removesuffix(".*") for name in names))
 
 

@@ -15,7 +15,8 @@ from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log, temp_attrs
 from sqlalchemy import create_engine
 
-from autograder.grader import METADATA_KEY, ORIGIN
+from autograder.grader import ORIGIN, VERSIONS, Steps
+from autograder.layout import METADATA_KEY
 from autograder.results import verdict_of
 
 
@@ -52,13 +53,14 @@ class Record(Autograde):
             super().init_assignment(assignment_id, student_id)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
-        """Enter the examined notebook; `JudgedExecute` leaves it as it is."""
+        """Enter the examined notebook: the steps that come after it was judged."""
         with self._kept():
             resources = self.init_single_notebook_resources(notebook_filename)
             found = self.examined[resources["nbgrader"]["notebook"]]
             resources[METADATA_KEY] = {grade_id: verdict_of(summary) for grade_id, summary in found["verdicts"].items()}
-            resources[ORIGIN] = self.origin
+            resources[ORIGIN], resources[VERSIONS] = self.origin, found["versions"]
             self._sanitizing = False
+            self.autograde_preprocessors = Steps(self.config).after
             try:
                 self._init_preprocessors()
                 output, resources = self.exporter.from_notebook_node(from_dict(found["notebook"]), ResourcesDict(None, resources))

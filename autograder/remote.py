@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.channel import Channel, Closed, Message
 from autograder.run import Peer
-from autograder.submission import plain
+from autograder.text import plain
 from autograder.values import Malformed
 from autograder.verdict import Outcome
 

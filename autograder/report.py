@@ -159,7 +159,7 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
         "picture": picture(draw_questions(assignment, graded)) if graded else None,
         "mistakes": _mistakes(assignment, graded),
         "wrong": len(wrong),
-        "unnamed": sum(mark.verdict.mistake is None for mark in wrong),
+        "unnamed": sum(mark.verdict.mistake is None for mark in wrong if mark.verdict),
     }
 
 

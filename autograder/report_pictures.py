@@ -46,14 +46,14 @@ def _tidy(axes: Any) -> None:
 def draw_distribution(results: ClassResults, assignments: list[Assignment]) -> Any:
     """How many submissions reached which share of the points: one histogram an assignment."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     shares = {a.name: [share for s in results.of(a) if (share := results.share(s)) is not None] for a in assignments}
     shares = {name: values for name, values in shares.items() if values}
     columns = min(len(shares), 3) or 1
     rows = -(-len(shares) // columns) or 1
-    figure = Figure(figsize=(9.6, 2.5 * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    figure = Figure(figsize=(9.6, 2.5 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, (name, values) in zip(panels, shares.items(), strict=False):
         _tidy(axes)
@@ -127,7 +127,7 @@ def _draw_seconds(axes: Any, marks: dict[Task, list[Mark]]) -> None:
     times, heights, colours = [], [], []
     for row, of_task in enumerate(marks.values()):
         judged = [mark for mark in of_task if mark.verdict and mark.verdict.tried and mark.verdict.seconds > 0]
-        seconds = [mark.verdict.seconds for mark in judged]
+        seconds = [mark.verdict.seconds for mark in judged if mark.verdict]
         times += seconds
         # Steps of the golden ratio: neighbours never coincide, and there is no chance in it.
         heights += [row + 0.5 * ((index * 0.618034) % 1 - 0.5) for index in range(len(judged))]

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from autograder.course import ERRORS
-from autograder.grader import METADATA_KEY
+from autograder.errors import ReportError
+from autograder.layout import ERRORS, METADATA_KEY, two_deep
 from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
 """Seconds to wait for another program that is writing to the gradebook."""
-
-
-class ReportError(Exception):
-    """There is nothing to report on, or no way to write it; the message says what, where, and what to do."""
 
 
 class State(StrEnum):
@@ -205,7 +201,7 @@ def collect(course_dir: Path) -> ClassResults:
         students=tuple(students[name] for name in sorted(students, key=_natural)),
         assignments=tuple(assignments),
         submissions=tuple(results),
-        notes=(*notes, *found.notes, *_without_walls(results)),
+        notes=(*notes, *found.notes, *_without_walls(results), *_by_different_versions(results, found)),
     )
 
 
@@ -214,8 +210,35 @@ def _without_walls(results: list[Submission]) -> Iterator[str]:
     for assignment in dict.fromkeys(submission.assignment for submission in results):
         trusted = [submission.student for submission in results if submission.trusted and submission.assignment == assignment]
         if trusted:
-            names = ", ".join(trusted[:20]) + (f" and {len(trusted) - 20} more" if len(trusted) > 20 else "")
-            yield f"{assignment}: graded without walls, as --trust-submissions asked: {names}. These submissions could have changed any grade."
+            yield f"{assignment}: graded without walls, as --trust-submissions asked: {_names(trusted)}. These submissions could have changed any grade."
+
+
+def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iterator[str]:
+    """For each notebook that was not graded by one engine and the same questions for all: who by which, the most first."""
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
+    for submission in results:
+        for notebook, version in sorted(found.versions.get((submission.student, submission.assignment), {}).items()):
+            if submission.marks:
+                groups.setdefault((submission.assignment, notebook), {}).setdefault(version, []).append(submission.student)
+    for (assignment, notebook), by_version in groups.items():
+        if len(by_version) < 2:
+            continue
+        which = assignment if notebook == assignment else f"{assignment}, {notebook}"
+        most, *others = sorted(by_version.items(), key=lambda item: (-len(item[1]), item[0]))
+        parts = [f"{len(most[1])} by {_version(most[0])}", *(f"{_names(students)} by {_version(version)}" for version, students in others)]
+        yield (
+            f"{which}: graded by different versions: {'; '.join(parts)}. The same answer may have got different points: "
+            f"`course grade --regrade` grades all by one."
+        )
+
+
+def _version(version: tuple[str, str]) -> str:
+    engine, questions = version
+    return f"engine {engine} with questions {questions}" if engine else "a version that was not recorded"
+
+
+def _names(students: list[str]) -> str:
+    return ", ".join(students[:20]) + (f" and {len(students) - 20} more" if len(students) > 20 else "")
 
 
 @dataclass
@@ -237,6 +260,7 @@ class _Notebooks:
     verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
     order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     trusted: set[tuple[str, str]] = field(default_factory=set)
+    versions: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)  # then by notebook: engine and questions
     notes: list[str] = field(default_factory=list)
 
 
@@ -320,8 +344,8 @@ def _contents(gradebook: Any) -> _Book:
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
     """(student, assignment) of every folder ``root/student/assignment``; a link in its place counts."""
-    for path in sorted(root.glob("*/*")):
-        if (path.is_dir() or path.is_symlink()) and not path.name.startswith(".") and not path.parent.name.startswith("."):
+    for path in sorted(two_deep(root)):
+        if path.is_dir() or path.is_symlink():
             yield path.parent.name, path.name
 
 
@@ -331,7 +355,7 @@ def _read_notebooks(root: Path) -> _Notebooks:
         for path in sorted((root / key[0] / key[1]).glob("*.ipynb")):
             found.present.add(key)
             try:
-                cells, verdicts, trusted = _read_notebook(path)
+                cells, verdicts, trusted, version = _read_notebook(path)
             except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
                 found.notes.append(
                     f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). Its points are the gradebook's, its verdicts are left out: "
@@ -339,19 +363,21 @@ def _read_notebooks(root: Path) -> _Notebooks:
                 )
                 continue
             found.trusted |= {key} if trusted else set()
+            found.versions.setdefault(key, {})[path.stem] = version
             found.order.setdefault((key[1], path.stem), cells)
             found.verdicts.setdefault(key, {}).update({(path.stem, name): verdict for name, verdict in verdicts.items()})
     return found
 
 
-def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool]:
-    """The grade ids in a notebook's order, its verdicts by grade id, and whether it was run without walls."""
+def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tuple[str, str]]:
+    """The grade ids in a notebook's order, its verdicts by grade id, whether it was run without walls, and the versions that judged it ("" where not recorded)."""
     notebook = json.loads(path.read_bytes())
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
     facts = notebook["metadata"].get(METADATA_KEY, {})
     verdicts = [verdict_of(summary) for summary in facts.get("verdicts", [])]
     by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
-    return [name for name in cells if isinstance(name, str)], by_cell, facts.get("trusted") is True
+    version = str(facts.get("engine", ""))[:40], str(facts.get("questions", ""))[:80]
+    return [name for name in cells if isinstance(name, str)], by_cell, facts.get("trusted") is True, version
 
 
 def verdict_of(summary: dict[str, Any]) -> Verdict:
@@ -382,7 +408,7 @@ def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}, [
-            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. run course grade to write it anew."
+            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. Run course grade to write it anew."
         ]
 
 

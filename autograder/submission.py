@@ -12,14 +12,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from autograder.errors import Unfit
+from autograder.text import one_line, plain
+
 MEGABYTES = 50
 """The most that a submission may hold, all files together, where nothing else is said."""
 
 MOST_FILES = 1000
-
-
-class Unfit(ValueError):
-    """The submission cannot be graded as it is; the message says why, in one line."""
 
 
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
@@ -145,7 +144,7 @@ def _cell_problem(cell: Any) -> str | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return "is none of code, markdown and raw"
     source, metadata = cell.get("source"), cell.get("metadata", {})
-    lines = source if isinstance(source, list) else [source]
+    lines: list = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         return f"has {type(source).__name__} for its source, not text"
     if not isinstance(metadata, dict):
@@ -206,13 +205,3 @@ def _kind(path: Path) -> str:
         stat.S_ISCHR: "a device",
     }
     return next((kind for test, kind in kinds.items() if test(mode)), "a file")
-
-
-def plain(text: str) -> str:
-    """`text` fit for a line on a terminal: what cannot be printed is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def one_line(error: BaseException) -> str:
-    """What an exception says, in one line for a terminal."""
-    return plain(next(iter(str(error).splitlines()), type(error).__name__)[:160])

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import resource
 import site
 import socket
 import stat
@@ -26,6 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import linux
+from autograder.errors import FolderRefused, NoWall
+
+try:  # here, because nothing can be imported that easily behind the wall
+    import resource
+except ImportError:  # Windows, where no wall is raised
+    resource = None  # type: ignore[assignment]
 
 NOBODY, STRANGERS = 65534, 1_000_000_000
 """Who a submission is where root grades: an ordinary user who owns nothing, number `STRANGERS` and its own, or `NOBODY` where there is no such user."""
@@ -75,14 +80,6 @@ class View:
     hidden: tuple[str, ...]
     folder: str | None
     place: str
-
-
-class NoWall(RuntimeError):
-    """The wall cannot stand on this machine; the message says why and what to do."""
-
-
-class FolderRefused(ValueError):
-    """The notebook's folder cannot be copied; the message says why."""
 
 
 def installation(packages: Iterable[str]) -> tuple[str, ...]:

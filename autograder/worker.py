@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters.exporter import ResourcesDict
-from nbformat import from_dict
 
-from autograder import catalogue, submission
-from autograder.grader import METADATA_KEY, CannotBeGradedHere, JudgedExecute, JudgeFault, restore
-from autograder.provisioner import Disturbed
-from autograder.wall import FolderRefused, NoWall
+from autograder import catalogue, logs, submission
+from autograder.errors import Disturbed, JudgeFault, NoWall, SubmissionError
+from autograder.grader import RELEASE, VERSIONS, JudgedExecute, Steps
+from autograder.layout import METADATA_KEY
+from autograder.text import one_line
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the operating system that say nothing about a submission."""
@@ -33,9 +33,9 @@ def examine(job: dict[str, Any]) -> dict[str, Any]:
     """Run and judge one submission; never raises for what is wrong with it.
 
     job:     root, folder (the submission's), assignment, student, release (see `grader.released`), files (the course's own beside the notebook, to their
-             paths), config (of traitlets, what is added to the course's), megabytes.
-    returns: "notebooks" (name to "notebook" and "verdicts" by grade id) and "files" (their fingerprint); else "reason" why it cannot be graded, or
-             "fault": what must be put right before anybody can be.
+             paths), config (of traitlets, what is added to the course's), megabytes, gradebook (its address, for steps of the course's own; ours do not open it).
+    returns: "notebooks" (name to "notebook", "verdicts" by grade id, and "versions", by what it was judged) and "files" (their fingerprint); else "reason" why it cannot be graded, or
+             "fault": what must be put right before anybody can be, and "remedy": how, where that is known.
     """
     with Examination(job) as examination:
         return examination.result()
@@ -65,8 +65,10 @@ class Examination:
         if not self._found:
             run, nb, resources = self._runs[0]
             self._open.callback(run.give_up)
-            with contextlib.suppress(Exception):
+            try:
                 run.start_ahead(nb, resources)
+            except Exception:
+                logs.log.debug("no kernel could be started ahead", exc_info=True)
 
     def result(self) -> dict[str, Any]:
         """Run and judge it."""
@@ -77,42 +79,48 @@ class Examination:
         return self._found
 
     def _prepared(self, name: str, notebook: Any) -> tuple[JudgedExecute, Any, ResourcesDict]:
-        course = self._job["release"][name]
-        notebook = restore(notebook, {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in course["cells"].items()})
-        if course["kernelspec"]:
-            notebook.metadata["kernelspec"] = from_dict(course["kernelspec"])
-        facts = {"student": self._job["student"], "assignment": self._job["assignment"], "notebook": name}
-        resources = ResourcesDict(None, {"metadata": {"name": name, "path": self._folder}, "nbgrader": facts})
-        return JudgedExecute(config=_config(self._job["root"], json.dumps(self._job["config"]))), notebook, resources
+        config = _config(self._job["root"], json.dumps(self._job["config"]))
+        facts = {"student": self._job["student"], "assignment": self._job["assignment"], "notebook": name, "db_url": self._job["gradebook"]}
+        known = {
+            "metadata": {"name": name, "path": self._folder},
+            "nbgrader": facts,
+            "unique_key": name,
+            RELEASE: self._job["release"][name],
+        }
+        steps = Steps(config)
+        notebook, resources = steps.prepare(notebook, ResourcesDict(None, known))
+        return steps.judges(config=config), notebook, resources
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
         """What goes wrong in here is what was found."""
-        try:
-            yield
-        except Exception as error:
-            self._found = _what_is_wrong(error)
+        with logs.about(f"{self._job['assignment']}, {self._job['student']}"):
+            try:
+                yield
+            except Exception as error:
+                self._found = _what_is_wrong(error)
 
 
 def _judged(run: JudgedExecute, nb: Any, resources: ResourcesDict) -> dict[str, Any]:
     nb, resources = run.preprocess(nb, resources)
-    return {"notebook": nb, "verdicts": {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}}
+    verdicts = {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}
+    return {"notebook": nb, "verdicts": verdicts, "versions": resources[VERSIONS]}
 
 
 def _what_is_wrong(error: Exception) -> dict[str, Any]:
-    if isinstance(error, (submission.Unfit, CannotBeGradedHere, FolderRefused)):
-        return {"reason": str(error)}
-    said = submission.one_line(error)
+    if isinstance(error, SubmissionError):
+        return {"reason": one_line(error, most=400)}
+    said = one_line(error)
     if isinstance(error, Disturbed):
-        return {"fault": f"no kernel can be kept running here: {said}", "kind": "Disturbed"}
+        return {"fault": f"no kernel can be kept running here: {said}", "remedy": error.remedy}
     if isinstance(error, (JudgeFault, NoWall)):
-        return {"fault": said, "kind": type(error).__name__}
+        return {"fault": one_line(error, most=400), "remedy": error.remedy}
     if isinstance(error, OSError) and error.errno in MACHINE:
         return {
-            "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept.",
-            "kind": "OSError",
+            "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept."
         }
-    return {"reason": f"{type(error).__name__}: {said}"}
+    logs.log.exception("a submission could not be examined")
+    return {"reason": f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its traceback is in {logs.GRADING}"}
 
 
 @functools.lru_cache(maxsize=4)
@@ -145,6 +153,7 @@ def serve(connection: Connection) -> None:
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     catalogue.chapters()
+    collected = logs.collect()  # this process writes no log: one process does
     connection.send_bytes(b"{}")  # ready
     following = None
     while True:
@@ -153,7 +162,8 @@ def serve(connection: Connection) -> None:
             with contextlib.suppress(queue.Empty):
                 following = _begun(jobs.get_nowait())
                 following.start_ahead()
-            connection.send_bytes(json.dumps(current.result(), ensure_ascii=False).encode("utf-8", "replace"))
+            found = current.result() | {"log": collected.taken()}
+            connection.send_bytes(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _begun(message: bytes) -> Examination:

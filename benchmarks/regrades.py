@@ -16,8 +16,8 @@ import nbformat
 import typer
 from rich.progress import track
 
-from autograder import batch, demo
-from autograder.course import Course, find_root
+from autograder import batch, demo, material
+from autograder.course import Course
 from autograder.grader import METADATA_KEY
 
 ASSIGNMENT = "02-convolution"
@@ -37,7 +37,7 @@ def verdicts(course: Course) -> dict[str, list[dict]]:
 def main(times: Annotated[int, typer.Option(help="How often the class is graded.")] = 200, workers: int = 2) -> None:
     """Regrade, and compare."""
     with tempfile.TemporaryDirectory(prefix="regrades-") as folder:
-        course = demo.lay_out(find_root(), Path(folder) / "course")
+        course = demo.lay_out(material.find(), Path(folder) / "course")
         course.release(ASSIGNMENT)
         demo.hand_in(course, ASSIGNMENT)
         work = [(ASSIGNMENT, student) for student in STUDENTS]

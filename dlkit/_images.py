@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -31,6 +32,12 @@ class ImageSet:
         return f"ImageSet({self.name}: {parts} images of {shape}, {len(self.class_names)} classes)"
 
 
+def from_parts(parts: Iterable[tuple[np.ndarray, np.ndarray]], class_names: tuple[str, ...], name: str) -> ImageSet:
+    """The set of these (images, labels): training, validation, test."""
+    (train_images, train_labels), (val_images, val_labels), (test_images, test_labels) = parts
+    return ImageSet(train_images, train_labels, val_images, val_labels, test_images, test_labels, class_names, name)
+
+
 def resize(images: np.ndarray, size: int) -> np.ndarray:
     """(..., H, W) float32 -> (..., size, size), bilinear; when it shrinks, each pixel averages those that it covers."""
     from PIL import Image
@@ -40,7 +47,7 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     planes = images.reshape(-1, *images.shape[-2:])
     resized = np.empty((len(planes), size, size), np.float32)
     for place, plane in zip(resized, planes, strict=True):
-        place[:] = Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR)
+        place[:] = np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
     return resized.reshape(*images.shape[:-2], size, size)
 
 

@@ -59,7 +59,7 @@ class Problem:
 
     num_dims: int
     objective: Callable[[np.ndarray, np.random.Generator], float]
-    truth: Callable[[np.ndarray], float]
+    truth: Callable[[np.ndarray], np.ndarray | float]
     least: float
 
 

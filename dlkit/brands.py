@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, balanced, check_sizes
+from dlkit._images import ImageSet, balanced, check_sizes, from_parts
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -32,8 +32,7 @@ def brands(train: int = 700, val: int = 210, test: int = 350, size: int = 64, se
     """
     check_sizes("brands", train=train, val=val, test=test, size=size)
     names = tuple(LOGOS)
-    arrays = [array for number, count in enumerate((train, val, test)) for array in _draw_part((seed, number), size, count)]
-    return ImageSet(*arrays, class_names=names, name="brands")
+    return from_parts([_draw_part((seed, number), size, count) for number, count in enumerate((train, val, test))], names, "brands")
 
 
 def _draw_part(seed: tuple[int, int], size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +42,7 @@ def _draw_part(seed: tuple[int, int], size: int, count: int) -> tuple[np.ndarray
     signs = [logo(name) for name in LOGOS]
     corners = np.stack([_corners(size * FINER, rng) for _ in labels])
     scenes = zip(labels, corners, _perspectives(corners), strict=True)
-    images = np.stack([_scene(signs[label], size, *geometry, rng) for label, *geometry in scenes])
+    images = np.stack([_scene(signs[label], size, place, perspective, rng) for label, place, perspective in scenes])
     return images.transpose(0, 3, 1, 2).copy(), labels
 
 
@@ -52,7 +51,7 @@ def _scene(sign: Image.Image, size: int, corners: np.ndarray, perspective: np.nd
     from PIL import Image, ImageFilter
 
     fine = size * FINER
-    pasted = sign.transform((fine, fine), Image.Transform.PERSPECTIVE, perspective, Image.Resampling.BICUBIC)
+    pasted = sign.transform((fine, fine), Image.Transform.PERSPECTIVE, perspective.tolist(), Image.Resampling.BICUBIC)
     scene = _crop(fine, rng)
     scene.paste(pasted, mask=pasted.getchannel("A"))
     if rng.random() < 0.5:
@@ -92,7 +91,7 @@ def _crop(side: int, rng: np.random.Generator) -> Image.Image:
 
     photograph = _photographs()[rng.integers(2)]
     width = int(rng.integers(100, 300))
-    left, top = rng.integers(photograph.width - width), rng.integers(photograph.height - width)
+    left, top = int(rng.integers(photograph.width - width)), int(rng.integers(photograph.height - width))
     piece = photograph.resize((side, side), Image.Resampling.BILINEAR, (left, top, left + width, top + width))
     return ImageOps.mirror(piece) if rng.random() < 0.5 else piece
 
@@ -104,7 +103,8 @@ def _hide(scene: Image.Image, corners: np.ndarray, rng: np.random.Generator) -> 
     thickness = rng.uniform(0.1, 0.3) * (high - low)[axis]
     low[axis] = rng.uniform(low[axis], high[axis] - thickness)
     high[axis] = low[axis] + thickness
-    box = tuple(int(value) for value in np.clip([*low, *high], 0, scene.width))
+    left, top, right, bottom = (int(value) for value in np.clip([*low, *high], 0, scene.width))
+    box = (left, top, right, bottom)
     scene.paste(_crop(scene.width, rng).crop(box), box)
 
 

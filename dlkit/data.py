@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from dlkit._images import ImageSet, check_sizes, resize, stratified
+from dlkit._images import ImageSet, check_sizes, from_parts, resize, stratified
 from dlkit.brands import brands
 from dlkit.folders import UnusableFolder, folder
 from dlkit.glyphs import Nuisances, glyphs
@@ -50,8 +50,7 @@ def digits(size: int = 8, seed: int = 0) -> ImageSet:
     fifth = round(0.2 * len(labels))
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
-    parts = (array[rows] for rows in (train, val, test) for array in (images, labels))
-    return ImageSet(*parts, class_names=tuple("0123456789"), name="digits")
+    return from_parts([(images[rows], labels[rows]) for rows in (train, val, test)], tuple("0123456789"), "digits")
 
 
 def photographs(size: int | None = None) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, check_sizes, stratified
+from dlkit._images import ImageSet, check_sizes, from_parts, stratified
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -49,8 +49,7 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     fifth = round(0.2 * len(labels))
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
-    parts = (array[rows] for rows in (train, val, test) for array in (images, labels))
-    return ImageSet(*parts, class_names=class_names, name=Path(path).name)
+    return from_parts([(images[rows], labels[rows]) for rows in (train, val, test)], class_names, Path(path).name)
 
 
 def read_folder(path: str | os.PathLike[str], size: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -115,7 +114,7 @@ def _read(file: Path, size: int) -> np.ndarray:
                     raise UnusableFolder(f"folder: {file} holds numbers and not greys of 8 or 16 bits. Convert it.")
                 upright = _colour(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError:
-        raise UnusableFolder(f"folder: {file} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels. Make it smaller.") from None
+        raise UnusableFolder(f"folder: {file} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels. Make it smaller.") from None
     except UnusableFolder:
         raise
     except (OSError, ValueError, SyntaxError) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, balanced, check_sizes, resize
+from dlkit._images import ImageSet, balanced, check_sizes, from_parts, resize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -100,13 +100,12 @@ def glyphs(
         raise TypeError(f"glyphs: letters must be a string or a sequence of strings, and {', '.join(map(repr, letters))} is not.")
     if len(set(letters)) < max(2, len(letters)) or not all(letter in string.ascii_letters and len(letter) == 1 for letter in letters):
         raise ValueError(f"glyphs: letters must be at least two different ones of A to Z and a to z, and {''.join(letters)!r} are not.")
-    fonts = FONTS if held_out_fonts else FONTS + HELD_OUT_FONTS
+    fonts: tuple[str, ...] = FONTS if held_out_fonts else FONTS + HELD_OUT_FONTS
     if not set(letters) <= set(string.ascii_uppercase):
         fonts = tuple(face for face in fonts if face not in CAPITALS_ONLY)
     test_fonts = HELD_OUT_FONTS if held_out_fonts else fonts
     parts = ((train, fonts, nuisances), (val, fonts, nuisances), (test, test_fonts, test_nuisances))
-    arrays = [array for number, part in enumerate(parts) for array in _draw_part((seed, number), size, letters, *part)]
-    return ImageSet(*arrays, class_names=letters, name="glyphs")
+    return from_parts([_draw_part((seed, number), size, letters, *part) for number, part in enumerate(parts)], letters, "glyphs")
 
 
 def _draw_part(
@@ -140,7 +139,7 @@ def _letter(face: str, letter: str, height: int) -> Image.Image:
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
     font = ImageFont.truetype(path, height / 0.73)  # DejaVu's capitals have 0.73 of the size of the font
     left, top, right, bottom = font.getbbox(letter)
-    mask = Image.new("L", (right - left, bottom - top))
+    mask = Image.new("L", (int(right - left), int(bottom - top)))  # whole numbers: a box of pixels
     ImageDraw.Draw(mask).text((-left, -top), letter, font=font, fill=255)
     return mask
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from dlkit._images import ImageSet
+from dlkit._images import ImageSet, from_parts
 from dlkit.data import brands, digits
 from dlkit.stored import read_shipped
 
@@ -58,7 +58,7 @@ def images(name: str) -> ImageSet:
         return brands(train=1400, val=7, test=700, size=24)
     data = digits()
     held_out = np.concatenate([data.val_images, data.test_images]), np.concatenate([data.val_labels, data.test_labels])
-    return ImageSet(data.train_images, data.train_labels, *held_out, *held_out, data.class_names, "digits")
+    return from_parts([(data.train_images, data.train_labels), held_out, held_out], data.class_names, "digits")
 
 
 def part(name: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

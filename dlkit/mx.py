@@ -3,9 +3,10 @@
     from dlkit.mx import autograd, gluon, init, mx, nd
 
 MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is lent them for the time of the import and has
-them taken away again; the few modules of MXNet that ask for one later are given a NumPy of their own that has them. And importing MXNet lowers the number
-of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. MXNet itself keeps to one thread, as while a
-class is graded: that is settled when it is imported, and two are slower for nets of this size. For a class that nobody uses any
+them taken away again; the few modules of MXNet that ask for one later are given a NumPy of their own that has them. Two modules that
+write numbers as text are given a `str` that writes NumPy's as NumPy 1 did. And importing MXNet lowers the number
+of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. MXNet itself keeps to one thread,
+as while a class is graded: that is settled when it is imported, and two are slower for nets of this size. For a class that nobody uses any
 more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not shown them, which halves the time.
 
 Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that would use one, or a name that such a
@@ -80,9 +81,24 @@ def _import_mxnet() -> ModuleType:
     for module, name in ASK_LATER.items():
         if module in sys.modules:
             setattr(sys.modules[module], name, numpy_1)
+    for module in CALL_BY_TEXT:
+        vars(sys.modules[module])["str"] = _text
     if torch and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     return mxnet
+
+
+def _text(value: object) -> str:
+    """What `str` gives, but a NumPy number in a list or tuple is written as a plain one: ``(0.1, 0.1)``, not ``(np.float64(0.1), np.float64(0.1))``."""
+    return str(_plain(value))
+
+
+def _plain(value: object) -> object:
+    if type(value) is list:
+        return [_plain(item) for item in value]
+    if type(value) is tuple:
+        return tuple(_plain(item) for item in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _gone(name: str) -> Callable[..., NoReturn]:
@@ -112,6 +128,10 @@ ASK_LATER = {
 }
 """The modules of MXNet that use such a name when they are called, and what they call NumPy."""
 
+CALL_BY_TEXT = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol")
+"""The modules of MXNet that hand the arguments of an operator on as text. NumPy 2 writes its numbers in lists otherwise than MXNet reads them:
+a learning rate of `numpy.float64` would stop the first step."""
+
 
 @contextlib.contextmanager
 def _lent_to_numpy(names: Mapping[str, Any]) -> Iterator[None]:
@@ -131,7 +151,7 @@ def _without(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # the import system's own sign for "there is none"
+    sys.modules[module] = None  # type: ignore[assignment]  # the import system's own sign for "there is none"
     try:
         yield
     finally:
@@ -222,8 +242,9 @@ class _Names(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """IPython turns ``%%time`` and ``%timeit`` into calls that hold the code as text."""
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("run_cell_magic", "run_line_magic"):
-            for text in (argument.value for argument in node.args[1:] if isinstance(argument, ast.Constant)):
-                self._magic(text)
+            for argument in node.args[1:]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    self._magic(argument.value)
         self.generic_visit(node)
 
     def _magic(self, text: str) -> None:
@@ -261,5 +282,5 @@ try:
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
     # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: a NumPy that lacks yet another name.
     _reason = (str(error).splitlines() or [type(error).__name__])[0]
-    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))
+    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))  # type: ignore[assignment]
     _skip_cells_in_ipython()

@@ -94,7 +94,7 @@ def plot_runs(
         if len(values) > 1:
             ax.fill_between(points, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.18, linewidth=0)
     if x is None:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25, linewidth=0.6)
@@ -175,6 +175,7 @@ def _picture(image: Any, caller: str) -> np.ndarray:
 def _grid(pictures: list[np.ndarray], titles: Sequence[str] | None, columns: int, scale: float, caller: str) -> tuple[Figure, list[Axes]]:
     """A figure with one bare, titled cell a picture."""
     import matplotlib.pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if not pictures:
         raise ValueError(f"{caller}: there is nothing to show.")
@@ -184,10 +185,9 @@ def _grid(pictures: list[np.ndarray], titles: Sequence[str] | None, columns: int
     rows = -(-len(pictures) // columns)
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
     lines = 0 if titles is None else max(title.count("\n") + 1 for title in titles)
-    figure, axes = plt.subplots(
-        rows, columns, squeeze=False, layout="constrained", figsize=(columns * scale, rows * (scale * tallest + 0.2 * lines))
-    )
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    size = (columns * scale, rows * (scale * tallest + 0.2 * lines))
+    figure, axes = plt.subplots(rows, columns, squeeze=False, layout=layout, figsize=size)
     for cell in axes.flat:
         cell.set_axis_off()
     cells = list(axes.flat[: len(pictures)])
@@ -212,11 +212,11 @@ def _show_once(figure: Figure) -> None:
     def draw() -> None:
         from IPython.display import display
 
-        del figure._ipython_display_
+        del figure._ipython_display_  # type: ignore[attr-defined]
         display(figure)
         plt.close(figure)
 
-    figure._ipython_display_ = draw
+    figure._ipython_display_ = draw  # type: ignore[attr-defined]  # IPython asks any object for it
 
 
 def _write_values(cell: Axes, kernel: np.ndarray, limit: float) -> None:

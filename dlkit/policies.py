@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlkit import stored
-from dlkit._images import ImageSet
+from dlkit._images import ImageSet, from_parts
 from dlkit.data import Nuisances, digits, glyphs
 
 SIZE = 16
@@ -63,11 +63,19 @@ def images(name: str, seed: int = 0) -> ImageSet:
     disturbed = Nuisances(rotation=30, shift=2, noise=0.15)
     if name == "other letters":
         disturbed = Nuisances(rotation=15, shift=1.5, scale=0.2, blur=0.7, background=0.3, noise=0.05)
-    rules = {"size": SIZE, "nuisances": Nuisances(), "test_nuisances": disturbed, "held_out_fonts": name == "other letters"}
-    judged = glyphs(train=FEW, val=1, test=1300, seed=seed, **rules)
-    parts = (judged.train_images, judged.train_labels)
-    parts += (judged.test_images[:300], judged.test_labels[:300], judged.test_images[300:], judged.test_labels[300:])
-    return ImageSet(*parts, judged.class_names, name)
+    judged = glyphs(
+        train=FEW,
+        val=1,
+        test=1300,
+        size=SIZE,
+        seed=seed,
+        nuisances=Nuisances(),
+        test_nuisances=disturbed,
+        held_out_fonts=name == "other letters",
+    )
+    train = (judged.train_images, judged.train_labels)
+    val, test = ((judged.test_images[rows], judged.test_labels[rows]) for rows in (slice(300), slice(300, None)))
+    return from_parts([train, val, test], judged.class_names, name)
 
 
 def _digits(seed: int) -> ImageSet:
@@ -81,8 +89,8 @@ def _digits(seed: int) -> ImageSet:
         return np.stack([shift(image, rng.uniform(-2, 2, 2), order=1) for image in turned]).clip(0, 1).astype(np.float32)[:, None]
 
     val, test = disturb(source.val_images[:120]), disturb(source.test_images[:239])
-    parts = (source.train_images[rows], source.train_labels[rows], val, source.val_labels[:120], test, source.test_labels[:239])
-    return ImageSet(*parts, source.class_names, "digits")
+    parts = [(source.train_images[rows], source.train_labels[rows]), (val, source.val_labels[:120]), (test, source.test_labels[:239])]
+    return from_parts(parts, source.class_names, "digits")
 
 
 def results() -> list[Result]:

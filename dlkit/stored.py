@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
-Row = TypeVar("Row")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 
 def read(path: Path, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:

@@ -62,7 +62,8 @@ def train_torch(
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
     num_steps = num_epochs * math.ceil(len(data.train_images) / batch_size)
-    losses, accuracies = [], []
+    losses: list[float] = []
+    accuracies: list[float] = []
     for _ in range(num_epochs):
         net.train()
         for X, y in batches(data.train_images, data.train_labels, batch_size, rng):
@@ -96,7 +97,8 @@ def train_gluon(
     loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": lr, "momentum": momentum, "wd": weight_decay})
     num_steps = num_epochs * math.ceil(len(data.train_images) / batch_size)
-    losses, accuracies = [], []
+    losses: list[float] = []
+    accuracies: list[float] = []
     for _ in range(num_epochs):
         for X, y in batches(data.train_images, data.train_labels, batch_size, rng):
             trainer.set_learning_rate(lr * schedule(len(losses) / num_steps))

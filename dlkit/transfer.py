@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dlkit._images import ImageSet
+from dlkit._images import ImageSet, from_parts
 from dlkit.backbone import PARTS
 from dlkit.data import brands, glyphs
 from dlkit.stored import read_shipped
@@ -72,8 +72,8 @@ def target(name: str) -> ImageSet:
     if name == "brands":
         return brands(train=700, val=210, test=400, size=32)
     grey = glyphs(train=1000, val=200, test=400, size=32)
-    parts = (grey.train_images, grey.train_labels, grey.val_images, grey.val_labels, grey.test_images, grey.test_labels)
-    return ImageSet(*(np.repeat(part, 3, axis=1) if part.ndim == 4 else part for part in parts), grey.class_names, "letters")
+    parts = ((grey.train_images, grey.train_labels), (grey.val_images, grey.val_labels), (grey.test_images, grey.test_labels))
+    return from_parts([(np.repeat(images, 3, axis=1), labels) for images, labels in parts], grey.class_names, "letters")
 
 
 def few(images: np.ndarray, labels: np.ndarray, count: int, draw: int) -> tuple[np.ndarray, np.ndarray]:

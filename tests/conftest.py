@@ -18,22 +18,12 @@ from autograder import catalogue, client
 
 HERE = Path(__file__).parent
 
-TIMED = ("audit", "batch", "channel", "cli", "client", "course", "doctor", "grader", "judge", "remote", "report", "run", "walls")
-ALONE = ("attacks", "faults/test_every_moment.py", "test_demo.py", *(f"autograder/test_{name}.py" for name in TIMED))
-"""What measures times, tries limits or forks the tests' own process has the machine to itself; the rest may run two at a time."""
-
 settings.register_profile("course", deadline=None, max_examples=50, database=None)
 settings.load_profile("course")
 
 
 # The same for every test, so that one warm process serves all that grade.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.relative_to(HERE).as_posix().startswith(ALONE):
-            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.night
 
 
 def test_both_graders_give_the_points_that_the_class_was_made_to_earn(tmp_path):

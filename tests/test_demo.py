@@ -19,14 +19,29 @@ from autograder.results import collect
 from autograder.verdict import Status
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
+
+ONE = demo.WHOLE_CLASS[0]
+
+
+@pytest.fixture(scope="module", params=[pytest.param(ONE, id=ONE), pytest.param(None, id="all", marks=pytest.mark.night)])
+def only(request):
+    """The exercise that is demonstrated, or None for all of them: at night."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def options(only):
+    """What the command is given to that end."""
+    return ["--only", only] if only else []
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, options):
     """The demonstration, run once as a user runs it; returns (its course, what it printed, exit code)."""
     folder = tmp_path_factory.mktemp("demonstration") / "demo"
-    command = [sys.executable, "-c", "from autograder.cli import app; app()", "demo", "--out", str(folder)]
+    command = [sys.executable, "-c", "from autograder.cli import app; app()", "demo", "--out", str(folder), *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return Course(folder), ended.stdout, ended.stderr, ended.returncode
 
@@ -37,9 +52,9 @@ def course(done):
 
 
 @pytest.fixture(scope="module")
-def made(course):
+def made(course, only):
     """What was handed in, by assignment and student, made again from the same released notebooks."""
-    return {name: _class(course, name) for name in demo.assignments(course)}
+    return {name: _class(course, name) for name in demo.assignments(course) if only in (None, name)}
 
 
 def _class(course, assignment):
@@ -50,7 +65,7 @@ def _class(course, assignment):
 @pytest.fixture(scope="module")
 def whole(made):
     """Of what was handed in, the assignments of the whole class."""
-    return {name: made[name] for name in demo.WHOLE_CLASS}
+    return {name: made[name] for name in demo.WHOLE_CLASS if name in made}
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +98,9 @@ def test_it_leaves_gradebook_table_report_and_a_feedback_page_each(course, made)
             assert page.stat().st_size > 0, page
 
 
-def test_every_exercise_is_handed_in_all_right_in_either_framework_and_all_wrong(made):
+def test_every_exercise_is_handed_in_all_right_in_either_framework_and_all_wrong(made, only):
     exercises = sorted(path.parent.name for path in (ROOT / "exercises").glob("*/*.ipynb"))
-    assert list(made) == exercises
+    assert list(made) == ([only] if only else exercises)
     few = [name for name in demo.FEW if name != "all_gluon" or frameworks.available("mxnet")]
     assert all(set(few) <= works.keys() for works in made.values())
 
@@ -155,10 +170,9 @@ def test_every_grade_is_what_it_was_made_to_be(results, made):
 
 def tampered(made, change):
     """The same expectations but for one student's of the first assignment."""
-    assignment = demo.WHOLE_CLASS[0]
-    works = dict(made[assignment])
+    works = dict(made[ONE])
     student, work = change(works)
-    return made | {assignment: works | {student: work}}, student
+    return made | {ONE: works | {student: work}}, student
 
 
 def earns_more(works):
@@ -208,7 +222,7 @@ def test_any_difference_is_found(results, made, change):
 
 
 @pytest.mark.parametrize("change", [earns_more, another_mistake], ids=lambda change: change.__name__.replace("_", " "))
-def test_a_difference_is_exit_code_1(course, made, change, monkeypatch, capfd):
+def test_a_difference_is_exit_code_1(course, made, options, change, monkeypatch, capfd):
     expected, student = tampered(made, change)
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(demo, "lay_out", lambda *args: course)
@@ -216,7 +230,7 @@ def test_a_difference_is_exit_code_1(course, made, change, monkeypatch, capfd):
     for step in ("release", "grade", "feedback"):
         monkeypatch.setattr(Course, step, lambda *args: None)
     with pytest.raises(SystemExit) as caught:
-        cli.app(["demo", "--out", str(course.root)])
+        cli.app(["demo", "--out", str(course.root), *options])
     out, err = capfd.readouterr()
     assert caught.value.code == cli.DIFFERENT
     [row] = [line for line in out.splitlines() if "✗" in line]

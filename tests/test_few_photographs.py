@@ -24,7 +24,7 @@ SIGNS = ("4", "5")  # four fingers and five
 FEW, DRAWS = 48, 60
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.night,
     pytest.mark.skipif(not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"),
 ]
 

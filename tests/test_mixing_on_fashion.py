@@ -23,7 +23,7 @@ SEEDS = range(3)
 MIXING = ("mixup", "CutMix")
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.night,
     pytest.mark.skipif(not (SHARED / "FashionMNIST").is_dir(), reason="Fashion-MNIST does not lie beside the project"),
 ]
 

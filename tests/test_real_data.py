@@ -28,7 +28,7 @@ RUNS = [("torch", 0), ("torch", 1), *([("mxnet", 0)] if shim.available() else []
 """Framework and seed of what is trained."""
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.night,
     pytest.mark.skipif(not (SHARED / "FashionMNIST").is_dir(), reason="Fashion-MNIST does not lie beside the project"),
 ]
 

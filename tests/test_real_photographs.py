@@ -23,7 +23,7 @@ DRAWS = range(5)
 RATES = {"frozen": 0.2, "fine-tuned": 0.1, "from scratch": 0.1}
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.night,
     pytest.mark.skipif(not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"),
 ]
 

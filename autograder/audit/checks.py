@@ -6,7 +6,7 @@ import inspect
 import statistics
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,14 +42,15 @@ _SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric input
 """What is no error where only such inputs have a meaning; a question declares it with `Question.equivalent`."""
 
 
-def audit(question: Question, *, sample: int | None = None, repeat: int = 1, hands: int = 1) -> QuestionCard:
+def audit(question: Question, *, sample: int | None = None, repeat: int = 1, hands: int = 1, seeds: Sequence[int] = ()) -> QuestionCard:
     """Examine everything that `question` promises.
 
-    sample: this many mutants instead of all, the same ones every time. repeat: fresh seeds on which right answers must pass and mistakes must fail.
+    sample: this many mutants instead of all, the same ones every time; 0 leaves them and what was declared of them out.
+    repeat: fresh seeds on which right answers must pass and mistakes must fail. seeds: these instead.
     hands:  processes that try mutants. Runs the answers of the question in this process: not for a stranger's questions.
     """
     tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
-    fresh = [seed_for("audit, fresh", question.name, str(number)) for number in range(tries)]
+    fresh = list(seeds) or fresh_seeds(question, tries)
     right = [answer for answer in (question.reference, *question.alternatives) if frameworks.available(answer.framework)]
     missing = {answer.framework for answer in (question.reference, *question.alternatives, *question.mistakes)} - {
         answer.framework for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
@@ -66,6 +67,8 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
     parts: dict[str, Any] = {}
     if question.measurement:
         notes.append("No mutants: answers are judged by what they achieve, so a mutant that achieves it is right.")
+    elif sample == 0:
+        notes.append("No mutants: none were asked for.")
     else:
         mutable = [answer for answer in accepted if _has_source(answer)]
         notes += [
@@ -79,7 +82,7 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         *_incomplete(question),
         *parts.pop("errors", ()),
         *_keywords(question, accepted, fresh[0]),
-        *_unmatched(question, parts, stale),
+        *_unmatched(question, stale),
     )
     return QuestionCard(
         name=question.name,
@@ -96,6 +99,11 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
         slowest_check_s=max(times),
         **parts,
     )
+
+
+def fresh_seeds(question: Question, count: int) -> list[int]:
+    """`count` seeds that nobody has seen the question's inputs of, the same ones every time."""
+    return [seed_for("audit, fresh", question.name, str(number)) for number in range(count)]
 
 
 def _fault(question: Question) -> str | None:
@@ -281,7 +289,8 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         return
     reference, cases = question.reference, list(question.cases(VISIBLE))
     off = _peer(question, reference, after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a))
-    if any(_has_floats(expected_outcome(question, case).value) for case in cases):
+    expected = [expected_outcome(question, case) for case in cases]
+    if any(outcome is not None and _has_floats(outcome.value) for outcome in expected):
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     visible = {_fingerprint(case.inputs.args) for case in cases}
@@ -439,10 +448,10 @@ def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
             yield f"Declared equivalent, but no mutant is such: {equivalent.fragment!r}"
 
 
-def _unmatched(question: Question, parts: dict[str, Any], declared: set[str]) -> Iterator[str]:
-    """Declared wrong answers that are rejected; where there are no mutants, every other declaration."""
+def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
+    """Declared wrong answers that are rejected; where there can be no mutants, every other declaration."""
     for equivalent in question.equivalents:
-        if equivalent.fragment not in declared and (equivalent.fragment in (_SQUARE, _SYMMETRIC) or not parts):
+        if equivalent.fragment not in declared and (equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement):
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
 

@@ -46,12 +46,15 @@ def work_off(work: Callable[[int], Any], count: int, *, seconds: float, lost: An
         for _ in range(min(hands, count)):
             give(None)
         while busy:
-            ready = wait(list(busy), timeout=max(0.0, min(deadline for _, _, deadline in busy.values()) - monotonic()))
-            late = [connection for connection, (_, _, deadline) in busy.items() if deadline <= monotonic() and connection not in ready]
-            for connection in [*ready, *late]:
+            ready = set(wait(list(busy), timeout=max(0.0, min(deadline for _, _, deadline in busy.values()) - monotonic())))
+            late = {connection for connection, (_, _, deadline) in busy.items() if deadline <= monotonic()}
+            for connection in [connection for connection in busy if connection in ready | late]:
                 hand, index, _ = busy.pop(connection)
                 try:
-                    results[index] = connection.recv() if connection in ready else hand.end()
+                    if connection in ready:
+                        results[index] = connection.recv()
+                    else:
+                        hand.end()
                 except (EOFError, OSError):
                     hand.end()
                 alive = connection in ready and not connection.closed

@@ -50,7 +50,7 @@ def mutants(source: str) -> list[Mutant]:
     found = []
     for operator, node, new in _changes(module, positions):
         try:
-            changed = module.deep_replace(node, new).code
+            changed = cst.ensure_type(module.deep_replace(node, new), cst.Module).code
         except Exception:  # libcst says in many ways that the new tree is no program
             continue
         meaning = _meaning(changed)

@@ -1,6 +1,6 @@
 """What may be changed in one node of an answer's syntax tree: mutmut's general operators, and those that people who work with arrays need.
 
-An operator is ``operator(node) -> nodes to put in its place``, as in mutmut; `REMOVED` stands for nothing in its place.
+An operator is ``operator(node) -> nodes to put in its place``, as in mutmut.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 from mutmut.mutation import mutators
-
-REMOVED = cst.RemovalSentinel.REMOVE
 
 _REDUCTIONS = {
     "sum": ("mean", "max"),
@@ -111,7 +109,7 @@ def _name(node: cst.CSTNode) -> str:
     return node.value if isinstance(node, cst.Name) else node.attr.value if isinstance(node, cst.Attribute) else ""
 
 
-def _renamed(node: cst.Name | cst.Attribute, name: str) -> cst.CSTNode:
+def _renamed(node: cst.BaseExpression, name: str) -> cst.CSTNode:
     return node.with_changes(value=name) if isinstance(node, cst.Name) else node.with_changes(attr=cst.Name(name))
 
 
@@ -142,9 +140,7 @@ def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
     for other in others.get(type(node.operator), ()):
         yield node.with_changes(operator=other())
     if isinstance(node.operator, cst.FloorDivide):
-        minus = cst.UnaryOperation(
-            cst.Minus(), node.left if node.left.lpar else cst.ensure_type(cst.parse_expression(f"({_code(node.left)})"), cst.BaseExpression)
-        )
+        minus = cst.UnaryOperation(cst.Minus(), node.left if node.left.lpar else cst.parse_expression(f"({_code(node.left)})"))
         yield cst.UnaryOperation(
             cst.Minus(), cst.BinaryOperation(minus, cst.FloorDivide(), node.right, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         )
@@ -162,7 +158,7 @@ def term(node: cst.BinaryOperation | cst.BooleanOperation) -> Iterator[cst.BaseE
 
 def comparison(node: cst.ComparisonTarget) -> Iterator[cst.ComparisonTarget]:
     """The wrong direction; mutmut's are off by the equal case."""
-    others = {
+    others: dict[type[cst.BaseCompOp], Callable[[], cst.BaseCompOp]] = {
         cst.LessThan: cst.GreaterThan,
         cst.LessThanEqual: cst.GreaterThanEqual,
         cst.GreaterThan: cst.LessThan,

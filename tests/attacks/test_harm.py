@@ -5,12 +5,15 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import pytest
 from classroom import NAME, hand_in, lay_out
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from attacks.harness import POINTS, attack
 from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
 from autograder.course import Course
+
+pytestmark = pytest.mark.alone
 
 STOPS = "the machine suffers"
 LIMIT = "That is a limit of grading. "

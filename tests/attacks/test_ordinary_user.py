@@ -35,6 +35,7 @@ CHOSEN = (
 )
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine"),
     pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="who runs the tests is an ordinary user already"),
 ]

@@ -6,10 +6,13 @@ Where an attack aims at one question, the others are answered right: it must cos
 import json
 
 import nbformat
+import pytest
 from classroom import NAME
 from nbformat.v4 import new_code_cell, new_output
 
 from attacks.harness import ANSWERS, POINTS, attack
+
+pytestmark = pytest.mark.alone
 
 LOST = "Python stopped while it ran this answer."
 OTHERS = {name: points for name, points in POINTS.items() if name != "total"}

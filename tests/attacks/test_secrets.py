@@ -1,7 +1,11 @@
 """See what is secret: files, processes, memory and left-overs of others, and ways to carry out what was seen."""
 
+import pytest
+
 from attacks.harness import attack
 from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, NOT_SUPPORTED, REFUSED, SYSCALLS, spying, told
+
+pytestmark = pytest.mark.alone
 
 READS = "reads it"
 

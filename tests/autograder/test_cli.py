@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import classroom
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from classroom import NAME, RIGHT, ROOT, hand_in
 
-from autograder import cli, demo, doctor
+from autograder import cli, demo, doctor, errors, logs
 from autograder.course import Course
 from autograder.doctor import Finding
 
@@ -210,6 +211,93 @@ def test_questions_that_are_not_installed(run, small_course, monkeypatch):
     code, _, err = run("progress")
     assert code == cli.MISUSE
     assert "a_package_that_is_not_there" in complaint(err)
+
+
+# --- what no user can cause -----------------------------------------------------------------------------------------------------
+
+
+def broken(*args, **kwargs):
+    int("not a number")
+
+
+BUGS = {
+    "a value": broken,
+    "a strict zip": lambda *args: list(zip([1], [1, 2], strict=True)),
+    "a key": lambda *args: {}["nothing"],
+    "an attribute": lambda *args: None.nothing,
+    "an import of ours": lambda *args: __import__("autograder.nothing_of_that_name"),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_a_bug_is_never_a_wrong_command(run, small_course, monkeypatch, progress_log, bug):
+    monkeypatch.setattr("autograder.journal.as_feedback", bug)
+    monkeypatch.setattr(sys, "argv", ["course", "progress"])
+    code, out, err = run("progress")
+    assert (code, out) == (cli.BUG, "")
+    assert "a bug of the course, not of what you did: " in complaint(err)
+    log = progress_log.parent / logs.HOME
+    assert str(log) in complaint(err)
+    text = log.read_text(encoding="utf-8")
+    assert "Traceback (most recent call last):" in text
+    assert text.splitlines()[0].split()[1:] == ["ERROR", "course", "progress"]
+
+
+def test_a_bug_while_a_class_is_graded_is_logged_in_the_course(run, course, monkeypatch):
+    course.release(NAME)
+    hand_in(course, "amy")
+    monkeypatch.setattr(Course, "graded_before", broken)
+    code, _, err = run("grade", course.root, NAME)
+    assert code == cli.BUG
+    assert f"{course.root / logs.GRADING}" in complaint(err)
+    assert "ValueError: invalid literal for int()" in (course.root / logs.GRADING).read_text(encoding="utf-8")
+
+
+def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(run, small_course, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
+    monkeypatch.setattr("autograder.journal.as_feedback", broken)
+    code, _, err = run("progress")
+    assert code == cli.BUG
+    assert "`course --debug`" in complaint(err)
+
+
+@pytest.mark.parametrize(("arguments", "raised"), [(["grade", "nowhere", NAME], "CourseError"), (["report", "nowhere"], "ReportError")])
+def test_debug_prints_the_traceback_before_the_line(run, arguments, raised):
+    code, _, err = run("--debug", *arguments)
+    assert code == cli.MISUSE
+    assert err.startswith("Traceback (most recent call last):")
+    assert raised in err
+    assert err.splitlines()[-1].startswith("course: ")
+    assert "Traceback" not in run(*arguments)[2]
+
+
+def test_what_the_system_refuses_is_a_sentence_with_the_place(run, small_course, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device", "/somewhere/file")
+
+    monkeypatch.setattr("autograder.journal.as_feedback", full)
+    code, _, err = run("progress")
+    assert (code, complaint(err)) == (cli.MISUSE, "course: /somewhere/file: No space left on device")
+
+
+def test_every_error_of_the_tree_ends_in_its_line(run, small_course, monkeypatch):
+    kinds = [errors.AutograderError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert len(kinds) > 12
+    for kind in kinds:
+
+        def fail(kind=kind):
+            raise kind("what to do")
+
+        monkeypatch.setattr("autograder.journal.as_feedback", fail)
+        code, _, err = run("progress")
+        assert (code, complaint(err)) == (cli.MISUSE, "course: what to do")
+
+
+def test_the_version_is_the_installed_distribution_s(run):
+    assert run("--version") == (0, f"course {version('deep-learning-course')}\n", "")
 
 
 # --- grading --------------------------------------------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ def test_a_network_is_checked_in_torch(learner):
     assert "The tanh is missing." in check("nets.build", nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4))).text
 
 
+@pytest.mark.alone
 def test_after_the_first_a_small_check_takes_less_than_half_a_second(learner):
     check("small.total", total)
 
@@ -223,6 +224,15 @@ def test_an_endless_answer_is_out_of_time_and_the_judge_goes_on(learner):
     assert "It was stopped in line " in text
     assert check("small.patient", lambda number: number + 1).correct
     assert judge_process().pid == process
+
+
+def test_work_of_children_that_have_ended_counts(learner):
+    def answer(number):
+        subprocess.run([sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"], check=True)
+        while True:
+            pass
+
+    assert "No result within 1 second of a processor's time." in check("small.patient", answer).text
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from classroom import NAME, RIGHT, hand_in, points, verdicts
 
-from autograder import catalogue, grader
-from autograder.course import CONFIG, Course, CourseError, find_root
+from autograder import catalogue, grader, results
+from autograder.course import CONFIG, Course, CourseError
 
 FULL = 5  # 1 for total, 4 for turn
 
@@ -55,21 +55,12 @@ def is_one_line(text):
 # --- finding and loading a course -----------------------------------------------------------------------------------------------
 
 
-def test_the_course_is_the_nearest_folder_with_a_configuration(tmp_path):
-    (tmp_path / "outer/inner/deep").mkdir(parents=True)
-    (tmp_path / "outer" / CONFIG).touch()
-    assert find_root(tmp_path / "outer/inner/deep") == tmp_path / "outer"
-    (tmp_path / "outer/inner" / CONFIG).touch()
-    assert find_root(tmp_path / "outer/inner/deep") == tmp_path / "outer/inner"
-
-
 def test_outside_a_course_the_message_says_where_and_what_to_do(tmp_path):
-    for open_course in (find_root, Course):
-        with pytest.raises(CourseError) as caught:
-            open_course(tmp_path)
-        assert str(tmp_path) in str(caught.value)
-        assert CONFIG in str(caught.value)
-        assert is_one_line(str(caught.value))
+    with pytest.raises(CourseError) as caught:
+        Course(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert CONFIG in str(caught.value)
+    assert is_one_line(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +88,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 
 
 @pytest.mark.parametrize(
-    "line, said",
+    ("line", "said"),
     [
         ("c.JudgedExecute.memory = 512", "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?"),
         ("c.CourseCells.max_megabyte = 3", "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?"),
@@ -170,6 +161,40 @@ def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypat
         own.grade(NAME, "fault")
     assert is_one_line(str(caught.value))
     assert "fault" not in own.errors().get(NAME, {})
+
+
+HIDDEN = (".trash", ".git", ".ipynb_checkpoints")
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_hidden_folder_is_no_student(course, name):
+    hand_in(course, "amy", **RIGHT)
+    hand_in(course, name, **RIGHT)
+    assert course.submissions(NAME) == ["amy"]
+    assert {student for student, _ in results._folders(course.root / "submitted")} == {"amy"}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_folders_alone_are_nobody(course, name):
+    hand_in(course, name, **RIGHT)
+    (course.root / "submitted" / "amy" / name).mkdir(parents=True)
+    with pytest.raises(CourseError, match=f"Nobody has handed in '{NAME}'. Submissions are looked for"):
+        course.submissions(NAME)
+    with pytest.raises(CourseError, match="Nobody"):
+        course.submissions(name)
+
+
+def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
+    """As every page of feedback does: an assignment's notebook may have another name than the assignment."""
+    path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
+    path.rename(path.with_name("part-1.ipynb"))
+    course.release(NAME)
+    hand_in(course, "amy", raw="{").rename(course.root / "submitted" / "amy" / NAME / "part-1.ipynb")
+    assert "invalid JSON" in course.grade(NAME, "amy").reason
+    course.feedback(NAME, "amy")
+    pages = list((course.root / "feedback" / "amy" / NAME).iterdir())
+    assert [page.name for page in pages] == ["part-1.html"]
+    assert "invalid JSON" in pages[0].read_text(encoding="utf-8")
 
 
 # --- what is wrong with a submission --------------------------------------------------------------------------------------------

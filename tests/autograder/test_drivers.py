@@ -255,7 +255,7 @@ def test_what_counts_as_a_network():
 
 
 def test_a_net_must_get_exactly_its_weights():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="zip"):
         build_network(LAYERS, to_framework(drawn(0, *SHAPES[:-1]), "torch"), "torch")
 
 

@@ -245,6 +245,104 @@ def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(sw
     assert "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
 
 
+G = "def g(x, k): return torch.conv2d(x, k)"
+SWAPS = {
+    "another code object": "f.__code__ = g.__code__",
+    "by setattr": "setattr(f, '__code__', g.__code__)",
+    "by a method": "f.__setattr__('__code__', g.__code__)",
+    "by object's method": "object.__setattr__(f, '__code__', g.__code__)",
+    "as the target of a loop": "for f.__code__ in [g.__code__]: pass",
+    "defaults": "f.__defaults__ = (g,)",
+    "keyword-only defaults": "f.__kwdefaults__ = {'h': g}",
+    "one keyword-only default": "f.__kwdefaults__['h'] = g",
+    "defaults under another name": "d = f.__kwdefaults__\nd['h'] = g",
+    "a function's globals": "f.__globals__['f'] = g",
+    "a function's globals, handed on": "dict.update(f.__globals__, f=g)",
+    "taken back": "del f.__code__",
+    "in a function that is called": "def swap():\n    f.__code__ = g.__code__\nswap()",
+    "in a function that is called by one": "def swap():\n    f.__code__ = g.__code__\ndef run(): swap()\nrun()",
+    "in a function that is handed on": "def swap(_):\n    f.__code__ = g.__code__\nlist(map(swap, [1]))",
+    "in a function under another name": "def swap():\n    f.__code__ = g.__code__\nother = swap\nother()",
+    "in a function that is looked up": "def swap():\n    f.__code__ = g.__code__\nglobals()['swap']()",
+    "in a method": "class A:\n    def swap(self):\n        f.__code__ = g.__code__\nA().swap()",
+    "in a method that Python calls": "class A:\n    def __init__(self):\n        f.__code__ = g.__code__\nA()",
+    "in a class's body": "class A:\n    f.__code__ = g.__code__",
+    "in a decorated function": "@apply\ndef swap():\n    f.__code__ = g.__code__",
+    "in a default": "def swap(_=setattr(f, '__code__', g.__code__)): pass",
+    "in a lambda": "(lambda: setattr(f, '__code__', g.__code__))()",
+    "in a comprehension": "[setattr(f, '__code__', c) for c in [g.__code__]]",
+    "in a branch": "try:\n    pass\nfinally:\n    f.__code__ = g.__code__",
+    "in a text that is run": "exec('f.__code__ = g.__code__')",
+    "in a text that is kept and run": "text = 'f.__code__ = g.__code__'\nrun = exec\nrun(text)",
+    "in a text that is filled in": "exec(f'{name}.__code__ = g.__code__')",
+    "in a text that is formatted": "exec('%s.__code__ = g.__code__' % name)",
+    "in a text, indented": "exec('''\n    f.__code__ = g.__code__\n''')",
+    "in a text in a text": "exec('exec(\"f.__code__ = g.__code__\")')",
+    "by IPython": "get_ipython().run_cell('f.__code__ = g.__code__')",
+    "in a timed cell": "%%time\nf.__code__ = g.__code__",
+    "in a timed line": "%time f.__code__ = g.__code__",
+    "the notebook's names": "globals().update(f=g)",
+    "the notebook's names, by vars": "vars().update(f=g)",
+    "the notebook's names, one": "globals().__setitem__('f', g)",
+    "the notebook's names, kept": "names = globals()\nnames.update(f=g)",
+    "IPython's names": "get_ipython().user_ns['f'] = g",
+    "IPython's names, updated": "get_ipython().user_ns.update(f=g)",
+    "IPython's names, kept": "ip = get_ipython()\nip.user_global_ns['f'] = g",
+    "pushed": "get_ipython().push({'f': g})",
+    "pushed by a shell that was kept": "ip = get_ipython()\nip.push({'f': g})",
+    "pushed by the kernel's shell": "get_ipython().kernel.shell.push({'f': g})",
+    "the main module": "import __main__\n__main__.f = g",
+    "the main module, another name": "import __main__ as m\nm.f = g",
+    "the main module, imported by name": "import importlib\nimportlib.import_module('__main__').f = g",
+    "the main module, by __import__": "__import__('__main__').f = g",
+    "the main module, among the modules": "import sys\nsys.modules['__main__'].f = g",
+    "the main module, got": "import sys\nsys.modules.get('__main__').f = g",
+    "the module of this name": "import sys\nsys.modules[__name__].f = g",
+}
+
+
+@pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
+def test_what_swaps_a_function_s_code_or_meaning_is_refused_in_any_cell_that_runs(swap):
+    found = read_cells(IMPORT, G, "def f(x, k): return x", swap)
+    assert "put other code in its place" in found.sentence
+    assert found.line.strip() in swap or "run_cell_magic" in found.line or "run_line_magic" in found.line
+
+
+def test_a_swap_in_the_answer_itself_is_refused():
+    assert "put other code" in read_cells("def h(x): return x", "def f(x, k):\n    h.__code__ = k\n    return h(x)").sentence
+
+
+NO_SWAPS = {
+    "a comment": "# bytecode is in f.__code__, names are in get_ipython().user_ns",
+    "a docstring": "def helper():\n    '''f.__code__ = g.__code__'''\nhelper()",
+    "a text": "menu = ['shell.push', 'globals().update', 'The module __main__ is the notebook.']",
+    "a text that is printed": "print('f.__code__ = g.__code__')",
+    "a text of code that swaps nothing": "sources = ['f.__code__', 'globals()', 'x = vars()']",
+    "a look at defaults": "print(f.__defaults__)",
+    "a look at keyword-only defaults": "print(f.__kwdefaults__)\nf.__kwdefaults__",
+    "a comparison of defaults": "assert f.__defaults__ == (1,) and f.__kwdefaults__ is None",
+    "a look at code": "names = f.__code__.co_varnames\nimport dis\ndis.dis(f.__code__)",
+    "a look by name": "getattr(f, '__code__', None)",
+    "a look at the names": "print(len(globals()), sorted(get_ipython().user_ns))",
+    "run as a program": "if __name__ == '__main__':\n    print(f(1, 2))",
+    "a logger": "import logging\nlog = logging.getLogger('__main__')\nlogging.getLogger(__name__)",
+    "another thing's push": "heap.push(3)",
+    "another thing's update": "settings.update(f=1)\nvars(settings).update(f=1)",
+    "a function that nobody calls": "def never():\n    f.__code__ = g.__code__",
+    "a method of a class that nobody uses": "class Never:\n    def swap(self):\n        f.__code__ = g.__code__",
+    "a cell that does not parse": "f.__code__ = = g.__code__",
+    "a line for IPython": "%timeit -n 1 f(x, k)",
+    "a word in a name": "class Settings:\n    __codename__ = 'f'\n    def mypush(self): pass",
+}
+
+
+@pytest.mark.parametrize("cell", NO_SWAPS.values(), ids=NO_SWAPS)
+@pytest.mark.parametrize("at", [0, 1])
+def test_what_only_looks_like_a_swap_costs_nothing(cell, at):
+    answer = "def f(x, k=1): return x"
+    assert read_cells(*([cell, answer] if at else [answer, cell])) is None
+
+
 HONEST = {
     "a module's setting": (IMPORT, "torch.backends.cudnn.deterministic = True", "def f(x, k): return x"),
     "a library changed elsewhere": ("import numpy, torch", "numpy.linalg.norm = max", "def f(x, k): return x"),

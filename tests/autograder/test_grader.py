@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,7 @@ from nbgrader.api import Gradebook
 
 from autograder import catalogue, demo, frameworks, grader
 from autograder.course import CourseError
-from autograder.grader import METADATA_KEY, course_secret
+from autograder.grader import METADATA_KEY, _modules_in, course_secret
 
 ROOT = Path(__file__).parents[2]
 NAME = "02-convolution"
@@ -292,3 +293,14 @@ def test_a_check_that_no_question_answers_to_is_not_released(tmp_path):
     path.write_text(path.read_text(encoding="utf-8").replace('"convolution-pool"', '"convolution-pol"'), encoding="utf-8")
     with pytest.raises(CourseError, match=r"Did you mean 'convolution.pool'"):
         course.release(NAME)
+
+
+@pytest.mark.parametrize("name", ["__main__", "made_in_memory"])
+def test_a_file_beside_the_notebook_may_be_called_as_a_module_without_a_spec(tmp_path, monkeypatch, name):
+    """As `__main__` is in a console script: Python does not say where such a module is, and raises ValueError instead."""
+    module = types.ModuleType(name)
+    assert module.__spec__ is None
+    monkeypatch.setitem(sys.modules, name, module)
+    for file in (f"{name}.py", "helper.py", "json.py", "notes.txt", "not-a-name.py"):
+        (tmp_path / file).touch()
+    assert _modules_in(str(tmp_path)) == ("helper",)

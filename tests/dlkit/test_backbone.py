@@ -118,7 +118,7 @@ def test_shifted_moves_and_mirrors_and_loses_nothing_else():
     assert len(seen) > 100  # of 162
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.skipif(not (SHARED / "cifar10-images-jpeg.tar.gz").is_file(), reason="CIFAR-10 does not lie beside the project")
 def test_the_cards_accuracy_is_measured_again(tmp_path):
     with tarfile.open(SHARED / "cifar10-images-jpeg.tar.gz") as archive:

@@ -245,7 +245,7 @@ def test_glyphs_of_other_letters():
     assert np.array_equal(some.train_images, again.train_images) and np.array_equal(some.test_labels, again.test_labels)
 
 
-@pytest.mark.parametrize("letters", ([1, 2], None, 3, ["a", None]))
+@pytest.mark.parametrize("letters", [[1, 2], None, 3, ["a", None]])
 def test_letters_that_are_no_strings_are_refused_in_words(letters):
     with pytest.raises(TypeError, match="glyphs: letters must be a string or a sequence of strings"):
         data.glyphs(10, 1, 1, letters=letters)

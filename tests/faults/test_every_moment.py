@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 
+import pytest
 from classroom import NAME
-from conftest import gradebook
 
 from autograder.worker import examine
+from faults.class_of_forty import gradebook
 
+pytestmark = pytest.mark.alone
 EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "sqlite3.connect", "sqlalchemy.commit")
 
 

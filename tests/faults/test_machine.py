@@ -11,9 +11,9 @@ import sys
 
 import pytest
 from classroom import NAME
-from conftest import COMMAND, gradebook, notebooks, run
 
 from autograder.course import Course
+from faults.class_of_forty import COMMAND, gradebook, notebooks, run
 
 
 def one_line(code, out, err):

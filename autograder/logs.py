@@ -1,0 +1,148 @@
+"""What whoever maintains the course reads when something failed: one logger, and a file that does not grow without end.
+
+While a class is graded, the file is ``grading.log`` in the course's folder, where no submission can read or write (decision 04), and one process writes it: the
+one that records the grades. Workers send it what they have to say along with their results (`Collected`). At home the file is ``course.log`` beside the learner's progress.
+
+A record is whole lines: what cannot be printed is escaped, and a long one is cut, because parts of it may be a stranger's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from autograder.text import plain
+
+log = logging.getLogger("autograder")
+log.addHandler(logging.NullHandler())
+
+GRADING, HOME = "grading.log", "course.log"
+MOST_BYTES = 2 * 2**20
+"""Of the file; the one before it is kept, too."""
+MOST_CHARACTERS = 20_000
+"""Of one record."""
+MOST_RECORDS = 100
+"""That a worker sends along with one submission."""
+
+_subject = ""
+
+
+def user_folder() -> Path:
+    """Where a learner's own files are: the folder of COURSE_PROGRESS where that is set, else one in the user's data folder."""
+    if chosen := os.environ.get("COURSE_PROGRESS"):
+        return Path(chosen).parent
+    import platformdirs
+
+    return platformdirs.user_data_path("deep-learning-course", appauthor=False)
+
+
+def at_home() -> Path:
+    """The file of a learner's own judge and of commands that belong to no course's folder."""
+    return user_folder() / HOME
+
+
+@contextlib.contextmanager
+def kept_in(path: Path) -> Iterator[Path]:
+    """In here, append what is logged to the file `path`, which is made when there is something to say. A file that cannot be written stops nothing."""
+    path = Path(path).absolute()
+    if any(isinstance(handler, _File) and handler.baseFilename == str(path) for handler in log.handlers):
+        yield path
+        return
+    handler = _File(path)
+    with _handling(handler):
+        try:
+            yield path
+        finally:
+            handler.close()
+
+
+@contextlib.contextmanager
+def about(subject: str) -> Iterator[None]:
+    """In here, say of every record what it is about: an assignment and a student, in any thread of this process."""
+    global _subject
+    before, _subject = _subject, subject
+    try:
+        yield
+    finally:
+        _subject = before
+
+
+class Collected(logging.Handler):
+    """Keeps records, as texts, for another process: `taken` gives them and forgets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(_Lines())
+        self._texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        if len(self._texts) < MOST_RECORDS:
+            self._texts.append(self.format(record))
+
+    def taken(self) -> list[str]:
+        """What was logged since the last time."""
+        texts, self._texts = self._texts, []
+        return texts
+
+
+def collect() -> Collected:
+    """From now on keep what is logged in this process, instead of leaving it to nobody."""
+    handler = Collected()
+    log.addHandler(handler)
+    return handler
+
+
+def append(texts: Iterable[str]) -> None:
+    """Log what another process `Collected`."""
+    for text in texts:
+        log.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, "%s", (text,), None, extra={"formatted": text}))
+
+
+@contextlib.contextmanager
+def _handling(handler: logging.Handler) -> Iterator[None]:
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _File(RotatingFileHandler):
+    """The file, opened at the first record."""
+
+    def __init__(self, path: Path):
+        super().__init__(path, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace", delay=True)
+        self.setFormatter(_Lines())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one."""
+        with contextlib.suppress(OSError):
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk or a folder that may not be written: what was to be logged is lost, and nothing else."""
+
+
+class _Lines(logging.Formatter):
+    """Time, level, what it is about, message; further lines and the traceback indented below."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As text that ends without a line break."""
+        if (text := getattr(record, "formatted", None)) is not None:
+            return "\n".join(map(plain, str(text)[: 2 * MOST_CHARACTERS].splitlines()))
+        head = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname} {f'{_subject}: ' if _subject else ''}"
+        said = record.getMessage()
+        if record.exc_info:
+            said = f"{said}\n{self.formatException(record.exc_info)}"
+        if len(said) > MOST_CHARACTERS:  # the end of a traceback says most
+            said = f"{said[: MOST_CHARACTERS // 4]}\n...\n{said[-3 * MOST_CHARACTERS // 4 :]}"
+        return head + "\n    ".join(map(plain, said.splitlines() or [""]))

@@ -1,0 +1,64 @@
+"""The unit tier: what is tested here needs no framework and no process, and is told in less than a second.
+
+A test that breaks this fails, whatever it asserts: its time is counted in processor seconds, so that a busy machine fails nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("unit", settings.get_profile("course"), max_examples=20)
+settings.load_profile("unit")  # a tenth of a second a test, so that a busy machine does not make a second of it
+
+HERE = Path(__file__).parent
+LIMIT = 1.0
+"""Processor seconds that a test may take, all threads together."""
+
+FRAMEWORKS = {"torch", "torchvision", "mxnet"}
+STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "subprocess.Popen")
+"""Audit events of a process that begins."""
+
+started: list[str] = []
+
+
+def _notice(event: str, arguments: tuple) -> None:
+    if event in STARTS:
+        started.append(event)
+
+
+sys.addaudithook(_notice)  # it cannot be taken away again: outside this tier nobody looks at what it notices
+
+
+def loaded() -> set[str]:
+    """The frameworks that this process has imported."""
+    return FRAMEWORKS & sys.modules.keys()
+
+
+@pytest.fixture(autouse=True)
+def unit() -> Iterator[None]:
+    """Fails a test that starts a process, imports a framework or takes longer than `LIMIT`."""
+    before = loaded()
+    started.clear()
+    start = time.process_time()
+    yield
+    seconds = time.process_time() - start
+    assert not started, f"a unit test started a process ({', '.join(started)}): it belongs into another tier"
+    assert loaded() == before, f"a unit test imported {', '.join(sorted(loaded() - before))}: it belongs into another tier"
+    assert seconds < LIMIT, f"a unit test took {seconds:.1f} processor seconds: make it smaller, or it belongs into another tier"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that imports a framework by itself fails as a whole."""
+    before = loaded()
+    report = yield
+    if isinstance(collector, pytest.Module) and loaded() != before:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.path.name} imports {', '.join(sorted(loaded() - before))}: it belongs into another tier"
+    return report
