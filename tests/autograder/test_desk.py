@@ -245,10 +245,10 @@ def test_threads_end_with_their_channel():
             judge.expect(total(), SEED)
             kernel.check("small.total", right)
     for _ in range(100):
-        if threading.active_count() == before:
+        if threading.active_count() <= before:  # a thread of an earlier test may have ended meanwhile
             break
         time.sleep(0.02)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_large_results_are_judged_too():
