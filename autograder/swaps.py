@@ -62,6 +62,7 @@ class _Run:
         self._mention(answer)
         while self._waiting:
             self._execute(self._waiting.pop())
+        self.read = {answer} | {node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         self.namespaces = set(self._bound_to(_NAMES))
         self.shells = {"shell", *self._bound_to({"get_ipython"})}
 
@@ -135,7 +136,7 @@ class _Look:
             case ast.Attribute(attr=name) if name in _DICTIONARIES and not self._only_looked_at(node):
                 return name
             case ast.Attribute(value=owner, attr=name) if not isinstance(self._run.parent[node], ast.Expr):
-                return self._attribute(owner, name)
+                return self._attribute(node, owner, name)
             case ast.Import(names=aliases) if any(alias.name == _MAIN for alias in aliases):
                 return f"import {_MAIN}"
             case ast.ImportFrom(module=module, level=0) if module == _MAIN:
@@ -148,12 +149,21 @@ class _Look:
                 return self._code("".join(str(part.value) if isinstance(part, ast.Constant) else "_" for part in parts), node)
         return None
 
-    def _attribute(self, owner: ast.AST, name: str) -> str | None:
+    def _attribute(self, node: ast.AST, owner: ast.AST, name: str) -> str | None:
+        if name == "setdefault" and self._keeps_what_is_read(node):
+            return None
         if name in _WRITES and (_plain_call(owner, _NAMES) or _last_name(owner) in self._run.namespaces):
             return f"{ast.unparse(owner)}.{name}"
         if name == "push" and (_plain_call(owner, {"get_ipython"}) or _last_name(owner) in self._run.shells):
             return f"{ast.unparse(owner)}.push"
         return None
+
+    def _keeps_what_is_read(self, node: ast.AST) -> bool:
+        """Whether the call of the method `node` makes a name that no code reads as a name, as who keeps results between cells may do."""
+        match self._run.parent[node]:
+            case ast.Call(func=function, args=[ast.Constant(str(key)), *_]) if function is node:
+                return key not in self._run.read
+        return False
 
     def _only_looked_at(self, node: ast.AST) -> bool:
         """Whether the value of `node` is shown or compared as a whole, and not handed to anything that could keep or change it."""
