@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
-from autograder import catalogue, demo, frameworks, grader
+from autograder import catalogue, demo, frameworks, grader, worker
 from autograder.course import CourseError
 from autograder.grader import METADATA_KEY, _modules_in, course_secret
 
@@ -144,6 +144,7 @@ def course_config(course, timeout):
     if line not in config.read_text(encoding="utf-8"):
         config.write_text(config.read_text(encoding="utf-8") + line, encoding="utf-8")
     course._api = None
+    worker._config.cache_clear()  # it reads a course's once
 
 
 @pytest.mark.parametrize(
