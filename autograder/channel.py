@@ -14,6 +14,7 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +63,16 @@ class Channel:
         except OSError as error:
             raise Closed("the connection is closed") from error
 
-    def receive(self, timeout: float | None = None) -> Message:
-        """The next message. Raises `TimeoutError` after `timeout` seconds, `Closed` at the end of the stream, `Malformed` for nonsense."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        header_length, body_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+    def receive(self, timeout: float | Callable[[], float] | None = None) -> Message:
+        """The next message. Raises `TimeoutError` after `timeout` seconds, `Closed` at the end of the stream, `Malformed` for nonsense.
+
+        timeout: or a function that says how many seconds are left at least, and is asked again when they are over.
+        """
+        left = timeout if callable(timeout) or timeout is None else _countdown(timeout)
+        header_length, body_length = _LENGTHS.unpack(self._read(_LENGTHS.size, left))
         if header_length > MAX_HEADER or body_length > MAX_BODY:
             raise Malformed("a message over the size limit")
-        raw, body = self._read(header_length, deadline), self._read(body_length, deadline)
+        raw, body = self._read(header_length, left), self._read(body_length, left)
         try:
             header = json.loads(raw)
         except (ValueError, RecursionError) as error:
@@ -84,20 +88,25 @@ class Channel:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def _read(self, count: int, deadline: float | None) -> bytes:
+    def _read(self, count: int, left: Callable[[], float] | None) -> bytes:
         parts = bytearray()
         while len(parts) < count:
-            remaining = None if deadline is None else deadline - time.monotonic()
+            remaining = left() if left else None
             if remaining is not None and remaining <= 0:
                 raise TimeoutError("no answer in time")
             try:
                 self._socket.settimeout(remaining)
                 part = self._socket.recv(min(count - len(parts), 2**20))
             except TimeoutError:
-                raise TimeoutError("no answer in time") from None
+                continue
             except OSError as error:
                 raise Closed("the connection is closed") from error
             if not part:
                 raise Closed("the connection is closed")
             parts += part
         return bytes(parts)
+
+
+def _countdown(seconds: float) -> Callable[[], float]:
+    deadline = time.monotonic() + seconds
+    return lambda: deadline - time.monotonic()

@@ -19,6 +19,7 @@ from typing import IO, Any
 from autograder import frameworks
 from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, note
+from autograder.live import Live, screen
 from autograder.processes import as_last_words, last_line
 from autograder.questions import FRAMEWORKS
 from autograder.run import run_contained
@@ -95,10 +96,11 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     if _judge is None or not _judge.alive():
         _judge = _connect()
     judge = _judge  # an answer that calls check itself ends this one
+    live = _live(fields["question"]) if kind == "check" else None
     try:
         judge.channel.send(kind, **fields)
         while (message := judge.channel.receive()).kind == "call":
-            outcome = _call(answer, fields["framework"], message)
+            outcome = _call(answer, fields["framework"], message, live)
             _reply(judge.channel, message.fields["id"], outcome)
     except (Closed, Malformed):
         reason = judge.last_words()
@@ -110,13 +112,28 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
         judge.stop()
         _judge = None
         return note("Interrupted: nothing was judged.")
+    finally:
+        if live:
+            live.close()
     return Feedback(**message.fields)
 
 
-def _call(answer: Any, framework: str, message: Message) -> Outcome:
-    return run_contained(
-        answer, message.fields["driver"], framework, message.value, message.fields["seconds"], message.fields.get("forbids", ())
-    )
+def _live(question: str) -> Live | None:
+    """What shows the learner how a check gets on, if there is one who looks: not while a class is graded."""
+    seen = None if "AUTOGRADER_FD" in os.environ else screen()
+    return Live(question, seen) if seen else None
+
+
+def _call(answer: Any, framework: str, message: Message, live: Live | None) -> Outcome:
+    fields = message.fields
+    if live and not live.allowed:  # the first call is told what all have together
+        live.allowed = fields["seconds"]
+    # A kernel that grades has one thread from the beginning.
+    threads = contextlib.nullcontext() if "AUTOGRADER_FD" in os.environ else frameworks.one_thread()
+    with threads:
+        return run_contained(
+            answer, fields["driver"], framework, message.value, fields["seconds"], fields.get("forbids", ()), wall=fields["wall"], live=live
+        )
 
 
 def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
@@ -126,6 +143,8 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "message": outcome.message,
         "lines": list(outcome.lines),
         "printed": outcome.printed,
+        "last": outcome.last,
+        "seconds": outcome.seconds,
         "forbidden": outcome.forbidden,
     }
     try:

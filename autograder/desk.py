@@ -28,11 +28,12 @@ class Desk:
 
     fault:   what went wrong on the judge's own side, if anything did; stuck: that it does not come to an end, and its thread is lost.
     missing: the framework that the submission asked for and this machine does not have, if there is one.
+    worked:  how long the kernel has worked so far, in processor seconds, see `remote`.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
     """
 
-    def __init__(self, channel: Channel, give_up: Callable[[], None]):
-        self._channel, self._give_up = channel, give_up
+    def __init__(self, channel: Channel, give_up: Callable[[], None], worked: Callable[[], float] | None = None):
+        self._channel, self._give_up, self._worked = channel, give_up, worked
         self._due: tuple[Question, int, Code | None] | None = None
         self._verdict: Verdict | None = None
         self.fault: str | None = None
@@ -93,7 +94,8 @@ class Desk:
             (question, seed, code), self._due, self._busy, self._judging = self._due, None, True, name
         verdict = None
         try:
-            verdict = examine(question, remote(self._channel, question.forbids), seed=seed, framework=framework, code=code)
+            peer = remote(self._channel, question.forbids, self._worked)
+            verdict = examine(question, peer, seed=seed, framework=framework, code=code)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", question.name)
             self.fault = f"{question.name} could not be judged: {type(error).__name__}: {one_line(error)}"

@@ -15,6 +15,7 @@
     │   └── NotJudged             a question of the course failed on it, which is not its fault
     └── MachineError          this machine
         ├── NoWall                no wall can stand on it
+        ├── CannotInstall         MXNet cannot be installed on it (in autograder.gluon)
         └── Disturbed             something ends the processes that grade
 
 A message says what happened, where, and what to do next. Nothing is imported here, so that whoever reports an error can know them all.

@@ -5,8 +5,11 @@ A course may say how a framework is imported (MXNet needs a shim) under the entr
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import sys
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +43,28 @@ def available(framework: str) -> bool:
 def packages() -> tuple[str, ...]:
     """The top-level packages that say how a framework is imported: what answers may import, too."""
     return tuple({entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group="autograder.frameworks")})
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for each numeric library that is loaded, as while a class is graded; afterwards as many as before.
+
+    OpenMP's threads spin while they wait for each other: on a machine that is busy with something else, two are ten times slower than one. MXNet's own are
+    set once and for all when it is imported (`dlkit.mx`): nothing that is said to it later reaches what it has already made.
+    """
+    from threadpoolctl import threadpool_limits
+
+    torch = sys.modules.get("torch")
+    # PyTorch has a number of its own, which it hands to OpenMP in each thread that computes for the first time.
+    threads = torch.get_num_threads() if torch else None
+    with threadpool_limits(1):
+        try:
+            if torch:
+                torch.set_num_threads(1)
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)
 
 
 def to_framework(value: Any, framework: str) -> Any:

@@ -70,7 +70,9 @@ from autograder.forbidden import Code
 from autograder.harmless import harmless
 from autograder.kernel import ONE_THREAD
 from autograder.layout import METADATA_KEY
+from autograder.limit import patience
 from autograder.logs import GRADING, about, kept_in, log
+from autograder.processes import work_of
 from autograder.questions import Question, seed_for
 from autograder.text import one_line
 from autograder.verdict import Status, Verdict
@@ -312,7 +314,9 @@ class JudgedExecute(Execute):
         help="Run submissions as ordinary processes of yours, with access to all that you can read and write. Only for code that you would run yourself.",
     ).tag(config=True)
     notebook_seconds = Float(
-        600.0, min=1.0, help="Seconds that a whole notebook may take; each question has a time of its own besides."
+        600.0,
+        min=1.0,
+        help="Seconds of a processor's time that a whole notebook may take; each question has a time of its own besides. By the clock it has five times as many, and ten.",
     ).tag(config=True)
     memory_mb = Integer(
         wall.Limits.memory, min=128, help="MB of memory for all processes of a submission, beyond what every kernel starts with."
@@ -365,7 +369,8 @@ class JudgedExecute(Execute):
         self._beside = _modules_in(resources["metadata"].get("path"))
         self._left_out: set[int] = set()
         self._revivals = 0
-        self._end = time.monotonic() + self.notebook_seconds
+        self._end = time.monotonic() + patience(self.notebook_seconds)
+        self._worked_before = self._worked_now = 0.0
         self._why = ""
         self._kept, self._slow = 0, False
         verdicts: dict[str, Verdict] = {}
@@ -392,14 +397,14 @@ class JudgedExecute(Execute):
 
     def _judge(self, question: Question, cell: NotebookNode, index: int) -> Verdict:
         if self.kc is None:
-            return _without_result(question, Status.TIMEOUT if time.monotonic() > self._end else Status.CRASHED, self._why)
+            return _without_result(question, Status.TIMEOUT if self._used_up() else Status.CRASHED, self._why)
         facts = self.resources["nbgrader"]
         self._desk.expect(
             question, seed_for(self._secret, facts["assignment"], facts["student"], question.name), self._code(question, index)
         )
         # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
         call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
-        died = self._execute(call, index, seconds=2 * question.seconds + PATIENCE)
+        died = self._execute(call, index, seconds=math.inf, wall=patience(question.seconds) + PATIENCE)
         verdict = self._desk.verdict()
         if self._desk.stuck:
             raise JudgeFault(self._desk.fault)
@@ -459,11 +464,16 @@ class JudgedExecute(Execute):
         if died:
             self._revive(index, leave_out=index)
 
-    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None) -> str:
-        """Run one cell, for `seconds` or as long as any cell may take. Returns why its kernel is lost (dead, deaf to an interrupt, or to the judge), else ""."""
-        remaining = self._end - time.monotonic()
-        limit = min(seconds or self.timeout or remaining, max(remaining, 0.1))
-        self.timeout_func = lambda cell: limit
+    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None, wall: float | None = None) -> str:
+        """Run one cell, for `seconds` of work or as long as any cell may take, and `wall` seconds by the clock.
+
+        Returns why its kernel is lost (dead, deaf to an interrupt, or to the judge), else "".
+        """
+        seconds = seconds or self.timeout or math.inf
+        now, worked = time.monotonic(), self._worked()
+        self._stop_at = now + min(wall or patience(seconds), max(self._end - now, 0.1))
+        self._stop_worked = worked + min(seconds, max(self.notebook_seconds - worked, 0.1))
+        self.timeout_func = lambda cell: self._left()
         self._heard, self._slow = 0, False
         in_place = self.nb.cells[index]
         try:
@@ -479,12 +489,33 @@ class JudgedExecute(Execute):
             return self._too_much
         finally:
             self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
-        if time.monotonic() > self._end:
+        if self._used_up():
             return f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
-        interrupted = self._slow = time.monotonic() > self._end - remaining + limit
-        if self._desk.closed or not run_sync(self.km.is_alive)() or (interrupted and not self._responds()):
+        if self._desk.closed or not run_sync(self.km.is_alive)() or (self._slow and not self._responds()):
             return self._cause()
         return ""
+
+    def _worked(self) -> float:
+        """Processor seconds that this notebook's kernels have worked so far."""
+        self._worked_now = max(self._worked_now, self._clock())  # one that is gone has no clock any more
+        return self._worked_before + self._worked_now
+
+    def _left(self) -> float:
+        """Seconds that the cell has at least: it cannot have used up its work before as many have passed."""
+        return min(self._stop_worked - self._worked(), self._stop_at - time.monotonic())
+
+    def _used_up(self) -> bool:
+        """Whether the notebook has no time left."""
+        return self._worked() >= self.notebook_seconds or time.monotonic() > self._end
+
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
+        """nbclient's, which interrupts the cell, once the cell's time is over; until then it is waited for, and looked after."""
+        while (left := self._left()) > 0:
+            if await self.kc.shell_channel.socket.poll(1000 * max(min(left, 1.0), 0.01)):
+                return None
+            await self._async_check_alive()
+        self._slow = True
+        return await super()._async_handle_timeout(timeout, cell)
 
     def _cause(self) -> str:
         """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it did."""
@@ -538,7 +569,7 @@ class JudgedExecute(Execute):
         if leave_out is not None:
             self._left_out.add(leave_out)
         self._stop()
-        if time.monotonic() > self._end:
+        if self._used_up():
             self._why = f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
             return
         if self._revivals >= self.max_revivals:
@@ -568,9 +599,10 @@ class JudgedExecute(Execute):
 
     def _start(self) -> None:
         self._heard, self._too_much, self._guard = 0, "", None
-        self._desk = Desk(
-            Channel(run_sync(self._start_trusted if self.trust_submissions else self._start_walled)()), give_up=self._killer()
-        )
+        self._worked_before, self._worked_now = self._worked_before + self._worked_now, 0.0
+        judge = run_sync(self._start_trusted if self.trust_submissions else self._start_walled)()
+        self._clock = work_of(self.km.provisioner.pid)
+        self._desk = Desk(Channel(judge), give_up=self._killer(), worked=self._clock)
 
     async def _launch(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[provisioner.WalledKernelManager, socket.socket]:
         """Ask for a kernel; returns its manager, and our end of the channel to the judge."""

@@ -6,6 +6,7 @@ Started by `autograder.client` as ``python -P -m autograder.host FD``; it ends w
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 
@@ -14,6 +15,7 @@ from autograder.channel import Channel, Closed, Message
 from autograder.feedback import Feedback, code, note, render
 from autograder.forbidden import Code
 from autograder.judge import examine
+from autograder.processes import work_of
 from autograder.questions import FRAMEWORKS, Question, seed_for
 from autograder.remote import remote
 from autograder.values import Malformed
@@ -55,7 +57,8 @@ def _answer(channel: Channel, request: Message) -> Feedback:
 
 
 def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
-    verdict = examine(question, remote(channel, question.forbids), seed=seed_for(PUBLIC, question.name), framework=framework, code=code)
+    peer = remote(channel, question.forbids, work_of(os.getppid()))
+    verdict = examine(question, peer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code)
     journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
     return render(verdict)
 

@@ -15,10 +15,14 @@ from autograder import draws, frameworks
 from autograder.compare import agree, differences
 from autograder.drivers import DRIVERS
 from autograder.forbidden import Code, Finding, may_not, read
+from autograder.limit import patience
 from autograder.logs import log
 from autograder.questions import Answer, Case, Measurement, Mistake, Probe, Question
 from autograder.run import Peer, in_process, is_stub, run
 from autograder.verdict import Failure, Outcome, Status, Verdict
+
+MOST = 0.75
+"""The part of a question's time that one input takes where the answer hangs and is not only slow."""
 
 
 def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None) -> Verdict:
@@ -29,13 +33,13 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
     """
     if code is not None and (finding := read(code, question.forbids)):
         return _refused(question, finding, 0.0, [])
-    spent = 0.0  # the answer's own time; what the reference and the imports take is not the student's
+    spent = waited = 0.0  # the answer's own time, in work and by the clock; what the reference and the imports take is not the student's
     trials: list[_Trial] = []
     cases = question.cases(seed) if question.measurement else _cases(question, seed, tuple(question.probes))
     for case in cases:
         start = time.monotonic()
-        outcome = peer(question.driver, case.inputs.args, question.seconds - spent)
-        spent += time.monotonic() - start
+        outcome = peer(question.driver, case.inputs.args, question.seconds - spent, patience(question.seconds) - waited)
+        spent, waited = spent + outcome.seconds, waited + time.monotonic() - start
         if not trials and is_stub(outcome, question.name):
             return _verdict(
                 question,
@@ -213,7 +217,7 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
     passed = sum(trial.passed for trial in trials)
     score = f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}." if len(trials) > 1 else "Not right yet."
     if trials[-1].outcome.kind == "timeout":
-        return Status.TIMEOUT, _out_of_time(question, trials), []
+        return Status.TIMEOUT, _out_of_time(question, trials), _where_stopped(trials[-1].outcome)
     if trials[-1].outcome.kind == "lost":
         return (
             Status.CRASHED,
@@ -237,12 +241,49 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
 
 
 def _out_of_time(question: Question, trials: list[_Trial]) -> str:
+    """Which limit was hit, how far the answer was, and what that looks like."""
+    last = trials[-1].outcome
+    spent = sum(trial.outcome.seconds for trial in trials)
+    said = f"{_allowed(question, trials, spent)}{_before(trials)}"
+    if last.last:
+        return f"{said} The last that it printed is: {last.last}"
+    if last.seconds > MOST * question.seconds:
+        return f"{said} Is there an endless loop?"
+    return said
+
+
+def _allowed(question: Question, trials: list[_Trial], spent: float) -> str:
+    several = len(trials) > 1
+    allowed = f"{question.seconds:g} second{'' if question.seconds == 1 else 's'} of a processor's time"
+    if spent < 0.99 * question.seconds:
+        at = f" It was at input {len(trials)}." if several else ""
+        waited = f"{patience(question.seconds):g} seconds, {spent:.2g} of which it worked"
+        return f"No result within {waited}: it waits for something, or the machine is too busy.{at}"
+    if several:
+        alone = trials[-1].outcome.seconds
+        taken = f": that one alone took {alone:.3g}" if alone > MOST * question.seconds else ""
+        return f"All inputs together have {allowed}, and they were used up at number {len(trials)}{taken}."
+    return f"No result within {allowed}."
+
+
+def _before(trials: list[_Trial]) -> str:
+    """What came of the inputs before the last one, as the next sentence."""
     if len(trials) == 1:
-        return f"No result within {question.seconds:g} seconds. Is there an endless loop?"
-    together = f"All inputs together have {question.seconds:g} seconds, and they were used up at number {len(trials)}."
+        return ""
     if error := next((trial.outcome for trial in trials if trial.outcome.kind == "raised"), None):
-        return f"The function raised {error.error}{': ' + error.message if error.message else ''} {together}"
-    return f"{together} {sum(trial.passed for trial in trials)} of the {len(trials) - 1} results before it are right."
+        return f" Before, the function raised {error.error}{': ' + error.message if error.message else '.'}"
+    passed, before = sum(trial.passed for trial in trials), len(trials) - 1
+    if before == 1:
+        return f" The result before it is {'right' if passed else 'wrong'}."
+    return f" {passed} of the {before} results before it are right."
+
+
+def _where_stopped(outcome: Outcome) -> list[str]:
+    """The learner's own line that it was in."""
+    if not outcome.lines:
+        return []
+    place, _, code = outcome.lines[-1].partition(": ")
+    return [f"It was stopped in {place}: `{code}`"]
 
 
 def _kinds(trials: list[_Trial]) -> str:

@@ -133,7 +133,7 @@ class _File(RotatingFileHandler):
 class _Lines(logging.Formatter):
     """Time, level, what it is about, message; further lines and the traceback indented below."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]  # as logging's own documentation does it
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """As text that ends without a line break."""

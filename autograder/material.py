@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from autograder import catalogue
+from autograder.errors import CourseError
 from autograder.layout import CONFIG
 
 FOLDERS = ("lessons", "exercises")
@@ -14,13 +15,13 @@ FOLDERS = ("lessons", "exercises")
 def find(start: Path | None = None) -> Path:
     """The nearest folder at or above `start` with an ``nbgrader_config.py``; where there is none, the folder installed with the questions.
 
-    Raises FileNotFoundError, with what to do, if there is neither.
+    Raises `CourseError`, with what to do, if there is neither.
     """
     start = (start or Path.cwd()).resolve()
     near = (folder for folder in (start, *start.parents) if (folder / CONFIG).is_file())
     found = next(near, None) or installed()
     if found is None:
-        raise FileNotFoundError(
+        raise CourseError(
             f"no lessons are installed with the questions, and {start} is not inside a course:"
             f" there is no {CONFIG} here or above. Change to the course's folder."
         )

@@ -241,6 +241,8 @@ class WalledProvisioner(KernelProvisionerBase):
     _ended = False
     _place: str | None = None
     exit_code: int | None = None
+    pid: int | None = None
+    """The kernel's number, by which its work can be measured from here; it is controlled by its descriptor."""
     reason: str | None = None
     """Why it ended, once `poll` knows: "over" (by itself), "released" (by us), "memory", "lost" (the warden is gone); None while it runs."""
 
@@ -306,6 +308,7 @@ class WalledProvisioner(KernelProvisionerBase):
         match message["kind"]:
             case "kernel":
                 (self._kernel,) = descriptors
+                self.pid = message["pid"]
             case "ready":
                 (self._sockets,) = descriptors
             case "failed":

@@ -133,7 +133,7 @@ class Question:
                  and calls it `calls` times.
     each:        in one word what a "sampled" batch is made of, for sentences such as "the angle of one image tells that of another".
     rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
-    seconds:     time for all calls together.
+    seconds:     of a processor's time for all calls together; see `autograder.limit`.
     forbids:     dotted names of functions, classes and modules (with all that is in them) that an answer may not use.
     forbids_in_words: what they are, for learners, as in "a library's own convolution"; by default their names.
     """

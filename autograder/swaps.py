@@ -28,7 +28,6 @@ _IMPORTS = {"import_module", "__import__"}
 _HINT = re.compile("|".join([*sorted(_WORDS), r"\bpush\b", *(rf"\b{name}\b" for name in sorted(_NAMES))]))
 """A text without any of these holds no swap, and need not be parsed."""
 
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -53,12 +52,12 @@ class _Run:
             child: node for tree in trees for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
         }
         self._tree = {node: tree for tree in trees for node in ast.walk(tree)}
-        self._defined: dict[str, list[_Definition]] = {}
+        self._defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = {}
         for node in self._tree:
             if isinstance(node, _DEFINITIONS):
                 self._defined.setdefault(node.name, []).append(node)
         self._nodes: dict[ast.AST, None] = {}
-        self._entered: set[_Definition] = set()
+        self._entered: set[ast.AST] = set()
         self._waiting: list[ast.AST] = [statement for tree in trees for statement in tree.body]
         self._mention(answer)
         while self._waiting:
@@ -84,7 +83,7 @@ class _Run:
         for definition in self._defined.get(name, ()):
             self._enter(definition)
 
-    def _enter(self, definition: _Definition) -> None:
+    def _enter(self, definition: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         if definition in self._entered:
             return
         self._entered.add(definition)

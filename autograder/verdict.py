@@ -26,9 +26,10 @@ class Outcome:
     kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the process or the connection died).
     value:   the plain value, for "value".
     error:   the exception's type name; message: its text, or why the value was refused.
-    lines:   the learner's own lines on the way to the exception, as "line 3: return image @ kernel".
-    printed: the beginning of what the call printed.
+    lines:   the learner's own lines on the way to the exception, or to where it was stopped, as "line 3: return image @ kernel".
+    printed: the beginning of what the call printed. last: the last line of it.
     forbidden: the first name among those that the question forbids that was called, if one was.
+    seconds: how long it worked, in processor seconds.
     """
 
     kind: str
@@ -37,7 +38,9 @@ class Outcome:
     message: str = ""
     lines: tuple[str, ...] = ()
     printed: str = ""
+    last: str = ""
     forbidden: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Verdict:
 
     points, earned: what the question is worth, and what this answer gets.
     tried, passed:  numbers of inputs.
+    seconds:        how long it worked on all inputs, in processor seconds.
     headline:       one sentence. details: further sentences. mistake: the message of the known mistake that the answer makes, or None.
     """
 

@@ -5,7 +5,8 @@
 MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is lent them for the time of the import and has
 them taken away again; the few modules of MXNet that ask for one later are given a NumPy of their own that has them. Two modules that
 write numbers as text are given a `str` that writes NumPy's as NumPy 1 did. And importing MXNet lowers the number
-of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. For a class that nobody uses any
+of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. MXNet itself keeps to one thread,
+as while a class is graded: that is settled when it is imported, and two are slower for nets of this size. For a class that nobody uses any
 more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not shown them, which halves the time.
 
 Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that would use one, or a name that such a
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 import re
 import symtable
 import sys
@@ -69,6 +71,7 @@ def available() -> bool:
 def _import_mxnet() -> ModuleType:
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else None
+    os.environ.setdefault("MXNET_OMP_MAX_THREADS", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _lent_to_numpy(LOST_IN_NUMPY_2), _without("sklearn"), _without("scipy.stats"):

@@ -305,8 +305,8 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
     """The reference where the inputs are of one kind, elsewhere nothing but zeros of the right shape."""
     reference = _peer(question, question.reference)
 
-    def peer(driver: str, args: tuple, seconds: float) -> Outcome:
-        outcome = reference(driver, args, seconds)
+    def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
+        outcome = reference(driver, args, seconds, wall)
         return outcome if where(args) else replace(outcome, value=_map(outcome.value, np.zeros_like))
 
     return peer
@@ -436,9 +436,12 @@ def _is_accepted(question: Question, candidate: _Candidate, drawn: list[tuple[Ca
     except Exception:  # it fails where it is defined
         return False
     end = time.monotonic() + seconds
-    return all(
-        passes(question, case, peer(question.driver, case.inputs.args, end - time.monotonic()), expected) for case, expected in drawn
-    )
+
+    def outcome(case: Case) -> Outcome:
+        left = end - time.monotonic()
+        return peer(question.driver, case.inputs.args, left, left)
+
+    return all(passes(question, case, outcome(case), expected) for case, expected in drawn)
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
@@ -461,7 +464,7 @@ def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
 def _peer(question: Question, answer: Answer, *, before: Callable | None = None, after: Callable | None = None) -> Peer:
     """`answer` with every array of its arguments changed by `before`, and its plain result by `after`."""
 
-    def peer(driver: str, args: tuple, seconds: float) -> Outcome:
+    def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         function = answer.function if before is None else lambda *given: answer.function(*_map(given, before))
         outcome = run(function, driver, answer.framework, args)
         return replace(outcome, value=after(outcome.value)) if after and outcome.kind == "value" else outcome

@@ -65,7 +65,8 @@ def dying(hand, body, question="total"):
 
 # --- limits: each costs the question in which it was hit, and is told in one line
 
-SLOW = "No result within 1 seconds. Is there an endless loop?"
+SLOW = "No result within 1 second of a processor's time. Is there an endless loop?"
+ASLEEP = "of which it worked: it waits for something, or the machine is too busy."
 
 
 @harm(
@@ -98,22 +99,28 @@ while True:
 @harm(
     "An answer that holds Python's lock in a long call of C.",
     stock="hangs for as long as it takes",
-    here="costs the question, after its own second",
-    outcome=costs("patient", SLOW),
+    here="costs the question, after the fifteen seconds by the clock that are behind its second of work",
+    outcome=lambda evidence: asleep(evidence),
 )
 def lock_holding_answer(hand):
     dying(hand, "import ctypes\nlibc = ctypes.PyDLL(None)\nwhile True: libc.sleep(100)", "patient")
 
 
+def asleep(evidence):
+    headline = evidence.verdicts["patient"]["headline"]
+    assert headline.startswith("No result within 15 seconds, ") and headline.endswith(ASLEEP)
+    costs("patient", headline)(evidence)
+
+
 @harm(
-    "A cell that ignores interrupts and sleeps for longer than the whole notebook may take.",
+    "A cell that ignores interrupts and works for longer than the whole notebook may.",
     stock="costs 30 seconds, and the rest of the notebook",
     here="the questions before it keep their points",
     outcome=lambda evidence: used_up(evidence),
 )
 def endless_notebook(hand):
     hand.answer_all()
-    hand.run("tell('ran', True)\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(1000)", before="answer-turn")
+    hand.run("tell('ran', True)\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", before="answer-turn")
 
 
 def used_up(evidence):

@@ -882,14 +882,25 @@ autograder.check = check
             cell.source = ""
 
 
+WORK = """
+import time
+def work(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+"""
+
+
 def late(evidence):
     evidence.earned(**{name: points for name, points in POINTS.items() if name != "patient"})
     verdict = evidence.verdicts["patient"]
-    assert (verdict["status"], verdict["headline"]) == ("out of time", "No result within 1 seconds. Is there an endless loop?")
+    assert (verdict["status"], verdict["headline"]) == (
+        "out of time",
+        "No result within 1 second of a processor's time. Is there an endless loop?",
+    )
 
 
 @score(
-    "The right result is sent after the time is over, the client's own clock being stopped.",
+    "The right result is sent after the work of the time is over, as if it had taken none, the client's own clock being stopped.",
     stock="not applicable: only a whole cell has a time",
     here="out of time",
     outcome=late,
@@ -897,12 +908,12 @@ def late(evidence):
 def result_too_late(hand):
     hand.answer_all()
     hand.run(
-        f"{SPEAK}\nimport time\ndef reply(channel, number, outcome):\n    if asked[-1] == 'small.patient':\n        time.sleep(4)\n    honest_reply(channel, number, outcome)\nclient._reply = reply"
+        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] == 'small.patient':\n        work(5)\n    honest_reply(channel, number, outcome)\nclient._reply = reply"
     )
 
 
 @score(
-    "The result trickles in, a byte at a time, so that the judge always has something to read.",
+    "The result trickles in, a byte at a time, so that the judge always has something to read while work goes on.",
     stock="not applicable",
     here="out of time",
     outcome=late,
@@ -910,7 +921,7 @@ def result_too_late(hand):
 def result_trickles(hand):
     hand.answer_all()
     hand.run(
-        f"{SPEAK}\nimport time\ndef reply(channel, number, outcome):\n    if asked[-1] != 'small.patient':\n        return honest_reply(channel, number, outcome)\n    for byte in result(number, outcome.value):\n        channel._socket.sendall(bytes([byte]))\n        time.sleep(0.1)\nclient._reply = reply"
+        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] != 'small.patient':\n        return honest_reply(channel, number, outcome)\n    for byte in result(number, outcome.value):\n        channel._socket.sendall(bytes([byte]))\n        work(0.1)\nclient._reply = reply"
     )
 
 

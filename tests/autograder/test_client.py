@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import warnings
 
+import nbformat
 import numpy as np
 import pytest
+import threadpoolctl
+from nbclient import NotebookClient
 
-from autograder import catalogue, check, client, frameworks, hint, progress, solution, use
+from autograder import catalogue, check, client, frameworks, hint, live, progress, solution, use
+from autograder.channel import Message
 from autograder.feedback import Feedback
 
 
@@ -213,20 +219,32 @@ def test_an_endless_answer_is_out_of_time_and_the_judge_goes_on(learner):
 
     check("small.patient", lambda number: number + 1)
     process = judge_process().pid
-    assert "No result within 1 seconds" in check("small.patient", endless).text
+    text = check("small.patient", endless).text
+    assert "No result within 1 second of a processor's time. Is there an endless loop?" in text
+    assert "It was stopped in line " in text
     assert check("small.patient", lambda number: number + 1).correct
     assert judge_process().pid == process
 
 
+def test_work_of_children_that_have_ended_counts(learner):
+    def answer(number):
+        subprocess.run([sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"], check=True)
+        while True:
+            pass
+
+    assert "No result within 1 second of a processor's time." in check("small.patient", answer).text
+
+
 @pytest.mark.slow
 def test_an_answer_that_will_not_stop_is_given_up_and_the_next_check_works(learner):
-    """It swallows the alarm too, so the judge stops waiting first."""
+    """It swallows the alarm too, so the judge, which measures its work, stops waiting first."""
 
     def stubborn(number):
-        until = time.monotonic() + 3.5
-        while time.monotonic() < until:
+        until = time.process_time() + 5
+        while time.process_time() < until:
             with contextlib.suppress(BaseException):
-                time.sleep(1)
+                while time.process_time() < until:
+                    pass
         return number + 1
 
     assert not check("small.patient", stubborn).correct
@@ -254,6 +272,189 @@ def test_an_answer_that_calls_check_itself_gets_no_traceback(learner):
 def test_who_writes_the_call_instead_of_the_function_is_told(learner):
     assert "function itself" in check("small.total", total(np.ones(3))).text
     assert "function itself" in check("small.total", None).text
+
+
+# ------------------------------------------------------------------------------------------ under the conditions of a class
+
+
+def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_before(learner):
+    pools = lambda: sorted((pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info())  # noqa: E731
+    inside = []
+
+    def answer(values):
+        inside.append(pools())
+        if len(inside) == 2:
+            raise ValueError("the second time")
+        return values.sum()
+
+    with threadpoolctl.threadpool_limits(2):
+        before = pools()
+        check("small.total", answer)
+        assert before == pools() and any(threads == 2 for _, threads in before)
+    assert len(inside) == 3 and {threads for seen in inside for _, threads in seen} == {1}
+
+
+@pytest.mark.slow
+def test_an_answer_has_one_thread_of_the_frameworks_too(run_script):
+    printed = run_script(
+        """
+        import torch
+        from autograder import check, frameworks, use
+
+        torch.set_num_threads(2)
+        seen = []
+        def total(values):
+            seen.append(torch.get_num_threads())
+            return values.sum()
+
+        for framework in ("torch", "mxnet"):
+            if framework == "torch" or frameworks.available(framework):
+                use(framework)
+                assert check("small.total", total).correct
+        print(set(seen), torch.get_num_threads())
+        """
+    )
+    assert printed == "{1} 2\n"
+
+
+def test_while_a_class_is_graded_threads_are_left_alone_and_nobody_looks(learner, monkeypatch):
+    monkeypatch.setattr(client, "screen", lambda: pytest.fail("somebody looks"))
+    monkeypatch.setattr(frameworks, "one_thread", lambda: pytest.fail("threads are set"))
+    monkeypatch.setenv("AUTOGRADER_FD", "0")
+    message = Message("call", {"driver": "call", "seconds": 5.0, "wall": 35.0}, (np.ones(3),))
+    assert client._live("small.total") is None
+    assert client._call(total, "numpy", message, None).value == 3
+
+
+class Paper:
+    """A screen that keeps what was shown."""
+
+    def __init__(self, error=None):
+        self.shown, self.closed, self.error = [], [], error
+
+    def show(self, state, lines):
+        self.shown.append((state, lines))
+        if self.error:
+            raise self.error
+
+    def close(self, state, lines):
+        self.closed.append((state, lines))
+
+
+@pytest.fixture
+def paper(monkeypatch):
+    """A screen, looked at at once and often."""
+    paper = Paper()
+    monkeypatch.setattr(client, "screen", lambda: paper)
+    monkeypatch.setattr(live, "AFTER", 0.0)
+    monkeypatch.setattr(live, "EVERY", 0.01)
+    return paper
+
+
+def training(number):
+    for epoch in range(6):
+        print("epoch", epoch, "\x1b[31m<b>")
+        busy(0.05)
+    return number + 1
+
+
+def busy(seconds):
+    """Work for so long, whatever else the machine does."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_what_takes_long_is_shown_while_it_runs(learner, paper):
+    assert check("small.patient", training).correct
+    states, lines = zip(*paper.shown, strict=True)
+    assert all(state.startswith("small.patient: ") and " of at most 1 seconds" in state for state in states)
+    assert "epoch 3 \\x1b[31m<b>" in [line for shown in lines for line in shown], "what a terminal would obey is shown as text"
+    assert max(map(len, lines)) <= live.LINES
+    assert len(paper.closed) == 1
+
+
+def test_what_is_shown_is_bounded_in_size_and_rate(learner, paper, monkeypatch):
+    monkeypatch.setattr(live, "EVERY", 0.1)
+    start = time.monotonic()
+
+    def loud(number):
+        end = time.process_time() + 0.2
+        while time.process_time() < end:
+            print("x" * 10_000)
+        return number + 1
+
+    assert check("small.patient", loud).correct
+    assert len(paper.shown) <= 2 + (time.monotonic() - start) / 0.1
+    assert all(len(lines) <= live.LINES and len(line) <= live.WIDTH for _, lines in paper.shown for line in lines)
+
+
+def test_quick_checks_show_nothing(learner, paper, monkeypatch):
+    monkeypatch.setattr(live, "AFTER", 1000.0)
+    assert check("small.patient", training).correct
+    assert (paper.shown, paper.closed) == ([], [])
+
+
+def test_a_screen_that_fails_disturbs_nothing(learner, paper):
+    paper.error = OSError("no screen")
+    assert check("small.patient", training).correct
+    assert len(paper.shown) == 1
+
+
+def test_an_interrupt_leaves_no_half_of_a_display(learner, paper):
+    paper.error = KeyboardInterrupt()
+    assert check("small.patient", training).text == "Interrupted: nothing was judged."
+    assert len(paper.shown) == 1
+
+
+def test_an_answer_that_is_showing_something_itself_is_not_looked_at():
+    paper = Paper()
+    shown = live.Live("small.patient", paper)
+    space = {"__name__": "IPython.core.display_functions", "sys": sys}
+    exec("def display(look):\n    look(sys._getframe())", space)
+    space["display"](shown.look)
+    assert paper.shown == []
+    shown.look(sys._getframe())
+    assert len(paper.shown) == 1
+
+
+def test_a_terminal_shows_one_line_and_takes_it_away(learner, monkeypatch):
+    ours, theirs = os.openpty()
+    with open(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        shown = live.screen()
+        shown.show("small.patient: 3 of at most 10 seconds", ["epoch 1", "epoch 2" * 100])
+        shown.close("", [])
+        written = ""
+        while written.count("\r\x1b[2K") < 2:
+            written += os.read(ours, 10_000).decode()
+    os.close(ours)
+    first, second, last = written.split("\r\x1b[2K")
+    assert (first, last) == ("", "")
+    assert second.startswith("small.patient: 3 of at most 10 seconds  epoch 2") and "\n" not in second and len(second) < 200
+
+
+def test_without_a_terminal_or_a_notebook_nothing_is_shown(learner, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert live.screen() is None
+    monkeypatch.setattr(sys, "stderr", None)
+    assert live.screen() is None
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_one_display_that_is_updated_and_folded(small_course):
+    cells = [
+        "import time\nfrom autograder import check, live, use\nuse('numpy')\nlive.AFTER, live.EVERY = 0.0, 0.01",
+        "def training(number):\n    for epoch in range(6):\n        print('epoch', epoch, '<b>')\n        end = time.process_time() + 0.05\n"
+        "        while time.process_time() < end: pass\n    return number + 1",
+        "print('before')\ncheck('small.patient', training)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    stream, display, verdict = notebook.cells[-1].outputs
+    assert stream.text == "before\n"
+    assert "<details><summary>small.patient: " in display.data["text/html"] and "epoch 5 &lt;b&gt;" in display.data["text/html"]
+    assert "Correct on all 2 inputs" in verdict.data["text/plain"]
 
 
 # -------------------------------------------------------------------------------------------------------------- mishaps

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
-from autograder import catalogue, demo, frameworks
+from autograder import catalogue, demo, frameworks, grader
 from autograder.course import CourseError
 from autograder.grader import METADATA_KEY, _modules_in, course_secret
 
@@ -113,6 +113,24 @@ def test_the_feedback_page_shows_the_verdict(course, draft):
 def test_an_endless_loop_in_a_cell_costs_that_cell(course, draft):
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = "while True:\n    pass\n" + cell.source
+    course_config(course, timeout=3)
+    verdicts, points, _ = grade(course, draft)
+    assert points == full_points(SECOND)
+    assert "There is no `output_size`" in verdicts[FIRST]["headline"]
+
+
+def test_a_cell_that_waits_for_a_busy_machine_loses_no_time(course, draft):
+    """It may work for three seconds."""
+    cell = draft.answer_cell(catalogue.find(FIRST))
+    cell.source = "import time\ntime.sleep(4)\n" + cell.source
+    course_config(course, timeout=3)
+    assert grade(course, draft)[1] == full_points(FIRST, SECOND)
+
+
+def test_a_cell_that_sleeps_ends_at_the_wall_limit(course, draft, monkeypatch):
+    monkeypatch.setattr(grader, "patience", lambda seconds: 6.0 if seconds == 3 else 600.0)
+    cell = draft.answer_cell(catalogue.find(FIRST))
+    cell.source = "import time\ntime.sleep(1000)\n" + cell.source
     course_config(course, timeout=3)
     verdicts, points, _ = grade(course, draft)
     assert points == full_points(SECOND)

@@ -71,6 +71,30 @@ def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
 
 @with_mxnet
 @pytest.mark.slow
+@pytest.mark.parametrize(("said", "threads"), [(None, "1"), ("2", "2")], ids=["as it comes", "as its user says"])
+def test_mxnet_keeps_to_one_thread_unless_told_otherwise(said, threads):
+    """On a machine with many processors it would take half of them; its own engine's threads are asked what they were given."""
+    printed = python(f"""
+        import ctypes, os
+        os.environ.pop("OMP_NUM_THREADS", None)
+        os.environ.pop("MXNET_OMP_MAX_THREADS", None)
+        {f'os.environ["MXNET_OMP_MAX_THREADS"] = "{said}"' if said else ""}
+        from dlkit.mx import mx, nd
+        library = next(line.split()[-1] for line in open("/proc/self/maps") if "gomp" in line)
+        given = []
+        task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
+            lambda *_: given.append(ctypes.CDLL(library).omp_get_max_threads())
+        )
+        cpu = (ctypes.c_int * 2)(1, 0)
+        assert mx.base._LIB.MXEnginePushSync(task, None, None, cpu, None, 0, None, 0, None, 0, b"asked") == 0
+        nd.waitall()
+        print(*given)
+    """)
+    assert printed == f"{threads}\n"
+
+
+@with_mxnet
+@pytest.mark.slow
 def test_the_import_warns_of_nothing_and_leaves_torch_its_threads():
     printed = python("""
         import warnings

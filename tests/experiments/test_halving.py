@@ -53,9 +53,11 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other
 
 @pytest.mark.slow
 def test_curves_that_are_stored_come_out_alike():
-    """In the mean: other rounding can part two trainings of 648 steps as far as the two libraries are apart, which round otherwise."""
-    (curves, accuracies), (in_gluon, _) = halving.curves(halving.results()), halving.curves(halving.results(), "mxnet")
-    again = [benchmark.train(("torch", number)) for number in range(3)]
-    parted = (curves[: len(in_gluon), -1] - in_gluon[:, -1]).std(ddof=1)
-    assert abs(np.mean([row.accuracy for row in again]) - accuracies[:3].mean()) < 3 * parted / np.sqrt(3)
+    """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15 points elsewhere with another release."""
+    curves, accuracies = halving.curves(halving.results())
+    in_gluon, _ = halving.curves(halving.results(), "mxnet")
+    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[:3]  # the libraries round differently
+    again = [benchmark.train(("torch", int(number))) for number in calm]
+    from_epoch_to_epoch = np.diff(curves[calm], axis=1).std()
+    assert abs(np.mean([row.accuracy for row in again]) - accuracies[calm].mean()) < 3 * from_epoch_to_epoch / np.sqrt(3)
     assert all(isinstance(halving.configurations()[row.number], Config) for row in again)

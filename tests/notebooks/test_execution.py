@@ -31,7 +31,7 @@ def forked(tmp_path_factory):
 def execute(path, folder, monkeypatch, kernel="python3"):
     monkeypatch.setenv("COURSE_PROGRESS", str(folder / "progress.jsonl"))
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=180, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}).execute(env=dict(os.environ))
+    NotebookClient(notebook, timeout=900, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}).execute(env=dict(os.environ))
     return notebook
 
 

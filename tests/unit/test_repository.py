@@ -1,6 +1,7 @@
 """What must be true of the project's files: clean notebooks, exercises that agree with their questions, MXNet through its shim only."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -52,9 +53,15 @@ def test_lessons_have_the_parts_of_a_lesson(path):
     assert any("claim" in cell.metadata.get("tags", []) for cell in notebook.cells), "nothing that it says is checked"
 
 
+@functools.cache
+def nodes_of(source):
+    """The syntax nodes of a cell; lines that only IPython understands are turned into Python first."""
+    return list(ast.walk(ast.parse(TransformerManager().transform_cell(source))))
+
+
 def names_in(cells, context):
     """The names that the cells' code stores or loads (`context` is ast.Store or ast.Load)."""
-    nodes = [node for cell in cells for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source)))]
+    nodes = [node for cell in cells for node in nodes_of(cell.source)]
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
     if context is ast.Store:
         definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import strategies as some
@@ -108,17 +110,103 @@ def test_an_answer_that_exits_has_failed_and_nothing_else_ends():
     assert verdict_on("small.total", lambda values: exit(0)).status is Status.ERROR
 
 
-def test_the_time_is_for_all_inputs_together():
-    import time
+def busy(seconds):
+    """Work for so long, whatever else the machine does."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
-    verdict = verdict_on("small.patient", lambda number: time.sleep(0.6) or number + 1)
+
+def hasty(seconds=0.3):
+    """A question with two inputs and little time."""
+    return make_question(lambda number: number + 1, weights=(1, 1), seconds=seconds)
+
+
+def test_an_endless_answer_is_out_of_time_at_its_first_input():
+    calls = []
+
+    def answer(number):
+        calls.append(number)
+        while True:
+            pass
+
+    verdict = examine_answer(hasty(), answer, "numpy")
+    assert (verdict.status, verdict.earned, len(calls)) == (Status.TIMEOUT, 0, 1)
+    assert verdict.headline == "No result within 0.3 seconds of a processor's time. Is there an endless loop?"
+    assert verdict.details[0].startswith("It was stopped in line ") and verdict.details[0].endswith(("`while True:`", "`pass`"))
+    assert verdict.seconds >= 0.3
+
+
+def test_the_time_is_for_all_inputs_together():
+    verdict = examine_answer(hasty(), lambda number: busy(0.18) or number + 1, "numpy")
     assert (verdict.status, verdict.passed, verdict.earned) == (Status.TIMEOUT, 1, 0)
+    assert verdict.headline == (
+        "All inputs together have 0.3 seconds of a processor's time, and they were used up at number 2. The result before it is right."
+    )
+
+
+def test_time_is_work_and_who_waits_for_a_busy_machine_loses_none():
+    verdict = examine_answer(hasty(), lambda number: time.sleep(0.4) or number + 1, "numpy")
+    assert verdict.status is Status.CORRECT and verdict.seconds < 0.3
+
+
+def timed(*outcomes):
+    """The verdict on a question of ten seconds, of an answer that gives these outcomes."""
+    asked, given = make_question(lambda x: np.array(1.0), weights=(1,) * len(outcomes), seconds=10.0), iter(outcomes)
+    return examine(asked, lambda driver, args, *limits: next(given), seed=0, framework="numpy")
+
+
+def right(seconds):
+    return Outcome("value", value=np.array(1.0), seconds=seconds)
+
+
+def test_an_endless_loop_is_supposed_where_one_input_takes_nearly_all_the_time():
+    lines = ("line 2: return outer(x)", "line 4: while layers:")
+    verdict = timed(right(0.1), Outcome("timeout", lines=lines, seconds=9.9))
+    assert verdict.headline.startswith(
+        "All inputs together have 10 seconds of a processor's time, and they were used up at number 2: that one alone took 9.9."
+    )
+    assert verdict.headline.endswith("Is there an endless loop?")
+    assert verdict.details == ("It was stopped in line 4: `while layers:`",)
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        (Outcome("timeout", last="epoch 11: loss 0.43", seconds=10.0),),
+        (right(0.1), Outcome("timeout", last="epoch 11: loss 0.43", seconds=9.9)),
+        (right(3.0), right(3.0), Outcome("timeout", seconds=4.0)),
+        (right(6.0), right(5.0), Outcome("timeout")),
+        (Outcome("timeout", seconds=0.02),),
+    ],
+    ids=["printed", "printed at the second", "slow", "nothing left", "asleep"],
+)
+def test_no_endless_loop_is_supposed_where_there_was_progress_or_no_work(outcomes):
+    verdict = timed(*outcomes)
+    assert verdict.status is Status.TIMEOUT and "loop" not in verdict.headline
+    assert ("The last that it printed is: epoch 11: loss 0.43" in verdict.headline) == bool(outcomes[-1].last)
+
+
+def test_who_slept_is_told_that_it_waited():
+    assert timed(Outcome("timeout", seconds=0.02)).headline == (
+        "No result within 60 seconds, 0.02 of which it worked: it waits for something, or the machine is too busy."
+    )
+    assert timed(right(0.1), Outcome("timeout", seconds=0.02)).headline.endswith(" It was at input 2. The result before it is right.")
+
+
+def test_what_is_left_is_said_in_work_and_by_the_clock():
+    limits = []
+    asked = make_question(lambda x: np.array(1.0), weights=(1, 1), seconds=10.0)
+    examine(asked, lambda driver, args, *left: limits.append(left) or right(4.0), seed=0, framework="numpy")
+    (work, wall), (work_after, wall_after) = limits
+    assert (work, wall, work_after) == (10.0, 60.0, 6.0)
+    assert 0 < wall_after <= 60.0, "the clock has not gone on by four seconds"
 
 
 def test_a_lost_process_ends_the_examination_and_earns_nothing():
     outcomes = iter([Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")])
     asked = make_question(lambda x: x, weights=(1, 1, 1))
-    verdict = examine(asked, lambda driver, args, seconds: next(outcomes), seed=0, framework="numpy")
+    verdict = examine(asked, lambda driver, args, *limits: next(outcomes), seed=0, framework="numpy")
     assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.CRASHED, 0, 2, ("gone",))
 
 
@@ -183,7 +271,7 @@ def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
 def test_the_secret_of_an_input_is_not_handed_over():
     given_args = []
     asked = catalogue.find("small.locate")
-    examine(asked, lambda driver, args, seconds: given_args.append(args) or Outcome("value"), seed=0, framework="numpy")
+    examine(asked, lambda driver, args, *limits: given_args.append(args) or Outcome("value"), seed=0, framework="numpy")
     assert [len(args) for args in given_args] == [1, 1]
 
 

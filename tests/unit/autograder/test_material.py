@@ -3,7 +3,8 @@
 import pytest
 
 from autograder import material
-from autograder.material import CONFIG
+from autograder.errors import CourseError
+from autograder.layout import CONFIG
 
 
 def questions_in(folder, monkeypatch):
@@ -38,6 +39,6 @@ def test_elsewhere_a_clone_is_found(tmp_path, monkeypatch):
 
 def test_where_there_is_neither_one_line_says_so(tmp_path, monkeypatch):
     questions_in(tmp_path / "site", monkeypatch)
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(CourseError) as caught:
         material.find(tmp_path)
     assert str(tmp_path) in str(caught.value) and CONFIG in str(caught.value) and "\n" not in str(caught.value)

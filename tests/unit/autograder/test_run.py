@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -11,12 +12,20 @@ import warnings
 import numpy as np
 import pytest
 
-from autograder.run import MAX_PRINTED, is_stub, run, run_contained
+from autograder.limit import Watcher, patience
+from autograder.run import MAX_PRINTED, MAX_TAIL, is_stub, run, run_contained
 from autograder.verdict import Outcome
 
 
-def outcome_of(answer, *args, seconds: float = 5.0) -> Outcome:
-    return run_contained(answer, "call", "numpy", args, seconds)
+def outcome_of(answer, *args, seconds: float = 5.0, **more) -> Outcome:
+    return run_contained(answer, "call", "numpy", args, seconds, **more)
+
+
+def busy(seconds):
+    """Work for so long, whatever else the machine does."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 def test_a_value_comes_back_plain():
@@ -161,14 +170,74 @@ def test_only_the_beginning_of_what_is_printed_is_kept():
     assert outcome_of(answer).printed == (("abc" * 100 + "\n") * 10)[:MAX_PRINTED]
 
 
-def test_an_endless_answer_runs_out_of_time():
+def test_the_last_line_of_what_is_printed_is_kept_too():
     def answer():
+        for epoch in range(1000):
+            print("epoch", epoch, "\u00e9" * 10)
+        print("\n   ")
+
+    outcome = outcome_of(answer)
+    assert outcome.printed.startswith("epoch 0") and "epoch 999" not in outcome.printed
+    assert outcome.last == "epoch 999 " + "\u00e9" * 10
+    assert outcome_of(lambda: print("50 %\r100 %", end="")).last == "100 %"
+    assert outcome_of(lambda: print("x" * 10**6)).last == "x" * (MAX_TAIL - 1)
+    assert outcome_of(lambda: None).last == ""
+
+
+def test_an_endless_answer_runs_out_of_time_where_it_is():
+    def loop():
         while True:
             pass
 
+    def answer():
+        print("begun")
+        return loop()
+
+    outcome = outcome_of(answer, seconds=0.2)
+    assert (outcome.kind, outcome.last) == ("timeout", "begun")
+    assert outcome.seconds >= 0.2
+    first, second = outcome.lines
+    assert first.endswith(": return loop()") and second.endswith((": while True:", ": pass"))
+
+
+def test_where_a_deep_recursion_was_stopped_is_told_in_a_few_lines():
+    def answer(n=0):
+        busy(0.002)
+        return answer(n + 1)
+
+    outcome = outcome_of(answer, seconds=0.2)
+    assert outcome.kind == "timeout" and 1 <= len(outcome.lines) <= 4
+
+
+def test_time_is_work():
+    outcome = outcome_of(lambda: time.sleep(0.5) or 3, seconds=0.2)
+    assert (outcome.kind, outcome.value) == ("value", 3) and outcome.seconds < 0.5
+
+
+def test_work_of_all_threads_counts():
+    def answer():
+        working = [threading.Thread(target=busy, args=(0.2,)) for _ in range(2)]
+        for thread in working:
+            thread.start()
+        for thread in working:
+            thread.join()
+
+    assert outcome_of(answer).seconds >= 0.2
+
+
+def test_an_answer_that_sleeps_runs_out_of_the_wall_limit():
+    def answer():
+        time.sleep(1000)
+
     start = time.monotonic()
-    assert outcome_of(answer, seconds=0.2).kind == "timeout"
-    assert 0.19 < time.monotonic() - start < 2
+    outcome = outcome_of(answer, wall=0.3)
+    assert outcome.kind == "timeout" and outcome.lines[-1].endswith(": time.sleep(1000)")
+    assert time.monotonic() - start >= 0.3
+
+
+def test_the_wall_limit_grows_with_the_questions_time_and_has_room_for_a_hiccup():
+    assert patience(0.0) == 10 and patience(120.0) == 610
+    assert all(patience(seconds) >= 5 * seconds + 10 for seconds in (0.2, 1, 30))
 
 
 def test_an_answer_that_catches_every_exception_runs_out_of_time_too():
@@ -179,15 +248,92 @@ def test_an_answer_that_catches_every_exception_runs_out_of_time_too():
             except Exception:
                 print("caught")
 
-    outcome = outcome_of(answer, seconds=0.2)
+    outcome = outcome_of(answer, wall=0.2)
     assert (outcome.kind, outcome.printed) == ("timeout", "")
+
+
+def test_an_answer_that_swallows_the_first_signal_is_sent_another():
+    def answer():
+        with contextlib.suppress(BaseException):
+            time.sleep(1000)
+        print("again")
+        time.sleep(1000)
+
+    outcome = outcome_of(answer, wall=0.2)
+    assert (outcome.kind, outcome.printed) == ("timeout", "again\n")
+
+
+def test_an_exception_lost_in_a_destructor_is_raised_again():
+    class Lost:
+        def __del__(self):
+            busy(0.4)
+
+    def answer():
+        Lost()
+        while True:
+            pass
+
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        assert outcome_of(answer, seconds=0.1).kind == "timeout"
+    finally:
+        sys.unraisablehook = hook
+
+
+class Onlooker(Watcher):
+    """Looks every 0.02 seconds."""
+
+    def __init__(self, error=None):
+        self.looks, self.error, self.profile = [], error, None
+        self.next = time.monotonic() + 0.02
+
+    def follow(self, printed):
+        self.printed = printed
+
+    def due(self):
+        return self.next - time.monotonic()
+
+    def look(self, frame):
+        self.next = time.monotonic() + 0.02
+        self.looks.append(frame)
+        self.profile = sys.getprofile()
+        if self.error:
+            raise self.error
+
+
+def test_who_watches_looks_again_and_again_and_the_answer_does_not_notice():
+    watcher = Onlooker()
+    outcome = outcome_of(lambda: busy(0.3) or 7, live=watcher)
+    assert outcome.value == 7 and len(watcher.looks) >= 2
+
+
+def test_a_look_is_no_call_of_the_answers():
+    seen = []
+
+    def answer():
+        sys.setprofile(lambda frame, event, arg: seen.append(frame.f_code.co_name))
+        try:
+            busy(0.2)
+        finally:
+            sys.setprofile(None)
+        return 7
+
+    watcher = Onlooker()
+    assert outcome_of(answer, live=watcher).value == 7
+    assert watcher.looks and watcher.profile is None and "look" not in seen
+
+
+def test_an_interrupt_while_somebody_looks_is_the_learners_too():
+    with pytest.raises(KeyboardInterrupt):
+        outcome_of(lambda: busy(5), live=Onlooker(KeyboardInterrupt()))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_the_alarm_is_put_back_and_does_not_ring_later():
     rang = []
     previous = signal.signal(signal.SIGALRM, lambda *_: rang.append(1))
     try:
-        assert outcome_of(lambda: 1, seconds=0.05).kind == "value"
+        assert outcome_of(lambda: 1, wall=0.05).kind == "value"
         handler = signal.getsignal(signal.SIGALRM)
         time.sleep(0.1)
         handler(0, None)
