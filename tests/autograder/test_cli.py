@@ -128,7 +128,7 @@ def test_grading_what_is_no_course(run, tmp_path):
 
 
 @pytest.mark.parametrize("command", [["demo"], ["workspace", "mine"]])
-def test_outside_the_course(run, tmp_path, monkeypatch, command):
+def test_outside_a_course_with_questions_that_come_without_lessons(run, small_course, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     code, _, err = run(*command)
     assert code == cli.MISUSE

@@ -64,8 +64,8 @@ def test_what_a_learner_calls_imports_neither_the_grader_nor_a_framework(argumen
     assert loaded(*arguments, of=(*GRADING, *FRAMEWORKS)) == []
 
 
-def test_a_copy_of_the_notebooks_takes_the_standard_library(tmp_path):
-    assert loaded("workspace", tmp_path / "work", of=(*GRADING, *FRAMEWORKS, "numpy", "jinja2")) == []
+def test_a_copy_of_the_notebooks_takes_neither_the_grader_nor_a_framework(tmp_path):
+    assert loaded("workspace", tmp_path / "work", of=(*GRADING, *FRAMEWORKS, "jinja2")) == []
     assert (tmp_path / "work" / "lessons").is_dir()
 
 
