@@ -1044,7 +1044,7 @@ def _noise_is_shared(result, images):
     """Whether all images of a batch get the same noise, where it was not clipped."""
     result = np.asarray(result)
     noise = np.ma.masked_array(result - images, (result <= 0) | (result >= 1))
-    return np.ptp(noise, axis=0).max() < 1e-5 and abs(noise).max() > 1e-5
+    return (noise.max(axis=0) - noise.min(axis=0)).max() < 1e-5 and abs(noise).max() > 1e-5  # np.ptp looks below the mask
 
 
 def _repeated(value):
