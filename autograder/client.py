@@ -28,6 +28,7 @@ from autograder.verdict import Outcome
 
 _settings = {"framework": "torch"}
 _judge: _Judge | None = None
+_NOT_ON_WINDOWS = "Windows cannot hand a connection to another process, which a check needs: install the course in WSL2 (Ubuntu, x86-64), where all of it works."
 _MOST_CODE = 10**6  # characters; a message has room for them however they are written
 
 
@@ -93,10 +94,13 @@ def progress() -> Feedback:
 def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     """Send a request, serve the calls that the judge makes on `answer`, and return its feedback."""
     global _judge
+    if sys.platform == "win32":
+        return note(_NOT_ON_WINDOWS)
     if _judge is None or not _judge.alive():
         _judge = _connect()
     judge = _judge  # an answer that calls check itself ends this one
     live = _live(fields["question"]) if kind == "check" else None
+    outcome: Outcome | None = None
     try:
         judge.channel.send(kind, **fields)
         while (message := judge.channel.receive()).kind == "call":
@@ -105,6 +109,8 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     except (Closed, Malformed):
         reason = judge.last_words()
         _judge = None
+        if outcome is not None and outcome.kind == "timeout":  # it came so late that the judge had given up
+            return note(_too_late(outcome))
         return note(
             f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
         )
@@ -122,6 +128,11 @@ def _live(question: str) -> Live | None:
     """What shows the learner how a check gets on, if there is one who looks: not while a class is graded."""
     seen = None if "AUTOGRADER_FD" in os.environ else screen()
     return Live(question, seen) if seen else None
+
+
+def _too_late(outcome: Outcome) -> str:
+    where = f" It was at {outcome.lines[-1]}." if outcome.lines else ""
+    return f"Out of time: one call went on long after its limit, and could not be stopped before it returned.{where} Nothing was judged."
 
 
 def _call(answer: Any, framework: str, message: Message, live: Live | None) -> Outcome:

@@ -1,7 +1,7 @@
 """Questions, lessons and exercises on the lowest and on the newest versions that pyproject.toml allows: ``python -m tests.versions``.
 
-Each set of versions gets an environment of its own in ``build/versions/``. The Pythons are those that are found on this machine: the oldest that the course claims for
-the lowest versions, the newest that has wheels for the newest. Two environments take some ten gigabytes and twenty minutes of downloading and installing.
+Each set of versions gets an environment of its own in ``build/versions/``. The lowest are tried on the oldest Python of `PYTHONS` that is
+found on this machine, the newest on the newest. Two environments take some ten gigabytes and twenty minutes of downloading and installing.
 """
 
 from __future__ import annotations

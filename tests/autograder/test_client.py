@@ -226,6 +226,22 @@ def test_an_endless_answer_is_out_of_time_and_the_judge_goes_on(learner):
     assert judge_process().pid == process
 
 
+def test_a_call_that_cannot_be_stopped_is_out_of_time_and_not_a_fault_of_the_judge(learner):
+    def long_call(number):
+        return sum(range(5 * 10**8))  # one call of C: no signal is heeded before it returns
+
+    text = check("small.patient", long_call).text
+    assert text.startswith("Out of time: one call went on long after its limit")
+    assert "return sum(range(5 * 10**8))" in text
+    assert check("small.patient", lambda number: number + 1).correct
+
+
+def test_on_windows_one_line_says_what_to_do(learner, monkeypatch):
+    monkeypatch.setattr(client.sys, "platform", "win32")
+    text = check("small.patient", lambda number: number + 1).text
+    assert "WSL2" in text and "\n" not in text
+
+
 def test_work_of_children_that_have_ended_counts(learner):
     def answer(number):
         subprocess.run([sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"], check=True)
