@@ -7,6 +7,7 @@ name. A comment, a text that is printed, a function that nobody calls, or a look
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,7 +75,8 @@ class _Run:
             for definition in [found for named in self._defined.values() for found in named]:
                 self._enter(definition)
             self._execute_all()
-        self.read = {answer} | {node.id for node in self._nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        calls = {_last_name(node.func) for node in self._nodes if isinstance(node, ast.Call)}
+        self.meant = {answer, *dir(builtins), *self._defined, *calls}  # names that a call may be of
         self.namespaces = set(self._bound_to(self.gives_names))
         self.shells = {*self._bound_to(lambda node: _plain_call(node, {"get_ipython"}))} | ({"shell"} - self.bound)
 
@@ -210,7 +212,7 @@ class _Look:
         return None
 
     def _attribute(self, node: ast.AST, owner: ast.AST, name: str) -> str | None:
-        if name == "setdefault" and self._keeps_what_is_read(node):
+        if name == "setdefault" and self._makes_no_function(node):
             return None
         if name in _WRITES and (self._run.gives_names(owner) or _last_name(owner) in self._run.namespaces):
             return f"{ast.unparse(owner)}.{name}"
@@ -219,11 +221,11 @@ class _Look:
             return f"{ast.unparse(owner)}.push"
         return None
 
-    def _keeps_what_is_read(self, node: ast.AST) -> bool:
-        """Whether the call of the method `node` makes a name that no code reads as a name, as who keeps results between cells may do."""
+    def _makes_no_function(self, node: ast.AST) -> bool:
+        """Whether the call of the method `node` makes a name that no code calls, as who keeps results between cells may do."""
         match self._run.parent[node]:
             case ast.Call(func=function, args=[ast.Constant(str(key)), *_]) if function is node:
-                return key not in self._run.read
+                return key not in self._run.meant
         return False
 
     def _only_looked_at(self, node: ast.AST) -> bool:

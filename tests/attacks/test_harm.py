@@ -363,7 +363,12 @@ def print_in_many_cells(hand):
     hand.notebook.cells += [new_code_cell("print('x' * 900000)") for _ in range(20)]
 
 
-@harm("Print without end while it is judged.", stock="fills the grader's memory", here="costs the question", outcome=costs("patient", SLOW))
+@harm(
+    "Print without end while it is judged.",
+    stock="fills the grader's memory",
+    here="costs the question",
+    outcome=costs("patient", "It was stopped in line 4: `while True: print('x' * 10000)`"),
+)
 def print_while_judged(hand):
     answering(hand, "while True: print('x' * 10000)", "patient")
 

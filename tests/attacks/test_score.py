@@ -189,7 +189,7 @@ def judges_own_record(evidence):
     evidence.earned()
     record = evidence.notebook.metadata["autograder"]
     assert {verdict["question"]: verdict["earned"] for verdict in record["verdicts"]} == dict.fromkeys(record_names(evidence), 0.0)
-    assert set(record) == {"verdicts", "files", "release"}
+    assert set(record) == {"verdicts", "engine", "questions", "files", "release"}
 
 
 def record_names(evidence):
