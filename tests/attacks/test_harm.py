@@ -35,6 +35,14 @@ def costs(question, *lines, ran=True):
     return outcome
 
 
+def printed_without_end(evidence):
+    """The question ran out of time, and its student is told the beginning of what it printed last."""
+    costs("patient")(evidence)
+    verdict = evidence.verdicts["patient"]
+    assert verdict["status"] == "out of time"
+    assert "The last that it printed" in verdict["headline"] and len(verdict["headline"]) < 1000
+
+
 def costs_the_cell(line, told=True):
     """The student was told in this line why the cell was given up; the questions earned all."""
 
@@ -367,7 +375,7 @@ def print_in_many_cells(hand):
     "Print without end while it is judged.",
     stock="fills the grader's memory",
     here="costs the question",
-    outcome=costs("patient", "It was stopped in line 4: `while True: print('x' * 10000)`"),
+    outcome=lambda evidence: printed_without_end(evidence),
 )
 def print_while_judged(hand):
     answering(hand, "while True: print('x' * 10000)", "patient")

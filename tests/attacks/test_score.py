@@ -780,7 +780,7 @@ fields_of_other_types = says(
     "A message of no known kind is sent beforehand, so that its unread reply is taken for the reply to the check.",
     stock="not applicable",
     here="the check that it disturbs is lost",
-    outcome=lambda evidence: late(evidence),
+    outcome=lambda evidence: unanswered(evidence),
 )
 def reply_left_unread(hand):
     hand.answer_all()
@@ -888,6 +888,12 @@ def work(seconds):
     end = time.process_time() + seconds
     while time.process_time() < end: pass
 """
+
+
+def unanswered(evidence):
+    """The notebook was at its end before the answer's time was: nobody was left to answer."""
+    evidence.earned(**{name: points for name, points in POINTS.items() if name != "patient"})
+    assert evidence.verdicts["patient"]["status"] == "crashed"
 
 
 def late(evidence):

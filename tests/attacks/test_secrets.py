@@ -322,7 +322,9 @@ def import_questions(hand):
             catalogue.find("small.total")
         except BaseException as error:
             tell("catalogue", "small" not in getattr(catalogue, "__dict__", {}) and type(error).__name__ != "AssertionError")
-        tell("loaded", [name for name in sys.modules if name.partition(".")[0] in ("questions", "solutions")])
+        # An empty folder stands where a package of questions is: it can be imported, and holds nothing.
+        packages = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ("questions", "solutions")}
+        tell("loaded", [name for name, module in packages.items() if getattr(module, "__file__", None) or "." in name])
         """,
     )
 
