@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("unit", settings.get_profile("course"), max_examples=20)
+settings.register_profile("unit", settings.default, max_examples=20)
 settings.load_profile("unit")  # a tenth of a second a test, so that a busy machine does not make a second of it
 
 HERE = Path(__file__).parent
