@@ -48,6 +48,6 @@ def test_untouched_exercise_runs_and_nothing_is_attempted(path, forked, tmp_path
     checks = [cell for cell in notebook.cells if question_of(cell)]
     assert checks
     for cell in checks:
-        [output] = cell.outputs
+        output = cell.outputs[-1]  # on a busy machine a check shows before how it gets on
         assert "not attempted" in output.data["text/plain"]
         assert "Not attempted" in output.data["text/html"]
