@@ -56,7 +56,11 @@ def test_lessons_have_the_parts_of_a_lesson(path):
 @functools.cache
 def nodes_of(source):
     """The syntax nodes of a cell; lines that only IPython understands are turned into Python first."""
-    return list(ast.walk(ast.parse(TransformerManager().transform_cell(source))))
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a line for IPython
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    return list(ast.walk(tree))
 
 
 def names_in(cells, context):
