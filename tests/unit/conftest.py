@@ -17,8 +17,8 @@ settings.register_profile("unit", settings.default, max_examples=20)
 settings.load_profile("unit")  # a tenth of a second a test, so that a busy machine does not make a second of it
 
 HERE = Path(__file__).parent
-LIMIT = 2.0
-"""Processor seconds that a test may take, all threads together: a second, and as much again for a processor that is shared or clocked down."""
+LIMIT = 1.0
+"""Processor seconds that a test may take, all threads together."""
 
 FRAMEWORKS = {"torch", "torchvision", "mxnet"}
 STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "subprocess.Popen")
