@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import find, settings
+from hypothesis import strategies as st
 
 settings.register_profile("unit", settings.default, max_examples=20)
 settings.load_profile("unit")  # a tenth of a second a test, so that a busy machine does not make a second of it
@@ -38,6 +39,12 @@ sys.addaudithook(_notice)  # it cannot be taken away again: outside this tier no
 def loaded() -> set[str]:
     """The frameworks that this process has imported."""
     return FRAMEWORKS & sys.modules.keys()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def characters() -> None:
+    """Hypothesis makes a table of all characters the first time on a machine, which takes longer than a unit test may."""
+    find(st.text(), lambda text: True)
 
 
 @pytest.fixture(autouse=True)
