@@ -1,4 +1,4 @@
-from autograder.grader import configure
+from autograder import configure
 
 c = get_config()  # noqa: F821 -- nbgrader provides it
 

@@ -2,24 +2,26 @@
 
 For learners: ``from autograder import check, hint, solution, use, progress``.
 For authors of questions: ``from autograder import question, Inputs, Measurement, NotADraw``.
+For nbgrader: ``from autograder import configure``.
 """
 
 from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "check": "client",
-    "hint": "client",
-    "progress": "client",
-    "solution": "client",
-    "use": "client",
-    "Inputs": "questions",
-    "Measurement": "questions",
-    "NotADraw": "draws",
-    "Question": "questions",
-    "question": "questions",
+    "check": "learner.client",
+    "configure": "grading.execute",
+    "hint": "learner.client",
+    "progress": "learner.client",
+    "solution": "learner.client",
+    "use": "learner.client",
+    "Inputs": "questions.definition",
+    "Measurement": "questions.definition",
+    "NotADraw": "judge.sampled",
+    "Question": "questions.definition",
+    "question": "questions.definition",
 }
-__all__ = ["Inputs", "Measurement", "NotADraw", "Question", "check", "hint", "progress", "question", "solution", "use"]
+__all__ = ["Inputs", "Measurement", "NotADraw", "Question", "check", "configure", "hint", "progress", "question", "solution", "use"]
 
 
 def __getattr__(name: str) -> Any:

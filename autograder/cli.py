@@ -18,8 +18,8 @@ import typer
 
 from autograder import logs
 from autograder.errors import AutograderError, MachineError, UsageError
-from autograder.layout import CONFIG
-from autograder.lean import IRI_GRAMMAR, without
+from autograder.questions.material import CONFIG
+from autograder.sandbox.slim_imports import IRI_GRAMMAR, without
 from autograder.text import one_line, plain
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
@@ -87,9 +87,10 @@ def demo(
     def run() -> int:
         _needs_unix("a class is graded")
 
-        from autograder import batch, material
         from autograder import demo as demonstration
-        from autograder.report import write
+        from autograder.grading import batch
+        from autograder.questions import material
+        from autograder.report.tables import write
 
         course = demonstration.lay_out(material.find(), out)
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
@@ -140,12 +141,12 @@ def grade(
     def run() -> int:
         _needs_unix("a class is graded")
 
-        from autograder import provisioner
+        from autograder.sandbox import provisioner
 
         provisioner.begin()  # before the other imports
 
-        from autograder import batch
-        from autograder.course import Course
+        from autograder.grading import batch
+        from autograder.grading.course import Course
 
         course = Course(course_dir, trust=trust_submissions)
         name = assignment.rstrip("/")  # as a shell completes it
@@ -194,9 +195,9 @@ def audit(
 
         from rich.console import Console
 
-        from autograder import catalogue
         from autograder.audit import audit_all
         from autograder.audit.render import as_page, as_terminal
+        from autograder.questions import catalogue
 
         names = catalogue.select(question or [])
         for file in filter(None, (json, html)):  # before minutes of work are done for nothing
@@ -218,7 +219,7 @@ def report(course_dir: CourseDir) -> None:
     """Write grades.csv and report.html into the course's folder."""
 
     def run() -> int:
-        from autograder.report import write
+        from autograder.report.tables import write
 
         for page in write(course_dir):
             print(_short(page))
@@ -232,7 +233,7 @@ def progress() -> None:
     """Print the map of the course: what you have solved, what is open."""
 
     def run() -> int:
-        from autograder.journal import as_feedback
+        from autograder.learner.journal import as_feedback
 
         print(as_feedback())
         return GRADED
@@ -261,8 +262,8 @@ def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own fol
     """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
 
     def run() -> int:
-        from autograder import material
-        from autograder.workspace import fill
+        from autograder.learner.workspace import fill
+        from autograder.questions import material
 
         added, kept = fill(material.find(), folder)
         notebooks = "notebook" if added == 1 else "notebooks"
@@ -383,7 +384,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
 
 def _print_points(course_dir: Path, assignment: str, students: list[str]) -> None:
     """One line for each student just graded."""
-    from autograder.results import State, collect
+    from autograder.report.results import State, collect
 
     results = collect(course_dir)
     most = next((of.points for of in results.assignments if of.name == assignment), 0.0)
@@ -401,7 +402,7 @@ def _compare(course_dir: Path, made: dict) -> int:
     from rich.table import Table
 
     from autograder import demo as demonstration
-    from autograder.results import collect
+    from autograder.report.results import collect
 
     stories = {student.name: student.story for student in demonstration.students()}
     rows = demonstration.compare(collect(course_dir), made)

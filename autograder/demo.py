@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import frameworks
-from autograder.course import CONFIG, Course, CourseError
-from autograder.grader import question_of
-from autograder.judge import examine_answer
-from autograder.questions import Answer, Question, seed_for
+from autograder.grading.course import Course, CourseError
+from autograder.grading.execute import question_of
+from autograder.judge.judging import examine_answer
+from autograder.questions.definition import Answer, Question, seed_for
+from autograder.questions.material import CONFIG
+from autograder.values import frameworks
 
 if TYPE_CHECKING:
-    from autograder.results import ClassResults
+    from autograder.report.results import ClassResults
 
 SECRET, SECRET_FILE = "demonstration", ".course_secret"
 

@@ -16,8 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograder import frameworks, gluon, wall  # what else is examined is imported where it is examined: it may be what is missing
+from autograder import gluon
 from autograder.errors import BrokenQuestions
+from autograder.sandbox import wall  # what else is examined is imported where it is examined: it may be what is missing
+from autograder.values import frameworks
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_DISK = 2.0
@@ -218,7 +220,7 @@ def _alembic() -> Found:
 
 
 def _questions() -> Found:
-    from autograder import catalogue
+    from autograder.questions import catalogue
 
     try:
         package = catalogue.package_name()
@@ -236,10 +238,10 @@ def _questions() -> Found:
 
 
 def _judge() -> Found:
-    """Start a judge as `autograder.client` does, and ask it for something that changes nothing."""
+    """Start a judge as `autograder.learner.client` does, and ask it for something that changes nothing."""
     if platform.system() == "Windows":
         return Found(False, "Windows cannot hand a connection to another process", "Install the course in WSL2 (Ubuntu, x86_64).")
-    from autograder.client import start_judge
+    from autograder.learner.client import start_judge
 
     with tempfile.TemporaryFile() as log:
         channel, process = start_judge(log)
@@ -291,7 +293,7 @@ def _disk() -> Found:
 
 
 def _progress_log() -> Found:
-    from autograder import journal
+    from autograder.learner import journal
 
     path = journal.log_path()
     advice = "Progress is not kept. Allow writing there, or set COURSE_PROGRESS to a file that you may write."

@@ -38,7 +38,7 @@ def install() -> str:
         if subprocess.run([*installer, *packages], check=False).returncode:
             raise CannotInstall(f"{' '.join([*installer, *packages])} failed; what it printed stands above")
     # In a process of its own: this one may have found out already that there is no MXNet.
-    trial = "from autograder import frameworks; print(frameworks.module('mxnet').__version__)"
+    trial = "from autograder.values import frameworks; print(frameworks.module('mxnet').__version__)"
     tried = subprocess.run([sys.executable, "-c", trial], capture_output=True, text=True, check=False)
     if tried.returncode:
         said = tried.stderr.strip().splitlines()[-1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -92,3 +93,23 @@ class Verdict:
             "mistake": self.mistake,
             "seconds": round(self.seconds, 3),
         }
+
+    @classmethod
+    def from_summary(cls, summary: dict[str, Any]) -> Verdict:
+        """The verdict that `summary` came from, without its failure. Raises ValueError, TypeError or LookupError for what is no summary."""
+        numbers = {name: float(summary[name]) for name in ("points", "earned", "seconds")}
+        if not all(math.isfinite(number) for number in numbers.values()):
+            raise ValueError("a number that is not finite")
+        mistake = summary["mistake"]
+        return cls(
+            question=str(summary["question"]),
+            status=Status(summary["status"]),
+            headline=str(summary["headline"]),
+            tried=int(summary["tried"]),
+            passed=int(summary["passed"]),
+            details=tuple(str(detail) for detail in summary["details"]),
+            mistake=None if mistake is None else str(mistake),
+            points=numbers["points"],
+            earned=numbers["earned"],
+            seconds=numbers["seconds"],
+        )

@@ -9,12 +9,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import catalogue
-from autograder.course import CONFIG
 from autograder.demo import SECRET, SECRET_FILE, Draft
-from autograder.grader import PICTURE, question_of
-from autograder.judge import examine_answer
-from autograder.questions import Answer, Mistake, Question, seed_for
+from autograder.grading.course import CONFIG
+from autograder.grading.execute import PICTURE, question_of
+from autograder.judge.judging import examine_answer
+from autograder.questions import catalogue
+from autograder.questions.definition import Answer, Mistake, Question, seed_for
 
 ROOT = Path(__file__).parents[1]
 CHAPTER, ASSIGNMENT = "convolution", "02-convolution"

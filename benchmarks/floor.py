@@ -21,11 +21,12 @@ import nbformat
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat import NotebookNode
 
-from autograder import client, frameworks
+from autograder.answers.run import is_stub, run
 from autograder.demo import SECRET
-from autograder.grader import question_of, to_run
-from autograder.questions import Question, seed_for
-from autograder.run import is_stub, run
+from autograder.grading.execute import question_of, to_run
+from autograder.learner import client
+from autograder.questions.definition import Question, seed_for
+from autograder.values import frameworks
 from benchmarks.classroom import ASSIGNMENT, FRAMEWORKS, ROOT
 
 Inputs = dict[str, list[tuple]]

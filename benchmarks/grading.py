@@ -31,7 +31,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from autograder import frameworks
+from autograder.values import frameworks
 from benchmarks.classroom import ASSIGNMENT, ROOT, Points, differences, lay_out_ours, lay_out_stock, points, students
 from benchmarks.provenance import processor, version_of
 from benchmarks.watch import Memory, Ran, TooLong, clean_environment, run

@@ -6,11 +6,11 @@ The text of this file stands in every test cell of the stock course, which ends 
 import warnings
 from pathlib import Path
 
-from autograder.compare import agree
-from autograder.drivers import DRIVERS
-from autograder.frameworks import to_framework
-from autograder.questions import seed_for
-from autograder.values import to_plain
+from autograder.answers.drivers import DRIVERS
+from autograder.questions.definition import seed_for
+from autograder.values.agreement import agree
+from autograder.values.frameworks import to_framework
+from autograder.values.plain_values import to_plain
 
 
 def earned(question, answer, framework, secret):

@@ -16,9 +16,11 @@ import nbformat
 import typer
 from rich.progress import track
 
-from autograder import batch, demo, material
-from autograder.course import Course
-from autograder.grader import METADATA_KEY
+from autograder import demo
+from autograder.grading import batch
+from autograder.grading.course import Course
+from autograder.grading.execute import METADATA_KEY
+from autograder.questions import material
 
 ASSIGNMENT = "02-convolution"
 STUDENTS = ("all_torch", "all_gluon", "other_style", "mistake_1", "noisy", "half_done", "crash")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.questions import Inputs, Measurement
+from autograder.questions.definition import Inputs, Measurement
 
 
 @dataclass(frozen=True)

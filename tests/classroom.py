@@ -8,9 +8,9 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from autograder import catalogue
-from autograder.course import Course
-from autograder.grader import METADATA_KEY
+from autograder.grading.course import Course
+from autograder.grading.execute import METADATA_KEY
+from autograder.questions import catalogue
 
 ROOT = Path(__file__).parents[1]
 NAME = "sums"

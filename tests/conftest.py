@@ -14,7 +14,8 @@ import nbformat
 import pytest
 from hypothesis import settings
 
-from autograder import catalogue, client
+from autograder.learner import client
+from autograder.questions import catalogue
 
 HERE = Path(__file__).parent
 

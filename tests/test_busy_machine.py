@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import catalogue, frameworks
+from autograder.questions import catalogue
+from autograder.values import frameworks
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 BUSY = 4

@@ -21,7 +21,7 @@ def project(tmp_path):
         cell = {"cell_type": "code", "source": [f'check("{chapter}.total", total)']}
         write(root, f"exercises/{number}-{chapter}/{number}-{chapter}.ipynb", json.dumps({"cells": [cell]}))
         write(root, f"lessons/{number}-{chapter}.ipynb", "{}")
-    write(root, "autograder/judge.py", "")
+    write(root, "autograder/judge/judging.py", "")
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
     git(root, "checkout", "--quiet", "-b", "work")
@@ -48,8 +48,8 @@ def chapters(root):
 
 def test_nothing_has_changed_at_first_and_the_engine_is_no_chapter(project):
     assert chapters(project) == set()
-    write(project, "autograder/judge.py", "# another\n")
-    assert changed_files(project) == ["autograder/judge.py"]
+    write(project, "autograder/judge/judging.py", "# another\n")
+    assert changed_files(project) == ["autograder/judge/judging.py"]
     assert chapters(project) == set()
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import cli, demo, frameworks
-from autograder.course import Course
-from autograder.results import collect
+from autograder import cli, demo
+from autograder.grading.course import Course
+from autograder.report.results import collect
+from autograder.values import frameworks
 from autograder.verdict import Status
 
 ROOT = Path(__file__).parents[1]

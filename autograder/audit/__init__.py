@@ -6,6 +6,6 @@ audit_all(names) -> Card                 in fresh processes of its own, as `cour
 
 from autograder.audit.card import Card, QuestionCard, Survivor
 from autograder.audit.checks import audit
-from autograder.audit.crew import audit_all
+from autograder.audit.processes import audit_all
 
 __all__ = ["Card", "QuestionCard", "Survivor", "audit", "audit_all"]

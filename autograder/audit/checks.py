@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from autograder import frameworks
+from autograder.answers.run import Peer, in_process, run
 from autograder.audit.card import QuestionCard, Survivor
-from autograder.audit.hands import work_off
+from autograder.audit.fork_pool import work_off
 from autograder.audit.mutants import Mutant, mutants
-from autograder.judge import examine, examine_answer, expected_outcome, passes
-from autograder.questions import Answer, Case, Question, seed_for
-from autograder.run import Peer, in_process, run
-from autograder.values import pack
+from autograder.judge.judging import examine, examine_answer, expected_outcome, passes
+from autograder.questions.definition import Answer, Case, Question, seed_for
+from autograder.values import frameworks
+from autograder.values.plain_values import pack
 from autograder.verdict import Outcome, Status
 
 SEEDS = 10

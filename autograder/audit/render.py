@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.syntax import Syntax
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.audit.card import LEAST_KILLED, LEAST_NAMED, Card, QuestionCard
+from autograder.pages import template
 
 _COLUMNS = ("mutants", "killed", "equivalent", "kill rate", "false accepts", "false rejects", "mistakes named", "median ms", "slowest ms")
 
@@ -30,11 +30,8 @@ def as_terminal(card: Card) -> Group:
 
 def as_page(card: Card) -> str:
     """The card as one HTML page that needs nothing else. What questions say and the code of answers are escaped."""
-    environment = Environment(
-        loader=PackageLoader("autograder"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     rows = [(question, _figures(question)) for question in card.questions]
-    return environment.get_template("audit.html.j2").render(
+    return template("audit", "audit.html.j2").render(
         card=card, columns=_COLUMNS, rows=rows, totals=_totals(card), least_killed=f"{LEAST_KILLED:.0%}", least_named=f"{LEAST_NAMED:.0%}"
     )
 

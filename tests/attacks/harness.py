@@ -37,9 +37,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder import batch, catalogue, provisioner
-from autograder.course import Course, CourseError, Graded
-from autograder.grader import METADATA_KEY
+from autograder.grading import batch
+from autograder.grading.course import Course, CourseError, Graded
+from autograder.grading.execute import METADATA_KEY
+from autograder.questions import catalogue
+from autograder.sandbox import provisioner
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "attacks.md"

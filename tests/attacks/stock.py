@@ -16,7 +16,7 @@ import nbformat
 from classroom import NAME, exercise
 
 from attacks.harness import FULL, NEIGHBORS, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
-from autograder.course import Course, _last_error
+from autograder.grading.course import Course, _last_error
 
 BAIT_ALONE = (
     "read-gradebook",

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from attacks.harness import POINTS, attack
 from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
-from autograder.course import Course
+from autograder.grading.course import Course
 
 pytestmark = pytest.mark.alone
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from classroom import ROOT
 
-from autograder import linux, wall
+from autograder.sandbox import linux, wall
 
 USER = 23456
 CHOSEN = (

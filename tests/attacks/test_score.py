@@ -327,8 +327,8 @@ def import_replaced(hand):
 def client_praises(hand):
     hand.run(
         """
-        from autograder import client
-        from autograder.feedback import Feedback
+        from autograder.learner import client
+        from autograder.feedback.render import Feedback
         def ask(kind, *args, **more):
             tell("ran", True)
             return Feedback(text="Correct on all inputs.", html="<b>Correct</b>", correct=True, earned=100.0)
@@ -495,8 +495,8 @@ def memory_searched(hand):
         """
         def total(values):
             import gc, sys
-            from autograder.desk import Desk
-            from autograder.questions import Case, Mistake, Probe, Question
+            from autograder.grading.judge_session import Desk
+            from autograder.questions.definition import Case, Mistake, Probe, Question
             kinds = (Case, Desk, Mistake, Probe, Question)
             if "ran" in told:
                 return 0
@@ -607,7 +607,7 @@ def _not_started(evidence):
 SPEAK = """
 import json, os, socket, struct
 import autograder
-from autograder import client
+from autograder.learner import client
 def frame(kind, fields, value=None, arrays=(), body=b"", header=None, lengths=None):
     head = json.dumps({"kind": kind, "fields": fields, "value": value, "arrays": list(arrays)}).encode() if header is None else header
     return struct.pack(">II", *(lengths or (len(head), len(body)))) + head + body
@@ -970,7 +970,7 @@ def descriptor_made_an_accomplice(hand):
     hand.run(
         f"""{SPEAK}
 import socket, threading
-from autograder.channel import Channel
+from autograder.values.channel import Channel
 ours, theirs = socket.socketpair()
 kept = os.dup(int(os.environ["AUTOGRADER_FD"]))
 os.environ["AUTOGRADER_FD"] = str(theirs.detach())
@@ -1028,7 +1028,7 @@ def crash_for_another_try(hand):
 )
 def framework_claimed_missing(hand):
     hand.run(
-        "from autograder import client\nclient._ask('missing', framework='sorcery')\nclient._ask('missing', framework='torch')\ntell('ran', True)"
+        "from autograder.learner import client\nclient._ask('missing', framework='sorcery')\nclient._ask('missing', framework='torch')\ntell('ran', True)"
     )
 
 
@@ -1232,7 +1232,7 @@ def forbidden_call_renamed(hand):
 )
 def forbidden_call_computed(hand):
     hand.answer_all()
-    hand.run("import autograder.run\nautograder.run._watched = lambda answer, *rest: answer")
+    hand.run("import autograder.answers.run\nautograder.answers.run._watched = lambda answer, *rest: answer")
     hand.answer("ordered", "import numpy\ndef ordered(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)")
 
 

@@ -115,7 +115,8 @@ def unlike_itself(text):
 
 def packages():
     """The folders of packages that are shown."""
-    from autograder import frameworks, wall
+    from autograder.sandbox import wall
+    from autograder.values import frameworks
 
     return [str(folder) for name in ("autograder", *frameworks.packages()) for folder in wall.locations(name)]
 
@@ -318,7 +319,7 @@ def import_questions(hand):
         import importlib, sys
         attempt("questions", lambda: importlib.import_module("questions"))
         try:
-            from autograder import catalogue
+            from autograder.questions import catalogue
             catalogue.find("small.total")
         except BaseException as error:
             tell("catalogue", "small" not in getattr(catalogue, "__dict__", {}) and type(error).__name__ != "AssertionError")

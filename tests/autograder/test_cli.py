@@ -19,8 +19,8 @@ import pytest
 from classroom import NAME, RIGHT, ROOT, hand_in
 
 from autograder import cli, demo, doctor, errors, logs
-from autograder.course import Course
 from autograder.doctor import Finding
+from autograder.grading.course import Course
 
 COMMANDS = ("demo", "grade", "audit", "report", "progress", "doctor", "workspace")
 HEAVY = (
@@ -231,7 +231,7 @@ BUGS = {
 
 @pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
 def test_a_bug_is_never_a_wrong_command(run, small_course, monkeypatch, progress_log, bug):
-    monkeypatch.setattr("autograder.journal.as_feedback", bug)
+    monkeypatch.setattr("autograder.learner.journal.as_feedback", bug)
     monkeypatch.setattr(sys, "argv", ["course", "progress"])
     code, out, err = run("progress")
     assert (code, out) == (cli.BUG, "")
@@ -256,7 +256,7 @@ def test_a_bug_while_a_class_is_graded_is_logged_in_the_course(run, course, monk
 def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(run, small_course, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
-    monkeypatch.setattr("autograder.journal.as_feedback", broken)
+    monkeypatch.setattr("autograder.learner.journal.as_feedback", broken)
     code, _, err = run("progress")
     assert code == cli.BUG
     assert "`course --debug`" in complaint(err)
@@ -276,7 +276,7 @@ def test_what_the_system_refuses_is_a_sentence_with_the_place(run, small_course,
     def full(*args):
         raise OSError(28, "No space left on device", "/somewhere/file")
 
-    monkeypatch.setattr("autograder.journal.as_feedback", full)
+    monkeypatch.setattr("autograder.learner.journal.as_feedback", full)
     code, _, err = run("progress")
     assert (code, complaint(err)) == (cli.MISUSE, "course: /somewhere/file: No space left on device")
 
@@ -291,7 +291,7 @@ def test_every_error_of_the_tree_ends_in_its_line(run, small_course, monkeypatch
         def fail(kind=kind):
             raise kind("what to do")
 
-        monkeypatch.setattr("autograder.journal.as_feedback", fail)
+        monkeypatch.setattr("autograder.learner.journal.as_feedback", fail)
         code, _, err = run("progress")
         assert (code, complaint(err)) == (cli.MISUSE, "course: what to do")
 

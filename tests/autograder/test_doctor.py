@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autograder import catalogue, doctor, frameworks
+from autograder import doctor
 from autograder.doctor import PACKAGES, Finding, as_table, examine_machine, mxnet_advice, sound
+from autograder.questions import catalogue
+from autograder.values import frameworks
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.judge import examine_answer
+from autograder.judge.judging import examine_answer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
 QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)

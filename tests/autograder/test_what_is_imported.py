@@ -120,18 +120,18 @@ def test_the_doctor_on_windows_can_be_read():
 
 
 ANYWHERE = (
-    "autograder.cells",
-    "autograder.client",
-    "autograder.course",
+    "autograder.grading.cells",
+    "autograder.learner.client",
+    "autograder.grading.course",
     "autograder.doctor",
-    "autograder.host",
-    "autograder.journal",
-    "autograder.linux",
-    "autograder.report",
-    "autograder.results",
-    "autograder.submission",
-    "autograder.wall",
-    "autograder.workspace",
+    "autograder.learner.judge_process",
+    "autograder.learner.journal",
+    "autograder.sandbox.linux",
+    "autograder.report.tables",
+    "autograder.report.results",
+    "autograder.grading.submission",
+    "autograder.sandbox.wall",
+    "autograder.learner.workspace",
 )
 
 

@@ -8,7 +8,8 @@ import classroom
 import pytest
 from classroom import NAME, hand_in
 
-from autograder import batch, catalogue
+from autograder.grading import batch
+from autograder.questions import catalogue
 from faults.class_of_forty import ANSWERS
 
 
@@ -57,7 +58,7 @@ def undisturbed_few(lay_out_class):
 @pytest.fixture
 def ungraded(undisturbed, tmp_path):
     """The same class before it was graded."""
-    from autograder.course import Course
+    from autograder.grading.course import Course
 
     root = tmp_path / "course"
     shutil.copytree(undisturbed.root, root, ignore=shutil.ignore_patterns("autograded", "gradebook.db*", ".grading.lock"))

@@ -16,8 +16,9 @@ import nbformat
 import pytest
 from classroom import NAME, RIGHT, hand_in, points
 
-from autograder import batch, catalogue
-from autograder.submission import Unfit, read
+from autograder.grading import batch
+from autograder.grading.submission import Unfit, read
+from autograder.questions import catalogue
 
 FULL = 5
 FILE = f"{NAME}.ipynb"

@@ -10,7 +10,7 @@ import sys
 import pytest
 from classroom import NAME
 
-from autograder.worker import examine
+from autograder.grading.worker import examine
 from faults.class_of_forty import gradebook
 
 pytestmark = pytest.mark.alone

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from classroom import NAME
 
-from autograder.zygote import KERNEL, WORKER
+from autograder.sandbox.zygote import KERNEL, WORKER
 from faults.class_of_forty import all_verdicts, gradebook, notebooks, run, start
 
 KILLS = 5

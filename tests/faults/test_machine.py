@@ -12,7 +12,7 @@ import sys
 import pytest
 from classroom import NAME
 
-from autograder.course import Course
+from autograder.grading.course import Course
 from faults.class_of_forty import COMMAND, gradebook, notebooks, run
 
 

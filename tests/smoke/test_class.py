@@ -29,9 +29,11 @@ from attacks.harness import (
 )
 from classroom import NAME
 
-from autograder import cli, results, wall
-from autograder.course import SECRET_FILE
-from autograder.grader import course_secret
+from autograder import cli
+from autograder.grading.course import SECRET_FILE
+from autograder.grading.execute import course_secret
+from autograder.report import results
+from autograder.sandbox import wall
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from changed import NoHistory, changed_chapters, changed_files
 
-from autograder.questions import Question
+from autograder.questions.definition import Question
 
 ROOT = Path(__file__).parents[2]
 CHANGED = pytest.StashKey[set[str]]()

@@ -9,11 +9,11 @@ from types import CodeType
 import nbformat
 import pytest
 
-from autograder import catalogue
 from autograder.audit.checks import audit, fresh_seeds
-from autograder.forbidden import Code, read
-from autograder.host import PUBLIC
-from autograder.questions import seed_for
+from autograder.judge.code_reader import Code, read
+from autograder.learner.judge_process import PUBLIC
+from autograder.questions import catalogue
+from autograder.questions.definition import seed_for
 
 QUESTIONS = [question for chapter in catalogue.chapters().values() for question in chapter.values()]
 COMPARED = [question for question in QUESTIONS if question.driver != "fit_predict"]

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder import catalogue
-from autograder.grader import PICTURE, question_of
+from autograder.grading.execute import PICTURE, question_of
+from autograder.questions import catalogue
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))

@@ -1,0 +1,189 @@
+"""Notices a forbidden call while an answer runs, by the identity of what is called and not by its name.
+
+It lives in the process of the answer, where whoever means ill can switch it off; `autograder.judge.code_reader` reads the code, out of their reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_IMPORT = "<frozen importlib"
+
+
+def find(name: str) -> Any:
+    """The object of that dotted name, None if it is not loaded. Imports nothing."""
+    module, parts = name, []
+    while module not in sys.modules:
+        module, _, last = module.rpartition(".")
+        if not module:
+            return None
+        parts.append(last)
+    value: Any = sys.modules[module]
+    for part in reversed(parts):
+        try:
+            # A module's own __getattr__ may import; that of an operator table only looks up.
+            value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
+        except Exception:  # some tables of operators raise errors of their own for what they do not have
+            return None
+    return value
+
+
+@contextlib.contextmanager
+def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
+    """Add to `called` the names among `forbids` that are called inside the block, in this thread and in those that it starts."""
+    before, before_in_threads = sys.getprofile(), threading.getprofile()
+    watch = _watch(tuple(forbids)).profile(called)
+    threading.setprofile(watch)
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+        threading.setprofile(before_in_threads)
+
+
+@functools.cache
+def _watch(forbids: tuple[str, ...]) -> _Watch:
+    """The tables for a question: made once, because an answer is called many times."""
+    return _Watch(forbids)
+
+
+class _Files(dict):
+    """Which forbidden module a source file belongs to, if any: looked up once a file."""
+
+    def __init__(self, modules: dict[str, str]):
+        super().__init__()
+        self._modules = modules
+
+    def __missing__(self, file: str) -> str:
+        self[file] = next((name for place, name in self._modules.items() if file == place or file.startswith(place + os.sep)), "")
+        return self[file]
+
+
+class _Watch:
+    """The tables of what is forbidden, filled as modules are loaded, and the function that `sys.setprofile` calls at every call."""
+
+    def __init__(self, forbids: Sequence[str]):
+        self._open, self._known = list(forbids), 0  # names not found yet, and how many modules there were when they were looked for
+        self._builtins: dict[Any, str] = {}
+        self._codes: dict[int, list[tuple[str, Callable[[FrameType], bool]]]] = {}
+        self._modules: dict[str, str] = {}
+        self._files = _Files(self._modules)
+        self._kept: list[CodeType] = []  # an id means something only as long as its object lives
+
+    def profile(self, called: list[str]) -> Callable[[FrameType, str, Any], None]:
+        """The profile function, which adds to `called`; quick for everything that is allowed."""
+        builtins, codes, files, modules = self._builtins, self._codes, self._files, sys.modules
+        self._resolve()
+
+        def report(name: str, frame: FrameType) -> None:
+            if name not in called and not _only_importing(frame):
+                called.append(name)
+
+        def profile(frame: FrameType, event: str, arg: Any) -> None:
+            if event == "c_call":
+                if arg in builtins:
+                    report(builtins[arg], frame)
+            elif event == "call":
+                if len(modules) != self._known:
+                    self._resolve()
+                code = frame.f_code
+                if id(code) in codes:
+                    for name, applies in codes[id(code)]:
+                        if applies(frame):
+                            report(name, frame)
+                elif files[code.co_filename]:
+                    report(files[code.co_filename], frame)
+
+        return profile
+
+    def _resolve(self) -> None:
+        if len(sys.modules) == self._known:
+            return
+        self._known = len(sys.modules)
+        for name in list(self._open):
+            target = find(name)
+            if target is None:
+                continue
+            self._open.remove(name)
+            self._add(name, target)
+
+    def _add(self, name: str, target: Any) -> None:
+        if isinstance(target, ModuleType):
+            file = getattr(target, "__file__", None)
+            if file:
+                self._modules[os.path.dirname(file) if hasattr(target, "__path__") else file] = name
+                self._files.clear()
+        elif isinstance(target, FunctionType):
+            self._add_code(name, target.__code__, _same_closure(target))
+        elif inspect.isbuiltin(target):
+            self._builtins.setdefault(target, name)
+        elif isinstance(target, type):
+            for method in ("__init__", "__new__", "forward", "hybrid_forward", "__call__"):
+                function = inspect.getattr_static(target, method, None)
+                function = getattr(function, "__func__", function)
+                if isinstance(function, FunctionType):
+                    self._add_code(name, function.__code__, _first_argument(lambda value: isinstance(value, target) or value is target))
+        elif isinstance(function := getattr(type(target), "__call__", None), FunctionType):  # noqa: B004
+            self._add_code(name, function.__code__, _first_argument(lambda value: value is target))
+        if isinstance(wrapped := getattr(target, "__wrapped__", None), FunctionType):
+            self._add_code(name, wrapped.__code__, _same_closure(wrapped))
+
+    def _add_code(self, name: str, code: CodeType, applies: Callable[[FrameType], bool]) -> None:
+        self._kept.append(code)
+        self._codes.setdefault(id(code), []).append((name, applies))
+
+
+def _only_importing(frame: FrameType) -> bool:
+    """Whether a library does this while it is imported, for reasons of its own; an import of the forbidden module itself, by anybody else, is not that."""
+    inner, outer = frame, frame.f_back
+    while outer is not None:
+        if not outer.f_code.co_filename.startswith(_IMPORT):
+            inner, outer = outer, outer.f_back
+            continue
+        while outer is not None and outer.f_code.co_filename.startswith(_IMPORT):
+            outer = outer.f_back
+        if inner is frame:
+            return outer is not None and _of_library(outer)
+        if _of_library(inner):
+            return True
+    return False
+
+
+def _of_library(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_LIBRARIES)
+
+
+def _same_closure(function: FunctionType) -> Callable[[FrameType], bool]:
+    """Functions made by one factory share their code and differ in what they close over."""
+    names, cells = function.__code__.co_freevars, function.__closure__ or ()
+    if not names:
+        return lambda frame: True
+
+    def applies(frame: FrameType) -> bool:
+        local = frame.f_locals
+        return all(local.get(name) is _content(cell) for name, cell in zip(names, cells, strict=True))
+
+    return applies
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
+
+
+def _first_argument(test: Callable[[Any], bool]) -> Callable[[FrameType], bool]:
+    """A method's frame, told by its first argument."""
+    return lambda frame: bool(frame.f_code.co_varnames) and test(frame.f_locals.get(frame.f_code.co_varnames[0]))

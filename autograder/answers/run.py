@@ -1,0 +1,146 @@
+"""Runs an answer once and says what it came to. Used where the answer lives: in the student's process for a submission, in the judge's for the reference."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.answers.call_watch import watching
+from autograder.answers.drivers import DRIVERS, is_network
+from autograder.answers.time_limit import Limit, OutOfTime, patience
+from autograder.values import frameworks
+from autograder.values.plain_values import Refused, to_plain
+from autograder.verdict import Outcome
+
+if TYPE_CHECKING:
+    from autograder.answers.live import Live
+
+MAX_PRINTED = 1000
+MAX_TAIL = 2000
+_ENGINE = str(Path(__file__).parents[1])
+
+
+def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
+    """Exercise `answer` through `driver` with `args` (plain values, turned into arrays of `framework`).
+
+    Whatever it raises or returns ends in the `Outcome`; only KeyboardInterrupt and `OutOfTime` pass.
+    """
+    if driver == "call" and not callable(answer):
+        return Outcome("refused", message=f"check takes the function itself, not {to_name(answer)}: leave out the call's parentheses")
+    try:
+        return Outcome("value", value=to_plain(DRIVERS[driver](answer, framework, *frameworks.to_framework(args, framework))))
+    except Refused as error:
+        return Outcome("refused", message=str(error))
+    except (KeyboardInterrupt, OutOfTime):
+        raise
+    except BaseException as error:  # SystemExit too: an answer that exits is an answer that failed
+        return Outcome(
+            "raised", error=type(error).__name__, message=_first_lines(error), lines=_own_lines(traceback.extract_tb(error.__traceback__))
+        )
+
+
+def run_contained(
+    answer: Any,
+    driver: str,
+    framework: str,
+    args: tuple,
+    seconds: float,
+    forbids: Sequence[str] = (),
+    *,
+    wall: float | None = None,
+    live: Live | None = None,
+) -> Outcome:
+    """`run` for an answer that may print, warn or never end: what it prints is kept (the beginning, and the last line), warnings are dropped, time is limited.
+
+    seconds: of work; see `autograder.answers.time_limit`. wall: seconds by the clock, by default what `patience` gives. live: who shows how it gets on.
+    Calls of what `forbids` names are noticed while the answer itself runs; what a driver does with its result is not its own.
+
+    Standard output and the warning filters belong to the whole process: for the process that holds the answer, not for the judge's.
+    """
+    printed = Printed()
+    called: list[str] = []
+    if live:
+        live.follow(printed)
+    if forbids and callable(answer) and not is_network(answer):
+        answer = _watched(answer, forbids, called)
+    limit = Limit(seconds, patience(seconds) if wall is None else wall, live)
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(), limit:
+            warnings.simplefilter("ignore")
+            outcome = run(answer, driver, framework, args)
+    except OutOfTime as stopped:
+        outcome = Outcome("timeout", lines=_own_lines(stopped.stack))
+    last = "".join(printed.last_lines(1))
+    return replace(outcome, printed=printed.text, last=last, forbidden=called[0] if called else "", seconds=limit.seconds)
+
+
+def _watched(answer: Callable, forbids: Sequence[str], called: list[str]) -> Callable:
+    def watched(*args: Any) -> Any:
+        with watching(forbids, called):
+            return answer(*args)
+
+    return watched
+
+
+def to_name(value: Any) -> str:
+    """What `value` is, in two words."""
+    return f"the {type(value).__name__[:60]} that it returned" if value is not None else "None"
+
+
+class Printed(io.TextIOBase):
+    """A text stream that keeps its first `MAX_PRINTED` characters and its last `MAX_TAIL`."""
+
+    def __init__(self) -> None:
+        self.text = self._tail = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.text += text[: max(0, MAX_PRINTED - len(self.text))]
+        self._tail = (self._tail + text[-MAX_TAIL:])[-MAX_TAIL:]
+        return len(text)
+
+    def last_lines(self, most: int) -> list[str]:
+        """The last lines that are not empty; what a carriage return would overwrite counts as a line."""
+        return [line.strip() for line in self._tail.replace("\r", "\n").split("\n") if line.strip()][-most:]
+
+
+def _first_lines(error: BaseException, most: int = 6) -> str:
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        return "(an exception that cannot say what it is)"
+    text = "\n".join(lines[:most])
+    return text[:600]
+
+
+def _own_lines(frames: Iterable[traceback.FrameSummary]) -> tuple[str, ...]:
+    """The frames of the learner's own code: neither the engine's nor an installed library's."""
+    own = [frame for frame in frames if not frame.filename.startswith(_ENGINE) and "site-packages" not in frame.filename and frame.line]
+    own = [frame for frame in own if not frame.filename.startswith(("<frozen", "<__array_function__"))]
+    return tuple(f"line {frame.lineno}: {frame.line}" for frame in own[-4:])
+
+
+def is_stub(outcome: Outcome, name: str) -> bool:
+    """Whether the answer is the stub that students get: ``raise NotImplementedError("<question>")``, or without words. Libraries raise it with other words."""
+    return outcome.kind == "raised" and outcome.error == "NotImplementedError" and outcome.message in ("", name)
+
+
+Peer = Callable[[str, tuple, float, float], Outcome]
+"""``peer(driver, args, seconds, wall) -> Outcome``: an answer that can be called, wherever it is; `seconds` of work and `wall` seconds by the clock are left to it."""
+
+
+def in_process(answer: Any, framework: str, forbids: Sequence[str] = ()) -> Peer:
+    """An answer in this very process: for references, mistakes and tests, never for a stranger's code."""
+
+    def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
+        return run_contained(answer, driver, framework, args, seconds, forbids, wall=wall)
+
+    return peer

@@ -1,0 +1,134 @@
+"""How long an answer may take: in seconds of a processor's work, which a busy machine does not use up, with a wall limit behind them.
+
+The process of the answer stops itself by a signal where it can; whoever waits for it from outside (`autograder.judge.remote_answer`) measures the same two things.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType, TracebackType
+from typing import Any
+
+STARVED = 5.0
+"""The wall limit is that many times the limit on work: a machine that gives an answer less than a fifth of a processor is too busy to judge it."""
+
+HICCUP = 10.0
+"""Seconds that the wall limit has beyond that: a machine that swaps, or wakes up, stands still for as long whatever the question is."""
+
+_CALLER = "autograder.answers.run"
+_DEEP = 100  # frames of a recursion that are looked at
+_AGAIN = 0.5  # seconds until the signal comes again: an exception that is raised in the midst of a destructor is lost
+
+
+def patience(seconds: float) -> float:
+    """The seconds by the clock after which an answer that may work for `seconds` is stopped, whatever it has worked: it may be asleep."""
+    return HICCUP + STARVED * seconds
+
+
+def worked() -> float:
+    """Seconds of processor time of this process, all its threads and its children that have ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+class OutOfTime(BaseException):
+    """The answer took longer than it may. Not an Exception, so that an answer's own `except Exception` does not swallow it.
+
+    stack: where it was, from the call of the answer inwards.
+    """
+
+    def __init__(self, stack: Sequence[traceback.FrameSummary] = ()):
+        super().__init__()
+        self.stack = stack
+
+
+def frames_of_answer(frame: FrameType | None) -> Iterator[FrameType]:
+    """From `frame` outwards to where the engine called the answer."""
+    while frame is not None and frame.f_globals.get("__name__") != _CALLER:
+        yield frame
+        frame = frame.f_back
+
+
+class Watcher:
+    """Somebody who looks at an answer while it runs: asked when (`due`), called then with the interrupted frame (`look`)."""
+
+    def due(self) -> float:
+        """Seconds until the next look."""
+        raise NotImplementedError
+
+    def look(self, frame: FrameType | None) -> None:
+        """Look. Called from a signal's handler, in the midst of whatever the answer does."""
+        raise NotImplementedError
+
+
+class Limit:
+    """A context that raises `OutOfTime` inside the block once it has worked for `seconds` or the clock went on by `wall`.
+
+    One signal serves both, and `watcher`: it comes when the first of them can be due, and is set anew. Signals reach the main thread only; elsewhere,
+    and where there are none, whoever waits outside must do.
+    """
+
+    def __init__(self, seconds: float, wall: float, watcher: Watcher | None = None):
+        self._seconds, self._wall, self._watcher = seconds, wall, watcher
+        self._works = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+    def __enter__(self) -> Limit:
+        self._over = False
+        self._start, self._began = worked(), time.monotonic()
+        if self._works:
+            self._previous: Any = signal.signal(signal.SIGALRM, self._ring)
+            self._set()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._over = True  # a signal that is on its way does nothing from here on
+        finally:
+            if self._works:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, self._previous)
+
+    @property
+    def seconds(self) -> float:
+        """How long the block has worked."""
+        return worked() - self._start
+
+    def _left(self) -> float:
+        # Work goes on no faster than the clock, but for an answer with several threads, which is noticed when its one thread's time would be up.
+        return min(self._seconds - self.seconds, self._wall - (time.monotonic() - self._began))
+
+    def _set(self) -> None:
+        due = self._watcher.due() if self._watcher else self._wall
+        signal.setitimer(signal.ITIMER_REAL, max(min(self._left(), due), 0.01))
+
+    def _ring(self, signum: int, frame: FrameType | None) -> None:
+        if self._over:
+            return
+        if self._left() <= 0:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            raise OutOfTime(_stack(frame))
+        if self._watcher and self._watcher.due() <= 0:
+            _unseen(self._watcher.look, frame)
+        self._set()
+
+
+def _stack(frame: FrameType | None) -> Sequence[traceback.FrameSummary]:
+    frames = list(itertools.islice(frames_of_answer(frame), _DEEP))
+    return traceback.StackSummary.extract((frame, frame.f_lineno) for frame in reversed(frames))
+
+
+def _unseen(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:
+    """Call `look` without the answer's profile function, which would take these calls for the answer's."""
+    profile = sys.getprofile()
+    sys.setprofile(None)
+    try:
+        look(frame)
+    finally:
+        sys.setprofile(profile)

@@ -1,0 +1,1 @@
+"""A class: submissions through nbgrader into its gradebook."""

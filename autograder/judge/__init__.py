@@ -1,0 +1,1 @@
+"""Judges answers. Never loaded into a student's process."""

@@ -1,0 +1,1 @@
+"""Self-paced work: what a notebook calls, and the judge beside it."""

@@ -1,0 +1,211 @@
+"""The learner's side: what a notebook calls. It holds no reference, no expected value, no seed; it calls the answer when the judge asks and shows what the judge says.
+
+While a class is graded, the judge is the grader, reached over a descriptor that the kernel inherited (AUTOGRADER_FD); otherwise it is a helper process of the
+learner's own, started at the first check and kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from autograder.answers.live import Live, screen
+from autograder.answers.run import run_contained
+from autograder.feedback.render import Feedback, note
+from autograder.processes import as_last_words, last_line
+from autograder.questions.definition import FRAMEWORKS
+from autograder.values import frameworks
+from autograder.values.channel import Channel, Closed, Message
+from autograder.values.plain_values import Malformed
+from autograder.verdict import Outcome
+
+_settings = {"framework": "torch"}
+_judge: _Judge | None = None
+_NOT_ON_WINDOWS = "Windows cannot hand a connection to another process, which a check needs: install the course in WSL2 (Ubuntu, x86-64), where all of it works."
+_MOST_CODE = 10**6  # characters; a message has room for them however they are written
+
+
+def use(framework: str) -> None:
+    """Choose the framework that you answer in: "torch", "mxnet" or "numpy". Checks hand your functions arrays of it."""
+    if framework not in FRAMEWORKS:
+        raise ValueError(f'use("{framework}"): choose "torch", "mxnet" or "numpy"')
+    if not frameworks.available(framework):
+        _tell_grader(framework)
+        raise ImportError(
+            f'use("{framework}"): {framework} cannot be imported on this machine; choose another framework (`course doctor` says more)'
+        )
+    _settings["framework"] = framework
+
+
+def check(question: str, answer: Any) -> Feedback:
+    """Check `answer`, your function or your network, against the question's probes.
+
+    Example: ``check("convolution.cross_correlate", cross_correlate)``
+    """
+    frameworks.module(_settings["framework"])  # an import is not part of the answer's time
+    feedback = _ask("check", answer, question=str(question), framework=_settings["framework"], **_code(answer))
+    if os.environ.get("NBGRADER_EXECUTION") and "AUTOGRADER_FD" not in os.environ and not feedback.correct:
+        raise AssertionError(feedback.text)  # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test
+    return feedback
+
+
+def _code(answer: Any) -> dict[str, Any]:
+    """The code around `answer`, for questions that forbid a library call: the cells run so far, or the script. While a class is graded, the judge has its own."""
+    if "AUTOGRADER_FD" in os.environ:
+        return {}
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    cells = list(shell.user_ns.get("In", ())) if shell else []
+    if not shell:
+        with contextlib.suppress(OSError, TypeError, ValueError):
+            cells = [Path(inspect.getsourcefile(inspect.unwrap(answer)) or "").read_text(encoding="utf-8")]
+    if sum(map(len, cells)) > _MOST_CODE:
+        cells = []
+    return {"cells": cells, "name": str(getattr(answer, "__name__", ""))}
+
+
+def _tell_grader(framework: str) -> None:
+    """Say that the submission cannot be graded on this machine, while a class is graded; to a learner the exception says it."""
+    if "AUTOGRADER_FD" in os.environ:
+        _ask("missing", framework=framework)
+
+
+def hint(question: str) -> Feedback:
+    """The next hint for `question`; each call gives one more."""
+    return _ask("hint", question=str(question))
+
+
+def solution(question: str) -> Feedback:
+    """A right answer to `question` with a short explanation: after an attempt, or when asked twice."""
+    return _ask("solution", question=str(question), framework=_settings["framework"])
+
+
+def progress() -> Feedback:
+    """The map of the course: what is solved, what is open, points so far."""
+    return _ask("progress")
+
+
+def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
+    """Send a request, serve the calls that the judge makes on `answer`, and return its feedback."""
+    global _judge
+    if sys.platform == "win32":
+        return note(_NOT_ON_WINDOWS)
+    if _judge is None or not _judge.alive():
+        _judge = _connect()
+    judge = _judge  # an answer that calls check itself ends this one
+    live = _live(fields["question"]) if kind == "check" else None
+    outcome: Outcome | None = None
+    try:
+        judge.channel.send(kind, **fields)
+        while (message := judge.channel.receive()).kind == "call":
+            outcome = _call(answer, fields["framework"], message, live)
+            _reply(judge.channel, message.fields["id"], outcome)
+    except (Closed, Malformed):
+        reason = judge.last_words()
+        _judge = None
+        if outcome is not None and outcome.kind == "timeout":  # it came so late that the judge had given up
+            return note(_too_late(outcome))
+        return note(
+            f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
+        )
+    except KeyboardInterrupt:
+        judge.stop()
+        _judge = None
+        return note("Interrupted: nothing was judged.")
+    finally:
+        if live:
+            live.close()
+    return Feedback(**message.fields)
+
+
+def _live(question: str) -> Live | None:
+    """What shows the learner how a check gets on, if there is one who looks: not while a class is graded."""
+    seen = None if "AUTOGRADER_FD" in os.environ else screen()
+    return Live(question, seen) if seen else None
+
+
+def _too_late(outcome: Outcome) -> str:
+    where = f" It was at {outcome.lines[-1]}." if outcome.lines else ""
+    return f"Out of time: one call went on long after its limit, and could not be stopped before it returned.{where} Nothing was judged."
+
+
+def _call(answer: Any, framework: str, message: Message, live: Live | None) -> Outcome:
+    fields = message.fields
+    if live and not live.allowed:  # the first call is told what all have together
+        live.allowed = fields["seconds"]
+    # A kernel that grades has one thread from the beginning.
+    threads = contextlib.nullcontext() if "AUTOGRADER_FD" in os.environ else frameworks.one_thread()
+    with threads:
+        return run_contained(
+            answer, fields["driver"], framework, message.value, fields["seconds"], fields.get("forbids", ()), wall=fields["wall"], live=live
+        )
+
+
+def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
+    facts = {
+        "outcome": outcome.kind,
+        "error": outcome.error,
+        "message": outcome.message,
+        "lines": list(outcome.lines),
+        "printed": outcome.printed,
+        "last": outcome.last,
+        "seconds": outcome.seconds,
+        "forbidden": outcome.forbidden,
+    }
+    try:
+        channel.send("result", outcome.value, id=number, **facts)
+    except ValueError as error:  # larger than a message may be
+        channel.send("result", id=number, **(facts | {"outcome": "refused", "message": str(error)}))
+
+
+def _connect() -> _Judge:
+    inherited = os.environ.get("AUTOGRADER_FD")
+    if inherited is not None:
+        return _Judge(Channel(socket.socket(fileno=int(inherited))))
+    log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the judge
+    return _Judge(*start_judge(log), log)
+
+
+def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
+    """Start a judge of one's own, which ends when the channel closes; what it says on standard error goes to `log`."""
+    ours, theirs = socket.socketpair()
+    # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "autograder.learner.judge_process", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
+        start_new_session=True,  # an interrupt of the kernel is not meant for the judge
+    )
+    theirs.close()
+    return Channel(ours), process
+
+
+class _Judge:
+    """The connection to the judge, and its process where it is the learner's own."""
+
+    def __init__(self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None):
+        self.channel, self._process, self._log, self._owner = channel, process, log, os.getpid()
+
+    def alive(self) -> bool:
+        """Whether it can be asked: running, and started by this process rather than inherited by a fork of it."""
+        return self._process is None or (self._owner == os.getpid() and self._process.poll() is None)
+
+    def stop(self) -> None:
+        """End it; the next request starts another."""
+        self.channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """The last line that it wrote to its standard error, as the end of a sentence."""
+        self.stop()
+        return as_last_words(last_line(self._log))

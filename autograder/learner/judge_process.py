@@ -1,0 +1,117 @@
+"""The learner's own judge: a helper process beside the kernel that answers checks, hints, solutions and progress over a channel.
+
+Started by `autograder.learner.client` as ``python -P -m autograder.learner.judge_process FD``; it ends when the kernel does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+
+from autograder import logs
+from autograder.feedback.render import Feedback, code, note, render
+from autograder.judge.code_reader import Code
+from autograder.judge.judging import examine
+from autograder.judge.remote_answer import remote
+from autograder.learner import journal
+from autograder.processes import work_of
+from autograder.questions import catalogue
+from autograder.questions.definition import FRAMEWORKS, Question, seed_for
+from autograder.values import frameworks
+from autograder.values.channel import Channel, Closed, Message
+from autograder.values.plain_values import Malformed
+
+PUBLIC = "public"
+"""The secret of self-paced work, which is none: everybody who practises gets the same inputs."""
+
+
+def serve(channel: Channel) -> None:
+    """Answer requests until the other side is gone."""
+    warm = False
+    while True:
+        try:
+            request = channel.receive()
+            feedback = _answer(channel, request)
+            channel.send("feedback", text=feedback.text, html=feedback.html, correct=feedback.correct, earned=feedback.earned)
+        except (Closed, Malformed):
+            return
+        if not warm:
+            _warm_up(str(request.fields.get("framework", "numpy")))
+            warm = True
+
+
+def _answer(channel: Channel, request: Message) -> Feedback:
+    if request.kind == "progress":
+        return journal.as_feedback()
+    try:
+        question = catalogue.find(request.fields.get("question", ""))
+    except catalogue.UnknownQuestion as error:
+        return note(str(error))
+    match request.kind:
+        case "check":
+            return _check(channel, question, str(request.fields.get("framework")), _code(question, request))
+        case "hint":
+            return _hint(question)
+        case "solution":
+            return _solution(question, str(request.fields.get("framework")))
+    return note(f"The judge does not know the request {request.kind[:40]!r}.")
+
+
+def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
+    peer = remote(channel, question.forbids, work_of(os.getppid()))
+    verdict = examine(question, peer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code)
+    journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
+    return render(verdict)
+
+
+def _code(question: Question, request: Message) -> Code:
+    cells, name = request.fields.get("cells"), request.fields.get("name")
+    cells = [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
+    return Code(cells, name if isinstance(name, str) and name.isidentifier() else question.function_name)
+
+
+def _hint(question: Question) -> Feedback:
+    given = journal.standings().get(question.name, journal.Standing()).hints
+    journal.record("hint", question.name)
+    if given >= len(question.hints):
+        every = "\n".join(f"Hint {number}: {hint}" for number, hint in enumerate(question.hints, 1))
+        return note(f"{every}\nThere are no more hints. solution({question.name!r}) shows an answer.")
+    return note(f"Hint {given + 1} of {len(question.hints)}: {question.hints[given]}")
+
+
+def _solution(question: Question, framework: str) -> Feedback:
+    standing = journal.standings().get(question.name, journal.Standing())
+    journal.record("solution", question.name)
+    if not standing.attempts and not standing.solutions:
+        return note(
+            f"You have not tried {question.name} yet. A hint may be enough: hint({question.name!r}). Ask again to see the solution."
+        )
+    answer = (question.answers(framework) or [question.reference])[0]
+    return code(f"{question.name}, in {answer.framework}", answer.source(question.function_name), question.explanation)
+
+
+def _warm_up(framework: str) -> None:
+    """Do now, while the learner reads, what the first picture and the first mistake in their framework would have to wait for."""
+    import numpy as np
+
+    from autograder.feedback.render import _draw
+
+    frameworks.available(framework if framework in FRAMEWORKS else "numpy")
+    with contextlib.suppress(Exception):
+        _draw([("yours", np.eye(3))])
+
+
+def main() -> None:
+    """Serve the file descriptor given as the only argument."""
+    with logs.kept_in(logs.at_home()):
+        try:
+            serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+        except Exception:
+            logs.log.exception("the judge of self-paced work stopped")
+            raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Finds the questions. The engine knows no particular one: a course names its package under the entry point ``autograder.questions``.
+
+``pyproject.toml`` of a course::
+
+    [project.entry-points."autograder.questions"]
+    course = "solutions"
+
+A course that grades with another package says so in its ``nbgrader_config.py``: ``configure(c, questions="my_course")``. The environment variable
+AUTOGRADER_QUESTIONS names one for a single run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import os
+import pkgutil
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from autograder.errors import BrokenQuestions, UnknownQuestion
+from autograder.questions.definition import Question
+
+
+def package_name() -> str:
+    """The package that holds the chapters."""
+    if chosen := os.environ.get(_VARIABLE):
+        return chosen
+    found = sorted(_installed())
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise BrokenQuestions(
+            "no question package is installed: install the course (`pip install -e .`), or set AUTOGRADER_QUESTIONS to a package name"
+        )
+    raise BrokenQuestions(
+        f"several question packages are installed ({', '.join(found)}): say which with `configure(c, questions={found[-1]!r})` in nbgrader_config.py,"
+        f" or with `export AUTOGRADER_QUESTIONS={found[-1]}`"
+    )
+
+
+_VARIABLE = "AUTOGRADER_QUESTIONS"
+_chosen: list[tuple[str | None, str]] = []
+"""While a course's own choice is in force: what the environment said before, and the choice; at most one."""
+
+
+def choose(package: str | None) -> None:
+    """Take the questions from `package`, as a course's configuration says; None takes back what another course said in this process before.
+
+    The choice is an environment variable, because workers and judges inherit it.
+    """
+    before = os.environ.get(_VARIABLE)
+    if _chosen:
+        replaced, ours = _chosen.pop()
+        if before == ours:  # somebody else may have set it since
+            _set(replaced)
+    if package is not None:
+        _chosen.append((os.environ.get(_VARIABLE), package))
+        _set(package)
+    if os.environ.get(_VARIABLE) != before:
+        chapters.cache_clear()
+
+
+def _set(package: str | None) -> None:
+    if package is None:
+        os.environ.pop(_VARIABLE, None)
+    else:
+        os.environ[_VARIABLE] = package
+
+
+def packages() -> list[str]:
+    """Every installed package of questions, and the chosen one: what no submission may see."""
+    return sorted(_installed_once() | set(filter(None, [os.environ.get(_VARIABLE)])))
+
+
+def _installed() -> frozenset[str]:
+    return frozenset(entry.value for entry in entry_points(group="autograder.questions"))
+
+
+_installed_once = functools.cache(_installed)  # looked up for every kernel
+
+
+@functools.cache
+def chapters() -> dict[str, dict[str, Question]]:
+    """Every chapter's questions by function name, chapters in the order that the package lists them (``CHAPTERS``) or by name."""
+    package = _import(package_name())
+    modules = getattr(package, "CHAPTERS", None) or [info.name for info in pkgutil.iter_modules(package.__path__)]
+    return {name: _questions(_import(f"{package.__name__}.{name}")) for name in modules}
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except SyntaxError as error:
+        raise BrokenQuestions(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            raise BrokenQuestions(
+                f"there is no module {name!r}: is its folder where Python looks (PYTHONPATH), and is this the folder to run from?"
+            ) from error
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if name.partition(".")[0] in Path(frame.filename).parts]
+        where = f"{own[-1].filename}, line {own[-1].lineno}" if own else name
+        raise BrokenQuestions(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _questions(module) -> dict[str, Question]:
+    return {value.function_name: value for value in vars(module).values() if isinstance(value, Question)}
+
+
+def names() -> list[str]:
+    """All question names, in course order."""
+    return [question.name for chapter in chapters().values() for question in chapter.values()]
+
+
+def find(name: str) -> Question:
+    """The question called `name` ("chapter.function"); raises `UnknownQuestion` with the nearest name."""
+    chapter, _, function = str(name).partition(".")
+    question = chapters().get(chapter, {}).get(function)
+    if question is not None:
+        return question
+    nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.6)
+    suggestion = f" Did you mean {nearest[0]!r}?" if nearest else f" The questions are: {', '.join(names())}."
+    raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
+
+
+def select(wanted: Sequence[str]) -> list[str]:
+    """The names of the questions that `wanted` names, each as "chapter.function" or as a whole "chapter"; of all questions if it is empty.
+
+    Raises `UnknownQuestion` for a name that is neither.
+    """
+    chosen = [
+        name for item in wanted for name in ([q.name for q in chapters()[item].values()] if item in chapters() else [find(item).name])
+    ]
+    return list(dict.fromkeys(chosen)) if wanted else names()

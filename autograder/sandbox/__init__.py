@@ -1,0 +1,1 @@
+"""The wall around submissions. Nothing here knows a question or a gradebook."""

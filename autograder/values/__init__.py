@@ -1,0 +1,1 @@
+"""What may cross between two processes. Nothing here knows a question."""

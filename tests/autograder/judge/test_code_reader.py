@@ -1,0 +1,701 @@
+"""A forbidden library call is found under any name, by reading the code or when it runs; what only looks like one costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import dataclass
+
+import classroom
+import nbformat
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.answers.run import run_contained
+from autograder.judge.code_reader import Code, may_not, read
+from autograder.judge.judging import examine_answer
+from autograder.questions.definition import question
+from autograder.values import frameworks
+
+FORBIDS = (
+    "torch.conv2d",
+    "torch.nn.functional.conv2d",
+    "torch.nn.Conv2d",
+    "torch.nn.functional.max_pool2d",
+    "torch.ops.aten.conv2d",
+    "mxnet.nd.Convolution",
+    "mxnet.gluon.nn.Conv2D",
+    "scipy.signal",
+)
+X, K = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 2, 2), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def libraries_stay_as_they_are(monkeypatch):
+    """Cells below change libraries, in this very process: whatever they set is put back, for the tests of other files."""
+    monkeypatch.setattr(np.linalg, "norm", np.linalg.norm)
+    monkeypatch.setattr(np, "g", None, raising=False)
+    if frameworks.available("torch"):
+        cudnn = frameworks.module("torch").backends.cudnn
+        monkeypatch.setattr(cudnn, "deterministic", cudnn.deterministic)
+
+
+def cells(*sources):
+    return [textwrap.dedent(source).strip() for source in sources]
+
+
+def read_cells(*sources, name="f", complete=True):
+    return read(Code(cells(*sources), name, complete), FORBIDS)
+
+
+def run_cells(*sources, framework="torch"):
+    """What the watch sees of the call: the outcome of running the cells and then the answer."""
+    space = {}
+    for source in cells(*sources):
+        exec(source, space)
+    outcome = run_contained(space["f"], "call", framework, (X, K), 20.0, FORBIDS)
+    assert outcome.kind == "value", (outcome.error, outcome.message)
+    return outcome
+
+
+@dataclass(frozen=True)
+class Evasion:
+    """One way around: its cells, and whether it is seen by reading and by running."""
+
+    cells: tuple
+    by_reading: bool = True
+    by_running: bool = True
+    framework: str = "torch"
+
+
+def reading_only(*sources):
+    return Evasion(sources, by_running=False)
+
+
+def running_only(*sources):
+    return Evasion(sources, by_reading=False)
+
+
+def both(*sources, framework="torch"):
+    return Evasion(sources, framework=framework)
+
+
+IMPORT = "import torch"
+F = "import torch.nn.functional as F"
+EVASIONS = {
+    "plain": both(IMPORT, "def f(x, k): return torch.nn.functional.conv2d(x, k)"),
+    "another name of the same": both(IMPORT, "def f(x, k): return torch.conv2d(x, k)"),
+    "another path to the same": both(IMPORT, "def f(x, k): return torch.nn.modules.conv.F.conv2d(x, k)"),
+    "the operator below it": both(IMPORT, "def f(x, k): return torch.ops.aten.conv2d(x, k)"),
+    "a module alias": both(F, "def f(x, k): return F.conv2d(x, k)"),
+    "imported under another name": both("from torch.nn.functional import conv2d as slide", "def f(x, k): return slide(x, k)"),
+    "imported inside": both("def f(x, k):\n    from torch import conv2d\n    return conv2d(x, k)"),
+    "a star import": both("from torch.nn.functional import *", "def f(x, k): return conv2d(x, k)"),
+    "assigned": both(F, "g = F.conv2d", "def f(x, k): return g(x, k)"),
+    "assigned twice, in a branch": both(F, "g = None\nif True:\n    g = F.conv2d", "def f(x, k): return g(x, k)"),
+    "unpacked": both(F, "g, h = F.conv2d, 1", "def f(x, k): return g(x, k)"),
+    "bound by a loop": both(F, "def f(x, k):\n    for g in [F.conv2d]:\n        return g(x, k)"),
+    "bound by :=": both(F, "def f(x, k): return (g := F.conv2d)(x, k)"),
+    "in a dictionary": both(F, "table = {}\ntable['slide'] = F.conv2d", "def f(x, k): return table['slide'](x, k)"),
+    "appended to a list": both(F, "table = []\ntable.append(F.conv2d)", "def f(x, k): return table[0](x, k)"),
+    "as an attribute": both(F, "def h(): pass\nh.g = F.conv2d", "def f(x, k): return h.g(x, k)"),
+    "as an attribute of a library": both(F, "import numpy as np\nnp.g = F.conv2d", "def f(x, k): return np.g(x, k)"),
+    "set by setattr": both(F, "def h(): pass\nsetattr(h, 'g', F.conv2d)", "def f(x, k): return h.g(x, k)"),
+    "set in globals()": both(F, "globals()['g'] = F.conv2d", "def f(x, k): return g(x, k)"),
+    "set by a function": both(F, "g = None\ndef setup():\n    global g\n    g = F.conv2d\nsetup()", "def f(x, k): return g(x, k)"),
+    "a default argument": both(F, "def f(x, k, g=F.conv2d): return g(x, k)"),
+    "a keyword-only default": both(F, "def f(x, k, *, g=F.conv2d): return g(x, k)"),
+    "a decorator": both(F, "def use(g):\n    return lambda h: lambda x, k: g(x, k)\n@use(F.conv2d)\ndef f(x, k): pass"),
+    "a lambda": both(F, "f = lambda x, k: F.conv2d(x, k)"),
+    "a helper": both(F, "def g(x, k): return F.conv2d(x, k)", "def f(x, k): return g(x, k)"),
+    "a helper's helper": both(F, "def a(x, k): return F.conv2d(x, k)", "def b(*args): return a(*args)", "def f(x, k): return b(x, k)"),
+    "a helper that gives it": both(F, "def g(): return F", "def f(x, k): return g().conv2d(x, k)"),
+    "a method": both(F, "class A:\n    def g(self, x, k): return F.conv2d(x, k)", "a = A()", "def f(x, k): return a.g(x, k)"),
+    "a property of a base class": both(
+        F, "class A:\n    @property\n    def g(self): return F.conv2d", "class B(A): pass", "def f(x, k): return B().g(x, k)"
+    ),
+    "a static method": both(F, "class A:\n    g = staticmethod(F.conv2d)", "def f(x, k): return A.g(x, k)"),
+    "the answer is a class": both(F, "class f:\n    def __new__(cls, x, k): return F.conv2d(x, k)"),
+    "inside a nested function": both(F, "def f(x, k):\n    def g(): return F.conv2d(x, k)\n    return g()"),
+    "inside a comprehension": both(F, "def f(x, k): return [F.conv2d(y, k) for y in [x]][0]"),
+    "behind a name of a comprehension": both(F, "def f(x, k):\n    [0 for F in range(2)]\n    return F.conv2d(x, k)"),
+    "a layer": both(IMPORT, "def f(x, k): return torch.nn.Conv2d(1, 1, 2)(x).detach()"),
+    "a subclass of a layer": both(IMPORT, "class A(torch.nn.Conv2d): pass", "def f(x, k): return A(1, 1, 2)(x).detach()"),
+    "a function made by a factory": both(F, "def f(x, k): return F.max_pool2d(x, 2)"),
+    "getattr": both(F, "def f(x, k): return getattr(F, 'conv2d')(x, k)"),
+    "getattr, added up": both(F, "def f(x, k): return getattr(F, 'conv' + '2' + 'd')(x, k)"),
+    "getattr, formatted": both(F, "n = 2", "def f(x, k): return getattr(F, f'conv{n}d')(x, k)"),
+    "getattr, joined": both(F, "def f(x, k): return getattr(F, ''.join(['conv', '2', 'd']))(x, k)"),
+    "getattr, from chr": both(F, "def f(x, k): return getattr(F, chr(99) + 'onv2' + chr(100))(x, k)"),
+    "getattr, computed": both(F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"),
+    "getattr, a choice": both(F, "def f(x, k): return getattr(F, 'conv2d' if x.ndim == 4 else 'pad')(x, k)"),
+    "getattr, another name": both(F, "look = getattr", "def f(x, k): return look(F, 'conv2d')(x, k)"),
+    "getattr, in a helper": both(F, "def look(a, b): return getattr(a, b)", "def f(x, k): return look(F, 'conv2d')(x, k)"),
+    "getattr, handed on": both(
+        IMPORT, "import functools", "def f(x, k): return functools.reduce(getattr, ['nn', 'functional', 'conv2d'], torch)(x, k)"
+    ),
+    "__getattribute__": both(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
+    "object.__getattribute__": both(F, "def f(x, k): return object.__getattribute__(F, 'conv2d')(x, k)"),
+    "vars": both(F, "def f(x, k): return vars(F)['conv2d'](x, k)"),
+    "__dict__": both(F, "def f(x, k): return F.__dict__['conv2d'](x, k)"),
+    "__dict__.get": both(F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"),
+    "__dict__, computed": both(F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"),
+    "globals": both(F, "def f(x, k): return globals()['F'].conv2d(x, k)"),
+    "attrgetter": both(IMPORT, "from operator import attrgetter", "def f(x, k): return attrgetter('nn.functional.conv2d')(torch)(x, k)"),
+    "methodcaller": reading_only(F, "import operator", "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)"),
+    "import_module": both("import importlib", "def f(x, k): return importlib.import_module('torch.nn.functional').conv2d(x, k)"),
+    "import_module, relative": both(
+        "import importlib", "def f(x, k): return importlib.import_module('.functional', 'torch.nn').conv2d(x, k)"
+    ),
+    "import_module, computed": both("import importlib", "def f(x, k): return importlib.import_module('hcrot'[::-1]).conv2d(x, k)"),
+    "__import__": both("def f(x, k): return __import__('torch').conv2d(x, k)"),
+    "sys.modules": both(IMPORT, "import sys", "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)"),
+    "pydoc.locate": both("import pydoc", "def f(x, k): return pydoc.locate('torch.conv2d')(x, k)"),
+    "eval": both(F, "def f(x, k): return eval('F.conv2d(x, k)')"),
+    "eval, added up": both(F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"),
+    "eval, computed": both(F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"),
+    "eval in eval": both(F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""),
+    "eval, another name": both(F, "run = eval", "def f(x, k): return run('F.conv2d')(x, k)"),
+    "eval, by way of builtins": both(F, "import builtins", "def f(x, k): return builtins.eval('F.conv2d')(x, k)"),
+    "eval, handed on": both(F, "def f(x, k): return list(map(eval, ['F.conv2d']))[0](x, k)"),
+    "exec": both("def f(x, k):\n    space = {}\n    exec('from torch import conv2d as g', space)\n    return space['g'](x, k)"),
+    "exec of the answer": both("exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"),
+    "compile": both(F, "code = compile('F.conv2d', '', 'eval')", "def f(x, k): return eval(code)(x, k)"),
+    "partial": reading_only(F, "from functools import partial", "def f(x, k): return partial(F.conv2d, x)(k)"),
+    "map": reading_only(F, "def f(x, k): return next(map(F.conv2d, [x], [k]))"),
+    "a thread": both(
+        F,
+        "import threading",
+        """
+        def f(x, k):
+            out = []
+            thread = threading.Thread(target=lambda: out.append(F.conv2d(x, k)))
+            thread.start()
+            thread.join()
+            return out[0]
+        """,
+    ),
+    "a forbidden module": both("import scipy.signal as s", "def f(x, k): return s.correlate2d(x[0, 0], k[0, 0])"),
+    "a forbidden module, lazily": both("import scipy", "def f(x, k): return scipy.signal.correlate2d(x[0, 0], k[0, 0])"),
+    "from a forbidden module": both("def f(x, k):\n    from scipy.signal import correlate2d as g\n    return g(x[0, 0], k[0, 0])"),
+    "found in a list of functions": running_only(
+        F, "import inspect", "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] == 'conv' and n[4:] == '2d'][0](x, k)"
+    ),
+    "a function of a library that calls it": running_only(
+        "from torch.nn.utils.fusion import torch as t",
+        "def f(x, k): return t.nn.modules.conv._ConvNd.__subclasses__()[1](1, 1, 2)(x).detach()",
+    ),
+    "MXNet, through the shim": both(
+        "from dlkit.mx import nd",
+        "def f(x, k): return nd.Convolution(x, k, kernel=(2, 2), num_filter=1, no_bias=True)",
+        framework="mxnet",
+    ),
+    "MXNet, another module": both(
+        "from dlkit.mx import mx",
+        "def f(x, k): return mx.ndarray.op.Convolution(x, k, kernel=(2, 2), num_filter=1, no_bias=True)",
+        framework="mxnet",
+    ),
+    "another function's code": both(IMPORT, "def f(x, k): return x", "def g(x, k): return torch.conv2d(x, k)", "f.__code__ = g.__code__"),
+    "the names of the notebook": both(IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"),
+    "another library's function, by setattr": both(
+        "import numpy, torch", "setattr(numpy.linalg, 'norm', torch.conv2d)", "def f(x, k): return numpy.linalg.norm(x, k)"
+    ),
+    "another library's function": both(
+        "import numpy, torch", "numpy.linalg.norm = torch.conv2d", "def f(x, k): return numpy.linalg.norm(x, k)"
+    ),
+    "MXNet, a layer": both(
+        "from dlkit.mx import gluon",
+        "def f(x, k):\n    layer = gluon.nn.Conv2D(1, 2)\n    layer.initialize()\n    return layer(x)",
+        framework="mxnet",
+    ),
+}
+
+
+@pytest.mark.parametrize("evasion", EVASIONS.values(), ids=EVASIONS.keys())
+def test_a_way_around_is_found(evasion):
+    if not frameworks.available(evasion.framework):
+        pytest.skip(f"{evasion.framework} is not available on this machine")
+    assert evasion.by_reading == (read_cells(*evasion.cells) is not None)
+    assert evasion.by_running == bool(run_cells(*evasion.cells, framework=evasion.framework).forbidden)
+
+
+def test_a_module_beside_the_notebook_is_not_to_be_used_where_calls_are_forbidden():
+    assert (
+        read(Code(["import helper", "def f(x, k): return helper.conv(x, k)"], "f", complete=True, beside=("helper",)), FORBIDS) is not None
+    )
+    assert read(Code(["import helper", "def f(x, k): return x"], "f", complete=True, beside=("helper",)), FORBIDS) is None
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [
+        "get_ipython().user_ns['f'] = torch.conv2d",
+        "get_ipython().push({'f': torch.conv2d})",
+        "import __main__ as m\nm.f = torch.conv2d",
+        "import sys\nsys.modules['__main__'].f = torch.conv2d",
+    ],
+)
+def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(swap):
+    assert "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
+
+
+G = "def g(x, k): return torch.conv2d(x, k)"
+SWAPS = {
+    "another code object": "f.__code__ = g.__code__",
+    "by setattr": "setattr(f, '__code__', g.__code__)",
+    "by a method": "f.__setattr__('__code__', g.__code__)",
+    "by object's method": "object.__setattr__(f, '__code__', g.__code__)",
+    "as the target of a loop": "for f.__code__ in [g.__code__]: pass",
+    "defaults": "f.__defaults__ = (g,)",
+    "keyword-only defaults": "f.__kwdefaults__ = {'h': g}",
+    "one keyword-only default": "f.__kwdefaults__['h'] = g",
+    "defaults under another name": "d = f.__kwdefaults__\nd['h'] = g",
+    "a function's globals": "f.__globals__['f'] = g",
+    "a function's globals, handed on": "dict.update(f.__globals__, f=g)",
+    "taken back": "del f.__code__",
+    "in a function that is called": "def swap():\n    f.__code__ = g.__code__\nswap()",
+    "in a function that is called by one": "def swap():\n    f.__code__ = g.__code__\ndef run(): swap()\nrun()",
+    "in a function that is handed on": "def swap(_):\n    f.__code__ = g.__code__\nlist(map(swap, [1]))",
+    "in a function under another name": "def swap():\n    f.__code__ = g.__code__\nother = swap\nother()",
+    "in a function that is looked up": "def swap():\n    f.__code__ = g.__code__\nglobals()['swap']()",
+    "in a method": "class A:\n    def swap(self):\n        f.__code__ = g.__code__\nA().swap()",
+    "in a method that Python calls": "class A:\n    def __init__(self):\n        f.__code__ = g.__code__\nA()",
+    "in a class's body": "class A:\n    f.__code__ = g.__code__",
+    "in a decorated function": "@apply\ndef swap():\n    f.__code__ = g.__code__",
+    "in a default": "def swap(_=setattr(f, '__code__', g.__code__)): pass",
+    "in a lambda": "(lambda: setattr(f, '__code__', g.__code__))()",
+    "in a comprehension": "[setattr(f, '__code__', c) for c in [g.__code__]]",
+    "in a branch": "try:\n    pass\nfinally:\n    f.__code__ = g.__code__",
+    "in a text that is run": "exec('f.__code__ = g.__code__')",
+    "in a text that is kept and run": "text = 'f.__code__ = g.__code__'\nrun = exec\nrun(text)",
+    "in a text that is filled in": "exec(f'{name}.__code__ = g.__code__')",
+    "in a text that is formatted": "exec('%s.__code__ = g.__code__' % name)",
+    "in a text, indented": "exec('''\n    f.__code__ = g.__code__\n''')",
+    "in a text in a text": "exec('exec(\"f.__code__ = g.__code__\")')",
+    "by IPython": "get_ipython().run_cell('f.__code__ = g.__code__')",
+    "in a timed cell": "%%time\nf.__code__ = g.__code__",
+    "in a timed line": "%time f.__code__ = g.__code__",
+    "the notebook's names": "globals().update(f=g)",
+    "the notebook's names, by vars": "vars().update(f=g)",
+    "the part's name kept": "part = '__code__'\nsetattr(f, part, g.__code__)",
+    "the part's name kept in a loop": "for part in ['__code__']:\n    setattr(f, part, g.__code__)",
+    "the part's name kept on the way": "setattr(f, (part := '__code__'), g.__code__)",
+    "the part's name by a choice": "setattr(f, '__code__' if f else '', g.__code__)",
+    "the part's name in a list of arguments": "setattr(*[f, '__code__', g.__code__])",
+    "the part's name in a map": "list(map(setattr, [f], ['__code__'], [g.__code__]))",
+    "the part's name in a dictionary": "way = {'part': '__code__'}\nsetattr(f, way['part'], g.__code__)",
+    "under a harmless name": "help = setattr\nhelp(f, '__code__', g.__code__)",
+    "under a harmless name, imported": "from builtins import exec as print\nprint('f.__code__ = g.__code__')",
+    "under a harmless name, defined": "def display(o, n, v): object.__setattr__(o, n, v)\ndisplay(f, '__code__', g.__code__)",
+    "under a harmless name, a lambda": "list = lambda names: names.update(f=g)\nlist(f.__globals__)",
+    "in a comparison of its own": "class A:\n    def __eq__(self, names): names.update(f=g)\nA() == f.__globals__",
+    "in a function whose name is not written": (
+        "def hack():\n    f.__code__ = g.__code__\n[v for k, v in globals().items() if k.startswith('ha')][0]()"
+    ),
+    "the notebook's names, handed on": "dict.update(globals(), f=g)",
+    "the notebook's names, in a list": "for names in [globals()]:\n    names.update(f=g)",
+    "the notebook's names, to a lambda": "(lambda names: names.update(f=g))(globals())",
+    "the notebook's names, one": "globals().__setitem__('f', g)",
+    "the notebook's names, before they are there": "globals().setdefault('sorted', g)\nprint(sorted([2, 1]))",
+    "a helper's name, before it is there": "globals().setdefault('helper', g)\nhelper(1, 2)",
+    "the answer's name, before it is there": "globals().setdefault('f', g)",
+    "the notebook's names, whatever they are": "globals().setdefault(name, g)",
+    "the notebook's names, kept": "names = globals()\nnames.update(f=g)",
+    "IPython's names": "get_ipython().user_ns['f'] = g",
+    "IPython's names, updated": "get_ipython().user_ns.update(f=g)",
+    "IPython's names, kept": "ip = get_ipython()\nip.user_global_ns['f'] = g",
+    "pushed": "get_ipython().push({'f': g})",
+    "pushed by a shell that was kept": "ip = get_ipython()\nip.push({'f': g})",
+    "pushed by the kernel's shell": "get_ipython().kernel.shell.push({'f': g})",
+    "the main module": "import __main__\n__main__.f = g",
+    "the main module, another name": "import __main__ as m\nm.f = g",
+    "the main module, imported by name": "import importlib\nimportlib.import_module('__main__').f = g",
+    "the main module, by __import__": "__import__('__main__').f = g",
+    "the main module, among the modules": "import sys\nsys.modules['__main__'].f = g",
+    "the main module, got": "import sys\nsys.modules.get('__main__').f = g",
+    "the module of this name": "import sys\nsys.modules[__name__].f = g",
+}
+
+
+@pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
+def test_what_swaps_a_function_s_code_or_meaning_is_refused_in_any_cell_that_runs(swap):
+    found = read_cells(IMPORT, G, "def f(x, k): return x", swap)
+    assert "put other code in its place" in found.sentence
+    assert found.line.strip() in swap or "run_cell_magic" in found.line or "run_line_magic" in found.line
+
+
+def test_a_swap_in_the_answer_itself_is_refused():
+    assert "put other code" in read_cells("def h(x): return x", "def f(x, k):\n    h.__code__ = k\n    return h(x)").sentence
+
+
+NO_SWAPS = {
+    "a comment": "# bytecode is in f.__code__, names are in get_ipython().user_ns",
+    "a docstring": "def helper():\n    '''f.__code__ = g.__code__'''\nhelper()",
+    "a text": "menu = ['shell.push', 'globals().update', 'The module __main__ is the notebook.']",
+    "a text that is printed": "print('f.__code__ = g.__code__')",
+    "a text of code that swaps nothing": "sources = ['f.__code__', 'globals()', 'x = vars()']",
+    "a look at defaults": "print(f.__defaults__)",
+    "a look at keyword-only defaults": "print(f.__kwdefaults__)\nf.__kwdefaults__",
+    "a comparison of defaults": "assert f.__defaults__ == (1,) and f.__kwdefaults__ is None",
+    "a look at code": "names = f.__code__.co_varnames\nimport dis\ndis.dis(f.__code__)",
+    "a look by name": "getattr(f, '__code__', None)",
+    "results kept between cells": "globals().setdefault('told', {})['ran'] = 1",
+    "results kept between cells under their name": "told = globals().setdefault('told', {})\nprint(told)",
+    "a look at the names": "print(len(globals()), sorted(get_ipython().user_ns))",
+    "run as a program": "if __name__ == '__main__':\n    print(f(1, 2))",
+    "a logger": "import logging\nlog = logging.getLogger('__main__')\nlogging.getLogger(__name__)",
+    "another thing's push": "heap.push(3)",
+    "a shell of one's own": "class Shell:\n    def push(self, x): pass\nshell = Shell()\nshell.push(3)",
+    "a function's own names": "def helper():\n    state = locals()\n    state.update(x=1)\n    return state\nhelper()",
+    "a name that a function has for its own names": "def helper():\n    state = locals()\n    return state\nhelper()\nstate = {}\nstate.update(a=1)",
+    "a default, looked up": "(f.__kwdefaults__ or {}).get('a')",
+    "timed with the notebook's names": "import timeit\ntimeit.timeit('f(1)', globals=globals(), number=1)",
+    "another thing's update": "settings.update(f=1)\nvars(settings).update(f=1)",
+    "a function that nobody calls": "def never():\n    f.__code__ = g.__code__",
+    "a method of a class that nobody uses": "class Never:\n    def swap(self):\n        f.__code__ = g.__code__",
+    "a cell that does not parse": "f.__code__ = = g.__code__",
+    "a line for IPython": "%timeit -n 1 f(x, k)",
+    "a word in a name": "class Settings:\n    __codename__ = 'f'\n    def mypush(self): pass",
+}
+
+
+@pytest.mark.parametrize("cell", NO_SWAPS.values(), ids=NO_SWAPS)
+@pytest.mark.parametrize("at", [0, 1])
+def test_what_only_looks_like_a_swap_costs_nothing(cell, at):
+    answer = "def f(x, k=1): return x"
+    assert read_cells(*([cell, answer] if at else [answer, cell])) is None
+
+
+HONEST = {
+    "a module's setting": (IMPORT, "torch.backends.cudnn.deterministic = True", "def f(x, k): return x"),
+    "a library changed elsewhere": ("import numpy, torch", "numpy.linalg.norm = max", "def f(x, k): return x"),
+    "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
+    "loops": ("def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",),
+    "a word in a comment and a docstring": ("def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",),
+    "a string": ("def f(x, k):\n    name = 'torch.conv2d'\n    return x",),
+    "a variable of that name": ("def f(x, k):\n    conv2d = x * 2\n    return conv2d",),
+    "a helper of that name": (F, "def conv2d(x, k): return x + k.sum()", "def f(x, k): return conv2d(x, k)"),
+    "a class of that name": (IMPORT, "class Conv2d:\n    def __call__(self, x): return x", "def f(x, k): return Conv2d()(x)"),
+    "a method of that name": ("class A:\n    def conv2d(self, x): return x", "def f(x, k): return A().conv2d(x)"),
+    "an argument of that name": ("def g(x, conv2d): return x * conv2d", "def f(x, k): return g(x, conv2d=2)"),
+    "other things of the same modules": (F, IMPORT, "def f(x, k): return F.pad(torch.einsum('ncij->ncij', x), (1, 1))"),
+    "something that begins like it": (IMPORT, "def f(x, k): return torch.nn.functional.max_pool1d(x[0], 2)"),
+    "a sibling made by the same factory": (F, "def f(x, k): return F.adaptive_max_pool2d(x, 2)"),
+    "a comparison in another cell": (F, "def f(x, k): return x", "def compare(x, k): return f(x, k) - F.conv2d(x, k)"),
+    "a comparison with names of its own": (
+        F,
+        "def f(x, k):\n    expected = x * 2\n    return expected",
+        "import torch\nx = k = torch.ones(1, 1, 2, 2)\nexpected = F.conv2d(x, k)\nassert f(x, k).shape == x.shape",
+    ),
+    "a comparison by a library's function": (
+        "import numpy as np",
+        F,
+        "def f(x, k): return np.asarray(x)",
+        "import torch\nnp.testing.assert_allclose(4, F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))[0, 0])",
+    ),
+    "an import that the answer does not use": ("from torch.nn.functional import conv2d", "import scipy.signal", "def f(x, k): return x"),
+    "an earlier try, written over": (F, "def f(x, k): return F.conv2d(x, k)", "def f(x, k): return x"),
+    "a name used again": (F, "g = F.conv2d", "def g(x, k): return x", "def f(x, k): return g(x, k)"),
+    "a library that imports it": ("def f(x, k):\n    import scipy.ndimage\n    return x",),
+    "a question about the type": (IMPORT, "def f(x, k):\n    assert not isinstance(k, torch.nn.Conv2d)\n    return x"),
+    "an annotation": (IMPORT, "def f(x, k, layer: torch.nn.Conv2d = None) -> torch.Tensor: return x"),
+    "getattr of something else": (IMPORT, "def f(x, k): return getattr(torch, 'flip' if x.ndim == 4 else 'roll')(x, (0,))"),
+    "getattr of an array": ("def f(x, k):\n    for name in ('sum', 'mean'):\n        y = getattr(x, name)()\n    return y"),
+    "eval of a sum": ("def f(x, k): return x * eval('1 + 1')",),
+    "a method called eval": ("class A:\n    def eval(self, x): return x", "def f(x, k): return A().eval(x)"),
+    "recursion": ("def g(n): return 0 if n == 0 else g(n - 1)", "def f(x, k): return x * g(3)"),
+    "a name bound to itself": ("def f(x, k):\n    y = x\n    for _ in range(3):\n        y, x = x, y\n    return y",),
+}
+
+
+@pytest.mark.parametrize("sources", HONEST.values(), ids=HONEST.keys())
+def test_what_only_looks_like_it_costs_nothing(sources):
+    sources = (sources,) if isinstance(sources, str) else sources
+    assert read_cells(*sources) is None
+    assert run_cells(*sources).forbidden == ""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "def broken(:",
+        "\0",
+        "(" * 500,
+        "%matplotlib inline",
+        "!pip list",
+        "f?",
+        "await x",
+        "%%bash\nls",
+        "1 +",
+        "from . import g",
+        "print 'x'",
+        "",
+    ],
+)
+def test_a_cell_that_is_not_python_hides_nothing_and_hurts_nothing(cell):
+    assert read_cells(cell, "def f(x, k): return x", cell) is None
+    assert read_cells(cell, F, "def f(x, k): return F.conv2d(x, k)", cell) is not None
+
+
+def test_lines_for_ipython_are_read():
+    assert read_cells("%matplotlib inline\nfrom torch import conv2d as g", "%%time\ndef f(x, k):\n    return g(x, k)") is not None
+
+
+@pytest.mark.parametrize("cell", ["f = eval('x' * 3)", "x = 'exec(x)'\nexec(x)", "def f(): return f() + f()", "f = [f for f in f]"])
+def test_reading_ends(cell):
+    read_cells(cell, "def g(x): return eval(x)\ns = 'g(s)'", "def f(x, k):\n    s = 'exec(s)'\n    exec(s)\n    return g(s + 'a')")
+
+
+def test_code_that_is_nested_beyond_reading_is_refused():
+    assert read_cells(f"def f(x, k): return {'x + ' * 100}x") is None
+    assert "nested too deeply" in read_cells(f"def f(x, k): return {'x + ' * 900}x").sentence
+
+
+def test_an_answer_that_is_not_in_the_notebook_is_refused_where_all_code_is_known():
+    hidden = "__import__('builtins').f = 1"
+    assert "define `f`" in read_cells(hidden).sentence
+    assert "define `f`" in read_cells("from somewhere import f").sentence
+    assert read_cells(hidden, complete=False) is None
+    assert read_cells("f = __import__('functools').partial(lambda y, x: x, 1)") is None
+
+
+def test_what_is_found_is_said_with_its_line():
+    finding = read_cells(F, "def f(x, k):\n    y = x\n    return F.conv2d(y, k)  # quick")
+    assert (finding.sentence, finding.line) == (may_not("torch.nn.functional.conv2d"), "return F.conv2d(y, k)  # quick")
+
+
+def test_nothing_is_read_or_watched_where_nothing_is_forbidden():
+    assert read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f", True), ()) is None
+    seen = []
+    run_contained(lambda: seen.append(sys.getprofile()), "call", "numpy", (), 5.0)
+    assert seen == [None]
+
+
+@given(st.lists(st.text("conv2d_", min_size=1, max_size=3), min_size=1, max_size=4), st.sampled_from(["+", "join", "format"]))
+def test_a_name_in_pieces_is_the_name(pieces, how):
+    """Reading a name in pieces comes to what Python makes of the pieces."""
+    expression = {
+        "+": " + ".join(map(repr, pieces)),
+        "join": f"''.join({pieces!r})",
+        "format": "f'" + "".join(f"{{{piece!r}}}" for piece in pieces).replace("'", '"') + "'",
+    }[how]
+    assert eval(expression) == "".join(pieces)
+    found = read_cells(F, f"def f(x, k): return getattr(F, {expression})")
+    assert (found is not None) == ("".join(pieces) == "conv2d")
+
+
+@given(st.integers(0, 6), st.booleans())
+def test_the_length_of_a_chain_of_helpers_does_not_matter(length, uses):
+    helpers = [f"def g{n}(x, k): return g{n + 1}(x, k)" for n in range(length)]
+    last = f"def g{length}(x, k): return {'F.conv2d(x, k)' if uses else 'x'}"
+    assert (read_cells(F, last, *helpers, "def f(x, k): return g0(x, k)") is not None) == uses
+
+
+# The watch
+
+
+def test_the_profile_functions_are_put_back():
+    def ours(*event):
+        pass
+
+    sys.setprofile(ours)
+    threading.setprofile(ours)
+    try:
+        run_contained(lambda: 1, "call", "numpy", (), 5.0, FORBIDS)
+        run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS)
+        found = sys.getprofile(), threading.getprofile()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert found == (ours, ours)
+
+
+def test_a_watched_answer_runs_out_of_time_and_raises_as_any_other():
+    def endless():
+        while True:
+            len("")
+
+    assert run_contained(endless, "call", "numpy", (), 0.2, FORBIDS).kind == "timeout"
+    assert run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS).error == "ZeroDivisionError"
+
+
+def test_the_call_is_seen_also_when_the_answer_fails_afterwards():
+    import torch
+
+    def answer(x, k):
+        torch.conv2d(x, k)
+        raise ValueError("and now?")
+
+    outcome = run_contained(answer, "call", "torch", (X, K), 5.0, FORBIDS)
+    assert (outcome.kind, outcome.forbidden) == ("raised", "torch.conv2d")
+
+
+def test_names_of_things_that_are_not_installed_are_no_trouble():
+    forbids = ["no_such_package", "no_such_package.function", "torch.no_such_function", "numpy.no.such.thing"]
+    assert run_contained(lambda: 3, "call", "numpy", (), 5.0, forbids).value == 3
+
+
+# The question and its verdict
+
+
+@pytest.mark.parametrize("forbids", ["torch.conv2d", [""], ["torch..conv2d"], ["torch.conv2d()"], [3], ["*"], ["torch.*.conv2d"], ["2d"]])
+def test_what_is_no_list_of_dotted_names_is_refused_when_the_question_is_made(forbids):
+    with pytest.raises(ValueError, match="forbids"):
+        question(points=1, forbids=forbids)
+
+
+def make(**facts):
+    @question(points=3, **facts)
+    def largest(values):
+        return np.sort(values)[-1]
+
+    largest.probe(repeat=2)(lambda rng: (rng.normal(size=4),))
+    return largest
+
+
+def test_a_question_says_what_it_forbids():
+    assert make().prohibition == ""
+    assert make(forbids=["numpy.max"]).prohibition == "Write it yourself, without `numpy.max`."
+    assert make(forbids=["numpy.max", "scipy.*", "numpy.max"]).prohibition == "Write it yourself, without `numpy.max` or `scipy`."
+    assert (
+        make(forbids=["numpy.max"], forbids_in_words="a ready-made maximum").prohibition
+        == "Write it yourself, without a ready-made maximum."
+    )
+
+
+def test_a_forbidden_call_earns_nothing_and_is_named():
+    verdict = examine_answer(make(forbids=["numpy.max"]), lambda values: np.max(values), "numpy")
+    assert (str(verdict.status), verdict.earned, verdict.headline) == ("not correct", 0.0, may_not("numpy.max"))
+    assert verdict.details == ("Write it yourself, without `numpy.max`.",)
+    assert examine_answer(make(forbids=["numpy.max"]), max, "numpy").earned == 3
+
+
+def test_a_learner_is_told_at_the_check(run_script):
+    printed = run_script(
+        """
+        import numpy as np
+        from autograder import check, use
+
+        use("numpy")
+
+
+        def ordered(values):
+            smallest_first = np.sort
+            return smallest_first(values)
+
+
+        def compared(values):
+            return np.array(sorted(values.tolist()))
+
+
+        print(check("small.ordered", ordered))
+        print(check("small.ordered", compared))
+        print(check("small.ordered", eval("lambda values: np.sort(values)")))
+        """
+    )
+    told = [
+        "✗ small.ordered: not correct, 0 of 2 points",
+        f"  {may_not('numpy.sort')}",
+        "  Write it yourself, without a library's own sorting (`numpy.sort`) and the module `statistics`.",
+    ]
+    assert printed.splitlines() == [
+        *told,
+        "  The line is `smallest_first = np.sort`",
+        "✓ small.ordered: correct, 2 of 2 points",
+        "  Correct on all 2 inputs.",
+        *told,  # what has no source is seen when it runs
+    ]
+
+
+def test_a_notebooks_cells_are_read_as_they_were_run(run_script):
+    printed = run_script(
+        """
+        from IPython.core.interactiveshell import InteractiveShell
+
+        shell = InteractiveShell.instance()
+        shell.history_manager.enabled = False
+        for cell in [
+            "import sys, numpy as np; from autograder import check, use; use('numpy')",
+            "def ordered(values):\\n    sys.setprofile(None)\\n    return np.sort(values)",
+            "print(check('small.ordered', ordered).text.splitlines()[0])",
+            "def ordered(values):\\n    return np.array(sorted(values.tolist()))",
+            "print(check('small.ordered', ordered).text.splitlines()[0])",
+        ]:
+            shell.run_cell(cell, store_history=True).raise_error()
+        """
+    )
+    assert [line for line in printed.splitlines() if "small.ordered" in line] == [
+        "✗ small.ordered: not correct, 0 of 2 points",
+        "✓ small.ordered: correct, 2 of 2 points",
+    ]
+
+
+IN_CLASS = {
+    "alias": "order = np.sort\ndef ordered(values):\n    return order(values)",
+    "watch_off": "import sys\ndef ordered(values):\n    sys.setprofile(None)\n    return np.sort(values)",
+    "patched": "import autograder.learner.client as c, autograder.answers.run as r\nr.watching = None\nc.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
+    "def ordered(values):\n    return np.sort(values)",
+    "only_when_it_runs": "def ordered(values):\n    return next(v for n, v in sorted(np.__dict__.items()) if n == 'sort')(values)",
+    "hidden": "__import__('builtins').ordered = np.sort",
+    "own_name": "def sort(values):\n    return np.array(sorted(values.tolist()))\ndef ordered(values):\n    return sort(values)\nassert (np.sort([2, 1]) == [1, 2]).all()",
+}
+
+
+@pytest.mark.slow
+def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path):
+    course = classroom.lay_out(tmp_path / "course", ("small.total", "small.ordered"))
+    course.release(classroom.NAME)
+    for student, source in IN_CLASS.items():
+        notebook = classroom.notebook(
+            ("small.total", "small.ordered"), total=classroom.RIGHT["total"], ordered=f"import numpy as np\n{source}"
+        )
+        classroom.hand_in(course, student, nbformat.writes(notebook))
+        assert course.grade(classroom.NAME, student).reason is None
+    headlines = {student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS}
+    assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
+    assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
+    assert headlines.pop("own_name") == "Correct on all 2 inputs."
+    assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
+
+
+def test_right_code_is_read_while_another_thread_parses():
+    """Finalizers that let another thread run in the middle of a parse make Python 3.11 fail it (python/cpython#106905)."""
+    go, stop = threading.Event(), threading.Event()
+
+    class Yielding:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            go.set()
+            time.sleep(0.01)
+
+    def parse():
+        while not stop.is_set():
+            go.wait()
+            go.clear()
+            compile("f(a(b(c(d(e(1))))))", "<other>", "exec", flags=ast.PyCF_ONLY_AST)
+
+    other = threading.Thread(target=parse)
+    other.start()
+    source = (
+        "\n".join(f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])" for i in range(40)) + "\ndef f(x, k):\n    return f1(x)"
+    )
+    before = gc.get_threshold()
+    try:
+        for _ in range(5):
+            Yielding()
+            gc.set_threshold(50)
+            assert read_cells(source) is None
+            gc.set_threshold(*before)
+    finally:
+        gc.set_threshold(*before)
+        stop.set()
+        go.set()
+        other.join()

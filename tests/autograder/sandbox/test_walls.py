@@ -1,0 +1,132 @@
+"""The warm process and the walls of the kernels forked from it: started when needed, replaced when stale or dead, refused where it cannot be safe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from classroom import NAME, RIGHT, hand_in, lay_out, points
+
+from autograder.sandbox import provisioner, wall
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(wall.supported() is not None, reason="no walls on this machine")]
+COMMAND = [sys.executable, "-c", "from autograder.cli import app; app()"]
+
+
+@pytest.fixture
+def course(small_course, tmp_path):
+    course = lay_out(tmp_path)
+    course.release(NAME)
+    return course
+
+
+def gone(pid, seconds=5):
+    """Whether process `pid` ends within `seconds`."""
+    end = time.monotonic() + seconds
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def zygote():
+    """The process id of the warm process that this one uses."""
+    return provisioner.warm()._process.pid
+
+
+def test_a_wall_stands_here():
+    assert wall.trial() is None
+
+
+def test_one_warm_process_serves_all(course):
+    first = zygote()
+    for student in ("amy", "bob"):
+        hand_in(course, student, **RIGHT)
+        assert course.grade(NAME, student).reason is None
+    assert zygote() == first
+
+
+def test_a_dead_warm_process_is_replaced(course):
+    first = zygote()
+    os.kill(first, signal.SIGKILL)
+    assert gone(first)
+    hand_in(course, "amy", **RIGHT)
+    assert course.grade(NAME, "amy").reason is None
+    assert zygote() != first
+    assert points(course, "amy") == 5
+
+
+def test_a_stale_warm_process_is_replaced(monkeypatch, tmp_path):
+    first = zygote()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)]))
+    assert zygote() != first
+    assert gone(first)
+
+
+def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
+    """Nothing that a submission did, and not its loss."""
+    hand_in(course, "amy", total="import time\ntime.sleep(1.5)\n" + RIGHT["total"], turn=RIGHT["turn"])
+    first = zygote()
+
+    def kill_when_busy():
+        end = time.monotonic() + 60
+        while len(psutil.Process(first).children(recursive=True)) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        os.kill(first, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_busy)
+    killer.start()
+    result = course.grade(NAME, "amy")
+    killer.join()
+    assert result.reason is None
+    assert points(course, "amy") == 5
+    assert zygote() != first
+
+
+def test_the_warm_process_ends_with_the_grader():
+    script = "import time; from autograder.sandbox import provisioner; print(provisioner.warm()._process.pid, flush=True); time.sleep(60)"
+    grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    pid = int(grader.stdout.readline())
+    grader.kill()
+    grader.communicate()
+    assert gone(pid, 60)  # at once, or when it has warmed up
+
+
+def test_a_folder_larger_than_the_disk_is_refused_in_one_line(course):
+    with (course.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+        config.write("c.JudgedExecute.disk_mb = 1\n")
+    path = hand_in(course, "amy", **RIGHT)
+    (path.parent / "data.bin").write_bytes(bytes(2 * 2**20))
+    reason = course.grade(NAME, "amy").reason
+    assert reason == "the submission's files cannot be copied: No space left on device (limit 1 MB in all)"
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux")
+def test_without_walls_nothing_is_graded_unless_submissions_are_trusted(course):
+    """A machine on which no network namespace can be made, as in many containers."""
+    hand_in(course, "amy", **RIGHT)
+
+    def grade(*options):
+        line = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+        command = ["unshare", "-Ur", "sh", "-c", line, "sh", *COMMAND, "grade", str(course.root), NAME, "--workers", "1", *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    refused = grade()
+    assert refused.returncode == 2
+    assert "unshare: No space left on device" in refused.stderr
+    assert "--trust-submissions" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not (course.root / "autograded").exists()
+
+    trusted = grade("--trust-submissions")
+    assert (trusted.returncode, points(course, "amy")) == (0, 5), trusted.stderr
+    subprocess.run([*COMMAND, "report", str(course.root)], check=True, capture_output=True, timeout=60)
+    assert "without walls" in (course.root / "report.html").read_text(encoding="utf-8")
