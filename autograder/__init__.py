@@ -21,7 +21,19 @@ _HOME = {
     "Question": "questions.definition",
     "question": "questions.definition",
 }
-__all__ = ["Inputs", "Measurement", "NotADraw", "Question", "check", "configure", "hint", "progress", "question", "solution", "use"]
+__all__ = [
+    "Inputs",
+    "Measurement",
+    "NotADraw",
+    "Question",
+    "check",
+    "configure",
+    "hint",
+    "progress",
+    "question",
+    "solution",
+    "use",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -40,9 +40,15 @@ app = typer.Typer(
 )
 
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes that run and judge submissions; as many as there are cores, unless said otherwise.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes that run and judge submissions; as many as there are cores, unless said otherwise.",
+    ),
 ]
-CourseDir = Annotated[Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")]
+CourseDir = Annotated[
+    Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")
+]
 
 
 _debug = False
@@ -63,8 +69,15 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def course(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what went wrong.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the traceback of what went wrong.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and end.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Learn, teach and grade the course.
 
@@ -78,7 +91,10 @@ def course(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Where the demonstration course is laid out; what is there is replaced.")] = Path("build/demo"),
+    out: Annotated[
+        Path,
+        typer.Option(help="Where the demonstration course is laid out; what is there is replaced."),
+    ] = Path("build/demo"),
     only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
     workers: Workers = None,
 ) -> None:
@@ -95,7 +111,9 @@ def demo(
         course = demonstration.lay_out(material.find(), out)
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
         if not names:
-            raise UsageError(f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}")
+            raise UsageError(
+                f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}"
+            )
         for name in names:
             course.release(name)
         made = {name: demonstration.hand_in(course, name) for name in names}
@@ -107,12 +125,19 @@ def demo(
                 show(course.feedback(*item))
         pages = write(course.root)
         wrong = _compare(course.root, made)
-        print(f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, {', '.join(page.name for page in pages)}, feedback/")
-        print("Written answers are left to the teacher; networks are trained by the first two students only, which takes time.")
+        print(
+            f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, {', '.join(page.name for page in pages)}, feedback/"
+        )
+        print(
+            "Written answers are left to the teacher; networks are trained by the first two students only, which takes time."
+        )
         if len(demonstration.students()) < len(demonstration.CLASS):
             print("MXNet cannot be imported here: the submission in Gluon was left out.")
         if wrong:
-            print(f"{wrong} of {len(work)} submissions did not earn what they were made to earn.", file=sys.stderr)
+            print(
+                f"{wrong} of {len(work)} submissions did not earn what they were made to earn.",
+                file=sys.stderr,
+            )
         else:
             print(f"All {len(work)} submissions earned exactly what they were made to earn.")
         return DIFFERENT if wrong else GRADED
@@ -123,12 +148,20 @@ def demo(
 @app.command()
 def grade(
     course_dir: CourseDir,
-    assignment: Annotated[str, typer.Argument(help="The assignment's name, for example 02-convolution.")],
+    assignment: Annotated[
+        str, typer.Argument(help="The assignment's name, for example 02-convolution.")
+    ],
     student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
     workers: Workers = None,
-    regrade: Annotated[bool, typer.Option("--regrade", help="Grade again what has its grade already.")] = False,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Grade again what has its grade already.")
+    ] = False,
     trust_submissions: Annotated[
-        bool, typer.Option("--trust-submissions", help="Run submissions without walls, as yourself: only code that you would run yourself.")
+        bool,
+        typer.Option(
+            "--trust-submissions",
+            help="Run submissions without walls, as yourself: only code that you would run yourself.",
+        ),
     ] = False,
 ) -> None:
     """Grade the submissions of an assignment: those that have no grade yet, or were handed in or released anew since.
@@ -161,7 +194,11 @@ def grade(
             results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
         failed = [result for result in results if result.reason]
         _print_points(course.root, name, [result.student for result in results])
-        earlier = f" {before} of them had been graded before; --regrade grades them again." if before else ""
+        earlier = (
+            f" {before} of them had been graded before; --regrade grades them again."
+            if before
+            else ""
+        )
         print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
         for result in failed:
             print(f"  {plain(result.student)}: {plain(result.reason)}", file=sys.stderr)
@@ -175,14 +212,29 @@ def grade(
 @app.command()
 def audit(
     question: Annotated[
-        list[str] | None, typer.Argument(help="Questions (chapter.function) or chapters; all of the course, unless said otherwise.")
+        list[str] | None,
+        typer.Argument(
+            help="Questions (chapter.function) or chapters; all of the course, unless said otherwise."
+        ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures into this file.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report card as a page into this file.")] = None,
-    sample: Annotated[
-        int | None, typer.Option(min=1, help="Try this many mutants of a question, the same ones every time, instead of all.")
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report card as a page into this file.")
     ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Fresh seeds on which every right answer must pass and every mistake must fail.")] = 1,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Try this many mutants of a question, the same ones every time, instead of all.",
+        ),
+    ] = None,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Fresh seeds on which every right answer must pass and every mistake must fail.",
+        ),
+    ] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes that try answers.")] = 2,
 ) -> None:
     """Prove the grader right: try every check on right answers, known mistakes and mutants, and print its report card.
@@ -258,7 +310,9 @@ def doctor() -> None:
 
 
 @app.command()
-def workspace(folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work")) -> None:
+def workspace(
+    folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work"),
+) -> None:
     """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
 
     def run() -> int:
@@ -288,7 +342,9 @@ def gluon() -> None:
 
 def _needs_unix(what: str) -> None:
     if sys.platform == "win32":
-        raise MachineError(f"{what} on Linux or macOS, and this is Windows: install the course in WSL2 (Ubuntu, x86_64).")
+        raise MachineError(
+            f"{what} on Linux or macOS, and this is Windows: install the course in WSL2 (Ubuntu, x86_64)."
+        )
 
 
 def _run(command: Callable[[], int], course_dir: Path | None = None) -> None:
@@ -299,7 +355,9 @@ def _run(command: Callable[[], int], course_dir: Path | None = None) -> None:
     try:
         with logs.kept_in(_log_file(course_dir)) as file:
             code = _code(command, file)
-    except BrokenPipeError:  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
+    except (
+        BrokenPipeError
+    ):  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = UNREAD
     raise typer.Exit(code)
@@ -335,15 +393,24 @@ def _complain(sentence: str, code: int) -> int:
 def _own_up(error: Exception, file: Path) -> int:
     """Say that the course itself is wrong, and where to read on."""
     logs.log.exception("course %s", " ".join(sys.argv[1:]))
-    where = f"its traceback is in {_short(file)}" if file.exists() else "`course --debug` before the command prints its traceback"
-    return _complain(f"a bug of the course, not of what you did: {type(error).__name__}: {one_line(error)}; {where}", BUG)
+    where = (
+        f"its traceback is in {_short(file)}"
+        if file.exists()
+        else "`course --debug` before the command prints its traceback"
+    )
+    return _complain(
+        f"a bug of the course, not of what you did: {type(error).__name__}: {one_line(error)}; {where}",
+        BUG,
+    )
 
 
 def _about_the_machine(error: OSError) -> str:
     """One sentence of what the operating system refuses."""
     if error.strerror is None:
         return str(error)
-    places = " and ".join(str(place) for place in (error.filename, error.filename2) if place is not None)
+    places = " and ".join(
+        str(place) for place in (error.filename, error.filename2) if place is not None
+    )
     return f"{places}: {error.strerror}" if places else f"the system says: {error.strerror}"
 
 
@@ -357,7 +424,14 @@ def _log_file(course_dir: Path | None) -> Path:
 def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
     """A live bar with what is done, the running mean of the class, and the time left; where nobody watches, a line now and then. Gives what to call with a result."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     mean = TextColumn("{task.fields[mean]}")
@@ -365,7 +439,13 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), mean, *times)
     shares: list[float] = []
     done, spoken = itertools.count(1), time.monotonic()
-    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns,
+        console=console,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.is_terminal,
+    ) as bar:
         task = bar.add_task(what, total=total, mean="")
 
         def show(result: Any) -> None:
@@ -377,7 +457,9 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
             number = next(done)
             if not console.is_terminal and time.monotonic() - spoken > SPARSELY:
                 spoken = time.monotonic()
-                print(", ".join(filter(None, [f"{what} {number} of {total}", mean])), file=sys.stderr)
+                print(
+                    ", ".join(filter(None, [f"{what} {number} of {total}", mean])), file=sys.stderr
+                )
 
         yield show
 
@@ -406,7 +488,9 @@ def _compare(course_dir: Path, made: dict) -> int:
 
     stories = {student.name: student.story for student in demonstration.students()}
     rows = demonstration.compare(collect(course_dir), made)
-    table = Table(title="What each submission earned, and what it was made to earn", title_justify="left")
+    table = Table(
+        title="What each submission earned, and what it was made to earn", title_justify="left"
+    )
     for name, justify in [
         ("assignment", "left"),
         ("student", "left"),
@@ -418,7 +502,12 @@ def _compare(course_dir: Path, made: dict) -> int:
         table.add_column(name, justify=justify, no_wrap=name in ("earned", "made to earn", ""))
     for row in rows:
         table.add_row(
-            row.assignment, row.student, stories[row.student], row.earned, row.expected, "✓" if not row.problem else f"✗ {row.problem}"
+            row.assignment,
+            row.student,
+            stories[row.student],
+            row.earned,
+            row.expected,
+            "✓" if not row.problem else f"✗ {row.problem}",
         )
     Console(width=None if sys.stdout.isatty() else 150).print(table)
     return sum(bool(row.problem) for row in rows)

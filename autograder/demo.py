@@ -62,7 +62,9 @@ class Draft:
     def __init__(self, source: NotebookNode, assignment: str, student: str):
         self.notebook = copy.deepcopy(source)
         self.assignment, self.student = assignment, student
-        self.questions = [question for cell in self.notebook.cells if (question := question_of(cell))]
+        self.questions = [
+            question for cell in self.notebook.cells if (question := question_of(cell))
+        ]
         self.earns = {question.name: 0.0 for question in self.questions}
         self.mistakes: dict[str, str] = {}
 
@@ -77,10 +79,18 @@ class Draft:
     def write(self, question: Question, answer: Answer, before: str = "", after: str = "") -> None:
         """Answer `question` by `answer`, with more code around it; it earns full points unless said otherwise."""
         source = answer.source(question.function_name)
-        self.answer_cell(question).source = f'use("{answer.framework}")\n{before}\n\n{source}\n{after}'.strip() + "\n"
+        self.answer_cell(question).source = (
+            f'use("{answer.framework}")\n{before}\n\n{source}\n{after}'.strip() + "\n"
+        )
         self.earns[question.name] = question.points
 
-    def write_all(self, style: Callable[[Question], Answer | None], *, before: str = "", skip: tuple[Question, ...] = ()) -> None:
+    def write_all(
+        self,
+        style: Callable[[Question], Answer | None],
+        *,
+        before: str = "",
+        skip: tuple[Question, ...] = (),
+    ) -> None:
         """Answer every question that `style` has an answer to."""
         for question in self.questions:
             if question not in skip and (answer := style(question)):
@@ -93,7 +103,11 @@ class Draft:
             self.mistakes[question.name] = mistake
 
     def _cell(self, grade_id: str) -> NotebookNode:
-        return next(cell for cell in self.notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+        return next(
+            cell
+            for cell in self.notebook.cells
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+        )
 
 
 def first_answer(framework: str, question: Question) -> Answer | None:
@@ -108,16 +122,26 @@ def trains(question: Question) -> bool:
 
 def quick_answer(question: Question) -> Answer | None:
     """The answer that runs fastest, for students whose story is about something else: none where it would have to train."""
-    return None if trains(question) else first_answer("numpy", question) or first_answer("torch", question)
+    return (
+        None
+        if trains(question)
+        else first_answer("numpy", question) or first_answer("torch", question)
+    )
 
 
 def last_answer(question: Question) -> Answer | None:
     """The right answer that looks least like the reference."""
-    usable = [answer for answer in (question.reference, *question.alternatives) if frameworks.available(answer.framework)]
+    usable = [
+        answer
+        for answer in (question.reference, *question.alternatives)
+        if frameworks.available(answer.framework)
+    ]
     return None if trains(question) else usable[-1]
 
 
-def _everything(style: Callable[[Question], Answer | None], before: str = "") -> Callable[[Draft], None]:
+def _everything(
+    style: Callable[[Question], Answer | None], before: str = ""
+) -> Callable[[Draft], None]:
     return lambda draft: draft.write_all(style, before=before)
 
 
@@ -153,13 +177,19 @@ def _print_inside(source: str, name: str) -> str:
 def _mistaken(number: int, draft: Draft) -> None:
     """The `number`-th known mistake of every question that has one that does not train."""
     for question in draft.questions:
-        usable = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+        usable = [
+            mistake for mistake in question.mistakes if frameworks.available(mistake.framework)
+        ]
         if trains(question) or not usable:
             continue
         mistake = usable[number % len(usable)]
         draft.write(question, mistake)
         seed = seed_for(SECRET, draft.assignment, draft.student, question.name)
-        draft.fails(question, examine_answer(question, mistake.function, mistake.framework, seed=seed).earned, mistake.message)
+        draft.fails(
+            question,
+            examine_answer(question, mistake.function, mistake.framework, seed=seed).earned,
+            mistake.message,
+        )
 
 
 def _half_done(draft: Draft) -> None:
@@ -179,7 +209,9 @@ def _with_fault(at: int, fault: Callable[[Draft, Question], None]) -> Callable[[
 
 
 def _syntax_error(draft: Draft, question: Question) -> None:
-    draft.answer_cell(question).source = f"def {question.function_name}(image, kernel)\n    return image\n"
+    draft.answer_cell(
+        question
+    ).source = f"def {question.function_name}(image, kernel)\n    return image\n"
 
 
 def _import_error(draft: Draft, question: Question) -> None:
@@ -188,12 +220,16 @@ def _import_error(draft: Draft, question: Question) -> None:
 
 
 def _endless_loop(draft: Draft, question: Question) -> None:
-    _rewrite(draft, question, f"def {question.function_name}(*args):\n    while True:\n        pass\n")
+    _rewrite(
+        draft, question, f"def {question.function_name}(*args):\n    while True:\n        pass\n"
+    )
 
 
 def _crash(draft: Draft, question: Question) -> None:
     _rewrite(
-        draft, question, f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n"
+        draft,
+        question,
+        f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n",
     )
 
 
@@ -223,9 +259,17 @@ def _deleted_check(draft: Draft) -> None:
 
 
 CLASS: tuple[Student, ...] = (
-    Student("all_torch", "all right, in PyTorch", _everything(functools.partial(first_answer, "torch"))),
-    Student("all_gluon", "all right, in Gluon", _everything(functools.partial(first_answer, "mxnet"))),
-    Student("all_numpy", "all right, in NumPy where it is allowed", _everything(functools.partial(first_answer, "numpy"))),
+    Student(
+        "all_torch", "all right, in PyTorch", _everything(functools.partial(first_answer, "torch"))
+    ),
+    Student(
+        "all_gluon", "all right, in Gluon", _everything(functools.partial(first_answer, "mxnet"))
+    ),
+    Student(
+        "all_numpy",
+        "all right, in NumPy where it is allowed",
+        _everything(functools.partial(first_answer, "numpy")),
+    ),
     Student("other_style", "all right, in another style", _everything(last_answer)),
     Student("noisy", "all right, with prints, warnings and plots", _noisy),
     Student("mistake_1", "a known mistake in every question", functools.partial(_mistaken, 0)),
@@ -238,7 +282,11 @@ CLASS: tuple[Student, ...] = (
     Student("endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)),
     Student("crash", "one answer kills Python", _with_fault(2, _crash)),
     Student("check_deleted", "all right, a check cell deleted", _deleted_check),
-    Student("check_edited", "a check cell edited to praise, and tagged to be skipped", _with_fault(0, _edited_check)),
+    Student(
+        "check_edited",
+        "a check cell edited to praise, and tagged to be skipped",
+        _with_fault(0, _edited_check),
+    ),
     Student("renamed", "one function renamed", _with_fault(1, _renamed)),
     Student("broken_file", "a file cut off in the middle", lambda draft: None),
 )
@@ -253,7 +301,9 @@ FEW = ("all_torch", "all_gluon", "mistake_1")
 def students(assignment: str | None = None) -> list[Student]:
     """Who hands in `assignment`, or the class; without the student who needs MXNet where there is none."""
     everybody = assignment is None or assignment in WHOLE_CLASS
-    there = [student for student in CLASS if student.name != "all_gluon" or frameworks.available("mxnet")]
+    there = [
+        student for student in CLASS if student.name != "all_gluon" or frameworks.available("mxnet")
+    ]
     return [student for student in there if everybody or student.name in FEW]
 
 
@@ -268,34 +318,50 @@ def submission(student: Student, assignment: str, source: NotebookNode) -> Submi
 def lay_out(project: Path, folder: Path) -> Course:
     """A fresh course in `folder`: the project's configuration and exercises, nothing graded. Raises `CourseError` rather than replace anything else."""
     if folder.exists() and any(folder.iterdir()) and not _is_demonstration(folder):
-        raise CourseError(f"{folder} holds something else than a demonstration course, and stays as it is: name an empty or a new folder.")
+        raise CourseError(
+            f"{folder} holds something else than a demonstration course, and stays as it is: name an empty or a new folder."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / SECRET_FILE).write_text(SECRET + "\n", encoding="ascii")
     shutil.copy(project / CONFIG, folder)
-    shutil.copytree(project / "exercises", folder / "exercises", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(
+        project / "exercises",
+        folder / "exercises",
+        ignore=shutil.ignore_patterns(".ipynb_checkpoints"),
+    )
     return Course(folder)
 
 
 def _is_demonstration(folder: Path) -> bool:
     secret = folder / SECRET_FILE
-    return secret.is_file() and secret.read_text(encoding="utf-8", errors="replace").strip() == SECRET
+    return (
+        secret.is_file() and secret.read_text(encoding="utf-8", errors="replace").strip() == SECRET
+    )
 
 
 def assignments(course: Course) -> list[str]:
     """The names of the course's exercises."""
-    return sorted(path.name for path in (course.root / "exercises").iterdir() if (path / f"{path.name}.ipynb").is_file())
+    return sorted(
+        path.name
+        for path in (course.root / "exercises").iterdir()
+        if (path / f"{path.name}.ipynb").is_file()
+    )
 
 
 def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
     """Write every student's submission of `assignment`; returns them by student."""
-    source = nbformat.read(course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4)
+    source = nbformat.read(
+        course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4
+    )
     made = {}
     for student in students(assignment):
         made[student.name] = work = submission(student, assignment, source)
         path = course.root / "submitted" / student.name / assignment / f"{assignment}.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(work.raw if work.raw is not None else nbformat.writes(work.notebook), encoding="utf-8")
+        path.write_text(
+            work.raw if work.raw is not None else nbformat.writes(work.notebook), encoding="utf-8"
+        )
     return made
 
 
@@ -312,17 +378,29 @@ class Comparison:
 
 def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> list[Comparison]:
     """Hold what the gradebook says against what the submissions were made to earn, question by question and mistake by mistake."""
-    return [_compare_one(results, assignment, student, work) for assignment, works in made.items() for student, work in works.items()]
+    return [
+        _compare_one(results, assignment, student, work)
+        for assignment, works in made.items()
+        for student, work in works.items()
+    ]
 
 
-def _compare_one(results: ClassResults, assignment: str, student: str, work: Submission) -> Comparison:
+def _compare_one(
+    results: ClassResults, assignment: str, student: str, work: Submission
+) -> Comparison:
     graded = results.find(student, assignment)
     marks = graded.marks if graded else ()
     earned = f"{sum(mark.auto or 0.0 for mark in marks):g}" if marks else "not graded"
     if work.raw is not None:
         return Comparison(assignment, student, earned, "not graded", "was graded" if marks else "")
     if not marks:
-        return Comparison(assignment, student, earned, f"{work.points:g}", graded.reason if graded else "is missing")
+        return Comparison(
+            assignment,
+            student,
+            earned,
+            f"{work.points:g}",
+            graded.reason if graded else "is missing",
+        )
     found = {mark.verdict.question: mark for mark in marks if mark.verdict}
     problems = []
     for name, points in work.earns.items():

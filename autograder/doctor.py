@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 from autograder import gluon
 from autograder.errors import BrokenQuestions
-from autograder.sandbox import wall  # what else is examined is imported where it is examined: it may be what is missing
+from autograder.sandbox import (
+    wall,
+)  # what else is examined is imported where it is examined: it may be what is missing
 from autograder.values import frameworks
 
 OLDEST_PYTHON = (3, 11)
@@ -68,7 +70,16 @@ class Found(NamedTuple):
 
 def examine_machine(deep: bool = True) -> list[Finding]:
     """Examine this installation. ``deep=False`` leaves out what takes seconds: the frameworks' computations and the judge."""
-    slow = {"torch computes": _torch, "MXNet computes": _mxnet, "the judge": _judge, "walls around submissions": _walls} if deep else {}
+    slow = (
+        {
+            "torch computes": _torch,
+            "MXNet computes": _mxnet,
+            "the judge": _judge,
+            "walls around submissions": _walls,
+        }
+        if deep
+        else {}
+    )
     checks: dict[str, Callable[[], Found]] = {
         "Python": _python,
         **{name: functools.partial(_package, name) for name in PACKAGES},
@@ -118,7 +129,13 @@ def _contained(check: Callable[[], Found]) -> Found:
 
 def _one_line(error: BaseException | str) -> str:
     said = re.sub(r"\s+", " ", str(error)).strip()
-    said = said if isinstance(error, str) else f"{type(error).__name__}: {said}" if said else type(error).__name__
+    said = (
+        said
+        if isinstance(error, str)
+        else f"{type(error).__name__}: {said}"
+        if said
+        else type(error).__name__
+    )
     return said if len(said) <= 240 else said[:240] + " ..."
 
 
@@ -129,7 +146,9 @@ def _python() -> Found:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return Found(True, found)
-    return Found(False, found, "Install Python 3.11 or newer and make the environment anew with it.")
+    return Found(
+        False, found, "Install Python 3.11 or newer and make the environment anew with it."
+    )
 
 
 def _package(name: str) -> Found:
@@ -138,7 +157,11 @@ def _package(name: str) -> Found:
     except PackageNotFoundError:
         return Found(False, "not installed", _REINSTALL)
     if importlib.util.find_spec(PACKAGES[name]) is None:
-        return Found(False, f"{found}, but its files are missing", f"Install it again: pip install --force-reinstall {name}")
+        return Found(
+            False,
+            f"{found}, but its files are missing",
+            f"Install it again: pip install --force-reinstall {name}",
+        )
     return Found(True, found)
 
 
@@ -147,7 +170,11 @@ def _torch() -> Found:
     weight = torch.eye(3, requires_grad=True)
     (weight @ torch.arange(3.0)).sum().backward()
     if weight.grad.tolist() != [[0.0, 1.0, 2.0]] * 3:
-        return Found(False, f"a wrong gradient: {weight.grad.tolist()}", "Install it again: pip install --force-reinstall torch")
+        return Found(
+            False,
+            f"a wrong gradient: {weight.grad.tolist()}",
+            "Install it again: pip install --force-reinstall torch",
+        )
     where = f", and {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
     return Found(True, f"a product and its gradient, on the CPU{where}")
 
@@ -162,10 +189,16 @@ def _mxnet() -> Found:
             loss = mxnet.nd.dot(weight, mxnet.nd.arange(3).reshape((3, 1))).sum()
         loss.backward()
         right = weight.grad.asnumpy().tolist() == [[0.0, 1.0, 2.0]] * 3
-    except Exception as error:  # a failed native import raises OSError, a wrong NumPy AttributeError, and so on
+    except (
+        Exception
+    ) as error:  # a failed native import raises OSError, a wrong NumPy AttributeError, and so on
         return Found(None, _one_line(error), mxnet_advice(error))
     if not right:
-        return Found(None, "a wrong gradient", "Install it again: pip install --force-reinstall --no-deps mxnet==1.9.1")
+        return Found(
+            None,
+            "a wrong gradient",
+            "Install it again: pip install --force-reinstall --no-deps mxnet==1.9.1",
+        )
     return Found(True, f"{mxnet.__version__}: a product and its gradient, on the CPU")
 
 
@@ -180,7 +213,10 @@ def mxnet_advice(error: BaseException) -> str:
     if not gluon.runs_here():
         return f"{without} use a Linux x86-64 machine or container: MXNet 1.9.1 has no working wheel for {system} {machine}."
     if library := re.search(r"lib(gomp|quadmath)\.so", said):
-        package = {"gomp": "libgomp1 (Fedora: libgomp)", "quadmath": "libquadmath0 (Fedora: libquadmath)"}[library[1]]
+        package = {
+            "gomp": "libgomp1 (Fedora: libgomp)",
+            "quadmath": "libquadmath0 (Fedora: libquadmath)",
+        }[library[1]]
         return f"{without} install the system package {package}: sudo apt-get install {package.split()[0]}"
     if "No module named 'mxnet'" in said or "distutils" in said:
         return f"{without} install it: course gluon"
@@ -228,7 +264,9 @@ def _questions() -> Found:
     except BrokenQuestions as error:
         named = os.environ.get("AUTOGRADER_QUESTIONS")
         advice = (
-            f"Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is {named!r}." if named else _REINSTALL
+            f"Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is {named!r}."
+            if named
+            else _REINSTALL
         )
         return Found(False, _one_line(str(error)), advice)
     count = sum(len(questions) for questions in chapters.values())
@@ -240,7 +278,11 @@ def _questions() -> Found:
 def _judge() -> Found:
     """Start a judge as `autograder.learner.client` does, and ask it for something that changes nothing."""
     if platform.system() == "Windows":
-        return Found(False, "Windows cannot hand a connection to another process", "Install the course in WSL2 (Ubuntu, x86_64).")
+        return Found(
+            False,
+            "Windows cannot hand a connection to another process",
+            "Install the course in WSL2 (Ubuntu, x86_64).",
+        )
     from autograder.learner.client import start_judge
 
     with tempfile.TemporaryFile() as log:
@@ -248,7 +290,10 @@ def _judge() -> Found:
         try:
             channel.send("progress")
             channel.receive(timeout=_SECONDS)
-        except (OSError, ValueError) as error:  # Closed and TimeoutError are OSErrors, Malformed is a ValueError
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # Closed and TimeoutError are OSErrors, Malformed is a ValueError
             return Found(False, _last_words(log) or _one_line(error), _REINSTALL)
         finally:
             channel.close()
@@ -260,7 +305,11 @@ def _judge() -> Found:
 def _walls() -> Found:
     """Raise one, in a process of its own."""
     if (why := wall.trial()) is not None:
-        return Found(None, why, "Learners need none; other people's code cannot be graded here, except with --trust-submissions.")
+        return Found(
+            None,
+            why,
+            "Learners need none; other people's code cannot be graded here, except with --trust-submissions.",
+        )
     return Found(True, "one was raised")
 
 
@@ -289,7 +338,11 @@ def _disk() -> Found:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free >= NEEDED_DISK:
         return Found(True, f"{free:.0f} GB free here")
-    return Found(None, f"{free:.1f} GB free here", f"Make room: data sets and checkpoints need about {NEEDED_DISK:.0f} GB.")
+    return Found(
+        None,
+        f"{free:.1f} GB free here",
+        f"Make room: data sets and checkpoints need about {NEEDED_DISK:.0f} GB.",
+    )
 
 
 def _progress_log() -> Found:

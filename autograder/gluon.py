@@ -34,22 +34,37 @@ def install() -> str:
             " the course works without it but for the Gluon cells"
         )
     installer = _installer()
-    for packages in (BESIDE, ["--no-deps", MXNET]):  # in this order pip does not complain of MXNet's metadata
+    for packages in (
+        BESIDE,
+        ["--no-deps", MXNET],
+    ):  # in this order pip does not complain of MXNet's metadata
         if subprocess.run([*installer, *packages], check=False).returncode:
-            raise CannotInstall(f"{' '.join([*installer, *packages])} failed; what it printed stands above")
+            raise CannotInstall(
+                f"{' '.join([*installer, *packages])} failed; what it printed stands above"
+            )
     # In a process of its own: this one may have found out already that there is no MXNet.
-    trial = "from autograder.values import frameworks; print(frameworks.module('mxnet').__version__)"
-    tried = subprocess.run([sys.executable, "-c", trial], capture_output=True, text=True, check=False)
+    trial = (
+        "from autograder.values import frameworks; print(frameworks.module('mxnet').__version__)"
+    )
+    tried = subprocess.run(
+        [sys.executable, "-c", trial], capture_output=True, text=True, check=False
+    )
     if tried.returncode:
         said = tried.stderr.strip().splitlines()[-1:]
-        raise CannotInstall(f"MXNet is installed but does not load: {''.join(said)}; `course doctor` says what to do")
+        raise CannotInstall(
+            f"MXNet is installed but does not load: {''.join(said)}; `course doctor` says what to do"
+        )
     return f"MXNet {tried.stdout.strip()} is installed and loads: the Gluon cells run. (pip may say later that it wants NumPy before 2: it does not.)"
 
 
 def _installer() -> list[str]:
     """The command that installs into this environment: pip, or uv where the environment was made without pip."""
-    if not subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
+    if not subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
+    ).returncode:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if uv := shutil.which("uv"):
         return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    raise CannotInstall("this environment has no pip: run `python -m ensurepip`, then `course gluon` again")
+    raise CannotInstall(
+        "this environment has no pip: run `python -m ensurepip`, then `course gluon` again"
+    )

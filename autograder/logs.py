@@ -50,7 +50,9 @@ def at_home() -> Path:
 def kept_in(path: Path) -> Iterator[Path]:
     """In here, append what is logged to the file `path`, which is made when there is something to say. A file that cannot be written stops nothing."""
     path = Path(path).absolute()
-    if any(isinstance(handler, _File) and handler.baseFilename == str(path) for handler in log.handlers):
+    if any(
+        isinstance(handler, _File) and handler.baseFilename == str(path) for handler in log.handlers
+    ):
         yield path
         return
     handler = _File(path)
@@ -101,7 +103,11 @@ def collect() -> Collected:
 def append(texts: Iterable[str]) -> None:
     """Log what another process `Collected`."""
     for text in texts:
-        log.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, "%s", (text,), None, extra={"formatted": text}))
+        log.handle(
+            log.makeRecord(
+                log.name, logging.ERROR, __file__, 0, "%s", (text,), None, extra={"formatted": text}
+            )
+        )
 
 
 @contextlib.contextmanager
@@ -117,7 +123,14 @@ class _File(RotatingFileHandler):
     """The file, opened at the first record."""
 
     def __init__(self, path: Path):
-        super().__init__(path, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace", delay=True)
+        super().__init__(
+            path,
+            maxBytes=MOST_BYTES,
+            backupCount=1,
+            encoding="utf-8",
+            errors="backslashreplace",
+            delay=True,
+        )
         self.setFormatter(_Lines())
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -7,7 +7,9 @@ def plain(text: str) -> str:
     """`text` fit for a line on a terminal: what cannot be printed is escaped."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def one_line(error: BaseException, most: int = 160) -> str:

@@ -26,7 +26,18 @@ import numpy as np
 from benchmarks import growing, provenance
 from benchmarks.lessons import ROOT, digest, lesson_names
 from dlkit import architectures
-from dlkit.architectures import AGAIN, DEEPER, JUDGED, NUM_CELLS, NUM_NETS, REWARDED, SEARCHES, SHARED, TOGETHER, Result
+from dlkit.architectures import (
+    AGAIN,
+    DEEPER,
+    JUDGED,
+    NUM_CELLS,
+    NUM_NETS,
+    REWARDED,
+    SEARCHES,
+    SHARED,
+    TOGETHER,
+    Result,
+)
 
 LESSON = ROOT / "lessons" / "20-architecture-search.ipynb"
 
@@ -59,14 +70,24 @@ def train(key: Key, rows: list[Result] | None = None) -> Result:
         cost = total(layers_torch(names["cell_net_torch"](cell), IMAGE))
     elif way == "gluon":
         net = names["child_gluon"](names["cell_net_gluon"](names["CELLS"][number]), data, seed)
-        accuracies = [names["accuracy"](names["probabilities_gluon"](net, images), labels) for images, labels in _parts(data)]
+        accuracies = [
+            names["accuracy"](names["probabilities_gluon"](net, images), labels)
+            for images, labels in _parts(data)
+        ]
         cost = total(layers_gluon(net, IMAGE))
     else:
-        net = names["whole_net_torch"](names["NETS"][number]) if way == "net" else names["cell_net_torch"](names["CELLS"][number])
+        net = (
+            names["whole_net_torch"](names["NETS"][number])
+            if way == "net"
+            else names["cell_net_torch"](names["CELLS"][number])
+        )
         if way == "deeper":
             net = names["cell_net_torch"](names["CELLS"][number], repeats=3)
         names["child_torch"](net, data, seed)
-        accuracies = [names["accuracy"](names["probabilities_torch"](net, images), labels) for images, labels in _parts(data)]
+        accuracies = [
+            names["accuracy"](names["probabilities_torch"](net, images), labels)
+            for images, labels in _parts(data)
+        ]
         cost = total(layers_torch(net, IMAGE))
     seconds = time.process_time() - start
     return Result(*key, *cost, *(round(float(value), 4) for value in accuracies), round(seconds, 2))
@@ -86,8 +107,12 @@ _TOGETHER: dict[int, dict[str, tuple]] = {}
 
 def _together(number: int, rows: list[Result] | None) -> dict[str, tuple]:
     if number not in _TOGETHER:
-        rewards = architectures.table(rows or architectures.results(), "net", "letters", "reward", REWARDED)
-        _TOGETHER[number] = lesson()["together_torch"](architectures.images("letters"), rewards, number)
+        rewards = architectures.table(
+            rows or architectures.results(), "net", "letters", "reward", REWARDED
+        )
+        _TOGETHER[number] = lesson()["together_torch"](
+            architectures.images("letters"), rewards, number
+        )
     return _TOGETHER[number]
 
 
@@ -119,7 +144,14 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
         table.extend(rows)
         return found(rows)
 
-    return growing.complete(path, Result, _facts(), [lambda rows: measured(), search], lambda key: train(key, table), seconds)
+    return growing.complete(
+        path,
+        Result,
+        _facts(),
+        [lambda rows: measured(), search],
+        lambda key: train(key, table),
+        seconds,
+    )
 
 
 def _facts() -> dict[str, str]:
@@ -138,7 +170,9 @@ def _facts() -> dict[str, str]:
         "together",
     )
     lesson = ", ".join(digest(LESSON, name) for name in wanted)
-    return provenance.facts("python -m benchmarks.architectures", ("torch", "numpy", "mxnet"), lesson=lesson)
+    return provenance.facts(
+        "python -m benchmarks.architectures", ("torch", "numpy", "mxnet"), lesson=lesson
+    )
 
 
 if __name__ == "__main__":

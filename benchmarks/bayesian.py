@@ -22,7 +22,19 @@ from typing import Any
 from benchmarks import growing, provenance
 from benchmarks.lessons import ROOT, digest, lesson_names
 from dlkit import bayesian
-from dlkit.bayesian import BUDGET, CHECKPOINTS, JUDGED, LEARNING_RATES, MOMENTA, PROBLEMS, REWARDED, SEARCHES, WAYS, Problem, Result
+from dlkit.bayesian import (
+    BUDGET,
+    CHECKPOINTS,
+    JUDGED,
+    LEARNING_RATES,
+    MOMENTA,
+    PROBLEMS,
+    REWARDED,
+    SEARCHES,
+    WAYS,
+    Problem,
+    Result,
+)
 
 LESSON = ROOT / "lessons" / "17-bayesian-optimisation.ipynb"
 
@@ -44,7 +56,10 @@ def train(key: Key) -> Result:
     torch.set_num_threads(1)
     _, framework, first, second, seed = key
     data, start = bayesian.images(), time.process_time()
-    name, predict = {"PyTorch": ("trained_torch", predict_torch), "Gluon": ("trained_gluon", predict_gluon)}[framework]
+    name, predict = {
+        "PyTorch": ("trained_torch", predict_torch),
+        "Gluon": ("trained_gluon", predict_gluon),
+    }[framework]
     net = lesson()[name](data, LEARNING_RATES[first], MOMENTA[second], seed)
     seconds = time.process_time() - start
     seen = np.mean(predict(net, data.val_images) != data.val_labels)
@@ -56,14 +71,21 @@ def trainings() -> Iterator[Key]:
     """The grid."""
     for first in range(len(LEARNING_RATES)):
         for second in range(len(MOMENTA)):
-            yield from (("training", "PyTorch", first, second, seed) for seed in (*REWARDED, *JUDGED))
+            yield from (
+                ("training", "PyTorch", first, second, seed) for seed in (*REWARDED, *JUDGED)
+            )
             yield from (("training", "Gluon", first, second, seed) for seed in REWARDED)
 
 
 def searches() -> Iterator[Key]:
     """Every search at every checkpoint."""
     for seed in SEARCHES:
-        yield from ((problem, way, count, -1, seed) for problem in PROBLEMS for way in WAYS for count in CHECKPOINTS)
+        yield from (
+            (problem, way, count, -1, seed)
+            for problem in PROBLEMS
+            for way in WAYS
+            for count in CHECKPOINTS
+        )
 
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
@@ -89,13 +111,20 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
         regret = float(tasks[problem].truth(X[home])) - tasks[problem].least
         return Result(*key, float(f"{y[home]:.6g}"), float(f"{regret:.6g}"), round(seconds, 2))
 
-    return growing.complete(path, Result, _facts(), [lambda rows: trainings(), on_the_grid], measure, seconds)
+    return growing.complete(
+        path, Result, _facts(), [lambda rows: trainings(), on_the_grid], measure, seconds
+    )
 
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     packages = ("torch", "mxnet", "numpy", "scipy", "optuna")
-    return provenance.facts("python -m benchmarks.bayesian", packages, net=digest(LESSON, "trained"), search=digest(LESSON, "search"))
+    return provenance.facts(
+        "python -m benchmarks.bayesian",
+        packages,
+        net=digest(LESSON, "trained"),
+        search=digest(LESSON, "search"),
+    )
 
 
 if __name__ == "__main__":

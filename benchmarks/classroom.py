@@ -21,7 +21,11 @@ CHAPTER, ASSIGNMENT = "convolution", "02-convolution"
 FRAMEWORKS = ("mxnet", "torch")
 
 # What an answer's cell begins with: the exercise asks for `array`.
-_BEFORE = {"torch": "import torch\narray = torch.tensor", "mxnet": "from dlkit.mx import nd\narray = nd.array", "numpy": "array = np.array"}
+_BEFORE = {
+    "torch": "import torch\narray = torch.tensor",
+    "mxnet": "from dlkit.mx import nd\narray = nd.array",
+    "numpy": "array = np.array",
+}
 
 _STOCK_SETUP = """\
 import numpy as np
@@ -49,7 +53,9 @@ class Student:
 def students(count: int) -> list[Student]:
     """The first `count` students of an endless class, always the same one."""
     questions = list(catalogue.chapters()[CHAPTER].values())
-    return [Student(f"student_{number + 1:02}", _answers(number, questions)) for number in range(count)]
+    return [
+        Student(f"student_{number + 1:02}", _answers(number, questions)) for number in range(count)
+    ]
 
 
 def _answers(number: int, questions: list[Question]) -> dict[str, Answer]:
@@ -84,7 +90,11 @@ def lay_out_stock(folder: Path, members: list[Student]) -> Points:
 def _exercise() -> NotebookNode:
     """The exercise without its pictures, which stock nbgrader would draw and `course grade` leaves out: both do the same work."""
     notebook = nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE)]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if not cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE)
+    ]
     return notebook
 
 
@@ -118,7 +128,9 @@ def _write_answer(draft: Draft, question: Question, answer: Answer) -> None:
     draft.write(question, answer, before=_BEFORE[answer.framework])
     if isinstance(answer, Mistake):
         seed = seed_for(SECRET, draft.assignment, draft.student, question.name)
-        draft.fails(question, examine_answer(question, answer.function, answer.framework, seed=seed).earned)
+        draft.fails(
+            question, examine_answer(question, answer.function, answer.framework, seed=seed).earned
+        )
 
 
 def _write(folder: Path, notebook: NotebookNode) -> None:
@@ -130,7 +142,10 @@ def points(folder: Path) -> Points:
     """What the gradebook of the course in `folder` says; a question without points is missing."""
     from nbgrader.api import Gradebook
 
-    names = {question.name.replace(".", "-", 1): question.name for question in catalogue.chapters()[CHAPTER].values()}
+    names = {
+        question.name.replace(".", "-", 1): question.name
+        for question in catalogue.chapters()[CHAPTER].values()
+    }
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         return {
             (submission.student_id, names[grade.name]): grade.auto_score
@@ -147,7 +162,9 @@ def differences(made: Points, graded: Points, grader: str) -> list[str]:
     for key in sorted(made.keys() | graded.keys()):
         expected, found = made.get(key), graded.get(key)
         if expected is None or found is None or abs(expected - found) > 0.005:
-            lines.append(f"{grader}: {key[0]}, {key[1]}: {_as_text(found)} instead of {_as_text(expected)}")
+            lines.append(
+                f"{grader}: {key[0]}, {key[1]}: {_as_text(found)} instead of {_as_text(expected)}"
+            )
     return lines
 
 

@@ -104,7 +104,10 @@ class Store:
             self.rates.setdefault(row.family, {})[row.lr] = row.val_accuracy
         else:
             self.rows[row.family, row.framework, row.seed] = row
-        rates = {f"rate of {family}": provenance.rates_in_words(found) for family, found in sorted(self.rates.items())}
+        rates = {
+            f"rate of {family}": provenance.rates_in_words(found)
+            for family, found in sorted(self.rates.items())
+        }
         nets = {f"net of {family}": digest for family, digest in sorted(self.nets.items())}
         stored.write(self.path, Result, self.facts | nets | rates, self.rows.values())
 
@@ -126,12 +129,18 @@ def train(job: Job) -> Result:
         training.initialize_torch(net, job.seed)
         run = training.train_torch(net, data, lr=job.lr, seed=job.seed, **TRAINING)
         seconds = time.process_time() - start
-        layers, read = cost.layers_torch(net, IMAGE_SHAPE), training.predict_torch(net, data.test_images)
+        layers, read = (
+            cost.layers_torch(net, IMAGE_SHAPE),
+            training.predict_torch(net, data.test_images),
+        )
     else:
         training.initialize_gluon(net, job.seed, IMAGE_SHAPE)
         run = training.train_gluon(net, data, lr=job.lr, seed=job.seed, **TRAINING)
         seconds = time.process_time() - start
-        layers, read = cost.layers_gluon(net, IMAGE_SHAPE), training.predict_gluon(net, data.test_images)
+        layers, read = (
+            cost.layers_gluon(net, IMAGE_SHAPE),
+            training.predict_gluon(net, data.test_images),
+        )
     parameters, multiply_adds = cost.total(layers)
     return Result(
         family=job.family,
@@ -173,27 +182,53 @@ def compare(
             continue
         now = digest(job.lesson, name)
         if store.nets.setdefault(family, now) != now:
-            console.print(f"{family}: the lesson's net has changed since it was measured; it is measured anew.")
+            console.print(
+                f"{family}: the lesson's net has changed since it was measured; it is measured anew."
+            )
             store.forget(family)
             store.nets[family] = now
         ready.append(job)
 
-    searches = [replace(job, lr=lr) for job in ready for lr in RATES if lr not in store.rates.get(job.family, {})]
+    searches = [
+        replace(job, lr=lr)
+        for job in ready
+        for lr in RATES
+        if lr not in store.rates.get(job.family, {})
+    ]
     wanted = [(job, framework, seed) for job in ready for framework in frameworks for seed in seeds]
-    wanted = [(job, framework, seed) for job, framework, seed in wanted if (job.family, framework, seed) not in store.rows]
-    searches = [job for job in searches if any(job.family == other.family for other, _, _ in wanted)]
+    wanted = [
+        (job, framework, seed)
+        for job, framework, seed in wanted
+        if (job.family, framework, seed) not in store.rows
+    ]
+    searches = [
+        job for job in searches if any(job.family == other.family for other, _, _ in wanted)
+    ]
     with _progress(console) as progress:
         bar = progress.add_task("trainings", total=len(searches) + len(wanted))
         for row in _each(searches, workers):
             store.add(row)
-            progress.update(bar, advance=1, description=f"{row.family}, lr {row.lr:g}: {row.val_accuracy:.1%} of validation")
+            progress.update(
+                bar,
+                advance=1,
+                description=f"{row.family}, lr {row.lr:g}: {row.val_accuracy:.1%} of validation",
+            )
         runs = [
-            replace(job, framework=framework, seed=seed, lr=provenance.best_rate(store.rates[job.family]))
+            replace(
+                job,
+                framework=framework,
+                seed=seed,
+                lr=provenance.best_rate(store.rates[job.family]),
+            )
             for job, framework, seed in wanted
         ]
         for row in _each(runs, workers):
             store.add(row)
-            progress.update(bar, advance=1, description=f"{row.family}, {row.framework}, seed {row.seed}: {row.test_accuracy:.1%} of test")
+            progress.update(
+                bar,
+                advance=1,
+                description=f"{row.family}, {row.framework}, seed {row.seed}: {row.test_accuracy:.1%} of test",
+            )
     return problems
 
 
@@ -202,7 +237,9 @@ def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     if not jobs:
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch._dynamo", "dlkit.mx", "dlkit.comparison"])  # _dynamo: the first optimiser wants it
+    context.set_forkserver_preload(
+        ["torch", "torch._dynamo", "dlkit.mx", "dlkit.comparison"]
+    )  # _dynamo: the first optimiser wants it
     with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
         futures: list[Future[Result]] = [pool.submit(train, job) for job in jobs]
         try:
@@ -213,14 +250,26 @@ def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     return Progress(*columns, console=console)
 
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    rules = ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items())
-    return provenance.facts("python -m benchmarks.families", ("torch", "mxnet", "numpy"), training=rules, images=_images())
+    rules = ", ".join(
+        f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()
+    )
+    return provenance.facts(
+        "python -m benchmarks.families",
+        ("torch", "mxnet", "numpy"),
+        training=rules,
+        images=_images(),
+    )
 
 
 @functools.cache
@@ -237,9 +286,16 @@ def _check(given: Sequence[str], known: Sequence[str], option: str) -> list[str]
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT / "dlkit" / "families.csv",
-    families: Annotated[list[str] | None, typer.Option(help="Such as LeNet; may be given several times. All, if not given.")] = None,
-    frameworks: Annotated[list[str] | None, typer.Option(help="torch or mxnet; both, if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT
+    / "dlkit"
+    / "families.csv",
+    families: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as LeNet; may be given several times. All, if not given."),
+    ] = None,
+    frameworks: Annotated[
+        list[str] | None, typer.Option(help="torch or mxnet; both, if not given.")
+    ] = None,
     seeds: Annotated[list[int] | None, typer.Option(help="0 to 4, if not given.")] = None,
     workers: Annotated[int, typer.Option(help="Trainings at the same time.", min=1)] = 2,
     lessons: Annotated[Path, typer.Option(help="Where the notebooks are.")] = ROOT / "lessons",
@@ -248,10 +304,22 @@ def main(
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
     console = Console(stderr=True)
     try:
-        asked = _check(families or [], list(FAMILIES), "--families"), _check(frameworks or [], list(SUFFIXES), "--frameworks")
+        asked = (
+            _check(families or [], list(FAMILIES), "--families"),
+            _check(frameworks or [], list(SUFFIXES), "--frameworks"),
+        )
         if RATE_SEED in (seeds or []):
-            raise ComparisonError(f"--seeds {RATE_SEED}: this seed chooses the learning rates and nothing else.")
-        problems = compare(Store.open(out), *asked, seeds or list(SEEDS), lessons=lessons, workers=workers, console=console)
+            raise ComparisonError(
+                f"--seeds {RATE_SEED}: this seed chooses the learning rates and nothing else."
+            )
+        problems = compare(
+            Store.open(out),
+            *asked,
+            seeds or list(SEEDS),
+            lessons=lessons,
+            workers=workers,
+            console=console,
+        )
     except ComparisonError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(2) from None

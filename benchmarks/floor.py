@@ -48,8 +48,14 @@ def _warm() -> InteractiveShell:
         frameworks.module(framework)
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # figures are rendered at the end of their cell, as in a kernel
-    _execute(shell, nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4), {})
+    os.environ["MPLBACKEND"] = (
+        "module://matplotlib_inline.backend_inline"  # figures are rendered at the end of their cell, as in a kernel
+    )
+    _execute(
+        shell,
+        nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4),
+        {},
+    )
     return shell
 
 
@@ -73,12 +79,17 @@ def _serve(shell: InteractiveShell, path: Path, answer: Connection) -> None:
 def _inputs(notebook: NotebookNode, student: str) -> Inputs:
     questions = [question for cell in notebook.cells if (question := question_of(cell))]
     return {
-        question.name: [case.inputs.args for case in question.cases(seed_for(SECRET, ASSIGNMENT, student, question.name))]
+        question.name: [
+            case.inputs.args
+            for case in question.cases(seed_for(SECRET, ASSIGNMENT, student, question.name))
+        ]
         for question in questions
     }
 
 
-def _execute(shell: InteractiveShell, notebook: NotebookNode, inputs: Inputs) -> tuple[float, float]:
+def _execute(
+    shell: InteractiveShell, notebook: NotebookNode, inputs: Inputs
+) -> tuple[float, float]:
     """Run the cells and call the answers; returns the seconds of both."""
     in_cells = in_calls = 0.0
     for cell in notebook.cells:

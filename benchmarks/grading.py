@@ -32,7 +32,16 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.values import frameworks
-from benchmarks.classroom import ASSIGNMENT, ROOT, Points, differences, lay_out_ours, lay_out_stock, points, students
+from benchmarks.classroom import (
+    ASSIGNMENT,
+    ROOT,
+    Points,
+    differences,
+    lay_out_ours,
+    lay_out_stock,
+    points,
+    students,
+)
 from benchmarks.provenance import processor, version_of
 from benchmarks.watch import Memory, Ran, TooLong, clean_environment, run
 
@@ -90,7 +99,9 @@ class Floor:
     @property
     def in_calls(self) -> float:
         """The part of it in which the checks call the answers."""
-        return statistics.median(sum(calls for _, calls in submissions) for submissions in self.rounds)
+        return statistics.median(
+            sum(calls for _, calls in submissions) for submissions in self.rounds
+        )
 
     @property
     def range(self) -> tuple[float, float]:
@@ -121,17 +132,31 @@ class Bench:
 def main(
     submissions: Annotated[int, typer.Option(min=2, help="The size of the class.")] = 48,
     rounds: Annotated[int, typer.Option(min=1, help="How many times each of them is timed.")] = 2,
-    keep: Annotated[Path | None, typer.Option(help="Keep all courses and outputs in this folder, which must be new or empty.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep all courses and outputs in this folder, which must be new or empty."
+        ),
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help=f"{QUICK} submissions, one round, weighed as it is timed: does it work at all?")
+        bool,
+        typer.Option(
+            "--quick",
+            help=f"{QUICK} submissions, one round, weighed as it is timed: does it work at all?",
+        ),
     ] = False,
 ) -> None:
     """Grade one class by stock nbgrader and by course grade, alternately, and compare times, memory and points."""
     if (load := os.getloadavg()[0]) > 0.5:
-        print(f"bench: the machine is busy (load {load:.1f}): the times will say less than they could", file=sys.stderr)
+        print(
+            f"bench: the machine is busy (load {load:.1f}): the times will say less than they could",
+            file=sys.stderr,
+        )
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-            bench = lay_out(_empty(keep) if keep else Path(temporary), QUICK if quick else submissions)
+            bench = lay_out(
+                _empty(keep) if keep else Path(temporary), QUICK if quick else submissions
+            )
             take_turns(bench, 0 if quick else rounds, keep=keep is not None)
     except (BenchmarkError, TooLong) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -156,9 +181,15 @@ def lay_out(folder: Path, size: int) -> Bench:
     lay_out_stock(stock, members)
     made = lay_out_ours(ours, members)
     for course in (stock, ours):
-        _must(run(["nbgrader", "generate_assignment", ASSIGNMENT], course, environment, limit=PATIENCE))
+        _must(
+            run(
+                ["nbgrader", "generate_assignment", ASSIGNMENT], course, environment, limit=PATIENCE
+            )
+        )
     grade = ["course", "grade", ".", ASSIGNMENT]
-    has_workers = "--workers" in run(["course", "grade", "--help"], ours, environment, limit=PATIENCE).output
+    has_workers = (
+        "--workers" in run(["course", "grade", "--help"], ours, environment, limit=PATIENCE).output
+    )
 
     def with_workers(number: int) -> list[str]:
         return [*grade, "--workers", str(number), "--regrade"] if has_workers else grade
@@ -186,7 +217,13 @@ def take_turns(bench: Bench, rounds: int, *, keep: bool) -> None:
 def _grade(bench: Bench, contender: Contender, number: int, *, timed: bool, keep: bool) -> None:
     folder = bench.folder / f"{contender.name.replace(', ', ' ').replace(' ', '-')}-{number}"
     shutil.copytree(contender.course, folder)
-    ran = run(contender.command, folder, bench.environment, limit=PATIENCE * (bench.size + 1), weigh=number == 0)
+    ran = run(
+        contender.command,
+        folder,
+        bench.environment,
+        limit=PATIENCE * (bench.size + 1),
+        weigh=number == 0,
+    )
     _must(ran)
     said = f"round {number}, {contender.name}: {ran.seconds:.1f} s"
     if ran.memory:
@@ -204,18 +241,31 @@ def _grade(bench: Bench, contender: Contender, number: int, *, timed: bool, keep
 
 
 def _timing(ran: Ran, folder: Path, workers: int) -> Timing:
-    finished = sorted(path.stat().st_mtime - ran.began for path in folder.glob(f"autograded/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb"))
+    finished = sorted(
+        path.stat().st_mtime - ran.began
+        for path in folder.glob(f"autograded/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    )
     if len(finished) < 2 or finished[0] < 0 or finished[-1] > ran.seconds + 1:
-        raise BenchmarkError(f"the notebooks in {folder / 'autograded'} do not say when they were graded")
-    first = min(workers, len(finished) - 1)  # so many are the first ones, done at about the same time
+        raise BenchmarkError(
+            f"the notebooks in {folder / 'autograded'} do not say when they were graded"
+        )
+    first = min(
+        workers, len(finished) - 1
+    )  # so many are the first ones, done at about the same time
     further = (finished[-1] - finished[first - 1]) / (len(finished) - first)
     return Timing(ran.seconds, ran.seconds - len(finished) * further, further)
 
 
 def _floor(bench: Bench) -> list[tuple[float, float]]:
     notebooks = sorted(bench.one.course.glob(f"submitted/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb"))
-    environment = bench.environment | {"MXNET_ENGINE_TYPE": "NaiveEngine", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
+    environment = bench.environment | {
+        "MXNET_ENGINE_TYPE": "NaiveEngine",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT), environment.get("PYTHONPATH")])
+    )
     command = [sys.executable, "-m", "benchmarks.floor", *map(str, notebooks)]
     ran = run(command, bench.folder, environment, limit=PATIENCE * (bench.size + 1))
     _must(ran)
@@ -224,7 +274,10 @@ def _floor(bench: Bench) -> list[tuple[float, float]]:
 
 def _must(ran: Ran) -> None:
     if ran.code:
-        raise BenchmarkError(f"a command failed with exit code {ran.code}, and ended with:\n" + "\n".join(ran.output.splitlines()[-12:]))
+        raise BenchmarkError(
+            f"a command failed with exit code {ran.code}, and ended with:\n"
+            + "\n".join(ran.output.splitlines()[-12:])
+        )
 
 
 def _empty(folder: Path) -> Path:
@@ -267,13 +320,27 @@ def show(bench: Bench) -> None:
 
 
 def _times(bench: Bench) -> Table:
-    table = Table(title=f"{bench.size} submissions in PyTorch and Gluon: whole commands, seconds", title_justify="left")
+    table = Table(
+        title=f"{bench.size} submissions in PyTorch and Gluon: whole commands, seconds",
+        title_justify="left",
+    )
     table.add_column("")
-    for name in ("rounds", "median", "a submission", "times faster", "start and end", "each further one", "times faster"):
+    for name in (
+        "rounds",
+        "median",
+        "a submission",
+        "times faster",
+        "start and end",
+        "each further one",
+        "times faster",
+    ):
         table.add_column(name, justify="right")
     stock = bench.stock
     for contender in bench.contenders:
-        further, fixed = contender.median(lambda timing: timing.further), contender.median(lambda timing: timing.fixed)
+        further, fixed = (
+            contender.median(lambda timing: timing.further),
+            contender.median(lambda timing: timing.fixed),
+        )
         table.add_row(
             contender.name,
             " ".join(f"{timing.whole:.1f}" for timing in contender.timings),
@@ -285,22 +352,38 @@ def _times(bench: Bench) -> Table:
             f"{stock.median(lambda timing: timing.further) / further:.1f}",
         )
     rounds = " ".join(f"{seconds:.1f}" for seconds in bench.floor.by_round)
-    table.add_row("the floor", rounds, f"{bench.floor.whole:.1f}", f"{bench.floor.whole / bench.size:.2f}", "", "", "", "")
+    table.add_row(
+        "the floor",
+        rounds,
+        f"{bench.floor.whole:.1f}",
+        f"{bench.floor.whole / bench.size:.2f}",
+        "",
+        "",
+        "",
+        "",
+    )
     return table
 
 
 def _memories(bench: Bench) -> Table:
-    table = Table(title="Memory: the largest total of the command and all that it started, MB", title_justify="left")
+    table = Table(
+        title="Memory: the largest total of the command and all that it started, MB",
+        title_justify="left",
+    )
     table.add_column("")
     table.add_column("shared pages once (PSS)", justify="right")
     table.add_column("in each process (RSS)", justify="right")
     for contender in bench.contenders:
-        table.add_row(contender.name, f"{contender.memory.shared_once:.0f}", f"{contender.memory.summed:.0f}")
+        table.add_row(
+            contender.name, f"{contender.memory.shared_once:.0f}", f"{contender.memory.summed:.0f}"
+        )
     return table
 
 
 def _machine() -> str:
-    packages = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel"))
+    packages = ", ".join(
+        f"{name} {version_of(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel")
+    )
     memory = psutil.virtual_memory().total / 1e9
     return f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"
 

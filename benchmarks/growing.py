@@ -74,7 +74,9 @@ def command(default: Path, complete: Callable[[Path, float], bool]) -> None:
 
     def main(
         out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = default,
-        seconds: Annotated[float, typer.Option(help="Stop after so long; the same command goes on later.")] = float("inf"),
+        seconds: Annotated[
+            float, typer.Option(help="Stop after so long; the same command goes on later.")
+        ] = float("inf"),
     ) -> None:
         """Measure what the file does not hold yet."""
         os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
@@ -83,6 +85,9 @@ def command(default: Path, complete: Callable[[Path, float], bool]) -> None:
         except ValueError as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
-        print(f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.", file=sys.stderr)
+        print(
+            f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.",
+            file=sys.stderr,
+        )
 
     typer.run(main)

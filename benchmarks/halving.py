@@ -49,7 +49,9 @@ def train(key: Key) -> Result:
         net, right = next(paused)
         counts.append(str(right))
     seconds = time.process_time() - start
-    accuracy = np.mean(getattr(training, f"predict_{ending}")(net, data.test_images) == data.test_labels)
+    accuracy = np.mean(
+        getattr(training, f"predict_{ending}")(net, data.test_images) == data.test_labels
+    )
     return Result(*key, " ".join(counts), round(float(accuracy), 4), round(seconds, 2))
 
 
@@ -65,7 +67,11 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    return provenance.facts("python -m benchmarks.halving", ("torch", "mxnet", "numpy"), lesson=digest(LESSON, "training"))
+    return provenance.facts(
+        "python -m benchmarks.halving",
+        ("torch", "mxnet", "numpy"),
+        lesson=digest(LESSON, "training"),
+    )
 
 
 if __name__ == "__main__":

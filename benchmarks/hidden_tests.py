@@ -15,8 +15,12 @@ from autograder.values.plain_values import to_plain
 
 def earned(question, answer, framework, secret):
     """The weights of the kinds of input on which `answer` is right every time, by the reference's results and the question's tolerances."""
-    assignment, student = Path.cwd().parts[:-3:-1]  # nbgrader runs a notebook in its folder; every student has inputs of their own
-    warnings.simplefilter("ignore")  # nbgrader gives nothing to a cell that writes to standard error
+    assignment, student = Path.cwd().parts[
+        :-3:-1
+    ]  # nbgrader runs a notebook in its folder; every student has inputs of their own
+    warnings.simplefilter(
+        "ignore"
+    )  # nbgrader gives nothing to a cell that writes to standard error
     lost = set()
     for case in question.cases(seed_for(secret, assignment, student, question.name)):
         try:
@@ -25,7 +29,12 @@ def earned(question, answer, framework, secret):
                 assert question.measurement(case.inputs, got).passed
             else:
                 assert agree(
-                    _call(question, question.reference.function, question.reference.framework, case), got, question.rtol, question.atol
+                    _call(
+                        question, question.reference.function, question.reference.framework, case
+                    ),
+                    got,
+                    question.rtol,
+                    question.atol,
                 )
         except Exception:
             lost.add(case.probe)
@@ -34,4 +43,6 @@ def earned(question, answer, framework, secret):
 
 
 def _call(question, answer, framework, case):
-    return to_plain(DRIVERS[question.driver](answer, framework, *to_framework(case.inputs.args, framework)))
+    return to_plain(
+        DRIVERS[question.driver](answer, framework, *to_framework(case.inputs.args, framework))
+    )

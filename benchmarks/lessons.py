@@ -23,7 +23,11 @@ class NoSuchNet(RuntimeError):
 def lesson_nets(lesson: Path) -> dict[str, Callable[..., Any]]:
     """The functions that make nets in the cells of a lesson tagged "net", by name."""
     endings = tuple(f"_{suffix}" for suffix in SUFFIXES.values())
-    return {name: value for name, value in lesson_names(lesson).items() if callable(value) and name.endswith(endings)}
+    return {
+        name: value
+        for name, value in lesson_names(lesson).items()
+        if callable(value) and name.endswith(endings)
+    }
 
 
 def lesson_names(lesson: Path) -> dict[str, Any]:
@@ -49,25 +53,37 @@ def lesson_names(lesson: Path) -> dict[str, Any]:
 
 def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
     cells = nbformat.read(lesson, as_version=4).cells
-    return [cell for cell in cells if cell.cell_type == "code" and "net" in cell.metadata.get("tags", [])]
+    return [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and "net" in cell.metadata.get("tags", [])
+    ]
 
 
 def digest(lesson: Path, name: str) -> str:
     """Of everything in the lesson's net cells that `name` is made of, or the net `name` in both frameworks; comments and layout do not count."""
     defined: dict[str, str] = {}
     uses: dict[str, set[str]] = {}
-    for statement in (statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body):
+    for statement in (
+        statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body
+    ):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
-        targets = [single for target in targets for single in getattr(target, "elts", [target])]  # a, b = 1, 2 defines two
+        targets = [
+            single for target in targets for single in getattr(target, "elts", [target])
+        ]  # a, b = 1, 2 defines two
         for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
             defined[defining] = ast.dump(statement)
             uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
     wanted = {name, *(f"{name}_{suffix}" for suffix in SUFFIXES.values())}
-    while more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted:
+    while (
+        more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted
+    ):
         wanted |= more
-    return hashlib.sha256("".join(defined.get(found, "") for found in sorted(wanted)).encode()).hexdigest()[:12]
+    return hashlib.sha256(
+        "".join(defined.get(found, "") for found in sorted(wanted)).encode()
+    ).hexdigest()[:12]
 
 
 def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
@@ -77,5 +93,7 @@ def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
         raise NoSuchNet(f"There is no lesson {lesson.stem}; {wanted} should stand in it.")
     nets = lesson_nets(lesson)
     if wanted not in nets:
-        raise NoSuchNet(f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.')
+        raise NoSuchNet(
+            f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.'
+        )
     return nets[wanted]

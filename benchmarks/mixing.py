@@ -50,9 +50,23 @@ def train(key: Key) -> Result:
 
 def wanted() -> list[Key]:
     """Everything in PyTorch, with fewer images first; some methods in Gluon, and some trained longer on most of the brands."""
-    keys = [(name, "torch", method, count, STEPS, seed) for count in COUNTS for name in SEEDS for method in METHODS for seed in SEEDS[name]]
-    keys += [("digits", "mxnet", method, IN_BOTH, STEPS, seed) for method in SOME for seed in SEEDS["digits"]]
-    return keys + [("brands", "torch", method, COUNTS[-1], LONGER, seed) for method in SOME for seed in SEEDS["brands"][:3]]
+    keys = [
+        (name, "torch", method, count, STEPS, seed)
+        for count in COUNTS
+        for name in SEEDS
+        for method in METHODS
+        for seed in SEEDS[name]
+    ]
+    keys += [
+        ("digits", "mxnet", method, IN_BOTH, STEPS, seed)
+        for method in SOME
+        for seed in SEEDS["digits"]
+    ]
+    return keys + [
+        ("brands", "torch", method, COUNTS[-1], LONGER, seed)
+        for method in SOME
+        for seed in SEEDS["brands"][:3]
+    ]
 
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
@@ -63,7 +77,9 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(digest(LESSON, name) for name in ("train", "judge"))
-    return provenance.facts("python -m benchmarks.mixing", ("torch", "mxnet", "numpy"), lesson=lesson)
+    return provenance.facts(
+        "python -m benchmarks.mixing", ("torch", "mxnet", "numpy"), lesson=lesson
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def train(key: Key) -> Result:
     data, names = policies.images(name, 0 if way in ("pair", "grid") else 100 + seed), lesson()
     start = time.process_time()
     if way in ("grid", "RandAugment"):
-        net = names["rand_child_torch"](data.train_images, data.train_labels, (first, second / 5), seed)
+        net = names["rand_child_torch"](
+            data.train_images, data.train_labels, (first, second / 5), seed
+        )
     else:
         policy = [names["SETTINGS"][number] for number in (first, second) if number >= 0]
         net = names["child_torch"](data.train_images, data.train_labels, policy, seed)
@@ -62,25 +64,37 @@ def measured() -> Iterator[Key]:
     for seed in REPEATS:
         yield from (("grid", "letters", *point, seed) for point in GRID)
         if seed in (*REWARDED, *JUDGED):
-            yield from (("pair", "letters", first, second, seed) for first in range(30) for second in range(first, 30))
+            yield from (
+                ("pair", "letters", first, second, seed)
+                for first in range(30)
+                for second in range(first, 30)
+            )
 
 
 def carried(rows: list[Result]) -> Iterator[Key]:
     """What twenty searches of each kind find in the table."""
-    found = lesson()["found_policies"](policies.table(rows)[0], policies.grid(rows)[0], len(CARRIED))
+    found = lesson()["found_policies"](
+        policies.table(rows)[0], policies.grid(rows)[0], len(CARRIED)
+    )
     for seed in CARRIED:
         for name in SETS:
-            yield from ((way, name, *(int(number) for number in found[way][seed]), seed) for way in WAYS)
+            yield from (
+                (way, name, *(int(number) for number in found[way][seed]), seed) for way in WAYS
+            )
 
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
     """Train what is missing, for so many seconds at most. Returns whether all is there."""
-    return growing.complete(path, Result, _facts(), [lambda rows: measured(), carried], train, seconds)
+    return growing.complete(
+        path, Result, _facts(), [lambda rows: measured(), carried], train, seconds
+    )
 
 
 def _facts() -> dict[str, str]:
     """How new rows come about."""
-    lesson = ", ".join(digest(LESSON, name) for name in ("child", "rand_child", "SETTINGS", "found_policies"))
+    lesson = ", ".join(
+        digest(LESSON, name) for name in ("child", "rand_child", "SETTINGS", "found_policies")
+    )
     return provenance.facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=lesson)
 
 

@@ -57,12 +57,16 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     columns = rng.integers(0, 2 * SHIFT + 1, (count, 1)) + np.arange(width)
     mirror = rng.random(count) < 0.5
     columns[mirror] = columns[mirror, ::-1]
-    moved = padded[np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (N, H, W, C)
+    moved = padded[
+        np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]
+    ]  # (N, H, W, C)
     return np.ascontiguousarray(moved.transpose(0, 3, 1, 2))
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Holds train/ and test/, a folder a class in each.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Holds train/ and test/, a folder a class in each.")
+    ],
     num_epochs: int = 12,
     seed: int = 0,
 ) -> None:
@@ -74,24 +78,38 @@ def main(
     images, labels, names = read_folder(folder / "train", 32)
     test_images, test_labels, test_names = read_folder(folder / "test", 32)
     if names != backbone.CLASSES or test_names != names:
-        raise typer.BadParameter(f"{folder} does not hold CIFAR-10: its classes are {', '.join(names)}.")
+        raise typer.BadParameter(
+            f"{folder} does not hold CIFAR-10: its classes are {', '.join(names)}."
+        )
 
     seed_everything(seed)
     rng = np.random.default_rng(seed)
     net = initialize_torch(backbone.classifier_torch(pretrained=False), seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+    )
     num_steps, step = num_epochs * math.ceil(len(images) / BATCH_SIZE), 0
     for epoch in range(num_epochs):
         net.train()
         total = 0.0
-        for X, y in track(batches(images, labels, BATCH_SIZE, rng), f"epoch {epoch + 1}", num_steps // num_epochs, transient=True):
+        for X, y in track(
+            batches(images, labels, BATCH_SIZE, rng),
+            f"epoch {epoch + 1}",
+            num_steps // num_epochs,
+            transient=True,
+        ):
             optimizer.param_groups[0]["lr"] = LR * cosine(step / num_steps)
-            loss = torch.nn.functional.cross_entropy(net(torch.from_numpy(shifted(X, rng))), torch.from_numpy(y))
+            loss = torch.nn.functional.cross_entropy(
+                net(torch.from_numpy(shifted(X, rng))), torch.from_numpy(y)
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step, total = step + 1, total + loss.item() * len(y)
-        print(f"epoch {epoch + 1}: loss {total / len(images):.4f}, {(time.monotonic() - start) / 60:.1f} min", flush=True)
+        print(
+            f"epoch {epoch + 1}: loss {total / len(images):.4f}, {(time.monotonic() - start) / 60:.1f} min",
+            flush=True,
+        )
 
     accuracy = float(np.mean(predict_torch(net, test_images) == test_labels))
     stored = save({name: value.numpy() for name, value in net.state_dict().items() if value.ndim})
@@ -106,8 +124,18 @@ def main(
     (ROOT / "dlkit/backbone.safetensors").write_bytes(stored)
     (ROOT / "dlkit/backbone.md").write_text(CARD.format(**facts), encoding="utf-8")
     module = ROOT / "dlkit/backbone.py"
-    module.write_text(re.sub(r'^SHA256 = ".*"$', f'SHA256 = "{sha256}"', module.read_text(encoding="utf-8"), flags=re.M), encoding="utf-8")
-    print(f"{accuracy:.2%} of the test images; written to dlkit/backbone.safetensors and dlkit/backbone.md")
+    module.write_text(
+        re.sub(
+            r'^SHA256 = ".*"$',
+            f'SHA256 = "{sha256}"',
+            module.read_text(encoding="utf-8"),
+            flags=re.M,
+        ),
+        encoding="utf-8",
+    )
+    print(
+        f"{accuracy:.2%} of the test images; written to dlkit/backbone.safetensors and dlkit/backbone.md"
+    )
 
 
 if __name__ == "__main__":

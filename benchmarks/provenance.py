@@ -24,7 +24,9 @@ def facts(command: str, packages: tuple[str, ...], **more: str) -> dict[str, str
 
 def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     """The name of the first fact, but for the date, by which rows that are stored came about otherwise than new ones would; None where they may be mixed."""
-    return next((name for name, value in now.items() if name != "date" and stored.get(name) != value), None)
+    return next(
+        (name for name, value in now.items() if name != "date" and stored.get(name) != value), None
+    )
 
 
 def version_of(package: str) -> str:
@@ -41,7 +43,10 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def rates_in_words(found: Mapping[float, float]) -> str:

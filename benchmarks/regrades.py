@@ -32,11 +32,17 @@ def verdicts(course: Course) -> dict[str, list[dict]]:
     for student in STUDENTS:
         path = course.root / "autograded" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
         of_student = nbformat.read(path, as_version=4).metadata[METADATA_KEY]["verdicts"]
-        found[student] = [{name: value for name, value in verdict.items() if name != "seconds"} for verdict in of_student]
+        found[student] = [
+            {name: value for name, value in verdict.items() if name != "seconds"}
+            for verdict in of_student
+        ]
     return found
 
 
-def main(times: Annotated[int, typer.Option(help="How often the class is graded.")] = 200, workers: int = 2) -> None:
+def main(
+    times: Annotated[int, typer.Option(help="How often the class is graded.")] = 200,
+    workers: int = 2,
+) -> None:
     """Regrade, and compare."""
     with tempfile.TemporaryDirectory(prefix="regrades-") as folder:
         course = demo.lay_out(material.find(), Path(folder) / "course")

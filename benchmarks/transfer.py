@@ -44,14 +44,23 @@ def train(key: Key, lr: float, part: str = "test") -> Result:
 
     torch.set_num_threads(1)
     name, way, count, frozen, draw = key
-    data, lesson, rules = transfer.target(name), lesson_nets(LESSON), {**WAYS[way], "num_frozen": frozen}
-    pretrained, num_steps = rules.pop("pretrained", True), rules.pop("num_steps", transfer.steps(count))
+    data, lesson, rules = (
+        transfer.target(name),
+        lesson_nets(LESSON),
+        {**WAYS[way], "num_frozen": frozen},
+    )
+    pretrained, num_steps = (
+        rules.pop("pretrained", True),
+        rules.pop("num_steps", transfer.steps(count)),
+    )
     start = time.process_time()
     net = lesson["new_net_torch"](len(data.class_names), seed=draw, pretrained=pretrained)
     images, labels = transfer.few(data.train_images, data.train_labels, count, draw)
     lesson["fine_tune_torch"](net, images, labels, lr=lr, num_steps=num_steps, seed=draw, **rules)
     seconds = time.process_time() - start
-    accuracy = np.mean(predict_torch(net, getattr(data, f"{part}_images")) == getattr(data, f"{part}_labels"))
+    accuracy = np.mean(
+        predict_torch(net, getattr(data, f"{part}_images")) == getattr(data, f"{part}_labels")
+    )
     return Result(*key, num_steps, lr, round(float(accuracy), 4), round(seconds, 2))
 
 
@@ -65,7 +74,12 @@ def wanted() -> list[Key]:
         for draw in DRAWS
         if not way.startswith("by part") or count == FEW
     ]
-    keys += [(name, "fine-tuned", FEW, frozen, draw) for name in TARGETS for frozen in range(1, len(PARTS) - 1) for draw in DRAWS]
+    keys += [
+        (name, "fine-tuned", FEW, frozen, draw)
+        for name in TARGETS
+        for frozen in range(1, len(PARTS) - 1)
+        for draw in DRAWS
+    ]
     return sorted(keys, key=lambda key: (key[2] != FEW, key[2]))
 
 
@@ -76,16 +90,27 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
     if path.exists():
         known, found = stored.read(path, Result)
         if not provenance.differing(known, facts):
-            facts, rows = known, {(row.target, row.way, row.count, row.frozen, row.draw): row for row in found}
-    searches = [(name, way) for name in TARGETS for way in WAYS if f"rate of {name}, {way}" not in facts]
+            facts, rows = (
+                known,
+                {(row.target, row.way, row.count, row.frozen, row.draw): row for row in found},
+            )
+    searches = [
+        (name, way) for name in TARGETS for way in WAYS if f"rate of {name}, {way}" not in facts
+    ]
     end = time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "torch._dynamo", "dlkit.mx", "dlkit.transfer"])
-    with Progress(transient=True) as progress, ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with (
+        Progress(transient=True) as progress,
+        ProcessPoolExecutor(workers, mp_context=context) as pool,
+    ):
         bar = progress.add_task("learning rates", total=len(searches) * len(RATES))
         for name, way in searches:
             key = name, way, FEW, WAYS[way].get("num_frozen", 0), RATE_DRAW
-            found = {result.lr: result.accuracy for result in pool.map(train, [key] * len(RATES), RATES, ["val"] * len(RATES))}
+            found = {
+                result.lr: result.accuracy
+                for result in pool.map(train, [key] * len(RATES), RATES, ["val"] * len(RATES))
+            }
             facts[f"rate of {name}, {way}"] = provenance.rates_in_words(found)
             stored.write(path, Result, facts, rows.values())
             progress.advance(bar, len(RATES))
@@ -96,7 +121,10 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
         for start in range(0, len(missing), 2 * workers):
             if time.monotonic() > end:
                 return False
-            futures = [pool.submit(train, key, _best_rate(facts, key)) for key in missing[start : start + 2 * workers]]
+            futures = [
+                pool.submit(train, key, _best_rate(facts, key))
+                for key in missing[start : start + 2 * workers]
+            ]
             for future in as_completed(futures):
                 result: Any = future.result()
                 rows[result.target, result.way, result.count, result.frozen, result.draw] = result
@@ -108,7 +136,9 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune"))
-    return provenance.facts("python -m benchmarks.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson)
+    return provenance.facts(
+        "python -m benchmarks.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson
+    )
 
 
 def _best_rate(facts: dict[str, str], key: Key) -> float:
@@ -117,14 +147,21 @@ def _best_rate(facts: dict[str, str], key: Key) -> float:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT / "dlkit" / "transfer.csv",
+    out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT
+    / "dlkit"
+    / "transfer.csv",
     workers: Annotated[int, typer.Option(help="Trainings at the same time.", min=1)] = 2,
-    seconds: Annotated[float, typer.Option(help="Stop after so long; the same command goes on later.")] = float("inf"),
+    seconds: Annotated[
+        float, typer.Option(help="Stop after so long; the same command goes on later.")
+    ] = float("inf"),
 ) -> None:
     """Train what the file does not hold yet."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework
     done = complete(out, workers, seconds)
-    print(f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.", file=sys.stderr)
+    print(
+        f"{out} is {'complete' if done else 'not complete yet: run the same command again'}.",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -49,13 +49,27 @@ class TooLong(RuntimeError):
     """A command did not end in the time that it may take."""
 
 
-def run(command: list[str], folder: Path, environment: dict[str, str], *, limit: float, weigh: bool = False) -> Ran:
+def run(
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    limit: float,
+    weigh: bool = False,
+) -> Ran:
     """Run `command` in `folder`. To look at the memory takes time of its own, so a run that is weighed is no run to time."""
     _adopt_orphans()
     log = folder / "output.log"
     with log.open("wb") as stream, _ended_afterwards() as left:
         began, start = time.time(), time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
         with _scales(process.pid, weigh) as memory:
             try:
                 code = process.wait(limit)
@@ -64,7 +78,14 @@ def run(command: list[str], folder: Path, environment: dict[str, str], *, limit:
                     f"`{' '.join(command)}` was not done after {limit:g} seconds: with --keep, {log.name} in its folder says how far it came"
                 ) from None
         seconds = time.perf_counter() - start
-    return Ran(code, seconds, began, log.read_text(encoding="utf-8", errors="replace"), len(left), memory[-1] if memory else None)
+    return Ran(
+        code,
+        seconds,
+        began,
+        log.read_text(encoding="utf-8", errors="replace"),
+        len(left),
+        memory[-1] if memory else None,
+    )
 
 
 def _adopt_orphans() -> None:
@@ -81,7 +102,9 @@ def _ended_afterwards(patience: float = 1.0) -> Iterator[list[psutil.Process]]:
     try:
         yield left
     finally:
-        started = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+        started = [
+            child for child in psutil.Process().children(recursive=True) if child.pid not in before
+        ]
         _, alive = psutil.wait_procs(started, timeout=patience)
         left += alive
         for process in alive:
@@ -119,7 +142,11 @@ def _scales(pid: int, weigh: bool) -> Iterator[list[Memory]]:
 
 def _total() -> Memory:
     """Of everything that this process has started."""
-    sizes = [size for process in psutil.Process().children(recursive=True) if (size := _size(process.pid))]
+    sizes = [
+        size
+        for process in psutil.Process().children(recursive=True)
+        if (size := _size(process.pid))
+    ]
     return Memory(sum(size.shared_once for size in sizes), sum(size.summed for size in sizes))
 
 
@@ -140,12 +167,18 @@ def clean_environment(scratch: Path) -> dict[str, str]:
     """This process's environment as on a machine with nothing set up: no user's configuration, no log of a learner's, this Python's scripts first on the PATH."""
     ours = ("AUTOGRADER_", "COURSE_", "JUPYTER_", "IPYTHON", "MXNET_", "OMP_", "MKL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    folders = {"JUPYTER_CONFIG_DIR": "jupyter", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    folders = {
+        "JUPYTER_CONFIG_DIR": "jupyter",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
     return (
         kept
         | {name: str(scratch / folder) for name, folder in folders.items()}
         | {
             "COURSE_PROGRESS": str(scratch / "progress.jsonl"),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+            ),
         }
     )

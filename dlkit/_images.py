@@ -32,10 +32,21 @@ class ImageSet:
         return f"ImageSet({self.name}: {parts} images of {shape}, {len(self.class_names)} classes)"
 
 
-def from_parts(parts: Iterable[tuple[np.ndarray, np.ndarray]], class_names: tuple[str, ...], name: str) -> ImageSet:
+def from_parts(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], class_names: tuple[str, ...], name: str
+) -> ImageSet:
     """The set of these (images, labels): training, validation, test."""
     (train_images, train_labels), (val_images, val_labels), (test_images, test_labels) = parts
-    return ImageSet(train_images, train_labels, val_images, val_labels, test_images, test_labels, class_names, name)
+    return ImageSet(
+        train_images,
+        train_labels,
+        val_images,
+        val_labels,
+        test_images,
+        test_labels,
+        class_names,
+        name,
+    )
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
@@ -47,7 +58,9 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     planes = images.reshape(-1, *images.shape[-2:])
     resized = np.empty((len(planes), size, size), np.float32)
     for place, plane in zip(resized, planes, strict=True):
-        place[:] = np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
+        place[:] = np.asarray(
+            Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR)
+        )
     return resized.reshape(*images.shape[:-2], size, size)
 
 
@@ -55,7 +68,11 @@ def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray
     """Indices (rest, held out): `held_out` of them set aside, each class in proportion."""
     from sklearn.model_selection import train_test_split
 
-    return tuple(train_test_split(np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed))
+    return tuple(
+        train_test_split(
+            np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed
+        )
+    )
 
 
 def balanced(count: int, num_classes: int, rng: np.random.Generator) -> np.ndarray:

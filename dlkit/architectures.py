@@ -60,14 +60,27 @@ def images(name: str) -> ImageSet:
     """16 x 16 pixels, 800 to train on, 300 to validate. "letters": A to J, turned, moved, of several sizes and noisy, 600 to test on; "digits": handwritten, 360 to test on."""
     if name == "digits":
         source = digits(SIZE)
-        parts = {f"{part}_{kind}": getattr(source, f"{part}_{kind}") for part in ("train", "val") for kind in ("images", "labels")}
-        return replace(source, **{key: value[: TRAIN if key.startswith("train") else VAL] for key, value in parts.items()})
+        parts = {
+            f"{part}_{kind}": getattr(source, f"{part}_{kind}")
+            for part in ("train", "val")
+            for kind in ("images", "labels")
+        }
+        return replace(
+            source,
+            **{
+                key: value[: TRAIN if key.startswith("train") else VAL]
+                for key, value in parts.items()
+            },
+        )
     return glyphs(TRAIN, VAL, 600, SIZE, 0, Nuisances(rotation=10, scale=0.1, shift=1, noise=0.1))
 
 
 def best(rows: Sequence[Result]) -> dict[str, int]:
     """Of the cells and of the whole nets, the number of the one with the largest mean test accuracy over the judging seeds."""
-    return {way: int(table(rows, way, "letters", "accuracy", JUDGED).mean(axis=1).argmax()) for way in ("cell", "net")}
+    return {
+        way: int(table(rows, way, "letters", "accuracy", JUDGED).mean(axis=1).argmax())
+        for way in ("cell", "net")
+    }
 
 
 def results() -> list[Result]:
@@ -80,7 +93,9 @@ def provenance() -> dict[str, str]:
     return stored.read_shipped("architectures.csv", Result)[0]
 
 
-def table(rows: Sequence[Result], way: str, data: str, field: str, seeds: Sequence[int]) -> np.ndarray:
+def table(
+    rows: Sequence[Result], way: str, data: str, field: str, seeds: Sequence[int]
+) -> np.ndarray:
     """`field` of every architecture, (125 or 216, seeds), in the order of the lesson's lists; NaN where nothing is stored."""
     values = np.full((NUM_NETS if way == "net" else NUM_CELLS, len(seeds)), np.nan)
     for row in rows:

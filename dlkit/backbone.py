@@ -56,14 +56,19 @@ def classifier_torch(pretrained: bool = True) -> Any:
     from torch import nn
 
     def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-        return [nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+        return [
+            nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
 
     class Residual(nn.Module):
         """K. He et al. (2015), Deep Residual Learning: the basic block."""
 
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
-            self.body = nn.Sequential(*conv(inputs, outputs, 3, stride), nn.ReLU(), *conv(outputs, outputs, 3))
+            self.body = nn.Sequential(
+                *conv(inputs, outputs, 3, stride), nn.ReLU(), *conv(outputs, outputs, 3)
+            )
             self.shortcut = nn.Sequential(*(conv(inputs, outputs, 1, stride) if stride > 1 else []))
 
         def forward(self, X: Any) -> Any:
@@ -71,11 +76,16 @@ def classifier_torch(pretrained: bool = True) -> Any:
 
     stem = nn.Sequential(*conv(3, WIDTHS[0], 3), nn.ReLU(), nn.MaxPool2d(2))
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    net = nn.Sequential(nn.Sequential(stem, *(Residual(*sizes) for sizes in _blocks()), pool), nn.Linear(FEATURES, len(CLASSES)))
+    net = nn.Sequential(
+        nn.Sequential(stem, *(Residual(*sizes) for sizes in _blocks()), pool),
+        nn.Linear(FEATURES, len(CLASSES)),
+    )
     if pretrained:
         import torch
 
-        net.load_state_dict(net.state_dict() | {name: torch.from_numpy(array) for name, array in weights().items()})
+        net.load_state_dict(
+            net.state_dict() | {name: torch.from_numpy(array) for name, array in weights().items()}
+        )
         net.eval()
     return net
 
@@ -100,7 +110,9 @@ def classifier_gluon(pretrained: bool = True) -> Any:
     class Residual(gluon.HybridBlock):
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
-            self.body = sequence(*conv(inputs, outputs, 3, stride), nn.Activation("relu"), *conv(outputs, outputs, 3))
+            self.body = sequence(
+                *conv(inputs, outputs, 3, stride), nn.Activation("relu"), *conv(outputs, outputs, 3)
+            )
             self.shortcut = sequence(*(conv(inputs, outputs, 1, stride) if stride > 1 else []))
 
         def hybrid_forward(self, F: Any, X: Any) -> Any:
@@ -108,7 +120,10 @@ def classifier_gluon(pretrained: bool = True) -> Any:
 
     stem = sequence(*conv(3, WIDTHS[0], 3), nn.Activation("relu"), nn.MaxPool2D(2))
     pool = sequence(nn.GlobalAvgPool2D(), nn.Flatten())
-    net = sequence(sequence(stem, *(Residual(*sizes) for sizes in _blocks()), pool), nn.Dense(len(CLASSES), in_units=FEATURES))
+    net = sequence(
+        sequence(stem, *(Residual(*sizes) for sizes in _blocks()), pool),
+        nn.Dense(len(CLASSES), in_units=FEATURES),
+    )
     if pretrained:
         net.initialize()
         names = {"gamma": "weight", "beta": "bias"}
@@ -122,7 +137,11 @@ def classifier_gluon(pretrained: bool = True) -> Any:
 def _blocks() -> list[tuple[int, int, int]]:
     """Input channels, output channels and stride of the six blocks."""
     stages = zip(WIDTHS, WIDTHS[1:], (1, 2, 2), strict=False)
-    return [block for inputs, outputs, stride in stages for block in ((inputs, outputs, stride), (outputs, outputs, 1))]
+    return [
+        block
+        for inputs, outputs, stride in stages
+        for block in ((inputs, outputs, stride), (outputs, outputs, 1))
+    ]
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -133,7 +152,11 @@ def weights() -> dict[str, np.ndarray]:
     try:
         stored = place.read_bytes()
     except OSError as error:
-        raise DamagedWeights(f"The backbone's weights cannot be read ({error}). Install the course again.") from None
+        raise DamagedWeights(
+            f"The backbone's weights cannot be read ({error}). Install the course again."
+        ) from None
     if hashlib.sha256(stored).hexdigest() != SHA256:
-        raise DamagedWeights(f"{place} is not the file that belongs to this version of the course. Install the course again.")
+        raise DamagedWeights(
+            f"{place} is not the file that belongs to this version of the course. Install the course again."
+        )
     return load(stored)

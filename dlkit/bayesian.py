@@ -66,7 +66,9 @@ class Problem:
 def images() -> ImageSet:
     """200 handwritten digits to train on, 8 x 8, and all there are to validate and to test."""
     source = digits(8)
-    return replace(source, train_images=source.train_images[:200], train_labels=source.train_labels[:200])
+    return replace(
+        source, train_images=source.train_images[:200], train_labels=source.train_labels[:200]
+    )
 
 
 def branin(x: np.ndarray) -> np.ndarray:
@@ -78,14 +80,26 @@ def branin(x: np.ndarray) -> np.ndarray:
 
 def hartmann3(x: np.ndarray) -> np.ndarray:
     """Hartmann's function of three variables, (..., 3) -> (...): four minima, the lowest -3.86278 (J. K. Hartman, 1973; L. C. W. Dixon and G. P. Szegö, 1978)."""
-    centres = np.array([[0.3689, 0.1170, 0.2673], [0.4699, 0.4387, 0.7470], [0.1091, 0.8732, 0.5547], [0.0381, 0.5743, 0.8828]])
+    centres = np.array(
+        [
+            [0.3689, 0.1170, 0.2673],
+            [0.4699, 0.4387, 0.7470],
+            [0.1091, 0.8732, 0.5547],
+            [0.0381, 0.5743, 0.8828],
+        ]
+    )
     widths = np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]])
-    return -(np.exp(-(widths * (x[..., None, :] - centres) ** 2).sum(axis=-1)) @ np.array([1, 1.2, 3, 3.2]))
+    return -(
+        np.exp(-(widths * (x[..., None, :] - centres) ** 2).sum(axis=-1))
+        @ np.array([1, 1.2, 3, 3.2])
+    )
 
 
 def cell(x: np.ndarray) -> tuple[int, int]:
     """The numbers in `LEARNING_RATES` and `MOMENTA` that are nearest to a point of the unit square."""
-    first, second = np.rint(np.clip(x, 0, 1) * (len(LEARNING_RATES) - 1, len(MOMENTA) - 1)).astype(int).tolist()
+    first, second = (
+        np.rint(np.clip(x, 0, 1) * (len(LEARNING_RATES) - 1, len(MOMENTA) - 1)).astype(int).tolist()
+    )
     return first, second
 
 
@@ -99,7 +113,9 @@ def problems(rows: list[Result]) -> dict[str, Problem]:
 
     return {
         "Branin": Problem(2, lambda x, rng: float(branin(x)), branin, 0.397887),
-        "Branin with noise": Problem(2, lambda x, rng: float(branin(x) + rng.normal(0, 5)), branin, 0.397887),
+        "Branin with noise": Problem(
+            2, lambda x, rng: float(branin(x) + rng.normal(0, 5)), branin, 0.397887
+        ),
         "Hartmann 3": Problem(3, lambda x, rng: float(hartmann3(x)), hartmann3, -3.86278),
         "net": Problem(2, draw, lambda x: float(quality[cell(x)]), float(quality.min())),
     }
@@ -119,7 +135,10 @@ def provenance() -> dict[str, str]:
 def errors(rows: list[Result], framework: str) -> tuple[np.ndarray, np.ndarray]:
     """(validation errors, test errors) of every training in "PyTorch" or "Gluon", (21, 9, seeds) each; in Gluon with the seeds of `REWARDED` only."""
     rows = [row for row in rows if (row.problem, row.way) == ("training", framework)]
-    found = np.full((2, len(LEARNING_RATES), len(MOMENTA), 1 + max((row.seed for row in rows), default=0)), np.nan)
+    found = np.full(
+        (2, len(LEARNING_RATES), len(MOMENTA), 1 + max((row.seed for row in rows), default=0)),
+        np.nan,
+    )
     for row in rows:
         found[:, row.first, row.second, row.seed] = row.value, row.judged
     return found[0], found[1]

@@ -19,7 +19,9 @@ CANVAS = 240  # logos are drawn on 240 x 240 pixels
 FINER = 2  # and pasted on a grid this much finer than the image, then averaged
 
 
-def brands(train: int = 700, val: int = 210, test: int = 350, size: int = 64, seed: int = 0) -> ImageSet:
+def brands(
+    train: int = 700, val: int = 210, test: int = 350, size: int = 64, seed: int = 0
+) -> ImageSet:
     """Seven invented brands. Colour alone does not tell them apart: Arvo and Benta are red discs, two others are blue, two green.
 
     train, val, test: images in each part; the classes of a part differ by one image at most
@@ -32,7 +34,14 @@ def brands(train: int = 700, val: int = 210, test: int = 350, size: int = 64, se
     """
     check_sizes("brands", train=train, val=val, test=test, size=size)
     names = tuple(LOGOS)
-    return from_parts([_draw_part((seed, number), size, count) for number, count in enumerate((train, val, test))], names, "brands")
+    return from_parts(
+        [
+            _draw_part((seed, number), size, count)
+            for number, count in enumerate((train, val, test))
+        ],
+        names,
+        "brands",
+    )
 
 
 def _draw_part(seed: tuple[int, int], size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,22 +51,37 @@ def _draw_part(seed: tuple[int, int], size: int, count: int) -> tuple[np.ndarray
     signs = [logo(name) for name in LOGOS]
     corners = np.stack([_corners(size * FINER, rng) for _ in labels])
     scenes = zip(labels, corners, _perspectives(corners), strict=True)
-    images = np.stack([_scene(signs[label], size, place, perspective, rng) for label, place, perspective in scenes])
+    images = np.stack(
+        [
+            _scene(signs[label], size, place, perspective, rng)
+            for label, place, perspective in scenes
+        ]
+    )
     return images.transpose(0, 3, 1, 2).copy(), labels
 
 
-def _scene(sign: Image.Image, size: int, corners: np.ndarray, perspective: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _scene(
+    sign: Image.Image,
+    size: int,
+    corners: np.ndarray,
+    perspective: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """One image, (size, size, 3) float32 in [0, 1]: the logo on a photograph, perhaps partly hidden, then light, blur and noise."""
     from PIL import Image, ImageFilter
 
     fine = size * FINER
-    pasted = sign.transform((fine, fine), Image.Transform.PERSPECTIVE, perspective.tolist(), Image.Resampling.BICUBIC)
+    pasted = sign.transform(
+        (fine, fine), Image.Transform.PERSPECTIVE, perspective.tolist(), Image.Resampling.BICUBIC
+    )
     scene = _crop(fine, rng)
     scene.paste(pasted, mask=pasted.getchannel("A"))
     if rng.random() < 0.5:
         _hide(scene, corners, rng)
     scene = scene.reduce(FINER).filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.5)))
-    image = np.asarray(scene, np.float32) / 255 * _light(size, rng) + rng.normal(0, 0.015, (size, size, 3))
+    image = np.asarray(scene, np.float32) / 255 * _light(size, rng) + rng.normal(
+        0, 0.015, (size, size, 3)
+    )
     return image.clip(0, 1).astype(np.float32)
 
 
@@ -66,7 +90,9 @@ def _corners(side: int, rng: np.random.Generator) -> np.ndarray:
     width = side * rng.uniform(0.45, 0.75)
     angle = np.radians(rng.uniform(-20, 20))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + rng.uniform(-0.1, 0.1, (4, 2))
+    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + rng.uniform(
+        -0.1, 0.1, (4, 2)
+    )
     room = (side - width) / 2
     return square @ turn.T * width + side / 2 + rng.uniform(-room, room, 2)
 
@@ -82,7 +108,9 @@ def _perspectives(corners: np.ndarray) -> np.ndarray:
     one, zero = np.ones_like(x), np.zeros_like(x)
     for_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1)  # (N, 4, 8)
     for_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1)
-    return np.linalg.solve(np.concatenate([for_u, for_v], axis=1), np.concatenate([u, v], axis=1)[..., None])[..., 0]
+    return np.linalg.solve(
+        np.concatenate([for_u, for_v], axis=1), np.concatenate([u, v], axis=1)[..., None]
+    )[..., 0]
 
 
 def _crop(side: int, rng: np.random.Generator) -> Image.Image:
@@ -91,8 +119,13 @@ def _crop(side: int, rng: np.random.Generator) -> Image.Image:
 
     photograph = _photographs()[rng.integers(2)]
     width = int(rng.integers(100, 300))
-    left, top = int(rng.integers(photograph.width - width)), int(rng.integers(photograph.height - width))
-    piece = photograph.resize((side, side), Image.Resampling.BILINEAR, (left, top, left + width, top + width))
+    left, top = (
+        int(rng.integers(photograph.width - width)),
+        int(rng.integers(photograph.height - width)),
+    )
+    piece = photograph.resize(
+        (side, side), Image.Resampling.BILINEAR, (left, top, left + width, top + width)
+    )
     return ImageOps.mirror(piece) if rng.random() < 0.5 else piece
 
 
@@ -165,14 +198,22 @@ def _elva(draw: ImageDraw.ImageDraw) -> None:
     draw.rounded_rectangle((5, 5, 235, 235), 30, fill=BLUE)
     x = np.linspace(25, 215, 60)
     for y in (70, 120, 170):
-        draw.line(list(zip(x, y + 16 * np.sin((x - 25) / 190 * 4 * np.pi), strict=True)), fill=WHITE, width=20, joint="curve")
+        draw.line(
+            list(zip(x, y + 16 * np.sin((x - 25) / 190 * 4 * np.pi), strict=True)),
+            fill=WHITE,
+            width=20,
+            joint="curve",
+        )
 
 
 def _faro(draw: ImageDraw.ImageDraw) -> None:
     """Two dark chevrons on a yellow card."""
     draw.rounded_rectangle((5, 5, 235, 235), 30, fill=YELLOW)
     for y in (50, 120):
-        draw.polygon([(35, y + 60), (120, y), (205, y + 60), (205, y + 95), (120, y + 38), (35, y + 95)], fill=INK)
+        draw.polygon(
+            [(35, y + 60), (120, y), (205, y + 60), (205, y + 95), (120, y + 38), (35, y + 95)],
+            fill=INK,
+        )
 
 
 def _gyra(draw: ImageDraw.ImageDraw) -> None:

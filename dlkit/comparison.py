@@ -22,7 +22,9 @@ SEEDS = range(5)
 IMAGE_SHAPE = (1, 32, 32)
 """Channels, height, width."""
 
-TRAINING: Mapping[str, Any] = MappingProxyType({"num_epochs": 10, "batch_size": 64, "weight_decay": 5e-4, "schedule": cosine})
+TRAINING: Mapping[str, Any] = MappingProxyType(
+    {"num_epochs": 10, "batch_size": 64, "weight_decay": 5e-4, "schedule": cosine}
+)
 """The same for all. The learning rate is the best of `RATES` for each family, by the validation images of a seed that is used for nothing else."""
 
 RATES = (0.02, 0.05, 0.1)
@@ -56,7 +58,15 @@ def images(seed: int) -> ImageSet:
     The test letters come from six fonts that no other part uses.
     """
     nuisances = Nuisances(rotation=25, scale=0.25, shift=4, blur=1.0, noise=0.15, background=0.6)
-    return glyphs(train=2000, val=500, test=1000, size=IMAGE_SHAPE[-1], seed=seed, nuisances=nuisances, held_out_fonts=True)
+    return glyphs(
+        train=2000,
+        val=500,
+        test=1000,
+        size=IMAGE_SHAPE[-1],
+        seed=seed,
+        nuisances=nuisances,
+        held_out_fonts=True,
+    )
 
 
 def results() -> list[Result]:

@@ -35,14 +35,22 @@ def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
     met: list[Layer] = []
 
     def note(name: str, module: Any, output: Any) -> None:
-        own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
+        own = [
+            parameter
+            for parameter in module.parameters(recurse=False)
+            if id(parameter) not in counted
+        ]
         counted.update(map(id, own))
         size = sum(parameter.numel() for parameter in own)
-        products = _products(output.shape, module.weight.shape) if isinstance(module, summing) else 0
+        products = (
+            _products(output.shape, module.weight.shape) if isinstance(module, summing) else 0
+        )
         met.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), size, products))
 
     handles = [
-        module.register_forward_hook(lambda module, inputs, output, name=name: note(name, module, output))
+        module.register_forward_hook(
+            lambda module, inputs, output, name=name: note(name, module, output)
+        )
         for name, module in net.named_modules()
         if not any(module.children()) or any(True for _ in module.parameters(recurse=False))
     ]
@@ -68,21 +76,30 @@ def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
 
     summing = (gluon.nn.Conv1D, gluon.nn.Conv2D, gluon.nn.Conv3D, gluon.nn.Dense)
     if _hybridized(net):
-        raise ValueError("layers_gluon: the net is hybridized and shows no layers; count its layers before net.hybridize().")
+        raise ValueError(
+            "layers_gluon: the net is hybridized and shows no layers; count its layers before net.hybridize()."
+        )
     counted: set[str] = set()
     met: list[Layer] = []
 
     def note(name: str, block: Any, output: Any) -> None:
         if not isinstance(output, nd.NDArray):
             return  # a block that works out its shapes from the first batch is called once more, with symbols
-        own = [parameter for parameter in block._reg_params.values() if parameter.name not in counted]
+        own = [
+            parameter for parameter in block._reg_params.values() if parameter.name not in counted
+        ]
         counted.update(parameter.name for parameter in own)
-        size = sum(math.prod(p.shape) for p in own if not p.name.endswith(("running_mean", "running_var")))
+        size = sum(
+            math.prod(p.shape) for p in own if not p.name.endswith(("running_mean", "running_var"))
+        )
         products = _products(output.shape, block.weight.shape) if isinstance(block, summing) else 0
         met.append(Layer(name, type(block).__name__, tuple(output.shape[1:]), size, products))
 
     handles = [
-        block.register_forward_hook(lambda block, inputs, output, name=name: note(name, block, output)) for name, block in _blocks(net)
+        block.register_forward_hook(
+            lambda block, inputs, output, name=name: note(name, block, output)
+        )
+        for name, block in _blocks(net)
     ]
     try:
         net(nd.zeros((1, *image_shape)))
@@ -108,5 +125,9 @@ def _hybridized(block: Any) -> bool:
 
 def _blocks(block: Any, name: str = "") -> list[tuple[str, Any]]:
     """Every block inside that computes something itself: it has parameters of its own, or nothing inside."""
-    inside = [pair for key, child in block._children.items() for pair in _blocks(child, f"{name}.{key}".lstrip("."))]
+    inside = [
+        pair
+        for key, child in block._children.items()
+        for pair in _blocks(child, f"{name}.{key}".lstrip("."))
+    ]
     return [(name, block), *inside] if block._reg_params or not inside else inside

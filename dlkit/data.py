@@ -50,7 +50,9 @@ def digits(size: int = 8, seed: int = 0) -> ImageSet:
     fifth = round(0.2 * len(labels))
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
-    return from_parts([(images[rows], labels[rows]) for rows in (train, val, test)], tuple("0123456789"), "digits")
+    return from_parts(
+        [(images[rows], labels[rows]) for rows in (train, val, test)], tuple("0123456789"), "digits"
+    )
 
 
 def photographs(size: int | None = None) -> dict[str, np.ndarray]:
@@ -65,7 +67,8 @@ def photographs(size: int | None = None) -> dict[str, np.ndarray]:
 
     source = load_sample_images()
     images = {
-        PurePath(path).stem: np.ascontiguousarray(image.transpose(2, 0, 1)) / np.float32(255)  # (H, W, 3) -> (3, H, W)
+        PurePath(path).stem: np.ascontiguousarray(image.transpose(2, 0, 1))
+        / np.float32(255)  # (H, W, 3) -> (3, H, W)
         for path, image in zip(source.filenames, source.images, strict=True)
     }
     if size is None:

@@ -16,8 +16,12 @@ from dlkit._images import ImageSet, check_sizes, from_parts, stratified
 if TYPE_CHECKING:
     import PIL.Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
-LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # by the programs that pack and show folders
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+)
+LEFT_BEHIND = frozenset(
+    {"__MACOSX", "Thumbs.db", "desktop.ini"}
+)  # by the programs that pack and show folders
 LEAST = 5  # pictures of a class, so that each part gets one
 
 
@@ -49,10 +53,14 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     fifth = round(0.2 * len(labels))
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
-    return from_parts([(images[rows], labels[rows]) for rows in (train, val, test)], class_names, Path(path).name)
+    return from_parts(
+        [(images[rows], labels[rows]) for rows in (train, val, test)], class_names, Path(path).name
+    )
 
 
-def read_folder(path: str | os.PathLike[str], size: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def read_folder(
+    path: str | os.PathLike[str], size: int
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """All pictures in ``path/<class>/``, undivided: (N, 3, size, size) float32 in [0, 1], (N,) int64 labels, and the names of the classes.
 
     Raises UnusableFolder as `folder` does, but for classes with few pictures.
@@ -64,24 +72,38 @@ def read_folder(path: str | os.PathLike[str], size: int) -> tuple[np.ndarray, np
     classes = list(_visible(root))
     for entry in classes:
         if not entry.is_dir():
-            raise UnusableFolder(f"folder: {entry} lies beside the classes. Put it into the folder of its class, or elsewhere.")
+            raise UnusableFolder(
+                f"folder: {entry} lies beside the classes. Put it into the folder of its class, or elsewhere."
+            )
     if len(classes) < 2:
-        raise UnusableFolder(f"folder: {root} has {len(classes)} folders; it needs one for each class, and two classes at least.")
+        raise UnusableFolder(
+            f"folder: {root} has {len(classes)} folders; it needs one for each class, and two classes at least."
+        )
     files = [(file, label) for label, place in enumerate(classes) for file in _pictures(place)]
     images = np.empty((len(files), 3, size, size), np.float32)
     for row, (file, _) in zip(images, files, strict=True):
         row[:] = _read(file, size)
-    return images, np.array([label for _, label in files], np.int64), tuple(place.name for place in classes)
+    return (
+        images,
+        np.array([label for _, label in files], np.int64),
+        tuple(place.name for place in classes),
+    )
 
 
 def _visible(place: Path) -> Iterator[Path]:
-    return (entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".") and entry.name not in LEFT_BEHIND)
+    return (
+        entry
+        for entry in sorted(place.iterdir())
+        if not entry.name.startswith(".") and entry.name not in LEFT_BEHIND
+    )
 
 
 def _pictures(place: Path) -> list[Path]:
     files = list(_visible(place))
     if not files:
-        raise UnusableFolder(f"folder: {place} is empty. Put pictures of its class there, or remove it.")
+        raise UnusableFolder(
+            f"folder: {place} is empty. Put pictures of its class there, or remove it."
+        )
     for file in files:
         if file.is_dir() or file.suffix.lower() not in SUFFIXES:
             raise UnusableFolder(
@@ -94,8 +116,12 @@ def _colour(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Any picture as red, green and blue of 8 bits: what is transparent shows white behind it, 16 bits of grey become 8."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):  # convert() would cut off at 255: measuring cameras' pictures would be white
-        return Image.fromarray((np.asarray(picture, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode.startswith(
+        "I"
+    ):  # convert() would cut off at 255: measuring cameras' pictures would be white
+        return Image.fromarray(
+            (np.asarray(picture, np.float32) / 257).clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
     if picture.has_transparency_data:
         whole = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
@@ -108,16 +134,24 @@ def _read(file: Path, size: int) -> np.ndarray:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it names no file; what is really too large is an error
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # it names no file; what is really too large is an error
             with Image.open(file) as picture:
                 if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
-                    raise UnusableFolder(f"folder: {file} holds numbers and not greys of 8 or 16 bits. Convert it.")
+                    raise UnusableFolder(
+                        f"folder: {file} holds numbers and not greys of 8 or 16 bits. Convert it."
+                    )
                 upright = _colour(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError:
-        raise UnusableFolder(f"folder: {file} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels. Make it smaller.") from None
+        raise UnusableFolder(
+            f"folder: {file} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels. Make it smaller."
+        ) from None
     except UnusableFolder:
         raise
     except (OSError, ValueError, SyntaxError) as error:
-        raise UnusableFolder(f"folder: {file} cannot be read as a picture ({str(error).splitlines()[0]}). Replace or remove it.") from None
+        raise UnusableFolder(
+            f"folder: {file} cannot be read as a picture ({str(error).splitlines()[0]}). Replace or remove it."
+        ) from None
     square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
     return np.asarray(square, np.float32).transpose(2, 0, 1) / np.float32(255)

@@ -52,7 +52,14 @@ def configurations(count: int = COUNTS["torch"]) -> list[Config]:
     found = []
     for _ in range(count):
         lr, away, weight_decay = 10 ** rng.uniform((-3, -2, -5), (0, 0, -1))
-        found.append(Config(float(f"{lr:.3g}"), round(float(1 - away), 4), float(f"{weight_decay:.3g}"), int(rng.choice(WIDTHS))))
+        found.append(
+            Config(
+                float(f"{lr:.3g}"),
+                round(float(1 - away), 4),
+                float(f"{weight_decay:.3g}"),
+                int(rng.choice(WIDTHS)),
+            )
+        )
     return found
 
 
@@ -60,7 +67,9 @@ def configurations(count: int = COUNTS["torch"]) -> list[Config]:
 def images() -> ImageSet:
     """Letters A to J of 16 x 16 pixels, turned, moved and noisy: 400 to train on, 400 to validate, 2,000 to test."""
     nuisances = Nuisances(rotation=20, shift=2, noise=0.2)
-    return glyphs(train=400, val=400, test=2000, size=16, nuisances=nuisances, test_nuisances=nuisances)
+    return glyphs(
+        train=400, val=400, test=2000, size=16, nuisances=nuisances, test_nuisances=nuisances
+    )
 
 
 def results() -> list[Result]:

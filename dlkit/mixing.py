@@ -57,8 +57,13 @@ def images(name: str) -> ImageSet:
     if name == "brands":
         return brands(train=1400, val=7, test=700, size=24)
     data = digits()
-    held_out = np.concatenate([data.val_images, data.test_images]), np.concatenate([data.val_labels, data.test_labels])
-    return from_parts([(data.train_images, data.train_labels), held_out, held_out], data.class_names, "digits")
+    held_out = (
+        np.concatenate([data.val_images, data.test_images]),
+        np.concatenate([data.val_labels, data.test_labels]),
+    )
+    return from_parts(
+        [(data.train_images, data.train_labels), held_out, held_out], data.class_names, "digits"
+    )
 
 
 def part(name: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

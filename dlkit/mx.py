@@ -105,15 +105,32 @@ def _gone(name: str) -> Callable[..., NoReturn]:
     """One of the financial functions, for which NumPy 2 has nothing in their place."""
 
     def function(*args: object, **kwargs: object) -> NoReturn:
-        raise NotImplementedError(f"mx.np.{name}: NumPy took this function out; the package numpy-financial has it")
+        raise NotImplementedError(
+            f"mx.np.{name}: NumPy took this function out; the package numpy-financial has it"
+        )
 
     return function
 
 
 LOST_IN_NUMPY_2: dict[str, Any] = {
     "int": int,
-    **{"PZERO": 0.0, "NZERO": -0.0, "PINF": np.inf, "NINF": -np.inf, "Inf": np.inf, "NaN": np.nan, "NAN": np.nan},
-    **{"alltrue": np.all, "sometrue": np.any, "product": np.prod, "round_": np.round, "in1d": np.isin, "trapz": np.trapezoid},
+    **{
+        "PZERO": 0.0,
+        "NZERO": -0.0,
+        "PINF": np.inf,
+        "NINF": -np.inf,
+        "Inf": np.inf,
+        "NaN": np.nan,
+        "NAN": np.nan,
+    },
+    **{
+        "alltrue": np.all,
+        "sometrue": np.any,
+        "product": np.prod,
+        "round_": np.round,
+        "in1d": np.isin,
+        "trapz": np.trapezoid,
+    },
     "msort": lambda a: np.sort(a, axis=0),
     "compat": SimpleNamespace(basestring=str),
     **{name: _gone(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")},
@@ -136,7 +153,9 @@ a learning rate of `numpy.float64` would stop the first step."""
 @contextlib.contextmanager
 def _lent_to_numpy(names: Mapping[str, Any]) -> Iterator[None]:
     """In here NumPy has those of `names` that it lacks."""
-    missing = {name: value for name, value in names.items() if name not in vars(np)}  # not hasattr: NumPy answers that with a warning
+    missing = {
+        name: value for name, value in names.items() if name not in vars(np)
+    }  # not hasattr: NumPy answers that with a warning
     vars(np).update(missing)
     try:
         yield
@@ -173,15 +192,23 @@ class SkipCells(ast.NodeTransformer):
     def visit_Module(self, cell: ast.Module) -> ast.Module:
         names = _Names()
         names.visit(cell)
-        placeholders = {name for name, value in self.namespace.items() if isinstance(value, Placeholder)}
+        placeholders = {
+            name for name, value in self.namespace.items() if isinstance(value, Placeholder)
+        }
         wanted = names.read & (self.missing | placeholders | names.placeholders) | names.mxnet
         if not wanted:
             self.missing -= names.bound
             return cell
         self.missing = (self.missing | names.bound) - names.imported
-        imports = [line for line in cell.body if isinstance(line, (ast.Import, ast.ImportFrom)) and not _imports_mxnet(line)]
+        imports = [
+            line
+            for line in cell.body
+            if isinstance(line, (ast.Import, ast.ImportFrom)) and not _imports_mxnet(line)
+        ]
         note = f"Skipped, for want of {', '.join(sorted(wanted))}: {NEEDS_MXNET}"
-        return ast.Module(imports + ast.parse(f"print({note!r})").body, type_ignores=cell.type_ignores)
+        return ast.Module(
+            imports + ast.parse(f"print({note!r})").body, type_ignores=cell.type_ignores
+        )
 
 
 class _Names(ast.NodeVisitor):
@@ -203,7 +230,11 @@ class _Names(ast.NodeVisitor):
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         names = {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module == __name__:
-            self.placeholders |= {alias.asname or alias.name for alias in node.names if alias.name not in ("available", "MXNetMissing")}
+            self.placeholders |= {
+                alias.asname or alias.name
+                for alias in node.names
+                if alias.name not in ("available", "MXNetMissing")
+            }
             return
         self.bound |= names
         if _imports_mxnet(node):
@@ -213,10 +244,15 @@ class _Names(ast.NodeVisitor):
 
     visit_Import = visit_ImportFrom = _import
 
-    def _value_first(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor) -> None:
+    def _value_first(
+        self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor
+    ) -> None:
         """Visit what is read before the names that it is bound to; the order of the fields is that of the source."""
         first = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
-        for child in [first, *(child for child in ast.iter_child_nodes(node) if child is not first)]:
+        for child in [
+            first,
+            *(child for child in ast.iter_child_nodes(node) if child is not first),
+        ]:
             if child is not None:
                 self.visit(child)
 
@@ -233,7 +269,12 @@ class _Names(ast.NodeVisitor):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self.bound.add(node.name)
         top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
-        reads = {symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global_read(table, symbol)}
+        reads = {
+            symbol.get_name()
+            for table in _tables(top)
+            for symbol in table.get_symbols()
+            if _is_global_read(table, symbol)
+        }
         self.read |= reads - self.bound
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _scope
@@ -241,7 +282,10 @@ class _Names(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         """IPython turns ``%%time`` and ``%timeit`` into calls that hold the code as text."""
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("run_cell_magic", "run_line_magic"):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (
+            "run_cell_magic",
+            "run_line_magic",
+        ):
             for argument in node.args[1:]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     self._magic(argument.value)
@@ -265,7 +309,11 @@ def _is_global_read(table: symtable.SymbolTable, symbol: symtable.Symbol) -> boo
 
 
 def _imports_mxnet(node: ast.Import | ast.ImportFrom) -> bool:
-    modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    modules = (
+        [node.module or ""]
+        if isinstance(node, ast.ImportFrom)
+        else [alias.name for alias in node.names]
+    )
     return any(module.partition(".")[0] == "mxnet" for module in modules)
 
 
@@ -282,5 +330,7 @@ try:
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
     # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: a NumPy that lacks yet another name.
     _reason = (str(error).splitlines() or [type(error).__name__])[0]
-    autograd, gluon, init, mx, nd = (Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd"))  # type: ignore[assignment]
+    autograd, gluon, init, mx, nd = (
+        Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd")
+    )  # type: ignore[assignment]
     _skip_cells_in_ipython()

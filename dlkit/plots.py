@@ -53,7 +53,9 @@ def show_kernels(kernels: Any, titles: Sequence[str] | None = None, columns: int
     """
     pictures = [_picture(kernel, "show_kernels") for kernel in _sequence(kernels)]
     if any(picture.ndim == 3 for picture in pictures):
-        raise ValueError("show_kernels: a kernel must have shape (h, w) or (1, h, w); pass one input channel at a time.")
+        raise ValueError(
+            "show_kernels: a kernel must have shape (h, w) or (1, h, w); pass one input channel at a time."
+        )
     widest = max((max(picture.shape) for picture in pictures), default=0)
     scale = 0.42 * widest if widest <= LARGEST_WITH_VALUES else 1.3
     figure, cells = _grid(pictures, titles, columns, max(scale, 1.3), "show_kernels")
@@ -88,11 +90,22 @@ def plot_runs(
         values = np.atleast_2d(_numpy(values))
         points = np.arange(1, values.shape[-1] + 1) if x is None else _numpy(x)
         if values.ndim != 2 or values.shape[1:] != points.shape:
-            raise ValueError(f"plot_runs: {label!r} must be (num_seeds, {points.size}) like x; it is {values.shape}.")
+            raise ValueError(
+                f"plot_runs: {label!r} must be (num_seeds, {points.size}) like x; it is {values.shape}."
+            )
         marker = "o" if points.size <= 15 else None
-        (line,) = ax.plot(points, values.mean(axis=0), marker=marker, markersize=3.5, linewidth=1.6, label=label)
+        (line,) = ax.plot(
+            points, values.mean(axis=0), marker=marker, markersize=3.5, linewidth=1.6, label=label
+        )
         if len(values) > 1:
-            ax.fill_between(points, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.18, linewidth=0)
+            ax.fill_between(
+                points,
+                values.min(axis=0),
+                values.max(axis=0),
+                color=line.get_color(),
+                alpha=0.18,
+                linewidth=0,
+            )
     if x is None:
         ax.locator_params(axis="x", integer=True)
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -128,15 +141,35 @@ def plot_front(
 
     unknown = [name for name in front if name not in points]
     if unknown:
-        raise ValueError(f"plot_front: {unknown[0]!r} is on the front, but is not among the points.")
+        raise ValueError(
+            f"plot_front: {unknown[0]!r} is on the front, but is not among the points."
+        )
     if ax is None:
         ax = plt.subplots(figsize=(6, 4.4), layout="constrained")[1]
     for i, (name, (cost, accuracy, half)) in enumerate(points.items()):
-        ax.errorbar(cost, accuracy, half, fmt=marker, color=f"C{i}", markersize=6, capsize=3, elinewidth=0.8)
+        ax.errorbar(
+            cost, accuracy, half, fmt=marker, color=f"C{i}", markersize=6, capsize=3, elinewidth=0.8
+        )
         if names:
-            ax.annotate(name, (cost, accuracy), (6, -11), textcoords="offset points", fontsize=9, color=f"C{i}")
+            ax.annotate(
+                name,
+                (cost, accuracy),
+                (6, -11),
+                textcoords="offset points",
+                fontsize=9,
+                color=f"C{i}",
+            )
     steps = np.array(sorted(points[name][:2] for name in front)).reshape(-1, 2)
-    ax.step(*steps.T, where="post", linestyle=line, marker=marker, color="0.5", linewidth=1, label=label, zorder=0)
+    ax.step(
+        *steps.T,
+        where="post",
+        linestyle=line,
+        marker=marker,
+        color="0.5",
+        linewidth=1,
+        label=label,
+        zorder=0,
+    )
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -172,7 +205,13 @@ def _picture(image: Any, caller: str) -> np.ndarray:
     )
 
 
-def _grid(pictures: list[np.ndarray], titles: Sequence[str] | None, columns: int, scale: float, caller: str) -> tuple[Figure, list[Axes]]:
+def _grid(
+    pictures: list[np.ndarray],
+    titles: Sequence[str] | None,
+    columns: int,
+    scale: float,
+    caller: str,
+) -> tuple[Figure, list[Axes]]:
     """A figure with one bare, titled cell a picture."""
     import matplotlib.pyplot as plt
     from matplotlib.layout_engine import ConstrainedLayoutEngine

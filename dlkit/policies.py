@@ -62,7 +62,9 @@ def images(name: str, seed: int = 0) -> ImageSet:
         return _digits(seed)
     disturbed = Nuisances(rotation=30, shift=2, noise=0.15)
     if name == "other letters":
-        disturbed = Nuisances(rotation=15, shift=1.5, scale=0.2, blur=0.7, background=0.3, noise=0.05)
+        disturbed = Nuisances(
+            rotation=15, shift=1.5, scale=0.2, blur=0.7, background=0.3, noise=0.05
+        )
     judged = glyphs(
         train=FEW,
         val=1,
@@ -74,7 +76,10 @@ def images(name: str, seed: int = 0) -> ImageSet:
         held_out_fonts=name == "other letters",
     )
     train = (judged.train_images, judged.train_labels)
-    val, test = ((judged.test_images[rows], judged.test_labels[rows]) for rows in (slice(300), slice(300, None)))
+    val, test = (
+        (judged.test_images[rows], judged.test_labels[rows])
+        for rows in (slice(300), slice(300, None))
+    )
     return from_parts([train, val, test], judged.class_names, name)
 
 
@@ -82,14 +87,26 @@ def _digits(seed: int) -> ImageSet:
     from scipy.ndimage import rotate, shift
 
     source, rng = digits(SIZE, seed), np.random.default_rng(seed)
-    rows = np.concatenate([np.flatnonzero(source.train_labels == label)[: FEW // 10] for label in range(10)])
+    rows = np.concatenate(
+        [np.flatnonzero(source.train_labels == label)[: FEW // 10] for label in range(10)]
+    )
 
     def disturb(images: np.ndarray) -> np.ndarray:
-        turned = [rotate(image[0], rng.uniform(-25, 25), reshape=False, order=1) for image in images]
-        return np.stack([shift(image, rng.uniform(-2, 2, 2), order=1) for image in turned]).clip(0, 1).astype(np.float32)[:, None]
+        turned = [
+            rotate(image[0], rng.uniform(-25, 25), reshape=False, order=1) for image in images
+        ]
+        return (
+            np.stack([shift(image, rng.uniform(-2, 2, 2), order=1) for image in turned])
+            .clip(0, 1)
+            .astype(np.float32)[:, None]
+        )
 
     val, test = disturb(source.val_images[:120]), disturb(source.test_images[:239])
-    parts = [(source.train_images[rows], source.train_labels[rows]), (val, source.val_labels[:120]), (test, source.test_labels[:239])]
+    parts = [
+        (source.train_images[rows], source.train_labels[rows]),
+        (val, source.val_labels[:120]),
+        (test, source.test_labels[:239]),
+    ]
     return from_parts(parts, source.class_names, "digits")
 
 

@@ -35,7 +35,12 @@ class _Published:
 
 
 def _idx_files(folder: str) -> _Published:
-    names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    names = (
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    )
     return _Published(f"{folder}/raw", tuple((name, f"{name}.gz") for name in names))
 
 
@@ -68,15 +73,26 @@ def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -
     if name not in PUBLISHED:
         near = {known.lower(): known for known in PUBLISHED}
         guess = difflib.get_close_matches(name.lower().replace("-", ""), near, n=1, cutoff=0)
-        raise ValueError(f"load: there is no data set {name!r}. Did you mean {near[guess[0]]!r}? There are {', '.join(PUBLISHED)}.")
+        raise ValueError(
+            f"load: there is no data set {name!r}. Did you mean {near[guess[0]]!r}? There are {', '.join(PUBLISHED)}."
+        )
     folder = Path(root or os.environ.get(VARIABLE) or _cache()).expanduser()
     train, test = _fetch(name, folder)
     labels = _labels(train)
     kept, val = stratified(labels, round(VALIDATION * len(labels)), seed)
     pixels = _pixels(train)
     return ImageSet(
-        *(_scaled(pixels[kept]), labels[kept], _scaled(pixels[val]), labels[val], _scaled(_pixels(test)), _labels(test)),
-        class_names=tuple(label.partition(" - ")[0] for label in train.classes),  # MNIST: "0 - zero"
+        *(
+            _scaled(pixels[kept]),
+            labels[kept],
+            _scaled(pixels[val]),
+            labels[val],
+            _scaled(_pixels(test)),
+            _labels(test),
+        ),
+        class_names=tuple(
+            label.partition(" - ")[0] for label in train.classes
+        ),  # MNIST: "0 - zero"
         name=name,
     )
 
@@ -93,7 +109,13 @@ def pretrained_torch(name: str) -> Any:
     _check_net("pretrained_torch", name, models.list_models(module=models))
     url = models.get_model_weights(name).DEFAULT.url
     kept = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
-    return _fetch_net("pretrained_torch", name, kept.exists(), url, lambda: models.get_model(name, weights="DEFAULT")).eval()
+    return _fetch_net(
+        "pretrained_torch",
+        name,
+        kept.exists(),
+        url,
+        lambda: models.get_model(name, weights="DEFAULT"),
+    ).eval()
 
 
 def pretrained_gluon(name: str) -> Any:
@@ -103,7 +125,13 @@ def pretrained_gluon(name: str) -> Any:
     zoo = gluon.model_zoo
     _check_net("pretrained_gluon", name, zoo.model_store._model_sha1)
     kept = Path("~/.mxnet/models").expanduser().glob(f"{name}-*.params")
-    return _fetch_net("pretrained_gluon", name, any(kept), gluon.utils._get_repo_url(), lambda: zoo.vision.get_model(name, pretrained=True))
+    return _fetch_net(
+        "pretrained_gluon",
+        name,
+        any(kept),
+        gluon.utils._get_repo_url(),
+        lambda: zoo.vision.get_model(name, pretrained=True),
+    )
 
 
 def _check_net(caller: str, name: str, known: Collection[str]) -> None:
@@ -127,7 +155,10 @@ def _fetch_net(caller: str, name: str, kept: bool, url: str, make: Callable[[], 
 
 def _call_at(url: str) -> None:
     """Raise OSError unless the server answers, with whatever it may be: the libraries themselves would wait for minutes, or try five times."""
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE):
+    with (
+        contextlib.suppress(urllib.error.HTTPError),
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE),
+    ):
         pass
 
 
@@ -146,7 +177,9 @@ def _fetch(name: str, folder: Path) -> tuple[Any, Any]:
         return _open(name, folder) if writable else _open_copy(name, folder)
     except (OSError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _unavailable(name, f"{folder} does not hold it whole, and its download failed ({reason})") from None
+        raise _unavailable(
+            name, f"{folder} does not hold it whole, and its download failed ({reason})"
+        ) from None
 
 
 def _unavailable(name: str, what: str) -> DataUnavailable:
@@ -169,8 +202,12 @@ def _open(name: str, folder: Path) -> tuple[Any, Any]:
 
     folder.mkdir(parents=True, exist_ok=True)
     dataset = getattr(datasets, name)
-    with contextlib.redirect_stdout(io.StringIO()):  # one printed line a mirror that does not answer; the error says it all
-        return dataset(folder, train=True, download=True), dataset(folder, train=False, download=True)
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # one printed line a mirror that does not answer; the error says it all
+        return dataset(folder, train=True, download=True), dataset(
+            folder, train=False, download=True
+        )
 
 
 def _open_copy(name: str, folder: Path) -> tuple[Any, Any]:
@@ -179,7 +216,11 @@ def _open_copy(name: str, folder: Path) -> tuple[Any, Any]:
         place = Path(scratch, PUBLISHED[name].folder)
         place.mkdir(parents=True, exist_ok=True)
         for file in _found(name, folder):
-            copy = functools.partial(shutil.copytree, copy_function=shutil.copyfile) if file.is_dir() else shutil.copyfile
+            copy = (
+                functools.partial(shutil.copytree, copy_function=shutil.copyfile)
+                if file.is_dir()
+                else shutil.copyfile
+            )
             copy(file, place / file.name)
         return _open(name, Path(scratch))
 
@@ -187,7 +228,10 @@ def _open_copy(name: str, folder: Path) -> tuple[Any, Any]:
 def _found(name: str, folder: Path) -> list[Path]:
     """The first of each set of alternatives that `folder` holds."""
     place = folder / PUBLISHED[name].folder
-    choices = ([place / file for file in files if (place / file).exists()] for files in PUBLISHED[name].needs)
+    choices = (
+        [place / file for file in files if (place / file).exists()]
+        for files in PUBLISHED[name].needs
+    )
     return [files[0] for files in choices if files]
 
 

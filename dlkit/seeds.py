@@ -12,7 +12,9 @@ def seed_everything(seed: int) -> None:
     seed: 0 to 2**32 - 1, the numbers that NumPy accepts. Raises ValueError for any other.
     """
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed_everything: the seed must be from 0 to {2**32 - 1}, and {seed} is not.")
+        raise ValueError(
+            f"seed_everything: the seed must be from 0 to {2**32 - 1}, and {seed} is not."
+        )
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed)

@@ -18,5 +18,7 @@ def interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, float)
     n = len(values) if values.ndim else 0
     if n < 2:
-        raise ValueError(f"interval: {n} repetitions have no spread to tell; there must be at least 2.")
+        raise ValueError(
+            f"interval: {n} repetitions have no spread to tell; there must be at least 2."
+        )
     return values.mean(axis=0), t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)

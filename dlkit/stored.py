@@ -24,7 +24,9 @@ def read(path: Path, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
     facts = dict(line.removeprefix("# ").rstrip("\n").split(": ", 1) for line in head)
     kinds = get_type_hints(kind)
     table = csv.DictReader(lines[len(head) :])
-    return facts, [kind(**{name: kinds[name](value) for name, value in row.items()}) for row in table]
+    return facts, [
+        kind(**{name: kinds[name](value) for name, value in row.items()}) for row in table
+    ]
 
 
 def read_shipped(name: str, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
@@ -35,7 +37,9 @@ def read_shipped(name: str, kind: type[Row]) -> tuple[dict[str, str], list[Row]]
 
 def write(path: Path, kind: type[Row], facts: Mapping[str, str], rows: Iterable[Row]) -> None:
     """Lines ``# name: value``, then a CSV with a column for each field of `kind`, sorted. The file is never half written. Raises ValueError for a fact of more lines."""
-    if broken := next((name for name, value in facts.items() if "\n" in f"{name}{value}" or ": " in name), None):
+    if broken := next(
+        (name for name, value in facts.items() if "\n" in f"{name}{value}" or ": " in name), None
+    ):
         raise ValueError(f"the fact {broken!r} does not fit on one line of its own")
     text = io.StringIO()
     text.writelines(f"# {name}: {value}\n" for name, value in facts.items())

@@ -60,7 +60,9 @@ def train_torch(
     import torch
 
     rng = np.random.default_rng(seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay
+    )
     num_steps = num_epochs * math.ceil(len(data.train_images) / batch_size)
     losses: list[float] = []
     accuracies: list[float] = []
@@ -95,7 +97,9 @@ def train_gluon(
 
     rng = np.random.default_rng(seed)
     loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": lr, "momentum": momentum, "wd": weight_decay})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": lr, "momentum": momentum, "wd": weight_decay}
+    )
     num_steps = num_epochs * math.ceil(len(data.train_images) / batch_size)
     losses: list[float] = []
     accuracies: list[float] = []
@@ -117,7 +121,10 @@ def predict_torch(net: Any, images: np.ndarray, batch_size: int = 256) -> np.nda
 
     net.eval()
     with torch.no_grad():
-        parts = [net(torch.from_numpy(images[i : i + batch_size])).argmax(dim=1).numpy() for i in range(0, len(images), batch_size)]
+        parts = [
+            net(torch.from_numpy(images[i : i + batch_size])).argmax(dim=1).numpy()
+            for i in range(0, len(images), batch_size)
+        ]
     return np.concatenate(parts)
 
 
@@ -125,7 +132,10 @@ def predict_gluon(net: Any, images: np.ndarray, batch_size: int = 256) -> np.nda
     """The class with the largest logit, (N,) int64. Outside `record`, Gluon's layers are in evaluation mode."""
     from dlkit.mx import nd
 
-    parts = [net(nd.array(images[i : i + batch_size])).asnumpy().argmax(axis=1) for i in range(0, len(images), batch_size)]
+    parts = [
+        net(nd.array(images[i : i + batch_size])).asnumpy().argmax(axis=1)
+        for i in range(0, len(images), batch_size)
+    ]
     return np.concatenate(parts)
 
 
@@ -139,7 +149,9 @@ def initialize_torch(net: Any, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for module in net.modules():
-            if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
+            if isinstance(
+                module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d
+            ):
                 module.reset_parameters()
         for name, parameter in net.named_parameters():
             if parameter.ndim > 1:
@@ -157,7 +169,9 @@ def initialize_gluon(net: Any, seed: int, image_shape: tuple[int, int, int] | No
     from dlkit.mx import init, nd
 
     rng = np.random.default_rng(seed)
-    net.initialize(init.Zero(), force_reinit=True)  # layers set the scales of normalisation to 1 themselves
+    net.initialize(
+        init.Zero(), force_reinit=True
+    )  # layers set the scales of normalisation to 1 themselves
     if image_shape is not None:
         net(nd.zeros((1, *image_shape)))
     for parameter in net.collect_params().values():

@@ -36,7 +36,10 @@ RATES = (0.05, 0.1, 0.2, 0.4)
 
 WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "frozen": {"num_frozen": len(PARTS), "num_steps": 600},  # a dense layer on fixed features: cheap, so it may converge
+        "frozen": {
+            "num_frozen": len(PARTS),
+            "num_steps": 600,
+        },  # a dense layer on fixed features: cheap, so it may converge
         "fine-tuned": {},
         "by part, 1.3": {"factor": 1.3},
         "by part, 2.6": {"factor": 2.6},
@@ -72,11 +75,21 @@ def target(name: str) -> ImageSet:
     if name == "brands":
         return brands(train=700, val=210, test=400, size=32)
     grey = glyphs(train=1000, val=200, test=400, size=32)
-    parts = ((grey.train_images, grey.train_labels), (grey.val_images, grey.val_labels), (grey.test_images, grey.test_labels))
-    return from_parts([(np.repeat(images, 3, axis=1), labels) for images, labels in parts], grey.class_names, "letters")
+    parts = (
+        (grey.train_images, grey.train_labels),
+        (grey.val_images, grey.val_labels),
+        (grey.test_images, grey.test_labels),
+    )
+    return from_parts(
+        [(np.repeat(images, 3, axis=1), labels) for images, labels in parts],
+        grey.class_names,
+        "letters",
+    )
 
 
-def few(images: np.ndarray, labels: np.ndarray, count: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
+def few(
+    images: np.ndarray, labels: np.ndarray, count: int, draw: int
+) -> tuple[np.ndarray, np.ndarray]:
     """`count` images of each class and their labels, drawn at random by the seed `draw`; a draw of more contains the draw of fewer."""
     order = np.random.default_rng(draw).permutation(len(labels))
     rows = np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])

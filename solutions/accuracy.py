@@ -31,10 +31,14 @@ class ByAccuracy:
         """Whether the net reaches it, in a sentence with the figures."""
         shape, asked = np.shape(output["logits"]), self._shape(inputs)
         if shape != asked:
-            return Measurement(False, f"For {asked[0]} {self.of} the net gave an array of shape {shape}; it should be {asked}.")
+            return Measurement(
+                False,
+                f"For {asked[0]} {self.of} the net gave an array of shape {shape}; it should be {asked}.",
+            )
         if not np.isfinite(output["logits"]).all():
             return Measurement(
-                False, "The net gives numbers that are infinite or not a number: the training blew up. Take a smaller learning rate."
+                False,
+                "The net gives numbers that are infinite or not a number: the training blew up. Take a smaller learning rate.",
             )
         count, accuracy = output["parameter_count"], self._accuracy(inputs, output)
         message = f"{accuracy:.1%} of {asked[0]} unseen {self.of} are right"
@@ -58,11 +62,17 @@ class ByAccuracy:
 
     def guesses(self, inputs: Inputs, output: Any) -> bool:
         """Whether the net is no better than chance."""
-        return self._is_judged_by_accuracy(inputs, output) and self._accuracy(inputs, output) < self.guessing
+        return (
+            self._is_judged_by_accuracy(inputs, output)
+            and self._accuracy(inputs, output) < self.guessing
+        )
 
     def learnt_too_little(self, inputs: Inputs, output: Any) -> bool:
         """Whether the net is better than chance, and not good enough."""
-        return self._is_judged_by_accuracy(inputs, output) and self.guessing <= self._accuracy(inputs, output) < self.needed
+        return (
+            self._is_judged_by_accuracy(inputs, output)
+            and self.guessing <= self._accuracy(inputs, output) < self.needed
+        )
 
     def _is_judged_by_accuracy(self, inputs: Inputs, output: Any) -> bool:
         if self.has_another_number_of_outputs(inputs, output) or self.is_too_large(inputs, output):

@@ -30,7 +30,9 @@ def adapter(X, down, down_bias, up, up_bias):
     """
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
-        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[j]  # (N, 1, H, W)
+        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[
+            j
+        ]  # (N, 1, H, W)
         hidden = hidden * (hidden > 0)
         Y = Y + hidden * up[:, j].reshape((1, -1, 1, 1))
     return Y
@@ -44,7 +46,9 @@ def one_hidden_map(rng):
 @adapter.probe(weight=3, repeat=3)
 def random_adapters(rng):
     channels, height, width = rng.permutation([4, 5, 6])
-    return _adapter_inputs(rng, (3, int(channels), int(height), int(width)), int(rng.integers(2, 4)))
+    return _adapter_inputs(
+        rng, (3, int(channels), int(height), int(width)), int(rng.integers(2, 4))
+    )
 
 
 @adapter.probe(weight=1)
@@ -61,16 +65,26 @@ def a_new_adapter(rng):
 
 def _adapter_inputs(rng, shape, r):
     c = shape[1]
-    return gaussian(rng, *shape), gaussian(rng, r, c), gaussian(rng, r), gaussian(rng, c, r), gaussian(rng, c)
+    return (
+        gaussian(rng, *shape),
+        gaussian(rng, r, c),
+        gaussian(rng, r),
+        gaussian(rng, c, r),
+        gaussian(rng, c),
+    )
 
 
-@adapter.mistake("`Y` holds only what the last hidden map adds. Add each contribution to what is there.")
+@adapter.mistake(
+    "`Y` holds only what the last hidden map adds. Add each contribution to what is there."
+)
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum((X * down[-1][:, None, None]).sum(axis=1, keepdims=True) + down_bias[-1], 0)
     return hidden * up[:, -1][:, None, None]
 
 
-@adapter.mistake("X is missing in the sum. An adapter adds to its input; a new one, with `up` at zero, must pass it on.")
+@adapter.mistake(
+    "X is missing in the sum. An adapter adds to its input; a new one, with `up` at zero, must pass it on."
+)
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
     return np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
@@ -82,19 +96,25 @@ def _(X, down, down_bias, up, up_bias):
     return X * (1 + len(down)) + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
-@adapter.mistake("The ReLU between the two projections is missing: without it both together are one linear map.")
+@adapter.mistake(
+    "The ReLU between the two projections is missing: without it both together are one linear map."
+)
 def _(X, down, down_bias, up, up_bias):
     hidden = np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None]
     return X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
-@adapter.mistake("A ReLU is put on the output. Only the hidden maps go through it; what is added may be negative.")
+@adapter.mistake(
+    "A ReLU is put on the output. Only the hidden maps go through it; what is added may be negative."
+)
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
     return np.maximum(X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None], 0)
 
 
-@adapter.mistake("Every channel is given the same numbers of `up`. Channel c has its own row, `up[c]`.")
+@adapter.mistake(
+    "Every channel is given the same numbers of `up`. Channel c has its own row, `up[c]`."
+)
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
     return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + up_bias[:, None, None]
@@ -113,8 +133,12 @@ def _(X, down, down_bias, up, up_bias):
     from dlkit.mx import nd
 
     r, c = down.shape
-    hidden = nd.relu(nd.Convolution(X, down.reshape((r, c, 1, 1)), down_bias, kernel=(1, 1), num_filter=r))
-    return X + nd.Convolution(hidden, up.reshape((c, r, 1, 1)), up_bias, kernel=(1, 1), num_filter=c)
+    hidden = nd.relu(
+        nd.Convolution(X, down.reshape((r, c, 1, 1)), down_bias, kernel=(1, 1), num_filter=r)
+    )
+    return X + nd.Convolution(
+        hidden, up.reshape((c, r, 1, 1)), up_bias, kernel=(1, 1), num_filter=c
+    )
 
 
 @adapter.alternative()
@@ -124,11 +148,20 @@ def _(X, down, down_bias, up, up_bias):
     return (pixels + hidden @ up.T + up_bias).transpose(0, 3, 1, 2)
 
 
-for _given in ("Y = X + up_bias.reshape((1, -2, 1, 1))", "down[j].reshape((1, -2, 1, 1))", "up[:, j].reshape((1, -2, 1, 1))"):
+for _given in (
+    "Y = X + up_bias.reshape((1, -2, 1, 1))",
+    "down[j].reshape((1, -2, 1, 1))",
+    "up[:, j].reshape((1, -2, 1, 1))",
+):
     adapter.equivalent(_given, why="NumPy works out the size at any negative number.")
 adapter.equivalent("len(down) -> len(down_bias)", why="Every row of `down` has one bias.")
-adapter.equivalent("hidden > 0 -> hidden >= 0", why="Where they differ, `hidden` is 0, times 1 or times 0.")
-adapter.equivalent("np.maximum(0, pixels @ down.T + down_bias)", why="The larger of two numbers, whichever is named first.")
+adapter.equivalent(
+    "hidden > 0 -> hidden >= 0", why="Where they differ, `hidden` is 0, times 1 or times 0."
+)
+adapter.equivalent(
+    "np.maximum(0, pixels @ down.T + down_bias)",
+    why="The larger of two numbers, whichever is named first.",
+)
 
 
 # 2. What adapters cost ---------------------------------------------------------------------------------------------------------------------
@@ -176,13 +209,17 @@ def one_place(rng):
     return [int(rng.integers(20, 40))], int(rng.integers(3, 9)), 11, 50_000
 
 
-@adapter_cost.mistake("The biases of the adapters are left out: `width` of the projection down and c of the one up, at each place.")
+@adapter_cost.mistake(
+    "The biases of the adapters are left out: `width` of the projection down and c of the one up, at each place."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width for c in channels)
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
 
 
-@adapter_cost.mistake("The biases of the projections up are left out: one for each of the c channels.")
+@adapter_cost.mistake(
+    "The biases of the projections up are left out: one for each of the c channels."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width + width for c in channels)
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
@@ -202,13 +239,21 @@ def _(channels, width, num_classes, backbone):
 
 @adapter_cost.mistake("The part counts the head too. It is asked for the adapters alone.")
 def _(channels, width, num_classes, backbone):
-    adapters, head = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    adapters, head = (
+        sum(2 * c * width + width + c for c in channels),
+        (channels[-1] + 1) * num_classes,
+    )
     return adapters, head, (adapters + head) / backbone
 
 
-@adapter_cost.mistake("The adapters are divided by all parameters of the adapted net. Divide by the backbone's.")
+@adapter_cost.mistake(
+    "The adapters are divided by all parameters of the adapted net. Divide by the backbone's."
+)
 def _(channels, width, num_classes, backbone):
-    adapters, head = sum(2 * c * width + width + c for c in channels), (channels[-1] + 1) * num_classes
+    adapters, head = (
+        sum(2 * c * width + width + c for c in channels),
+        (channels[-1] + 1) * num_classes,
+    )
     return adapters, head, adapters / (adapters + backbone)
 
 
@@ -237,7 +282,10 @@ def _(channels, width, num_classes, backbone):
     return adapters, num_classes * (1 + channels[-1]), adapters / backbone
 
 
-adapter_cost.equivalent("(nn.Conv2d(width, c, 1), nn.Conv2d(c, width, 1))", why="The order in which they are counted does not matter.")
+adapter_cost.equivalent(
+    "(nn.Conv2d(width, c, 1), nn.Conv2d(c, width, 1))",
+    why="The order in which they are counted does not matter.",
+)
 
 
 # 3. What has changed -----------------------------------------------------------------------------------------------------------------------
@@ -316,8 +364,15 @@ def _states(rng):
     before = {}
     for layer in ("stem", "block 1", "block 2"):
         c, *shape = (int(size) for size in rng.permutation([2, 3, 4, 5]))
-        for part, size in {"conv.weight": (c, *shape), "norm.weight": (c,), "norm.bias": (c,), "norm.running_mean": (c,)}.items():
-            before[f"{layer}.{part}"] = (rng.permutation(np.arange(1, 1 + np.prod(size))).reshape(size) / 8).astype(np.float32)
+        for part, size in {
+            "conv.weight": (c, *shape),
+            "norm.weight": (c,),
+            "norm.bias": (c,),
+            "norm.running_mean": (c,),
+        }.items():
+            before[f"{layer}.{part}"] = (
+                rng.permutation(np.arange(1, 1 + np.prod(size))).reshape(size) / 8
+            ).astype(np.float32)
         before[f"{layer}.norm.running_var"] = rng.integers(1, 40, c).astype(np.float32) / 8
         before[f"{layer}.norm.num_batches"] = rng.integers(10**8, 10**9, 1)
     return before, {name: before[name].copy() for name in rng.permutation(list(before)).tolist()}
@@ -333,28 +388,38 @@ def _moved(rng, array):
     array[place] = np.nextafter(array[place], np.float32(np.inf))
 
 
-@changed.mistake("Arrays that differ a little are taken for equal. Nothing that is frozen may move at all: compare without a tolerance.")
+@changed.mistake(
+    "Arrays that differ a little are taken for equal. Nothing that is frozen may move at all: compare without a tolerance."
+)
 def _(before, after):
     return sorted(name for name in before if not np.allclose(before[name], after[name]))
 
 
-@changed.mistake("Only weights and biases are looked at. Running statistics and counters are stored as well, and no gradient guards them.")
+@changed.mistake(
+    "Only weights and biases are looked at. Running statistics and counters are stored as well, and no gradient guards them."
+)
 def _(before, after):
     names = [name for name in before if name.endswith(("weight", "bias"))]
     return sorted(name for name in names if not np.array_equal(before[name], after[name]))
 
 
-@changed.mistake("Sums are compared. They stay when numbers change places: compare number by number.")
+@changed.mistake(
+    "Sums are compared. They stay when numbers change places: compare number by number."
+)
 def _(before, after):
     return sorted(name for name in before if before[name].sum() != after[name].sum())
 
 
-@changed.mistake("An array is named only where all of its numbers differ. One that differs is enough.")
+@changed.mistake(
+    "An array is named only where all of its numbers differ. One that differs is enough."
+)
 def _(before, after):
     return sorted(name for name in before if (before[name] != after[name]).all())
 
 
-@changed.mistake("The arrays are paired by their places in the dictionaries. Look each up by its name: the order may differ.")
+@changed.mistake(
+    "The arrays are paired by their places in the dictionaries. Look each up by its name: the order may differ."
+)
 def _(before, after):
     pairs = zip(before.items(), after.values(), strict=True)
     return sorted(name for (name, old), new in pairs if not np.array_equal(old, new))
@@ -392,11 +457,16 @@ def _(before, after):
 
 
 for _walk in ("name in before -> name in after", "sorted(before) -> sorted(after)"):
-    changed.equivalent(_walk, why="Both dictionaries have the same names, and the result is sorted.")
+    changed.equivalent(
+        _walk, why="Both dictionaries have the same names, and the result is sorted."
+    )
 for _swap in ("np.array_equal(after[name], before[name])", "torch.equal(before[name], array)"):
     changed.equivalent(_swap, why="Two arrays are equal in whatever order they are named.")
 for _any in (".mean()", ".max()"):
-    changed.equivalent(f".sum() -> {_any}", why="Where one number differs, their sum, mean and maximum are all above 0.")
+    changed.equivalent(
+        f".sum() -> {_any}",
+        why="Where one number differs, their sum, mean and maximum are all above 0.",
+    )
 
 
 # 4. The gradients --------------------------------------------------------------------------------------------------------------------------
@@ -435,10 +505,17 @@ def random_adapters(rng):
 @adapter_gradients.probe(weight=1)
 def a_new_adapter(rng):
     """`up` is zero: only `up` has a gradient."""
-    return gaussian(rng, 5, 4), gaussian(rng, 3, 4), np.zeros((4, 3), np.float32), gaussian(rng, 5, 4)
+    return (
+        gaussian(rng, 5, 4),
+        gaussian(rng, 3, 4),
+        np.zeros((4, 3), np.float32),
+        gaussian(rng, 5, 4),
+    )
 
 
-@adapter_gradients.mistake("The ReLU is forgotten on the way back: where Z is not positive, no gradient passes.")
+@adapter_gradients.mistake(
+    "The ReLU is forgotten on the way back: where Z is not positive, no gradient passes."
+)
 def _(X, down, up, G):
     at_Z = G @ up
     return at_Z.T @ X, G.T @ np.maximum(X @ down.T, 0), G + at_Z @ down
@@ -451,7 +528,9 @@ def _(X, down, up, G):
     return at_Z.T @ X, G.T @ np.maximum(Z, 0), at_Z @ down
 
 
-@adapter_gradients.mistake("The gradient by X is G alone. X also goes through the projections: add what comes back from there.")
+@adapter_gradients.mistake(
+    "The gradient by X is G alone. X also goes through the projections: add what comes back from there."
+)
 def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z > 0)
@@ -467,14 +546,18 @@ def _(X, down, up, G):
     return at_Z.T @ X / len(X), G.T @ np.maximum(Z, 0) / len(X), G + at_Z @ down
 
 
-@adapter_gradients.mistake("The gradient of `up` is computed with Z, before the ReLU. What `up` multiplies is relu(Z).")
+@adapter_gradients.mistake(
+    "The gradient of `up` is computed with Z, before the ReLU. What `up` multiplies is relu(Z)."
+)
 def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z > 0)
     return at_Z.T @ X, G.T @ Z, G + at_Z @ down
 
 
-@adapter_gradients.mistake("The first two are in the wrong order: `down` comes first, then `up`, then X.")
+@adapter_gradients.mistake(
+    "The first two are in the wrong order: `down` comes first, then `up`, then X."
+)
 def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z > 0)
@@ -496,7 +579,11 @@ def _(X, down, up, G):
 
     Z = nd.dot(X, down, transpose_b=True)
     at_Z = nd.dot(G, up) * (Z > 0)
-    return nd.dot(at_Z, X, transpose_a=True), nd.dot(G, nd.relu(Z), transpose_a=True), G + nd.dot(at_Z, down)
+    return (
+        nd.dot(at_Z, X, transpose_a=True),
+        nd.dot(G, nd.relu(Z), transpose_a=True),
+        G + nd.dot(at_Z, down),
+    )
 
 
 @adapter_gradients.alternative()
@@ -513,10 +600,12 @@ def _(X, down, up, G):
 
 
 adapter_gradients.equivalent(
-    "Z > 0 -> Z >= 0", why="No Z of the probes is exactly 0; where one is, ReLU has no gradient and either is right."
+    "Z > 0 -> Z >= 0",
+    why="No Z of the probes is exactly 0; where one is, ReLU has no gradient and either is right.",
 )
 adapter_gradients.equivalent(
-    "z > 0 -> z >= 0", why="No z of the probes is exactly 0; where one is, ReLU has no gradient and either is right."
+    "z > 0 -> z >= 0",
+    why="No z of the probes is exactly 0; where one is, ReLU has no gradient and either is right.",
 )
 
 
@@ -560,23 +649,46 @@ def train_head(net, X, y, lr, num_steps):
 @train_head.probe(weight=2, repeat=3)
 def with_batch_normalisation(rng):
     maps = int(rng.integers(3, 6))
-    layers = [["conv", 2, maps, 3], ["batchnorm", maps], ["relu"], ["maxpool", 2], ["flatten"], ["dense", maps * 6, 4]]
+    layers = [
+        ["conv", 2, maps, 3],
+        ["batchnorm", maps],
+        ["relu"],
+        ["maxpool", 2],
+        ["flatten"],
+        ["dense", maps * 6, 4],
+    ]
     norm = [rng.uniform(0.5, 1.5, maps).astype(np.float32), gaussian(rng, maps, scale=0.3)]
-    weights = [gaussian(rng, maps, 2, 3, 3, scale=0.4), gaussian(rng, maps), *norm, gaussian(rng, 4, maps * 6, scale=0.3), gaussian(rng, 4)]
+    weights = [
+        gaussian(rng, maps, 2, 3, 3, scale=0.4),
+        gaussian(rng, maps),
+        *norm,
+        gaussian(rng, 4, maps * 6, scale=0.3),
+        gaussian(rng, 4),
+    ]
     return layers, weights, gaussian(rng, 3, 2, 6, 8), *_lesson(rng, 7, (2, 6, 8), 4)
 
 
 @train_head.probe(weight=1)
 def without(rng):
     layers = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 36, 3]]
-    weights = [gaussian(rng, 3, 1, 2, 2), gaussian(rng, 3), gaussian(rng, 3, 36, scale=0.3), gaussian(rng, 3)]
+    weights = [
+        gaussian(rng, 3, 1, 2, 2),
+        gaussian(rng, 3),
+        gaussian(rng, 3, 36, scale=0.3),
+        gaussian(rng, 3),
+    ]
     return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
 
 
 def _lesson(rng, count, shape, num_classes):
     """Images, labels, a learning rate and a number of steps."""
     labels = rng.permutation(np.arange(count) % (num_classes - 1))  # the last class does not occur
-    return 1.5 * gaussian(rng, count, *shape) + 0.4, labels, float(rng.uniform(0.1, 0.3)), int(rng.integers(3, 6))
+    return (
+        1.5 * gaussian(rng, count, *shape) + 0.4,
+        labels,
+        float(rng.uniform(0.1, 0.3)),
+        int(rng.integers(3, 6)),
+    )
 
 
 @train_head.mistake(
@@ -593,7 +705,9 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_head.mistake("All layers are trained. The optimiser should get the parameters of `net[-1]` only.")
+@train_head.mistake(
+    "All layers are trained. The optimiser should get the parameters of `net[-1]` only."
+)
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -605,7 +719,9 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_head.mistake("All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is.")
+@train_head.mistake(
+    "All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is."
+)
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -628,7 +744,9 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_head.mistake("The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images.")
+@train_head.mistake(
+    "The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images."
+)
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -674,7 +792,9 @@ def _(net, X, y, lr, num_steps):
 
     features = X
     for layer in net[:-1]:
-        features = layer(features)  # outside `record`, normalisation uses its running mean and variance
+        features = layer(
+            features
+        )  # outside `record`, normalisation uses its running mean and variance
     trainer = gluon.Trainer(net[-1].collect_params(), "sgd", {"learning_rate": lr})
     for _ in range(num_steps):
         with autograd.record():
@@ -702,7 +822,8 @@ train_head.equivalent(
     why="Nothing but the head is trained, so no gradient that is used passes a normalisation.",
 )
 train_head.equivalent(
-    "backward(train_mode=True)", why="Nothing but the head is trained, so no gradient that is used passes a normalisation."
+    "backward(train_mode=True)",
+    why="Nothing but the head is trained, so no gradient that is used passes a normalisation.",
 )
 train_head.equivalent("len(y) -> len(X)", why="There is one label for each image.")
 
@@ -770,7 +891,9 @@ def _(kernel, bias, A):
     return kernel + np.tensordot(A, kernel, 1), A @ bias
 
 
-@fold.mistake("The kernel is multiplied by each output's own factor only, the diagonal of A. The adapter mixes the outputs.")
+@fold.mistake(
+    "The kernel is multiplied by each output's own factor only, the diagonal of A. The adapter mixes the outputs."
+)
 def _(kernel, bias, A):
     own = 1 + np.diag(A)
     return kernel * own[:, None, None, None], bias * own
@@ -855,7 +978,9 @@ def opposite_clusters(rng):
     directions = np.linalg.qr(rng.normal(size=(FEATURES, FEATURES)))[0][:CLASSES]
     labels = rng.permutation(np.arange(1100) % CLASSES)
     sides = rng.choice([-3.5, 3.5], len(labels))
-    features = (rng.normal(0.5, 1, (len(labels), FEATURES)) + sides[:, None] * directions[labels]).astype(np.float32)
+    features = (
+        rng.normal(0.5, 1, (len(labels), FEATURES)) + sides[:, None] * directions[labels]
+    ).astype(np.float32)
     return Inputs((features[:600], labels[:600]), secret=(features[600:], labels[600:]))
 
 
@@ -880,7 +1005,11 @@ def _wrong_shapes(output):
     shapes = [tuple(int(n) for n in np.shape(part)) for part in output]
     r = shapes[0][0] if shapes[0] else 0
     right = [(r, FEATURES), (r,), (FEATURES, r), (FEATURES,), (CLASSES, FEATURES), (CLASSES,)]
-    return "" if shapes == right else f"The arrays have the shapes {shapes}; they should be {right}, for any r."
+    return (
+        ""
+        if shapes == right
+        else f"The arrays have the shapes {shapes}; they should be {right}, for any r."
+    )
 
 
 def _accuracy(inputs, output):
@@ -959,7 +1088,11 @@ def _(features, labels):
 
     mx.random.seed(0)
     num_epochs, batch_size = 30, 50
-    down, up, head = gluon.nn.Dense(16, in_units=12), gluon.nn.Dense(12, in_units=16), gluon.nn.Dense(4, in_units=12)
+    down, up, head = (
+        gluon.nn.Dense(16, in_units=12),
+        gluon.nn.Dense(12, in_units=16),
+        gluon.nn.Dense(4, in_units=12),
+    )
     net = gluon.nn.Sequential()
     net.add(down, up, head)  # only to hold the three together
     net.initialize(init.Xavier())
@@ -972,7 +1105,9 @@ def _(features, labels):
             rows = order[start : start + batch_size]
             X = features.take(rows)
             with autograd.record():
-                loss = gluon.loss.SoftmaxCrossEntropyLoss()(head(X + up(nd.relu(down(X)))), labels.take(rows))
+                loss = gluon.loss.SoftmaxCrossEntropyLoss()(
+                    head(X + up(nd.relu(down(X)))), labels.take(rows)
+                )
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()

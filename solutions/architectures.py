@@ -37,7 +37,10 @@ def net_cost(spec, channels, size):
 
 @net_cost.probe(weight=2, repeat=3)
 def several_layers(rng):
-    spec = [(int(rng.choice([3, 5, 7])), int(rng.integers(4, 12)), int(rng.integers(1, 4))) for _ in range(3)]
+    spec = [
+        (int(rng.choice([3, 5, 7])), int(rng.integers(4, 12)), int(rng.integers(1, 4)))
+        for _ in range(3)
+    ]
     spec[1] = (*spec[1][:2], 2)
     return spec, int(rng.integers(2, 4)), int(rng.integers(33, 48))
 
@@ -47,7 +50,9 @@ def one_layer(rng):
     return [(5, int(rng.integers(6, 9)), 3)], 2, int(rng.integers(17, 24))
 
 
-@net_cost.mistake("The multiply-adds count the image's size before the stride. An output is computed at the places that the stride leaves.")
+@net_cost.mistake(
+    "The multiply-adds count the image's size before the stride. An output is computed at the places that the stride leaves."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -73,7 +78,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("The channels that come in are always the image's. Each layer gets what the one before gives.")
+@net_cost.mistake(
+    "The channels that come in are always the image's. Each layer gets what the one before gives."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -96,7 +103,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("The multiply-adds are those of the last layer alone: `=` forgets the others. Add each layer's with `+=`.")
+@net_cost.mistake(
+    "The multiply-adds are those of the last layer alone: `=` forgets the others. Add each layer's with `+=`."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -108,7 +117,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("Each layer's places are multiplied by the parameters of all layers so far. They use the layer's own `weights` only.")
+@net_cost.mistake(
+    "Each layer's places are multiplied by the parameters of all layers so far. They use the layer's own `weights` only."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -119,7 +130,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("Multiplications and additions are counted as two. A multiply-add is one of each together.")
+@net_cost.mistake(
+    "Multiplications and additions are counted as two. A multiply-add is one of each together."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -206,7 +219,9 @@ def mutate(specs, num_options, rng):
 def _(result, specs, num_options):
     result = np.asarray(result)
     if result.shape != specs.shape:
-        raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {specs.shape}.")
+        raise NotADraw(
+            f"One call gives an array of shape {result.shape}; it should be {specs.shape}."
+        )
     if not np.isin(result, np.arange(num_options)).all():
         raise NotADraw(f"An option lies outside 0 to {num_options - 1}.")
     changed = result != specs
@@ -216,7 +231,9 @@ def _(result, specs, num_options):
         "the number of changed decisions": changed.sum(axis=1),
         "the place (−1: nothing changes)": place,
         "how far the option moves": step,
-        "the new option": result[np.arange(len(specs)), place],  # where the old options are mixed, steps hide one that is never drawn
+        "the new option": result[
+            np.arange(len(specs)), place
+        ],  # where the old options are mixed, steps hide one that is never drawn
     }
 
 
@@ -242,19 +259,31 @@ def _repeats(inputs, output):
 
 
 def _changed(inputs, output):
-    return [np.asarray(result) != np.asarray(inputs.args[1]) for result in output["draws"] if np.shape(result) == np.shape(inputs.args[1])]
+    return [
+        np.asarray(result) != np.asarray(inputs.args[1])
+        for result in output["draws"]
+        if np.shape(result) == np.shape(inputs.args[1])
+    ]
 
 
 def _one_place(inputs, output):
     calls = _changed(inputs, output)
     places = [set(changed.argmax(axis=1)[changed.any(axis=1)]) for changed in calls]
-    return bool(calls) and all(len(place) <= 1 for place in places) and len(set().union(*places)) > 1
+    return (
+        bool(calls) and all(len(place) <= 1 for place in places) and len(set().union(*places)) > 1
+    )
 
 
 def _neighbours(inputs, output):
     specs, options = np.asarray(inputs.args[1]), inputs.args[2]
-    moves = [np.abs(np.asarray(result) - specs) for result in output["draws"] if np.shape(result) == specs.shape]
-    one = any((move == 1).any() for move in moves) and all((move > 0).sum(axis=1).max() <= 1 for move in moves)
+    moves = [
+        np.abs(np.asarray(result) - specs)
+        for result in output["draws"]
+        if np.shape(result) == specs.shape
+    ]
+    one = any((move == 1).any() for move in moves) and all(
+        (move > 0).sum(axis=1).max() <= 1 for move in moves
+    )
     return bool(one and all(np.isin(move, (0, 1, options - 1)).all() for move in moves))
 
 
@@ -271,12 +300,16 @@ def _whole_columns(inputs, output):
     return bool(same and any((step != 0).any(axis=0).sum() > 1 for step in steps))
 
 
-@mutate.mistake("The new option may be the old one, and then nothing has changed. Draw among the others.")
+@mutate.mistake(
+    "The new option may be the old one, and then nothing has changed. Draw among the others."
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + rng.integers(num_options, size=n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + rng.integers(num_options, size=n)
+    ) % num_options
     return children
 
 
@@ -306,11 +339,16 @@ def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), np.full(n, rng.integers(specs.shape[1]))
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + rng.integers(1, num_options, n)
+    ) % num_options
     return children
 
 
-@mutate.mistake("An option moves by one only, to its neighbours. All other options are equally likely.", recognise=_neighbours)
+@mutate.mistake(
+    "An option moves by one only, to its neighbours. All other options are equally likely.",
+    recognise=_neighbours,
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
@@ -319,12 +357,16 @@ def _(specs, num_options, rng):
     return children
 
 
-@mutate.mistake("`specs` itself is changed: a second name for it is no copy. Begin with `specs.copy()`, in PyTorch `specs.clone()`.")
+@mutate.mistake(
+    "`specs` itself is changed: a second name for it is no copy. Begin with `specs.copy()`, in PyTorch `specs.clone()`."
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs, rng.integers(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + rng.integers(1, num_options, n)
+    ) % num_options
     return children
 
 
@@ -333,10 +375,14 @@ def _(specs, num_options, rng):
 )
 def _(specs, num_options, rng):
     changed = rng.random(specs.shape) < 1 / specs.shape[1]
-    return np.where(changed, (specs + rng.integers(1, num_options, specs.shape)) % num_options, specs)
+    return np.where(
+        changed, (specs + rng.integers(1, num_options, specs.shape)) % num_options, specs
+    )
 
 
-@mutate.mistake("The last option is never drawn. The upper end of `rng.integers` is left out already.")
+@mutate.mistake(
+    "The last option is never drawn. The upper end of `rng.integers` is left out already."
+)
 def _(specs, num_options, rng):
     children = specs.copy()
     for child, place in zip(children, rng.integers(specs.shape[1], size=len(specs)), strict=True):
@@ -346,30 +392,43 @@ def _(specs, num_options, rng):
     return children
 
 
-@mutate.mistake("The last decision is never changed. `rng.integers(D)` draws from 0 to D − 1: its upper end is left out already.")
+@mutate.mistake(
+    "The last decision is never changed. `rng.integers(D)` draws from 0 to D − 1: its upper end is left out already."
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1] - 1, size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + rng.integers(1, num_options, n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + rng.integers(1, num_options, n)
+    ) % num_options
     return children
 
 
-@mutate.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
+@mutate.mistake(
+    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), np.random.randint(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + np.random.randint(1, num_options, n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + np.random.randint(1, num_options, n)
+    ) % num_options
     return children
 
 
-@mutate.mistake("Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats)
+@mutate.mistake(
+    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    recognise=_repeats,
+)
 def _(specs, num_options, rng):
     own, n = np.random.default_rng(0), len(specs)
     children, places = specs.copy(), own.integers(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + own.integers(1, num_options, n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + own.integers(1, num_options, n)
+    ) % num_options
     return children
 
 
@@ -403,8 +462,12 @@ def _(specs, num_options, rng):
     return np.array(children)
 
 
-mutate.equivalent("+ moved -> - moved", why="The step is uniform over all others, and so is its negative.")
-mutate.equivalent("+ steps -> - steps", why="The step is uniform over all others, and so is its negative.")
+mutate.equivalent(
+    "+ moved -> - moved", why="The step is uniform over all others, and so is its negative."
+)
+mutate.equivalent(
+    "+ steps -> - steps", why="The step is uniform over all others, and so is its negative."
+)
 
 
 # 3. Rewards against the others' ---------------------------------------------------------------------------------------------------------------
@@ -435,23 +498,39 @@ def advantages(accuracies, costs, target, exponent):
 @advantages.probe(weight=2, repeat=3)
 def dear_and_cheap_nets(rng):
     B = int(rng.integers(5, 9))
-    costs = rng.permutation(np.r_[rng.uniform(1.3, 3, 2), rng.uniform(0.3, 0.8, 2), rng.uniform(0.3, 3, B - 4)])
-    return rng.uniform(0.4, 0.9, B).astype(np.float32), (7 * costs).astype(np.float32), 7.0, -float(rng.uniform(0.1, 0.5))
+    costs = rng.permutation(
+        np.r_[rng.uniform(1.3, 3, 2), rng.uniform(0.3, 0.8, 2), rng.uniform(0.3, 3, B - 4)]
+    )
+    return (
+        rng.uniform(0.4, 0.9, B).astype(np.float32),
+        (7 * costs).astype(np.float32),
+        7.0,
+        -float(rng.uniform(0.1, 0.5)),
+    )
 
 
 @advantages.probe(weight=1)
 def two_nets(rng):
     accuracies = (rng.uniform(0.4, 0.5) + np.array([0, 0.3])).astype(np.float32)
-    return accuracies, rng.uniform((2, 12), (4, 20)).astype(np.float32), 5.0, -float(rng.uniform(0.1, 0.5))
+    return (
+        accuracies,
+        rng.uniform((2, 12), (4, 20)).astype(np.float32),
+        5.0,
+        -float(rng.uniform(0.1, 0.5)),
+    )
 
 
-@advantages.mistake("The mean of all rewards is subtracted, the net's own included. Its baseline is the mean of the others.")
+@advantages.mistake(
+    "The mean of all rewards is subtracted, the net's own included. Its baseline is the mean of the others."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
     return rewards - rewards.mean()
 
 
-@advantages.mistake("Cheap nets are rewarded for being cheap. Below the target the reward is the accuracy.")
+@advantages.mistake(
+    "Cheap nets are rewarded for being cheap. Below the target the reward is the accuracy."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * (costs / target) ** exponent
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
@@ -462,7 +541,9 @@ def _(accuracies, costs, target, exponent):
     return accuracies - (accuracies.sum() - accuracies) / (len(accuracies) - 1)
 
 
-@advantages.mistake("The factor is the wrong way round: it makes dear nets better. With a negative exponent it is cost / target.")
+@advantages.mistake(
+    "The factor is the wrong way round: it makes dear nets better. With a negative exponent it is cost / target."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.minimum(target / costs, 1) ** exponent
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
@@ -479,19 +560,25 @@ def _(accuracies, costs, target, exponent):
     return accuracies * np.maximum(costs / target, 1) ** exponent
 
 
-@advantages.mistake("The factor punishes the nets that are cheaper than the target, and leaves the dear ones alone.")
+@advantages.mistake(
+    "The factor punishes the nets that are cheaper than the target, and leaves the dear ones alone."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.minimum(costs / target, 1) ** -exponent
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
-@advantages.mistake("The mean of the others' accuracies is subtracted. Subtract the mean of their rewards, which the cost has lowered.")
+@advantages.mistake(
+    "The mean of the others' accuracies is subtracted. Subtract the mean of their rewards, which the cost has lowered."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
     return rewards - (accuracies.sum() - accuracies) / (len(rewards) - 1)
 
 
-@advantages.mistake("These are the means of the others' rewards. Subtract them from each net's own reward.")
+@advantages.mistake(
+    "These are the means of the others' rewards. Subtract them from each net's own reward."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
     return (rewards.sum() - rewards) / (len(rewards) - 1)
@@ -516,13 +603,26 @@ def _(accuracies, costs, target, exponent):
 
 @advantages.alternative()
 def _(accuracies, costs, target, exponent):
-    rewards = [float(a) * (c / target) ** exponent if c > target else float(a) for a, c in zip(accuracies, costs, strict=True)]
-    return np.array([reward - np.mean(rewards[:i] + rewards[i + 1 :]) for i, reward in enumerate(rewards)])
+    rewards = [
+        float(a) * (c / target) ** exponent if c > target else float(a)
+        for a, c in zip(accuracies, costs, strict=True)
+    ]
+    return np.array(
+        [reward - np.mean(rewards[:i] + rewards[i + 1 :]) for i, reward in enumerate(rewards)]
+    )
 
 
-advantages.equivalent("np.maximum(costs / target, 1) -> np.maximum(1, costs / target)", why="The larger of two, in either order.")
-advantages.equivalent("nd.maximum(costs / target, 1) -> nd.maximum(1, costs / target)", why="The larger of two, in either order.")
-advantages.equivalent("costs > target -> costs >= target", why="At the target itself the factor is 1.")
+advantages.equivalent(
+    "np.maximum(costs / target, 1) -> np.maximum(1, costs / target)",
+    why="The larger of two, in either order.",
+)
+advantages.equivalent(
+    "nd.maximum(costs / target, 1) -> nd.maximum(1, costs / target)",
+    why="The larger of two, in either order.",
+)
+advantages.equivalent(
+    "costs > target -> costs >= target", why="At the target itself the factor is 1."
+)
 advantages.equivalent("c > target -> c >= target", why="At the target itself the factor is 1.")
 
 
@@ -582,23 +682,31 @@ def one_point(rng):
     return (_cloud(rng, 1, 2),)
 
 
-@on_front.mistake("Equal points dominate each other here, so both are lost. To dominate, a point must be smaller somewhere.")
+@on_front.mistake(
+    "Equal points dominate each other here, so both are lost. To dominate, a point must be smaller somewhere."
+)
 def _(points):
     a, b = points[:, None], points[None]
     return ~((a <= b).all(axis=2) & ~np.eye(len(points), dtype=bool)).any(axis=0)
 
 
-@on_front.mistake("No point is left, since each is taken to dominate itself. To dominate, a point must be smaller somewhere.")
+@on_front.mistake(
+    "No point is left, since each is taken to dominate itself. To dominate, a point must be smaller somewhere."
+)
 def _(points):
     return ~(points[:, None] <= points[None]).all(axis=2).any(axis=0)
 
 
-@on_front.mistake("Here a point must be smaller in every objective to dominate. To be equal in some and smaller in one is enough.")
+@on_front.mistake(
+    "Here a point must be smaller in every objective to dominate. To be equal in some and smaller in one is enough."
+)
 def _(points):
     return ~(points[:, None] < points[None]).all(axis=2).any(axis=0)
 
 
-@on_front.mistake("These are the points that dominate no other: the objectives are maximised. Small is good here, as errors and costs are.")
+@on_front.mistake(
+    "These are the points that dominate no other: the objectives are maximised. Small is good here, as errors and costs are."
+)
 def _(points):
     a, b = points[:, None], points[None]
     return ~((a >= b).all(axis=2) & (a > b).any(axis=2)).any(axis=0)
@@ -610,12 +718,16 @@ def _(points):
     return ((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)
 
 
-@on_front.mistake("Only the points that are best in some single objective are kept. The front also has those between.")
+@on_front.mistake(
+    "Only the points that are best in some single objective are kept. The front also has those between."
+)
 def _(points):
     return (points == points.min(axis=0)).any(axis=1)
 
 
-@on_front.mistake("Of equal points only the first is kept. None of them dominates the others: all stay.")
+@on_front.mistake(
+    "Of equal points only the first is kept. None of them dominates the others: all stay."
+)
 def _(points):
     kept = np.zeros(len(points), bool)
     for i, point in enumerate(points):
@@ -624,7 +736,9 @@ def _(points):
     return kept
 
 
-@on_front.mistake("These are the numbers of the points on the front. Say of each point whether it is there: N values.")
+@on_front.mistake(
+    "These are the numbers of the points on the front. Say of each point whether it is there: N values."
+)
 def _(points):
     a, b = points[:, None], points[None]
     return np.flatnonzero(~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0))
@@ -664,7 +778,9 @@ def _(points):
     rows = points.tolist()
     kept = []
     for b in rows:
-        kept.append(not any(a != b and all(x <= y for x, y in zip(a, b, strict=True)) for a in rows))
+        kept.append(
+            not any(a != b and all(x <= y for x, y in zip(a, b, strict=True)) for a in rows)
+        )
     return np.array(kept)
 
 
@@ -705,7 +821,9 @@ def a_front(rng):
 def with_dominated_points(rng):
     points = _front(rng, 5)
     more = points[rng.permutation(5)[:3]] + rng.uniform(0.05, 0.3, (3, 2)).astype(np.float32)
-    return rng.permutation(np.concatenate([points, more, points[:1]])), np.array([1.5, 2.5], np.float32)
+    return rng.permutation(np.concatenate([points, more, points[:1]])), np.array(
+        [1.5, 2.5], np.float32
+    )
 
 
 @hypervolume.probe(weight=1, repeat=2)
@@ -720,7 +838,9 @@ def no_point_below(rng):
     return np.array([[0.2, 1.6], [1.3, 0.3]], np.float32), np.array([1.1, 1.4], np.float32)
 
 
-@hypervolume.mistake("The points' whole rectangles are added up, and what several cover counts several times.")
+@hypervolume.mistake(
+    "The points' whole rectangles are added up, and what several cover counts several times."
+)
 def _(points, reference):
     return np.maximum(reference - points, 0).prod(axis=1).sum()
 
@@ -735,7 +855,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("Points beyond the reference add or take away an area. They count for nothing.")
+@hypervolume.mistake(
+    "Points beyond the reference add or take away an area. They count for nothing."
+)
 def _(points, reference):
     area, lowest = 0.0, reference[1]
     for first, second in sorted(points.tolist()):
@@ -745,7 +867,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("A dominated point takes area away or adds some again. It adds nothing: skip what is not lower than all before.")
+@hypervolume.mistake(
+    "A dominated point takes area away or adds some again. It adds nothing: skip what is not lower than all before."
+)
 def _(points, reference):
     area, lowest = 0.0, reference[1]
     for first, second in sorted(points.tolist()):
@@ -755,7 +879,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("This is the area from the origin to the front. Wanted is what lies between the front and the reference.")
+@hypervolume.mistake(
+    "This is the area from the origin to the front. Wanted is what lies between the front and the reference."
+)
 def _(points, reference):
     area, lowest = 0.0, reference[1]
     for first, second in sorted(points.tolist()):
@@ -765,12 +891,16 @@ def _(points, reference):
     return reference[0] * reference[1] - area
 
 
-@hypervolume.mistake("This is the largest rectangle of a single point. The front's steps together cover more.")
+@hypervolume.mistake(
+    "This is the largest rectangle of a single point. The front's steps together cover more."
+)
 def _(points, reference):
     return np.maximum(reference - points, 0).prod(axis=1).max()
 
 
-@hypervolume.mistake("A point to the right of the reference takes area away, as its width is negative. Leave it out.")
+@hypervolume.mistake(
+    "A point to the right of the reference takes area away, as its width is negative. Leave it out."
+)
 def _(points, reference):
     area, lowest = 0.0, reference[1]
     for first, second in sorted(points.tolist()):
@@ -810,20 +940,40 @@ def _(points, reference):
 @hypervolume.alternative()
 def _(points, reference):
     """Every cell of the grid that the points' coordinates make, if some point lies to the lower left of it."""
-    xs, ys = (np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1))
+    xs, ys = (
+        np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1)
+    )
     first, second = points[:, 0], points[:, 1]
-    covered = ((first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])).any(axis=0)
+    covered = ((first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])).any(
+        axis=0
+    )
     return np.diff(xs) @ covered @ np.diff(ys)
 
 
 hypervolume.equivalent(
-    "first < reference[0] -> first <= reference[0]", why="At the reference itself a rectangle has no width, and nothing follows."
+    "first < reference[0] -> first <= reference[0]",
+    why="At the reference itself a rectangle has no width, and nothing follows.",
 )
-hypervolume.equivalent("np.append(points[:, k], reference[k]) -> np.append(reference[k], points[:, k])", why="They are sorted afterwards.")
-hypervolume.equivalent("x < right -> x <= right", why="At the reference itself a rectangle has no width, and nothing follows.")
-hypervolume.equivalent("second < lowest -> second <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
-hypervolume.equivalent("y < lowest -> y <= lowest", why="A point that is as low as the lowest adds a rectangle without height.")
-hypervolume.equivalent("points < reference -> points <= reference", why="At the reference itself a rectangle has no width or no height.")
+hypervolume.equivalent(
+    "np.append(points[:, k], reference[k]) -> np.append(reference[k], points[:, k])",
+    why="They are sorted afterwards.",
+)
+hypervolume.equivalent(
+    "x < right -> x <= right",
+    why="At the reference itself a rectangle has no width, and nothing follows.",
+)
+hypervolume.equivalent(
+    "second < lowest -> second <= lowest",
+    why="A point that is as low as the lowest adds a rectangle without height.",
+)
+hypervolume.equivalent(
+    "y < lowest -> y <= lowest",
+    why="A point that is as low as the lowest adds a rectangle without height.",
+)
+hypervolume.equivalent(
+    "points < reference -> points <= reference",
+    why="At the reference itself a rectangle has no width or no height.",
+)
 hypervolume.equivalent("cummin(dim=0) -> cummin(dim=-1)", why="There is one axis.")
 
 
@@ -866,7 +1016,11 @@ def two_objectives_of_a_front(rng):
 @crowding_distance.probe(weight=2, repeat=2)
 def three_objectives_of_a_front(rng):
     N = int(rng.integers(9, 12))
-    return (np.stack([rng.permutation(_spread(rng, N)) * scale for scale in (1, 30, 400)], axis=1).astype(np.float32),)
+    return (
+        np.stack(
+            [rng.permutation(_spread(rng, N)) * scale for scale in (1, 30, 400)], axis=1
+        ).astype(np.float32),
+    )
 
 
 @crowding_distance.probe(weight=1)
@@ -874,7 +1028,9 @@ def only_two_points(rng):
     return (_front(rng, 2),)
 
 
-@crowding_distance.mistake("The gaps are not divided by the objective's range, so the objective with the largest numbers decides alone.")
+@crowding_distance.mistake(
+    "The gaps are not divided by the objective's range, so the objective with the largest numbers decides alone."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -885,7 +1041,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The distances stand in the order of the sorted points. They belong to the points in their own order.")
+@crowding_distance.mistake(
+    "The distances stand in the order of the sorted points. They belong to the points in their own order."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -895,7 +1053,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The gap is that to one neighbour. It reaches from the next smaller to the next larger value.")
+@crowding_distance.mistake(
+    "The gap is that to one neighbour. It reaches from the next smaller to the next larger value."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -942,7 +1102,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The ends are set to 10, and what other objectives gave them is lost. Add with `+= 10`.")
+@crowding_distance.mistake(
+    "The ends are set to 10, and what other objectives gave them is lost. Add with `+= 10`."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -953,7 +1115,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The ends get infinity, as in the paper. Here they get 10 for each objective.")
+@crowding_distance.mistake(
+    "The ends get infinity, as in the paper. Here they get 10 for each objective."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -976,7 +1140,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The points are sorted by the first objective only. Sort them for each objective anew.")
+@crowding_distance.mistake(
+    "The points are sorted by the first objective only. Sort them for each objective anew."
+)
 def _(points):
     order = points[:, 0].argsort()
     values = points[order]
@@ -1018,12 +1184,16 @@ def _(points):
         distance[order[0]] += 10
         distance[order[-1]] += 10
         for before, here, after in zip(order, order[1:], order[2:], strict=False):
-            distance[here] += (values[after] - values[before]) / (values[order[-1]] - values[order[0]])
+            distance[here] += (values[after] - values[before]) / (
+                values[order[-1]] - values[order[0]]
+            )
     return distance
 
 
 crowding_distance.equivalent("order[[0, -1]] -> order[[-1, 0]]", why="Both ends get the same.")
-crowding_distance.equivalent("len(values) -> len(distance)", why="There is one distance for each point.")
+crowding_distance.equivalent(
+    "len(values) -> len(distance)", why="There is one distance for each point."
+)
 
 
 # 7. An ensemble -------------------------------------------------------------------------------------------------------------------------------
@@ -1057,7 +1227,9 @@ def several_members(rng):
 
 @ensemble.probe(weight=1)
 def sure_members(rng):
-    height = np.stack([rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)])[:, None].repeat(5, axis=1)
+    height = np.stack([rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)])[
+        :, None
+    ].repeat(5, axis=1)
     height[:, 2] = -180
     return (gaussian(rng, 3, 5, 4) + height.astype(np.float32),)
 
@@ -1074,42 +1246,56 @@ def _(logits):
     return exps / exps.sum(axis=1, keepdims=True)
 
 
-@ensemble.mistake("This is the mean of the logits. They must become probabilities first, each member's for itself.")
+@ensemble.mistake(
+    "This is the mean of the logits. They must become probabilities first, each member's for itself."
+)
 def _(logits):
     return logits.mean(axis=0)
 
 
-@ensemble.mistake("exp overflows for large logits. Subtract the largest of each image first, or use a library's softmax.")
+@ensemble.mistake(
+    "exp overflows for large logits. Subtract the largest of each image first, or use a library's softmax."
+)
 def _(logits):
     with np.errstate(over="ignore", invalid="ignore"):
         exps = np.exp(logits)
         return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
 
 
-@ensemble.mistake("The probabilities of the members are added up. Their mean is a distribution again.")
+@ensemble.mistake(
+    "The probabilities of the members are added up. Their mean is a distribution again."
+)
 def _(logits):
     exps = np.exp(logits - logits.max(axis=2, keepdims=True))
     return (exps / exps.sum(axis=2, keepdims=True)).sum(axis=0)
 
 
-@ensemble.mistake("The members vote: these are the shares of their first choices. Average their probabilities.")
+@ensemble.mistake(
+    "The members vote: these are the shares of their first choices. Average their probabilities."
+)
 def _(logits):
     return np.eye(logits.shape[2])[logits.argmax(axis=2)].mean(axis=0)
 
 
-@ensemble.mistake("The softmax runs over the members, the first axis. It runs over the classes, the last one.")
+@ensemble.mistake(
+    "The softmax runs over the members, the first axis. It runs over the classes, the last one."
+)
 def _(logits):
     exps = np.exp(logits - logits.max(axis=0))
     return (exps / exps.sum(axis=0)).mean(axis=0)
 
 
-@ensemble.mistake("The softmax runs over the images, the middle axis. It runs over the classes, the last one.")
+@ensemble.mistake(
+    "The softmax runs over the images, the middle axis. It runs over the classes, the last one."
+)
 def _(logits):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (exps / exps.sum(axis=1, keepdims=True)).mean(axis=0)
 
 
-@ensemble.mistake("One maximum is subtracted for all: an image far below it gets zeros from exp, and 0 / 0. Subtract each image's own.")
+@ensemble.mistake(
+    "One maximum is subtracted for all: an image far below it gets zeros from exp, and 0 / 0. Subtract each image's own."
+)
 def _(logits):
     with np.errstate(invalid="ignore"):
         exps = np.exp(logits - logits.max())
@@ -1162,7 +1348,12 @@ def five_nets(errors, costs):
     Returns five numbers from 0 to 511: i * 64 + j * 8 + k for the net of the options i, j, k. The area below (1, 1), with the true errors, must be
     at least 85 % of that of all nets.
     """
-    smooth = errors.mean(axis=(1, 2))[:, None, None] + errors.mean(axis=(0, 2))[:, None] + errors.mean(axis=(0, 1)) - 2 * errors.mean()
+    smooth = (
+        errors.mean(axis=(1, 2))[:, None, None]
+        + errors.mean(axis=(0, 2))[:, None]
+        + errors.mean(axis=(0, 1))
+        - 2 * errors.mean()
+    )
     points, chosen = np.stack([smooth.ravel(), costs.ravel()], axis=1), []
 
     def area(nets):
@@ -1181,12 +1372,17 @@ def five_nets(errors, costs):
 @five_nets.probe(repeat=5)
 def a_noisy_space(rng):
     levels = [rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1])) for _ in range(3)]
-    dear = [level + rng.normal(0, 0.25, OPTIONS) for level in levels]  # what is good is mostly dear: costs alone do not tell what is good
+    dear = [
+        level + rng.normal(0, 0.25, OPTIONS) for level in levels
+    ]  # what is good is mostly dear: costs alone do not tell what is good
     dear = [(level - level.min()) / np.ptp(level) for level in dear]
     truth = 0.85 - 0.7 * _summed(rng.permutation([0.5, 0.3, 0.2]), levels)
     costs = 0.1 + 0.75 * _summed(rng.permutation([0.5, 0.3, 0.2]), dear)
     errors = truth + rng.normal(0, 0.13, truth.shape)
-    return Inputs((errors.astype(np.float32), costs.astype(np.float32)), secret=np.stack([truth.ravel(), costs.ravel()], axis=1))
+    return Inputs(
+        (errors.astype(np.float32), costs.astype(np.float32)),
+        secret=np.stack([truth.ravel(), costs.ravel()], axis=1),
+    )
 
 
 def _summed(shares, levels):
@@ -1201,7 +1397,10 @@ def _(inputs, output):
     if nets is None:
         return Measurement(False, f"Five whole numbers from 0 to {OPTIONS**3 - 1} were expected.")
     share = _area(inputs.secret[nets]) / _area(inputs.secret)
-    return Measurement(bool(share >= NEEDED), f"The five nets dominate {share:.1%} of the area that all nets do; {NEEDED:.0%} are needed.")
+    return Measurement(
+        bool(share >= NEEDED),
+        f"The five nets dominate {share:.1%} of the area that all nets do; {NEEDED:.0%} are needed.",
+    )
 
 
 def _as_nets(output):
@@ -1210,7 +1409,9 @@ def _as_nets(output):
         numbers = [np.asarray(number).item() for number in output]
     except (ValueError, TypeError):
         return None
-    if len(numbers) != 5 or not all(isinstance(n, (int, float)) and n == n // 1 and 0 <= n < OPTIONS**3 for n in numbers):
+    if len(numbers) != 5 or not all(
+        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < OPTIONS**3 for n in numbers
+    ):
         return None
     return [int(n) for n in numbers]
 
@@ -1234,11 +1435,15 @@ def _pairs(inputs):
 
 
 def _most_accurate(inputs, output):
-    return sorted(_as_nets(output) or []) == sorted(np.argsort(_pairs(inputs)[:, 0], kind="stable")[:5].tolist())
+    return sorted(_as_nets(output) or []) == sorted(
+        np.argsort(_pairs(inputs)[:, 0], kind="stable")[:5].tolist()
+    )
 
 
 def _cheapest(inputs, output):
-    return sorted(_as_nets(output) or []) == sorted(np.argsort(_pairs(inputs)[:, 1], kind="stable")[:5].tolist())
+    return sorted(_as_nets(output) or []) == sorted(
+        np.argsort(_pairs(inputs)[:, 1], kind="stable")[:5].tolist()
+    )
 
 
 def _noisy_greedy(inputs, output):
@@ -1253,16 +1458,22 @@ def _(errors, costs):
     return np.argsort(errors.ravel(), kind="stable")[:5]
 
 
-@five_nets.mistake("These are the five cheapest nets. The area needs accurate ones, too.", recognise=_cheapest)
+@five_nets.mistake(
+    "These are the five cheapest nets. The area needs accurate ones, too.", recognise=_cheapest
+)
 def _(errors, costs):
     return np.argsort(costs.ravel(), kind="stable")[:5]
 
 
 @five_nets.mistake(
-    "The nets are spread over the front, but it is a front of noisy errors: lucky nets. Smooth the errors first.", recognise=_noisy_greedy
+    "The nets are spread over the front, but it is a front of noisy errors: lucky nets. Smooth the errors first.",
+    recognise=_noisy_greedy,
 )
 def _(errors, costs):
-    points, chosen = np.stack([errors.astype(float).ravel(), costs.astype(float).ravel()], axis=1), []
+    points, chosen = (
+        np.stack([errors.astype(float).ravel(), costs.astype(float).ravel()], axis=1),
+        [],
+    )
 
     def area(nets):
         total, lowest = 0.0, 1.0
@@ -1281,7 +1492,12 @@ def _(errors, costs):
 def _(errors, costs):
     import torch
 
-    smooth = errors.mean(dim=(1, 2))[:, None, None] + errors.mean(dim=(0, 2))[:, None] + errors.mean(dim=(0, 1)) - 2 * errors.mean()
+    smooth = (
+        errors.mean(dim=(1, 2))[:, None, None]
+        + errors.mean(dim=(0, 2))[:, None]
+        + errors.mean(dim=(0, 1))
+        - 2 * errors.mean()
+    )
     width, height = 1 - smooth.flatten(), 1 - costs.flatten()
     chosen, steps = [], torch.linspace(0, 1, 401)
     roof = torch.zeros(401)  # the area so far, seen from the reference: its height at each width
@@ -1296,9 +1512,14 @@ def _(errors, costs):
 def _(errors, costs):
     e = errors.asnumpy().astype(float)
     first, second, third = e.mean(axis=(1, 2)), e.mean(axis=(0, 2)), e.mean(axis=(0, 1))
-    smooth = np.array([first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean() for n in range(512)])
+    smooth = np.array(
+        [first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean() for n in range(512)]
+    )
     points, chosen = np.stack([smooth, costs.asnumpy().ravel()], axis=1), []
-    covered, (x, y) = np.zeros((100, 100), bool), np.meshgrid(*[np.linspace(0, 1, 100)] * 2, indexing="ij")
+    covered, (x, y) = (
+        np.zeros((100, 100), bool),
+        np.meshgrid(*[np.linspace(0, 1, 100)] * 2, indexing="ij"),
+    )
     for _ in range(5):
         gains = [(~covered & (error <= x) & (cost <= y)).sum() for error, cost in points]
         chosen.append(int(np.argmax(gains)))
@@ -1337,8 +1558,12 @@ def _spread(rng, count):
 
 
 def _front(rng, count):
-    return np.stack([_spread(rng, count), 1.5 * _spread(rng, count)[::-1]], axis=1).astype(np.float32)
+    return np.stack([_spread(rng, count), 1.5 * _spread(rng, count)[::-1]], axis=1).astype(
+        np.float32
+    )
 
 
 def _cloud(rng, count, objectives):
-    return np.stack([rng.permutation(_spread(rng, count)) for _ in range(objectives)], axis=1).astype(np.float32)
+    return np.stack(
+        [rng.permutation(_spread(rng, count)) for _ in range(objectives)], axis=1
+    ).astype(np.float32)

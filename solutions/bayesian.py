@@ -33,15 +33,27 @@ def kernel_matrix(A, B, length, variance):
 @kernel_matrix.probe(weight=2, repeat=3)
 def random_points(rng):
     n, m, d = (int(n) for n in rng.permutation([2, 4, 5]))
-    return gaussian(rng, n, d), gaussian(rng, m, d), float(rng.uniform(1.5, 3)), float(rng.uniform(2, 5))
+    return (
+        gaussian(rng, n, d),
+        gaussian(rng, m, d),
+        float(rng.uniform(1.5, 3)),
+        float(rng.uniform(2, 5)),
+    )
 
 
 @kernel_matrix.probe(weight=1)
 def one_direction_and_a_short_length(rng):
-    return gaussian(rng, 5, 1, scale=0.5), gaussian(rng, 3, 1, scale=0.5), float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.2, 0.6))
+    return (
+        gaussian(rng, 5, 1, scale=0.5),
+        gaussian(rng, 3, 1, scale=0.5),
+        float(rng.uniform(0.3, 0.6)),
+        float(rng.uniform(0.2, 0.6)),
+    )
 
 
-@kernel_matrix.mistake("The length scale is not squared: divide the differences by it, before they are squared.")
+@kernel_matrix.mistake(
+    "The length scale is not squared: divide the differences by it, before they are squared."
+)
 def _(A, B, length, variance):
     return variance * np.exp(-((A[:, None] - B[None]) ** 2).sum(axis=2) / length / 2)
 
@@ -51,12 +63,16 @@ def _(A, B, length, variance):
     return variance * np.exp(-np.sqrt((((A[:, None] - B[None]) / length) ** 2).sum(axis=2)) / 2)
 
 
-@kernel_matrix.mistake("The coordinates' differences are added up and then squared, so that opposite signs cancel. Square first.")
+@kernel_matrix.mistake(
+    "The coordinates' differences are added up and then squared, so that opposite signs cancel. Square first."
+)
 def _(A, B, length, variance):
     return variance * np.exp(-(((A[:, None] - B[None]) / length).sum(axis=2) ** 2) / 2)
 
 
-@kernel_matrix.mistake("The squared differences are averaged over the coordinates. A squared distance is their sum.")
+@kernel_matrix.mistake(
+    "The squared differences are averaged over the coordinates. A squared distance is their sum."
+)
 def _(A, B, length, variance):
     return variance * np.exp(-(((A[:, None] - B[None]) / length) ** 2).mean(axis=2) / 2)
 
@@ -112,7 +128,9 @@ def posterior(K, K_new, y, prior, noise):
     prior: the variance of the function at each new point before anything was measured; noise: the variance of the noise of y.
     Returns (mean, variance), (m,) each, of the function itself.
     """
-    solved = np.linalg.solve(K + noise * np.eye(len(K)), np.column_stack([y, K_new.T]))  # (n, 1 + m)
+    solved = np.linalg.solve(
+        K + noise * np.eye(len(K)), np.column_stack([y, K_new.T])
+    )  # (n, 1 + m)
     return K_new @ solved[:, 0], prior - (K_new * solved[:, 1:].T).sum(axis=1)
 
 
@@ -120,7 +138,13 @@ def _process(rng, n, m, noise, spread=1):
     """K, K_new, y, prior, noise, of random points of two variables."""
     X, prior = rng.normal(0, spread, (n + m, 2)), rng.uniform(1.5, 3)
     K = prior * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2)
-    return K[:n, :n].astype(np.float32), K[n:, :n].astype(np.float32), 1 + gaussian(rng, n), float(prior), noise
+    return (
+        K[:n, :n].astype(np.float32),
+        K[n:, :n].astype(np.float32),
+        1 + gaussian(rng, n),
+        float(prior),
+        noise,
+    )
 
 
 @posterior.probe(weight=2, repeat=3)
@@ -145,10 +169,14 @@ def one_of_each(rng):
 )
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
-    return K_new @ np.linalg.solve(S, y), prior + noise - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
+    return K_new @ np.linalg.solve(S, y), prior + noise - (
+        K_new @ np.linalg.solve(S, K_new.T)
+    ).diagonal()
 
 
-@posterior.mistake("This variance is the one from before anything was measured. Subtract what the trials tell.")
+@posterior.mistake(
+    "This variance is the one from before anything was measured. Subtract what the trials tell."
+)
 def _(K, K_new, y, prior, noise):
     return K_new @ np.linalg.solve(K + noise * np.eye(len(K)), y), np.full(len(K_new), prior)
 
@@ -159,13 +187,17 @@ def _(K, K_new, y, prior, noise):
     return K_new @ inverse @ y, prior - (K_new @ inverse @ K_new.T).diagonal()
 
 
-@posterior.mistake("The noise is added to every element of K. It belongs on the diagonal: each measurement has its own.")
+@posterior.mistake(
+    "The noise is added to every element of K. It belongs on the diagonal: each measurement has its own."
+)
 def _(K, K_new, y, prior, noise):
     S = K + noise
     return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
 
 
-@posterior.mistake("The noise is squared. It is a variance already: add it to the diagonal as it is.")
+@posterior.mistake(
+    "The noise is squared. It is a variance already: add it to the diagonal as it is."
+)
 def _(K, K_new, y, prior, noise):
     S = K + noise**2 * np.eye(len(K))
     return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
@@ -174,7 +206,9 @@ def _(K, K_new, y, prior, noise):
 @posterior.mistake("This is the standard deviation. The variance is asked for.")
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
-    return K_new @ np.linalg.solve(S, y), np.sqrt(np.maximum(prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal(), 0))
+    return K_new @ np.linalg.solve(S, y), np.sqrt(
+        np.maximum(prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal(), 0)
+    )
 
 
 @posterior.mistake("This is only what the trials tell. The variance is `prior` minus that.")
@@ -246,7 +280,9 @@ def one_value(rng):
 
 @log_evidence.probe(weight=1)
 def a_tiny_determinant(rng):
-    K, _, y, _, noise = _process(rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20)  # far apart: without noise, too, K can be inverted
+    K, _, y, _, noise = _process(
+        rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20
+    )  # far apart: without noise, too, K can be inverted
     return K * np.float32(1e-6), y * np.float32(1e-3), noise * 1e-6
 
 
@@ -256,19 +292,32 @@ def a_tiny_determinant(rng):
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
     with np.errstate(all="ignore"):
-        return -(y @ np.linalg.solve(S, y) + np.log(np.linalg.det(S)) + len(y) * np.log(2 * np.pi)) / 2
+        return (
+            -(y @ np.linalg.solve(S, y) + np.log(np.linalg.det(S)) + len(y) * np.log(2 * np.pi)) / 2
+        )
 
 
-@log_evidence.mistake("The sum of the logarithms on the Cholesky factor's diagonal is half of log det S already. It is halved twice here.")
+@log_evidence.mistake(
+    "The sum of the logarithms on the Cholesky factor's diagonal is half of log det S already. It is halved twice here."
+)
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
-    return -(y @ np.linalg.solve(S, y) + np.log(np.linalg.cholesky(S).diagonal()).sum() + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        -(
+            y @ np.linalg.solve(S, y)
+            + np.log(np.linalg.cholesky(S).diagonal()).sum()
+            + len(y) * np.log(2 * np.pi)
+        )
+        / 2
+    )
 
 
 @log_evidence.mistake("The determinant's term is not halved.")
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
-    return -(y @ np.linalg.solve(S, y) + 2 * np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        -(y @ np.linalg.solve(S, y) + 2 * np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    )
 
 
 @log_evidence.mistake("The sign is wrong: this is minus the logarithm of the density.")
@@ -277,7 +326,9 @@ def _(K, y, noise):
     return (y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
 
 
-@log_evidence.mistake("The determinant's term has the wrong sign: flexible kernels are charged, not rewarded.")
+@log_evidence.mistake(
+    "The determinant's term has the wrong sign: flexible kernels are charged, not rewarded."
+)
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
     return -(y @ np.linalg.solve(S, y) - np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
@@ -354,12 +405,20 @@ def expected_improvement(mean, std, best, xi):
 @expected_improvement.probe(weight=2, repeat=3)
 def uncertain_values(rng):
     mean, best = 1 + gaussian(rng, int(rng.integers(5, 9))), float(rng.uniform(0.5, 1.5))
-    return mean, rng.uniform(0.5, 2, len(mean)).astype(np.float32), best, float(rng.uniform(0.1, 0.4))
+    return (
+        mean,
+        rng.uniform(0.5, 2, len(mean)).astype(np.float32),
+        best,
+        float(rng.uniform(0.1, 0.4)),
+    )
 
 
 @expected_improvement.probe(weight=1, repeat=2)
 def some_are_certain(rng):
-    best, xi = float(rng.integers(17, 32) / 16), float(rng.integers(2, 5) / 16)  # exact in any float
+    best, xi = (
+        float(rng.integers(17, 32) / 16),
+        float(rng.integers(2, 5) / 16),
+    )  # exact in any float
     mean = best + np.float32([-0.9, -0.6, -0.4, 0.5, 0.8, -0.7, 0.3, -xi])
     mean[:7] += gaussian(rng, 7, scale=0.02)
     std = np.float32([0, 0, 0.7, 0, 0, 1.3, 0.6, 0])
@@ -369,7 +428,12 @@ def some_are_certain(rng):
 
 @expected_improvement.probe(weight=1)
 def no_margin(rng):
-    return gaussian(rng, 6), rng.uniform(0.3, 1, 6).astype(np.float32), float(rng.uniform(-0.5, 0.5)), 0.0
+    return (
+        gaussian(rng, 6),
+        rng.uniform(0.3, 1, 6).astype(np.float32),
+        float(rng.uniform(-0.5, 0.5)),
+        0.0,
+    )
 
 
 @expected_improvement.mistake(
@@ -395,7 +459,9 @@ def _(mean, std, best, xi):
     return gain * norm.cdf(z) + std * norm.pdf(z)
 
 
-@expected_improvement.mistake("Where std is 0 this is always 0. A certain value below best - xi is an improvement, too.")
+@expected_improvement.mistake(
+    "Where std is 0 this is always 0. A certain value below best - xi is an improvement, too."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
@@ -403,7 +469,9 @@ def _(mean, std, best, xi):
     return std * (z * norm.cdf(z) + norm.pdf(z))
 
 
-@expected_improvement.mistake("Where std is 0 the difference is returned even where it is negative. No improvement counts as 0.")
+@expected_improvement.mistake(
+    "Where std is 0 the difference is returned even where it is negative. No improvement counts as 0."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
@@ -411,7 +479,9 @@ def _(mean, std, best, xi):
     return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), best - mean - xi)
 
 
-@expected_improvement.mistake("This is for maximising: it expects values above `best`. To fall below is what counts.")
+@expected_improvement.mistake(
+    "This is for maximising: it expects values above `best`. To fall below is what counts."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
@@ -435,7 +505,9 @@ def _(mean, std, best, xi):
     return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean, 0))
 
 
-@expected_improvement.mistake("This is the probability of an improvement, which says nothing of its size.")
+@expected_improvement.mistake(
+    "This is the probability of an improvement, which says nothing of its size."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
@@ -443,7 +515,9 @@ def _(mean, std, best, xi):
     return np.where(std > 0, norm.cdf(gain / np.where(std > 0, std, 1)), gain > 0)
 
 
-@expected_improvement.mistake("Density and distribution function are exchanged: z belongs to Phi, the distribution function.")
+@expected_improvement.mistake(
+    "Density and distribution function are exchanged: z belongs to Phi, the distribution function."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
@@ -481,7 +555,10 @@ def _(mean, std, best, xi):
         if s == 0:
             result.append((gain + abs(gain)) / 2)
         else:
-            result.append(gain * (1 + erf(gain / s / sqrt(2))) / 2 + s * exp(-((gain / s) ** 2) / 2) / sqrt(2 * pi))
+            result.append(
+                gain * (1 + erf(gain / s / sqrt(2))) / 2
+                + s * exp(-((gain / s) ** 2) / 2) / sqrt(2 * pi)
+            )
     return np.array(result)
 
 
@@ -516,35 +593,52 @@ def to_be_minimised(rng):
 @optimistic_bound.probe(weight=1, repeat=2)
 def to_be_maximised(rng):
     mean = 1 + gaussian(rng, int(rng.integers(4, 9)))
-    return mean, rng.uniform(0.3, 4, len(mean)).astype(np.float32), float(rng.uniform(1.5, 3)), False
+    return (
+        mean,
+        rng.uniform(0.3, 4, len(mean)).astype(np.float32),
+        float(rng.uniform(1.5, 3)),
+        False,
+    )
 
 
-@optimistic_bound.mistake("kappa is multiplied by the variance. Standard deviations are meant, its root.")
+@optimistic_bound.mistake(
+    "kappa is multiplied by the variance. Standard deviations are meant, its root."
+)
 def _(mean, variance, kappa, minimise):
     return (-mean if minimise else mean) + kappa * variance
 
 
-@optimistic_bound.mistake("The root is taken of kappa, too. Take it of the variance alone, then multiply by kappa.")
+@optimistic_bound.mistake(
+    "The root is taken of kappa, too. Take it of the variance alone, then multiply by kappa."
+)
 def _(mean, variance, kappa, minimise):
     return (-mean if minimise else mean) + np.sqrt(kappa * variance)
 
 
-@optimistic_bound.mistake("When minimising, this is the lower bound itself, whose *smallest* value would be the best. Turn its sign.")
+@optimistic_bound.mistake(
+    "When minimising, this is the lower bound itself, whose *smallest* value would be the best. Turn its sign."
+)
 def _(mean, variance, kappa, minimise):
     return mean + (-kappa if minimise else kappa) * variance**0.5
 
 
-@optimistic_bound.mistake("When minimising, uncertainty is punished here. Minus (mean - kappa * std) is -mean + kappa * std.")
+@optimistic_bound.mistake(
+    "When minimising, uncertainty is punished here. Minus (mean - kappa * std) is -mean + kappa * std."
+)
 def _(mean, variance, kappa, minimise):
     return -mean - kappa * variance**0.5 if minimise else mean + kappa * variance**0.5
 
 
-@optimistic_bound.mistake("`minimise` has no effect: when minimising, the mean counts with the other sign.")
+@optimistic_bound.mistake(
+    "`minimise` has no effect: when minimising, the mean counts with the other sign."
+)
 def _(mean, variance, kappa, minimise):
     return mean + kappa * variance**0.5
 
 
-@optimistic_bound.mistake("The two cases are exchanged: the sign of the mean is turned when we minimise.")
+@optimistic_bound.mistake(
+    "The two cases are exchanged: the sign of the mean is turned when we minimise."
+)
 def _(mean, variance, kappa, minimise):
     return (mean if minimise else -mean) + kappa * variance**0.5
 
@@ -599,7 +693,11 @@ def _grid(rng):
 @next_point.probe(weight=2, repeat=4)
 def the_best_were_tried(rng):
     candidates, acquisition = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32)
-    return acquisition, candidates, candidates[rng.permutation([*np.argsort(acquisition)[-2:], np.argmax(acquisition)])]
+    return (
+        acquisition,
+        candidates,
+        candidates[rng.permutation([*np.argsort(acquisition)[-2:], np.argmax(acquisition)])],
+    )
 
 
 @next_point.probe(weight=1, repeat=3)
@@ -619,10 +717,18 @@ def ties(rng):
 @next_point.probe(weight=1)
 def its_coordinates_were_tried_apart(rng):
     """Both coordinates of the best occur in what was tried, in different points."""
-    candidates, acquisition, best = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32), int(rng.integers(40))
+    candidates, acquisition, best = (
+        _grid(rng),
+        rng.uniform(1, 3, 40).astype(np.float32),
+        int(rng.integers(40)),
+    )
     acquisition[best] = 4
     in_line = (candidates == candidates[best]) & (np.arange(40) != best)[:, None]  # (40, 2)
-    return acquisition, candidates, candidates[[rng.choice(np.flatnonzero(column)) for column in in_line.T]]
+    return (
+        acquisition,
+        candidates,
+        candidates[[rng.choice(np.flatnonzero(column)) for column in in_line.T]],
+    )
 
 
 @next_point.probe(weight=1)
@@ -666,7 +772,9 @@ def _(acquisition, candidates, tried):
     return -1 if known.all() else np.where(known, -np.inf, acquisition).argmax()
 
 
-@next_point.mistake("What was tried gets the value 0, and wins where all others are negative. Minus infinity is what never wins.")
+@next_point.mistake(
+    "What was tried gets the value 0, and wins where all others are negative. Minus infinity is what never wins."
+)
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return -1 if known.all() else np.where(known, 0, acquisition).argmax()
@@ -686,7 +794,9 @@ def _(acquisition, candidates, tried):
     return np.where(known, -np.inf, acquisition).argmax()
 
 
-@next_point.mistake("This number counts only the candidates that were not tried. The row number among all of them is asked for.")
+@next_point.mistake(
+    "This number counts only the candidates that were not tried. The row number among all of them is asked for."
+)
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return -1 if known.all() else acquisition[~known].argmax()
@@ -718,7 +828,10 @@ def _(acquisition, candidates, tried):
     return -1
 
 
-next_point.equivalent("range(len(acquisition)) -> range(len(candidates))", why="Each candidate has one acquisition value.")
+next_point.equivalent(
+    "range(len(acquisition)) -> range(len(candidates))",
+    why="Each candidate has one acquisition value.",
+)
 
 
 # 7. Minima from a few noisy values ---------------------------------------------------------------------------------------------------------
@@ -747,7 +860,9 @@ def locate_minima(X, y, candidates):
     """
     found = []
     for points, values in zip(X.astype(np.float64), y, strict=True):
-        K = np.exp(-((points[:, None] - points) ** 2).sum(axis=2) / 0.18) + 0.49 * np.eye(len(points))
+        K = np.exp(-((points[:, None] - points) ** 2).sum(axis=2) / 0.18) + 0.49 * np.eye(
+            len(points)
+        )
         K_new = np.exp(-((candidates[:, None] - points) ** 2).sum(axis=2) / 0.18)
         found.append((K_new @ np.linalg.solve(K, values)).argmin())
     return np.array(found)
@@ -755,7 +870,12 @@ def locate_minima(X, y, candidates):
 
 def _share(truth, chosen):
     """How far down from their mean to their minimum the functions have come, on average."""
-    return float(((truth.mean(axis=1) - truth[range(len(truth)), chosen]) / (truth.mean(axis=1) - truth.min(axis=1))).mean())
+    return float(
+        (
+            (truth.mean(axis=1) - truth[range(len(truth)), chosen])
+            / (truth.mean(axis=1) - truth.min(axis=1))
+        ).mean()
+    )
 
 
 @locate_minima.probe(repeat=2)
@@ -763,9 +883,14 @@ def functions_of_two_variables(rng):
     side = np.linspace(0, 1, 20, dtype=np.float32)
     candidates = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     X, truth, y = rng.random((FUNCTIONS, TRIALS, 2), np.float32), [], []
-    for points in X:  # random Fourier features: a draw from a process with a squared-exponential kernel
+    for (
+        points
+    ) in X:  # random Fourier features: a draw from a process with a squared-exponential kernel
         waves = np.float32(rng.normal(size=(2, 200)) / rng.uniform(0.2, 0.4))
-        phases, heights = np.float32(rng.uniform(0, 2 * np.pi, 200)), np.float32(rng.normal(0, 0.1, 200))
+        phases, heights = (
+            np.float32(rng.uniform(0, 2 * np.pi, 200)),
+            np.float32(rng.normal(0, 0.1, 200)),
+        )
         truth.append(np.cos(candidates @ waves + phases) @ heights)
         y.append(np.cos(points @ waves + phases) @ heights + rng.normal(0, NOISE, TRIALS))
     args, truth = (X, np.float32(y), candidates), np.array(truth)
@@ -776,7 +901,11 @@ def _chosen(inputs, output):
     """The output as row numbers, or None where it cannot be."""
     numbers = np.asarray(output)
     truth = inputs.secret[0]
-    if numbers.shape != (len(truth),) or numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+    if (
+        numbers.shape != (len(truth),)
+        or numbers.dtype.kind not in "iuf"
+        or not np.isfinite(numbers).all()
+    ):
         return None
     inside = (numbers >= 0) & (numbers < truth.shape[1]) & (numbers == np.rint(numbers))
     return numbers.astype(int) if inside.all() else None
@@ -792,9 +921,13 @@ def _reached(inputs, output):
 def _(inputs, output):
     reached = _reached(inputs, output)
     if np.isnan(reached):
-        return Measurement(False, f"{FUNCTIONS} row numbers of candidates were expected, whole numbers from 0 to 399.")
+        return Measurement(
+            False,
+            f"{FUNCTIONS} row numbers of candidates were expected, whole numbers from 0 to 399.",
+        )
     return Measurement(
-        bool(reached >= NEEDED), f"The points lie {reached:.0%} as low as those of a Gaussian process; {NEEDED:.0%} are needed."
+        bool(reached >= NEEDED),
+        f"The points lie {reached:.0%} as low as those of a Gaussian process; {NEEDED:.0%} are needed.",
     )
 
 
@@ -850,9 +983,15 @@ def _(X, y, candidates):
 
     found = []
     for points, values in zip(X, y, strict=True):
-        K = nd.exp(-(points.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18) + 0.49 * nd.eye(len(points))
-        K_new = nd.exp(-(candidates.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18)
-        found.append(int(nd.dot(K_new, nd.dot(nd.linalg.inverse(K), values)).argmin(axis=0).asscalar()))
+        K = nd.exp(
+            -(points.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18
+        ) + 0.49 * nd.eye(len(points))
+        K_new = nd.exp(
+            -(candidates.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18
+        )
+        found.append(
+            int(nd.dot(K_new, nd.dot(nd.linalg.inverse(K), values)).argmin(axis=0).asscalar())
+        )
     return nd.array(found)
 
 
@@ -862,4 +1001,7 @@ def _(X, y, candidates):
     from sklearn.gaussian_process.kernels import Matern
 
     process = GaussianProcessRegressor(Matern(0.35, nu=2.5), alpha=0.49, optimizer=None)
-    return [int(process.fit(points, values).predict(candidates).argmin()) for points, values in zip(X, y, strict=True)]
+    return [
+        int(process.fit(points, values).predict(candidates).argmin())
+        for points, values in zip(X, y, strict=True)
+    ]

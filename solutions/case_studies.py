@@ -31,8 +31,12 @@ def ndcg(relevance, scores, k):
     by_relevance = sorted(range(len(scores)), key=lambda i: -float(relevance[i]))
     factors = np.arange(1, k + 1)  # the ranks
     factors = 1 / np.log2(factors + 1)
-    found = sum(factor * float(relevance[i]) for factor, i in zip(factors, by_score[:k], strict=True))
-    best = sum(factor * float(relevance[i]) for factor, i in zip(factors, by_relevance[:k], strict=True))
+    found = sum(
+        factor * float(relevance[i]) for factor, i in zip(factors, by_score[:k], strict=True)
+    )
+    best = sum(
+        factor * float(relevance[i]) for factor, i in zip(factors, by_relevance[:k], strict=True)
+    )
     return found / best
 
 
@@ -57,17 +61,23 @@ def _unequal(rng, n, k):
     while True:
         relevance, scores = rng.permutation(n).astype(np.float32) + 1, gaussian(rng, n, scale=2)
         order, best = np.argsort(-scores), -np.sort(-relevance)
-        if 0.4 < relevance[order[:k]].sum() / best[:k].sum() < 0.9 or (k == n and (relevance[order] != best).sum() > n // 2):
+        if 0.4 < relevance[order[:k]].sum() / best[:k].sum() < 0.9 or (
+            k == n and (relevance[order] != best).sum() > n // 2
+        ):
             return relevance, scores, k
 
 
 @ndcg.mistake("Every place counts the same. The factor falls with the rank, from 1 at the top.")
 def _(relevance, scores, k):
     by_score = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
-    return sum(float(relevance[i]) for i in by_score[:k]) / float(np.sort(relevance)[::-1][:k].sum())
+    return sum(float(relevance[i]) for i in by_score[:k]) / float(
+        np.sort(relevance)[::-1][:k].sum()
+    )
 
 
-@ndcg.mistake("The factor is 1 / rank. It falls more slowly: divide by the logarithm to base 2 of rank + 1.")
+@ndcg.mistake(
+    "The factor is 1 / rank. It falls more slowly: divide by the logarithm to base 2 of rank + 1."
+)
 def _(relevance, scores, k):
     ranks = np.arange(1, k + 1)
     order = np.argsort(-scores)[:k]
@@ -88,7 +98,9 @@ def _(relevance, scores, k):
     return (relevance[order] * discount).sum() / (np.sort(relevance)[::-1][:k] * discount).sum()
 
 
-@ndcg.mistake("The logarithm is of the rank itself, and rank 1 would count 1 / log2(1) = 1 / 0. It is of rank + 1.")
+@ndcg.mistake(
+    "The logarithm is of the rank itself, and rank 1 would count 1 / log2(1) = 1 / 0. It is of rank + 1."
+)
 def _(relevance, scores, k):
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = 1 / np.log2(np.arange(1, k + 1))
@@ -129,7 +141,10 @@ def _(relevance, scores, k):
 
 
 ndcg.equivalent("range(len(scores)) -> range(len(relevance))", why="Every picture has one of each.")
-ndcg.equivalent("factors = 1 / np.log2 -> factors = 2 / np.log2", why="A common factor of all places cancels in the quotient.")
+ndcg.equivalent(
+    "factors = 1 / np.log2 -> factors = 2 / np.log2",
+    why="A common factor of all places cancels in the quotient.",
+)
 
 
 # 2. The pairwise loss ----------------------------------------------------------------------------------------------------------------------
@@ -180,17 +195,23 @@ def _pictures(rng, sizes):
     relevance = np.empty(len(hotels), np.float32)
     for name in names:
         (rows,) = np.nonzero(hotels == name)
-        relevance[rows] = rng.permutation(np.arange(len(rows)) // 2 if len(rows) > 3 else np.arange(len(rows)))
+        relevance[rows] = rng.permutation(
+            np.arange(len(rows)) // 2 if len(rows) > 3 else np.arange(len(rows))
+        )
     return relevance, hotels.astype(np.int64)
 
 
-@pairwise_loss.mistake("Pictures of different hotels are compared as well. A pair counts only within one hotel.")
+@pairwise_loss.mistake(
+    "Pictures of different hotels are compared as well. A pair counts only within one hotel."
+)
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
     return np.logaddexp(0, -difference[relevance[:, None] > relevance[None, :]]).mean()
 
 
-@pairwise_loss.mistake("The sign is turned: this loss is small when the worse picture has the higher score.")
+@pairwise_loss.mistake(
+    "The sign is turned: this loss is small when the worse picture has the higher score."
+)
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
@@ -217,7 +238,9 @@ def _(scores, relevance, hotels):
         return (np.log(1 + np.exp(-difference)) * counts).sum() / counts.sum()
 
 
-@pairwise_loss.mistake("Pairs of equal relevance are counted as well. Neither of the two is the better one.")
+@pairwise_loss.mistake(
+    "Pairs of equal relevance are counted as well. Neither of the two is the better one."
+)
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] >= relevance[None, :])
@@ -231,7 +254,9 @@ def _(scores, relevance, hotels):
     return np.logaddexp(0, -difference[counts]).sum()
 
 
-@pairwise_loss.mistake("The sum is divided by the number of all N x N pairs. Divide by the number of pairs that count.")
+@pairwise_loss.mistake(
+    "The sum is divided by the number of all N x N pairs. Divide by the number of pairs that count."
+)
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
@@ -275,7 +300,11 @@ def _(scores, relevance, hotels):
 def _(scores, relevance, hotels):
     losses = []
     for hotel in set(hotels.tolist()):
-        own = [(value, score) for value, score, h in zip(relevance, scores, hotels, strict=True) if h == hotel]
+        own = [
+            (value, score)
+            for value, score, h in zip(relevance, scores, hotels, strict=True)
+            if h == hotel
+        ]
         for value, score in own:
             for other_value, other_score in own:
                 if value > other_value:
@@ -284,9 +313,12 @@ def _(scores, relevance, hotels):
     return np.mean(losses)
 
 
-pairwise_loss.equivalent("np.logaddexp(-difference[counts], 0)", why="The sum of two exponentials has no order.")
 pairwise_loss.equivalent(
-    "broadcast_equal(hotels, hotels.expand_dims(1))", why="Whether two hotels are equal does not depend on their order."
+    "np.logaddexp(-difference[counts], 0)", why="The sum of two exponentials has no order."
+)
+pairwise_loss.equivalent(
+    "broadcast_equal(hotels, hotels.expand_dims(1))",
+    why="Whether two hotels are equal does not depend on their order.",
 )
 
 
@@ -316,7 +348,9 @@ def group_folds(hotels, num_folds):
 def hotels_with_gaps(rng):
     num_folds = int(rng.integers(3, 5))
     names = np.cumsum(rng.integers(2, 9, 2 * num_folds + 1)) + 1
-    return rng.permutation(np.repeat(names, rng.integers(1, 5, len(names)))).astype(np.int64), num_folds
+    return rng.permutation(np.repeat(names, rng.integers(1, 5, len(names)))).astype(
+        np.int64
+    ), num_folds
 
 
 @group_folds.probe(weight=1)
@@ -324,7 +358,9 @@ def a_hotel_a_fold(rng):
     return rng.permutation(np.repeat([31, 7, 52], [3, 2, 4])).astype(np.int64), 3
 
 
-@group_folds.mistake("Pictures are dealt out one by one, so that pictures of a hotel lie in several folds. Deal out hotels.")
+@group_folds.mistake(
+    "Pictures are dealt out one by one, so that pictures of a hotel lie in several folds. Deal out hotels."
+)
 def _(hotels, num_folds):
     return np.arange(len(hotels)) % num_folds
 
@@ -336,13 +372,17 @@ def _(hotels, num_folds):
     return hotels % num_folds
 
 
-@group_folds.mistake("The hotels are counted in the order in which they appear. Count them in increasing order.")
+@group_folds.mistake(
+    "The hotels are counted in the order in which they appear. Count them in increasing order."
+)
 def _(hotels, num_folds):
     places = {name: place for place, name in enumerate(dict.fromkeys(hotels.tolist()))}
     return np.array([places[name] % num_folds for name in hotels.tolist()])
 
 
-@group_folds.mistake("These are the hotels' places, not their folds: the remainder by the number of folds is missing.")
+@group_folds.mistake(
+    "These are the hotels' places, not their folds: the remainder by the number of folds is missing."
+)
 def _(hotels, num_folds):
     return np.unique(hotels, return_inverse=True)[1]
 
@@ -388,7 +428,10 @@ def lloyd_step(colours, centres):
     colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres. Returns the new centres, (k, 3), in the same order.
     """
     nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)  # (N,)
-    moved = [colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))]
+    moved = [
+        colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c]
+        for c in range(len(centres))
+    ]
     return np.stack(moved)
 
 
@@ -414,27 +457,48 @@ def _(colours, centres):
 @lloyd_step.mistake("The colours go to the centre that is farthest. `argmin` finds the nearest.")
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmax(axis=1)
-    return np.stack([colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))])
+    return np.stack(
+        [
+            colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c]
+            for c in range(len(centres))
+        ]
+    )
 
 
-@lloyd_step.mistake("The differences are added with their signs, so that they cancel. Square them before you add them up.")
+@lloyd_step.mistake(
+    "The differences are added with their signs, so that they cancel. Square them before you add them up."
+)
 def _(colours, centres):
     nearest = (colours[:, None] - centres[None]).sum(axis=2).argmin(axis=1)
-    return np.stack([colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))])
+    return np.stack(
+        [
+            colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c]
+            for c in range(len(centres))
+        ]
+    )
 
 
 @lloyd_step.mistake("The new centre is the median of its colours. k-means takes the mean.")
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
-    return np.stack([np.median(colours[nearest == c], axis=0) if (nearest == c).any() else centres[c] for c in range(len(centres))])
+    return np.stack(
+        [
+            np.median(colours[nearest == c], axis=0) if (nearest == c).any() else centres[c]
+            for c in range(len(centres))
+        ]
+    )
 
 
-@lloyd_step.mistake("These are the colours' nearest centres as they were. Each centre must move to the mean of its colours.")
+@lloyd_step.mistake(
+    "These are the colours' nearest centres as they were. Each centre must move to the mean of its colours."
+)
 def _(colours, centres):
     return centres[((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)]
 
 
-@lloyd_step.mistake("The centres move while colours are still being assigned. Assign all colours first, to the centres as they were given.")
+@lloyd_step.mistake(
+    "The centres move while colours are still being assigned. Assign all colours first, to the centres as they were given."
+)
 def _(colours, centres):
     moved = centres.copy()
     for c in range(len(centres)):
@@ -444,7 +508,9 @@ def _(colours, centres):
     return moved
 
 
-@lloyd_step.mistake("A centre that got no colours is left out. It should stay where it is, so that there are as many centres as before.")
+@lloyd_step.mistake(
+    "A centre that got no colours is left out. It should stay where it is, so that there are as many centres as before."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     return np.stack([colours[nearest == c].mean(axis=0) for c in np.unique(nearest)])
@@ -455,7 +521,12 @@ def _(colours, centres):
     import torch
 
     nearest = torch.cdist(colours, centres).argmin(dim=1)
-    return torch.stack([colours[nearest == c].mean(dim=0) if c in nearest else centre for c, centre in enumerate(centres)])
+    return torch.stack(
+        [
+            colours[nearest == c].mean(dim=0) if c in nearest else centre
+            for c, centre in enumerate(centres)
+        ]
+    )
 
 
 @lloyd_step.alternative(framework="mxnet")
@@ -477,10 +548,18 @@ def _(colours, centres):
     for colour in colours:
         distances = [np.linalg.norm(colour - centre) for centre in centres]
         members[int(np.argmin(distances))].append(colour)
-    return np.array([np.mean(own, axis=0) if own else centre for own, centre in zip(members, centres, strict=True)])
+    return np.array(
+        [
+            np.mean(own, axis=0) if own else centre
+            for own, centre in zip(members, centres, strict=True)
+        ]
+    )
 
 
-lloyd_step.equivalent("broadcast_sub(centres, colours.expand_dims(1))", why="The length of a difference does not depend on its sign.")
+lloyd_step.equivalent(
+    "broadcast_sub(centres, colours.expand_dims(1))",
+    why="The length of a difference does not depend on its sign.",
+)
 
 
 # 5. Wilson's interval ----------------------------------------------------------------------------------------------------------------------
@@ -527,14 +606,18 @@ def none_is_right(rng):
     return 0, int(rng.integers(10, 30)), 1.645
 
 
-@wilson.mistake("This is the usual interval, with the found frequency in the spread. Here the spread is that of p itself: solve for p.")
+@wilson.mistake(
+    "This is the usual interval, with the found frequency in the spread. Here the spread is that of p itself: solve for p."
+)
 def _(correct, n, z):
     q = correct / n
     half = z * np.sqrt(q * (1 - q) / n)
     return q - half, q + half
 
 
-@wilson.mistake("The interval is centred on the found frequency. Its middle lies nearer to one half: divide q + z²/2n by 1 + z²/n.")
+@wilson.mistake(
+    "The interval is centred on the found frequency. Its middle lies nearer to one half: divide q + z²/2n by 1 + z²/n."
+)
 def _(correct, n, z):
     q = correct / n
     half = z * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
@@ -575,7 +658,9 @@ def _(correct, n, z):
 def _(correct, n, z):
     weight = n / (n + z**2)  # the found frequency, drawn towards one half
     middle = weight * correct / n + (1 - weight) / 2
-    half = (middle**2 - weight * (correct / n) ** 2) ** 0.5  # the product of the two ends is weight q²
+    half = (
+        middle**2 - weight * (correct / n) ** 2
+    ) ** 0.5  # the product of the two ends is weight q²
     return middle - half, middle + half
 
 
@@ -609,7 +694,9 @@ def optimistic_and_nested(inner, outer):
 @optimistic_and_nested.probe(weight=3, repeat=4)
 def random_tables(rng):
     folds, settings = rng.permutation(np.arange(3, 9))[:2]
-    return rng.uniform(0.5, 0.9, (folds, settings)).astype(np.float32), rng.uniform(0.3, 0.95, (folds, settings)).astype(np.float32)
+    return rng.uniform(0.5, 0.9, (folds, settings)).astype(np.float32), rng.uniform(
+        0.3, 0.95, (folds, settings)
+    ).astype(np.float32)
 
 
 @optimistic_and_nested.probe(weight=1, repeat=2)
@@ -648,12 +735,16 @@ def _(inner, outer):
     return outer.max(axis=1).mean(), outer[np.arange(len(outer)), inner.argmax(axis=1)].mean()
 
 
-@optimistic_and_nested.mistake("The two numbers are in the wrong order: first the optimistic one, then the nested one.")
+@optimistic_and_nested.mistake(
+    "The two numbers are in the wrong order: first the optimistic one, then the nested one."
+)
 def _(inner, outer):
     return outer[np.arange(len(outer)), inner.argmax(axis=1)].mean(), outer.mean(axis=0).max()
 
 
-@optimistic_and_nested.mistake("Of equally good settings the last is taken. The task asks for the first.")
+@optimistic_and_nested.mistake(
+    "Of equally good settings the last is taken. The task asks for the first."
+)
 def _(inner, outer):
     chosen = inner.shape[1] - 1 - inner[:, ::-1].argmax(axis=1)
     return outer.mean(axis=0).max(), outer[np.arange(len(outer)), chosen].mean()
@@ -708,7 +799,9 @@ def rank_pictures(features, clicks, hotels):
     from torch.nn.functional import softplus
 
     torch.manual_seed(0)
-    i, j = torch.nonzero((hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True)  # i is better than j
+    i, j = torch.nonzero(
+        (hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True
+    )  # i is better than j
     net = nn.Linear(10, 1)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     for _ in range(100):
@@ -728,10 +821,18 @@ def unseen_hotels(rng):
 
     def draw(count, first):
         fame = np.repeat(rng.normal(0, 1.5, count), PICTURES)
-        look = rng.normal(0, 1, (count * PICTURES, FEATURES))  # how a picture differs from the others of its hotel
-        clicks = np.round(20 * np.exp(fame + 0.8 * look @ quality + rng.normal(0, 0.15, len(fame)))) + 1
+        look = rng.normal(
+            0, 1, (count * PICTURES, FEATURES)
+        )  # how a picture differs from the others of its hotel
+        clicks = (
+            np.round(20 * np.exp(fame + 0.8 * look @ quality + rng.normal(0, 0.15, len(fame)))) + 1
+        )
         features = (look - 1.5 * fame[:, None] * quality).astype(np.float32)
-        return features, clicks.astype(np.float32), np.repeat(np.arange(first, first + count), PICTURES)
+        return (
+            features,
+            clicks.astype(np.float32),
+            np.repeat(np.arange(first, first + count), PICTURES),
+        )
 
     (features, clicks, hotels), (new, new_clicks, _) = draw(60, 100), draw(50, 500)
     order = rng.permutation(len(features))
@@ -742,10 +843,15 @@ def unseen_hotels(rng):
 def _(inputs, output):
     shape, count = np.shape(output["logits"]), len(inputs.secret)
     if shape != (count, 1):
-        return Measurement(False, f"For {count} pictures the net gave an array of shape {shape}; it should be ({count}, 1).")
+        return Measurement(
+            False,
+            f"For {count} pictures the net gave an array of shape {shape}; it should be ({count}, 1).",
+        )
     reached = _mean_ndcg(inputs, output)
     message = f"In hotels that the net has not seen, its order has a mean NDCG of {reached:.3f}"
-    return Measurement(reached >= NDCG, f"{message}." if reached >= NDCG else f"{message}; {NDCG} is needed.")
+    return Measurement(
+        reached >= NDCG, f"{message}." if reached >= NDCG else f"{message}; {NDCG} is needed."
+    )
 
 
 def _mean_ndcg(inputs, output):
@@ -805,7 +911,8 @@ def _(features, clicks, hotels):
 
 
 @rank_pictures.mistake(
-    "The net does not give one score a picture: its last layer is a dense layer with one output.", recognise=_has_no_scores
+    "The net does not give one score a picture: its last layer is a dense layer with one output.",
+    recognise=_has_no_scores,
 )
 def _(features, clicks, hotels):
     from torch import nn
@@ -828,7 +935,9 @@ def _(features, clicks, hotels):
     for _ in range(100):
         with autograd.record():
             scores = net(features)  # (N, 1)
-            losses = nd.Activation(nd.broadcast_sub(scores.reshape(row), scores), "softrelu")  # [i, j]: of s_j - s_i
+            losses = nd.Activation(
+                nd.broadcast_sub(scores.reshape(row), scores), "softrelu"
+            )  # [i, j]: of s_j - s_i
             loss = (losses * counts).sum() / counts.sum()
         loss.backward()
         trainer.step(1)

@@ -65,7 +65,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("`//` loses the half: of 6 rows the middle is at 2.5, between two pixels. Divide (height - 1) by 2 with `/`.")
+@turned_from.mistake(
+    "`//` loses the half: of 6 rows the middle is at 2.5, between two pixels. Divide (height - 1) by 2 with `/`."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = np.cos(angle), np.sin(angle)
@@ -85,7 +87,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("Height and width are exchanged: rows run along the height, columns along the width.")
+@turned_from.mistake(
+    "Height and width are exchanged: rows run along the height, columns along the width."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = np.cos(angle), np.sin(angle)
@@ -94,7 +98,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("The middle is added before the turn. Seen from the middle, a place is its distance from there: take the middle away.")
+@turned_from.mistake(
+    "The middle is added before the turn. Seen from the middle, a place is its distance from there: take the middle away."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = np.cos(angle), np.sin(angle)
@@ -116,7 +122,9 @@ def _(rows, cols, degrees, height, width):
 
     middle = torch.tensor([height - 1, width - 1]).double() / 2
     angle = torch.deg2rad(torch.tensor(float(degrees), dtype=torch.float64))
-    inverse = torch.stack([torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])])
+    inverse = torch.stack(
+        [torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])]
+    )
     source = (torch.stack([rows, cols], dim=1) - middle) @ inverse.T + middle
     return source[:, 0], source[:, 1]
 
@@ -167,7 +175,9 @@ def colours(rng):
     return _for_a_flip(rng, int(rng.integers(5, 8)), 3)
 
 
-@flip_letters.mistake("The labels are left as they are: a mirrored b is a d now, and should be learnt as one.")
+@flip_letters.mistake(
+    "The labels are left as they are: a mirrored b is a d now, and should be learnt as one."
+)
 def _(images, labels, flips, partner):
     return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), labels
 
@@ -182,20 +192,30 @@ def _(images, labels, flips, partner):
     return images[:, :, :, ::-1], np.where(flips, partner[labels], labels)
 
 
-@flip_letters.mistake("The images are turned upside down. Left and right is the last axis, the width.")
+@flip_letters.mistake(
+    "The images are turned upside down. Left and right is the last axis, the width."
+)
 def _(images, labels, flips, partner):
-    return np.where(flips[:, None, None, None], images[:, :, ::-1], images), np.where(flips, partner[labels], labels)
+    return np.where(flips[:, None, None, None], images[:, :, ::-1], images), np.where(
+        flips, partner[labels], labels
+    )
 
 
 @flip_letters.mistake("The wrong images are changed: those whose flip is false.")
 def _(images, labels, flips, partner):
-    return np.where(flips[:, None, None, None], images, images[:, :, :, ::-1]), np.where(flips, labels, partner[labels])
+    return np.where(flips[:, None, None, None], images, images[:, :, :, ::-1]), np.where(
+        flips, labels, partner[labels]
+    )
 
 
 @flip_letters.alternative()
 def _(images, labels, flips, partner):
-    mirrored = [image[:, :, ::-1] if flip else image for image, flip in zip(images, flips, strict=True)]
-    exchanged = [partner[label] if flip else label for label, flip in zip(labels, flips, strict=True)]
+    mirrored = [
+        image[:, :, ::-1] if flip else image for image, flip in zip(images, flips, strict=True)
+    ]
+    exchanged = [
+        partner[label] if flip else label for label, flip in zip(labels, flips, strict=True)
+    ]
     return np.stack(mirrored), np.stack(exchanged)
 
 
@@ -210,7 +230,9 @@ def _(images, labels, flips, partner):
 def _(images, labels, flips, partner):
     from dlkit.mx import nd
 
-    return nd.where(flips, nd.flip(images, axis=3), images), nd.where(flips, nd.take(partner, labels), labels)
+    return nd.where(flips, nd.flip(images, axis=3), images), nd.where(
+        flips, nd.take(partner, labels), labels
+    )
 
 
 # 3. Bilinear sampling ----------------------------------------------------------------------------------------------------------------------
@@ -260,8 +282,17 @@ def at_the_border(rng):
     image, *_, fill = _for_sampling(rng, 0, 1)
     H, W = image.shape
     near, far = -rng.uniform(0.1, 0.9, 4), rng.uniform(0.1, 0.9, 4)
-    rows = np.concatenate([near[:2], H - 1 + far[:2], rng.uniform(1, H - 2, 2), [near[2], H - 1 + far[2]]])
-    cols = np.concatenate([rng.uniform(1, W - 2, 3), [near[3]], [near[3] / 2, W - 1 + far[3]], [W - 1 + far[0], near[1]]])
+    rows = np.concatenate(
+        [near[:2], H - 1 + far[:2], rng.uniform(1, H - 2, 2), [near[2], H - 1 + far[2]]]
+    )
+    cols = np.concatenate(
+        [
+            rng.uniform(1, W - 2, 3),
+            [near[3]],
+            [near[3] / 2, W - 1 + far[3]],
+            [W - 1 + far[0], near[1]],
+        ]
+    )
     return image, rows.astype(np.float32), cols.astype(np.float32), fill
 
 
@@ -275,7 +306,9 @@ def far_outside(rng):
     return image, rows.astype(np.float32), cols.astype(np.float32), fill
 
 
-@sample.mistake("This takes the nearest pixel. Bilinear sampling weighs the four around the place by how near they are.")
+@sample.mistake(
+    "This takes the nearest pixel. Bilinear sampling weighs the four around the place by how near they are."
+)
 def _(image, rows, cols, fill):
     framed = np.pad(image, 6, constant_values=fill)
     return framed[np.round(rows).astype(int) + 6, np.round(cols).astype(int) + 6]
@@ -406,10 +439,22 @@ def _(image, rows, cols, fill):
     return (nd.dot(near_rows, image - fill) * near_cols).sum(axis=1) + fill
 
 
-sample.equivalent("(rows + 1).clip(0, -> (rows + 1).clip(-1,", why="Row -1 of the framed image is its last, all `fill` like the first.")
-sample.equivalent("(cols + 1).clip(0, -> (cols + 1).clip(-1,", why="Column -1 of the framed image is its last, all `fill` like the first.")
-sample.equivalent("for r in (int(np.floor(row)), -> for r in (int(np.floor(row)) + 1,", why="A sum does not depend on its order.")
-sample.equivalent("for c in (int(np.floor(col)), -> for c in (int(np.floor(col)) + 1,", why="A sum does not depend on its order.")
+sample.equivalent(
+    "(rows + 1).clip(0, -> (rows + 1).clip(-1,",
+    why="Row -1 of the framed image is its last, all `fill` like the first.",
+)
+sample.equivalent(
+    "(cols + 1).clip(0, -> (cols + 1).clip(-1,",
+    why="Column -1 of the framed image is its last, all `fill` like the first.",
+)
+sample.equivalent(
+    "for r in (int(np.floor(row)), -> for r in (int(np.floor(row)) + 1,",
+    why="A sum does not depend on its order.",
+)
+sample.equivalent(
+    "for c in (int(np.floor(col)), -> for c in (int(np.floor(col)) + 1,",
+    why="A sum does not depend on its order.",
+)
 
 
 # 4. Crops ----------------------------------------------------------------------------------------------------------------------------------
@@ -432,7 +477,10 @@ def crop(images, tops, lefts, size):
     images: (N, C, H, W) float32; tops, lefts: (N,) int64; size: (height, width). All parts lie inside. Returns (N, C, height, width).
     """
     height, width = size
-    parts = [image[:, top : top + height, left : left + width] for image, top, left in zip(images, tops, lefts, strict=True)]
+    parts = [
+        image[:, top : top + height, left : left + width]
+        for image, top, left in zip(images, tops, lefts, strict=True)
+    ]
     return np.stack(parts)
 
 
@@ -454,22 +502,33 @@ def _(images, tops, lefts, size):
 @crop.mistake("Tops and lefts are exchanged: a top counts rows, the third axis of the batch.")
 def _(images, tops, lefts, size):
     images = np.pad(images, ((0, 0), (0, 0), (0, 9), (0, 9)))
-    parts = [image[:, left : left + size[0], top : top + size[1]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    parts = [
+        image[:, left : left + size[0], top : top + size[1]]
+        for image, top, left in zip(images, tops, lefts, strict=True)
+    ]
     return np.stack(parts)
 
 
 @crop.mistake("`size` is (height, width), and here the width is taken for the rows.")
 def _(images, tops, lefts, size):
     images = np.pad(images, ((0, 0), (0, 0), (0, 9), (0, 9)))
-    parts = [image[:, top : top + size[1], left : left + size[0]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    parts = [
+        image[:, top : top + size[1], left : left + size[0]]
+        for image, top, left in zip(images, tops, lefts, strict=True)
+    ]
     return np.stack(parts)
 
 
-@crop.mistake("The part lies with its middle at the given place. `tops` and `lefts` are where its upper left pixel is.")
+@crop.mistake(
+    "The part lies with its middle at the given place. `tops` and `lefts` are where its upper left pixel is."
+)
 def _(images, tops, lefts, size):
     images = np.pad(images, ((0, 0), (0, 0), (9, 9), (9, 9)))
     tops, lefts = tops + 9 - size[0] // 2, lefts + 9 - size[1] // 2
-    parts = [image[:, top : top + size[0], left : left + size[1]] for image, top, left in zip(images, tops, lefts, strict=True)]
+    parts = [
+        image[:, top : top + size[0], left : left + size[1]]
+        for image, top, left in zip(images, tops, lefts, strict=True)
+    ]
     return np.stack(parts)
 
 
@@ -527,7 +586,10 @@ def random_crop(images, padding, rng):
     count, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     tops, lefts = rng.integers(2 * padding + 1, size=(2, count))
-    windows = [image[:, top : top + height, left : left + width] for image, top, left in zip(framed, tops, lefts, strict=True)]
+    windows = [
+        image[:, top : top + height, left : left + width]
+        for image, top, left in zip(framed, tops, lefts, strict=True)
+    ]
     return np.stack(windows)
 
 
@@ -546,8 +608,14 @@ def colour_batch(rng):
 def _(result, images, padding):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    windows = np.lib.stride_tricks.sliding_window_view(framed, (height, width), axis=(2, 3))  # (N, C, places, places, height, width)
-    same = (abs(windows - result[:, :, None, None]) < 1e-4).all(axis=(1, 4, 5)).reshape(len(images), -1)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        framed, (height, width), axis=(2, 3)
+    )  # (N, C, places, places, height, width)
+    same = (
+        (abs(windows - result[:, :, None, None]) < 1e-4)
+        .all(axis=(1, 4, 5))
+        .reshape(len(images), -1)
+    )
     if not same.any(axis=1).all():
         raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of the framed image.")
     tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[3])
@@ -562,36 +630,64 @@ def _(images, padding, rng):
     return framed[:, :, top : top + height, left : left + width]
 
 
-@random_crop.mistake("The last place is never drawn: there are 2 * padding + 1 places each way, and `integers` leaves out its upper end.")
+@random_crop.mistake(
+    "The last place is never drawn: there are 2 * padding + 1 places each way, and `integers` leaves out its upper end."
+)
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     places = rng.integers(2 * padding, size=(len(images), 2))
-    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(framed, places, strict=True)
+        ]
+    )
 
 
-@random_crop.mistake("Only half of the places are used: with padding on both sides, the tops go from 0 to 2 * padding.")
+@random_crop.mistake(
+    "Only half of the places are used: with padding on both sides, the tops go from 0 to 2 * padding."
+)
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     places = rng.integers(padding + 1, size=(len(images), 2))
-    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(framed, places, strict=True)
+        ]
+    )
 
 
-@random_crop.mistake("One number serves as top and as left, so images move along the diagonal only. Draw two.")
+@random_crop.mistake(
+    "One number serves as top and as left, so images move along the diagonal only. Draw two."
+)
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     places = rng.integers(2 * padding + 1, size=len(images))
-    return np.stack([image[:, place : place + height, place : place + width] for image, place in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, place : place + height, place : place + width]
+            for image, place in zip(framed, places, strict=True)
+        ]
+    )
 
 
-@random_crop.mistake("The places come from a generator other than `rng`, so nobody can repeat them. Draw from `rng`.")
+@random_crop.mistake(
+    "The places come from a generator other than `rng`, so nobody can repeat them. Draw from `rng`."
+)
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     places = np.random.randint(2 * padding + 1, size=(len(images), 2))
-    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(framed, places, strict=True)
+        ]
+    )
 
 
 @random_crop.mistake(
@@ -610,7 +706,12 @@ def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode="edge")
     places = rng.integers(2 * padding + 1, size=(len(images), 2))
-    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(framed, places, strict=True)
+        ]
+    )
 
 
 @random_crop.mistake(
@@ -621,13 +722,25 @@ def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     places = np.random.default_rng(0).integers(2 * padding + 1, size=(len(images), 2))
-    return np.stack([image[:, top : top + height, left : left + width] for image, (top, left) in zip(framed, places, strict=True)])
+    return np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(framed, places, strict=True)
+        ]
+    )
 
 
-@random_crop.mistake("What leaves the image at one side comes back at the other, as `np.roll` does it. Zeros should move in.")
+@random_crop.mistake(
+    "What leaves the image at one side comes back at the other, as `np.roll` does it. Zeros should move in."
+)
 def _(images, padding, rng):
     offsets = rng.integers(-padding, padding + 1, size=(len(images), 2))
-    return np.stack([np.roll(image, tuple(offset), axis=(1, 2)) for image, offset in zip(images, offsets, strict=True)])
+    return np.stack(
+        [
+            np.roll(image, tuple(offset), axis=(1, 2))
+            for image, offset in zip(images, offsets, strict=True)
+        ]
+    )
 
 
 @random_crop.alternative()
@@ -636,7 +749,9 @@ def _(images, padding, rng):
     from scipy.ndimage import shift
 
     offsets = rng.integers(-padding, padding, size=(len(images), 2), endpoint=True)
-    return np.stack([shift(image, (0, *offset)) for image, offset in zip(images, offsets, strict=True)])
+    return np.stack(
+        [shift(image, (0, *offset)) for image, offset in zip(images, offsets, strict=True)]
+    )
 
 
 @random_crop.alternative(framework="torch")
@@ -656,7 +771,9 @@ def _(images, padding, rng):
     from dlkit.mx import nd
 
     _, _, height, width = images.shape
-    framed = nd.pad(images, mode="constant", pad_width=(0, 0, 0, 0, padding, padding, padding, padding))
+    framed = nd.pad(
+        images, mode="constant", pad_width=(0, 0, 0, 0, padding, padding, padding, padding)
+    )
     windows = []
     for image in framed:
         top, left = rng.integers(2 * padding + 1, size=2).tolist()
@@ -666,7 +783,8 @@ def _(images, padding, rng):
 
 random_crop.equivalent("tops, lefts = rng -> lefts, tops = rng", why="Both are drawn alike.")
 random_crop.equivalent(
-    "for image, top, left in zip(framed, tops, -> for image, left, top in zip(framed, tops,", why="Both are drawn alike."
+    "for image, top, left in zip(framed, tops, -> for image, left, top in zip(framed, tops,",
+    why="Both are drawn alike.",
 )
 random_crop.equivalent("top, left = rng -> left, top = rng", why="Both are drawn alike.")
 
@@ -720,10 +838,17 @@ def _(result, images, sigma, train):
         "the noise of the lower right pixel": noise[:, -1, -1, -1],
     }
     values = values.reshape(len(images), -1)
-    return {**pixels, "the smallest value": values.min(axis=1), "the largest value": values.max(axis=1), "the mean": values.mean(axis=1)}
+    return {
+        **pixels,
+        "the smallest value": values.min(axis=1),
+        "the largest value": values.max(axis=1),
+        "the mean": values.mean(axis=1),
+    }
 
 
-@prepare.mistake("Validation images get noise as well. They measure, and must stay as they are: ask for `train`.")
+@prepare.mistake(
+    "Validation images get noise as well. They measure, and must stay as they are: ask for `train`."
+)
 def _(images, sigma, train, rng):
     return (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
@@ -740,7 +865,9 @@ def _(images, sigma, train, rng):
 
 @prepare.mistake(
     "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. Clip: what is outside moves to the end, the rest stays.",
-    recognise=lambda inputs, value: all(map(_rescaled, value["draws"])) and _repeated(value) and not value["changed"],
+    recognise=lambda inputs, value: (
+        all(map(_rescaled, value["draws"])) and _repeated(value) and not value["changed"]
+    ),
 )
 def _(images, sigma, train, rng):
     if not train:
@@ -749,12 +876,18 @@ def _(images, sigma, train, rng):
     return (noisy - noisy.min()) / (noisy.max() - noisy.min())
 
 
-@prepare.mistake("The noise comes from a generator other than `rng`, so nobody can repeat it. Draw from `rng`.")
+@prepare.mistake(
+    "The noise comes from a generator other than `rng`, so nobody can repeat it. Draw from `rng`."
+)
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1) if train else images
+    )
 
 
-@prepare.mistake("The noise is written into the images that were given, and piles up from epoch to epoch. Make a new array, without `+=`.")
+@prepare.mistake(
+    "The noise is written into the images that were given, and piles up from epoch to epoch. Make a new array, without `+=`."
+)
 def _(images, sigma, train, rng):
     if train:
         images += (sigma * rng.standard_normal(images.shape)).astype(images.dtype)
@@ -762,17 +895,27 @@ def _(images, sigma, train, rng):
     return images
 
 
-@prepare.mistake("Each image gets one number for all its pixels: it becomes brighter or darker, not noisy. Draw a number for every pixel.")
+@prepare.mistake(
+    "Each image gets one number for all its pixels: it becomes brighter or darker, not noisy. Draw a number for every pixel."
+)
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * rng.standard_normal((len(images), 1, 1, 1)), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * rng.standard_normal((len(images), 1, 1, 1)), 0, 1)
+        if train
+        else images
+    )
 
 
 @prepare.mistake(
     "All images get the same noise. Draw a number for every pixel of every image.",
-    recognise=lambda inputs, value: all(_noise_is_shared(result, inputs.args[1]) for result in value["draws"]),
+    recognise=lambda inputs, value: all(
+        _noise_is_shared(result, inputs.args[1]) for result in value["draws"]
+    ),
 )
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1) if train else images
+    )
 
 
 @prepare.mistake("The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`.")
@@ -780,10 +923,16 @@ def _(images, sigma, train, rng):
     return np.clip(images + sigma * rng.uniform(-1, 1, images.shape), 0, 1) if train else images
 
 
-@prepare.mistake("The channels of an image share their noise, so it is grey. Draw a number for every pixel of every channel.")
+@prepare.mistake(
+    "The channels of an image share their noise, so it is grey. Draw a number for every pixel of every channel."
+)
 def _(images, sigma, train, rng):
     count, _, height, width = images.shape
-    return np.clip(images + sigma * rng.standard_normal((count, 1, height, width)), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * rng.standard_normal((count, 1, height, width)), 0, 1)
+        if train
+        else images
+    )
 
 
 @prepare.mistake(
@@ -793,7 +942,10 @@ def _(images, sigma, train, rng):
     if not train:
         return images
     noisy = images + sigma * rng.standard_normal(images.shape)
-    lowest, highest = noisy.min(axis=(1, 2, 3), keepdims=True), noisy.max(axis=(1, 2, 3), keepdims=True)
+    lowest, highest = (
+        noisy.min(axis=(1, 2, 3), keepdims=True),
+        noisy.max(axis=(1, 2, 3), keepdims=True),
+    )
     return (noisy - lowest) / (highest - lowest)
 
 
@@ -804,14 +956,18 @@ def _(images, sigma, train, rng):
     return np.clip(images + sigma**2 * rng.standard_normal(images.shape), 0, 1) if train else images
 
 
-@prepare.mistake("Images to train on come back as they were. Where `train` is true, noise is added.")
+@prepare.mistake(
+    "Images to train on come back as they were. Where `train` is true, noise is added."
+)
 def _(images, sigma, train, rng):
     return images
 
 
 @prepare.mistake(
     "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?",
-    recognise=lambda inputs, value: value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(value),
+    recognise=lambda inputs, value: (
+        value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(value)
+    ),
 )
 def _(images, sigma, train, rng):
     images += (sigma * np.random.standard_normal(images.shape)).astype(images.dtype)
@@ -823,7 +979,11 @@ def _(images, sigma, train, rng):
     recognise=lambda inputs, value: _always_the_same(value, inputs.args[1]),
 )
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1)
+        if train
+        else images
+    )
 
 
 @prepare.alternative()
@@ -887,7 +1047,14 @@ def read_turned(train_images, train_labels):
 
     torch.manual_seed(0)
     net = nn.Sequential(
-        *[nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)],
+        *[
+            nn.Conv2d(1, 8, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],
         *[nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
@@ -897,7 +1064,9 @@ def read_turned(train_images, train_labels):
             cos, sin, zero = angles.cos(), angles.sin(), torch.zeros(len(rows))
             matrices = torch.stack([cos, sin, zero, -sin, cos, zero], dim=1).reshape(-1, 2, 3)
             X = train_images[rows]
-            X = grid_sample(X, affine_grid(matrices, X.shape, align_corners=False), align_corners=False)
+            X = grid_sample(
+                X, affine_grid(matrices, X.shape, align_corners=False), align_corners=False
+            )
             loss = cross_entropy(net(X), train_labels[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -910,7 +1079,15 @@ def upright_and_turned(rng):
     from dlkit.data import Nuisances, glyphs
 
     seed = int(rng.integers(10**6))
-    data = glyphs(300, 1, 400, 20, seed, Nuisances(shift=1, noise=0.05), Nuisances(rotation=50, shift=1, noise=0.05))
+    data = glyphs(
+        300,
+        1,
+        400,
+        20,
+        seed,
+        Nuisances(shift=1, noise=0.05),
+        Nuisances(rotation=50, shift=1, noise=0.05),
+    )
     return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
 
 
@@ -927,7 +1104,14 @@ def _(train_images, train_labels):
 
     torch.manual_seed(0)
     net = nn.Sequential(
-        *[nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)],
+        *[
+            nn.Conv2d(1, 8, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],
         *[nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
@@ -972,12 +1156,18 @@ def _(train_images, train_labels):
     mx.random.seed(0)
     net = gluon.nn.HybridSequential()
     net.add(
-        gluon.nn.Conv2D(8, 5, activation="relu"), gluon.nn.MaxPool2D(2), gluon.nn.Conv2D(16, 5, activation="relu"), gluon.nn.MaxPool2D(2)
+        gluon.nn.Conv2D(8, 5, activation="relu"),
+        gluon.nn.MaxPool2D(2),
+        gluon.nn.Conv2D(16, 5, activation="relu"),
+        gluon.nn.MaxPool2D(2),
     )
     net.add(gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
     net.initialize(init.Xavier())
     net.hybridize()
-    loss_of, trainer = gluon.loss.SoftmaxCrossEntropyLoss(), gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005})
+    loss_of, trainer = (
+        gluon.loss.SoftmaxCrossEntropyLoss(),
+        gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.005}),
+    )
     rng = np.random.default_rng(0)
     for _ in range(40):
         for rows in np.split(rng.permutation(len(train_images)), 6):
@@ -1000,10 +1190,18 @@ def _(train_images, train_labels):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     angles = rng.uniform(-50, 50, 20)
-    turned = [torch.from_numpy(rotate(train_images.numpy(), angle, axes=(2, 3), reshape=False, order=1)) for angle in angles]
+    turned = [
+        torch.from_numpy(rotate(train_images.numpy(), angle, axes=(2, 3), reshape=False, order=1))
+        for angle in angles
+    ]
     X, y = torch.cat(turned), train_labels.repeat(20)
     net = torch.nn.Sequential(
-        *[torch.nn.Conv2d(1, 12, 5, stride=2), torch.nn.ReLU(), torch.nn.Conv2d(12, 24, 3, stride=2), torch.nn.ReLU()],
+        *[
+            torch.nn.Conv2d(1, 12, 5, stride=2),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(12, 24, 3, stride=2),
+            torch.nn.ReLU(),
+        ],
         *[torch.nn.Flatten(), torch.nn.Linear(216, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)],
     )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
@@ -1031,20 +1229,27 @@ def _images(rng, *shape):
 def _always_the_same(value, images):
     """Whether every call gave one result, which is not what it was given."""
     first, *others = map(np.asarray, value["draws"])
-    return all(np.array_equal(first, other) for other in others) and not np.array_equal(first, images)
+    return all(np.array_equal(first, other) for other in others) and not np.array_equal(
+        first, images
+    )
 
 
 def _rescaled(images):
     """Whether a batch reaches from 0 to 1 and only one value lies at either end, as clipping does not leave it."""
     images = np.asarray(images)
-    return abs(images.min()) < 1e-6 > abs(images.max() - 1) and (images == images.min()).sum() == (images == images.max()).sum() == 1
+    return (
+        abs(images.min()) < 1e-6 > abs(images.max() - 1)
+        and (images == images.min()).sum() == (images == images.max()).sum() == 1
+    )
 
 
 def _noise_is_shared(result, images):
     """Whether all images of a batch get the same noise, where it was not clipped."""
     result = np.asarray(result)
     noise = np.ma.masked_array(result - images, (result <= 0) | (result >= 1))
-    return (noise.max(axis=0) - noise.min(axis=0)).max() < 1e-5 and abs(noise).max() > 1e-5  # np.ptp looks below the mask
+    return (noise.max(axis=0) - noise.min(axis=0)).max() < 1e-5 and abs(
+        noise
+    ).max() > 1e-5  # np.ptp looks below the mask
 
 
 def _repeated(value):
@@ -1060,7 +1265,12 @@ def _for_a_flip(rng, n, channels):
     labels = np.concatenate([names[:2], rng.choice(names[:4], n - 3), names[4:]]).astype(np.int64)
     flips = np.arange(n) % 2 == 0
     order = rng.permutation(n)
-    return _images(rng, n, channels, int(rng.integers(3, 5)), int(rng.integers(5, 7))), labels[order], flips[order], partner
+    return (
+        _images(rng, n, channels, int(rng.integers(3, 5)), int(rng.integers(5, 7))),
+        labels[order],
+        flips[order],
+        partner,
+    )
 
 
 def _for_sampling(rng, low, high):
@@ -1068,12 +1278,24 @@ def _for_sampling(rng, low, high):
     H, W = (int(number) for number in rng.choice(np.arange(4, 9), 2, replace=False))
     rows = rng.integers(0, H - 1, 6) + rng.uniform(low, high, 6)
     cols = rng.integers(0, W - 1, 6) + rng.uniform(low, high, 6)
-    return _images(rng, H, W), rows.astype(np.float32), cols.astype(np.float32), float(rng.uniform(1.5, 2.5))
+    return (
+        _images(rng, H, W),
+        rows.astype(np.float32),
+        cols.astype(np.float32),
+        float(rng.uniform(1.5, 2.5)),
+    )
 
 
 def _for_a_crop(rng, n, channels):
     height, width = (int(number) for number in rng.choice(np.arange(2, 6), 2, replace=False))
-    spare_rows, spare_cols = (int(number) for number in rng.choice(np.arange(3, 7), 2, replace=False))
+    spare_rows, spare_cols = (
+        int(number) for number in rng.choice(np.arange(3, 7), 2, replace=False)
+    )
     tops = np.concatenate([[0, spare_rows], rng.integers(0, spare_rows + 1, n - 2)])
     lefts = np.concatenate([[spare_cols, 1], rng.integers(0, spare_cols + 1, n - 2)])
-    return _images(rng, n, channels, height + spare_rows, width + spare_cols), tops, lefts, (height, width)
+    return (
+        _images(rng, n, channels, height + spare_rows, width + spare_cols),
+        tops,
+        lefts,
+        (height, width),
+    )

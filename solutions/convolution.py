@@ -55,9 +55,17 @@ def lenet_and_resnet_layers(rng):
 
 @output_size.probe(weight=2, repeat=8)
 def random_layers(rng):
-    kernel, padding, stride, dilation = (int(rng.integers(low, high)) for low, high in ((2, 6), (0, 4), (1, 5), (1, 4)))
+    kernel, padding, stride, dilation = (
+        int(rng.integers(low, high)) for low, high in ((2, 6), (0, 4), (1, 5), (1, 4))
+    )
     covered = dilation * (kernel - 1) + 1
-    return max(1, covered - 2 * padding) + int(rng.integers(0, 25)), kernel, padding, stride, dilation
+    return (
+        max(1, covered - 2 * padding) + int(rng.integers(0, 25)),
+        kernel,
+        padding,
+        stride,
+        dilation,
+    )
 
 
 @output_size.mistake("One place is missing: n jumps lead to n + 1 places.")
@@ -67,14 +75,18 @@ def _(size, kernel, padding, stride, dilation):
     return room // stride
 
 
-@output_size.mistake("The division is rounded up, so the last place hangs over the edge. A jump that does not fit is not made: round down.")
+@output_size.mistake(
+    "The division is rounded up, so the last place hangs over the edge. A jump that does not fit is not made: round down."
+)
 def _(size, kernel, padding, stride, dilation):
     covered = dilation * (kernel - 1) + 1
     room = size + 2 * padding - covered
     return -(-room // stride) + 1
 
 
-@output_size.mistake("The result is not a whole number where the stride does not divide the room. Divide with `//`, which rounds down.")
+@output_size.mistake(
+    "The result is not a whole number where the stride does not divide the room. Divide with `//`, which rounds down."
+)
 def _(size, kernel, padding, stride, dilation):
     covered = dilation * (kernel - 1) + 1
     room = size + 2 * padding - covered
@@ -87,17 +99,23 @@ def _(size, kernel, padding, stride, dilation):
     return (size + padding - covered) // stride + 1
 
 
-@output_size.mistake("The dilation is ignored. With gaps between its taps the kernel covers dilation * (kernel - 1) + 1 pixels.")
+@output_size.mistake(
+    "The dilation is ignored. With gaps between its taps the kernel covers dilation * (kernel - 1) + 1 pixels."
+)
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding - kernel) // stride + 1
 
 
-@output_size.mistake("The dilated kernel is taken to cover dilation * kernel pixels. There is no gap after the last tap.")
+@output_size.mistake(
+    "The dilated kernel is taken to cover dilation * kernel pixels. There is no gap after the last tap."
+)
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding - dilation * kernel) // stride + 1
 
 
-@output_size.mistake("The stride divides the whole input instead of the room that the kernel has to move in.")
+@output_size.mistake(
+    "The stride divides the whole input instead of the room that the kernel has to move in."
+)
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding) // stride
 
@@ -113,7 +131,9 @@ def _(size, kernel, padding, stride, dilation):
     import torch
 
     X, weight = torch.empty(1, size), torch.empty(1, 1, kernel)  # only their shapes matter
-    return torch.nn.functional.conv1d(X, weight, stride=stride, padding=padding, dilation=dilation).shape[1]
+    return torch.nn.functional.conv1d(
+        X, weight, stride=stride, padding=padding, dilation=dilation
+    ).shape[1]
 
 
 @output_size.alternative(framework="mxnet")
@@ -121,12 +141,26 @@ def _(size, kernel, padding, stride, dilation):
     from dlkit.mx import nd
 
     X, weight = nd.empty((1, 1, size)), nd.empty((1, 1, kernel))  # only their shapes matter
-    out = nd.Convolution(X, weight, kernel=(kernel,), stride=(stride,), pad=(padding,), dilate=(dilation,), num_filter=1, no_bias=True)
+    out = nd.Convolution(
+        X,
+        weight,
+        kernel=(kernel,),
+        stride=(stride,),
+        pad=(padding,),
+        dilate=(dilation,),
+        num_filter=1,
+        no_bias=True,
+    )
     return out.shape[2]
 
 
-output_size.equivalent("torch.empty(1, 1, kernel) -> torch.empty(2, 1, kernel)", why="A second output channel is as long.")
-output_size.equivalent("nd.empty((1, 1, size)) -> nd.empty((2, 1, size))", why="A second image's result is as long.")
+output_size.equivalent(
+    "torch.empty(1, 1, kernel) -> torch.empty(2, 1, kernel)",
+    why="A second output channel is as long.",
+)
+output_size.equivalent(
+    "nd.empty((1, 1, size)) -> nd.empty((2, 1, size))", why="A second image's result is as long."
+)
 
 
 # -------------------------------------------------------------------------------------------------------------- cross_correlate
@@ -194,7 +228,10 @@ def square_kernel(rng):
 
 @cross_correlate.probe(weight=3, repeat=5)
 def random_shapes(rng):
-    (h, w), (more_rows, more_columns) = rng.choice([(2, 3), (3, 2), (1, 2), (3, 4), (4, 2)]), rng.permutation(5)[:2]
+    (h, w), (more_rows, more_columns) = (
+        rng.choice([(2, 3), (3, 2), (1, 2), (3, 4), (4, 2)]),
+        rng.permutation(5)[:2],
+    )
     return gaussian(rng, h + more_rows + 1, w + more_columns + 1), gaussian(rng, h, w)
 
 
@@ -212,7 +249,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("The kernel is transposed. Its first axis runs down the image, its second across.")
+@cross_correlate.mistake(
+    "The kernel is transposed. Its first axis runs down the image, its second across."
+)
 def _(image, kernel):
     kernel = kernel.T
     H, W = image.shape
@@ -224,7 +263,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("Rows and columns of the output are swapped. The shape of an image is (height, width): rows first.")
+@cross_correlate.mistake(
+    "Rows and columns of the output are swapped. The shape of an image is (height, width): rows first."
+)
 def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
@@ -235,7 +276,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("The last row and the last column are missing. The kernel fits at H - h + 1 heights: both ends count.")
+@cross_correlate.mistake(
+    "The last row and the last column are missing. The kernel fits at H - h + 1 heights: both ends count."
+)
 def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
@@ -246,7 +289,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("The output is as large as the image: zeros were added around it. Here the kernel stays inside.")
+@cross_correlate.mistake(
+    "The output is as large as the image: zeros were added around it. Here the kernel stays inside."
+)
 def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
@@ -269,7 +314,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("The window and the kernel are multiplied as matrices (`@`). Multiply them number by number (`*`), then sum.")
+@cross_correlate.mistake(
+    "The window and the kernel are multiplied as matrices (`@`). Multiply them number by number (`*`), then sum."
+)
 def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
@@ -280,7 +327,9 @@ def _(image, kernel):
     return out
 
 
-@cross_correlate.mistake("The output array holds integers, so everything after the decimal point is lost. Make it an array of floats.")
+@cross_correlate.mistake(
+    "The output array holds integers, so everything after the decimal point is lost. Make it an array of floats."
+)
 def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
@@ -293,7 +342,9 @@ def _(image, kernel):
 
 @cross_correlate.alternative()
 def _(image, kernel):
-    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)  # (H - h + 1, W - w + 1, h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        image, kernel.shape
+    )  # (H - h + 1, W - w + 1, h, w)
     return np.einsum("ijab,ab->ij", windows, kernel)
 
 
@@ -335,11 +386,17 @@ def _(image, kernel):
     H, W = image.shape
     h, w = kernel.shape
     # The whole image at once, moved up by a and left by b, for every number of the kernel.
-    return sum(kernel[a, b].asscalar() * image[a : a + H - h + 1, b : b + W - w + 1] for a in range(h) for b in range(w))
+    return sum(
+        kernel[a, b].asscalar() * image[a : a + H - h + 1, b : b + W - w + 1]
+        for a in range(h)
+        for b in range(w)
+    )
 
 
 cross_correlate.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
-cross_correlate.equivalent("dim=(2, 3) -> dim=(3, 2)", why="A sum over two axes does not depend on their order.")
+cross_correlate.equivalent(
+    "dim=(2, 3) -> dim=(3, 2)", why="A sum over two axes does not depend on their order."
+)
 
 
 # --------------------------------------------------------------------------------------------------------------- pad_and_stride
@@ -397,7 +454,12 @@ def stride_only(rng):
 
 @pad_and_stride.probe(weight=1)
 def image_of_one_pixel(rng):
-    return np.array([[3]], np.float32), np.array([[1, 2, 4], [5, 7, -6], [9, 8, -3]], np.float32), (1, 1), (2, 1)
+    return (
+        np.array([[3]], np.float32),
+        np.array([[1, 2, 4], [5, 7, -6], [9, 8, -3]], np.float32),
+        (1, 1),
+        (2, 1),
+    )
 
 
 @pad_and_stride.probe(weight=1)
@@ -410,10 +472,17 @@ def random_layers(rng):
     h, w = rng.permutation([1, 2, 3, 4])[:2]
     padding = tuple(int(n) for n in rng.permutation([0, 1, 2])[:2])
     stride = tuple(int(n) for n in rng.permutation([1, 2, 3])[:2])
-    return gaussian(rng, h + rng.integers(1, 4), w + rng.integers(2, 6)), gaussian(rng, h, w), padding, stride
+    return (
+        gaussian(rng, h + rng.integers(1, 4), w + rng.integers(2, 6)),
+        gaussian(rng, h, w),
+        padding,
+        stride,
+    )
 
 
-@pad_and_stride.mistake("The stride is ignored: every window is used. Windows start `stride` pixels apart.")
+@pad_and_stride.mistake(
+    "The stride is ignored: every window is used. Windows start `stride` pixels apart."
+)
 def _(image, kernel, padding, stride):
     rows, columns = padding
     h, w = kernel.shape
@@ -439,7 +508,9 @@ def _(image, kernel, padding, stride):
     return out
 
 
-@pad_and_stride.mistake("The zeros stand on one side only, at the top and the left. Add as many at the bottom and the right.")
+@pad_and_stride.mistake(
+    "The zeros stand on one side only, at the top and the left. Add as many at the bottom and the right."
+)
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
@@ -447,7 +518,9 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                padded[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
@@ -459,11 +532,15 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                padded[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
-@pad_and_stride.mistake("The padding is missing. Surround the image with zeros before the kernel slides.")
+@pad_and_stride.mistake(
+    "The padding is missing. Surround the image with zeros before the kernel slides."
+)
 def _(image, kernel, padding, stride):
     down, across = stride
     H, W = image.shape
@@ -475,7 +552,9 @@ def _(image, kernel, padding, stride):
     return out
 
 
-@pad_and_stride.mistake("The last windows hang over the edge: the output's size is rounded up. A window that does not fit is not used.")
+@pad_and_stride.mistake(
+    "The last windows hang over the edge: the output's size is rounded up. A window that does not fit is not used."
+)
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
@@ -488,7 +567,9 @@ def _(image, kernel, padding, stride):
     return out
 
 
-@pad_and_stride.mistake("The two numbers of the stride are swapped. The first says how far down, the second how far across.")
+@pad_and_stride.mistake(
+    "The two numbers of the stride are swapped. The first says how far down, the second how far across."
+)
 def _(image, kernel, padding, stride):
     (rows, columns), (across, down) = padding, stride
     h, w = kernel.shape
@@ -496,11 +577,15 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                padded[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
-@pad_and_stride.mistake("The two numbers of the padding are swapped. The first counts rows, at the top and at the bottom.")
+@pad_and_stride.mistake(
+    "The two numbers of the padding are swapped. The first counts rows, at the top and at the bottom."
+)
 def _(image, kernel, padding, stride):
     (columns, rows), (down, across) = padding, stride
     h, w = kernel.shape
@@ -508,7 +593,9 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                padded[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
@@ -521,7 +608,9 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (padded[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                padded[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
@@ -582,14 +671,24 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     H, W = image.shape[0] + 2 * rows, image.shape[1] + 2 * columns
     X = image.reshape((1, 1, *image.shape))  # MXNet pads arrays of four axes
-    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns)).reshape((H, W))
-    moved = ((a, b, padded[a : a + H - h + 1, b : b + W - w + 1]) for a in range(h) for b in range(w))
+    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns)).reshape(
+        (H, W)
+    )
+    moved = (
+        (a, b, padded[a : a + H - h + 1, b : b + W - w + 1]) for a in range(h) for b in range(w)
+    )
     return sum(kernel[a, b].asscalar() * picture[::down, ::across] for a, b, picture in moved)
 
 
-pad_and_stride.equivalent("out = np.zeros( -> out = np.ones(", why="Every pixel of the output is overwritten.")
-pad_and_stride.equivalent("out = torch.zeros( -> out = torch.ones(", why="Every pixel of the output is overwritten.")
-pad_and_stride.equivalent("out = nd.zeros( -> out = nd.ones(", why="Every pixel of the output is overwritten.")
+pad_and_stride.equivalent(
+    "out = np.zeros( -> out = np.ones(", why="Every pixel of the output is overwritten."
+)
+pad_and_stride.equivalent(
+    "out = torch.zeros( -> out = torch.ones(", why="Every pixel of the output is overwritten."
+)
+pad_and_stride.equivalent(
+    "out = nd.zeros( -> out = nd.ones(", why="Every pixel of the output is overwritten."
+)
 
 
 # ------------------------------------------------------------------------------------------------------------------------- pool
@@ -664,11 +763,16 @@ def _random_pool(rng, mode):
     down, across = (int(n) for n in rng.permutation([1, 2, 3])[:2])
     rest_down = int(rng.integers(0, down)) if down <= h else 0
     rest_across = int(rng.integers(0, across)) if across <= w else 0
-    H, W = h + down * int(rng.integers(1, 3)) + rest_down, w + across * int(rng.integers(1, 3)) + rest_across
+    H, W = (
+        h + down * int(rng.integers(1, 3)) + rest_down,
+        w + across * int(rng.integers(1, 3)) + rest_across,
+    )
     return gaussian(rng, H, W), (h, w), (down, across), mode
 
 
-@pool.mistake("The search for the maximum starts at zero, so a window of negative numbers gives 0. Start from a value of the window.")
+@pool.mistake(
+    "The search for the maximum starts at zero, so a window of negative numbers gives 0. Start from a value of the window."
+)
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
     H, W = image.shape
@@ -680,7 +784,9 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake("The average divides by the wrong number: by the square of the window's height. A window has h * w pixels.")
+@pool.mistake(
+    "The average divides by the wrong number: by the square of the window's height. A window has h * w pixels."
+)
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
     H, W = image.shape
@@ -704,7 +810,9 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake("The stride is ignored: the windows are laid side by side. They start `stride` pixels apart and may overlap.")
+@pool.mistake(
+    "The stride is ignored: the windows are laid side by side. They start `stride` pixels apart and may overlap."
+)
 def _(image, window, stride, mode):
     h, w = window
     H, W = image.shape
@@ -728,7 +836,9 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake("Windows that hang over the edge are used as well: the output's size is rounded up. Leave them out.")
+@pool.mistake(
+    "Windows that hang over the edge are used as well: the output's size is rounded up. Leave them out."
+)
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
     H, W = image.shape
@@ -751,7 +861,9 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake("The two numbers of the window are swapped. The first is its height, the second its width.")
+@pool.mistake(
+    "The two numbers of the window are swapped. The first is its height, the second its width."
+)
 def _(image, window, stride, mode):
     (w, h), (down, across) = window, stride
     H, W = image.shape
@@ -785,7 +897,9 @@ def _(image, window, stride, mode):
 
 @pool.alternative(framework="torch")
 def _(image, window, stride, mode):
-    windows = image.unfold(0, window[0], stride[0]).unfold(1, window[1], stride[1])  # (rows, columns, h, w)
+    windows = image.unfold(0, window[0], stride[0]).unfold(
+        1, window[1], stride[1]
+    )  # (rows, columns, h, w)
     return windows.amax(dim=(2, 3)) if mode == "max" else windows.mean(dim=(2, 3))
 
 
@@ -809,13 +923,25 @@ def _(image, window, stride, mode):
 
     (h, w), (down, across) = window, stride
     H, W = image.shape
-    pixels = nd.stack(*[image[a : a + H - h + 1, b : b + W - w + 1][::down, ::across] for a in range(h) for b in range(w)])
+    pixels = nd.stack(
+        *[
+            image[a : a + H - h + 1, b : b + W - w + 1][::down, ::across]
+            for a in range(h)
+            for b in range(w)
+        ]
+    )
     return pixels.max(axis=0) if mode == "max" else pixels.mean(axis=0)
 
 
 pool.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
-pool.equivalent("axis=(2, 3) -> axis=(3, 2)", why="Neither a maximum nor a mean over two axes depends on their order.")
-pool.equivalent("dim=(2, 3) -> dim=(3, 2)", why="Neither a maximum nor a mean over two axes depends on their order.")
+pool.equivalent(
+    "axis=(2, 3) -> axis=(3, 2)",
+    why="Neither a maximum nor a mean over two axes depends on their order.",
+)
+pool.equivalent(
+    "dim=(2, 3) -> dim=(3, 2)",
+    why="Neither a maximum nor a mean over two axes depends on their order.",
+)
 
 
 # --------------------------------------------------------------------------------------------------------------------- channels
@@ -853,7 +979,11 @@ def channels(X, kernels, bias):
 
 @channels.probe(weight=1)
 def one_channel_in_and_out(rng):
-    return _distinct(rng, 1, 3, 5), np.array([[[[1, 3], [-2, 4]]]], np.float32), np.array([0.5], np.float32)
+    return (
+        _distinct(rng, 1, 3, 5),
+        np.array([[[[1, 3], [-2, 4]]]], np.float32),
+        np.array([0.5], np.float32),
+    )
 
 
 @channels.probe(weight=1)
@@ -881,7 +1011,11 @@ def random_layers(rng):
     C_in, C_out = rng.permutation([2, 3, 4])[:2]
     h, w = rng.permutation([1, 2, 3])[:2]
     more_rows, more_columns = rng.permutation([0, 1, 2, 3])[:2]
-    return gaussian(rng, C_in, h + more_rows, w + more_columns), gaussian(rng, C_out, C_in, h, w), 3 * gaussian(rng, C_out)
+    return (
+        gaussian(rng, C_in, h + more_rows, w + more_columns),
+        gaussian(rng, C_out, C_in, h, w),
+        3 * gaussian(rng, C_out),
+    )
 
 
 @channels.mistake("Only the first input channel is used. Sum over all of them.")
@@ -896,18 +1030,24 @@ def _(X, kernels, bias):
     return out
 
 
-@channels.mistake("The sum over the input channels is missing: there is one map for every pair of an input and an output channel.")
+@channels.mistake(
+    "The sum over the input channels is missing: there is one map for every pair of an input and an output channel."
+)
 def _(X, kernels, bias):
     C_in, H, W = X.shape
     C_out, _, h, w = kernels.shape
     out = np.zeros((C_out, C_in, H - h + 1, W - w + 1))
     for i in range(H - h + 1):
         for j in range(W - w + 1):
-            out[:, :, i, j] = (X[:, i : i + h, j : j + w] * kernels).sum(axis=(2, 3)) + bias[:, None]
+            out[:, :, i, j] = (X[:, i : i + h, j : j + w] * kernels).sum(axis=(2, 3)) + bias[
+                :, None
+            ]
     return out
 
 
-@channels.mistake("Every loop over an input channel starts the output anew, so only the last channel is left. Add to it (`+=`).")
+@channels.mistake(
+    "Every loop over an input channel starts the output anew, so only the last channel is left. Add to it (`+=`)."
+)
 def _(X, kernels, bias):
     C_in, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -932,7 +1072,9 @@ def _(X, kernels, bias):
     return out
 
 
-@channels.mistake("The bias is added once for every input channel. Each output channel gets it once.")
+@channels.mistake(
+    "The bias is added once for every input channel. Each output channel gets it once."
+)
 def _(X, kernels, bias):
     C_in, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -957,7 +1099,9 @@ def _(X, kernels, bias):
     return out
 
 
-@channels.mistake("`out + bias` lines the bias up with the columns, not with the channels. Give it the shape (C_out, 1, 1) first.")
+@channels.mistake(
+    "`out + bias` lines the bias up with the columns, not with the channels. Give it the shape (C_out, 1, 1) first."
+)
 def _(X, kernels, bias):
     _, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -969,7 +1113,9 @@ def _(X, kernels, bias):
     return out + bias
 
 
-@channels.mistake("The kernels are read as (C_in, C_out, h, w). Output channels come first: kernels[o, c].")
+@channels.mistake(
+    "The kernels are read as (C_in, C_out, h, w). Output channels come first: kernels[o, c]."
+)
 def _(X, kernels, bias):
     kernels = kernels.swapaxes(0, 1)
     _, H, W = X.shape
@@ -984,7 +1130,9 @@ def _(X, kernels, bias):
 
 @channels.alternative()
 def _(X, kernels, bias):
-    windows = np.lib.stride_tricks.sliding_window_view(X, kernels.shape[2:], axis=(1, 2))  # (C_in, H', W', h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X, kernels.shape[2:], axis=(1, 2)
+    )  # (C_in, H', W', h, w)
     return np.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
 
 
@@ -1006,7 +1154,9 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     import torch
 
-    windows = X.unfold(1, kernels.shape[2], 1).unfold(2, kernels.shape[3], 1)  # (C_in, H', W', h, w)
+    windows = X.unfold(1, kernels.shape[2], 1).unfold(
+        2, kernels.shape[3], 1
+    )  # (C_in, H', W', h, w)
     return torch.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
 
 
@@ -1030,7 +1180,12 @@ def _(X, kernels, bias):
 
     C_in, H, W = X.shape
     C_out, _, h, w = kernels.shape
-    moved = [X[c, a : a + H - h + 1, b : b + W - w + 1] for c in range(C_in) for a in range(h) for b in range(w)]
+    moved = [
+        X[c, a : a + H - h + 1, b : b + W - w + 1]
+        for c in range(C_in)
+        for a in range(h)
+        for b in range(w)
+    ]
     # The kernels as rows of a matrix, times a stack of moved pictures: (C_out, n) with (n, H', W').
     return nd.dot(kernels.reshape((C_out, -1)), nd.stack(*moved)) + bias.reshape((C_out, 1, 1))
 
@@ -1098,10 +1253,17 @@ def strides_of_three(rng):
 
 @receptive_field.probe(weight=3, repeat=6)
 def random_stacks(rng):
-    return ([tuple(int(rng.integers(1, high)) for high in (6, 4, 4)) for _ in range(int(rng.integers(2, 5)))],)
+    return (
+        [
+            tuple(int(rng.integers(1, high)) for high in (6, 4, 4))
+            for _ in range(int(rng.integers(2, 5)))
+        ],
+    )
 
 
-@receptive_field.mistake("The strides are added up. They multiply: a stride of 2 after a stride of 3 makes steps of 6 pixels.")
+@receptive_field.mistake(
+    "The strides are added up. They multiply: a stride of 2 after a stride of 3 makes steps of 6 pixels."
+)
 def _(layers):
     field, step = 1, 1
     for kernel, stride, dilation in layers:
@@ -1110,7 +1272,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("The strides are ignored. After a strided layer, one pixel stands for several pixels of the image.")
+@receptive_field.mistake(
+    "The strides are ignored. After a strided layer, one pixel stands for several pixels of the image."
+)
 def _(layers):
     field = 1
     for kernel, _, dilation in layers:
@@ -1118,7 +1282,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("Only the stride of the layer just before counts. The steps of all earlier layers multiply.")
+@receptive_field.mistake(
+    "Only the stride of the layer just before counts. The steps of all earlier layers multiply."
+)
 def _(layers):
     field, previous = 1, 1
     for kernel, stride, dilation in layers:
@@ -1127,7 +1293,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("The dilation is ignored. Taps that are `dilation` pixels apart reach dilation * (kernel - 1) pixels.")
+@receptive_field.mistake(
+    "The dilation is ignored. Taps that are `dilation` pixels apart reach dilation * (kernel - 1) pixels."
+)
 def _(layers):
     field, step = 1, 1
     for kernel, stride, _ in layers:
@@ -1136,7 +1304,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("A layer's own stride widens its own view. It acts only on the layers after it: update the step last.")
+@receptive_field.mistake(
+    "A layer's own stride widens its own view. It acts only on the layers after it: update the step last."
+)
 def _(layers):
     field, step = 1, 1
     for kernel, stride, dilation in layers:
@@ -1145,7 +1315,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("One pixel is missing. Before any layer the field is one pixel wide, not zero.")
+@receptive_field.mistake(
+    "One pixel is missing. Before any layer the field is one pixel wide, not zero."
+)
 def _(layers):
     field, step = 0, 1
     for kernel, stride, dilation in layers:
@@ -1186,16 +1358,22 @@ def _(layers):
 def _(layers):
     strides = [1, *(stride for _, stride, _ in layers)]
     steps = np.cumprod(strides)
-    return 1 + sum(int(steps[i]) * dilation * (kernel - 1) for i, (kernel, _, dilation) in enumerate(layers))
+    return 1 + sum(
+        int(steps[i]) * dilation * (kernel - 1) for i, (kernel, _, dilation) in enumerate(layers)
+    )
 
 
 @receptive_field.alternative(framework="torch")
 def _(layers):
     import torch
 
-    out = torch.empty(1, 1)  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+    out = torch.empty(
+        1, 1
+    )  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
     for kernel, stride, dilation in reversed(layers):
-        out = torch.nn.functional.conv_transpose1d(out, torch.empty(1, 1, kernel), stride=stride, dilation=dilation)
+        out = torch.nn.functional.conv_transpose1d(
+            out, torch.empty(1, 1, kernel), stride=stride, dilation=dilation
+        )
     return out.shape[1]
 
 
@@ -1212,13 +1390,24 @@ def _(layers):
 def _(layers):
     from dlkit.mx import nd
 
-    out = nd.empty((1, 1, 1))  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+    out = nd.empty(
+        (1, 1, 1)
+    )  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
     for kernel, stride, dilation in reversed(layers):
-        out = nd.Deconvolution(out, nd.empty((1, 1, kernel)), kernel=(kernel,), stride=(stride,), dilate=(dilation,), num_filter=1)
+        out = nd.Deconvolution(
+            out,
+            nd.empty((1, 1, kernel)),
+            kernel=(kernel,),
+            stride=(stride,),
+            dilate=(dilation,),
+            num_filter=1,
+        )
     return out.shape[2]
 
 
-receptive_field.equivalent("nd.empty((1, 1, 1)) -> nd.empty((2, 1, 1))", why="What a second output pixel sees is as long.")
+receptive_field.equivalent(
+    "nd.empty((1, 1, 1)) -> nd.empty((2, 1, 1))", why="What a second output pixel sees is as long."
+)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- im2col
@@ -1270,7 +1459,10 @@ def one_channel(rng):
 
 @im2col.probe(weight=1)
 def square_matrix(rng):
-    return _distinct(rng, 1, 4, 3), (3, 2)  # six windows of six pixels: a transposed result has the right shape
+    return _distinct(rng, 1, 4, 3), (
+        3,
+        2,
+    )  # six windows of six pixels: a transposed result has the right shape
 
 
 @im2col.probe(weight=1)
@@ -1280,7 +1472,10 @@ def several_channels(rng):
 
 @im2col.probe(weight=3, repeat=4)
 def random_shapes(rng):
-    (h, w), (more_rows, more_columns) = rng.permutation([1, 2, 3])[:2], rng.permutation([1, 2, 3])[:2]
+    (h, w), (more_rows, more_columns) = (
+        rng.permutation([1, 2, 3])[:2],
+        rng.permutation([1, 2, 3])[:2],
+    )
     return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (int(h), int(w))
 
 
@@ -1295,27 +1490,43 @@ def _(X, window):
     return columns
 
 
-@im2col.mistake("The windows are in the wrong order: down the image first. Go along a row of windows, then to the next row.")
+@im2col.mistake(
+    "The windows are in the wrong order: down the image first. Go along a row of windows, then to the next row."
+)
 def _(X, window):
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].reshape(-1) for j in range(W - w + 1) for i in range(H - h + 1)]
+    parts = [
+        X[:, i : i + h, j : j + w].reshape(-1) for j in range(W - w + 1) for i in range(H - h + 1)
+    ]
     return np.stack(parts, axis=1)
 
 
-@im2col.mistake("Within a column the channel changes fastest. It should change slowest: all of channel 0, then all of channel 1.")
+@im2col.mistake(
+    "Within a column the channel changes fastest. It should change slowest: all of channel 0, then all of channel 1."
+)
 def _(X, window):
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].transpose(1, 2, 0).reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    parts = [
+        X[:, i : i + h, j : j + w].transpose(1, 2, 0).reshape(-1)
+        for i in range(H - h + 1)
+        for j in range(W - w + 1)
+    ]
     return np.stack(parts, axis=1)
 
 
-@im2col.mistake("Within a column the windows are read down their columns. Read them row by row: b changes fastest.")
+@im2col.mistake(
+    "Within a column the windows are read down their columns. Read them row by row: b changes fastest."
+)
 def _(X, window):
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].transpose(0, 2, 1).reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    parts = [
+        X[:, i : i + h, j : j + w].transpose(0, 2, 1).reshape(-1)
+        for i in range(H - h + 1)
+        for j in range(W - w + 1)
+    ]
     return np.stack(parts, axis=1)
 
 
@@ -1329,7 +1540,9 @@ def _(X, window):
     return windows.reshape(C * h * w, (H - h + 1) * (W - w + 1))
 
 
-@im2col.mistake("The windows of the last row and of the last column are missing. There are H - h + 1 by W - w + 1 windows.")
+@im2col.mistake(
+    "The windows of the last row and of the last column are missing. There are H - h + 1 by W - w + 1 windows."
+)
 def _(X, window):
     C, H, W = X.shape
     h, w = window
@@ -1340,19 +1553,29 @@ def _(X, window):
     return columns
 
 
-@im2col.mistake("The windows do not overlap: each starts where the one before it ends. With stride 1 the next one starts a pixel further.")
+@im2col.mistake(
+    "The windows do not overlap: each starts where the one before it ends. With stride 1 the next one starts a pixel further."
+)
 def _(X, window):
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(0, H - h + 1, h) for j in range(0, W - w + 1, w)]
+    parts = [
+        X[:, i : i + h, j : j + w].reshape(-1)
+        for i in range(0, H - h + 1, h)
+        for j in range(0, W - w + 1, w)
+    ]
     return np.stack(parts, axis=1)
 
 
-@im2col.mistake("Only the first channel is there. A column holds the window of every channel, one below the other.")
+@im2col.mistake(
+    "Only the first channel is there. A column holds the window of every channel, one below the other."
+)
 def _(X, window):
     _, H, W = X.shape
     h, w = window
-    parts = [X[0, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    parts = [
+        X[0, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+    ]
     return np.stack(parts, axis=1)
 
 
@@ -1369,7 +1592,9 @@ def _(X, window):
 
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    parts = [
+        X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+    ]
     return torch.stack(parts, dim=1)
 
 
@@ -1386,7 +1611,9 @@ def _(X, window):
 
     _, H, W = X.shape
     h, w = window
-    parts = [X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)]
+    parts = [
+        X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+    ]
     return nd.stack(*parts, axis=1)
 
 
@@ -1397,14 +1624,26 @@ def _(X, window):
     C, H, W = X.shape
     h, w = window
     # Row (c, a, b) of the matrix is the picture of channel c, moved up by a and left by b.
-    rows = [X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1) for c in range(C) for a in range(h) for b in range(w)]
+    rows = [
+        X[c, a : a + H - h + 1, b : b + W - w + 1].reshape(-1)
+        for c in range(C)
+        for a in range(h)
+        for b in range(w)
+    ]
     return nd.stack(*rows)
 
 
 im2col.equivalent("zeros( -> ones(", why="Every column is overwritten.")
-im2col.equivalent("+ j] = X[:, i : i + h, j : j + w].reshape(-2)", why="NumPy takes any one negative size for the size that is left.")
-im2col.equivalent("C, rows, columns, h, w -> C, columns, rows, h, w", why="Only the product of the two is used.")
-im2col.equivalent("C, rows, columns, h, w -> C, rows, columns, w, h", why="Only the product of the two is used.")
+im2col.equivalent(
+    "+ j] = X[:, i : i + h, j : j + w].reshape(-2)",
+    why="NumPy takes any one negative size for the size that is left.",
+)
+im2col.equivalent(
+    "C, rows, columns, h, w -> C, columns, rows, h, w", why="Only the product of the two is used."
+)
+im2col.equivalent(
+    "C, rows, columns, h, w -> C, rows, columns, w, h", why="Only the product of the two is used."
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------- edge_detector
@@ -1431,7 +1670,10 @@ def edge_detector():
     return np.array([[-1, -1, 0, 1, 1]] * 5)
 
 
-_QUIET, _NOISY = 0.05, 0.2  # standard deviation of the noise; the images go from 0 to 1 and their weakest edge is a step of 0.25
+_QUIET, _NOISY = (
+    0.05,
+    0.2,
+)  # standard deviation of the noise; the images go from 0 to 1 and their weakest edge is a step of 0.25
 _REQUIRED = {_QUIET: 0.97, _NOISY: 0.935}
 
 
@@ -1463,13 +1705,18 @@ def _(inputs, output):
     clean, noisy, required = inputs.secret
     kernel = _as_kernel(output)
     if kernel is None:
-        return Measurement(False, "A kernel of at most 5 rows and 5 columns of finite numbers was expected.")
+        return Measurement(
+            False, "A kernel of at most 5 rows and 5 columns of finite numbers was expected."
+        )
     strength = _strength(noisy, kernel)
     vertical, horizontal, flat = _places(clean)
     against_flat = _separation(strength[vertical], strength[flat])
     against_horizontal = _separation(strength[vertical], strength[horizontal])
     figures = f"Vertical edges against flat places: {against_flat:.3f}; against horizontal edges: {against_horizontal:.3f}"
-    return Measurement(min(against_flat, against_horizontal) >= required, f"{figures} (at least {required:.3g} each).")
+    return Measurement(
+        min(against_flat, against_horizontal) >= required,
+        f"{figures} (at least {required:.3g} each).",
+    )
 
 
 def _as_kernel(output):
@@ -1478,7 +1725,12 @@ def _as_kernel(output):
         kernel = np.asarray(output)
     except ValueError:  # rows of different lengths
         return None
-    if kernel.dtype.kind not in "biuf" or kernel.ndim != 2 or not all(1 <= n <= 5 for n in kernel.shape) or not np.isfinite(kernel).all():
+    if (
+        kernel.dtype.kind not in "biuf"
+        or kernel.ndim != 2
+        or not all(1 <= n <= 5 for n in kernel.shape)
+        or not np.isfinite(kernel).all()
+    ):
         return None
     kernel = kernel.astype(np.float64)
     return kernel / (np.abs(kernel).max() or 1.0)
@@ -1504,13 +1756,17 @@ def _places(clean):
     middle = _count(across, 5, 1)[:, :, 2:-2]
     rows = _count(down, 1, 6)[:, 1:-1]
     vertical = (middle == 5) & (steps_across == 5) & (steps_down == 0)
-    horizontal = ((rows[:, :-1] == 6) | (rows[:, 1:] == 6)) & (steps_down == 6) & (steps_across == 0)
+    horizontal = (
+        ((rows[:, :-1] == 6) | (rows[:, 1:] == 6)) & (steps_down == 6) & (steps_across == 0)
+    )
     return vertical, horizontal, (steps_across == 0) & (steps_down == 0)
 
 
 def _count(steps, h, w):
     """How many steps lie in each block of h rows and w columns."""
-    total = np.zeros((len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32)  # of all above and to the left
+    total = np.zeros(
+        (len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32
+    )  # of all above and to the left
     steps.cumsum(axis=1, dtype=np.int32).cumsum(axis=2, out=total[:, 1:, 1:])
     return total[:, h:, w:] - total[:, :-h, w:] - total[:, h:, :-w] + total[:, :-h, :-w]
 
@@ -1518,7 +1774,10 @@ def _count(steps, h, w):
 def _separation(edges, others):
     """The probability that an edge answers more strongly than another place, ties counting half: the area under the ROC curve."""
     others = np.sort(others)
-    below, not_above = np.searchsorted(others, edges, "left"), np.searchsorted(others, edges, "right")
+    below, not_above = (
+        np.searchsorted(others, edges, "left"),
+        np.searchsorted(others, edges, "right"),
+    )
     return float((below + not_above).mean() / (2 * len(others)))
 
 
@@ -1526,7 +1785,11 @@ def _sums(output):
     """(sum of all, largest column sum, largest row sum), relative to the sum of magnitudes."""
     kernel = _as_kernel(output)
     size = np.abs(kernel).sum() or 1.0
-    return abs(kernel.sum()) / size, np.abs(kernel.sum(axis=0)).max() / size, np.abs(kernel.sum(axis=1)).max() / size
+    return (
+        abs(kernel.sum()) / size,
+        np.abs(kernel.sum(axis=0)).max() / size,
+        np.abs(kernel.sum(axis=1)).max() / size,
+    )
 
 
 def _is_blur(inputs, output):
@@ -1548,14 +1811,26 @@ def _looks_both_ways(inputs, output):
     total, columns, rows = _sums(output)
     kernel = _as_kernel(output)
     square = kernel.shape[0] == kernel.shape[1]
-    return total <= 0.02 and rows > 0.05 and columns > 0.05 and square and np.allclose(kernel, kernel.T)
+    return (
+        total <= 0.02
+        and rows > 0.05
+        and columns > 0.05
+        and square
+        and np.allclose(kernel, kernel.T)
+    )
 
 
 def _is_diagonal(inputs, output):
     total, columns, rows = _sums(output)
     kernel = _as_kernel(output)
     square = kernel.shape[0] == kernel.shape[1]
-    return total <= 0.02 and rows > 0.05 and columns > 0.05 and square and np.allclose(kernel, -kernel.T)
+    return (
+        total <= 0.02
+        and rows > 0.05
+        and columns > 0.05
+        and square
+        and np.allclose(kernel, -kernel.T)
+    )
 
 
 def _hears_too_few_pixels(inputs, output):
@@ -1563,26 +1838,34 @@ def _hears_too_few_pixels(inputs, output):
     return total <= 0.02 and columns > 0.05 and rows < 1e-6
 
 
-@edge_detector.mistake("This kernel finds horizontal edges: it compares above with below. Transpose it.", recognise=_is_horizontal)
+@edge_detector.mistake(
+    "This kernel finds horizontal edges: it compares above with below. Transpose it.",
+    recognise=_is_horizontal,
+)
 def _():
     return np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
 
 
 @edge_detector.mistake(
-    "All weights have the same sign: this is a blur, and it answers to brightness. An edge is a difference.", recognise=_is_blur
+    "All weights have the same sign: this is a blur, and it answers to brightness. An edge is a difference.",
+    recognise=_is_blur,
 )
 def _():
     return np.ones((3, 3)) / 9
 
 
 @edge_detector.mistake(
-    "The weights do not sum to zero, so a bright flat region answers like an edge. Balance both sides.", recognise=_does_not_sum_to_zero
+    "The weights do not sum to zero, so a bright flat region answers like an edge. Balance both sides.",
+    recognise=_does_not_sum_to_zero,
 )
 def _():
     return np.array([[-1, 0, 2], [-2, 0, 4], [-1, 0, 2]])
 
 
-@edge_detector.mistake("The kernel answers to edges of every direction. Look from left to right only.", recognise=_looks_both_ways)
+@edge_detector.mistake(
+    "The kernel answers to edges of every direction. Look from left to right only.",
+    recognise=_looks_both_ways,
+)
 def _():
     return np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
 

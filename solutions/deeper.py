@@ -51,7 +51,10 @@ def three_small_kernels(rng):
 def random_stacks(rng):
     depth = int(rng.integers(2, 5))
     channels = [int(n) for n in rng.choice(np.arange(2, 30), depth + 1, replace=False)]
-    return channels, [(int(height), int(width)) for height, width in zip(rng.integers(1, 4, depth), rng.integers(4, 7, depth), strict=True)]
+    return channels, [
+        (int(height), int(width))
+        for height, width in zip(rng.integers(1, 4, depth), rng.integers(4, 7, depth), strict=True)
+    ]
 
 
 @stack_parameters.mistake("The biases are missing: every output map has one.")
@@ -62,7 +65,9 @@ def _(channels, kernels):
     return total
 
 
-@stack_parameters.mistake("A bias is counted for every kernel. An output map adds up the results of all its kernels, then a single bias.")
+@stack_parameters.mistake(
+    "A bias is counted for every kernel. An output map adds up the results of all its kernels, then a single bias."
+)
 def _(channels, kernels):
     total = 0
     for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
@@ -78,7 +83,9 @@ def _(channels, kernels):
     return total
 
 
-@stack_parameters.mistake("Here an output map has one kernel for all input maps. It has a kernel of its own for each of them.")
+@stack_parameters.mistake(
+    "Here an output map has one kernel for all input maps. It has a kernel of its own for each of them."
+)
 def _(channels, kernels):
     total = 0
     for outputs, kernel in zip(channels[1:], kernels, strict=True):
@@ -86,7 +93,9 @@ def _(channels, kernels):
     return total
 
 
-@stack_parameters.mistake("One bias is counted for every input map. Biases belong to the output maps.")
+@stack_parameters.mistake(
+    "One bias is counted for every input map. Biases belong to the output maps."
+)
 def _(channels, kernels):
     total = 0
     for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
@@ -106,7 +115,9 @@ def _(channels, kernels):
 def _(channels, kernels):
     import torch
 
-    layers = [torch.nn.Conv2d(channels[i], channels[i + 1], kernel) for i, kernel in enumerate(kernels)]
+    layers = [
+        torch.nn.Conv2d(channels[i], channels[i + 1], kernel) for i, kernel in enumerate(kernels)
+    ]
     return sum(parameter.numel() for layer in layers for parameter in layer.parameters())
 
 
@@ -114,8 +125,15 @@ def _(channels, kernels):
 def _(channels, kernels):
     from dlkit.mx import gluon
 
-    layers = [gluon.nn.Conv2D(channels[i + 1], kernel, in_channels=channels[i]) for i, kernel in enumerate(kernels)]
-    return sum(int(np.prod(parameter.shape)) for layer in layers for parameter in layer.collect_params().values())
+    layers = [
+        gluon.nn.Conv2D(channels[i + 1], kernel, in_channels=channels[i])
+        for i, kernel in enumerate(kernels)
+    ]
+    return sum(
+        int(np.prod(parameter.shape))
+        for layer in layers
+        for parameter in layer.collect_params().values()
+    )
 
 
 @stack_parameters.alternative()
@@ -171,17 +189,26 @@ def second_layer_of_alexnet(rng):
 def _convolution(rng, groups):
     maps_in, maps_out = (groups * int(n) for n in rng.permutation([2, 3, 5, 7])[:2])
     height, width = (int(n) for n in rng.permutation(np.arange(6, 13))[:2])
-    return maps_in, (maps_out, height, width), (int(rng.integers(1, 4)), int(rng.integers(4, 6))), groups
+    return (
+        maps_in,
+        (maps_out, height, width),
+        (int(rng.integers(1, 4)), int(rng.integers(4, 6))),
+        groups,
+    )
 
 
-@conv_cost.mistake("The groups are ignored. An output map sees only `in_channels // groups` of the input maps.")
+@conv_cost.mistake(
+    "The groups are ignored. An output map sees only `in_channels // groups` of the input maps."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels * kernel[0] * kernel[1]
     return maps * (products + 1), maps * pixels * products
 
 
-@conv_cost.mistake("Input and output maps are both divided by the groups: that is a single group, and there are `groups` of them.")
+@conv_cost.mistake(
+    "Input and output maps are both divided by the groups: that is a single group, and there are `groups` of them."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
@@ -195,14 +222,18 @@ def _(in_channels, output_shape, kernel, groups):
     return maps * products, maps * pixels * products
 
 
-@conv_cost.mistake("The biases are counted among the multiply-adds. A bias is added, and multiplies nothing.")
+@conv_cost.mistake(
+    "The biases are counted among the multiply-adds. A bias is added, and multiplies nothing."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
     return maps * (products + 1), maps * pixels * (products + 1)
 
 
-@conv_cost.mistake("The second number is twice too large: a product and its addition are one multiply-add.")
+@conv_cost.mistake(
+    "The second number is twice too large: a product and its addition are one multiply-add."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
@@ -221,7 +252,9 @@ def _(in_channels, output_shape, kernel, groups):
     import torch
 
     conv = torch.nn.Conv2d(in_channels, output_shape[0], kernel, groups=groups)
-    return sum(parameter.numel() for parameter in conv.parameters()), conv.weight.numel() * output_shape[1] * output_shape[2]
+    return sum(
+        parameter.numel() for parameter in conv.parameters()
+    ), conv.weight.numel() * output_shape[1] * output_shape[2]
 
 
 @conv_cost.alternative(framework="mxnet")
@@ -241,8 +274,14 @@ def _(in_channels, output_shape, kernel, groups):
     return output_shape[0] + output_shape[0] * products, np.prod(output_shape) * products
 
 
-conv_cost.equivalent("in_channels // groups -> in_channels / groups", why="The input maps are a multiple of the groups.")
-conv_cost.equivalent("in_channels // groups -> -(-(in_channels) // groups)", why="The input maps are a multiple of the groups.")
+conv_cost.equivalent(
+    "in_channels // groups -> in_channels / groups",
+    why="The input maps are a multiple of the groups.",
+)
+conv_cost.equivalent(
+    "in_channels // groups -> -(-(in_channels) // groups)",
+    why="The input maps are a multiple of the groups.",
+)
 
 
 # 3. Shapes through a net -------------------------------------------------------------------------------------------------------------------
@@ -286,12 +325,25 @@ def convolutions(rng):
 @output_shapes.probe(weight=1)
 def alexnet(rng):
     convolutions = [("conv", 384, 3, 1, 1), ("conv", 384, 3, 1, 1), ("conv", 256, 3, 1, 1)]
-    return (3, 227, 227), [("conv", 96, 11, 4, 0), ("pool", 3, 2), ("conv", 256, 5, 1, 2), ("pool", 3, 2), *convolutions, ("pool", 3, 2)]
+    return (3, 227, 227), [
+        ("conv", 96, 11, 4, 0),
+        ("pool", 3, 2),
+        ("conv", 256, 5, 1, 2),
+        ("pool", 3, 2),
+        *convolutions,
+        ("pool", 3, 2),
+    ]
 
 
 @output_shapes.probe(weight=2, repeat=4)
 def random_nets(rng):
-    return _image(rng), [_conv(rng), ("pool", int(rng.integers(2, 4)), int(rng.integers(1, 4))), _conv(rng), ("pool", 3, 2), ("pool", 2, 1)]
+    return _image(rng), [
+        _conv(rng),
+        ("pool", int(rng.integers(2, 4)), int(rng.integers(1, 4))),
+        _conv(rng),
+        ("pool", 3, 2),
+        ("pool", 2, 1),
+    ]
 
 
 def _image(rng):
@@ -300,7 +352,13 @@ def _image(rng):
 
 
 def _conv(rng):
-    return "conv", int(rng.integers(6, 20)), int(rng.integers(2, 6)), int(rng.integers(1, 3)), int(rng.integers(0, 4))
+    return (
+        "conv",
+        int(rng.integers(6, 20)),
+        int(rng.integers(2, 6)),
+        int(rng.integers(1, 3)),
+        int(rng.integers(0, 4)),
+    )
 
 
 @output_shapes.mistake("The padding is counted once. It is added on both sides of the image.")
@@ -331,7 +389,9 @@ def _(image_shape, layers):
     return shapes
 
 
-@output_shapes.mistake("Sizes are rounded up. A window that does not fit whole has no place: round down.")
+@output_shapes.mistake(
+    "Sizes are rounded up. A window that does not fit whole has no place: round down."
+)
 def _(image_shape, layers):
     maps, height, width = image_shape
     shapes = []
@@ -345,14 +405,18 @@ def _(image_shape, layers):
     return shapes
 
 
-@output_shapes.mistake("The pooling divides by its stride alone. Its window of `kernel` pixels must fit as well, as in a convolution.")
+@output_shapes.mistake(
+    "The pooling divides by its stride alone. Its window of `kernel` pixels must fit as well, as in a convolution."
+)
 def _(image_shape, layers):
     maps, height, width = image_shape
     shapes = []
     for kind, *numbers in layers:
         if kind == "conv":
             maps, kernel, stride, padding = numbers
-            height, width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+            height, width = (
+                (size + 2 * padding - kernel) // stride + 1 for size in (height, width)
+            )
         else:
             height, width = height // numbers[1], width // numbers[1]
         shapes.append((maps, height, width))
@@ -373,7 +437,9 @@ def _(image_shape, layers):
     return shapes
 
 
-@output_shapes.mistake("The pooling keeps the padding of the convolution before it. It has none of its own.")
+@output_shapes.mistake(
+    "The pooling keeps the padding of the convolution before it. It has none of its own."
+)
 def _(image_shape, layers):
     maps, height, width = image_shape
     shapes = []
@@ -412,7 +478,13 @@ def _(image_shape, layers):
     for kind, *numbers in layers:
         if kind == "conv":
             maps, kernel, stride, padding = numbers
-            X = mx.sym.Convolution(X, num_filter=maps, kernel=(kernel, kernel), stride=(stride, stride), pad=(padding, padding))
+            X = mx.sym.Convolution(
+                X,
+                num_filter=maps,
+                kernel=(kernel, kernel),
+                stride=(stride, stride),
+                pad=(padding, padding),
+            )
         else:
             kernel, stride = numbers
             X = mx.sym.Pooling(X, kernel=(kernel, kernel), stride=(stride, stride))
@@ -429,7 +501,11 @@ def _(image_shape, layers):
     for layer in layers:
         if layer[0] == "conv":
             maps, kernel, stride, padding = layer[1:]
-            shape = maps, places(shape[1] + 2 * padding, kernel, stride), places(shape[2] + 2 * padding, kernel, stride)
+            shape = (
+                maps,
+                places(shape[1] + 2 * padding, kernel, stride),
+                places(shape[2] + 2 * padding, kernel, stride),
+            )
         else:
             shape = shape[0], places(shape[1], *layer[1:]), places(shape[2], *layer[1:])
         shapes.append(shape)
@@ -437,11 +513,20 @@ def _(image_shape, layers):
 
 
 output_shapes.equivalent(
-    "torch.zeros(image_shape) -> torch.ones(image_shape)", why="Only the shape of what goes through the layers counts."
+    "torch.zeros(image_shape) -> torch.ones(image_shape)",
+    why="Only the shape of what goes through the layers counts.",
 )
-output_shapes.equivalent("max_pool2d(X -> avg_pool2d(X", why="Both poolings give maps of the same shape, and nothing else is asked.")
-output_shapes.equivalent("X=(1, *image_shape) -> X=(2, *image_shape)", why="The shape of one image does not depend on how many there are.")
-output_shapes.equivalent("[1][0][1:] -> [1][-1][1:]", why="The symbol has one output: it is the first and the last.")
+output_shapes.equivalent(
+    "max_pool2d(X -> avg_pool2d(X",
+    why="Both poolings give maps of the same shape, and nothing else is asked.",
+)
+output_shapes.equivalent(
+    "X=(1, *image_shape) -> X=(2, *image_shape)",
+    why="The shape of one image does not depend on how many there are.",
+)
+output_shapes.equivalent(
+    "[1][0][1:] -> [1][-1][1:]", why="The symbol has one output: it is the first and the last."
+)
 
 
 # 4. Overlapping pooling --------------------------------------------------------------------------------------------------------------------
@@ -500,7 +585,9 @@ def overlapping(rng):
     return int(rng.integers(12, 24)), stride + int(rng.integers(1, 4)), stride
 
 
-@window_counts.mistake("The last windows hang over the end. Only windows that lie wholly inside count.")
+@window_counts.mistake(
+    "The last windows hang over the end. Only windows that lie wholly inside count."
+)
 def _(size, window, stride):
     counts = np.zeros(size, dtype=int)
     for start in range(0, size, stride):
@@ -508,7 +595,9 @@ def _(size, window, stride):
     return counts
 
 
-@window_counts.mistake("The last window is missing: a window may start at size - window. `range` leaves its end out.")
+@window_counts.mistake(
+    "The last window is missing: a window may start at size - window. `range` leaves its end out."
+)
 def _(size, window, stride):
     counts = np.zeros(size, dtype=int)
     for start in range(0, size - window, stride):
@@ -524,7 +613,9 @@ def _(size, window, stride):
     return counts
 
 
-@window_counts.mistake("These windows do not overlap: they start `window` pixels apart. Their distance is the stride.")
+@window_counts.mistake(
+    "These windows do not overlap: they start `window` pixels apart. Their distance is the stride."
+)
 def _(size, window, stride):
     counts = np.zeros(size, dtype=int)
     for start in range(0, size - window + 1, window):
@@ -563,11 +654,20 @@ def _(size, window, stride):
 @window_counts.alternative()
 def _(size, window, stride):
     """Windows that start at or before a pixel, less those that end before it."""
-    return [min(pixel, size - window) // stride - max(pixel - window, -1) // stride for pixel in range(size)]
+    return [
+        min(pixel, size - window) // stride - max(pixel - window, -1) // stride
+        for pixel in range(size)
+    ]
 
 
-window_counts.equivalent("min(pixel, size - window) -> min(size - window, pixel)", why="The smaller of two is the same in either order.")
-window_counts.equivalent("max(pixel - window, -1) -> max(-1, pixel - window)", why="The larger of two is the same in either order.")
+window_counts.equivalent(
+    "min(pixel, size - window) -> min(size - window, pixel)",
+    why="The smaller of two is the same in either order.",
+)
+window_counts.equivalent(
+    "max(pixel - window, -1) -> max(-1, pixel - window)",
+    why="The larger of two is the same in either order.",
+)
 
 
 # 5. A small VGG ----------------------------------------------------------------------------------------------------------------------------
@@ -632,7 +732,10 @@ def logits_and_gradients(rng):
         weights = [
             part
             for shape in [*_KERNELS, (32, 256), (10, 32)]
-            for part in (gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), gaussian(rng, shape[0], scale=0.3))
+            for part in (
+                gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))),
+                gaussian(rng, shape[0], scale=0.3),
+            )
         ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
@@ -644,13 +747,22 @@ def _distance_to_kink(images, weights):
     distances, maps = [], images
     for layer in range(len(_KERNELS)):
         padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))  # (N, C, H, W, 3, 3)
-        before = np.tensordot(windows, weights[2 * layer], ((1, 4, 5), (1, 2, 3))) + weights[2 * layer + 1]  # (N, H, W, maps)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            padded, (3, 3), axis=(2, 3)
+        )  # (N, C, H, W, 3, 3)
+        before = (
+            np.tensordot(windows, weights[2 * layer], ((1, 4, 5), (1, 2, 3)))
+            + weights[2 * layer + 1]
+        )  # (N, H, W, maps)
         distances.append(np.abs(before).min())
         maps = before.clip(0).transpose(0, 3, 1, 2)
         if layer in _POOLED:
             n, channels, height, width = maps.shape
-            pools = maps.reshape(n, channels, height // 2, 2, width // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(-1, 4)
+            pools = (
+                maps.reshape(n, channels, height // 2, 2, width // 2, 2)
+                .transpose(0, 1, 2, 4, 3, 5)
+                .reshape(-1, 4)
+            )
             pools = np.sort(pools, axis=1)
             distances.append((pools[:, 3] - pools[:, 2])[pools[:, 3] > 0].min())
             maps = pools[:, 3].reshape(n, channels, height // 2, width // 2)
@@ -668,7 +780,14 @@ def _():
         layers = [nn.Conv2d(inputs if i == 0 else maps, maps, 3, padding=1) for i in range(depth)]
         return [*layers, nn.ReLU(), nn.MaxPool2d(2)]
 
-    return nn.Sequential(*block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
 
 @build_vgg.mistake("The second block has two convolutions like the first. It has three.")
@@ -676,9 +795,17 @@ def _():
     from torch import nn
 
     def block(inputs, maps):
-        return [nn.Conv2d(inputs, maps, 3, padding=1), nn.ReLU(), nn.Conv2d(maps, maps, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        return [
+            nn.Conv2d(inputs, maps, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(maps, maps, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
 
-    return nn.Sequential(*block(3, 8), *block(8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *block(3, 8), *block(8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
 
 
 @build_vgg.mistake("The pooling takes averages. VGG takes the largest of each 2 x 2 window.")
@@ -691,36 +818,19 @@ def _():
             layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.ReLU()]
         return [*layers, nn.AvgPool2d(2)]
 
-    return nn.Sequential(*block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
 
-@build_vgg.mistake("The ReLU between the two dense layers is missing: without it the two are together one linear layer.")
-def _():
-    from torch import nn
-
-    def block(depth, inputs, maps):
-        layers = []
-        for i in range(depth):
-            layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.ReLU()]
-        return [*layers, nn.MaxPool2d(2)]
-
-    return nn.Sequential(*block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.Linear(32, 10))
-
-
-@build_vgg.mistake("There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it.")
-def _():
-    from torch import nn
-
-    def block(depth, inputs, maps):
-        layers = []
-        for i in range(depth):
-            layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.ReLU()]
-        return [*layers, nn.MaxPool2d(2)]
-
-    return nn.Sequential(*block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10), nn.ReLU())
-
-
-@build_vgg.mistake("The net ends in a softmax. Return raw logits: the loss applies the softmax itself.")
+@build_vgg.mistake(
+    "The ReLU between the two dense layers is missing: without it the two are together one linear layer."
+)
 def _():
     from torch import nn
 
@@ -731,17 +841,86 @@ def _():
         return [*layers, nn.MaxPool2d(2)]
 
     return nn.Sequential(
-        *block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10), nn.Softmax(dim=1)
+        *block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.Linear(32, 10)
     )
 
 
-@build_vgg.mistake("The last convolution of the second block is 1 x 1, as in the paper's configuration C. Here all are 3 x 3.")
+@build_vgg.mistake(
+    "There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it."
+)
 def _():
     from torch import nn
 
-    first = [nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    second = [nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU()]
-    return nn.Sequential(*first, *second, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    def block(depth, inputs, maps):
+        layers = []
+        for i in range(depth):
+            layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.ReLU()]
+        return [*layers, nn.MaxPool2d(2)]
+
+    return nn.Sequential(
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+        nn.ReLU(),
+    )
+
+
+@build_vgg.mistake(
+    "The net ends in a softmax. Return raw logits: the loss applies the softmax itself."
+)
+def _():
+    from torch import nn
+
+    def block(depth, inputs, maps):
+        layers = []
+        for i in range(depth):
+            layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.ReLU()]
+        return [*layers, nn.MaxPool2d(2)]
+
+    return nn.Sequential(
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+        nn.Softmax(dim=1),
+    )
+
+
+@build_vgg.mistake(
+    "The last convolution of the second block is 1 x 1, as in the paper's configuration C. Here all are 3 x 3."
+)
+def _():
+    from torch import nn
+
+    first = [
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    second = [
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 1),
+        nn.ReLU(),
+    ]
+    return nn.Sequential(
+        *first,
+        *second,
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
 
 @build_vgg.mistake(
@@ -753,10 +932,21 @@ def _():
     def block(depth, inputs, maps):
         layers = []
         for i in range(depth):
-            layers += [nn.Conv2d(maps if i else inputs, maps, 3, padding=1), nn.BatchNorm2d(maps), nn.ReLU()]
+            layers += [
+                nn.Conv2d(maps if i else inputs, maps, 3, padding=1),
+                nn.BatchNorm2d(maps),
+                nn.ReLU(),
+            ]
         return [*layers, nn.MaxPool2d(2)]
 
-    return nn.Sequential(*block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
 
 @build_vgg.alternative(framework="mxnet")
@@ -801,7 +991,9 @@ def _():
     class VGG(nn.Module):
         def __init__(self):
             super().__init__()
-            self.first = nn.ModuleList([nn.Conv2d(3, 8, 3, padding="same"), nn.Conv2d(8, 8, 3, padding="same")])
+            self.first = nn.ModuleList(
+                [nn.Conv2d(3, 8, 3, padding="same"), nn.Conv2d(8, 8, 3, padding="same")]
+            )
             self.second = nn.ModuleList([nn.LazyConv2d(16, 3, padding="same") for _ in range(3)])
             self.hidden = nn.LazyLinear(32)
             self.output = nn.LazyLinear(10)
@@ -817,7 +1009,8 @@ def _():
 
 
 build_vgg.equivalent(
-    "net.initialize() -> pass", why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open."
+    "net.initialize() -> pass",
+    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
 )
 
 
@@ -878,7 +1071,9 @@ def unseen_letters(rng):
     from dlkit.data import Nuisances, glyphs
 
     nuisances = Nuisances(rotation=15, scale=0.2, shift=3, blur=0.5, noise=0.1, background=0.4)
-    data = glyphs(train=1000, val=10, test=500, size=24, seed=int(rng.integers(2**31)), nuisances=nuisances)
+    data = glyphs(
+        train=1000, val=10, test=500, size=24, seed=int(rng.integers(2**31)), nuisances=nuisances
+    )
     return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
 
 
@@ -894,7 +1089,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(200, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(200, 10)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -932,7 +1129,13 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(2304, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(2304, 10),
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -951,7 +1154,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(200, 26))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(200, 26)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -969,7 +1174,9 @@ def _(train_images, train_labels):
     num_epochs, batch_size = 12, 50
     net = gluon.nn.HybridSequential()
     for maps, pool in ((8, True), (16, True), (24, False), (24, True)):
-        net.add(gluon.nn.Conv2D(maps, 3, padding=1), gluon.nn.BatchNorm(), gluon.nn.Activation("relu"))
+        net.add(
+            gluon.nn.Conv2D(maps, 3, padding=1), gluon.nn.BatchNorm(), gluon.nn.Activation("relu")
+        )
         if pool:
             net.add(gluon.nn.MaxPool2D(2))
     net.add(gluon.nn.Dense(10))
@@ -1000,7 +1207,14 @@ def _(train_images, train_labels):
     num_epochs, batch_size = 16, 40
     net = nn.Sequential()
     for inputs, maps, pool in ((1, 8, 2), (8, 16, 2), (16, 24, 1), (24, 24, 2)):
-        net.extend([nn.Conv2d(inputs, maps, 3, padding=1, bias=False), nn.BatchNorm2d(maps), nn.ReLU(), nn.MaxPool2d(pool)])
+        net.extend(
+            [
+                nn.Conv2d(inputs, maps, 3, padding=1, bias=False),
+                nn.BatchNorm2d(maps),
+                nn.ReLU(),
+                nn.MaxPool2d(pool),
+            ]
+        )
     net.extend([nn.Flatten(), nn.Dropout(0.1), nn.Linear(216, 10)])
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)

@@ -44,7 +44,12 @@ def nothing_frozen(rng):
 
 @part_rates.probe(weight=2, repeat=3)
 def some_frozen(rng):
-    return int(rng.integers(6, 9)), int(rng.integers(2, 4)), float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+    return (
+        int(rng.integers(6, 9)),
+        int(rng.integers(2, 4)),
+        float(rng.uniform(0.1, 0.9)),
+        float(rng.uniform(1.3, 2.6)),
+    )
 
 
 @part_rates.probe(weight=1)
@@ -52,14 +57,24 @@ def all_but_the_last_frozen(rng):
     return 5, 4, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
 
 
-@part_rates.mistake("The rates are upside down: the last part learns fastest, the first one slowest.")
+@part_rates.mistake(
+    "The rates are upside down: the last part learns fastest, the first one slowest."
+)
 def _(num_parts, num_frozen, lr, factor):
-    return [0.0 if part < num_frozen else lr / factor ** (part - num_frozen) for part in range(num_parts)]
+    return [
+        0.0 if part < num_frozen else lr / factor ** (part - num_frozen)
+        for part in range(num_parts)
+    ]
 
 
-@part_rates.mistake("The rates grow towards the input. Each part further down learns more slowly: divide by `factor`.")
+@part_rates.mistake(
+    "The rates grow towards the input. Each part further down learns more slowly: divide by `factor`."
+)
 def _(num_parts, num_frozen, lr, factor):
-    return [0.0 if part < num_frozen else lr * factor ** (num_parts - 1 - part) for part in range(num_parts)]
+    return [
+        0.0 if part < num_frozen else lr * factor ** (num_parts - 1 - part)
+        for part in range(num_parts)
+    ]
 
 
 @part_rates.mistake("All parts that are not frozen learn alike. `factor` is not used.")
@@ -67,14 +82,21 @@ def _(num_parts, num_frozen, lr, factor):
     return [0.0 if part < num_frozen else lr for part in range(num_parts)]
 
 
-@part_rates.mistake("The rate is divided by `factor` times the number of parts above. Divide by `factor` once for each of them: a power.")
+@part_rates.mistake(
+    "The rate is divided by `factor` times the number of parts above. Divide by `factor` once for each of them: a power."
+)
 def _(num_parts, num_frozen, lr, factor):
-    return [0.0 if part < num_frozen else lr / (factor * max(num_parts - 1 - part, 1 / factor)) for part in range(num_parts)]
+    return [
+        0.0 if part < num_frozen else lr / (factor * max(num_parts - 1 - part, 1 / factor))
+        for part in range(num_parts)
+    ]
 
 
 @part_rates.mistake("The last part is divided by `factor` already. It learns with `lr` itself.")
 def _(num_parts, num_frozen, lr, factor):
-    return [0.0 if part < num_frozen else lr / factor ** (num_parts - part) for part in range(num_parts)]
+    return [
+        0.0 if part < num_frozen else lr / factor ** (num_parts - part) for part in range(num_parts)
+    ]
 
 
 @part_rates.mistake("The frozen parts have rates above 0.")
@@ -169,7 +191,9 @@ def _(labels, count, order):
     return chosen
 
 
-@few_labels.mistake("These are the first rows of the order, whatever their class. Every class is to have `count` of its own.")
+@few_labels.mistake(
+    "These are the first rows of the order, whatever their class. Every class is to have `count` of its own."
+)
 def _(labels, count, order):
     return order[: count * len(set(labels.tolist()))]
 
@@ -185,7 +209,9 @@ def _(labels, count, order):
     return chosen
 
 
-@few_labels.mistake("The labels are read at the place in `order`; the class of a row is `labels[row]`.")
+@few_labels.mistake(
+    "The labels are read at the place in `order`; the class of a row is `labels[row]`."
+)
 def _(labels, count, order):
     chosen, taken = [], {}
     for place, row in enumerate(order):
@@ -196,14 +222,20 @@ def _(labels, count, order):
     return chosen
 
 
-@few_labels.mistake("The right rows, class by class. They are to stay in the order in which `order` names them.")
+@few_labels.mistake(
+    "The right rows, class by class. They are to stay in the order in which `order` names them."
+)
 def _(labels, count, order):
     return np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
 
 
-@few_labels.mistake("The right rows, sorted. They are to stay in the order in which `order` names them.")
+@few_labels.mistake(
+    "The right rows, sorted. They are to stay in the order in which `order` names them."
+)
 def _(labels, count, order):
-    return np.sort(np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)]))
+    return np.sort(
+        np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+    )
 
 
 @few_labels.mistake("These are the labels of the right images. Return their rows.")
@@ -217,7 +249,9 @@ def _(labels, count, order):
     return chosen
 
 
-@few_labels.mistake("Each class has one image too many. Compare the count before the image is added to it.")
+@few_labels.mistake(
+    "Each class has one image too many. Compare the count before the image is added to it."
+)
 def _(labels, count, order):
     chosen, taken = [], {}
     for row in order:
@@ -231,7 +265,9 @@ def _(labels, count, order):
 @few_labels.alternative()
 def _(labels, count, order):
     arrived = labels[order]
-    earlier = np.tril(arrived[:, None] == arrived, -1).sum(axis=1)  # of the same class, before this one
+    earlier = np.tril(arrived[:, None] == arrived, -1).sum(
+        axis=1
+    )  # of the same class, before this one
     return order[earlier < count]
 
 
@@ -240,17 +276,26 @@ def _(labels, count, order):
     import torch
 
     one_hot = torch.nn.functional.one_hot(labels[order])  # (N, classes)
-    numbers = (one_hot.cumsum(dim=0) * one_hot).sum(dim=1)  # 1 for the first of its class, 2 for the second
+    numbers = (one_hot.cumsum(dim=0) * one_hot).sum(
+        dim=1
+    )  # 1 for the first of its class, 2 for the second
     return order[numbers <= count]
 
 
 @few_labels.alternative(framework="mxnet")
 def _(labels, count, order):
     names, rows = labels.asnumpy().tolist(), order.asnumpy().tolist()
-    return [row for place, row in enumerate(rows) if [names[other] for other in rows[:place]].count(names[row]) < count]
+    return [
+        row
+        for place, row in enumerate(rows)
+        if [names[other] for other in rows[:place]].count(names[row]) < count
+    ]
 
 
-few_labels.equivalent("taken.get(label, 0) < -> taken.get(label, -1) <", why="A class that has not been met is below `count` either way.")
+few_labels.equivalent(
+    "taken.get(label, 0) < -> taken.get(label, -1) <",
+    why="A class that has not been met is below `count` either way.",
+)
 
 
 # 3. Batch normalisation in a frozen part ---------------------------------------------------------------------------------------------------
@@ -286,7 +331,11 @@ def normalise(X, running_mean, running_var, frozen):
 def _batch(rng, spread=1.0):
     n, c, h, w = (int(size) for size in rng.permutation([2, 3, 4, 5]))
     X = gaussian(rng, n, c, h, w, scale=spread) + gaussian(rng, 1, c, 1, 1, scale=2 * spread)
-    return X, gaussian(rng, c, scale=2 * spread), (spread**2 * rng.uniform(0.3, 3, c)).astype(np.float32)
+    return (
+        X,
+        gaussian(rng, c, scale=2 * spread),
+        (spread**2 * rng.uniform(0.3, 3, c)).astype(np.float32),
+    )
 
 
 @normalise.probe(weight=2, repeat=3)
@@ -309,10 +358,14 @@ def channels_that_hardly_vary(rng):
 )
 def _(X, running_mean, running_var, frozen):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
-    return (X - mean) / np.sqrt(var + 1e-5), running_mean if frozen else 0.9 * running_mean + 0.1 * mean.ravel()
+    return (X - mean) / np.sqrt(
+        var + 1e-5
+    ), running_mean if frozen else 0.9 * running_mean + 0.1 * mean.ravel()
 
 
-@normalise.mistake("The running mean moves although the part is frozen. No gradient does this: training mode does.")
+@normalise.mistake(
+    "The running mean moves although the part is frozen. No gradient does this: training mode does."
+)
 def _(X, running_mean, running_var, frozen):
     mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
     stored = 0.9 * running_mean + 0.1 * mean
@@ -321,7 +374,9 @@ def _(X, running_mean, running_var, frozen):
     return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), stored
 
 
-@normalise.mistake("This is training mode in both cases. When `frozen`, the stored statistics normalise and stay as they are.")
+@normalise.mistake(
+    "This is training mode in both cases. When `frozen`, the stored statistics normalise and stay as they are."
+)
 def _(X, running_mean, running_var, frozen):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
     return (X - mean) / np.sqrt(var + 1e-5), 0.9 * running_mean + 0.1 * mean.ravel()
@@ -335,7 +390,9 @@ def _(X, running_mean, running_var, frozen):
     return (X - mean) / np.sqrt(var + 1e-5), running_mean
 
 
-@normalise.mistake("The weights of old and new are exchanged: 0.9 belongs to the old running mean, 0.1 to the batch's.")
+@normalise.mistake(
+    "The weights of old and new are exchanged: 0.9 belongs to the old running mean, 0.1 to the batch's."
+)
 def _(X, running_mean, running_var, frozen):
     mean, var = running_mean, running_var
     if not frozen:
@@ -344,7 +401,9 @@ def _(X, running_mean, running_var, frozen):
     return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), running_mean
 
 
-@normalise.mistake("The variance of the batch is divided by the count less 1. Here it is divided by the count.")
+@normalise.mistake(
+    "The variance of the batch is divided by the count less 1. Here it is divided by the count."
+)
 def _(X, running_mean, running_var, frozen):
     mean, var = running_mean, running_var
     if not frozen:
@@ -353,7 +412,9 @@ def _(X, running_mean, running_var, frozen):
     return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), running_mean
 
 
-@normalise.mistake("The small number 1e-5 is missing, or not under the root: channels that hardly vary show it.")
+@normalise.mistake(
+    "The small number 1e-5 is missing, or not under the root: channels that hardly vary show it."
+)
 def _(X, running_mean, running_var, frozen):
     mean, var = running_mean, running_var
     if not frozen:
@@ -366,7 +427,9 @@ def _(X, running_mean, running_var, frozen):
 def _(X, running_mean, running_var, frozen):
     import torch
 
-    Y = torch.nn.functional.batch_norm(X, running_mean, running_var, training=not frozen)  # stores in place
+    Y = torch.nn.functional.batch_norm(
+        X, running_mean, running_var, training=not frozen
+    )  # stores in place
     return Y, running_mean
 
 
@@ -384,7 +447,8 @@ def _(X, running_mean, running_var, frozen):
 for _axes in ("(2, 0, 3)", "(0, 3, 2)"):
     for _sum in ("X.mean", "X.var", "** 2).mean"):
         normalise.equivalent(
-            f"{_sum}(axis=(0, 2, 3)) -> {_sum}(axis={_axes})", why="All three axes are gone, in whatever order they are named."
+            f"{_sum}(axis=(0, 2, 3)) -> {_sum}(axis={_axes})",
+            why="All three axes are gone, in whatever order they are named.",
         )
 
 
@@ -441,12 +505,26 @@ def dense_layers(rng):
 
 @fine_tune_step.probe(weight=1, repeat=2)
 def frozen_convolution(rng):
-    return _step(rng, [["conv", 2, 3, 2], ["tanh"], ["flatten"], ["dense", 18, 4], ["dense", 4, 3]], _batches(rng, 2, 3, 4), 2, 3)
+    return _step(
+        rng,
+        [["conv", 2, 3, 2], ["tanh"], ["flatten"], ["dense", 18, 4], ["dense", 4, 3]],
+        _batches(rng, 2, 3, 4),
+        2,
+        3,
+    )
 
 
 @fine_tune_step.probe(weight=2, repeat=3)
 def frozen_normalisation(rng):
-    layers = [["conv", 2, 3, 2], ["batchnorm", 3], ["tanh"], ["flatten"], ["dense", 18, 4], ["tanh"], ["dense", 4, 3]]
+    layers = [
+        ["conv", 2, 3, 2],
+        ["batchnorm", 3],
+        ["tanh"],
+        ["flatten"],
+        ["dense", 18, 4],
+        ["tanh"],
+        ["dense", 4, 3],
+    ]
     return _step(rng, layers, _batches(rng, 2, 3, 4), int(rng.integers(2, 4)), 3)
 
 
@@ -464,7 +542,9 @@ def _(net, X, y, rates):
                 parameter -= rate * parameter.grad
 
 
-@fine_tune_step.mistake("All layers take the same step, that of the last rate. Each layer has its own.")
+@fine_tune_step.mistake(
+    "All layers take the same step, that of the last rate. Each layer has its own."
+)
 def _(net, X, y, rates):
     import torch
 
@@ -476,7 +556,9 @@ def _(net, X, y, rates):
                 parameter -= (rate > 0) * rates[-1] * parameter.grad
 
 
-@fine_tune_step.mistake("Only the last layer was trained. Every layer with a rate above 0 takes a step.")
+@fine_tune_step.mistake(
+    "Only the last layer was trained. Every layer with a rate above 0 takes a step."
+)
 def _(net, X, y, rates):
     import torch
 
@@ -487,7 +569,9 @@ def _(net, X, y, rates):
             parameter -= rates[-1] * parameter.grad
 
 
-@fine_tune_step.mistake("The loss is the sum over the batch. It should be the mean: the step is N times too long.")
+@fine_tune_step.mistake(
+    "The loss is the sum over the batch. It should be the mean: the step is N times too long."
+)
 def _(net, X, y, rates):
     import torch
 
@@ -516,7 +600,11 @@ def _(net, X, y, rates):
     import torch
 
     torch.nn.functional.cross_entropy(net.eval()(X), y).backward()
-    return [parameter - rate * parameter.grad for layer, rate in zip(net, rates, strict=True) for parameter in layer.parameters()]
+    return [
+        parameter - rate * parameter.grad
+        for layer, rate in zip(net, rates, strict=True)
+        for parameter in layer.parameters()
+    ]
 
 
 @fine_tune_step.alternative(framework="torch")
@@ -524,7 +612,9 @@ def _(net, X, y, rates):
     import torch
 
     net.eval()
-    groups = [{"params": layer.parameters(), "lr": rate} for layer, rate in zip(net, rates, strict=True)]
+    groups = [
+        {"params": layer.parameters(), "lr": rate} for layer, rate in zip(net, rates, strict=True)
+    ]
     optimizer = torch.optim.SGD(groups)
     torch.nn.functional.cross_entropy(net(X), y).backward()
     optimizer.step()
@@ -561,7 +651,9 @@ def _(net, X, y, rates):
     trainer.step(len(y))
 
 
-fine_tune_step.equivalent("trainer.step(len(y)) -> trainer.step(len(X))", why="There is a label for each image.")
+fine_tune_step.equivalent(
+    "trainer.step(len(y)) -> trainer.step(len(X))", why="There is a label for each image."
+)
 
 
 # 5. Where transfer stops paying ------------------------------------------------------------------------------------------------------------
@@ -603,7 +695,11 @@ def _curves(rng, ahead):
     rows = []
     for means, number in zip((transfer, scratch), draws, strict=True):
         apart = rng.integers(9, 20, (number // 2, len(ahead)))
-        rows.append((rng.permutation(np.concatenate([means + apart, means - apart])) / 64).astype(np.float32))
+        rows.append(
+            (rng.permutation(np.concatenate([means + apart, means - apart])) / 64).astype(
+                np.float32
+            )
+        )
     return counts, *rows
 
 
@@ -636,7 +732,9 @@ def equal_means(rng):
     return counts, transfer, scratch
 
 
-@crossover.mistake("This is the first count at which scratch is ahead. It falls behind again later: every larger count must hold, too.")
+@crossover.mistake(
+    "This is the first count at which scratch is ahead. It falls behind again later: every larger count must hold, too."
+)
 def _(counts, transfer, scratch):
     ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
     return counts[int(ahead.argmax())] if ahead.any() else 0
@@ -662,7 +760,9 @@ def _(counts, transfer, scratch):
     return found
 
 
-@crossover.mistake("Sums are compared; the two ways may have different numbers of draws. Compare means.")
+@crossover.mistake(
+    "Sums are compared; the two ways may have different numbers of draws. Compare means."
+)
 def _(counts, transfer, scratch):
     found = 0
     for i in reversed(range(len(counts))):
@@ -672,7 +772,9 @@ def _(counts, transfer, scratch):
     return found
 
 
-@crossover.mistake("Where both means are equal, scratch is at least as good: that count belongs to it.")
+@crossover.mistake(
+    "Where both means are equal, scratch is at least as good: that count belongs to it."
+)
 def _(counts, transfer, scratch):
     found = 0
     for i in reversed(range(len(counts))):
@@ -692,13 +794,17 @@ def _(counts, transfer, scratch):
     return found
 
 
-@crossover.mistake("This is the last count at which transfer is still better. The answer is the next one.")
+@crossover.mistake(
+    "This is the last count at which transfer is still better. The answer is the next one."
+)
 def _(counts, transfer, scratch):
     behind = np.flatnonzero(scratch.mean(axis=0) < transfer.mean(axis=0))
     return counts[behind[-1]] if len(behind) else 0
 
 
-@crossover.mistake("The two ways are exchanged: the question is from where on *scratch* is at least as good.")
+@crossover.mistake(
+    "The two ways are exchanged: the question is from where on *scratch* is at least as good."
+)
 def _(counts, transfer, scratch):
     found = 0
     for i in reversed(range(len(counts))):
@@ -731,7 +837,9 @@ def _(counts, transfer, scratch):
 
 
 crossover.equivalent("flip(0) -> flip(-1)", why="There is one axis: the first is the last.")
-crossover.equivalent("cumprod(dim=0) -> cumprod(dim=-1)", why="There is one axis: the first is the last.")
+crossover.equivalent(
+    "cumprod(dim=0) -> cumprod(dim=-1)", why="There is one axis: the first is the last."
+)
 
 
 # 6. Seven brands from twenty labels each ---------------------------------------------------------------------------------------------------
@@ -850,7 +958,9 @@ def _(train_images, train_labels):
     head.initialize(init.Xavier())
     net.add(head)
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 5e-4})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 5e-4}
+    )
     for step in range(num_steps):
         trainer.set_learning_rate(0.1 * (1 - step / num_steps))
         rows = nd.random.shuffle(nd.arange(len(train_images)))[:20]
@@ -876,7 +986,10 @@ def _(train_images, train_labels):
     frozen, rest = net[:2].requires_grad_(False), net[2:]
     with torch.no_grad():
         features = frozen.eval()(train_images)
-    groups = [{"params": part.parameters(), "lr": 0.004 / 1.2**above} for above, part in enumerate(reversed(rest))]
+    groups = [
+        {"params": part.parameters(), "lr": 0.004 / 1.2**above}
+        for above, part in enumerate(reversed(rest))
+    ]
     optimizer = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
     rest.train()

@@ -59,14 +59,18 @@ def a_single_one(rng):
     return int(rng.integers(2)), 1
 
 
-@wilson_interval.mistake("This is p plus or minus z standard errors, the textbook interval. Wilson's has two more terms, and divides.")
+@wilson_interval.mistake(
+    "This is p plus or minus z standard errors, the textbook interval. Wilson's has two more terms, and divides."
+)
 def _(correct, total):
     p = correct / total
     half = 1.96 * (p * (1 - p) / total) ** 0.5
     return p - half, p + half
 
 
-@wilson_interval.mistake("The second term under the root, z² / (4 n²), is missing. With it, 0 of 20 does not give an interval of length 0.")
+@wilson_interval.mistake(
+    "The second term under the root, z² / (4 n²), is missing. With it, 0 of 20 does not give an interval of length 0."
+)
 def _(correct, total):
     z = 1.96
     p = correct / total
@@ -78,23 +82,39 @@ def _(correct, total):
 def _(correct, total):
     z = 1.96
     p = correct / total
-    middle, half, scale = p + z**2 / (2 * total), (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5, 1 + z**2 / total
+    middle, half, scale = (
+        p + z**2 / (2 * total),
+        (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5,
+        1 + z**2 / total,
+    )
     return (middle - half) / scale, (middle + half) / scale
 
 
-@wilson_interval.mistake("The root is missing: half the width is z times the square root of the sum.")
+@wilson_interval.mistake(
+    "The root is missing: half the width is z times the square root of the sum."
+)
 def _(correct, total):
     z = 1.96
     p = correct / total
-    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)), 1 + z**2 / total
+    middle, half, scale = (
+        p + z**2 / (2 * total),
+        z * (p * (1 - p) / total + z**2 / (4 * total**2)),
+        1 + z**2 / total,
+    )
     return (middle - half) / scale, (middle + half) / scale
 
 
-@wilson_interval.mistake("The second term under the root is divided by 4 n, not by 4 n². The whole n is squared there.")
+@wilson_interval.mistake(
+    "The second term under the root is divided by 4 n, not by 4 n². The whole n is squared there."
+)
 def _(correct, total):
     z = 1.96
     p = correct / total
-    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total)) ** 0.5, 1 + z**2 / total
+    middle, half, scale = (
+        p + z**2 / (2 * total),
+        z * (p * (1 - p) / total + z**2 / (4 * total)) ** 0.5,
+        1 + z**2 / total,
+    )
     return (middle - half) / scale, (middle + half) / scale
 
 
@@ -102,7 +122,11 @@ def _(correct, total):
 def _(correct, total):
     z = 1.96
     p = correct / total
-    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5, 1 + z**2 / total
+    middle, half, scale = (
+        p + z**2 / (2 * total),
+        z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5,
+        1 + z**2 / total,
+    )
     return 100 * (middle - half) / scale, 100 * (middle + half) / scale
 
 
@@ -132,7 +156,10 @@ def _(correct, total):
     p = correct / total
     half = z * nd.array([p * (1 - p) / total + (z / total) ** 2 / 4]).sqrt().asscalar()
     scale = 1 + z**2 / total
-    return [float(p + z**2 / (2 * total) - half) / scale, float(p + z**2 / (2 * total) + half) / scale]
+    return [
+        float(p + z**2 / (2 * total) - half) / scale,
+        float(p + z**2 / (2 * total) + half) / scale,
+    ]
 
 
 # 2. The number to beat ---------------------------------------------------------------------------------------------------------------------
@@ -163,33 +190,45 @@ def labels_of_both_parts(rng):
     """The training part's majority is in both parts, and is not the test part's."""
     first, second, third = rng.permutation(7)[:3]
     train = rng.permutation(np.repeat([first, second, third], [9, 5, int(rng.integers(1, 5))]))
-    return train, rng.permutation(np.repeat([first, second, third], [int(rng.integers(2, 5)), 6, 1]))
+    return train, rng.permutation(
+        np.repeat([first, second, third], [int(rng.integers(2, 5)), 6, 1])
+    )
 
 
 @majority_baseline.probe(weight=1, repeat=3)
 def equally_frequent(rng):
     low, middle, high = np.sort(rng.permutation(9)[:3])
-    train = np.concatenate([[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))])  # all three four times
+    train = np.concatenate(
+        [[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))]
+    )  # all three four times
     return train, rng.permutation(np.repeat([low, middle, high], [2, 3, 5]))
 
 
 @majority_baseline.probe(weight=1)
 def not_in_the_test_part(rng):
     answer, second, third = rng.permutation(7)[:3]
-    return rng.permutation(np.repeat([answer, second, third], [6, 3, 2])), rng.permutation(np.repeat([second, third], [4, 3]))
+    return rng.permutation(np.repeat([answer, second, third], [6, 3, 2])), rng.permutation(
+        np.repeat([second, third], [4, 3])
+    )
 
 
-@majority_baseline.mistake("The most frequent label is taken from the test labels. A program that is to be put to use cannot know those.")
+@majority_baseline.mistake(
+    "The most frequent label is taken from the test labels. A program that is to be put to use cannot know those."
+)
 def _(train_labels, test_labels):
     return (test_labels == np.bincount(test_labels).argmax()).mean()
 
 
-@majority_baseline.mistake("The accuracy is that on the training labels. What counts is how often the answer is right on the test labels.")
+@majority_baseline.mistake(
+    "The accuracy is that on the training labels. What counts is how often the answer is right on the test labels."
+)
 def _(train_labels, test_labels):
     return (train_labels == np.bincount(train_labels).argmax()).mean()
 
 
-@majority_baseline.mistake("This is the most frequent label itself. The task asks how often it is right.")
+@majority_baseline.mistake(
+    "This is the most frequent label itself. The task asks how often it is right."
+)
 def _(train_labels, test_labels):
     return np.bincount(train_labels).argmax()
 
@@ -199,7 +238,9 @@ def _(train_labels, test_labels):
     return (test_labels == np.bincount(train_labels).argmax()).sum()
 
 
-@majority_baseline.mistake("Of several equally frequent labels the largest is taken. The task asks for the smallest.")
+@majority_baseline.mistake(
+    "Of several equally frequent labels the largest is taken. The task asks for the smallest."
+)
 def _(train_labels, test_labels):
     counts = np.bincount(train_labels)
     return (test_labels == np.flatnonzero(counts == counts.max())[-1]).mean()
@@ -279,12 +320,16 @@ def a_class_with_too_few(rng):
     return rng.permutation(np.repeat(names, [k - 1, 2 * k + 1, 1])), k
 
 
-@hold_out.mistake("Every k-th of the whole list is held out, whatever its class. Count each class by itself.")
+@hold_out.mistake(
+    "Every k-th of the whole list is held out, whatever its class. Count each class by itself."
+)
 def _(labels, k):
     return (np.arange(len(labels)) + 1) % k == 0
 
 
-@hold_out.mistake("The first of each k is held out instead of the last. In Python, counting from 0, the k-th stands at k - 1.")
+@hold_out.mistake(
+    "The first of each k is held out instead of the last. In Python, counting from 0, the k-th stands at k - 1."
+)
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -292,7 +337,9 @@ def _(labels, k):
     return held_out
 
 
-@hold_out.mistake("The count is off by one: the places k, 2k, ... counted from 0 are the (k + 1)-th, the (2k + 1)-th, ...")
+@hold_out.mistake(
+    "The count is off by one: the places k, 2k, ... counted from 0 are the (k + 1)-th, the (2k + 1)-th, ..."
+)
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -300,7 +347,9 @@ def _(labels, k):
     return held_out
 
 
-@hold_out.mistake("Only the k-th of each class is held out. The 2k-th, the 3k-th and so on belong to it too.")
+@hold_out.mistake(
+    "Only the k-th of each class is held out. The 2k-th, the 3k-th and so on belong to it too."
+)
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -308,7 +357,9 @@ def _(labels, k):
     return held_out
 
 
-@hold_out.mistake("The answer is turned round: True where an example stays. It should be True where one is held out.")
+@hold_out.mistake(
+    "The answer is turned round: True where an example stays. It should be True where one is held out."
+)
 def _(labels, k):
     kept = np.ones(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -316,9 +367,13 @@ def _(labels, k):
     return kept
 
 
-@hold_out.mistake("These are the places of the examples that are held out. The task asks for one True or False for every example.")
+@hold_out.mistake(
+    "These are the places of the examples that are held out. The task asks for one True or False for every example."
+)
 def _(labels, k):
-    return np.sort(np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)]))
+    return np.sort(
+        np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)])
+    )
 
 
 @hold_out.alternative()
@@ -358,10 +413,16 @@ def _(labels, k):
 
 
 hold_out.equivalent("dtype=bool) -> np.zeros(len(labels))", why="0 and 1 stand for False and True.")
-hold_out.equivalent("dtype=torch.bool) -> torch.zeros(len(labels))", why="0 and 1 stand for False and True.")
-hold_out.equivalent("count.get(label, 0) + 1 -> count.get(label, 0) - 1", why="-k, -2k, ... are multiples of k like k, 2k, ...")
 hold_out.equivalent(
-    "torch.nonzero(labels == label).flatten() -> torch.nonzero(labels == label)", why="A column of places names the same examples."
+    "dtype=torch.bool) -> torch.zeros(len(labels))", why="0 and 1 stand for False and True."
+)
+hold_out.equivalent(
+    "count.get(label, 0) + 1 -> count.get(label, 0) - 1",
+    why="-k, -2k, ... are multiples of k like k, 2k, ...",
+)
+hold_out.equivalent(
+    "torch.nonzero(labels == label).flatten() -> torch.nonzero(labels == label)",
+    why="A column of places names the same examples.",
 )
 
 
@@ -433,7 +494,9 @@ def stitched_together(rng):
     return train, test
 
 
-@leaked.mistake("Only images at the same place are compared. A copy may stand anywhere: compare each test image with every training image.")
+@leaked.mistake(
+    "Only images at the same place are compared. A copy may stand anywhere: compare each test image with every training image."
+)
 def _(train_images, test_images):
     n = min(len(train_images), len(test_images))
     found = np.zeros(len(test_images), dtype=bool)
@@ -441,12 +504,16 @@ def _(train_images, test_images):
     return found
 
 
-@leaked.mistake("One equal pixel is taken for a copy. Two images are the same when all their pixels are.")
+@leaked.mistake(
+    "One equal pixel is taken for a copy. Two images are the same when all their pixels are."
+)
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).any(axis=(1, 2, 3))
 
 
-@leaked.mistake("Images are taken for the same when their pixels add up to the same. Different pictures can have equal sums.")
+@leaked.mistake(
+    "Images are taken for the same when their pixels add up to the same. Different pictures can have equal sums."
+)
 def _(train_images, test_images):
     sums = [np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)]
     return (sums[1][:, None] == sums[0][None]).any(axis=1)
@@ -459,12 +526,16 @@ def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).any(axis=1).all(axis=(1, 2))
 
 
-@leaked.mistake("These are the training images that are among the test images. The task asks for one answer for each test image.")
+@leaked.mistake(
+    "These are the training images that are among the test images. The task asks for one answer for each test image."
+)
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=0)
 
 
-@leaked.mistake("This is how many test images are copies. The task asks which: True or False for each.")
+@leaked.mistake(
+    "This is how many test images are copies. The task asks which: True or False for each."
+)
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
 
@@ -493,7 +564,9 @@ def _(train_images, test_images):
 def _(train_images, test_images):
     found = []
     for image in test_images:
-        gaps = (train_images - image).abs().reshape((0, -1)).max(axis=1)  # (N,) the largest difference
+        gaps = (
+            (train_images - image).abs().reshape((0, -1)).max(axis=1)
+        )  # (N,) the largest difference
         found.append(gaps.min().asscalar() == 0)
     return found
 
@@ -502,7 +575,9 @@ leaked.equivalent(
     ".max(axis=1) -> (train_images - image).abs().reshape((0, -1)).mean(axis=1)",
     why="Of numbers that are not negative, the mean is 0 only where the largest is.",
 )
-leaked.equivalent("axis=(2, 3) -> axis=(3, 2)", why="Over both axes at once, in whatever order they are named.")
+leaked.equivalent(
+    "axis=(2, 3) -> axis=(3, 2)", why="Over both axes at once, in whatever order they are named."
+)
 
 
 # 5. Which is taken for which ---------------------------------------------------------------------------------------------------------------
@@ -553,7 +628,9 @@ def one_example(rng):
     return np.array([label]), np.array([prediction]), 4
 
 
-@confusion_matrix.mistake("Rows and columns are exchanged. The row is the true class, the column the predicted one.")
+@confusion_matrix.mistake(
+    "Rows and columns are exchanged. The row is the true class, the column the predicted one."
+)
 def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     for label, prediction in zip(labels, predictions, strict=True):
@@ -561,14 +638,18 @@ def _(labels, predictions, num_classes):
     return matrix
 
 
-@confusion_matrix.mistake("A pair that occurs several times is counted once: `matrix[rows, columns] += 1` does not add up repeated places.")
+@confusion_matrix.mistake(
+    "A pair that occurs several times is counted once: `matrix[rows, columns] += 1` does not add up repeated places."
+)
 def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     matrix[labels, predictions] += 1
     return matrix
 
 
-@confusion_matrix.mistake("The matrix is only as large as the classes that occur. It has num_classes rows and columns, zeros included.")
+@confusion_matrix.mistake(
+    "The matrix is only as large as the classes that occur. It has num_classes rows and columns, zeros included."
+)
 def _(labels, predictions, num_classes):
     size = max(labels.max(), predictions.max()) + 1
     matrix = np.zeros((size, size), dtype=int)
@@ -630,8 +711,13 @@ def _(labels, predictions, num_classes):
     return nd.dot(nd.one_hot(labels, num_classes).T, nd.one_hot(predictions, num_classes))
 
 
-confusion_matrix.equivalent("dtype=int) -> np.zeros((num_classes, num_classes))", why="A count is right as 3.0, too.")
-confusion_matrix.equivalent("dtype=torch.int64) -> torch.zeros(num_classes, num_classes)", why="A count is right as 3.0, too.")
+confusion_matrix.equivalent(
+    "dtype=int) -> np.zeros((num_classes, num_classes))", why="A count is right as 3.0, too."
+)
+confusion_matrix.equivalent(
+    "dtype=torch.int64) -> torch.zeros(num_classes, num_classes)",
+    why="A count is right as 3.0, too.",
+)
 
 
 # 6. A first net ----------------------------------------------------------------------------------------------------------------------------
@@ -770,7 +856,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 10))
+    net = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 10)
+    )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(150):
         optimizer.zero_grad()

@@ -41,7 +41,12 @@ def as_many_as_divide(rng):
 @rungs.probe(weight=2, repeat=4)
 def with_a_remainder(rng):
     eta, r = int(rng.integers(3, 6)), int(rng.integers(1, 5))
-    return int(rng.integers(eta**2, 3 * eta**2)) * eta + eta - 1, r, r * eta**2 + int(rng.integers(1, eta)), eta
+    return (
+        int(rng.integers(eta**2, 3 * eta**2)) * eta + eta - 1,
+        r,
+        r * eta**2 + int(rng.integers(1, eta)),
+        eta,
+    )
 
 
 @rungs.probe(weight=1, repeat=2)
@@ -65,7 +70,9 @@ def _(n, r, R, eta):
     return found
 
 
-@rungs.mistake("When fewer than eta configurations are left, none goes on. The best one always does.")
+@rungs.mistake(
+    "When fewer than eta configurations are left, none goes on. The best one always does."
+)
 def _(n, r, R, eta):
     found = []
     while r <= R and n:
@@ -74,7 +81,9 @@ def _(n, r, R, eta):
     return found
 
 
-@rungs.mistake("Configurations are kept, but get no more epochs than before plus eta. Epochs are multiplied by eta.")
+@rungs.mistake(
+    "Configurations are kept, but get no more epochs than before plus eta. Epochs are multiplied by eta."
+)
 def _(n, r, R, eta):
     found = []
     while r <= R:
@@ -181,7 +190,9 @@ def one_bracket_only(rng):
     return int(rng.integers(2, 5)), 7
 
 
-@brackets.mistake("The number of brackets comes from a logarithm in floating point, which falls short at exact powers.")
+@brackets.mistake(
+    "The number of brackets comes from a logarithm in floating point, which falls short at exact powers."
+)
 def _(R, eta):
     import math
 
@@ -207,7 +218,9 @@ def _(R, eta):
     return [((s_max + 1) // (s + 1) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
 
 
-@brackets.mistake("eta to a negative power is not exact, and 49 * 7 ** -2 falls short of 1. Divide whole numbers: R // eta ** s.")
+@brackets.mistake(
+    "eta to a negative power is not exact, and 49 * 7 ** -2 falls short of 1. Divide whole numbers: R // eta ** s."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
@@ -215,7 +228,9 @@ def _(R, eta):
     return [(-(-(s_max + 1) * eta**s // (s + 1)), int(R * eta**-s)) for s in range(s_max, -1, -1)]
 
 
-@brackets.mistake("All brackets are there, the other way round. The one with the most configurations comes first.")
+@brackets.mistake(
+    "All brackets are there, the other way round. The one with the most configurations comes first."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
@@ -247,7 +262,10 @@ def _(R, eta):
     powers = [1]
     while powers[-1] * eta <= R:
         powers.append(powers[-1] * eta)
-    return [(ceil(Fraction(len(powers) * power, s + 1)), R // power) for s, power in reversed(list(enumerate(powers)))]
+    return [
+        (ceil(Fraction(len(powers) * power, s + 1)), R // power)
+        for s, power in reversed(list(enumerate(powers)))
+    ]
 
 
 @brackets.alternative(framework="torch")
@@ -274,7 +292,9 @@ def _(R, eta):
     return nd.stack(*rows[::-1])
 
 
-brackets.equivalent("s_max = 0 -> s_max = -1", why="eta to the power 0 is 1, which never exceeds R.")
+brackets.equivalent(
+    "s_max = 0 -> s_max = -1", why="eta to the power 0 is 1, which never exceeds R."
+)
 brackets.equivalent("len(left) -> len(powers)", why="There is one of each for every bracket.")
 
 
@@ -299,13 +319,18 @@ def promote(accuracies, eta):
     As many as len(accuracies) // eta, but at least one. Of equal accuracies the earlier is better. NaN, a training that has diverged, never goes on, even if fewer are left.
     accuracies: a list of N floats, N >= 1; eta: a whole number, at least 2. Returns a list of indices, which may be empty.
     """
-    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]  # NaN is not equal to itself
+    usable = [
+        i for i, accuracy in enumerate(accuracies) if accuracy == accuracy
+    ]  # NaN is not equal to itself
     best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
     return best[: len(accuracies) // eta or 1]
 
 
 def _accuracies(rng, n):
-    return [float(value) for value in rng.permutation(np.linspace(0.2, 0.9, n)) + rng.uniform(-0.01, 0.01, n)]
+    return [
+        float(value)
+        for value in rng.permutation(np.linspace(0.2, 0.9, n)) + rng.uniform(-0.01, 0.01, n)
+    ]
 
 
 @promote.probe(weight=2, repeat=3)
@@ -358,23 +383,35 @@ def _(accuracies, eta):
     return np.argsort(accuracies)[::-1][: max(len(accuracies) // eta, 1)]
 
 
-@promote.mistake("Comparing with NaN is always false, which leaves the list unsorted. Take NaN out first.")
+@promote.mistake(
+    "Comparing with NaN is always false, which leaves the list unsorted. Take NaN out first."
+)
 def _(accuracies, eta):
-    return sorted(range(len(accuracies)), key=lambda i: -accuracies[i])[: max(len(accuracies) // eta, 1)]
+    return sorted(range(len(accuracies)), key=lambda i: -accuracies[i])[
+        : max(len(accuracies) // eta, 1)
+    ]
 
 
-@promote.mistake("Comparing with NaN is always false: with it the list is not sorted, reversed or not. Take NaN out first.")
+@promote.mistake(
+    "Comparing with NaN is always false: with it the list is not sorted, reversed or not. Take NaN out first."
+)
 def _(accuracies, eta):
-    return sorted(range(len(accuracies)), key=lambda i: accuracies[i], reverse=True)[: max(len(accuracies) // eta, 1)]
+    return sorted(range(len(accuracies)), key=lambda i: accuracies[i], reverse=True)[
+        : max(len(accuracies) // eta, 1)
+    ]
 
 
-@promote.mistake("Of equal accuracies the later goes on. The earlier is to: reversing a sorted order reverses ties as well.")
+@promote.mistake(
+    "Of equal accuracies the later goes on. The earlier is to: reversing a sorted order reverses ties as well."
+)
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
     return sorted(usable, key=lambda i: accuracies[i])[::-1][: max(len(accuracies) // eta, 1)]
 
 
-@promote.mistake("Only those with a number are counted. All N are: the diverged were tried as well.")
+@promote.mistake(
+    "Only those with a number are counted. All N are: the diverged were tried as well."
+)
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
     return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: max(len(usable) // eta, 1)]
@@ -449,7 +486,12 @@ def _jobs(rng, n=7):
     for name in names:
         jobs.append((name, int(rng.integers(2, 5))))
     for name in (*names[: n // 2], *names[:2]):
-        jobs.append((name, max(epochs for other, epochs in jobs if other == name) * 3 + int(rng.integers(2))))
+        jobs.append(
+            (
+                name,
+                max(epochs for other, epochs in jobs if other == name) * 3 + int(rng.integers(2)),
+            )
+        )
     return jobs
 
 
@@ -466,7 +508,13 @@ def started_anew(rng):
 @epochs_paid.probe(weight=1, repeat=2)
 def asked_again_for_less(rng):
     jobs = _jobs(rng)
-    return [*jobs, (jobs[0][0], 1 + int(rng.integers(3))), (jobs[0][0], 200), (jobs[3][0], 1), (jobs[2][0], 2)], True
+    return [
+        *jobs,
+        (jobs[0][0], 1 + int(rng.integers(3))),
+        (jobs[0][0], 200),
+        (jobs[3][0], 1),
+        (jobs[2][0], 2),
+    ], True
 
 
 @epochs_paid.probe(weight=1)
@@ -506,12 +554,16 @@ def _(jobs, resume):
     return sum(epochs for _, epochs in jobs) if resume else sum(reached.values())
 
 
-@epochs_paid.mistake("A job that asks for fewer epochs than there were gives epochs back. It costs nothing.")
+@epochs_paid.mistake(
+    "A job that asks for fewer epochs than there were gives epochs back. It costs nothing."
+)
 def _(jobs, resume):
     return sum(dict(jobs).values()) if resume else sum(epochs for _, epochs in jobs)
 
 
-@epochs_paid.mistake("After a job for fewer epochs the larger number is forgotten. Going on starts from the most epochs that there were.")
+@epochs_paid.mistake(
+    "After a job for fewer epochs the larger number is forgotten. Going on starts from the most epochs that there were."
+)
 def _(jobs, resume):
     reached, paid = {}, 0
     for configuration, epochs in jobs:
@@ -547,10 +599,15 @@ def _(jobs, resume):
     array = nd.array(jobs)  # (J, 2)
     if not resume:
         return array[:, 1].sum()
-    return sum((array[:, 1] * (array[:, 0] == name)).max().asscalar() for name in {name for name, _ in jobs})
+    return sum(
+        (array[:, 1] * (array[:, 0] == name)).max().asscalar()
+        for name in {name for name, _ in jobs}
+    )
 
 
-epochs_paid.equivalent("epochs > had -> epochs >= had", why="What is asked for and there costs nothing.")
+epochs_paid.equivalent(
+    "epochs > had -> epochs >= had", why="What is asked for and there costs nothing."
+)
 
 
 # 5. ASHA's next job ------------------------------------------------------------------------------------------------------------------------
@@ -589,7 +646,9 @@ def _tower(rng, sizes, gone):
     names = [int(name) for name in 10 + rng.permutation(80)[: sizes[0]]]
     rungs, promoted = [], []
     for size, many in zip(sizes, gone, strict=True):
-        values = np.round(rng.permutation(np.linspace(0.2, 0.9, size)) + rng.uniform(-0.01, 0.01), 4)
+        values = np.round(
+            rng.permutation(np.linspace(0.2, 0.9, size)) + rng.uniform(-0.01, 0.01), 4
+        )
         rungs.append({name: float(value) for name, value in zip(names[:size], values, strict=True)})
         best = sorted(rungs[-1], key=rungs[-1].get, reverse=True)
         promoted.append(best[:many])
@@ -638,7 +697,9 @@ def too_few_yet(rng):
     return *_tower(rng, (2, 0, 0), (0, 0, 0)), 3
 
 
-@next_job.mistake("The lowest rung comes first here. Look at the highest from which one can be promoted, and go down.")
+@next_job.mistake(
+    "The lowest rung comes first here. Look at the highest from which one can be promoted, and go down."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)
@@ -648,7 +709,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("A rung always promotes at least one here. In ASHA a rung with fewer than eta results promotes nobody yet.")
+@next_job.mistake(
+    "A rung always promotes at least one here. In ASHA a rung with fewer than eta results promotes nobody yet."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)
@@ -658,25 +721,35 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("Whoever was promoted is left out before the best are taken, so that worse ones move up. They keep their places.")
+@next_job.mistake(
+    "Whoever was promoted is left out before the best are taken, so that worse ones move up. They keep their places."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
-        best = sorted((name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True)
+        best = sorted(
+            (name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True
+        )
         if best[: len(rungs[k]) // eta]:
             return best[0], k
     return None
 
 
-@next_job.mistake("Promotions are counted, but one that has fallen out of the best does not use up a place.")
+@next_job.mistake(
+    "Promotions are counted, but one that has fallen out of the best does not use up a place."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
-        best = sorted((name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True)
+        best = sorted(
+            (name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True
+        )
         if len(rungs[k]) // eta > len(promoted[k]):
             return best[0], k
     return None
 
 
-@next_job.mistake("Somebody is promoted from the last rung, above which there is none. Begin with the last but one.")
+@next_job.mistake(
+    "Somebody is promoted from the last rung, above which there is none. Begin with the last but one."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 1, -1, -1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)
@@ -696,7 +769,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("The worst candidate is promoted first. Take the best that has not been promoted.")
+@next_job.mistake(
+    "The worst candidate is promoted first. Take the best that has not been promoted."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)
@@ -720,7 +795,9 @@ def _(rungs, promoted, eta):
 def _(rungs, promoted, eta):
     found = None
     for k, (rung, gone) in enumerate(zip(rungs[:-1], promoted, strict=False)):
-        ranks = {name: sum(other > value for other in rung.values()) for name, value in rung.items()}
+        ranks = {
+            name: sum(other > value for other in rung.values()) for name, value in rung.items()
+        }
         ready = [name for name in rung if ranks[name] < len(rung) // eta and name not in gone]
         if ready:
             found = (min(ready, key=ranks.get), k)
@@ -794,7 +871,11 @@ def _running(rng, T, M, stop):
     once = int(rng.integers(stop - 2))
     completed[completed[:, 0].argsort()[[0, -1]], once] = median[once] + 0.2, median[once] - 0.1
     curve, jump = median + 0.01, int(rng.integers(1, stop - 3))
-    curve[jump : jump + 3] = median[jump + 2] + 0.005, median[jump + 1] - 0.02, median[jump + 2] - 0.02
+    curve[jump : jump + 3] = (
+        median[jump + 2] + 0.005,
+        median[jump + 1] - 0.02,
+        median[jump + 2] - 0.02,
+    )
     curve[stop - 1] -= 0.02
     curve[stop:] += 0.1
     return curve.astype(np.float32), completed.astype(np.float32)
@@ -833,7 +914,9 @@ def as_good_as_the_median(rng):
     return curve, completed
 
 
-@stopped_at.mistake("The accuracy of the epoch is compared, so that one bad epoch is enough. Compare the best so far.")
+@stopped_at.mistake(
+    "The accuracy of the epoch is compared, so that one bad epoch is enough. Compare the best so far."
+)
 def _(curve, completed):
     below = curve < np.median(completed, axis=0)
     return int(below.argmax()) + 1 if below.any() else len(curve)
@@ -845,15 +928,21 @@ def _(curve, completed):
     return int(below.argmax()) + 1 if below.any() else len(curve)
 
 
-@stopped_at.mistake("The median is taken of the trainings' accuracies in the end. Take it at the same epoch.")
+@stopped_at.mistake(
+    "The median is taken of the trainings' accuracies in the end. Take it at the same epoch."
+)
 def _(curve, completed):
     below = np.maximum.accumulate(curve) < np.median(completed[:, -1])
     return int(below.argmax()) + 1 if below.any() else len(curve)
 
 
-@stopped_at.mistake("The best so far is for the running training only. The others count with their accuracy at this epoch.")
+@stopped_at.mistake(
+    "The best so far is for the running training only. The others count with their accuracy at this epoch."
+)
 def _(curve, completed):
-    below = np.maximum.accumulate(curve) < np.median(np.maximum.accumulate(completed, axis=1), axis=0)
+    below = np.maximum.accumulate(curve) < np.median(
+        np.maximum.accumulate(completed, axis=1), axis=0
+    )
     return int(below.argmax()) + 1 if below.any() else len(curve)
 
 
@@ -863,12 +952,16 @@ def _(curve, completed):
     return int(below.argmax()) if below.any() else len(curve)
 
 
-@stopped_at.mistake("A training that is never stopped gives 1 here: `argmax` of nothing but False is 0. It should give T.")
+@stopped_at.mistake(
+    "A training that is never stopped gives 1 here: `argmax` of nothing but False is 0. It should give T."
+)
 def _(curve, completed):
     return int((np.maximum.accumulate(curve) < np.median(completed, axis=0)).argmax()) + 1
 
 
-@stopped_at.mistake("A training that equals the median is stopped. Only a smaller accuracy stops it.")
+@stopped_at.mistake(
+    "A training that equals the median is stopped. Only a smaller accuracy stops it."
+)
 def _(curve, completed):
     below = np.maximum.accumulate(curve) <= np.median(completed, axis=0)
     return int(below.argmax()) + 1 if below.any() else len(curve)
@@ -895,8 +988,14 @@ def _(curve, completed):
     return len(curve)
 
 
-stopped_at.equivalent("range(len(curve)) -> range(len(curve) - 1)", why="Stopped after the last epoch or never: both give T.")
-stopped_at.equivalent("max(best, float(curve[epoch])) -> max(float(curve[epoch]), best)", why="The larger of two numbers.")
+stopped_at.equivalent(
+    "range(len(curve)) -> range(len(curve) - 1)",
+    why="Stopped after the last epoch or never: both give T.",
+)
+stopped_at.equivalent(
+    "max(best, float(curve[epoch])) -> max(float(curve[epoch]), best)",
+    why="The larger of two numbers.",
+)
 stopped_at.equivalent("cummax(dim=0) -> cummax(dim=-1)", why="A curve has one axis.")
 
 
@@ -964,7 +1063,10 @@ def _rank_correlation(inputs, output):
         return np.nan
     if scores.shape != inputs.secret.shape or not np.isfinite(scores).all() or np.ptp(scores) == 0:
         return np.nan
-    ranks = [np.array([np.mean(values < value) + np.mean(values <= value) for value in values]) for values in (scores, inputs.secret)]
+    ranks = [
+        np.array([np.mean(values < value) + np.mean(values <= value) for value in values])
+        for values in (scores, inputs.secret)
+    ]
     return float(np.corrcoef(*ranks)[0, 1])
 
 
@@ -973,7 +1075,9 @@ def _(inputs, output):
     found = _rank_correlation(inputs, output)
     if np.isnan(found):
         return Measurement(False, "40 finite numbers were expected that are not all equal.")
-    return Measurement(bool(found >= RANK), f"Rank correlation with the end {found:.2f} (at least {RANK}).")
+    return Measurement(
+        bool(found >= RANK), f"Rank correlation with the end {found:.2f} (at least {RANK})."
+    )
 
 
 @forecast.mistake(
@@ -994,7 +1098,9 @@ def _(complete, started):
 
 @forecast.mistake(
     "All scores are equal, which ranks nobody.",
-    recognise=lambda inputs, output: np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0,
+    recognise=lambda inputs, output: (
+        np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0
+    ),
 )
 def _(complete, started):
     return np.full(len(started), complete[:, -1].mean())

@@ -37,7 +37,11 @@ def decay_hypergradient(weights, solved, log_decays):
 @decay_hypergradient.probe(weight=2, repeat=3)
 def several_layers(rng):
     shapes = [(4, 3), (5,), (2, 6)]
-    return _pairs(rng, shapes), _pairs(rng, shapes), [float(rho) for rho in rng.permutation([-1.5, 0.4, -0.6]) + rng.uniform(-0.2, 0.2, 3)]
+    return (
+        _pairs(rng, shapes),
+        _pairs(rng, shapes),
+        [float(rho) for rho in rng.permutation([-1.5, 0.4, -0.6]) + rng.uniform(-0.2, 0.2, 3)],
+    )
 
 
 @decay_hypergradient.probe(weight=1)
@@ -47,15 +51,24 @@ def one_layer(rng):
 
 def _pairs(rng, shapes):
     """Arrays that all point much the same way, so that no scalar product of two is nearly zero."""
-    return [np.float32(rng.choice([0.6, 1.7])) * (1 + gaussian(rng, *shape, scale=0.4)) for shape in shapes]
+    return [
+        np.float32(rng.choice([0.6, 1.7])) * (1 + gaussian(rng, *shape, scale=0.4))
+        for shape in shapes
+    ]
 
 
-@decay_hypergradient.mistake("The sign is the wrong way round. The weights move so as to undo the change of the gradient, hence the minus.")
+@decay_hypergradient.mistake(
+    "The sign is the wrong way round. The weights move so as to undo the change of the gradient, hence the minus."
+)
 def _(weights, solved, log_decays):
-    return [np.exp(rho) * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        np.exp(rho) * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
-@decay_hypergradient.mistake("This is the derivative by the decay. By its logarithm there is one more factor, the decay itself.")
+@decay_hypergradient.mistake(
+    "This is the derivative by the decay. By its logarithm there is one more factor, the decay itself."
+)
 def _(weights, solved, log_decays):
     return [-(w * v).sum() for w, v in zip(weights, solved, strict=True)]
 
@@ -65,19 +78,33 @@ def _(weights, solved, log_decays):
     return [-rho * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
 
 
-@decay_hypergradient.mistake("Twice too much: the penalty has a factor of one half, which its gradient uses up.")
+@decay_hypergradient.mistake(
+    "Twice too much: the penalty has a factor of one half, which its gradient uses up."
+)
 def _(weights, solved, log_decays):
-    return [-2 * np.exp(rho) * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        -2 * np.exp(rho) * (w * v).sum()
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
-@decay_hypergradient.mistake("Half too little: the gradient of e^rho / 2 times w squared is e^rho times w.")
+@decay_hypergradient.mistake(
+    "Half too little: the gradient of e^rho / 2 times w squared is e^rho times w."
+)
 def _(weights, solved, log_decays):
-    return [-np.exp(rho) / 2 * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        -np.exp(rho) / 2 * (w * v).sum()
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
-@decay_hypergradient.mistake("The products of weights and `v` are averaged. A scalar product adds them up.")
+@decay_hypergradient.mistake(
+    "The products of weights and `v` are averaged. A scalar product adds them up."
+)
 def _(weights, solved, log_decays):
-    return [-np.exp(rho) * (w * v).mean() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        -np.exp(rho) * (w * v).mean() for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
 @decay_hypergradient.alternative(framework="torch")
@@ -85,16 +112,26 @@ def _(weights, solved, log_decays):
     import torch
 
     decays = torch.tensor(log_decays).exp()
-    return [-(torch.flatten(w) @ torch.flatten(v) * d) for w, v, d in zip(weights, solved, decays, strict=True)]
+    return [
+        -(torch.flatten(w) @ torch.flatten(v) * d)
+        for w, v, d in zip(weights, solved, decays, strict=True)
+    ]
 
 
 @decay_hypergradient.alternative(framework="mxnet")
 def _(weights, solved, log_decays):
-    return [-(w * v).sum().asscalar() * np.exp(rho) for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        -(w * v).sum().asscalar() * np.exp(rho)
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
-decay_hypergradient.equivalent("for w, v, rho -> for v, w, rho", why="The product of the two is the same either way.")
-decay_hypergradient.equivalent("for w, v, d -> for v, w, d", why="The product of the two is the same either way.")
+decay_hypergradient.equivalent(
+    "for w, v, rho -> for v, w, rho", why="The product of the two is the same either way."
+)
+decay_hypergradient.equivalent(
+    "for w, v, d -> for v, w, d", why="The product of the two is the same either way."
+)
 
 
 # 2. Two hyperparameters of ridge regression ------------------------------------------------------------------------------------------------
@@ -130,7 +167,9 @@ def ridge_hypergradients(X, y, X_val, y_val, penalty, scale):
 
 @ridge_hypergradients.probe(weight=2, repeat=3)
 def more_rows_than_columns(rng):
-    return _regression(rng, int(rng.integers(9, 13)), int(rng.integers(5, 8)), int(rng.integers(2, 5)))
+    return _regression(
+        rng, int(rng.integers(9, 13)), int(rng.integers(5, 8)), int(rng.integers(2, 5))
+    )
 
 
 @ridge_hypergradients.probe(weight=1)
@@ -166,7 +205,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, -v @ (X.T @ (2 * A @ w - y)) / len(y)
 
 
-@ridge_hypergradients.mistake("By the scale, only the direct part is there. The weights move with the scale, too.")
+@ridge_hypergradients.mistake(
+    "By the scale, only the direct part is there. The weights move with the scale, too."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
     H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
@@ -176,7 +217,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, error @ (X_val @ w) / len(y_val)
 
 
-@ridge_hypergradients.mistake("The part that comes through the weights has the wrong sign: the implicit function theorem brings a minus.")
+@ridge_hypergradients.mistake(
+    "The part that comes through the weights has the wrong sign: the implicit function theorem brings a minus."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
     H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
@@ -186,7 +229,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return v @ w, error @ (X_val @ w) / len(y_val) + v @ (X.T @ (2 * A @ w - y)) / len(y)
 
 
-@ridge_hypergradients.mistake("Everything is twice too large: both losses have a factor of one half.")
+@ridge_hypergradients.mistake(
+    "Everything is twice too large: both losses have a factor of one half."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
     H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
@@ -208,7 +253,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, error @ (X_val @ w) / len(y_val) - v @ (X.T @ (A @ w - y)) / len(y)
 
 
-@ridge_hypergradients.mistake("These are the right numbers in the wrong order: by the penalty first.")
+@ridge_hypergradients.mistake(
+    "These are the right numbers in the wrong order: by the penalty first."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
     H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
@@ -227,11 +274,15 @@ def _(X, y, X_val, y_val, penalty, scale):
     w = np.linalg.solve(H, A.T @ y / len(y))
     error = B @ w - y_val
     v = np.linalg.solve(H, B.T @ error / len(y_val))
-    return -penalty * (v @ w), error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(y)
+    return -penalty * (v @ w), error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(
+        y
+    )
 
 
 def _is_near(inputs, output):
-    return np.allclose(np.asarray(output, float), ridge_hypergradients(*inputs.args), rtol=0.06, atol=0)
+    return np.allclose(
+        np.asarray(output, float), ridge_hypergradients(*inputs.args), rtol=0.06, atol=0
+    )
 
 
 @ridge_hypergradients.mistake(
@@ -246,7 +297,9 @@ def _(X, y, X_val, y_val, penalty, scale):
         return float(np.mean((np.float32(scale) * X_val @ w - y_val) ** 2) / 2)
 
     h = 1e-3
-    return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (loss(penalty, scale + h) - loss(penalty, scale - h)) / (2 * h)
+    return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (
+        loss(penalty, scale + h) - loss(penalty, scale - h)
+    ) / (2 * h)
 
 
 @ridge_hypergradients.alternative(framework="torch")
@@ -290,12 +343,18 @@ def _(X, y, X_val, y_val, penalty, scale):
         return np.mean((scale * np.float64(X_val) @ w - y_val) ** 2) / 2
 
     h = 1e-4
-    return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (loss(penalty, scale + h) - loss(penalty, scale - h)) / (2 * h)
+    return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (
+        loss(penalty, scale + h) - loss(penalty, scale - h)
+    ) / (2 * h)
 
 
 for many, inputs in (("y", "X"), ("y_val", "X_val")):
-    ridge_hypergradients.equivalent(f"len({many}) -> len({inputs})", why="There are as many targets as rows.")
-ridge_hypergradients.equivalent("m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows.")
+    ridge_hypergradients.equivalent(
+        f"len({many}) -> len({inputs})", why="There are as many targets as rows."
+    )
+ridge_hypergradients.equivalent(
+    "m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows."
+)
 ridge_hypergradients.equivalent("[:, 0] -> [:, -1]", why="There is one column.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
@@ -330,7 +389,9 @@ def hessian_vector_product(w, v, X, y, penalty, step):
 
 @hessian_vector_product.probe(weight=2, repeat=3)
 def a_wide_step(rng):
-    return _logistic(rng, int(rng.integers(6, 10)), int(rng.integers(3, 6)), float(rng.uniform(0.6, 0.9)))
+    return _logistic(
+        rng, int(rng.integers(6, 10)), int(rng.integers(3, 6)), float(rng.uniform(0.6, 0.9))
+    )
 
 
 @hessian_vector_product.probe(weight=1)
@@ -340,10 +401,19 @@ def a_smaller_step(rng):
 
 def _logistic(rng, n, d, step):
     y = np.float32(rng.permutation(n) < n // 2)
-    return gaussian(rng, d), gaussian(rng, d, scale=1.5), gaussian(rng, n, d), y, float(rng.uniform(0.2, 0.5)), step
+    return (
+        gaussian(rng, d),
+        gaussian(rng, d, scale=1.5),
+        gaussian(rng, n, d),
+        y,
+        float(rng.uniform(0.2, 0.5)),
+        step,
+    )
 
 
-@hessian_vector_product.mistake("This is a one-sided difference, from w to w + step v. Take the points w + step v and w - step v.")
+@hessian_vector_product.mistake(
+    "This is a one-sided difference, from w to w + step v. Take the points w + step v and w - step v."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(w):
         p = 1 / (1 + np.exp(-X @ w))
@@ -361,7 +431,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w + step * v) - gradient(w - step * v)) / step
 
 
-@hessian_vector_product.mistake("The penalty is missing: its part of the product is penalty times v.")
+@hessian_vector_product.mistake(
+    "The penalty is missing: its part of the product is penalty times v."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(w):
         p = 1 / (1 + np.exp(-X @ w))
@@ -370,7 +442,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
 
-@hessian_vector_product.mistake("The gradients are added up over the examples. The loss is their mean.")
+@hessian_vector_product.mistake(
+    "The gradients are added up over the examples. The loss is their mean."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(w):
         p = 1 / (1 + np.exp(-X @ w))
@@ -388,7 +462,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w - step * v) - gradient(w + step * v)) / (2 * step)
 
 
-@hessian_vector_product.mistake("The direction is scaled to length 1, so the length of v is lost: the Hessian times 2v is twice as much.")
+@hessian_vector_product.mistake(
+    "The direction is scaled to length 1, so the length of v is lost: the Hessian times 2v is twice as much."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(w):
         p = 1 / (1 + np.exp(-X @ w))
@@ -442,14 +518,19 @@ def _(w, v, X, y, penalty, step):
         at = w + sign * step * v
         at.attach_grad()
         with autograd.record():
-            loss = nd.square(nd.sigmoid(nd.dot(X, at)) - y).mean() / 2 + penalty / 2 * nd.square(at).sum()
+            loss = (
+                nd.square(nd.sigmoid(nd.dot(X, at)) - y).mean() / 2
+                + penalty / 2 * nd.square(at).sum()
+            )
         loss.backward()
         gradients.append(at.grad)
     return (gradients[0] - gradients[1]) / (2 * step)
 
 
 hessian_vector_product.equivalent("/ len(y) -> / len(X)", why="There are as many targets as rows.")
-hessian_vector_product.equivalent("/ len(y) + -> / len(y) - 1 +", why="What both gradients have more cancels in their difference.")
+hessian_vector_product.equivalent(
+    "/ len(y) + -> / len(y) - 1 +", why="What both gradients have more cancels in their difference."
+)
 
 
 # 4. Conjugate gradient ---------------------------------------------------------------------------------------------------------------------
@@ -526,11 +607,15 @@ def _krylov(H, b, k):
     """Where k steps of conjugate gradient arrive: the best point of the space of b, H b, ..., in the norm of H."""
     if k == 0:
         return np.zeros(len(b))
-    basis = np.linalg.qr(np.stack([np.linalg.matrix_power(np.float64(H), j) @ b for j in range(k)], axis=1))[0]
+    basis = np.linalg.qr(
+        np.stack([np.linalg.matrix_power(np.float64(H), j) @ b for j in range(k)], axis=1)
+    )[0]
     return basis @ np.linalg.solve(basis.T @ H @ basis, basis.T @ b)
 
 
-@conjugate_gradient.mistake("Nothing stops it: once the residual is zero, it divides by zero; and steps are taken beyond the tolerance.")
+@conjugate_gradient.mistake(
+    "Nothing stops it: once the residual is zero, it divides by zero; and steps are taken beyond the tolerance."
+)
 def _(X, b, penalty, num_steps, tolerance):
     with np.errstate(all="ignore"):
         x, r, p = 0 * b, b, b
@@ -543,7 +628,9 @@ def _(X, b, penalty, num_steps, tolerance):
         return x
 
 
-@conjugate_gradient.mistake("beta is upside down: the new residual's squared length over the old one's.")
+@conjugate_gradient.mistake(
+    "beta is upside down: the new residual's squared length over the old one's."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -557,7 +644,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("beta is always 1: the old residual was overwritten before its length was used.")
+@conjugate_gradient.mistake(
+    "beta is always 1: the old residual was overwritten before its length was used."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -571,7 +660,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("Each direction is the residual alone: that is steepest descent. Add beta times the last direction.")
+@conjugate_gradient.mistake(
+    "Each direction is the residual alone: that is steepest descent. Add beta times the last direction."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -585,7 +676,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("beta is the quotient of the lengths. It is that of the squared lengths.")
+@conjugate_gradient.mistake(
+    "beta is the quotient of the lengths. It is that of the squared lengths."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -599,7 +692,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("The squared length of the residual is compared with the tolerance. Compare its length.")
+@conjugate_gradient.mistake(
+    "The squared length of the residual is compared with the tolerance. Compare its length."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -629,7 +724,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("The penalty is missing from the products: H p is X'(X p) / n plus penalty times p.")
+@conjugate_gradient.mistake(
+    "The penalty is missing from the products: H p is X'(X p) / n plus penalty times p."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -643,12 +740,16 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("This is the exact solution. What `num_steps` steps reach is asked for.")
+@conjugate_gradient.mistake(
+    "This is the exact solution. What `num_steps` steps reach is asked for."
+)
 def _(X, b, penalty, num_steps, tolerance):
     return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(b)), b)
 
 
-@conjugate_gradient.mistake("The products are not divided by the number of rows: H p is X'(X p) / n plus penalty times p.")
+@conjugate_gradient.mistake(
+    "The products are not divided by the number of rows: H p is X'(X p) / n plus penalty times p."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -662,7 +763,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("r and p are one array, and `r -= ...` changes both. Copy b for each, or write `r = r - ...`.")
+@conjugate_gradient.mistake(
+    "r and p are one array, and `r -= ...` changes both. Copy b for each, or write `r = r - ...`."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x = 0 * b
     r = p = b
@@ -725,19 +828,38 @@ def _(X, b, penalty, num_steps, tolerance):
 
 
 for _one, _other in (("r @ r", "p @ r"), ("r @ r", "r @ p")):
-    conjugate_gradient.equivalent(f"squared = {_one} -> squared = {_other}", why="p is r plus what is orthogonal to r.")
+    conjugate_gradient.equivalent(
+        f"squared = {_one} -> squared = {_other}", why="p is r plus what is orthogonal to r."
+    )
 conjugate_gradient.equivalent("p @ Ap -> r @ Ap", why="p is r plus what is conjugate to p.")
 for _one, _other in (("r.dot(r)", "p.dot(r)"), ("r.dot(r)", "r.dot(p)")):
-    conjugate_gradient.equivalent(f"squared, image = {_one} -> squared, image = {_other}", why="p is r plus what is orthogonal to r.")
-conjugate_gradient.equivalent("p.dot(image) -> r.dot(image)", why="p is r plus what is conjugate to p.")
-conjugate_gradient.equivalent("(p * image) -> (r * image)", why="p is r plus what is conjugate to p.")
+    conjugate_gradient.equivalent(
+        f"squared, image = {_one} -> squared, image = {_other}",
+        why="p is r plus what is orthogonal to r.",
+    )
 conjugate_gradient.equivalent(
-    "<= tolerance -> < tolerance", why="The two are never equal, but for a residual of zero, and the tolerance is positive."
+    "p.dot(image) -> r.dot(image)", why="p is r plus what is conjugate to p."
 )
-conjugate_gradient.equivalent("r.norm() > tolerance -> r.norm() >= tolerance", why="The two are never equal.")
-conjugate_gradient.equivalent("x, r, p = 0 * b, b, b -> x, p, r = 0 * b, b, b", why="Both begin at b.")
-conjugate_gradient.equivalent("x, r, p = torch.zeros_like(b), b, b -> x, p, r = torch.zeros_like(b), b, b", why="Both begin at b.")
-conjugate_gradient.equivalent("x, r, p = nd.zeros_like(b), b, b -> x, p, r = nd.zeros_like(b), b, b", why="Both begin at b.")
+conjugate_gradient.equivalent(
+    "(p * image) -> (r * image)", why="p is r plus what is conjugate to p."
+)
+conjugate_gradient.equivalent(
+    "<= tolerance -> < tolerance",
+    why="The two are never equal, but for a residual of zero, and the tolerance is positive.",
+)
+conjugate_gradient.equivalent(
+    "r.norm() > tolerance -> r.norm() >= tolerance", why="The two are never equal."
+)
+conjugate_gradient.equivalent(
+    "x, r, p = 0 * b, b, b -> x, p, r = 0 * b, b, b", why="Both begin at b."
+)
+conjugate_gradient.equivalent(
+    "x, r, p = torch.zeros_like(b), b, b -> x, p, r = torch.zeros_like(b), b, b",
+    why="Both begin at b.",
+)
+conjugate_gradient.equivalent(
+    "x, r, p = nd.zeros_like(b), b, b -> x, p, r = nd.zeros_like(b), b, b", why="Both begin at b."
+)
 
 
 # 5. The Neumann series ---------------------------------------------------------------------------------------------------------------------
@@ -768,7 +890,11 @@ def neumann(X, g, penalty, lr, num_terms):
 
 @neumann.probe(weight=2, repeat=3)
 def a_few_terms(rng):
-    return *_system(rng, int(rng.integers(4, 7))), float(rng.uniform(0.1, 0.25)), int(rng.integers(3, 7))
+    return (
+        *_system(rng, int(rng.integers(4, 7))),
+        float(rng.uniform(0.1, 0.25)),
+        int(rng.integers(3, 7)),
+    )
 
 
 @neumann.probe(weight=1)
@@ -829,12 +955,16 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("This is the exact solution, the sum of all terms. The first `num_terms` are asked for.")
+@neumann.mistake(
+    "This is the exact solution, the sum of all terms. The first `num_terms` are asked for."
+)
 def _(X, g, penalty, lr, num_terms):
     return np.linalg.solve(X.T @ X / len(X) + penalty * np.eye(len(g)), g)
 
 
-@neumann.mistake("The products are not divided by the number of rows: H is X'X / n plus penalty times I.")
+@neumann.mistake(
+    "The products are not divided by the number of rows: H is X'X / n plus penalty times I."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -843,7 +973,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("The sum and its term are one array, which `-=` and `+=` change together. Copy it, or write `term = term - ...`.")
+@neumann.mistake(
+    "The sum and its term are one array, which `-=` and `+=` change together. Copy it, or write `term = term - ...`."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -934,12 +1066,16 @@ def _training(rng, num_steps, last):
     """Slow enough that every step matters, and far from where the hypergradient is zero."""
     X, direction, _ = _system(rng, int(rng.integers(3, 6)))
     w = gaussian(rng, len(direction))
-    y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(np.float32)  # training moves along `direction`
+    y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(
+        np.float32
+    )  # training moves along `direction`
     target = w + 4 * direction + gaussian(rng, len(direction), scale=0.3)
     return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
 
 
-@lr_hypergradient.mistake("The whole training is differentiated. Only its last steps count: before them, z stays zero.")
+@lr_hypergradient.mistake(
+    "The whole training is differentiated. Only its last steps count: before them, z stays zero."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for _ in range(num_steps):
@@ -973,7 +1109,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("The gradient is taken after the step. The direct part of a step is the gradient that the step used.")
+@lr_hypergradient.mistake(
+    "The gradient is taken after the step. The direct part of a step is the gradient that the step used."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -998,7 +1136,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("The derivative of lr times the gradient by lr is the gradient, not lr times it.")
+@lr_hypergradient.mistake(
+    "The derivative of lr times the gradient by lr is the gradient, not lr times it."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -1009,7 +1149,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("What a step passes on is not divided by the number of examples, as the gradient is.")
+@lr_hypergradient.mistake(
+    "What a step passes on is not divided by the number of examples, as the gradient is."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -1020,7 +1162,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("Only `last` steps are taken. Train for all `num_steps`, and differentiate through the last of them.")
+@lr_hypergradient.mistake(
+    "Only `last` steps are taken. Train for all `num_steps`, and differentiate through the last of them."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for _ in range(last):
@@ -1030,7 +1174,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("One step too few is differentiated: where t counts from 0, the last steps begin at t = num_steps - last.")
+@lr_hypergradient.mistake(
+    "One step too few is differentiated: where t counts from 0, the last steps begin at t = num_steps - last."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -1072,7 +1218,9 @@ def _(X, y, w, target, lr, num_steps, last):
 
 lr_hypergradient.equivalent("0.0 * w -> 0.0 * target", why="Zeros of the same shape.")
 lr_hypergradient.equivalent("/ len(X) -> / len(y)", why="There are as many targets as rows.")
-lr_hypergradient.equivalent("/ X.shape[0] -> / y.shape[0]", why="There are as many targets as rows.")
+lr_hypergradient.equivalent(
+    "/ X.shape[0] -> / y.shape[0]", why="There are as many targets as rows."
+)
 
 
 # 7. Thirty penalties -----------------------------------------------------------------------------------------------------------------------
@@ -1125,10 +1273,14 @@ def _(inputs, output):
         return Measurement(False, f"30 numbers between {-LIMIT:g} and {LIMIT:g} were expected.")
     if np.abs(rho).max() > LIMIT:
         return Measurement(
-            False, f"The numbers run from {rho.min():.3g} to {rho.max():.3g}; each must lie between {-LIMIT:g} and {LIMIT:g}."
+            False,
+            f"The numbers run from {rho.min():.3g} to {rho.max():.3g}; each must lie between {-LIMIT:g} and {LIMIT:g}.",
         )
     ratio = _ratio(inputs, rho)
-    return Measurement(ratio <= NEEDED, f"The excess error is {ratio:.2f} of that of the best common penalty (at most {NEEDED}).")
+    return Measurement(
+        ratio <= NEEDED,
+        f"The excess error is {ratio:.2f} of that of the best common penalty (at most {NEEDED}).",
+    )
 
 
 def _thirty(output):
@@ -1137,12 +1289,19 @@ def _thirty(output):
         rho = np.asarray(output)
     except ValueError:  # rows of different lengths
         return None
-    return rho.astype(float) if rho.dtype.kind in "biuf" and rho.shape == (30,) and np.isfinite(rho).all() else None
+    return (
+        rho.astype(float)
+        if rho.dtype.kind in "biuf" and rho.shape == (30,) and np.isfinite(rho).all()
+        else None
+    )
 
 
 def _ratio(inputs, rho):
     """The squared distance from the truth, over that of the best common penalty."""
-    return float(_excess(inputs, rho) / min(_excess(inputs, np.full(30, common)) for common in np.linspace(-8, 5, 40)))
+    return float(
+        _excess(inputs, rho)
+        / min(_excess(inputs, np.full(30, common)) for common in np.linspace(-8, 5, 40))
+    )
 
 
 def _excess(inputs, rho):

@@ -53,44 +53,58 @@ def batches(rng):
 
 @softmax_cross_entropy.probe(weight=1)
 def large_logits(rng):
-    return gaussian(rng, 5, 3) + rng.permutation([0, 400, 1000]).astype(np.float32), rng.permutation([0, 1, 2, 0, 1])
+    return gaussian(rng, 5, 3) + rng.permutation([0, 400, 1000]).astype(
+        np.float32
+    ), rng.permutation([0, 1, 2, 0, 1])
 
 
 @softmax_cross_entropy.probe(weight=1)
 def rows_far_apart(rng):
     """Each row needs its own largest logit: beside the largest of all, the exponents of the lower rows vanish."""
-    return gaussian(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(np.float32), rng.permutation(5)[:3]
+    return gaussian(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(
+        np.float32
+    ), rng.permutation(5)[:3]
 
 
-@softmax_cross_entropy.mistake("These are the losses summed over the batch. The task asks for their mean.")
+@softmax_cross_entropy.mistake(
+    "These are the losses summed over the batch. The task asks for their mean."
+)
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels].sum()
 
 
-@softmax_cross_entropy.mistake("`log_p[:, labels]` is an (N, N) array, every row at every label. Pair row n with label n instead.")
+@softmax_cross_entropy.mistake(
+    "`log_p[:, labels]` is an (N, N) array, every row at every label. Pair row n with label n instead."
+)
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_p[:, labels].mean()
 
 
-@softmax_cross_entropy.mistake("This is the mean over all classes. Of each row, only the entry of the right class belongs in the loss.")
+@softmax_cross_entropy.mistake(
+    "This is the mean over all classes. Of each row, only the entry of the right class belongs in the loss."
+)
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_p.mean()
 
 
-@softmax_cross_entropy.mistake("The minus sign is missing: log-probabilities are negative, a loss is positive.")
+@softmax_cross_entropy.mistake(
+    "The minus sign is missing: log-probabilities are negative, a loss is positive."
+)
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return log_p[np.arange(len(labels)), labels].mean()
 
 
-@softmax_cross_entropy.mistake("The labels are off by one: they count from 0, so label 3 is the fourth column, `log_p[n, 3]`.")
+@softmax_cross_entropy.mistake(
+    "The labels are off by one: they count from 0, so label 3 is the fourth column, `log_p[n, 3]`."
+)
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -106,7 +120,9 @@ def _(logits, labels):
     return -np.log(p[np.arange(len(labels)), labels]).mean()
 
 
-@softmax_cross_entropy.mistake("exp(1000) is infinite, and so is its logarithm. Subtract each row's largest logit first.")
+@softmax_cross_entropy.mistake(
+    "exp(1000) is infinite, and so is its logarithm. Subtract each row's largest logit first."
+)
 def _(logits, labels):
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels].mean()
@@ -134,7 +150,9 @@ def _(logits, labels):
 def _(logits, labels):
     import torch
 
-    shifted = logits - logits.max(dim=1, keepdim=True).values  # (N, C), the largest of each row is 0
+    shifted = (
+        logits - logits.max(dim=1, keepdim=True).values
+    )  # (N, C), the largest of each row is 0
     log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log()  # (N, C)
     log_p = log_p[torch.arange(len(labels)), labels]  # (N,)
     return -log_p.mean()
@@ -169,15 +187,20 @@ def _(logits, labels):
     return total / len(labels)
 
 
-softmax_cross_entropy.equivalent("len(labels) -> len(logits)", why="There is one label for each row of logits.")
 softmax_cross_entropy.equivalent(
-    "len(labels) -> len(shifted)", why="There is one label for each row of logits, and `shifted` has their shape."
+    "len(labels) -> len(logits)", why="There is one label for each row of logits."
 )
 softmax_cross_entropy.equivalent(
-    "labels[:, None])[:, 0] -> labels[:, None])[:, -1]", why="One index a row gathers one column: it is the first and the last."
+    "len(labels) -> len(shifted)",
+    why="There is one label for each row of logits, and `shifted` has their shape.",
 )
 softmax_cross_entropy.equivalent(
-    "pick(labels, axis=1) -> pick(labels)", why="Gluon's `pick` takes the last axis by default, and of (N, C) that is axis 1."
+    "labels[:, None])[:, 0] -> labels[:, None])[:, -1]",
+    why="One index a row gathers one column: it is the first and the last.",
+)
+softmax_cross_entropy.equivalent(
+    "pick(labels, axis=1) -> pick(labels)",
+    why="Gluon's `pick` takes the last axis by default, and of (N, C) that is axis 1.",
 )
 
 
@@ -235,7 +258,10 @@ def logits_and_gradients(rng):
         weights = [
             part
             for shape in [(20, 1, 5, 5), (50, 20, 5, 5), (500, 800), (10, 500)]
-            for part in (gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))), gaussian(rng, shape[0], scale=0.3))
+            for part in (
+                gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))),
+                gaussian(rng, shape[0], scale=0.3),
+            )
         ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
@@ -243,13 +269,22 @@ def logits_and_gradients(rng):
 
 def _distance_to_kink(images, weights):
     """How near LeNet is to a kink: the smallest |input| of a ReLU, or difference between the two largest in a pooling window."""
-    kernel1, bias1, kernel2, bias2, weight3, bias3, _, _ = (part.astype(np.float64) for part in weights)
+    kernel1, bias1, kernel2, bias2, weight3, bias3, _, _ = (
+        part.astype(np.float64) for part in weights
+    )
     distances, maps = [], images
     for kernel, bias in ((kernel1, bias1), (kernel2, bias2)):
-        windows = np.lib.stride_tricks.sliding_window_view(maps, (5, 5), axis=(2, 3))  # (N, C, H, W, 5, 5)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            maps, (5, 5), axis=(2, 3)
+        )  # (N, C, H, W, 5, 5)
         before = np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))) + bias  # (N, H, W, maps)
         n, height, width, channels = before.shape
-        pools = before.clip(0).reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 5, 1, 3, 2, 4).reshape(n, channels, -1, 4)
+        pools = (
+            before.clip(0)
+            .reshape(n, height // 2, 2, width // 2, 2, channels)
+            .transpose(0, 5, 1, 3, 2, 4)
+            .reshape(n, channels, -1, 4)
+        )
         pools = np.sort(pools, axis=-1)
         gap = pools[..., 3] - pools[..., 2]
         distances += [np.abs(before).min(), gap[pools[..., 3] > 0].min()]
@@ -258,15 +293,26 @@ def _distance_to_kink(images, weights):
     return min(distances)
 
 
-@build_lenet.mistake("The ReLU between the two dense layers is missing: without it the two are together one linear layer.")
+@build_lenet.mistake(
+    "The ReLU between the two dense layers is missing: without it the two are together one linear layer."
+)
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Linear(500, 10))
 
 
-@build_lenet.mistake("The ReLUs after the convolutions are missing. Each convolution is followed by a ReLU and a pooling.")
+@build_lenet.mistake(
+    "The ReLUs after the convolutions are missing. Each convolution is followed by a ReLU and a pooling."
+)
 def _():
     from torch import nn
 
@@ -274,27 +320,58 @@ def _():
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
 
 
-@build_lenet.mistake("There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it.")
+@build_lenet.mistake(
+    "There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it."
+)
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.ReLU())
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.ReLU()
+    )
 
 
-@build_lenet.mistake("The net ends in a softmax. Return raw logits: the loss applies the softmax itself.")
+@build_lenet.mistake(
+    "The net ends in a softmax. Return raw logits: the loss applies the softmax itself."
+)
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.Softmax(dim=1))
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.Softmax(dim=1)
+    )
 
 
-@build_lenet.mistake("The pooling takes averages. This LeNet takes the largest of each 2 x 2 window.")
+@build_lenet.mistake(
+    "The pooling takes averages. This LeNet takes the largest of each 2 x 2 window."
+)
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.AvgPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+    ]
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
 
 
@@ -302,7 +379,14 @@ def _():
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.Tanh(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.Tanh(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.Tanh(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.Tanh(),
+        nn.MaxPool2d(2),
+    ]
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Tanh(), nn.Linear(500, 10))
 
 
@@ -310,7 +394,14 @@ def _():
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.Sigmoid(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.Sigmoid(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.Sigmoid(),
+        nn.MaxPool2d(2),
+    ]
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Sigmoid(), nn.Linear(500, 10))
 
 
@@ -320,15 +411,33 @@ def _():
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(50 * 7 * 7, 500), nn.ReLU(), nn.Linear(500, 10))
+    maps = [
+        nn.Conv2d(1, 20, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(50 * 7 * 7, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
-@build_lenet.mistake("The dense layer of 500 is missing: after the flattening come dense 500, ReLU and dense 10.")
+@build_lenet.mistake(
+    "The dense layer of 500 is missing: after the flattening come dense 500, ReLU and dense 10."
+)
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
     return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 10))
 
 
@@ -338,8 +447,23 @@ def _():
 def _():
     from torch import nn
 
-    maps = [nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2)]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10))
+    maps = [
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps,
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.Sigmoid(),
+        nn.Linear(120, 84),
+        nn.Sigmoid(),
+        nn.Linear(84, 10),
+    )
 
 
 @build_lenet.alternative(framework="mxnet")
@@ -366,14 +490,18 @@ def _():
     class LeNet(gluon.Block):
         def __init__(self):
             super().__init__()
-            self.dense2 = gluon.nn.Dense(10)  # defined in another order than used, and never initialised
+            self.dense2 = gluon.nn.Dense(
+                10
+            )  # defined in another order than used, and never initialised
             self.dense1 = gluon.nn.Dense(500)
             self.conv2 = gluon.nn.Conv2D(50, 5)
             self.conv1 = gluon.nn.Conv2D(20, 5)
             self.pool = gluon.nn.MaxPool2D(2)
 
         def forward(self, X):
-            X = nd.relu(self.pool(self.conv1(X)))  # ReLU and max-pooling may change places: both keep the order of numbers
+            X = nd.relu(
+                self.pool(self.conv1(X))
+            )  # ReLU and max-pooling may change places: both keep the order of numbers
             X = nd.relu(self.pool(self.conv2(X)))
             return self.dense2(nd.relu(self.dense1(X)))
 
@@ -408,7 +536,8 @@ build_lenet.equivalent(
     why="Both keep the order of numbers, so the largest of a window is the same before and after.",
 )
 build_lenet.equivalent(
-    "net.initialize() -> pass", why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open."
+    "net.initialize() -> pass",
+    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
 )
 
 
@@ -446,7 +575,15 @@ def nothing_to_train(rng):
 @count_parameters.probe(weight=1)
 def plain(rng):
     maps, units = int(rng.integers(3, 8)), int(rng.integers(9, 15))
-    layers = [["conv", 2, maps, 3], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 9 * maps, units], ["relu"], ["dense", units, 5]]
+    layers = [
+        ["conv", 2, maps, 3],
+        ["relu"],
+        ["maxpool", 2],
+        ["flatten"],
+        ["dense", 9 * maps, units],
+        ["relu"],
+        ["dense", units, 5],
+    ]
     return _net_with_weights(rng, layers)
 
 
@@ -467,7 +604,13 @@ def partly_frozen(rng):
 @count_parameters.probe(weight=1)
 def with_batch_normalisation(rng):
     maps, more = int(rng.integers(3, 8)), int(rng.integers(9, 15))
-    layers = [["conv", 1, maps, 3], ["batchnorm", maps], ["relu"], ["frozen", ["conv", maps, more, 2]], ["frozen", ["batchnorm", more]]]
+    layers = [
+        ["conv", 1, maps, 3],
+        ["batchnorm", maps],
+        ["relu"],
+        ["frozen", ["conv", maps, more, 2]],
+        ["frozen", ["batchnorm", more]],
+    ]
     return _net_with_weights(rng, [*layers, ["flatten"], ["dense", 4 * more, 3]])
 
 
@@ -478,7 +621,9 @@ def _(net):
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-@count_parameters.mistake("This counts tensors, not the numbers in them: a 20 x 1 x 5 x 5 kernel is 500 parameters.")
+@count_parameters.mistake(
+    "This counts tensors, not the numbers in them: a 20 x 1 x 5 x 5 kernel is 500 parameters."
+)
 def _(net):
     return len([parameter for parameter in net.parameters() if parameter.requires_grad])
 
@@ -487,11 +632,16 @@ def _(net):
     "One-dimensional parameters are left out. Biases are trained, and so are the scale and shift of a batch normalisation."
 )
 def _(net):
-    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad and parameter.ndim > 1)
+    return sum(
+        parameter.numel()
+        for parameter in net.parameters()
+        if parameter.requires_grad and parameter.ndim > 1
+    )
 
 
 @count_parameters.mistake(
-    "Running statistics are counted, and frozen parameters too. The state of a net is more than what is trained.", framework="torch"
+    "Running statistics are counted, and frozen parameters too. The state of a net is more than what is trained.",
+    framework="torch",
 )
 def _(net):
     return sum(value.numel() for value in net.state_dict().values())
@@ -506,13 +656,19 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "Only convolutions and dense layers are counted. The scale and shift of a batch normalisation are trained as well.", framework="torch"
+    "Only convolutions and dense layers are counted. The scale and shift of a batch normalisation are trained as well.",
+    framework="torch",
 )
 def _(net):
     from torch import nn
 
     layers = [layer for layer in net.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    return sum(parameter.numel() for layer in layers for parameter in layer.parameters() if parameter.requires_grad)
+    return sum(
+        parameter.numel()
+        for layer in layers
+        for parameter in layer.parameters()
+        if parameter.requires_grad
+    )
 
 
 @count_parameters.alternative(framework="torch")
@@ -529,12 +685,18 @@ def _(net):
 
 @count_parameters.alternative(framework="mxnet")
 def _(net):
-    return sum(parameter.data().size for parameter in net.collect_params().values() if parameter.grad_req != "null")
+    return sum(
+        parameter.data().size
+        for parameter in net.collect_params().values()
+        if parameter.grad_req != "null"
+    )
 
 
 @count_parameters.alternative(framework="mxnet")
 def _(net):
-    trained = [parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"]
+    trained = [
+        parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"
+    ]
     return int(sum(np.prod(parameter.shape) for parameter in trained))
 
 
@@ -572,7 +734,9 @@ def load_weights(net, arrays):
             if array.ndim == 4:
                 array = array.permute(3, 2, 0, 1)  # (out, in, h, w)
             elif array.ndim == 2:
-                array = array.reshape(-1, before or len(array), array.shape[1])  # (pixels, channels, out)
+                array = array.reshape(
+                    -1, before or len(array), array.shape[1]
+                )  # (pixels, channels, out)
                 array = array.permute(2, 1, 0).flatten(1)  # (out, channels * pixels)
             parameter.copy_(array)
             before = len(parameter)
@@ -580,18 +744,32 @@ def load_weights(net, arrays):
 
 @load_weights.probe(weight=1)
 def dense_only(rng):
-    return _transfer(rng, [["dense", 8, 4], ["relu"], ["dense", 4, 4], ["relu"], ["dense", 4, 3]], (5, 8))
+    return _transfer(
+        rng, [["dense", 8, 4], ["relu"], ["dense", 4, 4], ["relu"], ["dense", 4, 3]], (5, 8)
+    )
 
 
 @load_weights.probe(weight=1)
 def convolutions(rng):
-    return _transfer(rng, [["conv", 2, 5, 3], ["relu"], ["maxpool", 2], ["conv", 5, 3, 2]], (2, 2, 8, 10))
+    return _transfer(
+        rng, [["conv", 2, 5, 3], ["relu"], ["maxpool", 2], ["conv", 5, 3, 2]], (2, 2, 8, 10)
+    )
 
 
 @load_weights.probe(weight=1)
 def one_pixel_before_flattening(rng):
     return _transfer(
-        rng, [["conv", 2, 4, 3], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 4, 4], ["relu"], ["dense", 4, 3]], (4, 2, 4, 4)
+        rng,
+        [
+            ["conv", 2, 4, 3],
+            ["relu"],
+            ["maxpool", 2],
+            ["flatten"],
+            ["dense", 4, 4],
+            ["relu"],
+            ["dense", 4, 3],
+        ],
+        (4, 2, 4, 4),
     )
 
 
@@ -622,7 +800,9 @@ def _(net, arrays):
             parameter.copy_(array.permute(3, 2, 0, 1) if array.ndim == 4 else array.t())
 
 
-@load_weights.mistake("`reshape` gives the right shape and scrambles the numbers. To reorder axes use `permute` (Gluon: `transpose`).")
+@load_weights.mistake(
+    "`reshape` gives the right shape and scrambles the numbers. To reorder axes use `permute` (Gluon: `transpose`)."
+)
 def _(net, arrays):
     import torch
 
@@ -641,7 +821,11 @@ def _(net, arrays):
             if array.ndim == 4:
                 parameter.copy_(array.permute(3, 2, 0, 1))
             elif array.ndim == 2:
-                parameter.copy_(array.reshape(-1, before or len(array), array.shape[1]).permute(2, 1, 0).flatten(1))
+                parameter.copy_(
+                    array.reshape(-1, before or len(array), array.shape[1])
+                    .permute(2, 1, 0)
+                    .flatten(1)
+                )
             before = len(parameter)
 
 
@@ -657,7 +841,11 @@ def _(net, arrays):
             if array.ndim == 4:
                 array = array.permute(3, 2, 1, 0)
             elif array.ndim == 2:
-                array = array.reshape(-1, before or len(array), array.shape[1]).permute(2, 1, 0).flatten(1)
+                array = (
+                    array.reshape(-1, before or len(array), array.shape[1])
+                    .permute(2, 1, 0)
+                    .flatten(1)
+                )
             parameter.copy_(array)
             before = len(parameter)
 
@@ -675,7 +863,11 @@ def _(net, arrays):
                 if array.ndim == 4:
                     array = array.permute(3, 2, 0, 1)
                 else:
-                    array = array.reshape(-1, before or len(array), array.shape[1]).permute(2, 1, 0).flatten(1)
+                    array = (
+                        array.reshape(-1, before or len(array), array.shape[1])
+                        .permute(2, 1, 0)
+                        .flatten(1)
+                    )
             parameter.copy_(array)
             before = len(parameter)
 
@@ -739,16 +931,25 @@ def _(net, arrays):
         elif isinstance(layer, nn.Linear):
             weight = arrays.pop(0)
             if channels:
-                weight, channels = weight[torch.arange(len(weight)).reshape(-1, channels).T.flatten()], None
+                weight, channels = (
+                    weight[torch.arange(len(weight)).reshape(-1, channels).T.flatten()],
+                    None,
+                )
             layer.weight.data = weight.T
             layer.bias.data = arrays.pop(0)
 
 
 load_weights.equivalent(
-    "array.ndim -> parameter.ndim", why="A parameter has as many axes as the array that is meant for it, only in another order."
+    "array.ndim -> parameter.ndim",
+    why="A parameter has as many axes as the array that is meant for it, only in another order.",
 )
-load_weights.equivalent("before = len(parameter) -> before = len(array)", why="By then the array has taken the parameter's shape.")
-load_weights.equivalent("bias.shape[0] -> bias.shape[-1]", why="A bias has one axis: it is the first and the last.")
+load_weights.equivalent(
+    "before = len(parameter) -> before = len(array)",
+    why="By then the array has taken the parameter's shape.",
+)
+load_weights.equivalent(
+    "bias.shape[0] -> bias.shape[-1]", why="A bias has one axis: it is the first and the last."
+)
 
 
 # 5. One step of stochastic gradient descent ------------------------------------------------------------------------------------------------
@@ -774,35 +975,62 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
     parameters: list of float32 arrays; gradients: list of arrays of the same shapes, of the loss summed over the batch;
     lr, batch_size, weight_decay: numbers  ->  list of arrays: p - lr * (mean gradient + weight_decay * p)
     """
-    return [p - lr * (g / batch_size + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr * (g / batch_size + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.probe(weight=1)
 def without_decay(rng):
-    parameters, gradients = [gaussian(rng, 3, 4), gaussian(rng, 3)], [gaussian(rng, 3, 4, scale=20), gaussian(rng, 3, scale=20)]
+    parameters, gradients = (
+        [gaussian(rng, 3, 4), gaussian(rng, 3)],
+        [gaussian(rng, 3, 4, scale=20), gaussian(rng, 3, scale=20)],
+    )
     return parameters, gradients, 0.1, 32, 0.0
 
 
 @sgd_step.probe(weight=1, repeat=2)
 def with_decay(rng):
     shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9)))]
-    parameters, gradients = [gaussian(rng, *shape) for shape in shapes], [gaussian(rng, *shape, scale=10) for shape in shapes]
-    return parameters, gradients, float(rng.uniform(0.1, 0.5)), int(rng.integers(8, 65)), float(rng.uniform(0.1, 0.4))
+    parameters, gradients = (
+        [gaussian(rng, *shape) for shape in shapes],
+        [gaussian(rng, *shape, scale=10) for shape in shapes],
+    )
+    return (
+        parameters,
+        gradients,
+        float(rng.uniform(0.1, 0.5)),
+        int(rng.integers(8, 65)),
+        float(rng.uniform(0.1, 0.4)),
+    )
 
 
-@sgd_step.mistake("The gradients are sums over the batch and were not divided by its size. The step is batch_size times too long.")
+@sgd_step.mistake(
+    "The gradients are sums over the batch and were not divided by its size. The step is batch_size times too long."
+)
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [p - lr * (g + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
 
 
-@sgd_step.mistake("The decay is divided by the batch size too. Only the gradients are sums over the batch.")
+@sgd_step.mistake(
+    "The decay is divided by the batch size too. Only the gradients are sums over the batch."
+)
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p - lr / batch_size * (g + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr / batch_size * (g + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
-@sgd_step.mistake("The decay is not multiplied by the learning rate. It is part of the gradient: lr * weight_decay * p.")
+@sgd_step.mistake(
+    "The decay is not multiplied by the learning rate. It is part of the gradient: lr * weight_decay * p."
+)
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p - lr * g / batch_size - weight_decay * p for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr * g / batch_size - weight_decay * p
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.mistake("The weight decay is left out.")
@@ -812,30 +1040,47 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 
 @sgd_step.mistake("This goes uphill: the gradient points to where the loss grows. Subtract it.")
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p + lr * (g / batch_size + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p + lr * (g / batch_size + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
-@sgd_step.mistake("The decay pushes weights away from 0. It has the same sign as the gradient: both are subtracted.")
+@sgd_step.mistake(
+    "The decay pushes weights away from 0. It has the same sign as the gradient: both are subtracted."
+)
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p - lr * (g / batch_size - weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr * (g / batch_size - weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.alternative(framework="torch")
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [(1 - lr * weight_decay) * p - lr * g / batch_size for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        (1 - lr * weight_decay) * p - lr * g / batch_size
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.alternative(framework="torch")
 def _(parameters, gradients, lr, batch_size, weight_decay):
     import torch
 
-    steps = [torch.add(g / batch_size, p, alpha=weight_decay) for p, g in zip(parameters, gradients, strict=True)]
+    steps = [
+        torch.add(g / batch_size, p, alpha=weight_decay)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     return [torch.add(p, step, alpha=-lr) for p, step in zip(parameters, steps, strict=True)]
 
 
 @sgd_step.alternative(framework="mxnet")
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p - lr * (g / batch_size + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr * (g / batch_size + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.alternative(framework="mxnet")
@@ -914,7 +1159,9 @@ def unseen_digits(rng):
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     chosen = rng.permutation(len(images))[:1700]
     canvas = np.zeros((1700, 1, 28, 28), np.float32)
-    for place, image, (row, column) in zip(canvas, images[chosen], rng.integers(1, 8, (1700, 2)), strict=True):
+    for place, image, (row, column) in zip(
+        canvas, images[chosen], rng.integers(1, 8, (1700, 2)), strict=True
+    ):
         place[:, row : row + 20, column : column + 20] = image
     canvas = (canvas + rng.normal(0, 0.1, canvas.shape)).clip(0, 1).astype(np.float32)
     labels = labels[chosen]
@@ -933,7 +1180,14 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    maps = [nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 8, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
     net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
@@ -972,7 +1226,14 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    maps = [nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
     net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
@@ -992,7 +1253,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(288, 32))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(288, 32)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -1078,5 +1341,13 @@ def _transfer(rng, layers, input_shape):
     """A net with weights of its own, a batch for it, and the arrays to load, as a channels-last framework would export them."""
     shapes = list(parameter_shapes(layers))
     weights = [gaussian(rng, *shape) for shape in shapes]
-    exported = [(shape[2], shape[3], shape[1], shape[0]) if len(shape) == 4 else shape[::-1] for shape in shapes]
-    return layers, weights, gaussian(rng, *input_shape), [gaussian(rng, *shape) for shape in exported]
+    exported = [
+        (shape[2], shape[3], shape[1], shape[0]) if len(shape) == 4 else shape[::-1]
+        for shape in shapes
+    ]
+    return (
+        layers,
+        weights,
+        gaussian(rng, *input_shape),
+        [gaussian(rng, *shape) for shape in exported],
+    )

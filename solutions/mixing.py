@@ -48,40 +48,58 @@ def some_are_their_own_partners(rng):
     return _images(rng, 5, 1, 6, 3), _one_hot(rng, 5, 6), partners, _shares(rng, 5)
 
 
-@mix.mistake("The images are blended, the labels are not. A picture that is 30 % of another class needs a label that says so.")
+@mix.mistake(
+    "The images are blended, the labels are not. A picture that is 30 % of another class needs a label that says so."
+)
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
     return weight * images + (1 - weight) * images[partners], labels
 
 
-@mix.mistake("In the labels lam and 1 - lam are exchanged: lam belongs to the example itself, in images and labels alike.")
+@mix.mistake(
+    "In the labels lam and 1 - lam are exchanged: lam belongs to the example itself, in images and labels alike."
+)
 def _(images, labels, partners, lam):
     weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
-    return weight * images + (1 - weight) * images[partners], (1 - of_labels) * labels + of_labels * labels[partners]
+    return weight * images + (1 - weight) * images[partners], (
+        1 - of_labels
+    ) * labels + of_labels * labels[partners]
 
 
 @mix.mistake("Each label is that of the larger part alone. Keep both, with lam and 1 - lam.")
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], np.where(lam[:, None] >= 0.5, labels, labels[partners])
+    return weight * images + (1 - weight) * images[partners], np.where(
+        lam[:, None] >= 0.5, labels, labels[partners]
+    )
 
 
-@mix.mistake("The partner's label is added whole. Its share is 1 - lam, so that each label adds up to 1.")
+@mix.mistake(
+    "The partner's label is added whole. Its share is 1 - lam, so that each label adds up to 1."
+)
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels + labels[partners]
+    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels + labels[
+        partners
+    ]
 
 
-@mix.mistake("The partner's label has the share lam, which is that of the image's own. It is 1 - lam.")
+@mix.mistake(
+    "The partner's label has the share lam, which is that of the image's own. It is 1 - lam."
+)
 def _(images, labels, partners, lam):
     weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
     return weight * images + (1 - weight) * images[partners], own * labels + own * labels[partners]
 
 
-@mix.mistake("The partner's part is taken from `mixed_labels`, which has a share already. Take `labels[partners]`.")
+@mix.mistake(
+    "The partner's part is taken from `mixed_labels`, which has a share already. Take `labels[partners]`."
+)
 def _(images, labels, partners, lam):
     weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
-    return weight * images + (1 - weight) * images[partners], own * labels + (1 - own) * (own * labels)[partners]
+    return weight * images + (1 - weight) * images[partners], own * labels + (1 - own) * (
+        own * labels
+    )[partners]
 
 
 @mix.mistake("The partner's part of the labels is missing. Add 1 - lam times its label.")
@@ -93,20 +111,28 @@ def _(images, labels, partners, lam):
 @mix.mistake("One lam is used for the labels of the whole batch. Each label has its own.")
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], lam[0] * labels + (1 - lam[0]) * labels[partners]
+    return weight * images + (1 - weight) * images[partners], lam[0] * labels + (
+        1 - lam[0]
+    ) * labels[partners]
 
 
-@mix.mistake("The labels are mixed with another partner than the images: the neighbour in the batch. Take `labels[partners]`.")
+@mix.mistake(
+    "The labels are mixed with another partner than the images: the neighbour in the batch. Take `labels[partners]`."
+)
 def _(images, labels, partners, lam):
     weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
-    return weight * images + (1 - weight) * images[partners], of_labels * labels + (1 - of_labels) * np.roll(labels, 1, axis=0)
+    return weight * images + (1 - weight) * images[partners], of_labels * labels + (
+        1 - of_labels
+    ) * np.roll(labels, 1, axis=0)
 
 
 @mix.alternative(framework="torch")
 def _(images, labels, partners, lam):
     import torch
 
-    return torch.lerp(images[partners], images, lam[:, None, None, None]), torch.lerp(labels[partners], labels, lam[:, None])
+    return torch.lerp(images[partners], images, lam[:, None, None, None]), torch.lerp(
+        labels[partners], labels, lam[:, None]
+    )
 
 
 @mix.alternative(framework="mxnet")
@@ -125,9 +151,13 @@ def _(images, labels, partners, lam):
     return mixed_images, mixed_labels
 
 
-mix.equivalent("lam.reshape(-1, 1, 1, 1) -> own.reshape(-1, 1, 1, 1)", why="The same numbers, in one column.")
+mix.equivalent(
+    "lam.reshape(-1, 1, 1, 1) -> own.reshape(-1, 1, 1, 1)", why="The same numbers, in one column."
+)
 mix.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
-mix.equivalent("reshape(-1 -> reshape(-2", why="NumPy takes any negative size for the one that is left.")
+mix.equivalent(
+    "reshape(-1 -> reshape(-2", why="NumPy takes any negative size for the one that is left."
+)
 
 
 # 2. Cutout with given centres --------------------------------------------------------------------------------------------------------------
@@ -151,7 +181,10 @@ def cutout(images, rows, columns, size):
     images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N, C, H, W).
     """
     _, _, height, width = images.shape
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], 0, images)
 
@@ -159,7 +192,12 @@ def cutout(images, rows, columns, size):
 @cutout.probe(weight=1)
 def inside(rng):
     n = int(rng.integers(3, 6))
-    return _images(rng, n, 2, 9, 13), rng.permutation(np.arange(2, 7))[:n], rng.permutation(np.arange(2, 11))[:n], 4
+    return (
+        _images(rng, n, 2, 9, 13),
+        rng.permutation(np.arange(2, 7))[:n],
+        rng.permutation(np.arange(2, 11))[:n],
+        4,
+    )
 
 
 @cutout.probe(weight=2)
@@ -172,7 +210,12 @@ def over_the_border(rng):
 @cutout.probe(weight=1)
 def an_even_square_in_a_corner(rng):
     order = rng.permutation(4)
-    return _images(rng, 4, 3, 10, 7), np.array([0, 9, 0, 9])[order], np.array([6, 0, 0, 6])[order], int(rng.choice([4, 6]))
+    return (
+        _images(rng, 4, 3, 10, 7),
+        np.array([0, 9, 0, 9])[order],
+        np.array([6, 0, 0, 6])[order],
+        int(rng.choice([4, 6])),
+    )
 
 
 @cutout.probe(weight=1)
@@ -180,17 +223,24 @@ def a_single_pixel(rng):
     return _images(rng, 3, 2, 5, 8), rng.permutation(5)[:3], rng.permutation(8)[:3], 1
 
 
-@cutout.mistake("Squares at the border are moved back into the image. They are to be cut off: what lies outside is lost.")
+@cutout.mistake(
+    "Squares at the border are moved back into the image. They are to be cut off: what lies outside is lost."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     _, _, height, width = images.shape
     for i in range(len(rows)):
-        top, left = (min(max(c - size // 2, 0), most - size) for c, most in ((rows[i], height), (columns[i], width)))
+        top, left = (
+            min(max(c - size // 2, 0), most - size)
+            for c, most in ((rows[i], height), (columns[i], width))
+        )
         result[i, :, top : top + size, left : left + size] = 0
     return result
 
 
-@cutout.mistake("The given pixel is taken for the upper left corner of the square. It is its centre.")
+@cutout.mistake(
+    "The given pixel is taken for the upper left corner of the square. It is its centre."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
@@ -198,7 +248,9 @@ def _(images, rows, columns, size):
     return result
 
 
-@cutout.mistake("Squares over the upper or left border are wrong: a slice that begins below 0 counts from the end. Begin at 0 there.")
+@cutout.mistake(
+    "Squares over the upper or left border are wrong: a slice that begins below 0 counts from the end. Begin at 0 there."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
@@ -215,7 +267,9 @@ def _(images, rows, columns, size):
     return result
 
 
-@cutout.mistake("Rows and columns are exchanged. Axis 2 of the images holds the rows, axis 3 the columns.")
+@cutout.mistake(
+    "Rows and columns are exchanged. Axis 2 of the images holds the rows, axis 3 the columns."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
@@ -224,7 +278,9 @@ def _(images, rows, columns, size):
     return result
 
 
-@cutout.mistake("The square is one pixel too large: from centre - size // 2 it has `size` rows and columns.")
+@cutout.mistake(
+    "The square is one pixel too large: from centre - size // 2 it has `size` rows and columns."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
@@ -233,19 +289,33 @@ def _(images, rows, columns, size):
     return result
 
 
-@cutout.mistake("For odd sizes the square lacks its last row and column: it ends at row - size // 2 + size, not at row + size // 2.")
+@cutout.mistake(
+    "For odd sizes the square lacks its last row and column: it ends at row - size // 2 + size, not at row + size // 2."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
-        result[i, :, max(rows[i] - size // 2, 0) : rows[i] + size // 2, max(columns[i] - size // 2, 0) : columns[i] + size // 2] = 0
+        result[
+            i,
+            :,
+            max(rows[i] - size // 2, 0) : rows[i] + size // 2,
+            max(columns[i] - size // 2, 0) : columns[i] + size // 2,
+        ] = 0
     return result
 
 
-@cutout.mistake("For even sizes the square has a row and a column too many: it ends at row - size // 2 + size, not at row + size // 2 + 1.")
+@cutout.mistake(
+    "For even sizes the square has a row and a column too many: it ends at row - size // 2 + size, not at row + size // 2 + 1."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
-        result[i, :, max(rows[i] - size // 2, 0) : rows[i] + size // 2 + 1, max(columns[i] - size // 2, 0) : columns[i] + size // 2 + 1] = 0
+        result[
+            i,
+            :,
+            max(rows[i] - size // 2, 0) : rows[i] + size // 2 + 1,
+            max(columns[i] - size // 2, 0) : columns[i] + size // 2 + 1,
+        ] = 0
     return result
 
 
@@ -263,7 +333,10 @@ def _(images, rows, columns, size):
     import torch
 
     _, _, height, width = images.shape
-    below, right = torch.arange(height) - (rows[:, None] - size // 2), torch.arange(width) - (columns[:, None] - size // 2)
+    below, right = (
+        torch.arange(height) - (rows[:, None] - size // 2),
+        torch.arange(width) - (columns[:, None] - size // 2),
+    )
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
 
@@ -279,7 +352,10 @@ def _(images, rows, columns, size):
     return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
 
 
-cutout.equivalent("size // 2 -> size / 2", why="Pixels lie at whole numbers: half a one more or less covers the same.")
+cutout.equivalent(
+    "size // 2 -> size / 2",
+    why="Pixels lie at whole numbers: half a one more or less covers the same.",
+)
 
 # 3. CutMix with given boxes ----------------------------------------------------------------------------------------------------------------
 
@@ -307,19 +383,31 @@ def cutmix(images, labels, partners, boxes):
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
     share = (in_rows.mean(axis=1) * in_columns.mean(axis=1))[:, None]
     inside = in_rows[:, None, :, None] & in_columns[:, None, None, :]
-    return np.where(inside, images[partners], images), (1 - share) * labels + share * labels[partners]
+    return np.where(inside, images[partners], images), (1 - share) * labels + share * labels[
+        partners
+    ]
 
 
 @cutmix.probe(weight=1)
 def boxes_inside(rng):
     n = int(rng.integers(3, 6))
-    boxes = np.stack([rng.integers(0, 3, n), rng.integers(0, 4, n), rng.integers(2, 6, n), rng.integers(3, 8, n)], axis=1)
+    boxes = np.stack(
+        [
+            rng.integers(0, 3, n),
+            rng.integers(0, 4, n),
+            rng.integers(2, 6, n),
+            rng.integers(3, 8, n),
+        ],
+        axis=1,
+    )
     return _images(rng, n, 2, 8, 11), _one_hot(rng, n, 6), _cycle(rng, n), boxes
 
 
 @cutmix.probe(weight=2)
 def boxes_over_every_border(rng):
-    boxes = np.array([[-2, 3, 5, 4], [6, -1, 7, 6], [-1, 8, 4, 9], [5, 7, 4, 5], [-3, -2, 12, 5]])[rng.permutation(5)]
+    boxes = np.array([[-2, 3, 5, 4], [6, -1, 7, 6], [-1, 8, 4, 9], [5, 7, 4, 5], [-3, -2, 12, 5]])[
+        rng.permutation(5)
+    ]
     return _images(rng, 5, 3, 7, 10), _soft(rng, 5, 4), _cycle(rng, 5), boxes
 
 
@@ -329,22 +417,30 @@ def nothing_and_everything(rng):
     return _images(rng, 3, 1, 6, 9), _one_hot(rng, 3, 5), _cycle(rng, 3), boxes
 
 
-@cutmix.mistake("The share is that of the box as it was drawn. What lies beyond the border was not pasted: count the pixels that were.")
+@cutmix.mistake(
+    "The share is that of the box as it was drawn. What lies beyond the border was not pasted: count the pixels that were."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     share = heights * widths / (images.shape[2] * images.shape[3])
     return pasted, (1 - share) * labels + share * labels[partners]
 
 
-@cutmix.mistake("The two shares are exchanged: the box belongs to the partner, the rest to the image itself.")
+@cutmix.mistake(
+    "The two shares are exchanged: the box belongs to the partner, the rest to the image itself."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, share * labels + (1 - share) * labels[partners]
 
@@ -354,36 +450,53 @@ def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     return pasted, labels
 
 
-@cutmix.mistake("Each label is that of the larger part alone. It holds both, by their shares of the pixels.")
+@cutmix.mistake(
+    "Each label is that of the larger part alone. It holds both, by their shares of the pixels."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, np.where(share <= 0.5, labels, labels[partners])
 
 
-@cutmix.mistake("One share, the mean of the batch, is used for all labels. Each image has its own box.")
+@cutmix.mistake(
+    "One share, the mean of the batch, is used for all labels. Each image has its own box."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, (1 - share.mean()) * labels + share.mean() * labels[partners]
 
 
-@cutmix.mistake("The last two numbers of a box are taken for its bottom and right edge. They are its height and width.")
+@cutmix.mistake(
+    "The last two numbers of a box are taken for its bottom and right edge. They are its height and width."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, bottoms, rights = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < bottoms - tops), (right >= 0) & (right < rights - lefts)
-    pasted = np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images)
+    in_rows, in_columns = (
+        (below >= 0) & (below < bottoms - tops),
+        (right >= 0) & (right < rights - lefts),
+    )
+    pasted = np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+    )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, (1 - share) * labels + share * labels[partners]
 
@@ -394,7 +507,9 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     pasted, size = images.copy(), images.shape[2] * images.shape[3]
     for i, (top, left, height, width) in enumerate(boxes):
-        pasted[i, :, top : top + height, left : left + width] = images[partners[i], :, top : top + height, left : left + width]
+        pasted[i, :, top : top + height, left : left + width] = images[
+            partners[i], :, top : top + height, left : left + width
+        ]
     share = (boxes[:, 2] * boxes[:, 3] / size)[:, None]
     return pasted, (1 - share) * labels + share * labels[partners]
 
@@ -412,7 +527,9 @@ def _(images, labels, partners, boxes):
     return images, (1 - share) * labels + share * labels[partners]
 
 
-@cutmix.mistake("The partner's upper left corner is pasted. Take the box from the same place of the partner.")
+@cutmix.mistake(
+    "The partner's upper left corner is pasted. Take the box from the same place of the partner."
+)
 def _(images, labels, partners, boxes):
     pasted, share = images.copy(), np.zeros((len(images), 1))
     for i, (top, left, height, width) in enumerate(boxes):
@@ -431,7 +548,9 @@ def _(images, labels, partners, boxes):
     in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
     inside = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
     share = inside.float().flatten(1).mean(dim=1, keepdim=True)
-    return torch.where(inside, images[partners], images), labels + share * (labels[partners] - labels)
+    return torch.where(inside, images[partners], images), labels + share * (
+        labels[partners] - labels
+    )
 
 
 @cutmix.alternative(framework="mxnet")
@@ -443,7 +562,9 @@ def _(images, labels, partners, boxes):
     in_rows, in_columns = (below >= 0) * (below < heights), (right >= 0) * (right < widths)
     inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)  # (N, 1, H, W)
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
-    return inside * images[partners] + (1 - inside) * images, (1 - share) * labels + share * labels[partners]
+    return inside * images[partners] + (1 - inside) * images, (1 - share) * labels + share * labels[
+        partners
+    ]
 
 
 # 4. Cross-entropy with soft labels ---------------------------------------------------------------------------------------------------------
@@ -489,14 +610,18 @@ def large_logits(rng):
     return heights + spreads + _normal(rng, 5, 3), _soft(rng, 5, 3)
 
 
-@soft_cross_entropy.mistake("Only the class with the largest share counts here. All classes do, each by its share.")
+@soft_cross_entropy.mistake(
+    "Only the class with the largest share counts here. All classes do, each by its share."
+)
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
     log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels.argmax(axis=1)].mean()
 
 
-@soft_cross_entropy.mistake("The mean is taken over classes, too. Add up over the classes, and average over the examples alone.")
+@soft_cross_entropy.mistake(
+    "The mean is taken over classes, too. Add up over the classes, and average over the examples alone."
+)
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
     log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
@@ -510,7 +635,9 @@ def _(logits, labels):
     return -(labels * log_p).sum()
 
 
-@soft_cross_entropy.mistake("The sign is missing: logarithms of probabilities are negative, the loss is not.")
+@soft_cross_entropy.mistake(
+    "The sign is missing: logarithms of probabilities are negative, the loss is not."
+)
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
     log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
@@ -526,10 +653,16 @@ def _(logits, labels):
     return -np.log((labels * np.exp(log_p)).sum(axis=1) + 1e-30).mean()
 
 
-@soft_cross_entropy.mistake("Large logits give infinity or nothing at all: `exp` overflows. Subtract each row's largest logit first.")
+@soft_cross_entropy.mistake(
+    "Large logits give infinity or nothing at all: `exp` overflows. Subtract each row's largest logit first."
+)
 def _(logits, labels):
     with np.errstate(all="ignore"):
-        return -(labels * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))).sum(axis=1).mean()
+        return (
+            -(labels * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))))
+            .sum(axis=1)
+            .mean()
+        )
 
 
 @soft_cross_entropy.mistake(
@@ -541,7 +674,9 @@ def _(logits, labels):
         return -(labels * np.log(p / p.sum(axis=1, keepdims=True))).sum(axis=1).mean()
 
 
-@soft_cross_entropy.mistake("A small number added to the softmax, against infinity, limits how large a loss can be. Take `log_softmax`.")
+@soft_cross_entropy.mistake(
+    "A small number added to the softmax, against infinity, limits how large a loss can be. Take `log_softmax`."
+)
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return -(labels * np.log(p / p.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=1).mean()
@@ -591,7 +726,11 @@ def calibration_error(probabilities, labels, num_bins):
 
 @calibration_error.probe(weight=3, repeat=3)
 def some_bins_are_empty(rng):
-    n, num_classes, num_bins = int(rng.integers(30, 50)), int(rng.integers(3, 6)), int(rng.choice([7, 9, 11]))
+    n, num_classes, num_bins = (
+        int(rng.integers(30, 50)),
+        int(rng.integers(3, 6)),
+        int(rng.choice([7, 9, 11])),
+    )
     return *_forecasts(rng, n, num_classes, num_bins), num_bins
 
 
@@ -611,7 +750,11 @@ def on_the_edge_of_bins(rng):
     eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0.3, 0.3], 4))[:, None]
     answers, others = rng.integers(5, size=12), rng.integers(1, 5, size=12)
     probabilities = np.where(np.eye(5)[answers] > 0, eighths / 8, (1 - eighths / 8) / 4)
-    return probabilities.astype(np.float32), np.where(eighths[:, 0] % 1 == 0, answers, (answers + others) % 5), 8
+    return (
+        probabilities.astype(np.float32),
+        np.where(eighths[:, 0] % 1 == 0, answers, (answers + others) % 5),
+        8,
+    )
 
 
 @calibration_error.probe(weight=1)
@@ -619,7 +762,9 @@ def one_bin(rng):
     return *_forecasts(rng, 20, 3, 5), 1
 
 
-@calibration_error.mistake("Every bin counts the same, however many images are in it. Weight each by its share of the images.")
+@calibration_error.mistake(
+    "Every bin counts the same, however many images are in it. Weight each by its share of the images."
+)
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
@@ -629,21 +774,27 @@ def _(probabilities, labels, num_bins):
     return np.abs(accuracy - confidence)[number > 0].mean()
 
 
-@calibration_error.mistake("Images with a confidence of exactly 1 are lost. They belong to the last bin.")
+@calibration_error.mistake(
+    "Images with a confidence of exactly 1 are lost. They belong to the last bin."
+)
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     gaps = np.where(confidence < 1, right - confidence, 0)
     return np.abs(np.bincount((confidence * num_bins).astype(int), gaps)).sum() / len(labels)
 
 
-@calibration_error.mistake("A confidence on the edge of two bins is counted in the lower one. The bin is the whole part of c * num_bins.")
+@calibration_error.mistake(
+    "A confidence on the edge of two bins is counted in the lower one. The bin is the whole part of c * num_bins."
+)
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = np.ceil(confidence * num_bins).astype(int) - 1
     return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
 
 
-@calibration_error.mistake("This is the distance in the worst bin. The mean over all is asked for, weighted by the number of images.")
+@calibration_error.mistake(
+    "This is the distance in the worst bin. The mean over all is asked for, weighted by the number of images."
+)
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
@@ -653,7 +804,9 @@ def _(probabilities, labels, num_bins):
     return np.abs(accuracy - confidence).max()
 
 
-@calibration_error.mistake("Distances of opposite sign cancel here. Take the absolute value in each bin, before adding up.")
+@calibration_error.mistake(
+    "Distances of opposite sign cancel here. Take the absolute value in each bin, before adding up."
+)
 def _(probabilities, labels, num_bins):
     return abs((probabilities.argmax(axis=1) == labels).mean() - probabilities.max(axis=1).mean())
 
@@ -662,12 +815,19 @@ def _(probabilities, labels, num_bins):
     "The probability of the true class is taken for the confidence. It is that of the answer, the largest of the row."
 )
 def _(probabilities, labels, num_bins):
-    own, right = probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1) == labels
+    own, right = (
+        probabilities[np.arange(len(labels)), labels],
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = np.minimum(np.floor(own * num_bins), num_bins - 1)
-    return sum(abs((right[bins == i] - own[bins == i]).sum()) for i in range(num_bins)) / len(labels)
+    return sum(abs((right[bins == i] - own[bins == i]).sum()) for i in range(num_bins)) / len(
+        labels
+    )
 
 
-@calibration_error.mistake("The middle of each bin is taken for its confidence. Take the mean of the confidences that are in it.")
+@calibration_error.mistake(
+    "The middle of each bin is taken for its confidence. Take the mean of the confidences that are in it."
+)
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
@@ -683,7 +843,9 @@ def _(probabilities, labels, num_bins):
     confidence, answers = probabilities.max(dim=1)
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
     members = torch.nn.functional.one_hot(bins, num_bins).to(confidence.dtype)  # (N, num_bins)
-    return (torch.where(answers == labels, 1 - confidence, -confidence) @ members).abs().sum() / len(labels)
+    return (
+        torch.where(answers == labels, 1 - confidence, -confidence) @ members
+    ).abs().sum() / len(labels)
 
 
 @calibration_error.alternative(framework="mxnet")
@@ -696,7 +858,9 @@ def _(probabilities, labels, num_bins):
     return nd.dot(gap, members).abs().sum() / len(labels)
 
 
-calibration_error.equivalent("one_hot(bins, num_bins) -> one_hot(bins)", why="What is left out are empty bins at the end.")
+calibration_error.equivalent(
+    "one_hot(bins, num_bins) -> one_hot(bins)", why="What is left out are empty bins at the end."
+)
 calibration_error.equivalent("len(labels) -> len(probabilities)", why="There are as many of both.")
 calibration_error.equivalent(
     "minimum(confidence * num_bins, num_bins - 1) -> minimum(num_bins - 1, confidence * num_bins)",
@@ -725,7 +889,10 @@ def random_cutout(images, size, rng):
     images: (N, C, H, W) float32, all above 0; size: side of the square; rng: np.random.Generator. Returns (N, C, H, W).
     """
     n, _, height, width = images.shape
-    tops, lefts = rng.integers(height, size=(n, 1)) - size // 2, rng.integers(width, size=(n, 1)) - size // 2
+    tops, lefts = (
+        rng.integers(height, size=(n, 1)) - size // 2,
+        rng.integers(width, size=(n, 1)) - size // 2,
+    )
     below, right = np.arange(height) - tops, np.arange(width) - lefts
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], 0, images)
@@ -748,9 +915,16 @@ def _(result, images, size):
     if not in_rows.any(axis=1).all():
         raise NotADraw("An image has no hole.")
     tops, lefts = _first(in_rows, size), _first(in_columns, size)
-    if not np.allclose(result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5):
-        raise NotADraw("An image is not what was given with one black square of the given side, cut off at the border.")
-    return {"the row of the centre": tops + size // 2, "the column of the centre": lefts + size // 2}
+    if not np.allclose(
+        result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5
+    ):
+        raise NotADraw(
+            "An image is not what was given with one black square of the given side, cut off at the border."
+        )
+    return {
+        "the row of the centre": tops + size // 2,
+        "the column of the centre": lefts + size // 2,
+    }
 
 
 def _first(covered, size):
@@ -761,7 +935,10 @@ def _first(covered, size):
 
 def _with_holes(images, size, rows, columns):
     _, _, height, width = images.shape
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], np.float32(0), images)
 
@@ -770,8 +947,13 @@ def _with_holes(images, size, rows, columns):
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = np.repeat(rng.integers(height), n), np.repeat(rng.integers(width), n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
@@ -781,7 +963,9 @@ def _(images, size, rng):
 def _(images, size, rng):
     n, _, height, width = images.shape
     result = images.copy()
-    for image, top, left in zip(result, rng.integers(height, size=n), rng.integers(width, size=n), strict=True):
+    for image, top, left in zip(
+        result, rng.integers(height, size=n), rng.integers(width, size=n), strict=True
+    ):
         image[:, top : top + size, left : left + size] = 0
     return result
 
@@ -790,35 +974,64 @@ def _(images, size, rng):
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = rng.integers(height, size=n), rng.integers(width, size=n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside & (rng.random((n, 1, 1, 1)) < 0.5), 0, images)
 
 
-@random_cutout.mistake("The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already.")
+@random_cutout.mistake(
+    "The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = rng.integers(0, height - 1, n), rng.integers(0, width - 1, n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
-@random_cutout.mistake("Squares lie wholly inside. Every pixel may be the centre, also one at the border.")
+@random_cutout.mistake(
+    "Squares lie wholly inside. Every pixel may be the centre, also one at the border."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = (rng.integers(0, most - size + 1, n) + size // 2 for most in (height, width))
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
-@random_cutout.mistake("Squares at the border are moved back into the image, so that the outermost places come up too often. Cut them off.")
+@random_cutout.mistake(
+    "Squares at the border are moved back into the image, so that the outermost places come up too often. Cut them off."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
-    rows, columns = (np.clip(rng.integers(0, most, n), size // 2, most - size + size // 2) for most in (height, width))
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    rows, columns = (
+        np.clip(rng.integers(0, most, n), size // 2, most - size + size // 2)
+        for most in (height, width)
+    )
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
@@ -827,18 +1040,30 @@ def _(images, size, rng):
     n, _, height, width = images.shape
     own = np.random.default_rng()
     rows, columns = own.integers(0, height, n), own.integers(0, width, n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
-@random_cutout.mistake("Each call makes a generator of its own with a fixed seed, and draws the same holes again. Draw from `rng`.")
+@random_cutout.mistake(
+    "Each call makes a generator of its own with a fixed seed, and draws the same holes again. Draw from `rng`."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
     own = np.random.default_rng(0)
     rows, columns = own.integers(0, height, n), own.integers(0, width, n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     return np.where(inside, 0, images)
 
 
@@ -846,8 +1071,13 @@ def _(images, size, rng):
 def _(images, size, rng):
     n, _, height, width = images.shape
     rows, columns = rng.integers(0, height, n), rng.integers(0, width, n)
-    below, right = np.arange(height) - (rows - size // 2)[:, None], np.arange(width) - (columns - size // 2)[:, None]
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[:, None, None, :]
+    below, right = (
+        np.arange(height) - (rows - size // 2)[:, None],
+        np.arange(width) - (columns - size // 2)[:, None],
+    )
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
+        :, None, None, :
+    ]
     images[np.broadcast_to(inside, images.shape)] = 0
     return images
 
@@ -857,7 +1087,9 @@ def _(images, size, rng):
     import torch
 
     n, _, height, width = images.shape
-    tops, lefts = (torch.from_numpy(rng.integers(most, size=(n, 1))) - size // 2 for most in (height, width))
+    tops, lefts = (
+        torch.from_numpy(rng.integers(most, size=(n, 1))) - size // 2 for most in (height, width)
+    )
     below, right = torch.arange(height) - tops, torch.arange(width) - lefts
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
     return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
@@ -868,12 +1100,18 @@ def _(images, size, rng):
     from dlkit.mx import nd
 
     n, _, height, width = images.shape
-    below, right = (nd.arange(most) - nd.array(rng.integers(most, size=(n, 1)) - size // 2) for most in (height, width))
+    below, right = (
+        nd.arange(most) - nd.array(rng.integers(most, size=(n, 1)) - size // 2)
+        for most in (height, width)
+    )
     in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
     return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
 
 
-random_cutout.equivalent("size // 2 -> size / 2", why="Pixels lie at whole numbers: half a one more or less covers the same.")
+random_cutout.equivalent(
+    "size // 2 -> size / 2",
+    why="Pixels lie at whole numbers: half a one more or less covers the same.",
+)
 
 
 # 7. Random mixup ---------------------------------------------------------------------------------------------------------------------------
@@ -899,7 +1137,9 @@ def random_mixup(images, labels, alpha, rng):
     partners = rng.permutation(len(images))
     lam = rng.beta(alpha, alpha, (len(images), 1))
     weight = lam[:, :, None, None]
-    return weight * images + (1 - weight) * images[partners], lam * labels + (1 - lam) * labels[partners]
+    return weight * images + (1 - weight) * images[partners], lam * labels + (1 - lam) * labels[
+        partners
+    ]
 
 
 @random_mixup.probe(weight=1)
@@ -919,7 +1159,9 @@ def _(result, images, labels, alpha):
     flat, mixed = images.reshape(n, -1).astype(float), mixed_images.reshape(n, -1).astype(float)
     way = flat[:, None] - flat[None]  # (N, N, pixels), from each possible partner to the image
     lengths = np.maximum((way**2).sum(axis=2), 1e-12)
-    lam = ((mixed[:, None] - flat[None]) * way).sum(axis=2) / lengths  # (N, N); 0 where an image is its own partner
+    lam = ((mixed[:, None] - flat[None]) * way).sum(
+        axis=2
+    ) / lengths  # (N, N); 0 where an image is its own partner
     misses = np.abs(mixed[:, None] - flat[None] - lam[:, :, None] * way).max(axis=2)
     partners = misses.argmin(axis=1)
     same = np.abs(mixed - flat).max(axis=1) < 1e-5  # its partner is itself, or cannot be told
@@ -927,8 +1169,13 @@ def _(result, images, labels, alpha):
     lam = lam[np.arange(n), partners]
     if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:
         raise NotADraw("An image is no blend of itself and another of the batch.")
-    if np.abs(mixed_labels - lam[:, None] * labels - (1 - lam[:, None]) * labels[partners]).max() > 2e-3:
-        raise NotADraw("A label is not blended as its image is: with the same partner and the same lam.")
+    if (
+        np.abs(mixed_labels - lam[:, None] * labels - (1 - lam[:, None]) * labels[partners]).max()
+        > 2e-3
+    ):
+        raise NotADraw(
+            "A label is not blended as its image is: with the same partner and the same lam."
+        )
     lam[same] = 0.5  # it cannot be told, either
     return {
         "lam": np.round(lam, 3),
@@ -943,35 +1190,45 @@ def _(images, labels, alpha, rng):
     return lam * images + (1 - lam) * images[partners], lam * labels + (1 - lam) * labels[partners]
 
 
-@random_mixup.mistake("lam is drawn evenly from 0 to 1, whatever alpha is. Draw it from Beta(alpha, alpha).")
+@random_mixup.mistake(
+    "lam is drawn evenly from 0 to 1, whatever alpha is. Draw it from Beta(alpha, alpha)."
+)
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.random(len(images))
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
-@random_mixup.mistake("lam is drawn from Beta(alpha, 1), which is not symmetric. Both parameters are alpha.")
+@random_mixup.mistake(
+    "lam is drawn from Beta(alpha, 1), which is not symmetric. Both parameters are alpha."
+)
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.beta(alpha, 1, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
-@random_mixup.mistake("The partner is always the neighbour in the batch. Partners are a random order, `rng.permutation(N)`.")
+@random_mixup.mistake(
+    "The partner is always the neighbour in the batch. Partners are a random order, `rng.permutation(N)`."
+)
 def _(images, labels, alpha, rng):
     partners, lam = np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
-@random_mixup.mistake("Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch.")
+@random_mixup.mistake(
+    "Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch."
+)
 def _(images, labels, alpha, rng):
     partners, lam = rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
 
 
-@random_mixup.mistake("No image is its own partner. In a random order of the batch one may well be.")
+@random_mixup.mistake(
+    "No image is its own partner. In a random order of the batch one may well be."
+)
 def _(images, labels, alpha, rng):
     n = len(images)
     partners, lam = rng.permutation(n), rng.beta(alpha, alpha, n)
@@ -983,7 +1240,10 @@ def _(images, labels, alpha, rng):
 
 @random_mixup.mistake("The labels stay as they were. They are blended as the images are.")
 def _(images, labels, alpha, rng):
-    partners, a = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))[:, None, None, None]
+    partners, a = (
+        rng.permutation(len(images)),
+        rng.beta(alpha, alpha, len(images))[:, None, None, None],
+    )
     return a * images + (1 - a) * images[partners], labels
 
 
@@ -994,10 +1254,15 @@ def _(images, labels, alpha, rng):
     return a * images + (1 - a) * images[partners], (1 - b) * labels + b * labels[partners]
 
 
-@random_mixup.mistake("Labels have draws of their own: another partner, another lam than their images. Draw once, and use it for both.")
+@random_mixup.mistake(
+    "Labels have draws of their own: another partner, another lam than their images. Draw once, and use it for both."
+)
 def _(images, labels, alpha, rng):
     partners, others = rng.permutation(len(images)), rng.permutation(len(images))
-    a, b = rng.beta(alpha, alpha, len(images))[:, None, None, None], rng.beta(alpha, alpha, len(images))[:, None]
+    a, b = (
+        rng.beta(alpha, alpha, len(images))[:, None, None, None],
+        rng.beta(alpha, alpha, len(images))[:, None],
+    )
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[others]
 
 
@@ -1034,7 +1299,9 @@ def _(images, labels, alpha, rng):
     n = images.shape[0]
     partners, lam = nd.array(rng.permutation(n)), nd.array(rng.beta(alpha, alpha, n))
     weight, of_labels = lam.reshape((n, 1, 1, 1)), lam.reshape((n, 1))
-    return weight * images + (1 - weight) * images.take(partners), of_labels * labels + (1 - of_labels) * labels.take(partners)
+    return weight * images + (1 - weight) * images.take(partners), of_labels * labels + (
+        1 - of_labels
+    ) * labels.take(partners)
 
 
 @random_mixup.alternative()
@@ -1043,14 +1310,24 @@ def _(images, labels, alpha, rng):
     pairs = []
     for i, partner in enumerate(order):
         lam = np.float32(rng.beta(alpha, alpha))
-        pairs.append((lam * images[i] + (1 - lam) * images[partner], lam * labels[i] + (1 - lam) * labels[partner]))
+        pairs.append(
+            (
+                lam * images[i] + (1 - lam) * images[partner],
+                lam * labels[i] + (1 - lam) * labels[partner],
+            )
+        )
     return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
 
 
 random_mixup.equivalent("len(images) -> len(labels)", why="There are as many of both.")
 random_mixup.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
-random_mixup.equivalent("lam[:, :, None, None] -> lam[:, None, :, None]", why="lam is (N, 1): both are (N, 1, 1, 1).")
-random_mixup.equivalent("i, partner in enumerate -> partner, i in enumerate", why="The inverse of a random order is a random order.")
+random_mixup.equivalent(
+    "lam[:, :, None, None] -> lam[:, None, :, None]", why="lam is (N, 1): both are (N, 1, 1, 1)."
+)
+random_mixup.equivalent(
+    "i, partner in enumerate -> partner, i in enumerate",
+    why="The inverse of a random order is a random order.",
+)
 
 
 # 8. Digits with a hole ---------------------------------------------------------------------------------------------------------------------
@@ -1087,7 +1364,14 @@ def fit_digits(train_images, train_labels):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     net = nn.Sequential(
-        *[nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+        *[
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],
         *[nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
@@ -1132,7 +1416,14 @@ def _(train_images, train_labels):
 
     torch.manual_seed(0)
     net = nn.Sequential(
-        *[nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+        *[
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],
         *[nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
@@ -1176,7 +1467,9 @@ def _(train_images, train_labels):
     rng = np.random.default_rng(0)
     net = gluon.nn.HybridSequential()
     net.add(
-        gluon.nn.Conv2D(24, 3, padding=1, activation="relu"), gluon.nn.MaxPool2D(2), gluon.nn.Conv2D(32, 3, padding=1, activation="relu")
+        gluon.nn.Conv2D(24, 3, padding=1, activation="relu"),
+        gluon.nn.MaxPool2D(2),
+        gluon.nn.Conv2D(32, 3, padding=1, activation="relu"),
     )
     net.add(gluon.nn.MaxPool2D(2), gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
     net.initialize(init.Xavier())
@@ -1208,7 +1501,13 @@ def _(train_images, train_labels):
     for image, top, left in zip(X, *rng.integers(-1, 6, (2, len(X))), strict=True):
         image[:, max(top, 0) : top + 4, max(left, 0) : left + 4] = 0
     net = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10)
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(512, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
     for _ in range(10):
@@ -1240,7 +1539,9 @@ def _cycle(rng, n):
 
 def _shares(rng, n):
     """Around and on both sides of a half, none of them near it."""
-    return rng.permutation(np.concatenate([rng.uniform(0.1, 0.4, n // 2), rng.uniform(0.6, 0.9, n - n // 2)])).astype(np.float32)
+    return rng.permutation(
+        np.concatenate([rng.uniform(0.1, 0.4, n // 2), rng.uniform(0.6, 0.9, n - n // 2)])
+    ).astype(np.float32)
 
 
 def _one_hot(rng, n, num_classes):
@@ -1259,6 +1560,8 @@ def _forecasts(rng, n, num_classes, num_bins):
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         places = probabilities.max(axis=1) * num_bins
         right = (rng.random(n) < 0.9) == (places.astype(int) % 2 == num_bins % 2)
-        labels = (probabilities.argmax(axis=1) + np.where(right, 0, rng.integers(1, num_classes, n))) % num_classes
+        labels = (
+            probabilities.argmax(axis=1) + np.where(right, 0, rng.integers(1, num_classes, n))
+        ) % num_classes
         if np.abs(places - places.round()).min() > 1e-4:
             return probabilities.astype(np.float32), labels

@@ -34,7 +34,11 @@ def random_units(rng):
     """The bias decides for some examples, and would decide otherwise if it were a threshold."""
     while True:
         examples, inputs = int(rng.integers(8, 12)), int(rng.integers(2, 6))
-        X, weights, bias = _whole(rng, examples, inputs), _whole(rng, inputs) + 0.5, float(rng.integers(-6, 6)) + 0.25
+        X, weights, bias = (
+            _whole(rng, examples, inputs),
+            _whole(rng, inputs) + 0.5,
+            float(rng.integers(-6, 6)) + 0.25,
+        )
         sums = X @ weights
         fires = sums + bias > 0
         if (fires != (sums > 0)).any() and (fires != (sums > bias)).any():
@@ -54,7 +58,11 @@ def on_the_line(rng):
 
 @fire.probe(weight=1)
 def one_input(rng):
-    return np.array([[-2], [1], [3], [-1]], dtype=np.float32), np.array([-1.5], dtype=np.float32), float(rng.uniform(-1.2, 1.2))
+    return (
+        np.array([[-2], [1], [3], [-1]], dtype=np.float32),
+        np.array([-1.5], dtype=np.float32),
+        float(rng.uniform(-1.2, 1.2)),
+    )
 
 
 @fire.mistake("The unit also fires where the sum is exactly 0. It should be greater than 0.")
@@ -62,7 +70,9 @@ def _(X, weights, bias):
     return (X * weights).sum(axis=1) + bias >= 0
 
 
-@fire.mistake("The bias is taken for the threshold: the sum is compared with it. Add the bias to the sum and compare with 0.")
+@fire.mistake(
+    "The bias is taken for the threshold: the sum is compared with it. Add the bias to the sum and compare with 0."
+)
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) > bias
 
@@ -72,7 +82,9 @@ def _(X, weights, bias):
     return (X * weights).sum(axis=1) > 0
 
 
-@fire.mistake("These are the sums. The unit answers 1 where its sum is greater than 0, and 0 elsewhere.")
+@fire.mistake(
+    "These are the sums. The unit answers 1 where its sum is greater than 0, and 0 elsewhere."
+)
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) + bias
 
@@ -138,7 +150,11 @@ def _example(rng, label, answer):
         others = [bias, float((weights * x).mean()) + bias, float(weights.sum()) + bias]
         if not answer:
             others.append(float((weights * x).max()) + bias)
-        if (total > 0) == answer and 0.2 < abs(total) < 0.9 and all((other > 0) != answer and abs(other) > 0.01 for other in others):
+        if (
+            (total > 0) == answer
+            and 0.2 < abs(total) < 0.9
+            and all((other > 0) != answer and abs(other) > 0.01 for other in others)
+        ):
             return weights, bias, x, label
 
 
@@ -164,7 +180,11 @@ def right_and_silent(rng):
 
 @perceptron_step.probe(weight=1, repeat=2)
 def the_bias_decides(rng):
-    weights, x, label = np.abs(gaussian(rng, 3)) + 0.2, np.abs(gaussian(rng, 3)) + 0.2, int(rng.integers(2))
+    weights, x, label = (
+        np.abs(gaussian(rng, 3)) + 0.2,
+        np.abs(gaussian(rng, 3)) + 0.2,
+        int(rng.integers(2)),
+    )
     total = float((weights * x).sum())
     if label:
         return weights, -total - 0.5, x, label  # silent, for all its inputs
@@ -177,7 +197,9 @@ def the_first_example(rng):
     return np.zeros(3, dtype=np.float32), 0.0, gaussian(rng, 3), int(rng.integers(2))
 
 
-@perceptron_step.mistake("The weights move the wrong way: towards what should not fire. The factor is label minus answer.")
+@perceptron_step.mistake(
+    "The weights move the wrong way: towards what should not fire. The factor is label minus answer."
+)
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() + bias > 0)
     return weights - (label - answer) * x, bias - (label - answer)
@@ -191,7 +213,9 @@ def _(weights, bias, x, label):
     return weights + sign * x, bias + sign
 
 
-@perceptron_step.mistake("The bias stays what it was. It moves by label minus answer, as if its input were always 1.")
+@perceptron_step.mistake(
+    "The bias stays what it was. It moves by label minus answer, as if its input were always 1."
+)
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() + bias > 0)
     return weights + (label - answer) * x, bias
@@ -203,13 +227,17 @@ def _(weights, bias, x, label):
     return weights + (label - answer) * x, bias + (label - answer)
 
 
-@perceptron_step.mistake("The difference is taken from the sum itself, not from the unit's answer. The answer is 0 or 1.")
+@perceptron_step.mistake(
+    "The difference is taken from the sum itself, not from the unit's answer. The answer is 0 or 1."
+)
 def _(weights, bias, x, label):
     error = label - ((weights * x).sum() + bias)
     return weights + error * x, bias + error
 
 
-@perceptron_step.mistake("A sum of exactly 0 is taken for firing. The unit fires only if the sum is greater than 0.")
+@perceptron_step.mistake(
+    "A sum of exactly 0 is taken for firing. The unit fires only if the sum is greater than 0."
+)
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() + bias >= 0)
     return weights + (label - answer) * x, bias + (label - answer)
@@ -240,7 +268,10 @@ def _(weights, bias, x, label):
     return [w + step * value for w, value in zip(weights, x, strict=True)], bias + step
 
 
-perceptron_step.equivalent("float((weights * x).sum() -> float((weights @ x).sum()", why="The product of two vectors is the sum already.")
+perceptron_step.equivalent(
+    "float((weights * x).sum() -> float((weights @ x).sum()",
+    why="The product of two vectors is the sum already.",
+)
 
 
 # 3. Forward --------------------------------------------------------------------------------------------------------------------------------
@@ -268,7 +299,11 @@ def forward_pass(X, W1, b1, w2, b2):
 
 
 def _net(rng, examples, inputs, hidden):
-    W1, b1, w2 = gaussian(rng, hidden, inputs, scale=0.8), gaussian(rng, hidden, scale=0.7), gaussian(rng, hidden)
+    W1, b1, w2 = (
+        gaussian(rng, hidden, inputs, scale=0.8),
+        gaussian(rng, hidden, scale=0.7),
+        gaussian(rng, hidden),
+    )
     return gaussian(rng, examples, inputs), W1, b1, w2, float(rng.normal())
 
 
@@ -287,7 +322,9 @@ def one_example_and_one_unit(rng):
     return _net(rng, 1, 4, 1)
 
 
-@forward_pass.mistake("The tanh is missing: without it the two layers are together one linear unit.")
+@forward_pass.mistake(
+    "The tanh is missing: without it the two layers are together one linear unit."
+)
 def _(X, W1, b1, w2, b2):
     return (X @ W1.T + b1) @ w2 + b2
 
@@ -307,7 +344,9 @@ def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T + b1) @ w2
 
 
-@forward_pass.mistake("There is a tanh at the end, too. Logits are plain sums: nothing comes behind them.")
+@forward_pass.mistake(
+    "There is a tanh at the end, too. Logits are plain sums: nothing comes behind them."
+)
 def _(X, W1, b1, w2, b2):
     return np.tanh(np.tanh(X @ W1.T + b1) @ w2 + b2)
 
@@ -357,7 +396,13 @@ def _(X, W1, b1, w2, b2):
 
 @question(
     points=4,
-    forbids=["torch.autograd.backward", "torch.autograd.grad", "torch.Tensor.backward", "torch.func", "mxnet.autograd"],
+    forbids=[
+        "torch.autograd.backward",
+        "torch.autograd.grad",
+        "torch.Tensor.backward",
+        "torch.func",
+        "mxnet.autograd",
+    ],
     forbids_in_words="a library's automatic differentiation (`backward`, `torch.autograd.grad`, `autograd.record` and the like)",
     hints=[
         "Go from the right to the left through the picture of the lesson. dz = (p - y) / N has one number an example, and p is the sigmoid of the logits.",
@@ -406,7 +451,9 @@ def one_example(rng):
     return _net_with_labels(rng, 1, 3, 2)
 
 
-@backward_pass.mistake("The gradients are those of the summed loss. The loss is a mean: divide by the number of examples.")
+@backward_pass.mistake(
+    "The gradients are those of the summed loss. The loss is a mean: divide by the number of examples."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = 1 / (1 + np.exp(-(H @ w2 + b2))) - y
@@ -414,7 +461,9 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward_pass.mistake("All signs are turned round. The gradient at the logits is p - y, not y - p.")
+@backward_pass.mistake(
+    "All signs are turned round. The gradient at the logits is p - y, not y - p."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (y - 1 / (1 + np.exp(-(H @ w2 + b2)))) / len(y)
@@ -430,7 +479,9 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward_pass.mistake("The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H².")
+@backward_pass.mistake(
+    "The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H²."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -438,7 +489,9 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward_pass.mistake("The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y.")
+@backward_pass.mistake(
+    "The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (H @ w2 + b2 - y) / len(y)
@@ -465,7 +518,9 @@ def _(X, y, W1, b1, w2, b2):
     return X.T @ dZ, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward_pass.mistake("w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given.")
+@backward_pass.mistake(
+    "w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -559,17 +614,23 @@ def _(heights):
     return heights[:-1] - heights[1:], heights[0]
 
 
-@staircase.mistake("The bias is 0, so all is too low by the first height. Left of all edges only the bias is there.")
+@staircase.mistake(
+    "The bias is 0, so all is too low by the first height. Left of all edges only the bias is there."
+)
 def _(heights):
     return heights[1:] - heights[:-1], 0.0
 
 
-@staircase.mistake("There is a weight too many. Between n heights there are n - 1 jumps, and the first height is the bias.")
+@staircase.mistake(
+    "There is a weight too many. Between n heights there are n - 1 jumps, and the first height is the bias."
+)
 def _(heights):
     return np.diff(heights, prepend=0), 0.0
 
 
-@staircase.mistake("The bias is the last height. Left of all edges, where no unit fires, the output is the first.")
+@staircase.mistake(
+    "The bias is the last height. Left of all edges, where no unit fires, the output is the first."
+)
 def _(heights):
     return heights[1:] - heights[:-1], heights[-1]
 
@@ -645,7 +706,9 @@ def train(points, labels):
 def turned_xor(rng):
     """Four clouds at the corners of a square that is turned by any angle; opposite corners are of one class."""
     labels = rng.integers(0, 2, 800)
-    angle = rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)  # the classes a quarter turn apart
+    angle = (
+        rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
+    )  # the classes a quarter turn apart
     centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     points = (1.5 * centres + rng.normal(0, 0.45, (800, 2))).astype(np.float32)
     return Inputs((points[:300], labels[:300], points[300:]), secret=labels[300:])
@@ -673,7 +736,10 @@ def _(points, labels):
     return net
 
 
-@train.mistake("The net has learnt the classes the wrong way round: output 0 is for class 0.", recognise=JUDGED.guesses)
+@train.mistake(
+    "The net has learnt the classes the wrong way round: output 0 is for class 0.",
+    recognise=JUDGED.guesses,
+)
 def _(points, labels):
     import torch
     from torch import nn

@@ -38,32 +38,54 @@ def one_decision(rng):
     return _controller(rng, 1, 4)
 
 
-@log_probability.mistake("This is the probability of the policy. Its logarithm is asked for, the sum of the choices' log-probabilities.")
+@log_probability.mistake(
+    "This is the probability of the policy. Its logarithm is asked for, the sum of the choices' log-probabilities."
+)
 def _(logits, choices):
-    return np.exp((logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[range(len(choices)), choices].sum())
+    return np.exp(
+        (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[
+            range(len(choices)), choices
+        ].sum()
+    )
 
 
-@log_probability.mistake("The choices' log-probabilities are averaged. All decisions together make one policy: add them up.")
+@log_probability.mistake(
+    "The choices' log-probabilities are averaged. All decisions together make one policy: add them up."
+)
 def _(logits, choices):
-    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[range(len(choices)), choices].mean()
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[
+        range(len(choices)), choices
+    ].mean()
 
 
-@log_probability.mistake("The probabilities are added up and then the logarithm is taken. The probability of the policy is their product.")
+@log_probability.mistake(
+    "The probabilities are added up and then the logarithm is taken. The probability of the policy is their product."
+)
 def _(logits, choices):
-    return np.log((np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))[range(len(choices)), choices].sum())
+    return np.log(
+        (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))[
+            range(len(choices)), choices
+        ].sum()
+    )
 
 
-@log_probability.mistake("The logits of the choices are added up as they are. Take the log-softmax of each row first.")
+@log_probability.mistake(
+    "The logits of the choices are added up as they are. Take the log-softmax of each row first."
+)
 def _(logits, choices):
     return logits[range(len(choices)), choices].sum()
 
 
-@log_probability.mistake("The softmax runs over the decisions. Each row is one decision: it runs over the options.")
+@log_probability.mistake(
+    "The softmax runs over the decisions. Each row is one decision: it runs over the options."
+)
 def _(logits, choices):
     return (logits - np.log(np.exp(logits).sum(axis=0)))[range(len(choices)), choices].sum()
 
 
-@log_probability.mistake("All options are added up. Only the option that was chosen counts in each row.")
+@log_probability.mistake(
+    "All options are added up. Only the option that was chosen counts in each row."
+)
 def _(logits, choices):
     return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).sum()
 
@@ -92,8 +114,12 @@ def _(logits, choices):
     return total
 
 
-log_probability.equivalent("len(choices) -> len(logits)", why="There is one choice for each row of logits.")
-log_probability.equivalent("len(choices) -> len(log_p)", why="There is one choice for each row of logits.")
+log_probability.equivalent(
+    "len(choices) -> len(logits)", why="There is one choice for each row of logits."
+)
+log_probability.equivalent(
+    "len(choices) -> len(log_p)", why="There is one choice for each row of logits."
+)
 
 
 # 2. Its gradient -----------------------------------------------------------------------------------------------------------------------------
@@ -138,7 +164,9 @@ def _(logits, choices):
     return exps / exps.sum(axis=1, keepdims=True) - np.eye(logits.shape[1])[choices]
 
 
-@log_probability_gradient.mistake("This is the gradient of the policy's probability. The logarithm's has no factor in front.")
+@log_probability_gradient.mistake(
+    "This is the gradient of the policy's probability. The logarithm's has no factor in front."
+)
 def _(logits, choices):
     exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
@@ -168,10 +196,14 @@ def _(logits, choices):
 )
 def _(logits, choices):
     exps = np.exp(logits)
-    return (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)) / len(choices)
+    return (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)) / len(
+        choices
+    )
 
 
-@log_probability_gradient.mistake("The softmax runs over the decisions. Each row is one decision: it runs over the options.")
+@log_probability_gradient.mistake(
+    "The softmax runs over the decisions. Each row is one decision: it runs over the options."
+)
 def _(logits, choices):
     exps = np.exp(logits)
     return np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=0)
@@ -220,7 +252,9 @@ def reinforce_gradient(logits, choices, rewards, baseline):
     logits: (D, K) float32; choices: (B, D) int64, the choices of B policies; rewards: (B,) float32; baseline: a number. Returns (D, K).
     """
     exps = np.exp(logits)
-    gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)  # (B, D, K)
+    gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(
+        axis=1, keepdims=True
+    )  # (B, D, K)
     return ((rewards - baseline)[:, None, None] * gradients).mean(axis=0)
 
 
@@ -234,14 +268,18 @@ def one_policy(rng):
     return _policies(rng, 1, 4, 3)
 
 
-@reinforce_gradient.mistake("The mean of these rewards serves as baseline, and each policy's own is in it. Use the baseline that is given.")
+@reinforce_gradient.mistake(
+    "The mean of these rewards serves as baseline, and each policy's own is in it. Use the baseline that is given."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
     return ((rewards - rewards.mean())[:, None, None] * scores).mean(axis=0)
 
 
-@reinforce_gradient.mistake("There is no baseline: the estimate is right on average, but far noisier than it need be.")
+@reinforce_gradient.mistake(
+    "There is no baseline: the estimate is right on average, but far noisier than it need be."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
@@ -255,14 +293,18 @@ def _(logits, choices, rewards, baseline):
     return ((rewards - baseline)[:, None, None] * scores).sum(axis=0)
 
 
-@reinforce_gradient.mistake("The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier.")
+@reinforce_gradient.mistake(
+    "The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
     return ((baseline - rewards)[:, None, None] * scores).mean(axis=0)
 
 
-@reinforce_gradient.mistake("The decisions of a policy are averaged. Its log-probability is their sum.")
+@reinforce_gradient.mistake(
+    "The decisions of a policy are averaged. Its log-probability is their sum."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
@@ -276,14 +318,20 @@ def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
     chances = p[np.arange(len(p)), choices].prod(axis=1)
-    return (((rewards - baseline) * chances)[:, None, None] * (np.eye(logits.shape[1])[choices] - p)).mean(axis=0)
+    return (
+        ((rewards - baseline) * chances)[:, None, None] * (np.eye(logits.shape[1])[choices] - p)
+    ).mean(axis=0)
 
 
 @reinforce_gradient.alternative(framework="torch")
 def _(logits, choices, rewards, baseline):
     from torch.func import grad
 
-    return grad(lambda z: (z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * (rewards - baseline)).mean())(logits)
+    return grad(
+        lambda z: (
+            z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * (rewards - baseline)
+        ).mean()
+    )(logits)
 
 
 @reinforce_gradient.alternative(framework="mxnet")
@@ -305,7 +353,9 @@ def _(logits, choices, rewards, baseline):
     return total
 
 
-reinforce_gradient.equivalent("len(rewards) -> len(choices)", why="There is one reward for each policy.")
+reinforce_gradient.equivalent(
+    "len(rewards) -> len(choices)", why="There is one reward for each policy."
+)
 
 
 # 4. A moving baseline -------------------------------------------------------------------------------------------------------------------------
@@ -338,7 +388,9 @@ def advantages(rewards, decay):
 
 @advantages.probe(weight=2, repeat=3)
 def many_rewards(rng):
-    return rng.uniform(0.2, 0.9, int(rng.integers(6, 12))).astype(np.float32), float(rng.uniform(0.6, 0.9))
+    return rng.uniform(0.2, 0.9, int(rng.integers(6, 12))).astype(np.float32), float(
+        rng.uniform(0.6, 0.9)
+    )
 
 
 @advantages.probe(weight=1)
@@ -346,7 +398,9 @@ def two_rewards(rng):
     return rng.uniform(0.2, 0.9, 2).astype(np.float32), float(rng.uniform(0.6, 0.9))
 
 
-@advantages.mistake("The baseline is moved before it is subtracted, so the policy's own reward is in it. Subtract first.")
+@advantages.mistake(
+    "The baseline is moved before it is subtracted, so the policy's own reward is in it. Subtract first."
+)
 def _(rewards, decay):
     baseline, result = rewards[0], []
     for reward in rewards:
@@ -391,7 +445,9 @@ def _(rewards, decay):
     return np.array(result)
 
 
-@advantages.mistake("The mean of all rewards is subtracted, those to come included. Each reward meets an average of those before it.")
+@advantages.mistake(
+    "The mean of all rewards is subtracted, those to come included. Each reward meets an average of those before it."
+)
 def _(rewards, decay):
     return rewards - rewards.mean()
 
@@ -480,7 +536,9 @@ def _batch(rng, policy):
     the first step; the second is changed by all, from beyond the range back into it."""
     n = 8
     images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
-    gates = np.stack([np.insert(rng.permutation(np.arange(1, n)), 1, 0) / n for _ in policy], axis=1).astype(np.float32)
+    gates = np.stack(
+        [np.insert(rng.permutation(np.arange(1, n)), 1, 0) / n for _ in policy], axis=1
+    ).astype(np.float32)
     gates[:, 0] = np.append([n - 1, 0], rng.permutation(np.arange(1, n - 1))) / n
     signs = rng.choice([-1.0, 1.0], (n, len(policy)))
     amounts = (signs * rng.uniform(0.5, 1, (n, len(policy)))).astype(np.float32)
@@ -490,28 +548,46 @@ def _batch(rng, policy):
 
 @apply_policy.probe(weight=1, repeat=2)
 def brightness_alone(rng):
-    return _batch(rng, [("brightness", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))])
+    return _batch(
+        rng, [("brightness", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))]
+    )
 
 
 @apply_policy.probe(weight=1, repeat=2)
 def contrast_alone(rng):
-    return _batch(rng, [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))])
+    return _batch(
+        rng, [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))]
+    )
 
 
 @apply_policy.probe(weight=1)
 def brightness_before_contrast(rng):
-    return _batch(rng, [("brightness", 0.625, float(rng.uniform(0.8, 1))), ("contrast", 0.75, float(rng.uniform(0.8, 1)))])
+    return _batch(
+        rng,
+        [
+            ("brightness", 0.625, float(rng.uniform(0.8, 1))),
+            ("contrast", 0.75, float(rng.uniform(0.8, 1))),
+        ],
+    )
 
 
 @apply_policy.probe(weight=1)
 def contrast_before_brightness(rng):
-    return _batch(rng, [("contrast", 0.625, float(rng.uniform(0.8, 1))), ("brightness", 0.75, float(rng.uniform(0.8, 1)))])
+    return _batch(
+        rng,
+        [
+            ("contrast", 0.625, float(rng.uniform(0.8, 1))),
+            ("brightness", 0.75, float(rng.uniform(0.8, 1))),
+        ],
+    )
 
 
 @apply_policy.mistake("One decision is made for the whole batch. Each image has its own gate.")
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
         images = np.where(gates[0, k] < probability, changed.clip(0, 1), images)
     return images
@@ -520,80 +596,124 @@ def _(images, policy, gates, amounts):
 @apply_policy.mistake("One amount is used for the whole batch. Each image has its own.")
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = np.full(len(images), amounts[0, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = np.full(
+            len(images), amounts[0, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("The steps are applied in the reverse order. Brightness before contrast is not contrast before brightness.")
+@apply_policy.mistake(
+    "The steps are applied in the reverse order. Brightness before contrast is not contrast before brightness."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in reversed(list(enumerate(policy))):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("The magnitude is used as it is. It is a fraction of the largest value that the operation has.")
+@apply_policy.mistake(
+    "The magnitude is used as it is. It is a fraction of the largest value that the operation has."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude)[:, None, None, None]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("The gates are read the wrong way round: a step changes an image where its gate is below the probability.")
+@apply_policy.mistake(
+    "The gates are read the wrong way round: a step changes an image where its gate is below the probability."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] >= probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] >= probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("Values are clipped to [0, 1] at the end only, or never. Clip after each step.")
+@apply_policy.mistake(
+    "Values are clipped to [0, 1] at the end only, or never. Clip after each step."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
         images = np.where((gates[:, k] < probability)[:, None, None, None], changed, images)
     return images.clip(0, 1)
 
 
-@apply_policy.mistake("A step changes an image where its gate is below the probability, and leaves it alone where the two are equal.")
+@apply_policy.mistake(
+    "A step changes an image where its gate is below the probability, and leaves it alone where the two are equal."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] <= probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] <= probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("Contrast is changed about the mean of each image. The centre is 0.5 for all of them.")
+@apply_policy.mistake(
+    "Contrast is changed about the mean of each image. The centre is 0.5 for all of them."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         middle = images.mean(axis=(1, 2, 3), keepdims=True)
         changed = images + v if operation == "brightness" else middle + (1 + v) * (images - middle)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
-@apply_policy.mistake("Contrast multiplies by v. The factor is 1 + v: with v = 0 the image stays as it is.")
+@apply_policy.mistake(
+    "Contrast multiplies by v. The factor is 1 + v: with v = 0 the image stays as it is."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + v * (images - 0.5)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images)
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
+        )
     return images
 
 
 @apply_policy.mistake("Every step changes every image: the probabilities are not used.")
 def _(images, policy, gates, amounts):
     for k, (operation, _, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[:, None, None, None]
+        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
+            :, None, None, None
+        ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
         images = changed.clip(0, 1)
     return images
@@ -603,9 +723,15 @@ def _(images, policy, gates, amounts):
 def _(images, policy, gates, amounts):
     import torch
 
-    for (operation, probability, magnitude), gate, amount in zip(policy, gates.T, amounts.T, strict=True):
+    for (operation, probability, magnitude), gate, amount in zip(
+        policy, gates.T, amounts.T, strict=True
+    ):
         v = (amount * magnitude)[:, None, None, None]
-        changed = images + v / 2 if operation == "brightness" else torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * v)
+        changed = (
+            images + v / 2
+            if operation == "brightness"
+            else torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * v)
+        )
         images = torch.where((gate < probability)[:, None, None, None], changed.clamp(0, 1), images)
     return images
 
@@ -615,7 +741,9 @@ def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         picked = (gates[:, k] < probability)[:, None, None, None]
         v = (amounts[:, k] * magnitude)[:, None, None, None]
-        changed = images + 0.5 * v if operation == "brightness" else 0.5 + (1 + 0.8 * v) * (images - 0.5)
+        changed = (
+            images + 0.5 * v if operation == "brightness" else 0.5 + (1 + 0.8 * v) * (images - 0.5)
+        )
         images = picked * changed.clip(0, 1) + (1 - picked) * images
     return images
 
@@ -624,10 +752,16 @@ def _(images, policy, gates, amounts):
 def _(images, policy, gates, amounts):
     result = []
     for image, image_gates, image_amounts in zip(images, gates, amounts, strict=True):
-        for (operation, probability, magnitude), gate, amount in zip(policy, image_gates, image_amounts, strict=True):
+        for (operation, probability, magnitude), gate, amount in zip(
+            policy, image_gates, image_amounts, strict=True
+        ):
             if gate < probability:
                 v = magnitude * amount
-                image = (image + 0.5 * v if operation == "brightness" else (image - 0.5) * (1 + 0.8 * v) + 0.5).clip(0, 1)
+                image = (
+                    image + 0.5 * v
+                    if operation == "brightness"
+                    else (image - 0.5) * (1 + 0.8 * v) + 0.5
+                ).clip(0, 1)
         result.append(image)
     return np.stack(result)
 
@@ -664,9 +798,13 @@ def sample_policies(logits, num_policies, rng):
 def _(result, logits, num_policies):
     choices = np.asarray(result)
     if choices.shape != (num_policies, len(logits)):
-        raise NotADraw(f"One call gives an array of shape {choices.shape}; it should be {(num_policies, len(logits))}.")
+        raise NotADraw(
+            f"One call gives an array of shape {choices.shape}; it should be {(num_policies, len(logits))}."
+        )
     if choices.min() < 0 or choices.max() >= logits.shape[1]:
-        raise NotADraw(f"Choices lie between {choices.min()} and {choices.max()}; options are numbered from 0 to {logits.shape[1] - 1}.")
+        raise NotADraw(
+            f"Choices lie between {choices.min()} and {choices.max()}; options are numbered from 0 to {logits.shape[1] - 1}."
+        )
     return {f"choice {d + 1}": choices[:, d] for d in range(len(logits))}
 
 
@@ -689,14 +827,18 @@ def _(logits, num_policies, rng):
     return np.repeat((numbers < p.cumsum(axis=1)).argmax(axis=2), num_policies, axis=0)
 
 
-@sample_policies.mistake("All decisions of a policy share one random number, so they hang together. Draw one for each decision.")
+@sample_policies.mistake(
+    "All decisions of a policy share one random number, so they hang together. Draw one for each decision."
+)
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
     numbers = rng.random((num_policies, 1, 1))
     return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
 
 
-@sample_policies.mistake("Always the likeliest option is taken. Draw from the probabilities, or nothing else will ever be tried.")
+@sample_policies.mistake(
+    "Always the likeliest option is taken. Draw from the probabilities, or nothing else will ever be tried."
+)
 def _(logits, num_policies, rng):
     return np.tile(logits.argmax(axis=1), (num_policies, 1))
 
@@ -706,14 +848,18 @@ def _(logits, num_policies, rng):
     return rng.integers(logits.shape[1], size=(num_policies, len(logits)))
 
 
-@sample_policies.mistake("The probabilities are in proportion to something other than exp(logit). Take the softmax of each row.")
+@sample_policies.mistake(
+    "The probabilities are in proportion to something other than exp(logit). Take the softmax of each row."
+)
 def _(logits, num_policies, rng):
     positive = logits.astype(float) - logits.min(axis=1, keepdims=True)
     numbers = rng.random((num_policies, len(logits), 1))
     return (numbers * positive.sum(axis=1, keepdims=True) < positive.cumsum(axis=1)).argmax(axis=2)
 
 
-@sample_policies.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
+@sample_policies.mistake(
+    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+)
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
     numbers = np.random.random((num_policies, len(logits), 1))
@@ -721,7 +867,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats
+    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    recognise=_repeats,
 )
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
@@ -743,7 +890,12 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     from dlkit.mx import nd
 
-    return np.array([[rng.choice(len(row), p=row) for row in nd.softmax(logits).asnumpy()] for _ in range(num_policies)])
+    return np.array(
+        [
+            [rng.choice(len(row), p=row) for row in nd.softmax(logits).asnumpy()]
+            for _ in range(num_policies)
+        ]
+    )
 
 
 @sample_policies.alternative(framework="mxnet")
@@ -761,7 +913,10 @@ def _(logits, num_policies, rng):
     return (numbers * exps.sum(axis=1, keepdims=True) < exps.cumsum(axis=1)).argmax(axis=2)
 
 
-sample_policies.equivalent("keepdims=True) < exps -> keepdims=True) <= exps", why="That the two are equal has the probability 0.")
+sample_policies.equivalent(
+    "keepdims=True) < exps -> keepdims=True) <= exps",
+    why="That the two are equal has the probability 0.",
+)
 
 
 # 7. An operation applied at random ------------------------------------------------------------------------------------------------------------
@@ -792,47 +947,82 @@ def brighten_randomly(images, probability, low, high, rng):
 def _(result, images, probability, low, high):
     result = np.asarray(result, float)
     if result.shape != images.shape:
-        raise NotADraw(f"One call gives an array of shape {result.shape}; it should be {images.shape}.")
+        raise NotADraw(
+            f"One call gives an array of shape {result.shape}; it should be {images.shape}."
+        )
     inside = ((result > 1e-6) & (result < 1 - 1e-6)).reshape(len(images), -1)
-    every, free = np.arange(len(images)), inside.argmax(axis=1)  # a pixel of each image that was not clipped
-    amounts = np.where(inside[every, free], (result - images).reshape(inside.shape)[every, free], 9.0)
-    if not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4:  # of NaN neither is true
-        raise NotADraw("No single amount, added to all pixels of an image and clipped to [0, 1], gives this result.")
+    every, free = (
+        np.arange(len(images)),
+        inside.argmax(axis=1),
+    )  # a pixel of each image that was not clipped
+    amounts = np.where(
+        inside[every, free], (result - images).reshape(inside.shape)[every, free], 9.0
+    )
+    if (
+        not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4
+    ):  # of NaN neither is true
+        raise NotADraw(
+            "No single amount, added to all pixels of an image and clipped to [0, 1], gives this result."
+        )
     amounts[np.abs(amounts) < 1e-6] = 0
     return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
 
 
 @brighten_randomly.probe()
 def most_images_are_changed(rng):
-    return _all_brightnesses(rng), float(rng.uniform(0.6, 0.75)), float(rng.uniform(-0.2, -0.1)), float(rng.uniform(0.3, 0.4))
+    return (
+        _all_brightnesses(rng),
+        float(rng.uniform(0.6, 0.75)),
+        float(rng.uniform(-0.2, -0.1)),
+        float(rng.uniform(0.3, 0.4)),
+    )
 
 
 @brighten_randomly.probe()
 def few_images_are_changed(rng):
-    return _all_brightnesses(rng), float(rng.uniform(0.2, 0.35)), float(rng.uniform(-0.4, -0.3)), float(rng.uniform(0.1, 0.2))
+    return (
+        _all_brightnesses(rng),
+        float(rng.uniform(0.2, 0.35)),
+        float(rng.uniform(-0.4, -0.3)),
+        float(rng.uniform(0.1, 0.2)),
+    )
 
 
 def _amounts(inputs, output):
-    return [brighten_randomly.recovery(result, *inputs.args[1:])["the amount"] for result in output["draws"]]
+    return [
+        brighten_randomly.recovery(result, *inputs.args[1:])["the amount"]
+        for result in output["draws"]
+    ]
 
 
 def _decides_once(inputs, output):
     shares = np.array([np.mean(amounts != 0) for amounts in _amounts(inputs, output)])
-    return (np.abs(shares - 0.5) > 0.45).all() and 0.05 < shares.mean() < 0.95  # an amount may by chance be nearly 0
+    return (
+        np.abs(shares - 0.5) > 0.45
+    ).all() and 0.05 < shares.mean() < 0.95  # an amount may by chance be nearly 0
 
 
 def _draws_one_amount(inputs, output):
-    return all(np.ptp(amounts[amounts != 0]) < 1e-4 for amounts in _amounts(inputs, output) if amounts.any())
+    return all(
+        np.ptp(amounts[amounts != 0]) < 1e-4
+        for amounts in _amounts(inputs, output)
+        if amounts.any()
+    )
 
 
-@brighten_randomly.mistake("One decision is made for the whole batch. Draw one for each image.", recognise=_decides_once)
+@brighten_randomly.mistake(
+    "One decision is made for the whole batch. Draw one for each image.", recognise=_decides_once
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random() < probability, rng.uniform(low, high, n), 0)
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("All images that are changed get the same amount. Draw one for each image.", recognise=_draws_one_amount)
+@brighten_randomly.mistake(
+    "All images that are changed get the same amount. Draw one for each image.",
+    recognise=_draws_one_amount,
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random(n) < probability, np.full(n, rng.uniform(low, high)), 0)
@@ -846,7 +1036,9 @@ def _(images, probability, low, high, rng):
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("Images are changed with the probability 1 - p: a number below `probability` means yes.")
+@brighten_randomly.mistake(
+    "Images are changed with the probability 1 - p: a number below `probability` means yes."
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random(n) > probability, rng.uniform(low, high, n), 0)
@@ -863,17 +1055,23 @@ def _(images, probability, low, high, rng):
 @brighten_randomly.mistake("The result is not clipped to [0, 1].")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return images + np.where(rng.random(n) < probability, rng.uniform(low, high, n), 0).reshape(-1, 1, 1, 1)
+    return images + np.where(rng.random(n) < probability, rng.uniform(low, high, n), 0).reshape(
+        -1, 1, 1, 1
+    )
 
 
-@brighten_randomly.mistake("Only `low` and `high` themselves are added, never anything between them. The amount is uniform in [low, high].")
+@brighten_randomly.mistake(
+    "Only `low` and `high` themselves are added, never anything between them. The amount is uniform in [low, high]."
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random(n) < probability, rng.choice([low, high], n), 0)
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated.")
+@brighten_randomly.mistake(
+    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(np.random.random(n) < probability, np.random.uniform(low, high, n), 0)
@@ -881,7 +1079,8 @@ def _(images, probability, low, high, rng):
 
 
 @brighten_randomly.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.", recognise=_repeats
+    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    recognise=_repeats,
 )
 def _(images, probability, low, high, rng):
     own, n = np.random.default_rng(0), len(images)
@@ -889,7 +1088,9 @@ def _(images, probability, low, high, rng):
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("One number decides both whether and how much, so the two hang together. Draw two.")
+@brighten_randomly.mistake(
+    "One number decides both whether and how much, so the two hang together. Draw two."
+)
 def _(images, probability, low, high, rng):
     numbers = rng.random(len(images))
     amounts = np.where(numbers < probability, low + (high - low) * numbers, 0)
@@ -908,14 +1109,18 @@ def _(images, probability, low, high, rng):
 
     chosen = torch.from_numpy(rng.random(len(images)) < probability)
     amounts = torch.from_numpy(rng.uniform(low, high, len(images)))
-    return torch.where(chosen[:, None, None, None], (images + amounts[:, None, None, None]).clamp(0, 1), images)
+    return torch.where(
+        chosen[:, None, None, None], (images + amounts[:, None, None, None]).clamp(0, 1), images
+    )
 
 
 @brighten_randomly.alternative(framework="mxnet")
 def _(images, probability, low, high, rng):
     from dlkit.mx import nd
 
-    amounts = nd.array(rng.binomial(1, probability, len(images)) * rng.uniform(low, high, len(images)))
+    amounts = nd.array(
+        rng.binomial(1, probability, len(images)) * rng.uniform(low, high, len(images))
+    )
     return (images + amounts[:, None, None, None]).clip(0, 1)
 
 
@@ -929,10 +1134,12 @@ def _(images, probability, low, high, rng):
 
 
 brighten_randomly.equivalent(
-    "len(images)) < probability -> len(images)) <= probability", why="That the two are equal has the probability 0."
+    "len(images)) < probability -> len(images)) <= probability",
+    why="That the two are equal has the probability 0.",
 )
 brighten_randomly.equivalent(
-    "rng.random() < probability -> rng.random() <= probability", why="That the two are equal has the probability 0."
+    "rng.random() < probability -> rng.random() <= probability",
+    why="That the two are equal has the probability 0.",
 )
 
 
@@ -979,7 +1186,10 @@ def _(inputs, output):
     if pair is None:
         return Measurement(False, f"Two whole numbers from 0 to {SETTINGS - 1} were expected.")
     share = inputs.secret[pair] / inputs.secret.max()
-    return Measurement(bool(share >= NEEDED), f"The policy's true mean is {share:.1%} of the best one's; {NEEDED:.0%} are needed.")
+    return Measurement(
+        bool(share >= NEEDED),
+        f"The policy's true mean is {share:.1%} of the best one's; {NEEDED:.0%} are needed.",
+    )
 
 
 def _as_pair(output):
@@ -990,7 +1200,9 @@ def _as_pair(output):
         numbers = [np.asarray(number).item() for number in output]
     except (ValueError, TypeError):  # more than one number in it
         return None
-    if len(numbers) != 2 or not all(isinstance(n, (int, float)) and n == n // 1 and 0 <= n < SETTINGS for n in numbers):
+    if len(numbers) != 2 or not all(
+        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < SETTINGS for n in numbers
+    ):
         return None
     return int(numbers[0]), int(numbers[1])
 
@@ -1004,12 +1216,16 @@ def _share(inputs, output, swap=False):
 
 def _is_the_largest_reward(inputs, output):
     rewards = np.asarray(inputs.args[0])
-    return _as_pair(output) == tuple(int(n) for n in np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2]))
+    return _as_pair(output) == tuple(
+        int(n) for n in np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2])
+    )
 
 
 def _is_the_largest_mean(inputs, output):
     rewards = np.asarray(inputs.args[0])
-    return _as_pair(output) == tuple(int(n) for n in np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2]))
+    return _as_pair(output) == tuple(
+        int(n) for n in np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2])
+    )
 
 
 def _is_swapped(inputs, output):
@@ -1034,7 +1250,10 @@ def _(rewards):
     return i, j
 
 
-@find_policy.mistake("The two numbers are exchanged: the first setting belongs to the first axis.", recognise=_is_swapped)
+@find_policy.mistake(
+    "The two numbers are exchanged: the first setting belongs to the first axis.",
+    recognise=_is_swapped,
+)
 def _(rewards):
     means = rewards.mean(axis=2)
     return means.mean(axis=0).argmax(), means.mean(axis=1).argmax()
@@ -1047,7 +1266,9 @@ def _(rewards):
 
 @find_policy.alternative(framework="mxnet")
 def _(rewards):
-    return int(rewards.mean(axis=(1, 2)).argmax(axis=0).asscalar()), int(rewards.mean(axis=(0, 2)).argmax(axis=0).asscalar())
+    return int(rewards.mean(axis=(1, 2)).argmax(axis=0).asscalar()), int(
+        rewards.mean(axis=(0, 2)).argmax(axis=0).asscalar()
+    )
 
 
 @find_policy.alternative()
@@ -1069,7 +1290,9 @@ def _sizes(rng):
 
 
 def _controller(rng, decisions, options):
-    return rng.normal(0.5, 1, (decisions, options)).astype(np.float32), rng.integers(0, options, decisions)
+    return rng.normal(0.5, 1, (decisions, options)).astype(np.float32), rng.integers(
+        0, options, decisions
+    )
 
 
 def _all_brightnesses(rng):
@@ -1081,4 +1304,9 @@ def _all_brightnesses(rng):
 def _policies(rng, count, decisions, options):
     logits, _ = _controller(rng, decisions, options)
     rewards = rng.uniform(0.3, 0.9, count).astype(np.float32)
-    return logits, rng.integers(0, options, (count, decisions)), rewards, float(rng.uniform(0.35, 0.45))
+    return (
+        logits,
+        rng.integers(0, options, (count, decisions)),
+        rewards,
+        float(rng.uniform(0.35, 0.45)),
+    )

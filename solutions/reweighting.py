@@ -26,7 +26,9 @@ def domain_weights(logits, num_source, num_target):
     logits: (N, 2) float32, column 0 for "source", column 1 for "target"; num_source, num_target: how many examples of each the classifier was trained on.
     Returns (N,).
     """
-    weights = np.e ** (logits[:, 1] - logits[:, 0])  # (N,), so far the odds P(target | x) / P(source | x)
+    weights = np.e ** (
+        logits[:, 1] - logits[:, 0]
+    )  # (N,), so far the odds P(target | x) / P(source | x)
     weights = weights * num_source / num_target
     return weights
 
@@ -38,16 +40,22 @@ def as_many_of_both(rng):
 
 @domain_weights.probe(weight=2, repeat=3)
 def more_of_one(rng):
-    num_source, num_target = (int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)]))
+    num_source, num_target = (
+        int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)])
+    )
     return gaussian(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
 
 
-@domain_weights.mistake("These are the odds: they still say how many examples of each the classifier was shown. Divide that out.")
+@domain_weights.mistake(
+    "These are the odds: they still say how many examples of each the classifier was shown. Divide that out."
+)
 def _(logits, num_source, num_target):
     return np.exp(logits[:, 1] - logits[:, 0])
 
 
-@domain_weights.mistake("The correction is upside down. Many target examples make the odds large, so they must make the weights smaller.")
+@domain_weights.mistake(
+    "The correction is upside down. Many target examples make the odds large, so they must make the weights smaller."
+)
 def _(logits, num_source, num_target):
     return np.exp(logits[:, 1] - logits[:, 0]) * num_target / num_source
 
@@ -59,12 +67,16 @@ def _(logits, num_source, num_target):
     return np.exp(logits[:, 0] - logits[:, 1]) * num_target / num_source
 
 
-@domain_weights.mistake('This is the probability of "target", which never exceeds 1. The weight is made of the odds, p / (1 - p).')
+@domain_weights.mistake(
+    'This is the probability of "target", which never exceeds 1. The weight is made of the odds, p / (1 - p).'
+)
 def _(logits, num_source, num_target):
     return 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
 
 
-@domain_weights.mistake('The probability of "target" is corrected here. Correct the odds, p / (1 - p).')
+@domain_weights.mistake(
+    'The probability of "target" is corrected here. Correct the odds, p / (1 - p).'
+)
 def _(logits, num_source, num_target):
     return num_source / num_target / (1 + np.exp(logits[:, 0] - logits[:, 1]))
 
@@ -119,30 +131,44 @@ def equal_weights(rng):
 
 @effective_sample_size.probe(weight=1)
 def some_are_zero(rng):
-    return (np.float32([0, rng.uniform(1, 2), 0, rng.uniform(3, 4), rng.uniform(5, 6)])[rng.permutation(5)],)
+    return (
+        np.float32([0, rng.uniform(1, 2), 0, rng.uniform(3, 4), rng.uniform(5, 6)])[
+            rng.permutation(5)
+        ],
+    )
 
 
-@effective_sample_size.mistake("This is a part of the examples, between 0 and 1. Their number is asked for.")
+@effective_sample_size.mistake(
+    "This is a part of the examples, between 0 and 1. Their number is asked for."
+)
 def _(weights):
     return weights.sum() ** 2 / (weights**2).sum() / len(weights)
 
 
-@effective_sample_size.mistake("The quotient is upside down: the square of the sum belongs above the line.")
+@effective_sample_size.mistake(
+    "The quotient is upside down: the square of the sum belongs above the line."
+)
 def _(weights):
     return (weights**2).sum() / weights.sum() ** 2
 
 
-@effective_sample_size.mistake("The sum above the line is not squared, so the result changes when all weights are doubled.")
+@effective_sample_size.mistake(
+    "The sum above the line is not squared, so the result changes when all weights are doubled."
+)
 def _(weights):
     return weights.sum() / (weights**2).sum()
 
 
-@effective_sample_size.mistake("This is the sum over the largest weight. All weights count below the line, by their squares.")
+@effective_sample_size.mistake(
+    "This is the sum over the largest weight. All weights count below the line, by their squares."
+)
 def _(weights):
     return weights.sum() / weights.max()
 
 
-@effective_sample_size.mistake("This counts the weights that are not zero. Two weights of 1 and 100 are hardly more than one example.")
+@effective_sample_size.mistake(
+    "This counts the weights that are not zero. Two weights of 1 and 100 are hardly more than one example."
+)
 def _(weights):
     return (weights > 0).sum()
 
@@ -203,28 +229,38 @@ def all_are_clipped(rng):
     return rng.uniform(3, 9, 7).astype(np.float32), float(rng.uniform(0.5, 2))
 
 
-@clip_weights.mistake("The mean is no longer 1 after clipping: divide by the mean of the clipped weights.")
+@clip_weights.mistake(
+    "The mean is no longer 1 after clipping: divide by the mean of the clipped weights."
+)
 def _(weights, limit):
     return np.minimum(weights, limit)
 
 
-@clip_weights.mistake("The weights are divided by their mean before clipping. Clip first: `limit` is meant for the weights as they come.")
+@clip_weights.mistake(
+    "The weights are divided by their mean before clipping. Clip first: `limit` is meant for the weights as they come."
+)
 def _(weights, limit):
     return np.minimum(weights / weights.mean(), limit)
 
 
-@clip_weights.mistake("The weights above the limit are dropped. They are to become `limit`: those examples matter most.")
+@clip_weights.mistake(
+    "The weights above the limit are dropped. They are to become `limit`: those examples matter most."
+)
 def _(weights, limit):
     kept = np.where(weights < limit, weights, 0)
     return kept / max(kept.mean(), 1e-9)
 
 
-@clip_weights.mistake("The clipped weights are divided by the mean of the old ones. Their own mean is to be 1.")
+@clip_weights.mistake(
+    "The clipped weights are divided by the mean of the old ones. Their own mean is to be 1."
+)
 def _(weights, limit):
     return np.minimum(weights, limit) / weights.mean()
 
 
-@clip_weights.mistake("The small weights are raised to the limit. The large ones are to be lowered.")
+@clip_weights.mistake(
+    "The small weights are raised to the limit. The large ones are to be lowered."
+)
 def _(weights, limit):
     clipped = np.maximum(weights, limit)
     return clipped / clipped.mean()
@@ -256,7 +292,10 @@ def _(weights, limit):
     return clipped / np.average(clipped)
 
 
-clip_weights.equivalent("minimum(weights, limit) -> minimum(limit, weights)", why="The smaller of the two is the same either way.")
+clip_weights.equivalent(
+    "minimum(weights, limit) -> minimum(limit, weights)",
+    why="The smaller of the two is the same either way.",
+)
 
 
 # 4. A weighted loss ------------------------------------------------------------------------------------------------------------------------
@@ -297,7 +336,11 @@ def equal_weights_not_one(rng):
 
 @weighted_loss.probe(weight=1)
 def weights_of_zero(rng):
-    return gaussian(rng, 6, 5, scale=3.0), rng.permutation(5)[[0, 1, 2, 3, 4, 0]], np.float32([0, 3, 0, 1.5, 0, 0.7])[rng.permutation(6)]
+    return (
+        gaussian(rng, 6, 5, scale=3.0),
+        rng.permutation(5)[[0, 1, 2, 3, 4, 0]],
+        np.float32([0, 3, 0, 1.5, 0, 0.7])[rng.permutation(6)],
+    )
 
 
 @weighted_loss.probe(weight=1)
@@ -307,7 +350,9 @@ def large_logits(rng):
     return heights + spreads + gaussian(rng, 5, 3), rng.integers(0, 3, 5), np.exp(gaussian(rng, 5))
 
 
-@weighted_loss.mistake("The weights have no effect: losses and weights are each averaged before they meet. Multiply example by example.")
+@weighted_loss.mistake(
+    "The weights have no effect: losses and weights are each averaged before they meet. Multiply example by example."
+)
 def _(logits, y, weights):
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
@@ -339,7 +384,9 @@ def _(logits, y, weights):
     return (weights * losses).sum()
 
 
-@weighted_loss.mistake("The logits are multiplied by the weights, which changes what the model says. The weights belong to the losses.")
+@weighted_loss.mistake(
+    "The logits are multiplied by the weights, which changes what the model says. The weights belong to the losses."
+)
 def _(logits, y, weights):
     logits = logits * weights[:, None]
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -347,7 +394,9 @@ def _(logits, y, weights):
     return losses.mean()
 
 
-@weighted_loss.mistake("Large logits overflow in `exp`. Subtract each row's largest first, or use the library's cross-entropy.")
+@weighted_loss.mistake(
+    "Large logits overflow in `exp`. Subtract each row's largest first, or use the library's cross-entropy."
+)
 def _(logits, y, weights):
     with np.errstate(all="ignore"):
         losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
@@ -378,7 +427,9 @@ def _(logits, y, weights):
 
 @weighted_loss.alternative()
 def _(logits, y, weights):
-    return np.average(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y], weights=weights)
+    return np.average(
+        np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y], weights=weights
+    )
 
 
 weighted_loss.equivalent("len(y) -> len(logits)", why="There is one label for each row of logits.")
@@ -418,7 +469,9 @@ def random_losses(rng):
 
 @target_estimate.probe(weight=1, repeat=2)
 def right_or_wrong(rng):
-    return np.float32([0, 1, 1, 0, 1, 1, 0, 1, 1])[rng.permutation(9)], rng.uniform(0.2, 4, 9).astype(np.float32)
+    return np.float32([0, 1, 1, 0, 1, 1, 0, 1, 1])[rng.permutation(9)], rng.uniform(
+        0.2, 4, 9
+    ).astype(np.float32)
 
 
 @target_estimate.probe(weight=1)
@@ -426,13 +479,17 @@ def equal_weights_for_all(rng):
     return (3 + gaussian(rng, 7)), np.full(7, rng.uniform(2, 4), np.float32)
 
 
-@target_estimate.mistake("The sum of weight times loss is divided by the number of examples. Divide by the sum of the weights.")
+@target_estimate.mistake(
+    "The sum of weight times loss is divided by the number of examples. Divide by the sum of the weights."
+)
 def _(losses, weights):
     estimate = (weights * losses).mean()
     return estimate, np.sqrt(((weights * (losses - estimate)) ** 2).sum()) / len(losses)
 
 
-@target_estimate.mistake("The second number is a standard deviation of one loss. The standard error is that of the mean.")
+@target_estimate.mistake(
+    "The second number is a standard deviation of one loss. The standard error is that of the mean."
+)
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
     return estimate, np.sqrt(np.average((losses - estimate) ** 2, weights=weights))
@@ -445,15 +502,21 @@ def _(losses, weights):
     return np.average(losses, weights=weights), losses.std() / np.sqrt(len(losses))
 
 
-@target_estimate.mistake("In the standard error the weights are not squared: multiply each distance by its weight first, then square.")
+@target_estimate.mistake(
+    "In the standard error the weights are not squared: multiply each distance by its weight first, then square."
+)
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
     return estimate, np.sqrt((weights * (losses - estimate) ** 2).sum()) / weights.sum()
 
 
-@target_estimate.mistake("The distances are taken from the unweighted mean. Take them from the estimate.")
+@target_estimate.mistake(
+    "The distances are taken from the unweighted mean. Take them from the estimate."
+)
 def _(losses, weights):
-    return np.average(losses, weights=weights), np.sqrt(((weights * (losses - losses.mean())) ** 2).sum()) / weights.sum()
+    return np.average(losses, weights=weights), np.sqrt(
+        ((weights * (losses - losses.mean())) ** 2).sum()
+    ) / weights.sum()
 
 
 @target_estimate.mistake("The estimate is the unweighted mean: it speaks of the source.")
@@ -462,7 +525,9 @@ def _(losses, weights):
     return losses.mean(), np.sqrt(((weights * (losses - estimate)) ** 2).sum()) / weights.sum()
 
 
-@target_estimate.mistake("The second number is the variance of the estimate. The standard error is its root.")
+@target_estimate.mistake(
+    "The second number is the variance of the estimate. The standard error is its root."
+)
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
     return estimate, ((weights * (losses - estimate)) ** 2).sum() / weights.sum() ** 2
@@ -487,7 +552,9 @@ def _(losses, weights):
 @target_estimate.alternative()
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
-    return estimate, np.sqrt(np.average(weights * (losses - estimate) ** 2, weights=weights) / weights.sum())
+    return estimate, np.sqrt(
+        np.average(weights * (losses - estimate) ** 2, weights=weights) / weights.sum()
+    )
 
 
 # 6. A weighted line ------------------------------------------------------------------------------------------------------------------------
@@ -520,12 +587,20 @@ def weighted_line(x, y, weights):
 def a_curve(rng):
     n = int(rng.integers(7, 13))
     x = rng.uniform(0.3, 2, n).astype(np.float32)
-    return x, (x**3 - 2 * x + 1.5 + rng.normal(0, 0.2, n)).astype(np.float32), rng.uniform(0.1, 3, n).astype(np.float32)
+    return (
+        x,
+        (x**3 - 2 * x + 1.5 + rng.normal(0, 0.2, n)).astype(np.float32),
+        rng.uniform(0.1, 3, n).astype(np.float32),
+    )
 
 
 @weighted_line.probe(weight=1)
 def only_three_count(rng):
-    return 1 + gaussian(rng, 6), 2 + gaussian(rng, 6), np.float32([0, 2, 0, 0.5, 3, 0])[rng.permutation(6)]
+    return (
+        1 + gaussian(rng, 6),
+        2 + gaussian(rng, 6),
+        np.float32([0, 2, 0, 0.5, 3, 0])[rng.permutation(6)],
+    )
 
 
 @weighted_line.probe(weight=1)
@@ -547,13 +622,19 @@ def _(x, y, weights):
     return slope, intercept
 
 
-@weighted_line.mistake("The distances are taken from the unweighted means. A weighted line passes through the weighted means.")
+@weighted_line.mistake(
+    "The distances are taken from the unweighted means. A weighted line passes through the weighted means."
+)
 def _(x, y, weights):
-    slope = (weights * (x - x.mean()) * (y - y.mean())).sum() / (weights * (x - x.mean()) ** 2).sum()
+    slope = (weights * (x - x.mean()) * (y - y.mean())).sum() / (
+        weights * (x - x.mean()) ** 2
+    ).sum()
     return slope, y.mean() - slope * x.mean()
 
 
-@weighted_line.mistake("The intercept is made of the unweighted means. A weighted line passes through the weighted means.")
+@weighted_line.mistake(
+    "The intercept is made of the unweighted means. A weighted line passes through the weighted means."
+)
 def _(x, y, weights):
     slope, _ = np.polyfit(x, y, 1, w=np.sqrt(weights))
     return slope, y.mean() - slope * x.mean()
@@ -589,7 +670,9 @@ def _(x, y, weights):
     return slope, y_mean - slope * x_mean
 
 
-weighted_line.equivalent("pull = weights -> pull = shares", why="The slope is a quotient, from which any factor cancels.")
+weighted_line.equivalent(
+    "pull = weights -> pull = shares", why="The slope is a quotient, from which any factor cancels."
+)
 
 
 # 7. Weights from examples alone ------------------------------------------------------------------------------------------------------------
@@ -618,7 +701,9 @@ def estimate_weights(source, target):
     Their correlation with the true ratio must reach 0.85, and their mean lie between 0.75 and 1.3.
     """
     X = np.concatenate([source, target]).astype(np.float64)
-    X = np.stack([np.ones(len(X)), X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], axis=1)  # (1200, 6)
+    X = np.stack(
+        [np.ones(len(X)), X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], axis=1
+    )  # (1200, 6)
     is_target = np.arange(len(X)) >= len(source)
     parameters = np.zeros(6)
     for _ in range(12):  # Newton's method
@@ -630,7 +715,11 @@ def estimate_weights(source, target):
 
 @estimate_weights.probe(repeat=2)
 def a_narrower_target_somewhere_else(rng):
-    angle, distance, spread = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 0.9), rng.uniform(0.5, 0.6)
+    angle, distance, spread = (
+        rng.uniform(0, 2 * np.pi),
+        rng.uniform(0.7, 0.9),
+        rng.uniform(0.5, 0.6),
+    )
     centre = distance * np.array([np.cos(angle), np.sin(angle)])
     source, target = rng.normal(size=(800, 2)), centre + spread * rng.normal(size=(400, 2))
     squares = ((source - centre) ** 2).sum(axis=1) / spread**2
@@ -642,11 +731,12 @@ def a_narrower_target_somewhere_else(rng):
 def _(inputs, output):
     weights = _as_weights(inputs, output)
     if weights is None:
-        return Measurement(False, "800 weights were expected, numbers of which none is negative and not all are equal.")
+        return Measurement(
+            False,
+            "800 weights were expected, numbers of which none is negative and not all are equal.",
+        )
     correlation, mean = _correlation(inputs, weights), weights.mean()
-    figures = (
-        f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean {mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
-    )
+    figures = f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean {mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
     return Measurement(bool(correlation >= CORRELATION and MEANS[0] <= mean <= MEANS[1]), figures)
 
 
@@ -656,7 +746,11 @@ def _as_weights(inputs, output):
         weights = np.asarray(output)
     except ValueError:  # rows of different lengths
         return None
-    if weights.dtype.kind not in "biuf" or weights.shape != inputs.secret.shape or not np.isfinite(weights).all():
+    if (
+        weights.dtype.kind not in "biuf"
+        or weights.shape != inputs.secret.shape
+        or not np.isfinite(weights).all()
+    ):
         return None
     weights = weights.astype(np.float64)
     return weights if weights.min() >= 0 and np.ptp(weights) > 1e-6 * weights.max() else None
@@ -698,11 +792,17 @@ def _(source, target):
     densities = []
     for points in (target.astype(np.float64), source.astype(np.float64)):
         away, cov = source - points.mean(axis=0), np.cov(points.T)
-        densities.append(np.exp(-0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1)) / np.sqrt(np.linalg.det(cov)))
+        densities.append(
+            np.exp(-0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1))
+            / np.sqrt(np.linalg.det(cov))
+        )
     return densities[0] / densities[1] / 2
 
 
-@estimate_weights.mistake("The weights are large where target points are rare: the ratio is upside down.", recognise=_is_upside_down)
+@estimate_weights.mistake(
+    "The weights are large where target points are rare: the ratio is upside down.",
+    recognise=_is_upside_down,
+)
 def _(source, target):
     return ((source - target.mean(axis=0)) ** 2).sum(axis=1)
 
@@ -716,7 +816,9 @@ def _(source, target):
     return weights / weights.mean()
 
 
-@estimate_weights.mistake("All weights are equal, so nothing of the target is in them.", recognise=_does_not_differ)
+@estimate_weights.mistake(
+    "All weights are equal, so nothing of the target is in them.", recognise=_does_not_differ
+)
 def _(source, target):
     return np.ones(len(source))
 
@@ -725,7 +827,9 @@ def _(source, target):
 def _(source, target):
     def log_density(points):
         away, cov = source - points.mean(axis=0), np.cov(points.T)
-        return -0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1) - 0.5 * np.log(np.linalg.det(cov))
+        return -0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1) - 0.5 * np.log(
+            np.linalg.det(cov)
+        )
 
     return np.exp(log_density(target) - log_density(source))
 
@@ -755,7 +859,9 @@ def _(source, target):
     from dlkit.mx import autograd, nd
 
     X = nd.concat(source, target, dim=0)
-    X = nd.stack(X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1], nd.ones(len(X)), axis=1)
+    X = nd.stack(
+        X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1], nd.ones(len(X)), axis=1
+    )
     is_target = nd.concat(nd.zeros(len(source)), nd.ones(len(target)), dim=0)
     parameters = nd.zeros(6)
     parameters.attach_grad()

@@ -26,19 +26,32 @@ def grid(space):
     """
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**configuration, name: value} for configuration in configurations for value in values]
+        configurations = [
+            {**configuration, name: value} for configuration in configurations for value in values
+        ]
     return configurations
 
 
 @grid.probe(weight=2, repeat=2)
 def three_names(rng):
     sizes = rng.permutation([2, 3, 4])
-    return ({name: rng.normal(size=size).tolist() for name, size in zip(("lr", "weight_decay", "momentum"), sizes, strict=True)},)
+    return (
+        {
+            name: rng.normal(size=size).tolist()
+            for name, size in zip(("lr", "weight_decay", "momentum"), sizes, strict=True)
+        },
+    )
 
 
 @grid.probe(weight=1)
 def strings_and_one_value(rng):
-    return ({"activation": ["relu", "tanh", "sigmoid"], "width": [int(rng.integers(8, 99))], "lr": rng.random(2).tolist()},)
+    return (
+        {
+            "activation": ["relu", "tanh", "sigmoid"],
+            "width": [int(rng.integers(8, 99))],
+            "lr": rng.random(2).tolist(),
+        },
+    )
 
 
 @grid.probe(weight=1)
@@ -56,20 +69,28 @@ def a_name_without_values(rng):
     return ({"lr": rng.random(3).tolist(), "width": []},)
 
 
-@grid.mistake("The values are paired, first with first, second with second. A grid holds every combination.")
+@grid.mistake(
+    "The values are paired, first with first, second with second. A grid holds every combination."
+)
 def _(space):
     return [dict(zip(space, values, strict=True)) for values in zip(*space.values(), strict=False)]
 
 
-@grid.mistake("All combinations are there, in another order. The values of the last name change fastest.")
+@grid.mistake(
+    "All combinations are there, in another order. The values of the last name change fastest."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**configuration, name: value} for value in values for configuration in configurations]
+        configurations = [
+            {**configuration, name: value} for value in values for configuration in configurations
+        ]
     return configurations
 
 
-@grid.mistake("Each configuration holds one name only. Keep what the configuration held before: `{**configuration, name: value}`.")
+@grid.mistake(
+    "Each configuration holds one name only. Keep what the configuration held before: `{**configuration, name: value}`."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
@@ -77,7 +98,9 @@ def _(space):
     return configurations
 
 
-@grid.mistake("The same dictionary is changed again and again, so all configurations are equal in the end. Make a new one for each.")
+@grid.mistake(
+    "The same dictionary is changed again and again, so all configurations are equal in the end. Make a new one for each."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
@@ -90,7 +113,9 @@ def _(space):
     return configurations
 
 
-@grid.mistake("One hyperparameter is varied at a time, the others stay at their first values. A grid holds every combination.")
+@grid.mistake(
+    "One hyperparameter is varied at a time, the others stay at their first values. A grid holds every combination."
+)
 def _(space):
     first = {name: values[0] for name, values in space.items() if values}
     return [{**first, name: value} for name, values in space.items() for value in values]
@@ -106,7 +131,10 @@ def _(space):
 @grid.alternative(framework="mxnet")
 def _(space):
     sizes = [len(values) for values in space.values()]
-    return [{name: space[name][k] for name, k in zip(space, places, strict=True)} for places in np.ndindex(*sizes)]
+    return [
+        {name: space[name][k] for name, k in zip(space, places, strict=True)}
+        for places in np.ndindex(*sizes)
+    ]
 
 
 # 2. Log-uniform draws ----------------------------------------------------------------------------------------------------------------------
@@ -162,17 +190,23 @@ def _(values, low, high, count):
     return {"the logarithm to base ten": np.log10(values)}
 
 
-@log_uniform.mistake("The values themselves are uniform: nearly all lie within a factor of ten of `high`. Their logarithm should be.")
+@log_uniform.mistake(
+    "The values themselves are uniform: nearly all lie within a factor of ten of `high`. Their logarithm should be."
+)
 def _(low, high, count, rng):
     return rng.uniform(low, high, count)
 
 
-@log_uniform.mistake("A natural logarithm is undone with 10 to the power of it. `np.log` goes with `np.exp`, `np.log10` with `10 **`.")
+@log_uniform.mistake(
+    "A natural logarithm is undone with 10 to the power of it. `np.log` goes with `np.exp`, `np.log10` with `10 **`."
+)
 def _(low, high, count, rng):
     return 10 ** rng.uniform(np.log(low), np.log(high), count)
 
 
-@log_uniform.mistake("A logarithm to base ten is undone with `np.exp`. `np.log10` goes with `10 **`, `np.log` with `np.exp`.")
+@log_uniform.mistake(
+    "A logarithm to base ten is undone with `np.exp`. `np.log10` goes with `10 **`, `np.log` with `np.exp`."
+)
 def _(low, high, count, rng):
     return np.exp(rng.uniform(np.log10(low), np.log10(high), count))
 
@@ -182,7 +216,9 @@ def _(low, high, count, rng):
     return rng.uniform(np.log(low), np.log(high), count)
 
 
-@log_uniform.mistake("Only a few values ever come: the exponents are whole numbers. Between them are numbers, too.")
+@log_uniform.mistake(
+    "Only a few values ever come: the exponents are whole numbers. Between them are numbers, too."
+)
 def _(low, high, count, rng):
     exponents = rng.integers(0, int(np.log10(high / low)), count, endpoint=True)
     return low * 10.0**exponents
@@ -279,17 +315,23 @@ def _(share, confidence):
     return int(np.ceil(confidence / share))
 
 
-@tries_needed.mistake("This is the mean number of tries until the first hit. It says nothing about `confidence`.")
+@tries_needed.mistake(
+    "This is the mean number of tries until the first hit. It says nothing about `confidence`."
+)
 def _(share, confidence):
     return int(np.ceil(1 / share))
 
 
-@tries_needed.mistake("This rounds down: with so many tries the probability is still a little too small.")
+@tries_needed.mistake(
+    "This rounds down: with so many tries the probability is still a little too small."
+)
 def _(share, confidence):
     return max(1, int(np.log(1 - confidence) / np.log(1 - share)))
 
 
-@tries_needed.mistake("This rounds to the nearest whole number, which may be one try too few. Round up.")
+@tries_needed.mistake(
+    "This rounds to the nearest whole number, which may be one try too few. Round up."
+)
 def _(share, confidence):
     return round(np.log(1 - confidence) / np.log(1 - share))
 
@@ -306,7 +348,9 @@ def _(share, confidence):
     return int(np.ceil(np.log(1 - share) / np.log(1 - confidence)))
 
 
-@tries_needed.mistake("This asks that all tries hit: share ** n. Ask that not all miss: 1 - (1 - share) ** n.")
+@tries_needed.mistake(
+    "This asks that all tries hit: share ** n. Ask that not all miss: 1 - (1 - share) ** n."
+)
 def _(share, confidence):
     return int(np.ceil(np.log(1 - confidence) / np.log(share)))
 
@@ -347,8 +391,12 @@ def _(share, confidence):
     return n
 
 
-tries_needed.equivalent("count(1) -> count(0)", why="Without a try nothing is found: the condition is false for 0.")
-tries_needed.equivalent("n = 1 -> n = 0", why="Without a try nothing is found: the condition is true for 0.")
+tries_needed.equivalent(
+    "count(1) -> count(0)", why="Without a try nothing is found: the condition is false for 0."
+)
+tries_needed.equivalent(
+    "n = 1 -> n = 0", why="Without a try nothing is found: the condition is true for 0."
+)
 
 
 # 4. The best of the tries ------------------------------------------------------------------------------------------------------------------
@@ -393,7 +441,10 @@ def some_runs_failed(rng):
     failed = int(rng.integers(7))
     others = [i for i in range(8) if i not in (failed, failed + 1)]
     also_failed, one_lucky_run = rng.permutation(others)[:2]
-    accuracies[failed], accuracies[failed + 1] = 0.95, rng.uniform(0.82, 0.9, 3)  # the best comes right after one that failed
+    accuracies[failed], accuracies[failed + 1] = (
+        0.95,
+        rng.uniform(0.82, 0.9, 3),
+    )  # the best comes right after one that failed
     accuracies[failed, rng.integers(3)] = accuracies[also_failed, rng.integers(3)] = np.nan
     accuracies[one_lucky_run, rng.integers(3)] = 0.97
     return accuracies, _sizes(rng, 8)
@@ -430,12 +481,16 @@ def the_last_is_the_best(rng):
     return accuracies, _sizes(rng, 6)
 
 
-@best_try.mistake("A try that failed has won: `argmax` takes NaN for the largest number. Leave out tries whose mean is NaN.")
+@best_try.mistake(
+    "A try that failed has won: `argmax` takes NaN for the largest number. Leave out tries whose mean is NaN."
+)
 def _(accuracies, parameters):
     return int(accuracies.mean(axis=1).argmax())
 
 
-@best_try.mistake("The seeds that failed are left out of the mean. A try with a failed run is out of question.")
+@best_try.mistake(
+    "The seeds that failed are left out of the mean. A try with a failed run is out of question."
+)
 def _(accuracies, parameters):
     means = [np.mean(row[np.isfinite(row)]) if np.isfinite(row).any() else -1 for row in accuracies]
     return max(range(len(means)), key=lambda i: (means[i], -parameters[i]))
@@ -444,31 +499,51 @@ def _(accuracies, parameters):
 @best_try.mistake("Of equally good tries the first is taken. Take the one with fewest parameters.")
 def _(accuracies, parameters):
     means = [float(row.mean()) for row in accuracies]
-    return max((i for i in range(len(means)) if means[i] == means[i]), key=lambda i: means[i], default=None)
+    return max(
+        (i for i in range(len(means)) if means[i] == means[i]), key=lambda i: means[i], default=None
+    )
 
 
-@best_try.mistake("Of equally good tries the one with most parameters is taken. Take the one with fewest.")
+@best_try.mistake(
+    "Of equally good tries the one with most parameters is taken. Take the one with fewest."
+)
 def _(accuracies, parameters):
     means = [float(row.mean()) for row in accuracies]
-    return max((i for i in range(len(means)) if means[i] == means[i]), key=lambda i: (means[i], parameters[i]), default=None)
+    return max(
+        (i for i in range(len(means)) if means[i] == means[i]),
+        key=lambda i: (means[i], parameters[i]),
+        default=None,
+    )
 
 
 @best_try.mistake("The single best run decides. A try is judged by the mean of its seeds.")
 def _(accuracies, parameters):
     tops = [float(row.max()) for row in accuracies]
-    return max((i for i in range(len(tops)) if tops[i] == tops[i]), key=lambda i: (tops[i], -parameters[i]), default=None)
+    return max(
+        (i for i in range(len(tops)) if tops[i] == tops[i]),
+        key=lambda i: (tops[i], -parameters[i]),
+        default=None,
+    )
 
 
 @best_try.mistake("The smallest mean wins. Accuracies are good when they are large.")
 def _(accuracies, parameters):
     means = [float(row.mean()) for row in accuracies]
-    return min((i for i in range(len(means)) if means[i] == means[i]), key=lambda i: (means[i], parameters[i]), default=None)
+    return min(
+        (i for i in range(len(means)) if means[i] == means[i]),
+        key=lambda i: (means[i], parameters[i]),
+        default=None,
+    )
 
 
 @best_try.alternative(framework="torch")
 def _(accuracies, parameters):
     means = accuracies.mean(dim=1).tolist()
-    finished = [(-mean, size, i) for i, (mean, size) in enumerate(zip(means, parameters.tolist(), strict=True)) if mean == mean]
+    finished = [
+        (-mean, size, i)
+        for i, (mean, size) in enumerate(zip(means, parameters.tolist(), strict=True))
+        if mean == mean
+    ]
     return sorted(finished)[0][2] if finished else None
 
 
@@ -482,7 +557,9 @@ def _(accuracies, parameters):
     return min(ranked)[2] if ranked else None
 
 
-best_try.equivalent("mean -> sum", why="All tries have as many seeds: sums are in the same order as means.")
+best_try.equivalent(
+    "mean -> sum", why="All tries have as many seeds: sums are in the same order as means."
+)
 best_try.equivalent("range(len(means) -> range(len(parameters)", why="There are as many.")
 
 
@@ -566,7 +643,9 @@ def only_the_best_is_good_enough(rng):
     return accuracies[::-1].copy(), parameters[::-1].copy()
 
 
-@one_standard_error.mistake("This is the configuration with the largest mean. Look for a smaller one within a standard error of it.")
+@one_standard_error.mistake(
+    "This is the configuration with the largest mean. Look for a smaller one within a standard error of it."
+)
 def _(accuracies, parameters):
     return int(accuracies.mean(axis=1).argmax())
 
@@ -580,7 +659,9 @@ def _(accuracies, parameters):
     return close[parameters[close].argmin()]
 
 
-@one_standard_error.mistake("The standard deviation is divided by folds, not by folds - 1. Of a few folds it comes out too small.")
+@one_standard_error.mistake(
+    "The standard deviation is divided by folds, not by folds - 1. Of a few folds it comes out too small."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     error = accuracies[means.argmax()].std() / np.sqrt(accuracies.shape[1])
@@ -588,21 +669,29 @@ def _(accuracies, parameters):
     return close[parameters[close].argmin()]
 
 
-@one_standard_error.mistake("Each configuration is given its own standard error. Take that of the best for all.")
+@one_standard_error.mistake(
+    "Each configuration is given its own standard error. Take that of the best for all."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    close = np.flatnonzero(means >= means.max() - accuracies.std(axis=1, ddof=1) / np.sqrt(accuracies.shape[1]))
+    close = np.flatnonzero(
+        means >= means.max() - accuracies.std(axis=1, ddof=1) / np.sqrt(accuracies.shape[1])
+    )
     return close[parameters[close].argmin()]
 
 
-@one_standard_error.mistake("Among those that are good enough the worst is taken. Take the one with fewest parameters.")
+@one_standard_error.mistake(
+    "Among those that are good enough the worst is taken. Take the one with fewest parameters."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
     return int(np.where(means >= limit, means, np.inf).argmin())
 
 
-@one_standard_error.mistake("Among those that are good enough the largest is taken. Take the one with fewest parameters.")
+@one_standard_error.mistake(
+    "Among those that are good enough the largest is taken. Take the one with fewest parameters."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
@@ -610,14 +699,20 @@ def _(accuracies, parameters):
     return close[parameters[close].argmax()]
 
 
-@one_standard_error.mistake("One that lies on the limit itself is left out. At least means that equal is good enough.")
+@one_standard_error.mistake(
+    "One that lies on the limit itself is left out. At least means that equal is good enough."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    close = np.flatnonzero(means > means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1]))
+    close = np.flatnonzero(
+        means > means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    )
     return close[parameters[close].argmin()]
 
 
-@one_standard_error.mistake("This number counts only the configurations that are good enough. The number among all of them is asked for.")
+@one_standard_error.mistake(
+    "This number counts only the configurations that are good enough. The number among all of them is asked for."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
@@ -640,7 +735,9 @@ def _(accuracies, parameters):
     means = [row.mean().asscalar() for row in accuracies]
     best = accuracies[means.index(max(means))]
     folds = len(best)
-    limit = (best.mean() - (((best - best.mean()) ** 2).sum() / (folds - 1) / folds).sqrt()).asscalar()
+    limit = (
+        best.mean() - (((best - best.mean()) ** 2).sum() / (folds - 1) / folds).sqrt()
+    ).asscalar()
     close = [i for i, mean in enumerate(means) if mean >= limit]
     return min(close, key=lambda i: parameters[i].asscalar())
 
@@ -691,7 +788,12 @@ def _three_parts(rng, shifted=False):
     parts = []
     for n, far in zip(rng.permutation([9, 11, 13]), (0, 1.5, -2), strict=True):
         X = centre + shifted * far + scales * rng.normal(size=(n, d))
-        parts.append((X.astype(np.float32), ((X - centre) / scales @ w + rng.normal(0, 1.5, n)).astype(np.float32)))
+        parts.append(
+            (
+                X.astype(np.float32),
+                ((X - centre) / scales @ w + rng.normal(0, 1.5, n)).astype(np.float32),
+            )
+        )
     return parts
 
 
@@ -705,7 +807,9 @@ def _choices(train, val, test):
     errors = []
     for alpha in ALPHAS:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        errors.append([((((X - mean) / spread) @ w - y) ** 2).mean() for X, y in (train, val, test)])
+        errors.append(
+            [((((X - mean) / spread) @ w - y) ** 2).mean() for X, y in (train, val, test)]
+        )
     errors = np.array(errors)
     low = np.sort(errors[:, 1])
     return errors.argmin(axis=0), low[1] / low[0] - 1
@@ -734,7 +838,9 @@ def one_alpha(rng):
     return (*_three_parts(rng), [float(rng.uniform(0.5, 5))])
 
 
-@mended.mistake("Both leaks are still there: scaling has seen all rows, and the test part chooses alpha.")
+@mended.mistake(
+    "Both leaks are still there: scaling has seen all rows, and the test part chooses alpha."
+)
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0], test[0]])
     A, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, test))
@@ -745,7 +851,9 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
-@mended.mistake("The test part still chooses alpha. Let the validation part choose; then look at the test part once.")
+@mended.mistake(
+    "The test part still chooses alpha. Let the validation part choose; then look at the test part once."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, C = ((X - mean) / spread for X, _ in (train, test))
@@ -756,7 +864,9 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
-@mended.mistake("The scaling has still seen validation and test rows. Take mean and standard deviation of the training part alone.")
+@mended.mistake(
+    "The scaling has still seen validation and test rows. Take mean and standard deviation of the training part alone."
+)
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0], test[0]])
     A, B, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test))
@@ -779,7 +889,9 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
-@mended.mistake("The training error chooses alpha: it always takes the smallest. Let the validation part choose.")
+@mended.mistake(
+    "The training error chooses alpha: it always takes the smallest. Let the validation part choose."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, C = ((X - mean) / spread for X, _ in (train, test))
@@ -790,7 +902,9 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
-@mended.mistake("The error that is returned is that of the validation part, by which alpha was chosen. Return the error on the test part.")
+@mended.mistake(
+    "The error that is returned is that of the validation part, by which alpha was chosen. Return the error on the test part."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, B = ((X - mean) / spread for X, _ in (train, val))
@@ -801,7 +915,9 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
-@mended.mistake("The standard deviations have n - 1 below the line, as those of `torch.std` have by default. Pass `correction=0`.")
+@mended.mistake(
+    "The standard deviations have n - 1 below the line, as those of `torch.std` have by default. Pass `correction=0`."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0, ddof=1)
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
@@ -836,10 +952,14 @@ def _(train, val, test, alphas):
         return ((B @ w - judged[1]) ** 2).mean()
 
     alpha = min(alphas, key=lambda alpha: error(alpha, train, val))
-    return alpha, error(alpha, [np.concatenate(arrays) for arrays in zip(train, val, strict=True)], test)
+    return alpha, error(
+        alpha, [np.concatenate(arrays) for arrays in zip(train, val, strict=True)], test
+    )
 
 
-@mended.mistake("The model was fitted again, on training and validation rows. Return the test error of the w from the training part alone.")
+@mended.mistake(
+    "The model was fitted again, on training and validation rows. Return the test error of the w from the training part alone."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
@@ -852,7 +972,9 @@ def _(train, val, test, alphas):
     return alpha, ((C @ w - test[1]) ** 2).mean()
 
 
-@mended.mistake("The test error is that of the last w that was fitted. Keep the w of the alpha that is chosen, or fit it again.")
+@mended.mistake(
+    "The test error is that of the last w that was fitted. Keep the w of the alpha that is chosen, or fit it again."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
@@ -900,7 +1022,9 @@ def _(train, val, test, alphas):
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
     least, result = float("inf"), None
     for alpha in alphas:
-        w = nd.dot(nd.linalg.inverse(nd.dot(A.T, A) + alpha * nd.eye(A.shape[1])), nd.dot(A.T, train[1]))
+        w = nd.dot(
+            nd.linalg.inverse(nd.dot(A.T, A) + alpha * nd.eye(A.shape[1])), nd.dot(A.T, train[1])
+        )
         error = ((nd.dot(B, w) - val[1]) ** 2).mean().asscalar()
         if error < least:
             least, result = error, (alpha, ((nd.dot(C, w) - test[1]) ** 2).mean().asscalar())
@@ -909,7 +1033,10 @@ def _(train, val, test, alphas):
 
 mended.equivalent("np.eye(A.shape -> np.eye(B.shape", why="All parts have as many columns.")
 mended.equivalent("nd.eye(A.shape -> nd.eye(B.shape", why="All parts have as many columns.")
-mended.equivalent("- val[1]) ** 2).mean -> - val[1]) ** 2).sum", why="Sums over the same rows are in the same order as means.")
+mended.equivalent(
+    "- val[1]) ** 2).mean -> - val[1]) ** 2).sum",
+    why="Sums over the same rows are in the same order as means.",
+)
 mended.equivalent("error < least -> error <= least", why="No two alphas have the same error.")
 mended.equivalent(
     "w = nd.dot(nd.linalg -> w = nd.dot(nd.dot(A.T, train[1]), nd.linalg",
@@ -947,7 +1074,11 @@ def nested_estimate(inner, outer, sizes):
 @nested_estimate.probe(weight=2, repeat=3)
 def unequal_folds(rng):
     shape = (int(rng.integers(3, 6)), int(rng.integers(6, 10)))
-    return rng.random(shape, np.float32), rng.random(shape, np.float32), rng.integers(10, 90, shape[0])
+    return (
+        rng.random(shape, np.float32),
+        rng.random(shape, np.float32),
+        rng.integers(10, 90, shape[0]),
+    )
 
 
 @nested_estimate.probe(weight=1)
@@ -983,7 +1114,9 @@ def _(inner, outer, sizes):
     return (sizes * outer[:, inner.mean(axis=0).argmax()]).sum() / sizes.sum()
 
 
-@nested_estimate.mistake("This is the largest mean of the outer accuracies: the configuration was chosen by the number that is reported.")
+@nested_estimate.mistake(
+    "This is the largest mean of the outer accuracies: the configuration was chosen by the number that is reported."
+)
 def _(inner, outer, sizes):
     return (sizes @ outer / sizes.sum()).max()
 
@@ -993,7 +1126,9 @@ def _(inner, outer, sizes):
     return outer[np.arange(len(sizes)), inner.argmax(axis=1)].mean()
 
 
-@nested_estimate.mistake("The worst configuration of the inner validation is taken. These are accuracies: the largest is best.")
+@nested_estimate.mistake(
+    "The worst configuration of the inner validation is taken. These are accuracies: the largest is best."
+)
 def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]).sum() / sizes.sum()
 
@@ -1015,7 +1150,9 @@ def _(inner, outer, sizes):
 
 @nested_estimate.alternative()
 def _(inner, outer, sizes):
-    return np.average(np.take_along_axis(outer, np.argmax(inner, axis=1)[:, None], axis=1).ravel(), weights=sizes)
+    return np.average(
+        np.take_along_axis(outer, np.argmax(inner, axis=1)[:, None], axis=1).ravel(), weights=sizes
+    )
 
 
 # 8. A plan for few tries -------------------------------------------------------------------------------------------------------------------
@@ -1062,7 +1199,11 @@ def _points(inputs, output):
         points = np.asarray(output, float)
     except (TypeError, ValueError):
         return None
-    return points if points.shape == tuple(inputs.args[:2]) and (points >= 0).all() and (points <= 1).all() else None
+    return (
+        points
+        if points.shape == tuple(inputs.args[:2]) and (points >= 0).all() and (points <= 1).all()
+        else None
+    )
 
 
 def _hits(points):
@@ -1071,8 +1212,14 @@ def _hits(points):
     hit = []
     for width in (1.6 / budget, 1.6 / budget**0.5):
         starts = np.linspace(0, 1 - width, 101)
-        hit.append((points.T[:, None] >= starts[:, None]) & (points.T[:, None] <= starts[:, None] + width))  # (d, 101, budget)
-    pairs = [(hit[1][i].astype(float) @ hit[1][j].T.astype(float) > 0).mean() for i in range(d) for j in range(i)]
+        hit.append(
+            (points.T[:, None] >= starts[:, None]) & (points.T[:, None] <= starts[:, None] + width)
+        )  # (d, 101, budget)
+    pairs = [
+        (hit[1][i].astype(float) @ hit[1][j].T.astype(float) > 0).mean()
+        for i in range(d)
+        for j in range(i)
+    ]
     return hit[0].any(axis=2).mean(), float(np.mean(pairs))
 
 
@@ -1080,11 +1227,17 @@ def _hits(points):
 def _(inputs, output):
     points = _points(inputs, output)
     if points is None:
-        return Measurement(False, f"Asked for are {inputs.args[0]} points of {inputs.args[1]} coordinates, all between 0 and 1.")
+        return Measurement(
+            False,
+            f"Asked for are {inputs.args[0]} points of {inputs.args[1]} coordinates, all between 0 and 1.",
+        )
     stripes, squares = _hits(points)
     message = f"{stripes:.1%} of the stripes and {squares:.1%} of the squares are hit"
     passed = stripes >= STRIPES and squares >= SQUARES
-    return Measurement(passed, f"{message}." if passed else f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.")
+    return Measurement(
+        passed,
+        f"{message}." if passed else f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.",
+    )
 
 
 def _judged(inputs, output):
@@ -1117,7 +1270,9 @@ def _moves_together(inputs, output):
 )
 def _(budget, num_dimensions, seed):
     side = max(2, int(budget ** (1 / num_dimensions)))
-    points = np.stack(np.unravel_index(np.arange(budget) % side**num_dimensions, (side,) * num_dimensions), axis=1)
+    points = np.stack(
+        np.unravel_index(np.arange(budget) % side**num_dimensions, (side,) * num_dimensions), axis=1
+    )
     return (points + 0.5) / side
 
 

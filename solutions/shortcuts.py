@@ -59,12 +59,16 @@ def _(X, W1, W2):
     return X + np.maximum(X @ W1, 0) @ W2
 
 
-@residual_forward.mistake("The ReLU between the two layers is missing: without it they are together one linear layer.")
+@residual_forward.mistake(
+    "The ReLU between the two layers is missing: without it they are together one linear layer."
+)
 def _(X, W1, W2):
     return np.maximum(X + X @ W1 @ W2, 0)
 
 
-@residual_forward.mistake("There is a ReLU before the sum as well. The body must be able to give negative numbers, or X could only grow.")
+@residual_forward.mistake(
+    "There is a ReLU before the sum as well. The body must be able to give negative numbers, or X could only grow."
+)
 def _(X, W1, W2):
     return np.maximum(X + np.maximum(np.maximum(X @ W1, 0) @ W2, 0), 0)
 
@@ -134,12 +138,16 @@ def _(X, W1, W2, G):
     return ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
 
 
-@residual_backward.mistake("The body is missing: the gradient also goes back through W2, the ReLU and W1.")
+@residual_backward.mistake(
+    "The body is missing: the gradient also goes back through W2, the ReLU and W1."
+)
 def _(X, W1, W2, G):
     return G * np.ones_like(X)
 
 
-@residual_backward.mistake("The inner ReLU is missing: where X @ W1 is not positive, nothing comes back.")
+@residual_backward.mistake(
+    "The inner ReLU is missing: where X @ W1 is not positive, nothing comes back."
+)
 def _(X, W1, W2, G):
     return G + G @ W2.T @ W1.T
 
@@ -188,9 +196,13 @@ def _(X, W1, W2, G):
     return G + nd.dot(nd.dot(G, W2.T) * (nd.dot(X, W1) > 0), W1.T)
 
 
-residual_backward.equivalent("X @ W1 > 0 -> X @ W1 >= 0", why="Nothing that the ReLU receives is exactly 0, as the statement says.")
 residual_backward.equivalent(
-    "nd.dot(X, W1) > 0 -> nd.dot(X, W1) >= 0", why="Nothing that the ReLU receives is exactly 0, as the statement says."
+    "X @ W1 > 0 -> X @ W1 >= 0",
+    why="Nothing that the ReLU receives is exactly 0, as the statement says.",
+)
+residual_backward.equivalent(
+    "nd.dot(X, W1) > 0 -> nd.dot(X, W1) >= 0",
+    why="Nothing that the ReLU receives is exactly 0, as the statement says.",
 )
 
 
@@ -254,7 +266,9 @@ def _(X, W1, W2):
     return np.concatenate([np.maximum(one, 0), two, X], axis=1)
 
 
-@join_branches.mistake("The branches are joined in another order: the task asks for W1's, then W2's, then X.")
+@join_branches.mistake(
+    "The branches are joined in another order: the task asks for W1's, then W2's, then X."
+)
 def _(X, W1, W2):
     one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
     return np.concatenate([X, one, np.maximum(two, 0)], axis=1)
@@ -273,7 +287,9 @@ def _(X, W1, W2):
     import torch
     from torch.nn.functional import conv2d
 
-    return torch.cat([conv2d(X, W1[:, :, None, None]), conv2d(X, W2[:, :, None, None]).clamp(min=0), X], 1)
+    return torch.cat(
+        [conv2d(X, W1[:, :, None, None]), conv2d(X, W2[:, :, None, None]).clamp(min=0), X], 1
+    )
 
 
 @join_branches.alternative(framework="mxnet")
@@ -287,8 +303,14 @@ def _(X, W1, W2):
     return nd.concat(mix(W1), nd.relu(mix(W2)), X, dim=1)
 
 
-join_branches.equivalent("num_filter=W.shape[0] -> num_filter=kernel.shape[0]", why="The kernel has as many filters as W has rows.")
-join_branches.equivalent("relu(mix(W2)), X, dim=1) -> relu(mix(W2)), X)", why="`nd.concat` joins along axis 1 by default.")
+join_branches.equivalent(
+    "num_filter=W.shape[0] -> num_filter=kernel.shape[0]",
+    why="The kernel has as many filters as W has rows.",
+)
+join_branches.equivalent(
+    "relu(mix(W2)), X, dim=1) -> relu(mix(W2)), X)",
+    why="`nd.concat` joins along axis 1 by default.",
+)
 
 
 # 4. How many channels ----------------------------------------------------------------------------------------------------------------------
@@ -325,15 +347,23 @@ def one_block(rng):
 
 @dense_channels.probe(weight=2, repeat=3)
 def several_blocks(rng):
-    return int(rng.integers(5, 30)), [int(k) for k in rng.permutation([2, 3, 5, 7])], 2 * int(rng.integers(2, 7)) + 1
+    return (
+        int(rng.integers(5, 30)),
+        [int(k) for k in rng.permutation([2, 3, 5, 7])],
+        2 * int(rng.integers(2, 7)) + 1,
+    )
 
 
-@dense_channels.mistake("The transitions are missing: between two blocks half of the channels remain.")
+@dense_channels.mistake(
+    "The transitions are missing: between two blocks half of the channels remain."
+)
 def _(channels, layers, growth):
     return [channels + growth * sum(layers[: i + 1]) for i in range(len(layers))]
 
 
-@dense_channels.mistake("The list should hold what leaves each block, before the transition halves it.")
+@dense_channels.mistake(
+    "The list should hold what leaves each block, before the transition halves it."
+)
 def _(channels, layers, growth):
     leaving = []
     for number in layers:
@@ -342,7 +372,9 @@ def _(channels, layers, growth):
     return leaving
 
 
-@dense_channels.mistake("The input of a block is not kept: number * growth channels are added to those that came in.")
+@dense_channels.mistake(
+    "The input of a block is not kept: number * growth channels are added to those that came in."
+)
 def _(channels, layers, growth):
     return [number * growth for number in layers]
 
@@ -387,7 +419,9 @@ def _(channels, layers, growth):
     return leaving
 
 
-dense_channels.equivalent("channels / 2 -> channels // 2", why="The result is made a whole number anyway.")
+dense_channels.equivalent(
+    "channels / 2 -> channels // 2", why="The result is made a whole number anyway."
+)
 
 
 # 5. A bottleneck counted -------------------------------------------------------------------------------------------------------------------
@@ -424,7 +458,12 @@ def identity(rng):
 
 @bottleneck_parameters.probe(weight=1, repeat=2)
 def other_channels(rng):
-    return int(rng.integers(10, 20)), int(rng.integers(3, 9)), int(rng.integers(21, 40)), int(rng.integers(1, 3))
+    return (
+        int(rng.integers(10, 20)),
+        int(rng.integers(3, 9)),
+        int(rng.integers(21, 40)),
+        int(rng.integers(1, 3)),
+    )
 
 
 @bottleneck_parameters.probe(weight=1)
@@ -444,35 +483,54 @@ def stride_of_three(rng):
     return outputs, int(rng.integers(3, 9)), outputs, 3
 
 
-@bottleneck_parameters.mistake("The projection is never counted. Where the identity does not fit, the shortcut has parameters.")
+@bottleneck_parameters.mistake(
+    "The projection is never counted. Where the identity does not fit, the shortcut has parameters."
+)
 def _(inputs, middle, outputs, stride):
     return inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
 
 
-@bottleneck_parameters.mistake("The projection is always counted. With stride 1 and equal channels the shortcut is the identity.")
+@bottleneck_parameters.mistake(
+    "The projection is always counted. With stride 1 and equal channels the shortcut is the identity."
+)
 def _(inputs, middle, outputs, stride):
-    return inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 4 * outputs + inputs * outputs
+    return (
+        inputs * middle
+        + 9 * middle * middle
+        + middle * outputs
+        + 4 * middle
+        + 4 * outputs
+        + inputs * outputs
+    )
 
 
-@bottleneck_parameters.mistake("A stride of 2 with equal channels needs a projection, too: the image shrinks.")
+@bottleneck_parameters.mistake(
+    "A stride of 2 with equal channels needs a projection, too: the image shrinks."
+)
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
     return body + ((inputs + 2) * outputs if inputs != outputs else 0)
 
 
-@bottleneck_parameters.mistake("With stride 1 a projection is still needed where the numbers of channels differ.")
+@bottleneck_parameters.mistake(
+    "With stride 1 a projection is still needed where the numbers of channels differ."
+)
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
     return body + ((inputs + 2) * outputs if stride != 1 else 0)
 
 
-@bottleneck_parameters.mistake("The normalisations are left out: each has a scale and a shift a channel.")
+@bottleneck_parameters.mistake(
+    "The normalisations are left out: each has a scale and a shift a channel."
+)
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs
     return body + (inputs * outputs if stride != 1 or inputs != outputs else 0)
 
 
-@bottleneck_parameters.mistake("The convolutions have no biases here: the normalisation behind them has a shift.")
+@bottleneck_parameters.mistake(
+    "The convolutions have no biases here: the normalisation behind them has a shift."
+)
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs + 6 * middle + 3 * outputs
     return body + ((inputs + 3) * outputs if stride != 1 or inputs != outputs else 0)
@@ -481,7 +539,9 @@ def _(inputs, middle, outputs, stride):
 @bottleneck_parameters.alternative()
 def _(inputs, middle, outputs, stride):
     count = 0
-    for before, after, size in zip([inputs, middle, middle], [middle, middle, outputs], [1, 3, 1], strict=True):
+    for before, after, size in zip(
+        [inputs, middle, middle], [middle, middle, outputs], [1, 3, 1], strict=True
+    ):
         count += after * before * size**2 + 2 * after
     if (stride, inputs) != (1, outputs):
         count += outputs * inputs + 2 * outputs
@@ -509,7 +569,8 @@ def _(inputs, middle, outputs, stride):
 
 
 bottleneck_parameters.equivalent(
-    "nn.Conv2d(before, after -> nn.Conv2d(after, before", why="Without a bias, a kernel has as many weights in either direction."
+    "nn.Conv2d(before, after -> nn.Conv2d(after, before",
+    why="Without a bias, a kernel has as many weights in either direction.",
 )
 bottleneck_parameters.equivalent(
     "kernel, bias=False), nn.BatchNorm2d(after)) -> nn.BatchNorm2d(after), nn.Conv2d(before, after, kernel, bias=False))",
@@ -560,10 +621,27 @@ def build_residual():
     halving = Block(conv(4, 8, 2), nn.ReLU(), conv(8, 6))  # (N, 6, 6, 6)
     halving.shortcut = nn.Conv2d(4, 6, 1, 2, bias=False)
     keeping = Block(conv(6, 5), nn.ReLU(), conv(5, 6))  # (N, 6, 6, 6)
-    return nn.Sequential(conv(1, 4), nn.ReLU(), halving, keeping, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    return nn.Sequential(
+        conv(1, 4),
+        nn.ReLU(),
+        halving,
+        keeping,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
-_SHAPES = [(4, 1, 3, 3), (8, 4, 3, 3), (6, 8, 3, 3), (6, 4, 1, 1), (5, 6, 3, 3), (6, 5, 3, 3), (10, 6), (10,)]
+_SHAPES = [
+    (4, 1, 3, 3),
+    (8, 4, 3, 3),
+    (6, 8, 3, 3),
+    (6, 4, 1, 1),
+    (5, 6, 3, 3),
+    (6, 5, 3, 3),
+    (10, 6),
+    (10,),
+]
 """Of the net's weights: no two alike, so that they can be given in any order."""
 
 
@@ -577,14 +655,18 @@ def logits_and_gradients(rng):
     """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
     while True:
         images = gaussian(rng, 2, 1, 12, 12)
-        weights = [gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES]
+        weights = [
+            gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES
+        ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:2]
 
 
 def _distance_to_kink(images, weights):
     """The smallest |input| of a ReLU of the net."""
-    stem, first, second, projection, third, fourth, _, _ = (weight.astype(np.float64) for weight in weights)
+    stem, first, second, projection, third, fourth, _, _ = (
+        weight.astype(np.float64) for weight in weights
+    )
     before = [_convolve(images, stem)]
     X = before[-1].clip(0)
     before.append(_convolve(X, first, 2))
@@ -599,7 +681,9 @@ def _convolve(X, kernel, stride=1):
     """(N, C, H, W) by (O, C, k, k), padded by k // 2."""
     size = kernel.shape[-1]
     X = np.pad(X, [(0, 0), (0, 0), (size // 2,) * 2, (size // 2,) * 2])
-    windows = np.lib.stride_tricks.sliding_window_view(X, (size, size), axis=(2, 3))[:, :, ::stride, ::stride]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (size, size), axis=(2, 3))[
+        :, :, ::stride, ::stride
+    ]
     return np.einsum("nchwij,ocij->nohw", windows, kernel)
 
 
@@ -619,8 +703,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake("A block ends in a ReLU after the sum; yours ends in the bare sum.")
@@ -638,8 +732,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake("The last ReLU is on the body alone. It comes after the sum.")
@@ -658,11 +762,23 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
-@build_residual.mistake("There is a ReLU at the end of the body. The sum comes first: the body may give negative numbers.")
+@build_residual.mistake(
+    "There is a ReLU at the end of the body. The sum comes first: the body may give negative numbers."
+)
 def _():
     import torch
     from torch import nn
@@ -678,8 +794,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad), nn.ReLU()]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad), nn.ReLU()]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake("The ReLU after the first convolution of the net is missing.")
@@ -698,8 +824,13 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10)
+    )
 
 
 @build_residual.mistake("The ReLU between the two convolutions of a body is missing.")
@@ -718,8 +849,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake("The convolutions have biases. Here only the dense layer has one.")
@@ -738,8 +879,18 @@ def _():
     pad = {"padding": 1, "bias": True}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=True)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=True)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake(
@@ -760,8 +911,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Conv2d(6, 6, 1, bias=False))]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Conv2d(6, 6, 1, bias=False)),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.mistake("The largest number of every map is taken. The task asks for the mean.")
@@ -780,8 +941,18 @@ def _():
     pad = {"padding": 1, "bias": False}
     halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad)]
     keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad)]
-    blocks = [Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)), Block(*keeping, project=nn.Identity())]
-    return nn.Sequential(nn.Conv2d(1, 4, 3, **pad), nn.ReLU(), *blocks, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    blocks = [
+        Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
+        Block(*keeping, project=nn.Identity()),
+    ]
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, **pad),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
 
 
 @build_residual.alternative(framework="torch")
@@ -869,13 +1040,23 @@ def train(train_images, train_labels):
         def __init__(self, channels):
             super().__init__()
             convs = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
-            self.body = nn.Sequential(convs[0], nn.BatchNorm2d(channels), nn.ReLU(), convs[1], nn.BatchNorm2d(channels))
+            self.body = nn.Sequential(
+                convs[0], nn.BatchNorm2d(channels), nn.ReLU(), convs[1], nn.BatchNorm2d(channels)
+            )
 
         def forward(self, X):
             return torch.relu(X + self.body(X))
 
     stem = nn.Sequential(nn.Conv2d(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU())
-    net = nn.Sequential(stem, Block(12), nn.MaxPool2d(2), Block(12), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10))
+    net = nn.Sequential(
+        stem,
+        Block(12),
+        nn.MaxPool2d(2),
+        Block(12),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(12, 10),
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
@@ -898,7 +1079,9 @@ def unseen_digits(rng):
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     chosen = rng.permutation(len(images))[:1700]
     canvas = np.zeros((1700, 1, 12, 12), np.float32)
-    for place, image, (row, column) in zip(canvas, images[chosen], rng.integers(0, 5, (1700, 2)), strict=True):
+    for place, image, (row, column) in zip(
+        canvas, images[chosen], rng.integers(0, 5, (1700, 2)), strict=True
+    ):
         place[:, row : row + 8, column : column + 8] = image
     canvas = (canvas + rng.normal(0, 0.1, canvas.shape)).clip(0, 1).astype(np.float32)
     labels = labels[chosen]
@@ -917,7 +1100,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+    )
 
 
 @train.mistake(
@@ -929,7 +1114,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(200, 10))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(200, 10)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for _ in range(5):
@@ -950,7 +1137,13 @@ def _(train_images, train_labels):
 
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(32, 10),
     )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
@@ -984,7 +1177,14 @@ def _(train_images, train_labels):
             return F.relu(X + self.second(self.first(X)))
 
     net = gluon.nn.HybridSequential()
-    net.add(layers(12, False), Block(), gluon.nn.MaxPool2D(2), Block(), gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10))
+    net.add(
+        layers(12, False),
+        Block(),
+        gluon.nn.MaxPool2D(2),
+        Block(),
+        gluon.nn.GlobalAvgPool2D(),
+        gluon.nn.Dense(10),
+    )
     net.initialize(init.Xavier())
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.02})
@@ -1013,13 +1213,24 @@ def _(train_images, train_labels):
     class Keep(nn.Module):
         def __init__(self, inputs):
             super().__init__()
-            self.body = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, 8, 3, padding=1, bias=False))
+            self.body = nn.Sequential(
+                nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, 8, 3, padding=1, bias=False)
+            )
 
         def forward(self, X):
             return torch.cat([X, self.body(X)], dim=1)
 
     stem = nn.Conv2d(1, 8, 3, padding=1)
-    layers = [stem, Keep(8), Keep(16), nn.MaxPool2d(2), Keep(24), Keep(32), nn.BatchNorm2d(40), nn.ReLU()]
+    layers = [
+        stem,
+        Keep(8),
+        Keep(16),
+        nn.MaxPool2d(2),
+        Keep(24),
+        Keep(32),
+        nn.BatchNorm2d(40),
+        nn.ReLU(),
+    ]
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(40, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)

@@ -10,8 +10,20 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 SHUFFLES = [
-    *(f"torch.{name}" for name in ("channel_shuffle", "native_channel_shuffle", "nn.ChannelShuffle", "nn.functional.channel_shuffle")),
-    *("torch.ops.aten.channel_shuffle", "torch.ops.aten.native_channel_shuffle", "torchvision.models.shufflenetv2.channel_shuffle"),
+    *(
+        f"torch.{name}"
+        for name in (
+            "channel_shuffle",
+            "native_channel_shuffle",
+            "nn.ChannelShuffle",
+            "nn.functional.channel_shuffle",
+        )
+    ),
+    *(
+        "torch.ops.aten.channel_shuffle",
+        "torch.ops.aten.native_channel_shuffle",
+        "torchvision.models.shufflenetv2.channel_shuffle",
+    ),
 ]
 
 
@@ -56,7 +68,9 @@ def one_by_one(rng):
 @depthwise.probe(weight=3, repeat=3)
 def random_kernels(rng):
     channels, h, w = int(rng.integers(2, 5)), *rng.permutation([2, 3, 4])[:2].tolist()
-    return gaussian(rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))), gaussian(rng, channels, 1, h, w)
+    return gaussian(
+        rng, 3, channels, h + int(rng.integers(2, 5)), w + int(rng.integers(5, 8))
+    ), gaussian(rng, channels, 1, h, w)
 
 
 @depthwise.probe(weight=1)
@@ -64,7 +78,9 @@ def kernel_as_large_as_the_image(rng):
     return gaussian(rng, 2, 4, 3, 5), gaussian(rng, 4, 1, 3, 5)
 
 
-@depthwise.mistake("The products are summed over the channels, so all maps are equal. Each channel keeps to itself.")
+@depthwise.mistake(
+    "The products are summed over the channels, so all maps are equal. Each channel keeps to itself."
+)
 def _(X, weight):
     h, w = weight.shape[2:]
     height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
@@ -76,7 +92,9 @@ def _(X, weight):
     return maps
 
 
-@depthwise.mistake("Every channel is filtered with the kernel of the first. Channel c has its own, `weight[c, 0]`.")
+@depthwise.mistake(
+    "Every channel is filtered with the kernel of the first. Channel c has its own, `weight[c, 0]`."
+)
 def _(X, weight):
     h, w = weight.shape[2:]
     height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
@@ -87,14 +105,20 @@ def _(X, weight):
     return maps
 
 
-@depthwise.mistake("`maps` holds only what the last place of the kernel contributed. Add each product to what is there.")
+@depthwise.mistake(
+    "`maps` holds only what the last place of the kernel contributed. Add each product to what is there."
+)
 def _(X, weight):
     h, w = weight.shape[2:]
     height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
-    return X[:, :, h - 1 : h - 1 + height, w - 1 : w - 1 + width] * weight[:, 0, h - 1, w - 1].reshape(1, -1, 1, 1)
+    return X[:, :, h - 1 : h - 1 + height, w - 1 : w - 1 + width] * weight[
+        :, 0, h - 1, w - 1
+    ].reshape(1, -1, 1, 1)
 
 
-@depthwise.mistake("The kernels are flipped. Here, as in every deep-learning library, they are laid on as they are.")
+@depthwise.mistake(
+    "The kernels are flipped. Here, as in every deep-learning library, they are laid on as they are."
+)
 def _(X, weight):
     h, w = weight.shape[2:]
     height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
@@ -129,12 +153,20 @@ def _(X, weight):
 
 @depthwise.alternative()
 def _(X, weight):
-    windows = np.lib.stride_tricks.sliding_window_view(X, weight.shape[2:], axis=(2, 3))  # (N, C, height, width, h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X, weight.shape[2:], axis=(2, 3)
+    )  # (N, C, height, width, h, w)
     return np.einsum("nchwij,czij->nchw", windows, weight)  # z is 0 only
 
 
-depthwise.equivalent("weight[:, 0, i, j] -> weight[:, -1, i, j]", why="The axis has length 1: its first place is its last.")
-depthwise.equivalent("part * weight[:, 0, i, j].reshape((1, -2, 1, 1))", why="NumPy works out the size at any negative number.")
+depthwise.equivalent(
+    "weight[:, 0, i, j] -> weight[:, -1, i, j]",
+    why="The axis has length 1: its first place is its last.",
+)
+depthwise.equivalent(
+    "part * weight[:, 0, i, j].reshape((1, -2, 1, 1))",
+    why="NumPy works out the size at any negative number.",
+)
 
 
 # 2. What a separable convolution costs -----------------------------------------------------------------------------------------------------
@@ -187,13 +219,17 @@ def _(inputs, outputs, size, height, width):
     return separable, separable / (size**2 * inputs * outputs * height * width)
 
 
-@separable_cost.mistake("These are the weights. Each of them is used once at every position of the output maps.")
+@separable_cost.mistake(
+    "These are the weights. Each of them is used once at every position of the output maps."
+)
 def _(inputs, outputs, size, height, width):
     separable = size**2 * inputs + inputs * outputs
     return separable, separable / (size**2 * inputs * outputs)
 
 
-@separable_cost.mistake("The second number is upside down: it should say what part of the full convolution's cost is left.")
+@separable_cost.mistake(
+    "The second number is upside down: it should say what part of the full convolution's cost is left."
+)
 def _(inputs, outputs, size, height, width):
     separable = (size**2 * inputs + inputs * outputs) * height * width
     return separable, size**2 * inputs * outputs * height * width / separable
@@ -284,25 +320,41 @@ def one_group(rng):
 
 def _grouped_layer(rng, bias):
     groups, per_input, per_output = (int(n) for n in rng.permutation(np.arange(2, 8))[:3])
-    return groups * per_input, groups * per_output, tuple(rng.permutation([1, 2, 3, 5, 7])[:2].tolist()), groups, bias
+    return (
+        groups * per_input,
+        groups * per_output,
+        tuple(rng.permutation([1, 2, 3, 5, 7])[:2].tolist()),
+        groups,
+        bias,
+    )
 
 
-@grouped_parameters.mistake("The groups are ignored. An output channel has kernels for the inputs of its own group only.")
+@grouped_parameters.mistake(
+    "The groups are ignored. An output channel has kernels for the inputs of its own group only."
+)
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * inputs * kernel[0] * kernel[1] + (outputs if bias else 0)
 
 
-@grouped_parameters.mistake("This is one group. There are `groups` of them, each with outputs / groups channels.")
+@grouped_parameters.mistake(
+    "This is one group. There are `groups` of them, each with outputs / groups channels."
+)
 def _(inputs, outputs, kernel, groups, bias):
-    return (outputs // groups) * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
+    return (outputs // groups) * (inputs // groups) * kernel[0] * kernel[1] + (
+        outputs // groups if bias else 0
+    )
 
 
-@grouped_parameters.mistake("Only the biases of one group are counted. Every output channel has one.")
+@grouped_parameters.mistake(
+    "Only the biases of one group are counted. Every output channel has one."
+)
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
 
 
-@grouped_parameters.mistake("The biases are left out, or never asked for: `bias` says whether there are any.")
+@grouped_parameters.mistake(
+    "The biases are left out, or never asked for: `bias` says whether there are any."
+)
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] * kernel[1]
 
@@ -321,7 +373,10 @@ def _(inputs, outputs, kernel, groups, bias):
 def _(inputs, outputs, kernel, groups, bias):
     from torch import nn
 
-    return sum(parameter.numel() for parameter in nn.Conv2d(inputs, outputs, kernel, groups=groups, bias=bias).parameters())
+    return sum(
+        parameter.numel()
+        for parameter in nn.Conv2d(inputs, outputs, kernel, groups=groups, bias=bias).parameters()
+    )
 
 
 @grouped_parameters.alternative(framework="mxnet")
@@ -338,8 +393,13 @@ def _(inputs, outputs, kernel, groups, bias):
     return one_output * outputs
 
 
-grouped_parameters.equivalent("inputs // groups -> inputs / groups", why="`groups` divides the inputs: the quotient is whole either way.")
-grouped_parameters.equivalent("-(-(inputs) // groups)", why="`groups` divides the inputs: nothing is rounded.")
+grouped_parameters.equivalent(
+    "inputs // groups -> inputs / groups",
+    why="`groups` divides the inputs: the quotient is whole either way.",
+)
+grouped_parameters.equivalent(
+    "-(-(inputs) // groups)", why="`groups` divides the inputs: nothing is rounded."
+)
 
 
 # 4. Channel shuffle ------------------------------------------------------------------------------------------------------------------------
@@ -397,12 +457,16 @@ def _(X, groups):
     return X.reshape(n, c // groups, groups, h, w).swapaxes(1, 2).reshape(n, c, h, w)
 
 
-@channel_shuffle.mistake("Nothing has moved. A reshape forth and back keeps the order; swap the two axes in between.")
+@channel_shuffle.mistake(
+    "Nothing has moved. A reshape forth and back keeps the order; swap the two axes in between."
+)
 def _(X, groups):
     return X
 
 
-@channel_shuffle.mistake("The channels have moved on by one group, and every group is still together. Deal them out one by one.")
+@channel_shuffle.mistake(
+    "The channels have moved on by one group, and every group is still together. Deal them out one by one."
+)
 def _(X, groups):
     return np.roll(X, X.shape[1] // groups, axis=1)
 
@@ -413,7 +477,9 @@ def _(X, groups):
     return X.reshape(groups, n * c // groups, h, w).swapaxes(0, 1).reshape(n, c, h, w)
 
 
-@channel_shuffle.mistake("The order of the groups is turned round. Groups are not reversed, but dealt out.")
+@channel_shuffle.mistake(
+    "The order of the groups is turned round. Groups are not reversed, but dealt out."
+)
 def _(X, groups):
     n, c, h, w = X.shape
     return X.reshape(n, groups, c // groups, h, w)[:, ::-1].reshape(n, c, h, w)
@@ -448,17 +514,33 @@ def _(X, groups):
     return result
 
 
-channel_shuffle.equivalent("swapaxes(1, 2) -> swapaxes(2, 1)", why="Either axis changes places with the other.")
-channel_shuffle.equivalent("transpose(1, 2) -> transpose(2, 1)", why="Either axis changes places with the other.")
+channel_shuffle.equivalent(
+    "swapaxes(1, 2) -> swapaxes(2, 1)", why="Either axis changes places with the other."
+)
+channel_shuffle.equivalent(
+    "transpose(1, 2) -> transpose(2, 1)", why="Either axis changes places with the other."
+)
 channel_shuffle.equivalent(
     "c // groups, w, h).swapaxes",
     why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
 )
-channel_shuffle.equivalent("-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded.")
-channel_shuffle.equivalent("-(-(X.shape[1]) // groups)", why="`groups` divides the channels: nothing is rounded.")
-channel_shuffle.equivalent("(0, -4, groups -> (-1, -4, groups", why="All other sizes are given, so that the number of images follows.")
-channel_shuffle.equivalent("(0, -3, -2) -> (-1, -3, -2)", why="All other sizes are given, so that the number of images follows.")
-channel_shuffle.equivalent("np.empty(X.shape, X.dtype) -> np.empty(X.shape)", why="The numbers are the same in float64.")
+channel_shuffle.equivalent(
+    "-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded."
+)
+channel_shuffle.equivalent(
+    "-(-(X.shape[1]) // groups)", why="`groups` divides the channels: nothing is rounded."
+)
+channel_shuffle.equivalent(
+    "(0, -4, groups -> (-1, -4, groups",
+    why="All other sizes are given, so that the number of images follows.",
+)
+channel_shuffle.equivalent(
+    "(0, -3, -2) -> (-1, -3, -2)",
+    why="All other sizes are given, so that the number of images follows.",
+)
+channel_shuffle.equivalent(
+    "np.empty(X.shape, X.dtype) -> np.empty(X.shape)", why="The numbers are the same in float64."
+)
 
 
 # 5. The Pareto front -----------------------------------------------------------------------------------------------------------------------
@@ -505,7 +587,10 @@ def random_nets(rng):
 @pareto_front.probe(weight=2, repeat=4)
 def equal_costs_or_accuracies(rng):
     while True:
-        costs, accuracies = rng.integers(1, 5, 10).astype(np.float32), rng.integers(2, 6, 10).astype(np.float32) / 8
+        costs, accuracies = (
+            rng.integers(1, 5, 10).astype(np.float32),
+            rng.integers(2, 6, 10).astype(np.float32) / 8,
+        )
         if 2 < len(set(zip(costs, accuracies, strict=True))) < 10:
             return costs, accuracies
 
@@ -528,7 +613,9 @@ def _(costs, accuracies):
     return front
 
 
-@pareto_front.mistake("Nets that are equal in both throw each other out. To beat another, a net must be strictly better in at least one.")
+@pareto_front.mistake(
+    "Nets that are equal in both throw each other out. To beat another, a net must be strictly better in at least one."
+)
 def _(costs, accuracies):
     front = []
     for i in range(len(costs)):
@@ -538,7 +625,9 @@ def _(costs, accuracies):
     return front
 
 
-@pareto_front.mistake("This is the front of the worst: dear and inaccurate. Costs should be small, accuracies large.")
+@pareto_front.mistake(
+    "This is the front of the worst: dear and inaccurate. Costs should be small, accuracies large."
+)
 def _(costs, accuracies):
     front = []
     for i in range(len(costs)):
@@ -560,7 +649,9 @@ def _(costs, accuracies):
     return front
 
 
-@pareto_front.mistake("Small accuracies are taken to be good. A net is beaten by one that is more accurate.")
+@pareto_front.mistake(
+    "Small accuracies are taken to be good. A net is beaten by one that is more accurate."
+)
 def _(costs, accuracies):
     front = []
     for i in range(len(costs)):
@@ -584,7 +675,9 @@ def _(costs, accuracies):
     return sorted(front, key=lambda i: (costs[i], i))
 
 
-@pareto_front.mistake("Of nets that are equal in both, only one is kept. None of them beats the other: all stay.")
+@pareto_front.mistake(
+    "Of nets that are equal in both, only one is kept. None of them beats the other: all stay."
+)
 def _(costs, accuracies):
     front, best = [], -np.inf
     for i in np.lexsort((-accuracies, costs)):
@@ -596,7 +689,9 @@ def _(costs, accuracies):
 
 @pareto_front.alternative()
 def _(costs, accuracies):
-    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])  # [i, j]: j is no worse than i
+    no_worse = (costs <= costs[:, None]) & (
+        accuracies >= accuracies[:, None]
+    )  # [i, j]: j is no worse than i
     equal = (costs == costs[:, None]) & (accuracies == accuracies[:, None])
     return np.flatnonzero((no_worse <= equal).all(axis=1))
 
@@ -605,7 +700,9 @@ def _(costs, accuracies):
 def _(costs, accuracies):
     import torch
 
-    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])  # [i, j]: j is no worse than i
+    no_worse = (costs <= costs[:, None]) & (
+        accuracies >= accuracies[:, None]
+    )  # [i, j]: j is no worse than i
     better = (costs < costs[:, None]) | (accuracies > accuracies[:, None])
     return torch.nonzero(~(no_worse & better).any(dim=1)).flatten()
 
@@ -623,10 +720,12 @@ def _(costs, accuracies):
 
 pareto_front.equivalent("len(costs) -> len(accuracies)", why="Every net has one of each.")
 pareto_front.equivalent(
-    "sum().asscalar() == 0 -> mean().asscalar() == 0", why="Of numbers that are not negative, the mean is 0 just when the sum is."
+    "sum().asscalar() == 0 -> mean().asscalar() == 0",
+    why="Of numbers that are not negative, the mean is 0 just when the sum is.",
 )
 pareto_front.equivalent(
-    "sum().asscalar() == 0 -> max().asscalar() == 0", why="Of numbers that are not negative, the largest is 0 just when the sum is."
+    "sum().asscalar() == 0 -> max().asscalar() == 0",
+    why="Of numbers that are not negative, the largest is 0 just when the sum is.",
 )
 
 
@@ -678,9 +777,18 @@ def shapes_of_the_parameters(rng):
 def logits_and_gradients(rng):
     """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
     while True:
-        scales = [part for channels in (6, 10) for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))]
+        scales = [
+            part
+            for channels in (6, 10)
+            for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))
+        ]
         scales = [part.astype(np.float32) for part in scales]
-        weights = [gaussian(rng, 6, 1, 3, 3), *scales[:2], gaussian(rng, 10, 6, 1, 1, scale=0.6), *scales[2:]]
+        weights = [
+            gaussian(rng, 6, 1, 3, 3),
+            *scales[:2],
+            gaussian(rng, 10, 6, 1, 1, scale=0.6),
+            *scales[2:],
+        ]
         images = gaussian(rng, 3, 6, 11, 8)
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:3]
@@ -688,11 +796,17 @@ def logits_and_gradients(rng):
 
 def _distance_to_kink(images, weights):
     """The smallest |input| of a ReLU of the net, in training mode."""
-    look, scale_1, shift_1, mix, scale_2, shift_2 = (weight.astype(np.float64) for weight in weights)
+    look, scale_1, shift_1, mix, scale_2, shift_2 = (
+        weight.astype(np.float64) for weight in weights
+    )
     padded = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]  # (N, 6, 6, 4, 3, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[
+        :, :, ::2, ::2
+    ]  # (N, 6, 6, 4, 3, 3)
     first = _normalised(np.einsum("nchwij,cij->nchw", windows, look[:, 0]), scale_1, shift_1)
-    second = _normalised(np.einsum("nchw,oc->nohw", first.clip(0), mix[:, :, 0, 0]), scale_2, shift_2)
+    second = _normalised(
+        np.einsum("nchw,oc->nohw", first.clip(0), mix[:, :, 0, 0]), scale_2, shift_2
+    )
     return min(np.abs(first).min(), np.abs(second).min())
 
 
@@ -702,20 +816,38 @@ def _normalised(X, scale, shift):
     return (X - mean) / np.sqrt(variance + 1e-5) * scale.reshape(-1, 1, 1) + shift.reshape(-1, 1, 1)
 
 
-@separable_net.mistake("The first convolution is a full one, of 324 weights. With `groups=6` each channel has one kernel.")
+@separable_net.mistake(
+    "The first convolution is a full one, of 324 weights. With `groups=6` each channel has one kernel."
+)
 def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
-@separable_net.mistake("The convolutions have biases. The batch normalisation behind them has a shift of its own: switch the biases off.")
+@separable_net.mistake(
+    "The convolutions have biases. The batch normalisation behind them has a shift of its own: switch the biases off."
+)
 def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 @separable_net.mistake("The ReLU between the two convolutions is missing.")
@@ -723,23 +855,53 @@ def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False), nn.BatchNorm2d(6)]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 @separable_net.mistake("The ReLU after the last batch normalisation is missing.")
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
-@separable_net.mistake("The last step takes the largest number of each map. The task asks for the mean.")
+@separable_net.mistake(
+    "The last step takes the largest number of each map. The task asks for the mean."
+)
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+    )
 
 
 @separable_net.mistake(
@@ -750,7 +912,12 @@ def _():
 
     look = [nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
     return nn.Sequential(
-        *look, nn.Conv2d(6, 10, 1, stride=2, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        *look,
+        nn.Conv2d(6, 10, 1, stride=2, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
     )
 
 
@@ -759,7 +926,14 @@ def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 @separable_net.mistake("The padding of 1 is missing in the depthwise convolution.")
@@ -767,15 +941,31 @@ def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, stride=2, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
-@separable_net.mistake("The first batch normalisation is missing. There is one after each of the two convolutions.")
+@separable_net.mistake(
+    "The first batch normalisation is missing. There is one after each of the two convolutions."
+)
 def _():
     from torch import nn
 
     look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False), nn.ReLU()]
-    return nn.Sequential(*look, nn.Conv2d(6, 10, 1, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *look,
+        nn.Conv2d(6, 10, 1, bias=False),
+        nn.BatchNorm2d(10),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 @separable_net.alternative(framework="mxnet")
@@ -804,7 +994,9 @@ def _():
     class Separable(nn.Module):
         def __init__(self):
             super().__init__()
-            self.mix = nn.Conv2d(6, 10, kernel_size=1, bias=False)  # defined in another order than used
+            self.mix = nn.Conv2d(
+                6, 10, kernel_size=1, bias=False
+            )  # defined in another order than used
             self.look = nn.Conv2d(6, 6, kernel_size=3, stride=2, padding=1, groups=6, bias=False)
             self.norm1, self.norm2 = nn.BatchNorm2d(6), nn.BatchNorm2d(10)
 
@@ -817,7 +1009,8 @@ def _():
 
 
 separable_net.equivalent(
-    "net.initialize() -> pass", why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open."
+    "net.initialize() -> pass",
+    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
 )
 separable_net.equivalent("dim=(2, 3) -> dim=(3, 2)", why="The mean is over both axes.")
 
@@ -856,12 +1049,18 @@ def train(train_images, train_labels):
     num_epochs, batch_size = 8, 40
 
     def convolution(inputs, outputs, size, stride=1, groups=1):
-        conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
+        conv = nn.Conv2d(
+            inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False
+        )
         return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
 
     net = nn.Sequential(
         *convolution(1, 16, 5, stride=2),  # (N, 16, 14, 14)
-        *[*convolution(16, 16, 3, groups=16), *convolution(16, 32, 1), nn.MaxPool2d(2)],  # (N, 32, 7, 7)
+        *[
+            *convolution(16, 16, 3, groups=16),
+            *convolution(16, 32, 1),
+            nn.MaxPool2d(2),
+        ],  # (N, 32, 7, 7)
         *[*convolution(32, 32, 3, groups=32), *convolution(32, 64, 1)],  # (N, 64, 7, 7)
         *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)],
     )
@@ -884,7 +1083,9 @@ def unseen_letters(rng):
     from dlkit.data import Nuisances, glyphs
 
     nuisances = Nuisances(rotation=15, scale=0.15, shift=3, noise=0.1)
-    data = glyphs(train=1000, val=1, test=500, size=28, seed=int(rng.integers(2**31)), nuisances=nuisances)
+    data = glyphs(
+        train=1000, val=1, test=500, size=28, seed=int(rng.integers(2**31)), nuisances=nuisances
+    )
     return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
 
 
@@ -900,7 +1101,12 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    maps = [nn.Conv2d(1, 12, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(12, 16, 3, stride=2, padding=1), nn.ReLU()]
+    maps = [
+        nn.Conv2d(1, 12, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(12, 16, 3, stride=2, padding=1),
+        nn.ReLU(),
+    ]
     return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
 
 
@@ -913,7 +1119,9 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10))  # a linear model of blurred images
+    net = nn.Sequential(
+        nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10)
+    )  # a linear model of blurred images
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     for _ in range(10):
@@ -941,7 +1149,12 @@ def _(train_images, train_labels):
 def _(train_images, train_labels):
     from torch import nn
 
-    maps = [nn.Conv2d(1, 12, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(12, 16, 3, stride=2, padding=1), nn.ReLU()]
+    maps = [
+        nn.Conv2d(1, 12, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(12, 16, 3, stride=2, padding=1),
+        nn.ReLU(),
+    ]
     return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 12))
 
 
@@ -959,7 +1172,11 @@ def _(train_images, train_labels):
     net = gluon.nn.HybridSequential()
     net.add(
         *convolution(16, 5, stride=2),  # (N, 16, 14, 14)
-        *[*convolution(16, 3, groups=16), *convolution(32, 1), gluon.nn.MaxPool2D(2)],  # (N, 32, 7, 7)
+        *[
+            *convolution(16, 3, groups=16),
+            *convolution(32, 1),
+            gluon.nn.MaxPool2D(2),
+        ],  # (N, 32, 7, 7)
         *[*convolution(32, 3, groups=32), *convolution(64, 1)],  # (N, 64, 7, 7)
         *[gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10)],
     )
@@ -989,8 +1206,18 @@ def _(train_images, train_labels):
     torch.manual_seed(0)
     num_epochs = 8
     net = nn.Sequential(
-        *[nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)],  # (N, 8, 14, 14)
-        *[nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)],  # (N, 16, 7, 7)
+        *[
+            nn.Conv2d(1, 8, 5, padding=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],  # (N, 8, 14, 14)
+        *[
+            nn.Conv2d(8, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],  # (N, 16, 7, 7)
         *[nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), nn.ReLU()],  # (N, 16, 5, 5)
         *[nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 10)],  # (N, 16, 2, 2)
     )

@@ -47,36 +47,56 @@ def nothing_new(rng):
     return (*_weights_and_start(rng, [(3, 5), (7,)]), [], *_rates(rng))
 
 
-@penalty.mistake("This pulls the copied weights to zero, which is plain weight decay. Take their distance from `start`.")
+@penalty.mistake(
+    "This pulls the copied weights to zero, which is plain weight decay. Take their distance from `start`."
+)
 def _(weights, start, new, alpha, beta):
-    return alpha / 2 * sum((w**2).sum() for w in weights) + beta / 2 * sum((w**2).sum() for w in new)
+    return alpha / 2 * sum((w**2).sum() for w in weights) + beta / 2 * sum(
+        (w**2).sum() for w in new
+    )
 
 
-@penalty.mistake("The half before alpha is missing. With it, the gradient is alpha (w - w0), without a factor of two.")
+@penalty.mistake(
+    "The half before alpha is missing. With it, the gradient is alpha (w - w0), without a factor of two."
+)
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
     return total + alpha * sum(((w - w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True))
 
 
-@penalty.mistake("This takes the mean of the squares in each array. The penalty is their sum: an array with more weights counts for more.")
+@penalty.mistake(
+    "This takes the mean of the squares in each array. The penalty is their sum: an array with more weights counts for more."
+)
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
-    return total + alpha / 2 * sum(((w - w0) ** 2).mean() for w, w0 in zip(weights, start, strict=True))
+    return total + alpha / 2 * sum(
+        ((w - w0) ** 2).mean() for w, w0 in zip(weights, start, strict=True)
+    )
 
 
-@penalty.mistake("The root of each sum is taken. The penalty is the squared distance, whose gradient falls to zero at the start.")
+@penalty.mistake(
+    "The root of each sum is taken. The penalty is the squared distance, whose gradient falls to zero at the start."
+)
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
-    return total + alpha / 2 * sum(((w - w0) ** 2).sum() ** 0.5 for w, w0 in zip(weights, start, strict=True))
+    return total + alpha / 2 * sum(
+        ((w - w0) ** 2).sum() ** 0.5 for w, w0 in zip(weights, start, strict=True)
+    )
 
 
-@penalty.mistake("Distances are added up without their squares, as absolute values. L2-SP squares each.")
+@penalty.mistake(
+    "Distances are added up without their squares, as absolute values. L2-SP squares each."
+)
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
-    return total + alpha / 2 * sum(np.abs(w - w0).sum() for w, w0 in zip(weights, start, strict=True))
+    return total + alpha / 2 * sum(
+        np.abs(w - w0).sum() for w, w0 in zip(weights, start, strict=True)
+    )
 
 
-@penalty.mistake("Only the last of the arrays counts: `total =` begins anew each time. Add to what `total` is already.")
+@penalty.mistake(
+    "Only the last of the arrays counts: `total =` begins anew each time. Add to what `total` is already."
+)
 def _(weights, start, new, alpha, beta):
     return alpha / 2 * ((weights[-1] - start[-1]) ** 2).sum()
 
@@ -99,7 +119,9 @@ def _(weights, start, new, alpha, beta):
     return total
 
 
-penalty.equivalent("w, w0 in zip -> w0, w in zip", why="A squared distance is the same from either end.")
+penalty.equivalent(
+    "w, w0 in zip -> w0, w in zip", why="A squared distance is the same from either end."
+)
 
 
 # 2. A step ---------------------------------------------------------------------------------------------------------------------------------
@@ -143,7 +165,9 @@ def copied_and_new_ones(rng):
     return _for_a_step(rng, shapes, new=rng.choice(4, 2, replace=False))
 
 
-@one_step.mistake("The copied arrays are pulled to zero, which is plain weight decay. Their centre is `start`.")
+@one_step.mistake(
+    "The copied arrays are pulled to zero, which is plain weight decay. Their centre is `start`."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -162,7 +186,9 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@one_step.mistake("The pull is not multiplied by lr. It is part of the gradient, and the whole gradient is.")
+@one_step.mistake(
+    "The pull is not multiplied by lr. It is part of the gradient, and the whole gradient is."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -171,7 +197,9 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@one_step.mistake("The pull is twice as large as it should be. The penalty has a half, so that its gradient has no factor of two.")
+@one_step.mistake(
+    "The pull is twice as large as it should be. The penalty has a half, so that its gradient has no factor of two."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -242,7 +270,10 @@ def drift(parameters, start):
     for name, w0 in start.items():
         part = name.split(".")[0]
         moved, size = sums.get(part, (0, 0))
-        sums[part] = moved + float(((parameters[name] - w0) ** 2).sum()), size + float((w0**2).sum())
+        sums[part] = (
+            moved + float(((parameters[name] - w0) ** 2).sum()),
+            size + float((w0**2).sum()),
+        )
     return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items()}
 
 
@@ -253,7 +284,10 @@ def one_array_a_part(rng):
 
 @drift.probe(weight=2, repeat=2)
 def several_arrays(rng):
-    return _net_and_start(rng, ["0.weight", "1.body.0.weight", "1.body.0.bias", "1.body.1.weight", "2.weight", "2.bias"])
+    return _net_and_start(
+        rng,
+        ["0.weight", "1.body.0.weight", "1.body.0.bias", "1.body.1.weight", "2.weight", "2.bias"],
+    )
 
 
 @drift.probe(weight=1)
@@ -264,10 +298,16 @@ def ten_parts_and_more(rng):
 @drift.probe(weight=1)
 def a_new_layer(rng):
     parameters, start = _net_and_start(rng, ["body.0.weight", "body.0.bias", "body.1.weight"])
-    return {"head.weight": gaussian(rng, 3, 4), **parameters, "body.1.bias": gaussian(rng, 6)}, start
+    return {
+        "head.weight": gaussian(rng, 3, 4),
+        **parameters,
+        "body.1.bias": gaussian(rng, 6),
+    }, start
 
 
-@drift.mistake("This divides by nothing: it is the distance itself. Divide by the norm of the start.")
+@drift.mistake(
+    "This divides by nothing: it is the distance itself. Divide by the norm of the start."
+)
 def _(parameters, start):
     moved = {}
     for name, w0 in start.items():
@@ -276,7 +316,9 @@ def _(parameters, start):
     return {part: moved[part] ** 0.5 for part in moved}
 
 
-@drift.mistake("The norms of a part's arrays are added up. Add their squares, and take the root of the sum.")
+@drift.mistake(
+    "The norms of a part's arrays are added up. Add their squares, and take the root of the sum."
+)
 def _(parameters, start):
     moved, size = {}, {}
     for name, w0 in start.items():
@@ -292,7 +334,9 @@ def _(parameters, start):
 def _(parameters, start):
     ratios = {}
     for name, w0 in start.items():
-        ratios.setdefault(name.split(".")[0], []).append(np.linalg.norm(parameters[name] - w0) / np.linalg.norm(w0))
+        ratios.setdefault(name.split(".")[0], []).append(
+            np.linalg.norm(parameters[name] - w0) / np.linalg.norm(w0)
+        )
     return {part: float(np.mean(ratios[part])) for part in ratios}
 
 
@@ -310,11 +354,15 @@ def _(parameters, start):
 def _(parameters, start):
     ratios = {}
     for name, w0 in start.items():
-        ratios[name.split(".")[0]] = float((((parameters[name] - w0) ** 2).sum() / (w0**2).sum()) ** 0.5)
+        ratios[name.split(".")[0]] = float(
+            (((parameters[name] - w0) ** 2).sum() / (w0**2).sum()) ** 0.5
+        )
     return ratios
 
 
-@drift.mistake("The part is taken for the first character of the name. It is all that stands before the first dot.")
+@drift.mistake(
+    "The part is taken for the first character of the name. It is all that stands before the first dot."
+)
 def _(parameters, start):
     moved, size = {}, {}
     for name, w0 in start.items():
@@ -324,7 +372,9 @@ def _(parameters, start):
     return {part: (moved[part] / size[part]) ** 0.5 for part in size}
 
 
-@drift.mistake("This divides by the norm of the weights as they are now. Divide by the norm of the start.")
+@drift.mistake(
+    "This divides by the norm of the weights as they are now. Divide by the norm of the start."
+)
 def _(parameters, start):
     moved, size = {}, {}
     for name, w0 in start.items():
@@ -393,7 +443,9 @@ def more_examples_than_weights(rng):
     return _for_a_fit(rng, d + int(rng.integers(3, 8)), d)
 
 
-@nearest_fit.mistake("This pulls to zero: it is ridge regression. The start is missing on the right-hand side.")
+@nearest_fit.mistake(
+    "This pulls to zero: it is ridge regression. The start is missing on the right-hand side."
+)
 def _(X, y, start, alpha):
     return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y)
 
@@ -410,7 +462,9 @@ def _(X, y, start, alpha):
     return start + np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y)
 
 
-@nearest_fit.mistake("alpha is multiplied by N, as for the mean of the squares. Here the loss is their sum.")
+@nearest_fit.mistake(
+    "alpha is multiplied by N, as for the mean of the squares. Here the loss is their sum."
+)
 def _(X, y, start, alpha):
     alpha = alpha * len(X)
     return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y + alpha * start)
@@ -488,7 +542,9 @@ def a_better_one_too_late(rng):
     bump = rng.uniform(2, 3, patience - 1)
     second = np.sort(rng.uniform(0.5, 0.9, int(rng.integers(2, 5))))[::-1]
     wait = rng.uniform(1, 3, patience + 2)
-    return np.concatenate([first, bump, second, wait, rng.uniform(0, 0.4, 3)]).astype(np.float32), patience
+    return np.concatenate([first, bump, second, wait, rng.uniform(0, 0.4, 3)]).astype(
+        np.float32
+    ), patience
 
 
 @stop_early.probe(weight=1, repeat=2)
@@ -512,7 +568,9 @@ def a_single_evaluation(rng):
 def stops_at_the_end_or_just_before(rng):
     patience = int(rng.integers(2, 4))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(3, 6))))[::-1]
-    return np.concatenate([falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, int(rng.integers(0, 2)))]).astype(np.float32), patience
+    return np.concatenate(
+        [falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, int(rng.integers(0, 2)))]
+    ).astype(np.float32), patience
 
 
 @stop_early.probe(weight=1)
@@ -527,7 +585,9 @@ def equal_losses(rng):
     return later[int(rng.integers(0, 2)) * 2 :], int(rng.integers(2, 4))
 
 
-@stop_early.mistake("This looks at losses that come after training has stopped. Only what has been seen until then can be kept.")
+@stop_early.mistake(
+    "This looks at losses that come after training has stopped. Only what has been seen until then can be kept."
+)
 def _(losses, patience):
     kept = 0
     for i in range(len(losses)):
@@ -545,7 +605,9 @@ def _(losses, patience):
     return int(np.argmin(losses)), len(losses)
 
 
-@stop_early.mistake("The last evaluation is kept. Keep the best: the ones after it only served to find out that it was.")
+@stop_early.mistake(
+    "The last evaluation is kept. Keep the best: the ones after it only served to find out that it was."
+)
 def _(losses, patience):
     kept = 0
     for i in range(len(losses)):
@@ -567,7 +629,9 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.mistake("The count of evaluations that were no better is not set back to zero by a better one. They must be in a row.")
+@stop_early.mistake(
+    "The count of evaluations that were no better is not set back to zero by a better one. They must be in a row."
+)
 def _(losses, patience):
     kept, bad = 0, 0
     for i in range(1, len(losses)):
@@ -580,7 +644,9 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.mistake("Each loss is compared with the one before it. Compare it with the best so far.")
+@stop_early.mistake(
+    "Each loss is compared with the one before it. Compare it with the best so far."
+)
 def _(losses, patience):
     kept, bad = 0, 0
     for i in range(1, len(losses)):
@@ -592,7 +658,9 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.mistake("Training stops one evaluation too late: it stops as soon as `patience` of them in a row were no better.")
+@stop_early.mistake(
+    "Training stops one evaluation too late: it stops as soon as `patience` of them in a row were no better."
+)
 def _(losses, patience):
     kept = 0
     for i in range(len(losses)):
@@ -603,7 +671,9 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.mistake("The second number is the position at which training stopped. Asked for is how many evaluations were made, one more.")
+@stop_early.mistake(
+    "The second number is the position at which training stopped. Asked for is how many evaluations were made, one more."
+)
 def _(losses, patience):
     kept = 0
     for i in range(len(losses)):
@@ -675,7 +745,10 @@ def adapt(train_images, train_labels, source):
             parameter.copy_(w0)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     for _ in range(300):
-        distance = sum(((parameter - w0) ** 2).sum() for parameter, w0 in zip(net.parameters(), source, strict=True))
+        distance = sum(
+            ((parameter - w0) ** 2).sum()
+            for parameter, w0 in zip(net.parameters(), source, strict=True)
+        )
         loss = nn.functional.cross_entropy(net(train_images), train_labels) + 0.01 / 2 * distance
         optimizer.zero_grad()
         loss.backward()
@@ -694,10 +767,15 @@ def slanted_and_upright(rng):
     order = rng.permutation(len(labels))
     images, labels = images[order], labels[order]
     source = _learn(images[:900].reshape(-1, 64), labels[:900], rng)
-    few = np.concatenate([900 + np.flatnonzero(labels[900:1350] == digit)[:10] for digit in range(10)])
+    few = np.concatenate(
+        [900 + np.flatnonzero(labels[900:1350] == digit)[:10] for digit in range(10)]
+    )
     few = rng.permutation(few)
     unseen = np.concatenate([_slant(images[1350:]), images[1350:]]).reshape(-1, 64)
-    return Inputs((_slant(images[few]).reshape(-1, 64), labels[few], unseen, source), secret=np.concatenate([labels[1350:]] * 2))
+    return Inputs(
+        (_slant(images[few]).reshape(-1, 64), labels[few], unseen, source),
+        secret=np.concatenate([labels[1350:]] * 2),
+    )
 
 
 @adapt.measure
@@ -705,7 +783,8 @@ def _(inputs, output):
     shape = np.shape(output["logits"])
     if shape != (len(inputs.secret), 10):
         return Measurement(
-            False, f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10)."
+            False,
+            f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10).",
         )
     slanted, upright = _accuracies(inputs, output)
     message = f"{slanted:.1%} of {len(inputs.secret) // 2} unseen slanted digits are right, and {upright:.1%} of the same upright"
@@ -729,11 +808,19 @@ def _guesses(inputs, output):
 
 
 def _forgot(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and _accuracies(inputs, output)[0] >= 0.7 and _accuracies(inputs, output)[1] < UPRIGHT
+    return (
+        _is_judged_by_accuracy(inputs, output)
+        and _accuracies(inputs, output)[0] >= 0.7
+        and _accuracies(inputs, output)[1] < UPRIGHT
+    )
 
 
 def _stayed(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and _accuracies(inputs, output)[0] < SLANTED and _accuracies(inputs, output)[1] >= UPRIGHT
+    return (
+        _is_judged_by_accuracy(inputs, output)
+        and _accuracies(inputs, output)[0] < SLANTED
+        and _accuracies(inputs, output)[1] >= UPRIGHT
+    )
 
 
 def _has_another_number_of_outputs(inputs, output):
@@ -869,13 +956,28 @@ def _for_a_step(rng, shapes, new):
 
 def _net_and_start(rng, names):
     """Arrays by name, each kind of its own size and spread."""
-    shapes = [(int(rng.integers(2, 5)), int(rng.integers(5, 8))) if "weight" in name else (int(rng.integers(3, 6)),) for name in names]
-    start = {name: gaussian(rng, *shape, scale=rng.uniform(0.5, 2)) for name, shape in zip(names, shapes, strict=True)}
-    return {name: w0 + gaussian(rng, *w0.shape, scale=rng.uniform(0.2, 1)) for name, w0 in start.items()}, start
+    shapes = [
+        (int(rng.integers(2, 5)), int(rng.integers(5, 8)))
+        if "weight" in name
+        else (int(rng.integers(3, 6)),)
+        for name in names
+    ]
+    start = {
+        name: gaussian(rng, *shape, scale=rng.uniform(0.5, 2))
+        for name, shape in zip(names, shapes, strict=True)
+    }
+    return {
+        name: w0 + gaussian(rng, *w0.shape, scale=rng.uniform(0.2, 1)) for name, w0 in start.items()
+    }, start
 
 
 def _for_a_fit(rng, n, d):
-    return gaussian(rng, n, d), gaussian(rng, n, scale=2.0), gaussian(rng, d, scale=1.5), float(rng.uniform(0.3, 2.0))
+    return (
+        gaussian(rng, n, d),
+        gaussian(rng, n, scale=2.0),
+        gaussian(rng, d, scale=1.5),
+        float(rng.uniform(0.3, 2.0)),
+    )
 
 
 def _slant(images):
@@ -893,7 +995,12 @@ def _slant(images):
 
 def _learn(X, y, rng):
     """The weights of a net of one hidden layer after 200 steps of gradient descent with momentum, in plain NumPy."""
-    weights = [gaussian(rng, HIDDEN, 64, scale=0.18), np.zeros(HIDDEN), gaussian(rng, 10, HIDDEN, scale=0.25), np.zeros(10)]
+    weights = [
+        gaussian(rng, HIDDEN, 64, scale=0.18),
+        np.zeros(HIDDEN),
+        gaussian(rng, 10, HIDDEN, scale=0.25),
+        np.zeros(10),
+    ]
     velocities = [np.zeros_like(w) for w in weights]
     for _ in range(200):
         hidden = np.maximum(X @ weights[0].T + weights[1], 0)
@@ -902,6 +1009,8 @@ def _learn(X, y, rng):
         error = (p / p.sum(axis=1, keepdims=True) - np.eye(10)[y]) / len(y)
         below = (error @ weights[2]) * (hidden > 0)
         gradients = [below.T @ X, below.sum(axis=0), error.T @ hidden, error.sum(axis=0)]
-        velocities = [0.9 * v + g + 0.0005 * w for v, g, w in zip(velocities, gradients, weights, strict=True)]
+        velocities = [
+            0.9 * v + g + 0.0005 * w for v, g, w in zip(velocities, gradients, weights, strict=True)
+        ]
         weights = [w - 0.3 * v for w, v in zip(weights, velocities, strict=True)]
     return [w.astype(np.float32) for w in weights]

@@ -15,7 +15,15 @@ NORMALISATION = [
     ),
     *(
         f"torch.nn.{name}"
-        for name in ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm2d", "GroupNorm", "LayerNorm")
+        for name in (
+            "BatchNorm1d",
+            "BatchNorm2d",
+            "BatchNorm3d",
+            "SyncBatchNorm",
+            "InstanceNorm2d",
+            "GroupNorm",
+            "LayerNorm",
+        )
     ),
     *(
         f"{place}.{name}"
@@ -24,7 +32,9 @@ NORMALISATION = [
     ),
     *(f"mxnet.gluon.nn.{name}" for name in ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm")),
 ]
-NORMALISATION_IN_WORDS = "a library's own normalisation (`batch_norm`, `nn.BatchNorm2d`, `nd.BatchNorm` and the like)"
+NORMALISATION_IN_WORDS = (
+    "a library's own normalisation (`batch_norm`, `nn.BatchNorm2d`, `nd.BatchNorm` and the like)"
+)
 
 
 # 1. The start ------------------------------------------------------------------------------------------------------------------------------
@@ -56,13 +66,17 @@ def he_weights(normals):
 
 @he_weights.probe(weight=1)
 def dense(rng):
-    return ([gaussian(rng, int(rng.integers(6, 9)), 5), gaussian(rng, 3, int(rng.integers(9, 12)))],)
+    return (
+        [gaussian(rng, int(rng.integers(6, 9)), 5), gaussian(rng, 3, int(rng.integers(9, 12)))],
+    )
 
 
 @he_weights.probe(weight=1, repeat=2)
 def kernels_and_dense(rng):
     inputs, maps = int(rng.integers(2, 4)), int(rng.integers(5, 8))
-    return ([gaussian(rng, maps, inputs, 3, 4), gaussian(rng, 4, maps, 2, 3), gaussian(rng, 10, 9)],)
+    return (
+        [gaussian(rng, maps, inputs, 3, 4), gaussian(rng, 4, maps, 2, 3), gaussian(rng, 10, 9)],
+    )
 
 
 @he_weights.probe(weight=1)
@@ -70,32 +84,44 @@ def a_single_output(rng):
     return ([gaussian(rng, 1, int(rng.integers(4, 9))), gaussian(rng, 1, 3, 2, 5)],)
 
 
-@he_weights.mistake("fan_in is taken for the number of outputs, the first size. Inputs are what a sum runs over: all the sizes behind it.")
+@he_weights.mistake(
+    "fan_in is taken for the number of outputs, the first size. Inputs are what a sum runs over: all the sizes behind it."
+)
 def _(normals):
     return [normal * (2 / normal.shape[0]) ** 0.5 for normal in normals]
 
 
-@he_weights.mistake("The area of the kernels is left out. One output of a convolution adds up in * h * w products.")
+@he_weights.mistake(
+    "The area of the kernels is left out. One output of a convolution adds up in * h * w products."
+)
 def _(normals):
     return [normal * (2 / normal.shape[1]) ** 0.5 for normal in normals]
 
 
-@he_weights.mistake("fan_in is taken for the number of all weights. One output is the sum over all sizes but the first.")
+@he_weights.mistake(
+    "fan_in is taken for the number of all weights. One output is the sum over all sizes but the first."
+)
 def _(normals):
     return [normal * (2 / int(np.prod(normal.shape))) ** 0.5 for normal in normals]
 
 
-@he_weights.mistake("This multiplies by the variance. A standard normal number times s has variance s squared: take the root.")
+@he_weights.mistake(
+    "This multiplies by the variance. A standard normal number times s has variance s squared: take the root."
+)
 def _(normals):
     return [normal * (2 / int(np.prod(normal.shape[1:]))) for normal in normals]
 
 
-@he_weights.mistake("The variance is 1 / fan_in. ReLU cuts away half of each sum, and the 2 makes up for it.")
+@he_weights.mistake(
+    "The variance is 1 / fan_in. ReLU cuts away half of each sum, and the 2 makes up for it."
+)
 def _(normals):
     return [normal * (1 / int(np.prod(normal.shape[1:]))) ** 0.5 for normal in normals]
 
 
-@he_weights.mistake("This is Glorot's variance, 2 / (inputs + outputs). He's, for ReLU, is 2 / inputs.")
+@he_weights.mistake(
+    "This is Glorot's variance, 2 / (inputs + outputs). He's, for ReLU, is 2 / inputs."
+)
 def _(normals):
     weights = []
     for normal in normals:
@@ -120,7 +146,9 @@ def _(normals):
     return weights
 
 
-he_weights.equivalent("normal[0] -> normal[-1]", why="The first output is the sum of as many products as the last.")
+he_weights.equivalent(
+    "normal[0] -> normal[-1]", why="The first output is the sum of as many products as the last."
+)
 
 
 # 2. Batch normalisation --------------------------------------------------------------------------------------------------------------------
@@ -153,13 +181,25 @@ def batch_norm(X, gamma, beta, eps):
 @batch_norm.probe(weight=3, repeat=3)
 def maps(rng):
     shape = int(rng.integers(4, 6)), int(rng.integers(2, 4)), int(rng.integers(6, 8)), 8
-    X = gaussian(rng, *shape) * rng.uniform(0.5, 3, (shape[1], 1, 1)) + rng.normal(0, 2, (shape[1], 1, 1))
-    return X.astype(np.float32), _away_from_zero(rng, shape[1]), _away_from_zero(rng, shape[1]), 1e-5
+    X = gaussian(rng, *shape) * rng.uniform(0.5, 3, (shape[1], 1, 1)) + rng.normal(
+        0, 2, (shape[1], 1, 1)
+    )
+    return (
+        X.astype(np.float32),
+        _away_from_zero(rng, shape[1]),
+        _away_from_zero(rng, shape[1]),
+        1e-5,
+    )
 
 
 @batch_norm.probe(weight=1)
 def a_large_eps(rng):
-    return gaussian(rng, 3, 4, 5, 2), _away_from_zero(rng, 4), _away_from_zero(rng, 4), float(rng.uniform(0.3, 0.6))
+    return (
+        gaussian(rng, 3, 4, 5, 2),
+        _away_from_zero(rng, 4),
+        _away_from_zero(rng, 4),
+        float(rng.uniform(0.3, 0.6)),
+    )
 
 
 @batch_norm.probe(weight=1)
@@ -169,13 +209,17 @@ def a_channel_of_equal_values(rng):
     return X, _away_from_zero(rng, 3), _away_from_zero(rng, 3), 1e-3
 
 
-@batch_norm.mistake("Mean and variance are taken for every pixel. A channel has one mean: over images, rows and columns.")
+@batch_norm.mistake(
+    "Mean and variance are taken for every pixel. A channel has one mean: over images, rows and columns."
+)
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=0, keepdims=True), X.var(axis=0, keepdims=True)
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
-@batch_norm.mistake("Each image is normalised by itself: that is instance normalisation. The mean runs over the images of the batch, too.")
+@batch_norm.mistake(
+    "Each image is normalised by itself: that is instance normalisation. The mean runs over the images of the batch, too."
+)
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=(2, 3), keepdims=True), X.var(axis=(2, 3), keepdims=True)
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
@@ -202,7 +246,9 @@ def _(X, gamma, beta, eps):
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
-@batch_norm.mistake("eps is added to the standard deviation. It belongs to the variance, under the root.")
+@batch_norm.mistake(
+    "eps is added to the standard deviation. It belongs to the variance, under the root."
+)
 def _(X, gamma, beta, eps):
     mean, std = X.mean(axis=(0, 2, 3), keepdims=True), X.std(axis=(0, 2, 3), keepdims=True)
     return gamma[:, None, None] * (X - mean) / (std + eps) + beta[:, None, None]
@@ -231,7 +277,9 @@ def _(X, gamma, beta, eps):
 def _(X, gamma, beta, eps):
     mean = X.mean(axis=(0, 2, 3), keepdims=True)  # (1, C, 1, 1)
     var = ((X - mean) ** 2).mean(axis=(0, 2, 3), keepdims=True)
-    return gamma.reshape((1, -1, 1, 1)) * (X - mean) / (var + eps).sqrt() + beta.reshape((1, -1, 1, 1))
+    return gamma.reshape((1, -1, 1, 1)) * (X - mean) / (var + eps).sqrt() + beta.reshape(
+        (1, -1, 1, 1)
+    )
 
 
 @batch_norm.alternative()
@@ -243,9 +291,17 @@ def _(X, gamma, beta, eps):
     return Y
 
 
-batch_norm.equivalent("(0, 2, 3) -> (2, 0, 3)", why="A mean over three axes does not depend on the order in which they are named.")
-batch_norm.equivalent("(0, 2, 3) -> (0, 3, 2)", why="A mean over three axes does not depend on the order in which they are named.")
-batch_norm.equivalent("len(gamma) -> len(beta)", why="gamma and beta have one number a channel each.")
+batch_norm.equivalent(
+    "(0, 2, 3) -> (2, 0, 3)",
+    why="A mean over three axes does not depend on the order in which they are named.",
+)
+batch_norm.equivalent(
+    "(0, 2, 3) -> (0, 3, 2)",
+    why="A mean over three axes does not depend on the order in which they are named.",
+)
+batch_norm.equivalent(
+    "len(gamma) -> len(beta)", why="gamma and beta have one number a channel each."
+)
 
 
 # 3. Running statistics ---------------------------------------------------------------------------------------------------------------------
@@ -297,7 +353,9 @@ def _(running_mean, running_var, X, momentum):
     return mean, momentum * running_var + (1 - momentum) * X.var(axis=0, ddof=1)
 
 
-@running_statistics.mistake("The batch's variance is divided by N, as Gluon does. The task asks for N - 1.")
+@running_statistics.mistake(
+    "The batch's variance is divided by N, as Gluon does. The task asks for N - 1."
+)
 def _(running_mean, running_var, X, momentum):
     mean = (1 - momentum) * running_mean + momentum * X.mean(axis=0)
     return mean, (1 - momentum) * running_var + momentum * X.var(axis=0)
@@ -316,12 +374,16 @@ def _(running_mean, running_var, X, momentum):
     return mean, (1 - momentum) * running_var + momentum * X.std(axis=0, ddof=1)
 
 
-@running_statistics.mistake("These are the batch's own mean and variance; the old averages are forgotten.")
+@running_statistics.mistake(
+    "These are the batch's own mean and variance; the old averages are forgotten."
+)
 def _(running_mean, running_var, X, momentum):
     return X.mean(axis=0), X.var(axis=0, ddof=1)
 
 
-@running_statistics.mistake("Mean and variance are returned in the wrong order. The mean comes first.")
+@running_statistics.mistake(
+    "Mean and variance are returned in the wrong order. The mean comes first."
+)
 def _(running_mean, running_var, X, momentum):
     mean = (1 - momentum) * running_mean + momentum * X.mean(axis=0)
     return (1 - momentum) * running_var + momentum * X.var(axis=0, ddof=1), mean
@@ -336,7 +398,9 @@ def _(running_mean, running_var, X, momentum):
 def _(running_mean, running_var, X, momentum):
     mean = X.mean(axis=0)
     var = ((X - mean) ** 2).sum(axis=0) / (len(X) - 1)
-    return running_mean + momentum * (mean - running_mean), running_var + momentum * (var - running_var)
+    return running_mean + momentum * (mean - running_mean), running_var + momentum * (
+        var - running_var
+    )
 
 
 # 4. Dropout --------------------------------------------------------------------------------------------------------------------------------
@@ -367,13 +431,20 @@ def dropout(X, p, draws, training):
 @dropout.probe(weight=2, repeat=2)
 def while_training(rng):
     shape = int(rng.integers(3, 5)), int(rng.integers(6, 9))
-    return _away_from_zero(rng, *shape), float(rng.uniform(0.15, 0.4)), rng.random(shape).astype(np.float32), True
+    return (
+        _away_from_zero(rng, *shape),
+        float(rng.uniform(0.15, 0.4)),
+        rng.random(shape).astype(np.float32),
+        True,
+    )
 
 
 @dropout.probe(weight=1)
 def at_the_limit(rng):
     """Where draws is p, the value is kept."""
-    draws = rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)  # 0.25 is among them, exactly
+    draws = (
+        rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)
+    )  # 0.25 is among them, exactly
     return _away_from_zero(rng, 2, 2, 4), 0.25, draws, True
 
 
@@ -386,10 +457,17 @@ def nothing_dropped(rng):
 
 @dropout.probe(weight=1)
 def afterwards(rng):
-    return _away_from_zero(rng, 4, 3), float(rng.uniform(0.3, 0.6)), rng.random((4, 3)).astype(np.float32), False
+    return (
+        _away_from_zero(rng, 4, 3),
+        float(rng.uniform(0.3, 0.6)),
+        rng.random((4, 3)).astype(np.float32),
+        False,
+    )
 
 
-@dropout.mistake("What is kept is not made larger. Divide by 1 - p, or the next layer sees less while training than afterwards.")
+@dropout.mistake(
+    "What is kept is not made larger. Divide by 1 - p, or the next layer sees less while training than afterwards."
+)
 def _(X, p, draws, training):
     return X * (draws >= p) if training else X
 
@@ -404,7 +482,9 @@ def _(X, p, draws, training):
     return X * (draws < p) / (1 - p) if training else X
 
 
-@dropout.mistake("Values are dropped after training too. When `training` is False, return X as it is.")
+@dropout.mistake(
+    "Values are dropped after training too. When `training` is False, return X as it is."
+)
 def _(X, p, draws, training):
     return X * (draws >= p) / (1 - p)
 
@@ -482,24 +562,47 @@ def momentum_step(parameters, velocities, gradients, lr, momentum, weight_decay)
 @momentum_step.probe(weight=1)
 def first_step(rng):
     shapes = [(2, 3), (3,)]
-    parameters, gradients = [gaussian(rng, *shape) for shape in shapes], [gaussian(rng, *shape) for shape in shapes]
-    return parameters, [np.zeros(shape, np.float32) for shape in shapes], gradients, float(rng.uniform(0.1, 0.5)), 0.9, 0.0
+    parameters, gradients = (
+        [gaussian(rng, *shape) for shape in shapes],
+        [gaussian(rng, *shape) for shape in shapes],
+    )
+    return (
+        parameters,
+        [np.zeros(shape, np.float32) for shape in shapes],
+        gradients,
+        float(rng.uniform(0.1, 0.5)),
+        0.9,
+        0.0,
+    )
 
 
 @momentum_step.probe(weight=1)
 def moving_without_decay(rng):
-    return *_three(rng, [(4, 3), (5,)]), float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.5, 0.9)), 0.0
+    return (
+        *_three(rng, [(4, 3), (5,)]),
+        float(rng.uniform(0.1, 0.5)),
+        float(rng.uniform(0.5, 0.9)),
+        0.0,
+    )
 
 
 @momentum_step.probe(weight=2, repeat=2)
 def with_decay(rng):
     shapes = [(3, 2, 2, 4), (3,), (2, int(rng.integers(3, 6))), (2,)]
-    return *_three(rng, shapes), float(rng.uniform(0.1, 0.4)), float(rng.uniform(0.5, 0.9)), float(rng.uniform(0.2, 0.6))
+    return (
+        *_three(rng, shapes),
+        float(rng.uniform(0.1, 0.4)),
+        float(rng.uniform(0.5, 0.9)),
+        float(rng.uniform(0.2, 0.6)),
+    )
 
 
 @momentum_step.mistake("Biases are decayed too. Only arrays with more than one axis are to be.")
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
-    moving = [momentum * v + g + weight_decay * p for p, v, g in zip(parameters, velocities, gradients, strict=True)]
+    moving = [
+        momentum * v + g + weight_decay * p
+        for p, v, g in zip(parameters, velocities, gradients, strict=True)
+    ]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
@@ -509,30 +612,50 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
-@momentum_step.mistake("The learning rate is inside the velocity, as in Gluon. Here it multiplies the velocity in the last line only.")
+@momentum_step.mistake(
+    "The learning rate is inside the velocity, as in Gluon. Here it multiplies the velocity in the last line only."
+)
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
-    decayed = [g + weight_decay * p if p.ndim > 1 else g for p, g in zip(parameters, gradients, strict=True)]
+    decayed = [
+        g + weight_decay * p if p.ndim > 1 else g
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     moving = [momentum * v + lr * g for v, g in zip(velocities, decayed, strict=True)]
     return [p - v for p, v in zip(parameters, moving, strict=True)], moving
 
 
-@momentum_step.mistake("The step uses the old velocity. Update the velocity first, then step along the new one.")
+@momentum_step.mistake(
+    "The step uses the old velocity. Update the velocity first, then step along the new one."
+)
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
-    decayed = [g + weight_decay * p if p.ndim > 1 else g for p, g in zip(parameters, gradients, strict=True)]
+    decayed = [
+        g + weight_decay * p if p.ndim > 1 else g
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     moving = [momentum * v + g for v, g in zip(velocities, decayed, strict=True)]
     return [p - lr * v for p, v in zip(parameters, velocities, strict=True)], moving
 
 
-@momentum_step.mistake("The gradient is weighed with 1 - momentum. Here it enters the velocity whole.")
+@momentum_step.mistake(
+    "The gradient is weighed with 1 - momentum. Here it enters the velocity whole."
+)
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
-    decayed = [g + weight_decay * p if p.ndim > 1 else g for p, g in zip(parameters, gradients, strict=True)]
+    decayed = [
+        g + weight_decay * p if p.ndim > 1 else g
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     moving = [momentum * v + (1 - momentum) * g for v, g in zip(velocities, decayed, strict=True)]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
-@momentum_step.mistake("The decay pushes weights away from 0. It has the gradient's sign: weight_decay * p is added to it.")
+@momentum_step.mistake(
+    "The decay pushes weights away from 0. It has the gradient's sign: weight_decay * p is added to it."
+)
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
-    decayed = [g - weight_decay * p if p.ndim > 1 else g for p, g in zip(parameters, gradients, strict=True)]
+    decayed = [
+        g - weight_decay * p if p.ndim > 1 else g
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     moving = [momentum * v + g for v, g in zip(velocities, decayed, strict=True)]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
@@ -550,14 +673,21 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
 @momentum_step.alternative(framework="mxnet")
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     rates = [weight_decay if p.ndim > 1 else 0.0 for p in parameters]
-    moving = [momentum * v + g + rate * p for p, v, g, rate in zip(parameters, velocities, gradients, rates, strict=True)]
+    moving = [
+        momentum * v + g + rate * p
+        for p, v, g, rate in zip(parameters, velocities, gradients, rates, strict=True)
+    ]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
-momentum_step.equivalent("stepped, moving = [], [] -> moving, stepped = [], []", why="Both names are given a new empty list.")
+momentum_step.equivalent(
+    "stepped, moving = [], [] -> moving, stepped = [], []",
+    why="Both names are given a new empty list.",
+)
 momentum_step.equivalent("p.ndim -> v.ndim", why="A velocity has as many axes as its parameter.")
 momentum_step.equivalent(
-    "for p in parameters] -> for p in velocities]", why="Only the number of axes is used, and a velocity has its parameter's."
+    "for p in parameters] -> for p in velocities]",
+    why="Only the number of axes is used, and a velocity has its parameter's.",
 )
 
 
@@ -610,7 +740,9 @@ def without_warmup(rng):
     return int(rng.integers(5, 60)), int(rng.integers(80, 90)), 0
 
 
-@warmup_cosine.mistake("The line starts at 0, so the first step does nothing. Steps count from 0: take (step + 1) / warmup.")
+@warmup_cosine.mistake(
+    "The line starts at 0, so the first step does nothing. Steps count from 0: take (step + 1) / warmup."
+)
 def _(step, num_steps, warmup):
     if step < warmup:
         return step / warmup
@@ -626,21 +758,27 @@ def _(step, num_steps, warmup):
     return (1 + np.cos(np.pi * step / num_steps)) / 2
 
 
-@warmup_cosine.mistake("The cosine does not end at the last step. After the warm-up only num_steps - warmup steps are left.")
+@warmup_cosine.mistake(
+    "The cosine does not end at the last step. After the warm-up only num_steps - warmup steps are left."
+)
 def _(step, num_steps, warmup):
     if step < warmup:
         return (step + 1) / warmup
     return (1 + np.cos(np.pi * (step - warmup) / num_steps)) / 2
 
 
-@warmup_cosine.mistake("This is a whole cosine, which comes back up to 1. Half of one is needed: pi, not 2 pi.")
+@warmup_cosine.mistake(
+    "This is a whole cosine, which comes back up to 1. Half of one is needed: pi, not 2 pi."
+)
 def _(step, num_steps, warmup):
     if step < warmup:
         return (step + 1) / warmup
     return (1 + np.cos(2 * np.pi * (step - warmup) / (num_steps - warmup))) / 2
 
 
-@warmup_cosine.mistake("A cosine alone falls from 1 to -1, and a negative rate climbs. Add 1 and halve it.")
+@warmup_cosine.mistake(
+    "A cosine alone falls from 1 to -1, and a negative rate climbs. Add 1 and halve it."
+)
 def _(step, num_steps, warmup):
     if step < warmup:
         return (step + 1) / warmup
@@ -666,7 +804,9 @@ def _(step, num_steps, warmup):
     import math
 
     if step >= warmup:
-        return math.cos(math.pi / 2 * (step - warmup) / (num_steps - warmup)) ** 2  # (1 + cos 2a) / 2 = (cos a)^2
+        return (
+            math.cos(math.pi / 2 * (step - warmup) / (num_steps - warmup)) ** 2
+        )  # (1 + cos 2a) / 2 = (cos a)^2
     return (step + 1) / warmup
 
 
@@ -733,13 +873,18 @@ def unseen_digits(rng):
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     order = rng.permutation(len(images))
     images = ((images - images.mean()) / images.std())[order].astype(np.float32)
-    return Inputs((images[:1200], labels[order[:1200]]), secret=(images[1200:], labels[order[1200:]]))
+    return Inputs(
+        (images[:1200], labels[order[:1200]]), secret=(images[1200:], labels[order[1200:]])
+    )
 
 
 @train_ten_layers.measure
 def _(inputs, output):
     if not _fits(output):
-        return Measurement(False, "Twenty arrays are asked for: nine times (64, 64) and (64,), then (10, 64) and (10,).")
+        return Measurement(
+            False,
+            "Twenty arrays are asked for: nine times (64, 64) and (64,), then (10, 64) and (10,).",
+        )
     if not _is_finite(output):
         return Measurement(False, "Some of the weights are infinite or not a number.")
     accuracy = _accuracy(inputs, output)
@@ -795,10 +940,15 @@ def _(X, y):
 
 
 @train_ten_layers.mistake(
-    "The weights are not finite: the training blew up. Take a smaller learning rate, or one that falls.", recognise=_blew_up
+    "The weights are not finite: the training blew up. Take a smaller learning rate, or one that falls.",
+    recognise=_blew_up,
 )
 def _(X, y):
-    return [np.full(shape, np.nan) for outputs in (*(64,) * 9, 10) for shape in ((outputs, 64), (outputs,))]
+    return [
+        np.full(shape, np.nan)
+        for outputs in (*(64,) * 9, 10)
+        for shape in ((outputs, 64), (outputs,))
+    ]
 
 
 @train_ten_layers.mistake(
@@ -820,7 +970,11 @@ def _(X, y):
         parameters += [np.eye(64), np.zeros(64)]
     positive = np.maximum(X, 0)
     means = np.stack([positive[y == digit].mean(axis=0) for digit in range(10)])
-    return [*parameters, means, -0.5 * (means**2).sum(axis=1) + np.where(np.arange(10) < 6, 0, -99.0)]
+    return [
+        *parameters,
+        means,
+        -0.5 * (means**2).sum(axis=1) + np.where(np.arange(10) < 6, 0, -99.0),
+    ]
 
 
 @train_ten_layers.alternative(framework="torch")
@@ -834,7 +988,9 @@ def _(X, y):
         layers += [nn.Linear(64, 64), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Linear(64, 10))
     for parameter in net.parameters():
-        nn.init.kaiming_normal_(parameter, nonlinearity="relu") if parameter.ndim > 1 else nn.init.zeros_(parameter)
+        nn.init.kaiming_normal_(
+            parameter, nonlinearity="relu"
+        ) if parameter.ndim > 1 else nn.init.zeros_(parameter)
     num_epochs = 12
     optimizer = torch.optim.SGD(net.parameters(), lr=0.02, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)

@@ -17,7 +17,9 @@ class NoHistory(Exception):
 
 def changed_files(root: Path) -> list[str]:
     """Files under `root` that differ from where this branch left the main one, committed or not, new ones too; POSIX paths below `root`."""
-    bases = [base for branch in MAIN if (base := _git(root, "merge-base", "HEAD", branch, missing=""))]
+    bases = [
+        base for branch in MAIN if (base := _git(root, "merge-base", "HEAD", branch, missing=""))
+    ]
     base = bases[0].strip() if bases else "HEAD"
     differing = _git(root, "diff", "--name-only", "-z", "--relative", base)
     untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
@@ -27,7 +29,9 @@ def changed_files(root: Path) -> list[str]:
 def _git(root: Path, *arguments: str, missing: str | None = None) -> str:
     """What git says; `missing` where it says no. Raises NoHistory."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
+        )
     except OSError as error:
         raise NoHistory(f"git cannot be started: {error}") from None
     if done.returncode == 0:
@@ -52,7 +56,9 @@ def changed_chapters(root: Path, files: Iterable[str]) -> set[str]:
 def chapters_by_number(root: Path) -> dict[str, set[str]]:
     """The chapters that the exercise of each number asks questions of: "02" -> {"convolution"}."""
     return {
-        path.name[:2]: set(re.findall(r"check\(\\\"(\w+)\.\w+\\\"", path.read_text(encoding="utf-8")))
+        path.name[:2]: set(
+            re.findall(r"check\(\\\"(\w+)\.\w+\\\"", path.read_text(encoding="utf-8"))
+        )
         for path in (root / "exercises").glob("*/*.ipynb")
     }
 
@@ -67,6 +73,10 @@ def _imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "solutions":
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("solutions."):
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.startswith("solutions.")
+        ):
             names.add(node.module.split(".")[1])
     return names

@@ -15,7 +15,10 @@ from autograder.questions import catalogue
 ROOT = Path(__file__).parents[1]
 NAME = "sums"
 QUESTIONS = ("small.total", "small.turn")
-RIGHT = {"total": "def total(values):\n    return values.sum()", "turn": "def turn(image):\n    return image.T"}
+RIGHT = {
+    "total": "def total(values):\n    return values.sum()",
+    "turn": "def turn(image):\n    return image.T",
+}
 
 
 def exercise(questions=QUESTIONS):
@@ -24,16 +27,34 @@ def exercise(questions=QUESTIONS):
     for name in questions:
         question = catalogue.find(name)
         function = question.function_name
-        cells.append(_cell(f"answer-{function}", f'def {function}(x):\n    raise NotImplementedError("{name}")', solution=True))
+        cells.append(
+            _cell(
+                f"answer-{function}",
+                f'def {function}(x):\n    raise NotImplementedError("{name}")',
+                solution=True,
+            )
+        )
         grade_id = name.replace(".", "-", 1)
-        cells.append(_cell(grade_id, f'check("{name}", {function})', grade=True, locked=True, points=question.points))
+        cells.append(
+            _cell(
+                grade_id,
+                f'check("{name}", {function})',
+                grade=True,
+                locked=True,
+                points=question.points,
+            )
+        )
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    return new_notebook(
+        cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
 
 
 def _cell(grade_id, source, **facts):
     plain = {"grade": False, "solution": False, "locked": False, "task": False}
-    return new_code_cell(source, metadata={"nbgrader": {"grade_id": grade_id, "schema_version": 3} | plain | facts})
+    return new_code_cell(
+        source, metadata={"nbgrader": {"grade_id": grade_id, "schema_version": 3} | plain | facts}
+    )
 
 
 def lay_out(root, questions=QUESTIONS, config=""):
@@ -70,12 +91,19 @@ def notebook(questions=QUESTIONS, **answers):
 
 def verdicts(course, student):
     """The judge's findings, by function name."""
-    graded = nbformat.read(course.root / "autograded" / student / NAME / f"{NAME}.ipynb", as_version=4)
-    return {verdict["question"].partition(".")[2]: verdict for verdict in graded.metadata[METADATA_KEY]["verdicts"]}
+    graded = nbformat.read(
+        course.root / "autograded" / student / NAME / f"{NAME}.ipynb", as_version=4
+    )
+    return {
+        verdict["question"].partition(".")[2]: verdict
+        for verdict in graded.metadata[METADATA_KEY]["verdicts"]
+    }
 
 
 def points(course, student):
     """The points in the gradebook."""
     with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
         submission = gradebook.find_submission(NAME, student)
-        return sum(grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades)
+        return sum(
+            grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades
+        )

@@ -41,7 +41,11 @@ def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], 
 
     def facts(benchmark: ModuleType, line: str, other: str) -> dict[str, str]:
         lesson = nbformat.read(benchmark.LESSON, as_version=4)
-        cells = [cell for cell in lesson.cells if line in cell.source and "net" in cell.metadata.get("tags", [])]
+        cells = [
+            cell
+            for cell in lesson.cells
+            if line in cell.source and "net" in cell.metadata.get("tags", [])
+        ]
         assert cells, f"no net cell holds {line!r}"
         cells[0].source = cells[0].source.replace(line, other)
         nbformat.write(lesson, tmp_path / "lesson.ipynb")
@@ -78,7 +82,14 @@ def run_script(small_course: None, tmp_path: Path) -> Callable[[str], str]:
     def run(source: str) -> str:
         script = tmp_path / "script.py"
         script.write_text(textwrap.dedent(source))
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=tmp_path,
+        )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         return done.stdout
 

@@ -15,7 +15,9 @@ _MATH = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]*)>?[^)]*\)")
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)", re.MULTILINE)
 _HTML = re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)=[\"']([^\"']*)[\"']")
-_ANCHOR = re.compile(r"<\w+\b[^>]*?\b(?:id|name)=[\"']([^\"']+)[\"']|^\(([\w-]+)\)=\s*$", re.MULTILINE)
+_ANCHOR = re.compile(
+    r"<\w+\b[^>]*?\b(?:id|name)=[\"']([^\"']+)[\"']|^\(([\w-]+)\)=\s*$", re.MULTILINE
+)
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
 _FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:ipynb|py|md|csv|toml|png|jpg|html|yml)")
 """A file of the project, named with its folder in code: `benchmarks/transfer.py`."""
@@ -28,11 +30,15 @@ def dead_links(path: Path, root: Path = ROOT) -> list[str]:
     """
     text = markdown(path)
     prose = _FENCE.sub("", text)
-    files = [name for code in _CODE.findall(prose) for name in _FILE.findall(code) if "NAME" not in name]  # which stands for any
+    files = [
+        name for code in _CODE.findall(prose) for name in _FILE.findall(code) if "NAME" not in name
+    ]  # which stands for any
     plain = _MATH.sub("", _CODE.sub("", prose))
     links = [*_LINK.findall(plain), *_REFERENCE.findall(plain), *_HTML.findall(plain)]
     return [link for link in links if not _leads_somewhere(link, path)] + [
-        name for name in files if not any((folder / name).exists() for folder in (path.parent, root))
+        name
+        for name in files
+        if not any((folder / name).exists() for folder in (path.parent, root))
     ]
 
 
@@ -45,13 +51,19 @@ def markdown(path: Path) -> str:
 
 
 def _leads_somewhere(link: str, page: Path) -> bool:
-    if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):  # https:, mailto:, data:, attachment:
+    if re.match(
+        r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE
+    ):  # https:, mailto:, data:, attachment:
         return True
     file, _, anchor = link.partition("#")
     target = page.parent / unquote(file) if file else page
     if not target.exists():
         return False
-    return not anchor or target.suffix not in (".ipynb", ".md") or unquote(anchor).lower() in _anchors(markdown(target))
+    return (
+        not anchor
+        or target.suffix not in (".ipynb", ".md")
+        or unquote(anchor).lower() in _anchors(markdown(target))
+    )
 
 
 def _anchors(text: str) -> set[str]:
@@ -60,4 +72,8 @@ def _anchors(text: str) -> set[str]:
     headings = [heading.lower() for heading in _HEADING.findall(prose)]
     jupyter = {heading.replace(" ", "-") for heading in headings}
     github = {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
-    return jupyter | github | {name.lower() for pair in _ANCHOR.findall(prose) for name in pair if name}
+    return (
+        jupyter
+        | github
+        | {name.lower() for pair in _ANCHOR.findall(prose) for name in pair if name}
+    )

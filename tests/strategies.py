@@ -7,7 +7,13 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-_KINDS = {"bool": [""], "int": [8, 16, 32, 64], "uint": [8, 16, 32, 64], "float": [16, 32, 64], "complex": [64, 128]}
+_KINDS = {
+    "bool": [""],
+    "int": [8, 16, 32, 64],
+    "uint": [8, 16, 32, 64],
+    "float": [16, 32, 64],
+    "complex": [64, 128],
+}
 DTYPES = tuple(f"{kind}{bits}" for kind, sizes in _KINDS.items() for bits in sizes)
 """Every dtype that may cross between the two processes."""
 
@@ -26,7 +32,13 @@ def any_arrays(draw: st.DrawFn) -> np.ndarray:
     return np.frombuffer(bits, dtype).reshape(shape)
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=8)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_subnormal=False)
+    | st.text(max_size=8)
+)
 
 
 def plain_values(max_leaves: int = 12) -> st.SearchStrategy:
@@ -34,7 +46,11 @@ def plain_values(max_leaves: int = 12) -> st.SearchStrategy:
     keys = st.text(max_size=4) | st.integers()
     return st.recursive(
         scalars | any_arrays(),
-        lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(keys, inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.lists(inner, max_size=3).map(tuple)
+            | st.dictionaries(keys, inner, max_size=3)
+        ),
         max_leaves=max_leaves,
     ).filter(lambda value: depth(value) <= 8)
 
@@ -51,7 +67,11 @@ def identical(one, other) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.tobytes() == other.tobytes()
+        )
     if isinstance(one, dict):
         return list(one) == list(other) and all(identical(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
@@ -63,7 +83,12 @@ json_values = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=3) | st.sampled_from(["array", "list", "tuple", "dict", "dtype", "shape"]), inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=3)
+            | st.sampled_from(["array", "list", "tuple", "dict", "dtype", "shape"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=20,
 )
@@ -71,8 +96,12 @@ json_values = st.recursive(
 
 array_descriptions = st.fixed_dictionaries(
     {
-        "dtype": st.sampled_from([*DTYPES, "object", "str32", "float128", "O", "<f4", "", "void64"]) | json_values,
-        "shape": st.lists(st.integers(-3, 3) | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30]) | st.booleans(), max_size=40)
+        "dtype": st.sampled_from([*DTYPES, "object", "str32", "float128", "O", "<f4", "", "void64"])
+        | json_values,
+        "shape": st.lists(
+            st.integers(-3, 3) | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30]) | st.booleans(),
+            max_size=40,
+        )
         | json_values,
     }
 )
@@ -80,7 +109,9 @@ array_descriptions = st.fixed_dictionaries(
 
 
 @st.composite
-def arrays_of_numbers(draw: st.DrawFn, min_dims: int = 0, max_dims: int = 4, scale: st.SearchStrategy | None = None) -> np.ndarray:
+def arrays_of_numbers(
+    draw: st.DrawFn, min_dims: int = 0, max_dims: int = 4, scale: st.SearchStrategy | None = None
+) -> np.ndarray:
     """A float64 array of random shape, normal values times a scale between 1e-4 and 1e30, never all zero."""
     shape = tuple(draw(st.lists(st.integers(1, 5), min_size=min_dims, max_size=max_dims)))
     exponent = draw(st.integers(-4, 30) if scale is None else scale)

@@ -14,8 +14,17 @@ pytestmark = pytest.mark.night
 
 
 def test_both_graders_give_the_points_that_the_class_was_made_to_earn(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.grading", "--quick", "--keep", str(tmp_path / "kept")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.grading",
+        "--quick",
+        "--keep",
+        str(tmp_path / "kept"),
+    ]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     found = json.loads(ended.stdout.splitlines()[-1])
     assert list(found) == [
@@ -34,6 +43,8 @@ def test_both_graders_give_the_points_that_the_class_was_made_to_earn(tmp_path):
 
 def test_a_class_graded_again_has_the_same_verdicts():
     command = [sys.executable, "-m", "benchmarks.regrades", "--times", "4"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     assert "4 gradings of 7 submissions: the same 56 verdicts every time." in ended.stdout

@@ -19,7 +19,11 @@ def project(tmp_path):
     write(root, "solutions/second.py", "ANSWER = 4\n")
     for number, chapter in (("01", "first"), ("02", "second")):
         cell = {"cell_type": "code", "source": [f'check("{chapter}.total", total)']}
-        write(root, f"exercises/{number}-{chapter}/{number}-{chapter}.ipynb", json.dumps({"cells": [cell]}))
+        write(
+            root,
+            f"exercises/{number}-{chapter}/{number}-{chapter}.ipynb",
+            json.dumps({"cells": [cell]}),
+        )
         write(root, f"lessons/{number}-{chapter}.ipynb", "{}")
     write(root, "autograder/judge/judging.py", "")
     git(root, "init", "--quiet", "--initial-branch", "main")
@@ -34,7 +38,12 @@ def write(root, name, text):
 
 
 def git(root, *arguments):
-    subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments], cwd=root, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
 
 
 def commit(root):
@@ -53,7 +62,9 @@ def test_nothing_has_changed_at_first_and_the_engine_is_no_chapter(project):
     assert chapters(project) == set()
 
 
-@pytest.mark.parametrize("place", ["solutions/second.py", "lessons/02-second.ipynb", "exercises/02-second/picture.png"])
+@pytest.mark.parametrize(
+    "place", ["solutions/second.py", "lessons/02-second.ipynb", "exercises/02-second/picture.png"]
+)
 @pytest.mark.parametrize("committed", [True, False])
 def test_questions_lesson_and_exercise_are_the_chapters(project, place, committed):
     write(project, place, "# another\n")

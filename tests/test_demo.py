@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 ONE = demo.WHOLE_CLASS[0]
 
 
-@pytest.fixture(scope="module", params=[pytest.param(ONE, id=ONE), pytest.param(None, id="all", marks=pytest.mark.night)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(ONE, id=ONE), pytest.param(None, id="all", marks=pytest.mark.night)],
+)
 def only(request):
     """The exercise that is demonstrated, or None for all of them: at night."""
     return request.param
@@ -42,7 +45,15 @@ def options(only):
 def done(tmp_path_factory, options):
     """The demonstration, run once as a user runs it; returns (its course, what it printed, exit code)."""
     folder = tmp_path_factory.mktemp("demonstration") / "demo"
-    command = [sys.executable, "-c", "from autograder.cli import app; app()", "demo", "--out", str(folder), *options]
+    command = [
+        sys.executable,
+        "-c",
+        "from autograder.cli import app; app()",
+        "demo",
+        "--out",
+        str(folder),
+        *options,
+    ]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return Course(folder), ended.stdout, ended.stderr, ended.returncode
 
@@ -59,8 +70,13 @@ def made(course, only):
 
 
 def _class(course, assignment):
-    source = nbformat.read(course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4)
-    return {student.name: demo.submission(student, assignment, source) for student in demo.students(assignment)}
+    source = nbformat.read(
+        course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4
+    )
+    return {
+        student.name: demo.submission(student, assignment, source)
+        for student in demo.students(assignment)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +98,10 @@ def test_it_ends_well_and_prints_the_table(done, made):
         rows = [line for line in out.splitlines() if assignment in line]
         assert len(rows) == len(works)
         assert all("✓" in row for row in rows)
-    assert f"All {sum(map(len, made.values()))} submissions earned exactly what they were made to earn." in out
+    assert (
+        f"All {sum(map(len, made.values()))} submissions earned exactly what they were made to earn."
+        in out
+    )
 
 
 def test_it_leaves_gradebook_table_report_and_a_feedback_page_each(course, made):
@@ -94,7 +113,11 @@ def test_it_leaves_gradebook_table_report_and_a_feedback_page_each(course, made)
     for assignment, works in made.items():
         for student, work in works.items():
             points = rows[student][assignment]
-            assert points == "" if work.raw is not None else float(points) == pytest.approx(work.points)
+            assert (
+                points == ""
+                if work.raw is not None
+                else float(points) == pytest.approx(work.points)
+            )
             page = course.root / "feedback" / student / assignment / f"{assignment}.html"
             assert page.stat().st_size > 0, page
 
@@ -118,7 +141,10 @@ def test_every_kind_of_submission_is_there(whole, results):
     for assignment, works in whole.items():
         graded = {student: results.find(student, assignment) for student in works}
         full = sum(mark.task.points for mark in graded["all_torch"].marks if mark.verdict)
-        text = {student: source.join(cell.source for cell in work.notebook.cells) for student, work in works.items()}
+        text = {
+            student: source.join(cell.source for cell in work.notebook.cells)
+            for student, work in works.items()
+        }
 
         def has(student, status, graded=graded):
             return status in {mark.verdict.status for mark in graded[student].marks if mark.verdict}
@@ -129,12 +155,22 @@ def test_every_kind_of_submission_is_there(whole, results):
             assert graded["all_gluon"].points == full
             assert 'use("mxnet")' in text["all_gluon"]
         assert 'use("numpy")' in text["all_numpy"]
-        assert all(word in text["noisy"] for word in ("print(", "warnings.warn", "sys.stderr", "plt.show"))
+        assert all(
+            word in text["noisy"] for word in ("print(", "warnings.warn", "sys.stderr", "plt.show")
+        )
         assert works["noisy"].points > 0
-        assert sum(bool(works[name].mistakes) for name in ("mistake_1", "mistake_2", "mistake_3")) == 3
-        assert {mark.verdict.status for mark in graded["untouched"].marks if mark.verdict} == {Status.NOT_ATTEMPTED}
+        assert (
+            sum(bool(works[name].mistakes) for name in ("mistake_1", "mistake_2", "mistake_3")) == 3
+        )
+        assert {mark.verdict.status for mark in graded["untouched"].marks if mark.verdict} == {
+            Status.NOT_ATTEMPTED
+        }
         assert 0 < works["half_done"].points < full
-        assert not all(_parses(cell.source) for cell in works["syntax_error"].notebook.cells if cell.cell_type == "code")
+        assert not all(
+            _parses(cell.source)
+            for cell in works["syntax_error"].notebook.cells
+            if cell.cell_type == "code"
+        )
         assert "import a_package_that_is_not_installed" in text["import_error"]
         assert has("endless_loop", Status.TIMEOUT)
         assert has("crash", Status.CRASHED)
@@ -160,7 +196,14 @@ def _checks(work):
 def test_a_fault_in_one_question_costs_that_question_only(whole):
     for works in whole.values():
         quick = works["noisy"].earns
-        for student in ("syntax_error", "import_error", "endless_loop", "crash", "renamed", "check_edited"):
+        for student in (
+            "syntax_error",
+            "import_error",
+            "endless_loop",
+            "crash",
+            "renamed",
+            "check_edited",
+        ):
             lost = [name for name, points in quick.items() if works[student].earns[name] != points]
             assert len(lost) == 1, student
 
@@ -185,7 +228,9 @@ def earns_more(works):
 def same_sum_elsewhere(works):
     work = works["half_done"]
     names = list(work.earns)
-    return "half_done", replace(work, earns=dict(zip(names, reversed(list(work.earns.values())), strict=True)))
+    return "half_done", replace(
+        work, earns=dict(zip(names, reversed(list(work.earns.values())), strict=True))
+    )
 
 
 def another_mistake(works):
@@ -213,7 +258,15 @@ def has_one_more_question(works):
 
 @pytest.mark.parametrize(
     "change",
-    [earns_more, same_sum_elsewhere, another_mistake, should_not_be_graded, should_be_graded, was_never_there, has_one_more_question],
+    [
+        earns_more,
+        same_sum_elsewhere,
+        another_mistake,
+        should_not_be_graded,
+        should_be_graded,
+        was_never_there,
+        has_one_more_question,
+    ],
     ids=lambda change: change.__name__.replace("_", " "),
 )
 def test_any_difference_is_found(results, made, change):
@@ -222,7 +275,9 @@ def test_any_difference_is_found(results, made, change):
     assert wrong.student == student
 
 
-@pytest.mark.parametrize("change", [earns_more, another_mistake], ids=lambda change: change.__name__.replace("_", " "))
+@pytest.mark.parametrize(
+    "change", [earns_more, another_mistake], ids=lambda change: change.__name__.replace("_", " ")
+)
 def test_a_difference_is_exit_code_1(course, made, options, change, monkeypatch, capfd):
     expected, student = tampered(made, change)
     monkeypatch.chdir(ROOT)
@@ -248,7 +303,11 @@ def test_the_class_hands_in_the_same_bytes_every_time(course, made, tmp_path):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_course_that_was_laid_out_before_is_replaced(course, tmp_path):

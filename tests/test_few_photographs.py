@@ -25,7 +25,9 @@ FEW, DRAWS = 48, 60
 
 pytestmark = [
     pytest.mark.night,
-    pytest.mark.skipif(not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"),
+    pytest.mark.skipif(
+        not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"
+    ),
 ]
 
 
@@ -42,7 +44,9 @@ def unpacked(tmp_path_factory):
             path = Path(member.name)
             if member.isfile() and path.suffix == ".JPG" and path.parent.name in SIGNS:
                 (place / path.parent.name).mkdir(exist_ok=True)
-                (place / path.parent.name / path.name).write_bytes(archive.extractfile(member).read())
+                (place / path.parent.name / path.name).write_bytes(
+                    archive.extractfile(member).read()
+                )
     return place
 
 
@@ -63,9 +67,13 @@ def measured(lesson, photographs):
     rng, found = np.random.default_rng(0), []
     for _ in range(DRAWS):
         rows = lesson["draw_rows"](signs, FEW, rng)
-        folds = np.concatenate([lesson["cross_validate"](rows, signs, 8, rng, *setting)[:, 0] for _ in range(5)])
+        folds = np.concatenate(
+            [lesson["cross_validate"](rows, signs, 8, rng, *setting)[:, 0] for _ in range(5)]
+        )
         others = np.setdiff1d(np.arange(len(signs)), rows)
-        found.append((np.mean(lesson["predict"](rows, others, signs, *setting) == signs[others]), folds))
+        found.append(
+            (np.mean(lesson["predict"](rows, others, signs, *setting) == signs[others]), folds)
+        )
     return np.array([truth for truth, _ in found]), np.stack([folds for _, folds in found])
 
 
@@ -85,12 +93,16 @@ def test_wilsons_interval_holds_the_truth_and_the_spread_of_folds_does_not(lesso
 
 
 @pytest.mark.parametrize("coin", [False, True], ids=["real labels", "a coin's labels"])
-def test_the_best_of_many_settings_claims_too_much_and_a_nested_choice_does_not(lesson, photographs, coin):
+def test_the_best_of_many_settings_claims_too_much_and_a_nested_choice_does_not(
+    lesson, photographs, coin
+):
     products, real = photographs
     rng, claims = np.random.default_rng(1), []
     for _ in range(25):
         signs = rng.permutation(real) if coin else real
-        claims.append(lesson["best_and_nested"](lesson["draw_rows"](signs, FEW, rng), signs, rng, products))
+        claims.append(
+            lesson["best_and_nested"](lesson["draw_rows"](signs, FEW, rng), signs, rng, products)
+        )
     best, nested, truth = np.mean(claims, axis=0)
     assert best > truth + 0.01
     assert nested < truth + 0.03
@@ -99,8 +111,14 @@ def test_the_best_of_many_settings_claims_too_much_and_a_nested_choice_does_not(
         assert abs(nested - 0.5) < 0.06
 
 
-def test_the_lines_for_ones_own_pictures_serve_any_number_of_them(lesson, unpacked, tmp_path, monkeypatch):
-    text = "\n".join(cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "markdown")
+def test_the_lines_for_ones_own_pictures_serve_any_number_of_them(
+    lesson, unpacked, tmp_path, monkeypatch
+):
+    text = "\n".join(
+        cell.source
+        for cell in nbformat.read(LESSON, as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
     (lines,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     for sign in SIGNS:
         (tmp_path / "my_photographs" / sign).mkdir(parents=True)

@@ -24,7 +24,10 @@ MIXING = ("mixup", "CutMix")
 
 pytestmark = [
     pytest.mark.night,
-    pytest.mark.skipif(not (SHARED / "FashionMNIST").is_dir(), reason="Fashion-MNIST does not lie beside the project"),
+    pytest.mark.skipif(
+        not (SHARED / "FashionMNIST").is_dir(),
+        reason="Fashion-MNIST does not lie beside the project",
+    ),
 ]
 
 
@@ -46,22 +49,32 @@ def measured():
     for seed in SEEDS:
         rows = np.random.default_rng(seed).permutation(len(clothes.train_labels))
         for count in (50, 1000):
-            images, labels = halved(clothes.train_images[rows[:count]]), clothes.train_labels[rows[:count]]
+            images, labels = (
+                halved(clothes.train_images[rows[:count]]),
+                clothes.train_labels[rows[:count]],
+            )
             for method in ("none", "Cutout", *MIXING):
                 net = lesson["train_torch"](images, labels, 10, method, seed)
-                found.setdefault((method, count), []).append(lesson["judge_torch"](net, unseen, their_labels)[:3])
+                found.setdefault((method, count), []).append(
+                    lesson["judge_torch"](net, unseen, their_labels)[:3]
+                )
     return {key: np.array(rows) for key, rows in found.items()}
 
 
 def test_a_net_that_has_seen_few_images_is_too_sure(measured):
-    gap = {count: measured["none", count][:, 1] - measured["none", count][:, 0] for count in (50, 1000)}  # confidence less accuracy
+    gap = {
+        count: measured["none", count][:, 1] - measured["none", count][:, 0] for count in (50, 1000)
+    }  # confidence less accuracy
     assert gap[50].min() > 0.15
     assert np.abs(gap[1000]).max() < 0.06
 
 
 @pytest.mark.parametrize("method", MIXING)
 def test_mixing_calibrates_a_net_that_is_too_sure_and_spoils_one_that_is_not(measured, method):
-    error = {count: (measured["none", count][:, 2], measured[method, count][:, 2]) for count in (50, 1000)}
+    error = {
+        count: (measured["none", count][:, 2], measured[method, count][:, 2])
+        for count in (50, 1000)
+    }
     assert error[50][1].mean() < error[50][0].mean() / 2
     assert (error[1000][1] > error[1000][0] + 0.02).all()
     accuracy, confidence, _ = measured[method, 1000].T
@@ -75,5 +88,8 @@ def test_mixing_gains_nothing_where_there_is_little_to_overfit(measured, method)
 
 @pytest.mark.parametrize("count", [50, 1000])
 def test_a_hole_changes_calibration_less_than_mixing_does(measured, count):
-    change = {method: np.abs(measured[method, count] - measured["none", count])[:, 2].mean() for method in ("Cutout", *MIXING)}
+    change = {
+        method: np.abs(measured[method, count] - measured["none", count])[:, 2].mean()
+        for method in ("Cutout", *MIXING)
+    }
     assert change["Cutout"] < min(change[method] for method in MIXING)

@@ -29,7 +29,10 @@ RUNS = [("torch", 0), ("torch", 1), *([("mxnet", 0)] if shim.available() else []
 
 pytestmark = [
     pytest.mark.night,
-    pytest.mark.skipif(not (SHARED / "FashionMNIST").is_dir(), reason="Fashion-MNIST does not lie beside the project"),
+    pytest.mark.skipif(
+        not (SHARED / "FashionMNIST").is_dir(),
+        reason="Fashion-MNIST does not lie beside the project",
+    ),
 ]
 
 
@@ -91,7 +94,10 @@ def test_the_frameworks_agree(measured):
     if not shim.available():
         pytest.skip("MXNet is not installed")
     for family in ("LeNet", "ResNet", "MobileNet"):
-        (accuracy, *size), (other, *other_size) = measured[family, "torch", 0], measured[family, "mxnet", 0]
+        (accuracy, *size), (other, *other_size) = (
+            measured[family, "torch", 0],
+            measured[family, "mxnet", 0],
+        )
         assert size == other_size
         assert abs(accuracy - other) < 0.03  # two standard errors of 2,000 images are 0.016
 
@@ -124,7 +130,17 @@ def test_a_deep_net_trains_only_with_shortcuts():
     for depth, shortcuts in [(8, False), (32, False), (32, True)]:
         for seed in (0, 1):
             net = training.initialize_torch(tower(depth, shortcuts), seed)
-            run = training.train_torch(net, clothes, num_epochs=3, lr=0.03, batch_size=32, seed=seed, schedule=training.cosine)
-            last.setdefault((depth, shortcuts), []).append(run.losses.reshape(3, -1)[-1].mean())  # of the last epoch
+            run = training.train_torch(
+                net,
+                clothes,
+                num_epochs=3,
+                lr=0.03,
+                batch_size=32,
+                seed=seed,
+                schedule=training.cosine,
+            )
+            last.setdefault((depth, shortcuts), []).append(
+                run.losses.reshape(3, -1)[-1].mean()
+            )  # of the last epoch
     assert min(last[32, False]) > max(last[32, True]) + 0.2
     assert min(last[32, False]) > max(last[8, False]) + 0.2

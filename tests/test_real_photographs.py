@@ -24,7 +24,9 @@ RATES = {"frozen": 0.2, "fine-tuned": 0.1, "from scratch": 0.1}
 
 pytestmark = [
     pytest.mark.night,
-    pytest.mark.skipif(not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"),
+    pytest.mark.skipif(
+        not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"
+    ),
 ]
 
 
@@ -54,7 +56,9 @@ def accuracies(hands):
     @functools.cache
     def of(way, count, draw):
         images, labels = transfer.few(hands.train_images, hands.train_labels, count, draw)
-        plan = {"num_steps": transfer.steps(count)} | {name: value for name, value in transfer.WAYS[way].items() if name != "pretrained"}
+        plan = {"num_steps": transfer.steps(count)} | {
+            name: value for name, value in transfer.WAYS[way].items() if name != "pretrained"
+        }
         net = lesson["new_net_torch"](10, seed=draw, pretrained=way != "from scratch")
         lesson["fine_tune_torch"](net, images, labels, lr=RATES[way], seed=draw, **plan)
         return np.mean(training.predict_torch(net, hands.test_images) == hands.test_labels)
@@ -64,7 +68,10 @@ def accuracies(hands):
 
 def test_the_folder_is_read(hands):
     assert hands.class_names == tuple("0123456789")
-    counts = [np.bincount(labels, minlength=10) for labels in (hands.train_labels, hands.val_labels, hands.test_labels)]
+    counts = [
+        np.bincount(labels, minlength=10)
+        for labels in (hands.train_labels, hands.val_labels, hands.test_labels)
+    ]
     assert sum(counts).sum() == 2062 and sum(counts).min() > 200
     assert all(abs(part / part.sum() - 0.1).max() < 0.01 for part in counts)
     assert hands.train_images.shape[1:] == (3, 32, 32) and 0.2 < hands.train_images.mean() < 0.9
@@ -86,7 +93,10 @@ def test_frozen_features_are_ahead_of_scratch_with_two_labels(accuracies):
 
 def test_fine_tuning_pays_less_the_more_labels_there_are(accuracies):
     """From two labels to ten. What fifty give would take longer than all of the rest."""
-    gap = {count: accuracies("fine-tuned", count) - accuracies("from scratch", count) for count in (2, 10)}
+    gap = {
+        count: accuracies("fine-tuned", count) - accuracies("from scratch", count)
+        for count in (2, 10)
+    }
     mean, half = interval(gap[2] - gap[10])
     assert mean > half
 

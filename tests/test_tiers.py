@@ -56,7 +56,9 @@ def run(tmp_path):
             str(tmp_path),
             str(tmp_path),
         ]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        ).stdout
 
     return run
 
@@ -68,12 +70,20 @@ def test_what_does_not_belong_there_fails(run):
 
 
 def test_a_file_that_imports_a_framework_fails_as_a_whole(run):
-    printed = run(test_impure="import mxnet\n\ndef test_it(): pass\n", test_pure="def test_it(): pass\n")
+    printed = run(
+        test_impure="import mxnet\n\ndef test_it(): pass\n", test_pure="def test_it(): pass\n"
+    )
     assert "test_impure.py imports mxnet: it belongs into another tier" in printed
     assert "test_pure.py imports" not in printed
 
 
 def test_the_tiers_own_files_import_no_framework():
     program = "import pytest, sys; pytest.main(['--collect-only', '-q', 'tests/unit']); print(*{'torch', 'torchvision', 'mxnet'} & sys.modules.keys(), 'end')"
-    done = subprocess.run([sys.executable, "-c", program], cwd=TESTS.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.splitlines()[-1] == "end", done.stdout[-2000:]

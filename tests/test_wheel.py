@@ -37,8 +37,15 @@ def installed(tmp_path_factory):
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOGRADER", "PYTHON"))}
-    return environment | {"PYTHONPATH": str(folder / "site"), "COURSE_PROGRESS": str(folder / "progress.jsonl")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AUTOGRADER", "PYTHON"))
+    }
+    return environment | {
+        "PYTHONPATH": str(folder / "site"),
+        "COURSE_PROGRESS": str(folder / "progress.jsonl"),
+    }
 
 
 @pytest.fixture
@@ -46,7 +53,14 @@ def run(installed, tmp_path):
     """Run a command in an empty folder; returns what it printed."""
 
     def run(*command):
-        done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=installed, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=installed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
@@ -54,13 +68,23 @@ def run(installed, tmp_path):
 
 
 def test_what_runs_is_the_wheel(run, installed):
-    found = run("-c", "import autograder, dlkit, solutions; print(autograder.__file__, dlkit.__file__, solutions.__file__)").split()
+    found = run(
+        "-c",
+        "import autograder, dlkit, solutions; print(autograder.__file__, dlkit.__file__, solutions.__file__)",
+    ).split()
     assert all(path.startswith(installed["PYTHONPATH"]) for path in found)
 
 
 def test_the_workspace_is_filled(run, tmp_path):
-    assert run("-m", "autograder", "workspace", "work") == "work: 42 notebooks added, 0 of yours left as they are.\n"
-    assert len(list((tmp_path / "work/lessons").glob("*.ipynb"))) == len(list((tmp_path / "work/exercises").glob("*/*.ipynb"))) == 21
+    assert (
+        run("-m", "autograder", "workspace", "work")
+        == "work: 42 notebooks added, 0 of yours left as they are.\n"
+    )
+    assert (
+        len(list((tmp_path / "work/lessons").glob("*.ipynb")))
+        == len(list((tmp_path / "work/exercises").glob("*/*.ipynb")))
+        == 21
+    )
     for lesson in (tmp_path / "work/lessons").glob("*.ipynb"):
         cells = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
         assert not [cell["id"] for cell in cells if "claim" in cell["metadata"].get("tags", [])]

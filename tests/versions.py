@@ -35,19 +35,26 @@ NEWEST = Versions("highest", PYTHONS[::-1])
 def main() -> None:
     """Test both; exit with 1 if a test fails on either, with 2 if an environment cannot be made."""
     failed = [versions.resolution for versions in (LOWEST, NEWEST) if not _test(versions)]
-    print("Failed on: " + ", ".join(failed) if failed else "All pass on the lowest and on the newest versions.")
+    print(
+        "Failed on: " + ", ".join(failed)
+        if failed
+        else "All pass on the lowest and on the newest versions."
+    )
     sys.exit(bool(failed))
 
 
 def _test(versions: Versions) -> bool:
     python = _environment(versions)
-    shown = (
-        "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', numpy.__version__, 'torch', torch.__version__)"
-    )
+    shown = "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', numpy.__version__, 'torch', torch.__version__)"
     print(f"--- {versions.resolution}:", flush=True)
     subprocess.run([python, "-c", shown], check=True)
     tests = [python, "-m", "pytest", "-n", "2", "--dist", "worksteal", *TESTS]
-    return subprocess.run(tests, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode == 0
+    return (
+        subprocess.run(
+            tests, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
+        ).returncode
+        == 0
+    )
 
 
 def _environment(versions: Versions) -> Path:
@@ -66,7 +73,12 @@ def _environment(versions: Versions) -> Path:
 def _first_found(uv: str, pythons: tuple[str, ...]) -> str:
     """The first of `pythons` that is on this machine."""
     for version in pythons:
-        found = subprocess.run([uv, "python", "find", "--no-python-downloads", version], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            [uv, "python", "find", "--no-python-downloads", version],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if found.returncode == 0:
             return found.stdout.strip()
     sys.exit(f"none of Python {', '.join(pythons)} is on this machine")

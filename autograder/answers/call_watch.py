@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
-_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 _IMPORT = "<frozen importlib"
 
 
@@ -33,7 +35,9 @@ def find(name: str) -> Any:
         try:
             # A module's own __getattr__ may import; that of an operator table only looks up.
             value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
-        except Exception:  # some tables of operators raise errors of their own for what they do not have
+        except (
+            Exception
+        ):  # some tables of operators raise errors of their own for what they do not have
             return None
     return value
 
@@ -66,7 +70,14 @@ class _Files(dict):
         self._modules = modules
 
     def __missing__(self, file: str) -> str:
-        self[file] = next((name for place, name in self._modules.items() if file == place or file.startswith(place + os.sep)), "")
+        self[file] = next(
+            (
+                name
+                for place, name in self._modules.items()
+                if file == place or file.startswith(place + os.sep)
+            ),
+            "",
+        )
         return self[file]
 
 
@@ -74,7 +85,10 @@ class _Watch:
     """The tables of what is forbidden, filled as modules are loaded, and the function that `sys.setprofile` calls at every call."""
 
     def __init__(self, forbids: Sequence[str]):
-        self._open, self._known = list(forbids), 0  # names not found yet, and how many modules there were when they were looked for
+        self._open, self._known = (
+            list(forbids),
+            0,
+        )  # names not found yet, and how many modules there were when they were looked for
         self._builtins: dict[Any, str] = {}
         self._codes: dict[int, list[tuple[str, Callable[[FrameType], bool]]]] = {}
         self._modules: dict[str, str] = {}
@@ -133,7 +147,11 @@ class _Watch:
                 function = inspect.getattr_static(target, method, None)
                 function = getattr(function, "__func__", function)
                 if isinstance(function, FunctionType):
-                    self._add_code(name, function.__code__, _first_argument(lambda value: isinstance(value, target) or value is target))
+                    self._add_code(
+                        name,
+                        function.__code__,
+                        _first_argument(lambda value: isinstance(value, target) or value is target),
+                    )
         elif isinstance(function := getattr(type(target), "__call__", None), FunctionType):  # noqa: B004
             self._add_code(name, function.__code__, _first_argument(lambda value: value is target))
         if isinstance(wrapped := getattr(target, "__wrapped__", None), FunctionType):
@@ -172,7 +190,9 @@ def _same_closure(function: FunctionType) -> Callable[[FrameType], bool]:
 
     def applies(frame: FrameType) -> bool:
         local = frame.f_locals
-        return all(local.get(name) is _content(cell) for name, cell in zip(names, cells, strict=True))
+        return all(
+            local.get(name) is _content(cell) for name, cell in zip(names, cells, strict=True)
+        )
 
     return applies
 
@@ -186,4 +206,6 @@ def _content(cell: Any) -> Any:
 
 def _first_argument(test: Callable[[Any], bool]) -> Callable[[FrameType], bool]:
     """A method's frame, told by its first argument."""
-    return lambda frame: bool(frame.f_code.co_varnames) and test(frame.f_locals.get(frame.f_code.co_varnames[0]))
+    return lambda frame: (
+        bool(frame.f_code.co_varnames) and test(frame.f_locals.get(frame.f_code.co_varnames[0]))
+    )

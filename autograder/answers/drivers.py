@@ -53,17 +53,22 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     report["logits"] = backend.forward(net, X)
     gradients = backend.gradients(net, parameters, X, y)
     report["gradients"] = {
-        f"weight {index}": gradient for index, gradient in sorted(zip(taken, gradients, strict=True), key=lambda p: p[0])
+        f"weight {index}": gradient
+        for index, gradient in sorted(zip(taken, gradients, strict=True), key=lambda p: p[0])
     }
     return report
 
 
-def with_network(answer: Callable, framework: str, layers: list, weights: Sequence, *args: Any) -> Any:
+def with_network(
+    answer: Callable, framework: str, layers: list, weights: Sequence, *args: Any
+) -> Any:
     """``answer(net, *args)`` where `net` is built from `layers` with `weights`."""
     return answer(build_network(layers, weights, framework), *args)
 
 
-def change_network(answer: Callable, framework: str, layers: list, weights: Sequence, X: Any, *args: Any) -> dict[str, Any]:
+def change_network(
+    answer: Callable, framework: str, layers: list, weights: Sequence, X: Any, *args: Any
+) -> dict[str, Any]:
     """Let ``answer(net, *args)`` change a net built from `layers`, and report what the net (or the net that it returned) then computes on X."""
     net = build_network(layers, weights, framework)
     returned = answer(net, *args)
@@ -71,18 +76,29 @@ def change_network(answer: Callable, framework: str, layers: list, weights: Sequ
     return {"logits": _backend(net).forward(net, X)}
 
 
-def fit_predict(answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *args: Any) -> dict[str, Any]:
+def fit_predict(
+    answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *args: Any
+) -> dict[str, Any]:
     """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees) and its number of parameters, frozen ones included.
 
     Evaluated in batches of 256 in prediction mode.
     """
     net = answer(X, y, *args)
     if not is_network(net):
-        raise NotANetwork(f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}")
+        raise NotANetwork(
+            f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}"
+        )
     backend = _backend(net)
-    logits = np.concatenate([backend.forward(net, X_new[i : i + 256]) for i in range(0, len(X_new), 256)])
-    shapes = [tuple(parameter.shape) for parameter in backend.parameters(net, X_new[:1], trainable=False)]
-    return {"logits": logits, "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes))}
+    logits = np.concatenate(
+        [backend.forward(net, X_new[i : i + 256]) for i in range(0, len(X_new), 256)]
+    )
+    shapes = [
+        tuple(parameter.shape) for parameter in backend.parameters(net, X_new[:1], trainable=False)
+    ]
+    return {
+        "logits": logits,
+        "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes)),
+    }
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
@@ -113,7 +129,9 @@ DRIVERS: dict[str, Callable] = {
 def is_network(value: Any) -> bool:
     """Whether `value` is a `torch.nn.Module` or a `gluon.Block`. Imports neither."""
     return any(
-        kind.__module__.startswith(("torch.nn.", "mxnet.gluon.")) and kind.__name__ in ("Module", "Block") for kind in type(value).__mro__
+        kind.__module__.startswith(("torch.nn.", "mxnet.gluon."))
+        and kind.__name__ in ("Module", "Block")
+        for kind in type(value).__mro__
     )
 
 
@@ -125,7 +143,9 @@ def build_network(layers: list, weights: Sequence, framework: str) -> Any:
     """
     backend = _TORCH if framework == "torch" else _GLUON
     net = backend.sequential(layers)
-    for parameter, weight in zip(backend.parameters(net, None, trainable=False), weights, strict=True):
+    for parameter, weight in zip(
+        backend.parameters(net, None, trainable=False), weights, strict=True
+    ):
         backend.set(parameter, weight)
     return net
 
@@ -145,8 +165,14 @@ def _assign(shapes: list[tuple], given: list[tuple]) -> list[int] | None:
 
 def _backend(net: Any) -> _Torch | _Gluon:
     if not is_network(net):
-        raise NotANetwork(f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}")
-    return _TORCH if any(kind.__module__.startswith("torch.nn.") for kind in type(net).__mro__) else _GLUON
+        raise NotANetwork(
+            f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}"
+        )
+    return (
+        _TORCH
+        if any(kind.__module__.startswith("torch.nn.") for kind in type(net).__mro__)
+        else _GLUON
+    )
 
 
 class _Torch:
@@ -172,7 +198,10 @@ class _Torch:
         }[kind](*args)
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        if X is not None and any(isinstance(p, frameworks.module("torch").nn.UninitializedParameter) for p in net.parameters()):
+        if X is not None and any(
+            isinstance(p, frameworks.module("torch").nn.UninitializedParameter)
+            for p in net.parameters()
+        ):
             self.forward(net, X)  # lazy layers learn their shapes from the first batch
         return [p for p in net.parameters() if p.requires_grad or not trainable]
 

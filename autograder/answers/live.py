@@ -90,7 +90,11 @@ class Live(Watcher):
         return f"{work:.0f} of at most {self.allowed:g} seconds{busy}"
 
     def _lines(self) -> list[str]:
-        return [plain(line[:WIDTH]) for line in self._printed.last_lines(LINES)] if self._printed else []
+        return (
+            [plain(line[:WIDTH]) for line in self._printed.last_lines(LINES)]
+            if self._printed
+            else []
+        )
 
 
 def screen() -> Screen | None:
@@ -114,12 +118,17 @@ class _Notebook:
 
     def close(self, state: str, lines: list[str]) -> None:
         folded = (
-            f"<details><summary>{html.escape(state)}</summary>{_printed(lines)}</details>" if lines else f"<div>{html.escape(state)}</div>"
+            f"<details><summary>{html.escape(state)}</summary>{_printed(lines)}</details>"
+            if lines
+            else f"<div>{html.escape(state)}</div>"
         )
         self._put(folded, state)
 
     def _put(self, inner: str, text: str) -> None:
-        data = {"text/plain": text, "text/html": f'<div style="font-family:system-ui,sans-serif;opacity:.75">{inner}</div>'}
+        data = {
+            "text/plain": text,
+            "text/html": f'<div style="font-family:system-ui,sans-serif;opacity:.75">{inner}</div>',
+        }
         there, self._there = self._there, True
         self._publisher.publish(data, transient={"display_id": self._name}, update=there)
 
@@ -142,9 +151,14 @@ class _Terminal:
         self._write("\r\x1b[2K")
 
     def _write(self, text: str) -> None:
-        os.write(self._descriptor, text.encode("utf-8", "replace"))  # no stream: one cannot be entered twice
+        os.write(
+            self._descriptor, text.encode("utf-8", "replace")
+        )  # no stream: one cannot be entered twice
 
 
 def _displaying(frame: FrameType | None) -> bool:
     """Whether the answer, which was interrupted at `frame`, is showing something itself just now."""
-    return any(str(one.f_globals.get("__name__")).partition(".")[0] in _DISPLAYS for one in frames_of_answer(frame))
+    return any(
+        str(one.f_globals.get("__name__")).partition(".")[0] in _DISPLAYS
+        for one in frames_of_answer(frame)
+    )

@@ -32,16 +32,27 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
     Whatever it raises or returns ends in the `Outcome`; only KeyboardInterrupt and `OutOfTime` pass.
     """
     if driver == "call" and not callable(answer):
-        return Outcome("refused", message=f"check takes the function itself, not {to_name(answer)}: leave out the call's parentheses")
+        return Outcome(
+            "refused",
+            message=f"check takes the function itself, not {to_name(answer)}: leave out the call's parentheses",
+        )
     try:
-        return Outcome("value", value=to_plain(DRIVERS[driver](answer, framework, *frameworks.to_framework(args, framework))))
+        return Outcome(
+            "value",
+            value=to_plain(
+                DRIVERS[driver](answer, framework, *frameworks.to_framework(args, framework))
+            ),
+        )
     except Refused as error:
         return Outcome("refused", message=str(error))
     except (KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:  # SystemExit too: an answer that exits is an answer that failed
         return Outcome(
-            "raised", error=type(error).__name__, message=_first_lines(error), lines=_own_lines(traceback.extract_tb(error.__traceback__))
+            "raised",
+            error=type(error).__name__,
+            message=_first_lines(error),
+            lines=_own_lines(traceback.extract_tb(error.__traceback__)),
         )
 
 
@@ -71,13 +82,24 @@ def run_contained(
         answer = _watched(answer, forbids, called)
     limit = Limit(seconds, patience(seconds) if wall is None else wall, live)
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(), limit:
+        with (
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+            limit,
+        ):
             warnings.simplefilter("ignore")
             outcome = run(answer, driver, framework, args)
     except OutOfTime as stopped:
         outcome = Outcome("timeout", lines=_own_lines(stopped.stack))
     last = "".join(printed.last_lines(1))
-    return replace(outcome, printed=printed.text, last=last, forbidden=called[0] if called else "", seconds=limit.seconds)
+    return replace(
+        outcome,
+        printed=printed.text,
+        last=last,
+        forbidden=called[0] if called else "",
+        seconds=limit.seconds,
+    )
 
 
 def _watched(answer: Callable, forbids: Sequence[str], called: list[str]) -> Callable:
@@ -109,7 +131,9 @@ class Printed(io.TextIOBase):
 
     def last_lines(self, most: int) -> list[str]:
         """The last lines that are not empty; what a carriage return would overwrite counts as a line."""
-        return [line.strip() for line in self._tail.replace("\r", "\n").split("\n") if line.strip()][-most:]
+        return [
+            line.strip() for line in self._tail.replace("\r", "\n").split("\n") if line.strip()
+        ][-most:]
 
 
 def _first_lines(error: BaseException, most: int = 6) -> str:
@@ -123,14 +147,26 @@ def _first_lines(error: BaseException, most: int = 6) -> str:
 
 def _own_lines(frames: Iterable[traceback.FrameSummary]) -> tuple[str, ...]:
     """The frames of the learner's own code: neither the engine's nor an installed library's."""
-    own = [frame for frame in frames if not frame.filename.startswith(_ENGINE) and "site-packages" not in frame.filename and frame.line]
-    own = [frame for frame in own if not frame.filename.startswith(("<frozen", "<__array_function__"))]
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(_ENGINE)
+        and "site-packages" not in frame.filename
+        and frame.line
+    ]
+    own = [
+        frame for frame in own if not frame.filename.startswith(("<frozen", "<__array_function__"))
+    ]
     return tuple(f"line {frame.lineno}: {frame.line}" for frame in own[-4:])
 
 
 def is_stub(outcome: Outcome, name: str) -> bool:
     """Whether the answer is the stub that students get: ``raise NotImplementedError("<question>")``, or without words. Libraries raise it with other words."""
-    return outcome.kind == "raised" and outcome.error == "NotImplementedError" and outcome.message in ("", name)
+    return (
+        outcome.kind == "raised"
+        and outcome.error == "NotImplementedError"
+        and outcome.message in ("", name)
+    )
 
 
 Peer = Callable[[str, tuple, float, float], Outcome]

@@ -77,7 +77,9 @@ class Limit:
 
     def __init__(self, seconds: float, wall: float, watcher: Watcher | None = None):
         self._seconds, self._wall, self._watcher = seconds, wall, watcher
-        self._works = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+        self._works = threading.current_thread() is threading.main_thread() and hasattr(
+            signal, "setitimer"
+        )
 
     def __enter__(self) -> Limit:
         self._over = False
@@ -87,7 +89,12 @@ class Limit:
             self._set()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             self._over = True  # a signal that is on its way does nothing from here on
         finally:

@@ -63,7 +63,9 @@ class QuestionCard:
         found = [*self.false_rejects, *self.false_accepts, *self.errors]
         if self.kill_rate < LEAST_KILLED:
             count = len(self.survivors)
-            found.append(f"Too weak: {count} {'mutant passes' if count == 1 else 'mutants pass'}; {LEAST_KILLED:.0%} must be killed.")
+            found.append(
+                f"Too weak: {count} {'mutant passes' if count == 1 else 'mutants pass'}; {LEAST_KILLED:.0%} must be killed."
+            )
         if _rate(self.mistakes_named, self.mistakes) < LEAST_NAMED:
             found += self.misnamed
         return tuple(found)
@@ -91,7 +93,10 @@ class Card:
 
     @property
     def kill_rate(self) -> float:
-        return _rate(sum(q.killed for q in self.questions), sum(q.mutants - q.equivalent for q in self.questions))
+        return _rate(
+            sum(q.killed for q in self.questions),
+            sum(q.mutants - q.equivalent for q in self.questions),
+        )
 
     @property
     def false_accepts(self) -> int:
@@ -103,7 +108,9 @@ class Card:
 
     @property
     def mistakes_named_rate(self) -> float:
-        return _rate(sum(q.mistakes_named for q in self.questions), sum(q.mistakes for q in self.questions))
+        return _rate(
+            sum(q.mistakes_named for q in self.questions), sum(q.mistakes for q in self.questions)
+        )
 
     @property
     def clean(self) -> bool:

@@ -42,7 +42,14 @@ _SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric input
 """What is no error where only such inputs have a meaning; a question declares it with `Question.equivalent`."""
 
 
-def audit(question: Question, *, sample: int | None = None, repeat: int = 1, hands: int = 1, seeds: Sequence[int] = ()) -> QuestionCard:
+def audit(
+    question: Question,
+    *,
+    sample: int | None = None,
+    repeat: int = 1,
+    hands: int = 1,
+    seeds: Sequence[int] = (),
+) -> QuestionCard:
     """Examine everything that `question` promises.
 
     sample: this many mutants instead of all, the same ones every time; 0 leaves them and what was declared of them out.
@@ -51,30 +58,51 @@ def audit(question: Question, *, sample: int | None = None, repeat: int = 1, han
     """
     tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
-    right = [answer for answer in (question.reference, *question.alternatives) if frameworks.available(answer.framework)]
-    missing = {answer.framework for answer in (question.reference, *question.alternatives, *question.mistakes)} - {
-        answer.framework for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
+    right = [
+        answer
+        for answer in (question.reference, *question.alternatives)
+        if frameworks.available(answer.framework)
+    ]
+    missing = {
+        answer.framework
+        for answer in (question.reference, *question.alternatives, *question.mistakes)
+    } - {
+        answer.framework
+        for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
     }
     if question.reference not in right:
         note = f"{question.reference.framework}, in which the reference is written, is not available on this machine."
         return QuestionCard(question.name, question.points, errors=(note,))
     if fault := _fault(question):
         return QuestionCard(question.name, question.points, errors=(fault,))
-    notes = [f"{framework} is not available on this machine: what is written in it was left out." for framework in sorted(missing)]
+    notes = [
+        f"{framework} is not available on this machine: what is written in it was left out."
+        for framework in sorted(missing)
+    ]
 
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
     parts: dict[str, Any] = {}
     if question.measurement:
-        notes.append("No mutants: answers are judged by what they achieve, so a mutant that achieves it is right.")
+        notes.append(
+            "No mutants: answers are judged by what they achieve, so a mutant that achieves it is right."
+        )
     elif sample == 0:
         notes.append("No mutants: none were asked for.")
     else:
         mutable = [answer for answer in accepted if _has_source(answer)]
         notes += [
-            f"No mutants of {_label(question, answer)}: write it with `def`, in a file." for answer in accepted if answer not in mutable
+            f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
+            for answer in accepted
+            if answer not in mutable
         ]
-        parts = _mutants(question, mutable, sample=sample, seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))), hands=hands)
+        parts = _mutants(
+            question,
+            mutable,
+            sample=sample,
+            seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))),
+            hands=hands,
+        )
     named, misnamed, missed = _mistakes(question, fresh)
     wrong, stale = _wrong_answers(question, fresh[0])
     rejected_variants, raising_variants = _variants(question, accepted, fresh[0])
@@ -149,10 +177,14 @@ def _incomplete(question: Question) -> Iterator[str]:
 # Right answers ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _right_answers(question: Question, right: list[Answer], fresh: list[int]) -> tuple[dict[Answer, str], list[float]]:
+def _right_answers(
+    question: Question, right: list[Answer], fresh: list[int]
+) -> tuple[dict[Answer, str], list[float]]:
     """A sentence for each that is rejected on any of the seeds, and the processor time of every check."""
     rejected, times = {}, []
-    for seed in fresh:  # what is expected is worked out for the first answer and kept for the others
+    for (
+        seed
+    ) in fresh:  # what is expected is worked out for the first answer and kept for the others
         for answer in right:
             if answer in rejected:
                 continue
@@ -160,7 +192,9 @@ def _right_answers(question: Question, right: list[Answer], fresh: list[int]) ->
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
-                rejected[answer] = f"{_label(question, answer)}, seed {seed}: {' '.join((verdict.headline, *verdict.details))}"
+                rejected[answer] = (
+                    f"{_label(question, answer)}, seed {seed}: {' '.join((verdict.headline, *verdict.details))}"
+                )
     return rejected, times
 
 
@@ -183,18 +217,30 @@ def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[
             verdict = examine(question, peer, seed=seed, framework=answer.framework)
             errors = [outcome for outcome in outcomes if outcome.kind == "raised"]
             if errors:
-                raised.append(f"{_label(question, answer)}, {name}, raises {errors[0].error}: {errors[0].message}".rstrip(": "))
+                raised.append(
+                    f"{_label(question, answer)}, {name}, raises {errors[0].error}: {errors[0].message}".rstrip(
+                        ": "
+                    )
+                )
             elif verdict.status is not Status.CORRECT:
-                rejected.append(f"{_label(question, answer)}, {name}: {verdict.headline} {' '.join(verdict.details)}".rstrip())
+                rejected.append(
+                    f"{_label(question, answer)}, {name}: {verdict.headline} {' '.join(verdict.details)}".rstrip()
+                )
     return rejected, raised
 
 
-def _harmless(question: Question, answer: Answer) -> Iterator[tuple[str, Callable | None, Callable | None]]:
+def _harmless(
+    question: Question, answer: Answer
+) -> Iterator[tuple[str, Callable | None, Callable | None]]:
     if question.driver == "call" and answer.framework in ("numpy", "torch"):
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
     if question.measurement is None and answer is question.reference:
-        yield "with its result in float32", None, lambda value: _map(value, lambda a: a.astype(np.float32) if _is_float(a) else a)
+        yield (
+            "with its result in float32",
+            None,
+            lambda value: _map(value, lambda a: a.astype(np.float32) if _is_float(a) else a),
+        )
         yield "with its result in lists", None, lambda value: _map(value, lambda a: a.tolist())
         yield "with the noise of float32", None, lambda value: _map(value, _noisy)
 
@@ -216,9 +262,13 @@ def _other_width(array: Any) -> Any:
     if array.ndim == 0:
         return _plain_number(array)
     if isinstance(array, np.ndarray):
-        return array.astype({"float32": np.float64, "float64": np.float32}.get(array.dtype.name, array.dtype))
+        return array.astype(
+            {"float32": np.float64, "float64": np.float32}.get(array.dtype.name, array.dtype)
+        )
     torch = frameworks.module("torch")
-    return array.to({torch.float32: torch.float64, torch.float64: torch.float32}.get(array.dtype, array.dtype))
+    return array.to(
+        {torch.float32: torch.float64, torch.float64: torch.float32}.get(array.dtype, array.dtype)
+    )
 
 
 def _noisy(array: np.ndarray) -> np.ndarray:
@@ -227,7 +277,11 @@ def _noisy(array: np.ndarray) -> np.ndarray:
         return array
     finite = np.abs(array[np.isfinite(array)])
     noise = np.random.default_rng(0).normal(size=(2, *array.shape))
-    return array + 5e-7 * noise[0] * np.where(np.isfinite(array), array, 0) + 2e-7 * noise[1] * finite.max(initial=0)
+    return (
+        array
+        + 5e-7 * noise[0] * np.where(np.isfinite(array), array, 0)
+        + 2e-7 * noise[1] * finite.max(initial=0)
+    )
 
 
 def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
@@ -237,7 +291,10 @@ def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[st
     names = list(inspect.signature(question.reference.function).parameters)
     for answer in right:
         given = answer.function
-        by_name = Answer(lambda *args, given=given: given(**dict(zip(names, args, strict=True))), answer.framework)
+        by_name = Answer(
+            lambda *args, given=given: given(**dict(zip(names, args, strict=True))),
+            answer.framework,
+        )
         verdict = examine(question, _peer(question, by_name), seed=seed, framework=answer.framework)
         if verdict.status is not Status.CORRECT:
             yield f"{_label(question, answer)}, called by the names {', '.join(names)}: {verdict.headline}"
@@ -250,12 +307,22 @@ def _mistakes(question: Question, fresh: list[int]) -> tuple[int, list[str], lis
     """How many known mistakes are named as themselves, a sentence for each other one, and one for each that is accepted."""
     named, misnamed, accepted = 0, [], []
     made = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
-    judged = [[examine_answer(question, mistake.function, mistake.framework, seed=seed) for mistake in made] for seed in fresh]
+    judged = [
+        [
+            examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            for mistake in made
+        ]
+        for seed in fresh
+    ]
     for mistake, *verdicts in zip(made, *judged, strict=True):
         if any(verdict.status is Status.CORRECT for verdict in verdicts):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        if other := next((verdict for verdict in verdicts if verdict.mistake != mistake.message), None):
-            misnamed.append(f'Known mistake "{mistake.message}" is told as {other.mistake or other.headline!r}')
+        if other := next(
+            (verdict for verdict in verdicts if verdict.mistake != mistake.message), None
+        ):
+            misnamed.append(
+                f'Known mistake "{mistake.message}" is told as {other.mistake or other.headline!r}'
+            )
         else:
             named += 1
     return named, misnamed, accepted
@@ -266,13 +333,17 @@ def _wrong_answers(question: Question, seed: int) -> tuple[list[str], set[str]]:
     accepted, declared = [], set()
     for name, peer in _wrong(question):
         verdict = examine(question, peer, seed=seed, framework=question.reference.framework)
-        excused = name in (_SQUARE, _SYMMETRIC) and any(name == equivalent.fragment for equivalent in question.equivalents)
+        excused = name in (_SQUARE, _SYMMETRIC) and any(
+            name == equivalent.fragment for equivalent in question.equivalents
+        )
         if verdict.status is Status.CORRECT and excused:
             declared.add(name)
         elif verdict.status is Status.CORRECT:
             accepted.append(f"Accepted although wrong: an answer that is {name}.")
     stub = in_process(_stub(question.name), question.reference.framework)
-    if (status := examine(question, stub, seed=seed, framework=question.reference.framework).status) is not Status.NOT_ATTEMPTED:
+    if (
+        status := examine(question, stub, seed=seed, framework=question.reference.framework).status
+    ) is not Status.NOT_ATTEMPTED:
         accepted.append(f'The untouched stub is "{status}" instead of "not attempted".')
     return accepted, declared
 
@@ -288,15 +359,24 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
     if question.measurement:
         return
     reference, cases = question.reference, list(question.cases(VISIBLE))
-    off = _peer(question, reference, after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a))
+    off = _peer(
+        question,
+        reference,
+        after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a),
+    )
     expected = [expected_outcome(question, case) for case in cases]
     if any(outcome is not None and _has_floats(outcome.value) for outcome in expected):
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     visible = {_fingerprint(case.inputs.args) for case in cases}
     if any(case.inputs.args for case in cases):
-        yield "right for the visible inputs only", _right_only(question, lambda args: _fingerprint(args) in visible)
-    if question.driver == "call" and any(array.ndim >= 2 for case in cases for array in _arrays(case.inputs.args)):
+        yield (
+            "right for the visible inputs only",
+            _right_only(question, lambda args: _fingerprint(args) in visible),
+        )
+    if question.driver == "call" and any(
+        array.ndim >= 2 for case in cases for array in _arrays(case.inputs.args)
+    ):
         yield _SQUARE, _right_only(question, lambda args: all(map(_is_square, _arrays(args))))
         yield _SYMMETRIC, _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
 
@@ -307,7 +387,9 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         outcome = reference(driver, args, seconds, wall)
-        return outcome if where(args) else replace(outcome, value=_map(outcome.value, np.zeros_like))
+        return (
+            outcome if where(args) else replace(outcome, value=_map(outcome.value, np.zeros_like))
+        )
 
     return peer
 
@@ -317,7 +399,9 @@ def _is_square(array: np.ndarray) -> bool:
 
 
 def _is_symmetric(array: np.ndarray) -> bool:
-    return array.ndim < 2 or (_is_square(array) and bool((array == np.swapaxes(array, -1, -2)).all()))
+    return array.ndim < 2 or (
+        _is_square(array) and bool((array == np.swapaxes(array, -1, -2)).all())
+    )
 
 
 def _fingerprint(args: tuple) -> str:
@@ -342,7 +426,10 @@ class _Candidate:
 
     def function(self) -> Callable:
         """The mutated answer, in a copy of the module that the answer stands in."""
-        names = {**vars(inspect.getmodule(self.answer.function)), **inspect.getclosurevars(self.answer.function).nonlocals}
+        names = {
+            **vars(inspect.getmodule(self.answer.function)),
+            **inspect.getclosurevars(self.answer.function).nonlocals,
+        }
         for source in self.sources:
             exec(compile(source, "<mutant>", "exec"), names)
         return names[self.name]
@@ -356,7 +443,10 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
         for place, source in enumerate(sources):
             for mutant in mutants(source):
                 program = (*sources[:place], mutant.source, *sources[place + 1 :])
-                found.setdefault((answer.framework, program), _Candidate(mutant, answer, question.function_name, program))
+                found.setdefault(
+                    (answer.framework, program),
+                    _Candidate(mutant, answer, question.function_name, program),
+                )
     return list(found.values())
 
 
@@ -376,7 +466,11 @@ def _helpers(function: Callable) -> list[str]:
         if not isinstance(function, types.FunctionType):
             return
         for helper in inspect.getclosurevars(function).globals.values():
-            if isinstance(helper, types.FunctionType) and helper.__module__ == function.__module__ and helper not in found:
+            if (
+                isinstance(helper, types.FunctionType)
+                and helper.__module__ == function.__module__
+                and helper not in found
+            ):
                 found[helper] = None
                 collect(helper)
 
@@ -384,7 +478,9 @@ def _helpers(function: Callable) -> list[str]:
     return [inspect.getsource(helper) for helper in found]
 
 
-def _mutants(question: Question, right: list[Answer], *, sample: int | None, seconds: float, hands: int) -> dict[str, Any]:
+def _mutants(
+    question: Question, right: list[Answer], *, sample: int | None, seconds: float, hands: int
+) -> dict[str, Any]:
     """The part of the card that tells of mutants."""
     everything = _candidates(question, right)
     declared = {
@@ -396,21 +492,43 @@ def _mutants(question: Question, right: list[Answer], *, sample: int | None, sec
     chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
     tried = [candidate for candidate in everything if candidate in chosen]
     seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    drawn = [[(case, expected_outcome(question, case)) for case in question.cases(seed)] for seed in seeds]
+    drawn = [
+        [(case, expected_outcome(question, case)) for case in question.cases(seed)]
+        for seed in seeds
+    ]
 
     def passes_one(candidate: _Candidate) -> bool:
-        return _is_accepted(question, candidate, drawn[seed_for(question.name, *candidate.sources) % SEEDS], seconds)
+        return _is_accepted(
+            question, candidate, drawn[seed_for(question.name, *candidate.sources) % SEEDS], seconds
+        )
 
     def passes_all(candidate: _Candidate) -> bool:
         return all(_is_accepted(question, candidate, cases, seconds) for cases in drawn)
 
-    alive = work_off(lambda i: passes_one(tried[i]), len(tried), seconds=seconds + 5, lost=False, hands=hands)
-    again = [candidate for candidate, lives in zip(tried, alive, strict=True) if lives or candidate in declared]
-    always = work_off(lambda i: passes_all(again[i]), len(again), seconds=SEEDS * seconds + 5, lost=False, hands=hands)
+    alive = work_off(
+        lambda i: passes_one(tried[i]), len(tried), seconds=seconds + 5, lost=False, hands=hands
+    )
+    again = [
+        candidate
+        for candidate, lives in zip(tried, alive, strict=True)
+        if lives or candidate in declared
+    ]
+    always = work_off(
+        lambda i: passes_all(again[i]),
+        len(again),
+        seconds=SEEDS * seconds + 5,
+        lost=False,
+        hands=hands,
+    )
     lasting = {candidate for candidate, lives in zip(again, always, strict=True) if lives}
 
     survivors = tuple(
-        Survivor(candidate.mutant.operator, candidate.answer.framework, candidate.mutant.diff, flaky=candidate not in lasting)
+        Survivor(
+            candidate.mutant.operator,
+            candidate.answer.framework,
+            candidate.mutant.diff,
+            flaky=candidate not in lasting,
+        )
         for candidate in again
         if candidate not in declared
     )
@@ -429,7 +547,12 @@ def _mutants(question: Question, right: list[Answer], *, sample: int | None, sec
     }
 
 
-def _is_accepted(question: Question, candidate: _Candidate, drawn: list[tuple[Case, Outcome | None]], seconds: float) -> bool:
+def _is_accepted(
+    question: Question,
+    candidate: _Candidate,
+    drawn: list[tuple[Case, Outcome | None]],
+    seconds: float,
+) -> bool:
     """Whether the check takes a mutant for right: the first input that it fails on is enough to tell."""
     try:
         peer = in_process(candidate.function(), candidate.answer.framework)
@@ -447,27 +570,45 @@ def _is_accepted(question: Question, candidate: _Candidate, drawn: list[tuple[Ca
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
     """Declarations that tell of no mutant; those that name a wrong answer are looked at by `_unmatched`."""
     for equivalent in question.equivalents:
-        if equivalent.fragment not in (_SQUARE, _SYMMETRIC) and not any(c.mutant.shows(equivalent.fragment) for c in everything):
+        if equivalent.fragment not in (_SQUARE, _SYMMETRIC) and not any(
+            c.mutant.shows(equivalent.fragment) for c in everything
+        ):
             yield f"Declared equivalent, but no mutant is such: {equivalent.fragment!r}"
 
 
 def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
     """Declared wrong answers that are rejected; where there can be no mutants, every other declaration."""
     for equivalent in question.equivalents:
-        if equivalent.fragment not in declared and (equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement):
+        if equivalent.fragment not in declared and (
+            equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement
+        ):
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
 
 # Peers and values ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _peer(question: Question, answer: Answer, *, before: Callable | None = None, after: Callable | None = None) -> Peer:
+def _peer(
+    question: Question,
+    answer: Answer,
+    *,
+    before: Callable | None = None,
+    after: Callable | None = None,
+) -> Peer:
     """`answer` with every array of its arguments changed by `before`, and its plain result by `after`."""
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
-        function = answer.function if before is None else lambda *given: answer.function(*_map(given, before))
+        function = (
+            answer.function
+            if before is None
+            else lambda *given: answer.function(*_map(given, before))
+        )
         outcome = run(function, driver, answer.framework, args)
-        return replace(outcome, value=after(outcome.value)) if after and outcome.kind == "value" else outcome
+        return (
+            replace(outcome, value=after(outcome.value))
+            if after and outcome.kind == "value"
+            else outcome
+        )
 
     return peer
 
@@ -486,7 +627,9 @@ def _map(value: Any, change: Callable) -> Any:
         return type(value)(_map(item, change) for item in value)
     if isinstance(value, dict):
         return {key: _map(item, change) for key, item in value.items()}
-    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and change is np.zeros_like):
+    if isinstance(value, float) or (
+        isinstance(value, int) and not isinstance(value, bool) and change is np.zeros_like
+    ):
         return change(np.asarray(value))
     if isinstance(value, str) and change is np.zeros_like:
         return ""

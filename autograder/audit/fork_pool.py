@@ -18,7 +18,9 @@ MEMORY = 2 * GIGABYTE
 """Bytes that a piece of work may take on top of what the process has."""
 
 
-def work_off(work: Callable[[int], Any], count: int, *, seconds: float, lost: Any, hands: int = 1) -> list[Any]:
+def work_off(
+    work: Callable[[int], Any], count: int, *, seconds: float, lost: Any, hands: int = 1
+) -> list[Any]:
     """``[work(0), ..., work(count - 1)]``, each in a fork; `lost` for those that take longer than `seconds` or end their process.
 
     What `work` returns must be picklable; it is this program's own. A fork goes on with the next piece of work until it is lost.
@@ -46,8 +48,19 @@ def work_off(work: Callable[[int], Any], count: int, *, seconds: float, lost: An
         for _ in range(min(hands, count)):
             give(None)
         while busy:
-            ready = set(wait(list(busy), timeout=max(0.0, min(deadline for _, _, deadline in busy.values()) - monotonic())))
-            late = {connection for connection, (_, _, deadline) in busy.items() if deadline <= monotonic()}
+            ready = set(
+                wait(
+                    list(busy),
+                    timeout=max(
+                        0.0, min(deadline for _, _, deadline in busy.values()) - monotonic()
+                    ),
+                )
+            )
+            late = {
+                connection
+                for connection, (_, _, deadline) in busy.items()
+                if deadline <= monotonic()
+            }
             for connection in [connection for connection in busy if connection in ready | late]:
                 hand, index, _ = busy.pop(connection)
                 try:
@@ -109,4 +122,6 @@ def _limit_memory() -> None:
         used = int(file.read().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = used + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+    )

@@ -28,13 +28,18 @@ class Mutant:
     @property
     def diff(self) -> str:
         """The change as a unified diff without its header."""
-        lines = difflib.unified_diff(self.original.splitlines(), self.source.splitlines(), n=1, lineterm="")
+        lines = difflib.unified_diff(
+            self.original.splitlines(), self.source.splitlines(), n=1, lineterm=""
+        )
         return "\n".join(list(lines)[2:])
 
     def shows(self, fragment: str) -> bool:
         """Whether the change is the one that `fragment` tells: a piece of a changed line, or ``piece before -> piece after``."""
         lines = self.diff.splitlines()
-        removed, added = (" ".join(" ".join(line[1:].split()) for line in lines if line[0] == sign) for sign in "-+")
+        removed, added = (
+            " ".join(" ".join(line[1:].split()) for line in lines if line[0] == sign)
+            for sign in "-+"
+        )
         before, arrow, after = (" ".join(part.split()) for part in fragment.partition("->"))
         return (before in removed and after in added) if arrow else before in added
 
@@ -69,7 +74,9 @@ def _meaning(source: str) -> str | None:
         return None
 
 
-def _changes(module: cst.Module, positions: Mapping) -> Iterator[tuple[str, cst.CSTNode, cst.CSTNode]]:
+def _changes(
+    module: cst.Module, positions: Mapping
+) -> Iterator[tuple[str, cst.CSTNode, cst.CSTNode]]:
     for node, names in _nodes(module, _Names(), positions):
         for operator, kinds, change in OPERATORS:
             if isinstance(node, kinds):
@@ -79,7 +86,10 @@ def _changes(module: cst.Module, positions: Mapping) -> Iterator[tuple[str, cst.
                     continue
                 yield from ((operator, node, new) for new in changed)
         if isinstance(node, cst.Name):
-            yield from (("stale", node, node.with_changes(value=name)) for name in names.beside(node.value, positions[node].start.line))
+            yield from (
+                ("stale", node, node.with_changes(value=name))
+                for name in names.beside(node.value, positions[node].start.line)
+            )
 
 
 @dataclass(frozen=True)
@@ -100,39 +110,64 @@ class _Names:
         if name not in order:
             return []
         place = order.index(name)
-        return [known for known, since in self.bound[max(0, place - 1) : place + 2] if known != name and since < line]
+        return [
+            known
+            for known, since in self.bound[max(0, place - 1) : place + 2]
+            if known != name and since < line
+        ]
 
 
 _SKIPPED = (cst.Annotation, cst.Decorator, cst.Raise, cst.Import, cst.ImportFrom, cst.Comment)
 
 
-def _nodes(node: cst.CSTNode, names: _Names, positions: Mapping) -> Iterator[tuple[cst.CSTNode, _Names]]:
+def _nodes(
+    node: cst.CSTNode, names: _Names, positions: Mapping
+) -> Iterator[tuple[cst.CSTNode, _Names]]:
     """The nodes that may be changed, each with the variables in sight."""
-    if isinstance(node, _SKIPPED) or _is_text(node) or (isinstance(node, cst.Arg) and node.keyword and node.keyword.value == "strict"):
+    if (
+        isinstance(node, _SKIPPED)
+        or _is_text(node)
+        or (isinstance(node, cst.Arg) and node.keyword and node.keyword.value == "strict")
+    ):
         return
     if isinstance(node, cst.FunctionDef):
-        parameters = [(parameter.name.value, 0) for parameter in node.params.params if parameter.name.value != "self"]
+        parameters = [
+            (parameter.name.value, 0)
+            for parameter in node.params.params
+            if parameter.name.value != "self"
+        ]
         names = names.and_(parameters).and_(_bindings(node.body, positions))
         yield from _nodes(node.body, names, positions)
         return
     if isinstance(node, (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)):
-        names = names.and_((name, 0) for loop in _loops(node.for_in) for name in _targets(loop.target))
-    if isinstance(node, cst.Call) and any(arg.keyword and arg.keyword.value == "strict" for arg in node.args):
+        names = names.and_(
+            (name, 0) for loop in _loops(node.for_in) for name in _targets(loop.target)
+        )
+    if isinstance(node, cst.Call) and any(
+        arg.keyword and arg.keyword.value == "strict" for arg in node.args
+    ):
         yield from _nodes(node.func, names, positions)
         for arg in node.args:
             yield from _nodes(arg, names, positions)
         return
     yield node, names
     for child in node.children:
-        if child is getattr(node, "attr", None) or (isinstance(node, cst.Arg) and child is node.keyword):
+        if child is getattr(node, "attr", None) or (
+            isinstance(node, cst.Arg) and child is node.keyword
+        ):
             continue  # `b` of `a.b` and of `b=a` is no variable
-        if isinstance(node, (cst.AssignTarget, cst.For, cst.CompFor, cst.AugAssign, cst.AnnAssign)) and child is node.target:
+        if (
+            isinstance(node, (cst.AssignTarget, cst.For, cst.CompFor, cst.AugAssign, cst.AnnAssign))
+            and child is node.target
+        ):
             yield from _of_target(child, names, positions)
             continue
         yield from _nodes(child, names, positions)
 
 
-def _of_target(node: cst.CSTNode, names: _Names, positions: Mapping) -> Iterator[tuple[cst.CSTNode, _Names]]:
+def _of_target(
+    node: cst.CSTNode, names: _Names, positions: Mapping
+) -> Iterator[tuple[cst.CSTNode, _Names]]:
     """On the left of an assignment names may change places; another name there is another program."""
     if isinstance(node, cst.Tuple):
         yield node, names
@@ -169,7 +204,11 @@ def _bindings(body: cst.CSTNode, positions: Mapping) -> list[tuple[str, int]]:
     """The names that the statements of a function bind, each with its line."""
     finder = _Bindings()
     body.visit(finder)
-    return [(name, positions[target].start.line) for target in finder.targets for name in _targets(target)]
+    return [
+        (name, positions[target].start.line)
+        for target in finder.targets
+        for name in _targets(target)
+    ]
 
 
 class _Bindings(cst.CSTVisitor):

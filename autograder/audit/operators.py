@@ -106,11 +106,21 @@ _AXES = frozenset({"axis", "axes", "dim", "dims"})
 
 def _name(node: cst.CSTNode) -> str:
     """The last part of a dotted name."""
-    return node.value if isinstance(node, cst.Name) else node.attr.value if isinstance(node, cst.Attribute) else ""
+    return (
+        node.value
+        if isinstance(node, cst.Name)
+        else node.attr.value
+        if isinstance(node, cst.Attribute)
+        else ""
+    )
 
 
 def _renamed(node: cst.BaseExpression, name: str) -> cst.CSTNode:
-    return node.with_changes(value=name) if isinstance(node, cst.Name) else node.with_changes(attr=cst.Name(name))
+    return (
+        node.with_changes(value=name)
+        if isinstance(node, cst.Name)
+        else node.with_changes(attr=cst.Name(name))
+    )
 
 
 def _in_parentheses_of(node: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
@@ -118,15 +128,26 @@ def _in_parentheses_of(node: cst.BaseExpression, new: cst.BaseExpression) -> cst
 
 
 def _plus(expression: cst.BaseExpression, sign: cst.BaseBinaryOp) -> cst.BaseExpression:
-    loose = isinstance(expression, (cst.IfExp, cst.Lambda, cst.BooleanOperation, cst.Comparison)) and not expression.lpar
-    left = expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]) if loose else expression
+    loose = (
+        isinstance(expression, (cst.IfExp, cst.Lambda, cst.BooleanOperation, cst.Comparison))
+        and not expression.lpar
+    )
+    left = (
+        expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        if loose
+        else expression
+    )
     return cst.BinaryOperation(left, sign, cst.Integer("1"))
 
 
 def number(node: cst.Integer) -> Iterator[cst.BaseExpression]:
     """One less; mutmut's gives one more."""
     value = node.evaluated_value - 1
-    yield cst.Integer(repr(value)) if value >= 0 else cst.UnaryOperation(cst.Minus(), cst.Integer(repr(-value)))
+    yield (
+        cst.Integer(repr(value))
+        if value >= 0
+        else cst.UnaryOperation(cst.Minus(), cst.Integer(repr(-value)))
+    )
 
 
 def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
@@ -140,9 +161,19 @@ def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
     for other in others.get(type(node.operator), ()):
         yield node.with_changes(operator=other())
     if isinstance(node.operator, cst.FloorDivide):
-        minus = cst.UnaryOperation(cst.Minus(), node.left if node.left.lpar else cst.parse_expression(f"({_code(node.left)})"))
+        minus = cst.UnaryOperation(
+            cst.Minus(),
+            node.left if node.left.lpar else cst.parse_expression(f"({_code(node.left)})"),
+        )
         yield cst.UnaryOperation(
-            cst.Minus(), cst.BinaryOperation(minus, cst.FloorDivide(), node.right, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+            cst.Minus(),
+            cst.BinaryOperation(
+                minus,
+                cst.FloorDivide(),
+                node.right,
+                lpar=[cst.LeftParen()],
+                rpar=[cst.RightParen()],
+            ),
         )
 
 
@@ -187,7 +218,12 @@ def arguments(node: cst.Call) -> Iterator[cst.Call]:
     for i in range(len(args) - 1):
         one, two = args[i], args[i + 1]
         if not (one.keyword or two.keyword or one.star or two.star):
-            swapped = [*args[:i], one.with_changes(value=two.value), two.with_changes(value=one.value), *args[i + 2 :]]
+            swapped = [
+                *args[:i],
+                one.with_changes(value=two.value),
+                two.with_changes(value=one.value),
+                *args[i + 2 :],
+            ]
             yield node.with_changes(args=swapped)
 
 
@@ -215,7 +251,12 @@ def elements(node: cst.Tuple | cst.List) -> Iterator[cst.BaseExpression]:
         one, two = items[i], items[i + 1]
         if isinstance(one, cst.Element) and isinstance(two, cst.Element):
             yield node.with_changes(
-                elements=[*items[:i], one.with_changes(value=two.value), two.with_changes(value=one.value), *items[i + 2 :]]
+                elements=[
+                    *items[:i],
+                    one.with_changes(value=two.value),
+                    two.with_changes(value=one.value),
+                    *items[i + 2 :],
+                ]
             )
 
 
@@ -223,12 +264,19 @@ def element(node: cst.List) -> Iterator[cst.List]:
     """One element of a list is forgotten."""
     items = list(node.elements)
     for i in range(len(items) if len(items) > 1 else 0):
-        yield node.with_changes(elements=_ended_as(items, [item for j, item in enumerate(items) if j != i]))
+        yield node.with_changes(
+            elements=_ended_as(items, [item for j, item in enumerate(items) if j != i])
+        )
 
 
 def axes(node: cst.Arg) -> Iterator[cst.Arg]:
     """One of several axes is forgotten."""
-    if node.keyword and node.keyword.value in _AXES and isinstance(node.value, cst.Tuple) and len(node.value.elements) > 1:
+    if (
+        node.keyword
+        and node.keyword.value in _AXES
+        and isinstance(node.value, cst.Tuple)
+        and len(node.value.elements) > 1
+    ):
         for kept in node.value.elements:
             yield node.with_changes(value=kept.value)
 
@@ -238,7 +286,14 @@ def indices(node: cst.Subscript) -> Iterator[cst.Subscript]:
     items = list(node.slice)
     for i in range(len(items) - 1):
         one, two = items[i], items[i + 1]
-        yield node.with_changes(slice=[*items[:i], one.with_changes(slice=two.slice), two.with_changes(slice=one.slice), *items[i + 2 :]])
+        yield node.with_changes(
+            slice=[
+                *items[:i],
+                one.with_changes(slice=two.slice),
+                two.with_changes(slice=one.slice),
+                *items[i + 2 :],
+            ]
+        )
 
 
 def index(node: cst.Index) -> Iterator[cst.Index]:
@@ -253,7 +308,9 @@ def piece(node: cst.Slice) -> Iterator[cst.Slice]:
     for end in ("lower", "upper", "step"):
         if (bound := getattr(node, end)) is None:
             continue
-        yield node.with_changes(**{end: None}, **({"second_colon": cst.MaybeSentinel.DEFAULT} if end == "step" else {}))
+        yield node.with_changes(
+            **{end: None}, **({"second_colon": cst.MaybeSentinel.DEFAULT} if end == "step" else {})
+        )
         if end != "step" and not isinstance(bound, (cst.Integer, cst.UnaryOperation)):
             yield node.with_changes(**{end: _plus(bound, cst.Subtract())})
             yield node.with_changes(**{end: _plus(bound, cst.Add())})
@@ -265,9 +322,23 @@ def counted(node: cst.Call) -> Iterator[cst.BaseExpression]:
     if name == "range" and args and not any(arg.star for arg in args):
         stop = 0 if len(args) == 1 else 1
         for sign in (cst.Subtract(), cst.Add()):
-            yield node.with_changes(args=[*args[:stop], args[stop].with_changes(value=_plus(args[stop].value, sign)), *args[stop + 1 :]])
+            yield node.with_changes(
+                args=[
+                    *args[:stop],
+                    args[stop].with_changes(value=_plus(args[stop].value, sign)),
+                    *args[stop + 1 :],
+                ]
+            )
         if len(args) == 1:
-            yield node.with_changes(args=[cst.Arg(cst.Integer("1"), comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))), *args])
+            yield node.with_changes(
+                args=[
+                    cst.Arg(
+                        cst.Integer("1"),
+                        comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")),
+                    ),
+                    *args,
+                ]
+            )
     if name == "len":
         yield cst.BinaryOperation(node, cst.Subtract(), cst.Integer("1"))
 
@@ -286,14 +357,22 @@ def layer(node: cst.Call) -> Iterator[cst.Call]:
 
 def layer_name(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
     """Another activation, where it is called by its name."""
-    for name in _LAYERS.get(node.evaluated_value, ()) if isinstance(node.evaluated_value, str) else ():
+    for name in (
+        _LAYERS.get(node.evaluated_value, ()) if isinstance(node.evaluated_value, str) else ()
+    ):
         yield node.with_changes(value=repr(name))
 
 
 def padding(node: cst.Call) -> Iterator[cst.Call]:
     """The border repeated in place of a constant."""
-    if _name(node.func) == "pad" and not any(arg.keyword and arg.keyword.value == "mode" for arg in node.args):
-        kept = [arg for arg in node.args if not (arg.keyword and arg.keyword.value in ("constant_values", "value"))]
+    if _name(node.func) == "pad" and not any(
+        arg.keyword and arg.keyword.value == "mode" for arg in node.args
+    ):
+        kept = [
+            arg
+            for arg in node.args
+            if not (arg.keyword and arg.keyword.value in ("constant_values", "value"))
+        ]
         # NumPy's word; libraries that call it otherwise refuse it, which any probe notices.
         yield node.with_changes(args=[*kept, cst.Arg(cst.SimpleString('"edge"'), cst.Name("mode"))])
 
@@ -321,7 +400,10 @@ def unguarded(node: cst.With) -> Iterator[cst.CSTNode]:
 
 def statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
     """A line is forgotten."""
-    if not isinstance(node.body[0], (cst.Return, cst.Import, cst.ImportFrom, cst.Raise, cst.Pass, cst.Break, cst.Continue)):
+    if not isinstance(
+        node.body[0],
+        (cst.Return, cst.Import, cst.ImportFrom, cst.Raise, cst.Pass, cst.Break, cst.Continue),
+    ):
         yield node.with_changes(body=[cst.Pass()])
 
 

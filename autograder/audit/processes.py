@@ -34,7 +34,9 @@ def audit_all(
     processes = max(1, min(workers, len(order)))
     hands = max(1, workers // processes)
     done: dict[str, QuestionCard] = {}
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_keep_to_one_thread) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_keep_to_one_thread
+    ) as pool:
         try:
             futures = [pool.submit(_audit_named, name, sample, repeat, hands) for name in order]
             for future in as_completed(futures):
@@ -59,7 +61,9 @@ def _keep_to_one_thread() -> None:
     os.dup2(nothing, 2)
     for framework in ("torch", "mxnet"):
         if frameworks.available(framework):
-            frameworks.to_framework(np.zeros(1), framework)  # MXNet speaks only when its engine starts
+            frameworks.to_framework(
+                np.zeros(1), framework
+            )  # MXNet speaks only when its engine starts
     os.dup2(stderr, 2)
     os.close(stderr)
     os.close(nothing)

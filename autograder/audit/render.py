@@ -11,13 +11,25 @@ from rich.text import Text
 from autograder.audit.card import LEAST_KILLED, LEAST_NAMED, Card, QuestionCard
 from autograder.pages import template
 
-_COLUMNS = ("mutants", "killed", "equivalent", "kill rate", "false accepts", "false rejects", "mistakes named", "median ms", "slowest ms")
+_COLUMNS = (
+    "mutants",
+    "killed",
+    "equivalent",
+    "kill rate",
+    "false accepts",
+    "false rejects",
+    "mistakes named",
+    "median ms",
+    "slowest ms",
+)
 
 
 def as_terminal(card: Card) -> Group:
     """A table with a row for each question and one for all; then what is wrong, and the survivors as diffs."""
     table = Table(title="How far the checks can be trusted", title_justify="left")
-    table.add_column("question", no_wrap=True, min_width=max(len(question.name) for question in card.questions))
+    table.add_column(
+        "question", no_wrap=True, min_width=max(len(question.name) for question in card.questions)
+    )
     for name in _COLUMNS:
         table.add_column(name, justify="right")
     table.add_column("")
@@ -32,7 +44,12 @@ def as_page(card: Card) -> str:
     """The card as one HTML page that needs nothing else. What questions say and the code of answers are escaped."""
     rows = [(question, _figures(question)) for question in card.questions]
     return template("audit", "audit.html.j2").render(
-        card=card, columns=_COLUMNS, rows=rows, totals=_totals(card), least_killed=f"{LEAST_KILLED:.0%}", least_named=f"{LEAST_NAMED:.0%}"
+        card=card,
+        columns=_COLUMNS,
+        rows=rows,
+        totals=_totals(card),
+        least_killed=f"{LEAST_KILLED:.0%}",
+        least_named=f"{LEAST_NAMED:.0%}",
     )
 
 
@@ -52,7 +69,10 @@ def _figures(question: QuestionCard) -> tuple[str, ...]:
 
 def _totals(card: Card) -> tuple[str, ...]:
     return (
-        *(str(sum(getattr(question, name) for question in card.questions)) for name in ("mutants", "killed", "equivalent")),
+        *(
+            str(sum(getattr(question, name) for question in card.questions))
+            for name in ("mutants", "killed", "equivalent")
+        ),
         _percent(card.kill_rate),
         str(card.false_accepts),
         str(card.false_rejects),

@@ -49,7 +49,11 @@ def start_worker(log: Path) -> tuple[Any, Connection]:
     """A process that runs `worker.serve`, in a session of its own, and our end of the line to it. What it prints goes to `log`."""
     ours, theirs = socket.socketpair()
     with theirs, open(log, "ab") as out:
-        process = _warm_worker(theirs.fileno(), out.fileno()) if wall.supported() is None else _cold_worker(theirs.fileno(), out)
+        process = (
+            _warm_worker(theirs.fileno(), out.fileno())
+            if wall.supported() is None
+            else _cold_worker(theirs.fileno(), out)
+        )
     return process, Connection(ours.detach())
 
 
@@ -109,16 +113,23 @@ def grade(
     """
     with logs.kept_in(course.log_file), course.locked() as scratch, _interruptible() as signals:
         provisioner.begin()
-        outlines = {assignment: course.outline(assignment) for assignment in dict.fromkeys(assignment for assignment, _ in work)}
+        outlines = {
+            assignment: course.outline(assignment)
+            for assignment in dict.fromkeys(assignment for assignment, _ in work)
+        }
         results: dict[tuple[str, str], Graded] = {}
         for assignment, outline in {} if regrade else outlines.items():
-            there = course.graded_before(outline, [student for of, student in work if of == assignment])
+            there = course.graded_before(
+                outline, [student for of, student in work if of == assignment]
+            )
             results |= {(assignment, student): graded for student, graded in there.items()}
         before = len(results)
         for graded in results.values():
             show(graded)
         jobs = {key: outlines[key[0]].job(key[1]) for key in work if key not in results}
-        with contextlib.closing(_examined(jobs, min(workers or cores(), len(jobs)), scratch)) as examined:
+        with contextlib.closing(
+            _examined(jobs, min(workers or cores(), len(jobs)), scratch)
+        ) as examined:
             for key, found in examined:
                 logs.append(found.pop("log", ()))
                 with signals.held():  # a grade is entered whole
@@ -127,7 +138,9 @@ def grade(
         return [results[key] for key in work], before
 
 
-def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> Generator[tuple[Any, dict[str, Any]], None, None]:
+def _examined(
+    jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path
+) -> Generator[tuple[Any, dict[str, Any]], None, None]:
     """Have all jobs done by `workers` processes; yields (key, what was found) as they come."""
     waiting, left = deque(jobs), len(jobs)
     deaths: Counter[Any] = Counter()
@@ -150,7 +163,9 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> G
                     worker.end()
                     disturbances += 1
                     if disturbances > 100:
-                        raise CourseError("the processes that grade are killed again and again: see what else runs on this machine")
+                        raise CourseError(
+                            "the processes that grade are killed again and again: see what else runs on this machine"
+                        )
                     if key is None and deaths[key] > 3 * workers + ATTEMPTS:
                         raise CourseError(f"no worker can be started: {worker.last_words()}")
                     if key is not None and deaths[key] < ATTEMPTS:
@@ -163,7 +178,12 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> G
                             ATTEMPTS,
                             worker.said(),
                         )
-                        yield key, {"reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"}
+                        yield (
+                            key,
+                            {
+                                "reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"
+                            },
+                        )
                 elif not worker.ready:
                     worker.ready = True
                 else:
@@ -179,11 +199,17 @@ def _examined(jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path) -> G
             worker.end()
 
 
-def _give_out(waiting: deque, jobs: dict[Any, dict[str, Any]], crew: list[_Worker], workers: int) -> None:
+def _give_out(
+    waiting: deque, jobs: dict[Any, dict[str, Any]], crew: list[_Worker], workers: int
+) -> None:
     """Keep the workers busy: one submission for each, then further ones while there are enough for all."""
     for depth in range(AHEAD):
         for worker in crew:
-            if worker.ready and len(worker.jobs) == depth and len(waiting) > (workers if depth else 0):
+            if (
+                worker.ready
+                and len(worker.jobs) == depth
+                and len(waiting) > (workers if depth else 0)
+            ):
                 worker.give(key := waiting.popleft(), jobs[key])
 
 

@@ -18,7 +18,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
     nb.metadata = NotebookNode()
-    nb.cells = _restored([cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course)
+    nb.cells = _restored(
+        [cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course
+    )
     return nb
 
 
@@ -45,7 +47,9 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
             facts["points"] = points[name]
         make = new_code_cell if source.cell_type == "code" else new_markdown_cell
         ours = make(source.source, metadata={"nbgrader": facts})
-        del ours["id"]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
+        del ours[
+            "id"
+        ]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
         cells[name] = ours, bool(source.locked) and name not in answers
     return cells
 
@@ -53,7 +57,10 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
 def released(assignment: Any) -> dict[str, dict[str, Any]]:
     """The course's side of an assignment by notebook, in plain JSON: its cells (see `course_cells`) and its kernelspec."""
     return {
-        notebook.name: {"cells": course_cells(notebook), "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None}
+        notebook.name: {
+            "cells": course_cells(notebook),
+            "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
+        }
         for notebook in sorted(assignment.notebooks, key=lambda notebook: notebook.name)
     }
 
@@ -63,23 +70,35 @@ def fingerprint(release: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 
 
-def _restored(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> list[NotebookNode]:
+def _restored(
+    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
+) -> list[NotebookNode]:
     chosen = _chosen(submitted, course)
     cells: list[NotebookNode] = []
     place: dict[str, int] = {}
     for index, cell in enumerate(submitted):
         if index not in chosen:
-            cells.append(_plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments")))
+            cells.append(
+                _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
+            )
             continue
         ours, fixed = course[chosen[index]]
         place[chosen[index]] = len(cells)
         own = {} if fixed else {"attachments": cell.get("attachments")}
-        cells.append(_plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own))
+        cells.append(
+            _plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own)
+        )
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
-        if name in place or not (fixed or graded):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
+        if name in place or not (
+            fixed or graded
+        ):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
             continue
-        at = _place_for(name, list(course), place, len(cells)) if graded else _place_after(name, list(course), place)
+        at = (
+            _place_for(name, list(course), place, len(cells))
+            if graded
+            else _place_after(name, list(course), place)
+        )
         place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
         cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
     return cells
@@ -92,10 +111,19 @@ def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> 
 
 def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
     """Where a deleted cell that others build on goes: after the last of the course's cells before it that is there, else to the top."""
-    return next((place[earlier] + 1 for earlier in reversed(order[: order.index(name)]) if earlier in place), 0)
+    return next(
+        (
+            place[earlier] + 1
+            for earlier in reversed(order[: order.index(name)])
+            if earlier in place
+        ),
+        0,
+    )
 
 
-def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]) -> dict[int, str]:
+def _chosen(
+    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
+) -> dict[int, str]:
     """Which submitted cell stands for which of the course's: of several with one grade id, the first with the course's own source, else the first."""
     candidates: dict[str, list[int]] = {}
     for index, cell in enumerate(submitted):
@@ -106,13 +134,17 @@ def _chosen(submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode,
             candidates.setdefault(name, []).append(index)
 
     def choice(name: str) -> int:
-        faithful = (index for index in candidates[name] if submitted[index].source == course[name][0].source)
+        faithful = (
+            index for index in candidates[name] if submitted[index].source == course[name][0].source
+        )
         return next(faithful, candidates[name][0])
 
     return {choice(name): name for name in candidates}
 
 
-def _plain_cell(cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None) -> NotebookNode:
+def _plain_cell(
+    cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None
+) -> NotebookNode:
     """A fresh cell. nbformat's own makers check each against the schema, which takes longer than all the rest."""
     facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
     if cell_type == "code":

@@ -78,8 +78,18 @@ class Outline:
 
     def job(self, student: str) -> dict[str, Any]:
         """What `worker.examine` has to know, JSON-ready."""
-        own = {"root": str(self.root), "folder": str(self.folder(student)), "student": student, "assignment": self.assignment}
-        course = {"release": self.release, "files": self.files, "config": self.config, "gradebook": self.gradebook}
+        own = {
+            "root": str(self.root),
+            "folder": str(self.folder(student)),
+            "student": student,
+            "assignment": self.assignment,
+        }
+        course = {
+            "release": self.release,
+            "files": self.files,
+            "config": self.config,
+            "gradebook": self.gradebook,
+        }
         return own | course | {"megabytes": self.megabytes}
 
 
@@ -89,7 +99,9 @@ class Course:
     def __init__(self, root: Path, *, trust: bool = False):
         self.root = Path(root).resolve()
         if not (self.root / CONFIG).is_file():
-            raise CourseError(f"{self.root} is not an nbgrader course: it has no {CONFIG}. `course demo` makes one to look at.")
+            raise CourseError(
+                f"{self.root} is not an nbgrader course: it has no {CONFIG}. `course demo` makes one to look at."
+            )
         self.trust = trust  # whether submissions run without walls
         self._api: Any = None
 
@@ -97,7 +109,11 @@ class Course:
         """Make the release version of `assignment` and enter its questions in the gradebook (``nbgrader generate_assignment``)."""
         result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
         if not result["success"]:
-            logs.log.error("%s could not be released:\n%s", assignment, result.get("log") or result.get("error"))
+            logs.log.error(
+                "%s could not be released:\n%s",
+                assignment,
+                result.get("log") or result.get("error"),
+            )
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
@@ -106,8 +122,14 @@ class Course:
         handed_in = list(two_deep(folder))
         students = sorted(path.parent.name for path in handed_in if path.name == assignment)
         if not students:
-            there = sorted({path.name for path in handed_in if path.is_dir() and not path.is_symlink()})
-            known = f" There are submissions of: {', '.join(there)}." if there else f" Submissions are looked for in {folder}."
+            there = sorted(
+                {path.name for path in handed_in if path.is_dir() and not path.is_symlink()}
+            )
+            known = (
+                f" There are submissions of: {', '.join(there)}."
+                if there
+                else f" Submissions are looked for in {folder}."
+            )
             raise CourseError(f"Nobody has handed in {assignment!r}.{known}")
         return students
 
@@ -116,14 +138,22 @@ class Course:
         known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
         found = []
         for path in sorted(self.root.glob("submitted/[!.]*")):
-            inside = [] if path.is_symlink() or not path.is_dir() else sorted(child.name for child in path.iterdir())
+            inside = (
+                []
+                if path.is_symlink() or not path.is_dir()
+                else sorted(child.name for child in path.iterdir())
+            )
             if not path.is_dir():
                 found.append(f"{path.name} belongs in a folder STUDENT/{assignment}/")
             elif path.name in known:
-                found.append(f"{path.name}/ stands where students' folders stand: it should be STUDENT/{path.name}/")
+                found.append(
+                    f"{path.name}/ stands where students' folders stand: it should be STUDENT/{path.name}/"
+                )
             elif not inside:
                 found.append(f"{path.name}/ is empty")
-            elif assignment not in inside and (near := difflib.get_close_matches(assignment, set(inside) - known, n=1)):
+            elif assignment not in inside and (
+                near := difflib.get_close_matches(assignment, set(inside) - known, n=1)
+            ):
                 found.append(f"{path.name}/{near[0]}: is {assignment} meant?")
             elif assignment not in inside and not known & set(inside):
                 found.append(f"{path.name}/ has no folder {assignment}")
@@ -167,9 +197,14 @@ class Course:
                 raise self._fault(error) or error from error
             source = coursedir.format_path(coursedir.source_directory, ".", assignment)
             kept = api.config.Autograde.get("exclude_overwriting", {}).get(assignment, [])
-            files = {os.path.relpath(path, source): path for path in find_all_files(source, [*coursedir.ignore, "*.ipynb"])}
+            files = {
+                os.path.relpath(path, source): path
+                for path in find_all_files(source, [*coursedir.ignore, "*.ipynb"])
+            }
         if not release:
-            raise CourseError(f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first.")
+            raise CourseError(
+                f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first."
+            )
         return Outline(
             root=self.root,
             assignment=assignment,
@@ -193,7 +228,9 @@ class Course:
         for student in students:
             found = _standing(outline, student, scores.get(student, {}))
             if found:
-                self._remember(outline.assignment, student, None)  # a reason may be left from before, if the last run was killed
+                self._remember(
+                    outline.assignment, student, None
+                )  # a reason may be left from before, if the last run was killed
                 done[student] = found
         return done
 
@@ -212,19 +249,26 @@ class Course:
         from autograder.grading.record import record
 
         try:
-            unchanged = fingerprint(read(outline.folder(student), outline.megabytes)) == found["files"]
+            unchanged = (
+                fingerprint(read(outline.folder(student), outline.megabytes)) == found["files"]
+            )
         except Unfit:
             unchanged = False
         if not unchanged:
             return "it changed while it was graded: grade it again"
         origin = {"files": found["files"], "release": outline.version}
-        result = self._run(lambda api: record(api, outline.assignment, student, found["notebooks"], origin))
+        result = self._run(
+            lambda api: record(api, outline.assignment, student, found["notebooks"], origin)
+        )
         if result["success"]:
             return None
         if (error := result["exception"]) is not None and (fault := self._fault(error)):
             raise fault from error
         logs.log.error(
-            "nbgrader could not enter the grade of %s, %s:\n%s", student, outline.assignment, result.get("log") or result.get("error")
+            "nbgrader could not enter the grade of %s, %s:\n%s",
+            student,
+            outline.assignment,
+            result.get("log") or result.get("error"),
         )
         return f"{_last_error(result)} (see {logs.GRADING})"
 
@@ -245,7 +289,9 @@ class Course:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise CourseError(f"{self.root} is being graded by another `course grade`: wait until it has ended, or stop it.") from None
+                raise CourseError(
+                    f"{self.root} is being graded by another `course grade`: wait until it has ended, or stop it."
+                ) from None
             lock.seek(0)
             _clear_scratch(Path(lock.read().strip()))
             scratch = tempfile.mkdtemp(prefix=SCRATCH)
@@ -265,7 +311,12 @@ class Course:
         if reason is None:
             result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
             if not result["success"]:
-                logs.log.error("no feedback for %s, %s:\n%s", student, assignment, result.get("log") or result.get("error"))
+                logs.log.error(
+                    "no feedback for %s, %s:\n%s",
+                    student,
+                    assignment,
+                    result.get("log") or result.get("error"),
+                )
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
         from autograder.feedback.render import note
@@ -283,7 +334,10 @@ class Course:
         with self._here():
             try:
                 with contextlib.closing(self._nbgrader().gradebook) as gradebook:
-                    return sorted(notebook.name for notebook in gradebook.find_assignment(assignment).notebooks)
+                    return sorted(
+                        notebook.name
+                        for notebook in gradebook.find_assignment(assignment).notebooks
+                    )
             except MissingEntry:
                 return []
             except Exception as error:
@@ -301,14 +355,20 @@ class Course:
         from sqlalchemy.exc import DatabaseError
 
         wrapped = error
-        while wrapped is not None and not isinstance(wrapped, DatabaseError):  # nbgrader says of some that the entry is invalid
+        while wrapped is not None and not isinstance(
+            wrapped, DatabaseError
+        ):  # nbgrader says of some that the entry is invalid
             wrapped = wrapped.__cause__ or wrapped.__context__
         if wrapped is not None:
             said = str(wrapped.orig or wrapped).splitlines()[0][:200]
-            return CourseError(f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept.")
+            return CourseError(
+                f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept."
+            )
         if isinstance(error, OSError) and error.errno in _DISK:
             place = error.filename if isinstance(error.filename, str) else self.root
-            return CourseError(f"{place} cannot be written: {error.strerror}. Make room or allow writing; what was graded before is kept.")
+            return CourseError(
+                f"{place} cannot be written: {error.strerror}. Make room or allow writing; what was graded before is kept."
+            )
         return None
 
     def _remember(self, assignment: str, student: str, reason: str | None) -> None:
@@ -331,14 +391,18 @@ class Course:
     def _here(self) -> Iterator[None]:
         """As nbgrader wants it: in the course's folder, its scripts on the PATH, nothing drawn over a progress bar."""
         if glob.has_magic(str(self.root)):
-            raise CourseError(f"{self.root} has one of * ? [ in its name, which nbgrader takes for a pattern: rename the folder.")
+            raise CourseError(
+                f"{self.root} has one of * ? [ in its name, which nbgrader takes for a pattern: rename the folder."
+            )
         with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
             yield
 
     def _run(self, step: Any) -> dict[str, Any]:
         with self._here():
             result = step(self._nbgrader())
-        if result.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):  # nbgrader reports Ctrl-C as one more failed submission
+        if (
+            result.get("error", "").rstrip().endswith("\nKeyboardInterrupt")
+        ):  # nbgrader reports Ctrl-C as one more failed submission
             raise KeyboardInterrupt
         return result
 
@@ -348,9 +412,13 @@ class Course:
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
 
-            config = configuration(self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {})
+            config = configuration(
+                self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {}
+            )
             self._api = NbGraderAPI(config=config)
-        catalogue.choose(self._api.config.JudgedExecute.get("questions"))  # another course may have chosen meanwhile
+        catalogue.choose(
+            self._api.config.JudgedExecute.get("questions")
+        )  # another course may have chosen meanwhile
         return self._api
 
 
@@ -362,7 +430,9 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
     try:
         config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
     except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
-        raise CourseError(f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}") from error
+        raise CourseError(
+            f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}"
+        ) from error
     if not _has_step(config, "autograde_preprocessors", "JudgedExecute"):
         raise CourseError(
             f"{root / CONFIG} does not switch the judge on, and nbgrader alone gives points for cells that merely end:"
@@ -382,7 +452,10 @@ def _has_step(config: Any, steps: str, name: str) -> bool:
     """Whether a list of nbgrader's steps holds one of our own, or a class that is made of it."""
     from autograder.grading import execute
 
-    return any(isinstance(step, type) and issubclass(step, getattr(execute, name)) for step in execute.configured(config, steps))
+    return any(
+        isinstance(step, type) and issubclass(step, getattr(execute, name))
+        for step in execute.configured(config, steps)
+    )
 
 
 def _check_settings(root: Path, config: Any) -> None:
@@ -394,19 +467,36 @@ def _check_settings(root: Path, config: Any) -> None:
     from autograder.sandbox import wall
 
     for name in config:
-        ours = {"JudgedExecute", "CourseCells", "Execute", "CourseDirectory", "Autograde", "GenerateAssignment"}
+        ours = {
+            "JudgedExecute",
+            "CourseCells",
+            "Execute",
+            "CourseDirectory",
+            "Autograde",
+            "GenerateAssignment",
+        }
         if name not in ours and (near := difflib.get_close_matches(name, ours, n=1, cutoff=0.8)):
-            raise CourseError(f"{root / CONFIG}: there is no `c.{name}`. Did you mean `c.{near[0]}`?")
+            raise CourseError(
+                f"{root / CONFIG}: there is no `c.{name}`. Did you mean `c.{near[0]}`?"
+            )
     for package in config.get("JudgedExecute", {}).get("packages", ()):
         if not wall.locations(str(package)):
-            raise CourseError(f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, and there is no such package here.")
+            raise CourseError(
+                f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, and there is no such package here."
+            )
     for kind in (JudgedExecute, CourseCells, Execute):
         known = kind.class_trait_names(config=True)
         for name in config.get(kind.__name__, {}):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                meant = f" Did you mean `{near[0]}`?" if near else f" There are: {', '.join(sorted(known))}."
-                raise CourseError(f"{root / CONFIG}: `c.{kind.__name__}.{name}` is no setting.{meant}")
+                meant = (
+                    f" Did you mean `{near[0]}`?"
+                    if near
+                    else f" There are: {', '.join(sorted(known))}."
+                )
+                raise CourseError(
+                    f"{root / CONFIG}: `c.{kind.__name__}.{name}` is no setting.{meant}"
+                )
     for kind in (JudgedExecute, CourseCells):
         try:
             kind(config=config)
@@ -414,17 +504,27 @@ def _check_settings(root: Path, config: Any) -> None:
             raise CourseError(f"{root / CONFIG}: {one_line(error)}") from error
 
 
-def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[str, float | None]]]]:
+def _scores(
+    gradebook: Any, assignment: str
+) -> dict[str, dict[str, list[tuple[str, float | None]]]]:
     """By student and notebook, every row of the gradebook: its cell and its automatic score."""
     from nbgrader import api
 
     rows = (
-        gradebook.db.query(api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name, api.Grade.auto_score)
+        gradebook.db.query(
+            api.SubmittedAssignment.student_id,
+            api.Notebook.name,
+            api.BaseCell.name,
+            api.Grade.auto_score,
+        )
         .select_from(api.Grade)
         .join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
         .join(api.SubmittedNotebook, api.Grade.notebook_id == api.SubmittedNotebook.id)
         .join(api.Notebook, api.SubmittedNotebook.notebook_id == api.Notebook.id)
-        .join(api.SubmittedAssignment, api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id)
+        .join(
+            api.SubmittedAssignment,
+            api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id,
+        )
         .join(api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id)
         .filter(api.Assignment.name == assignment)
     )
@@ -434,7 +534,9 @@ def _scores(gradebook: Any, assignment: str) -> dict[str, dict[str, list[tuple[s
     return scores
 
 
-def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]) -> Graded | None:
+def _standing(
+    outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]
+) -> Graded | None:
     """The grade that a submission has, if it is whole and was made from the very same files and release."""
     graded = outline.root / "autograded" / student / outline.assignment
     if not scores or not graded.is_dir():
@@ -452,8 +554,12 @@ def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, 
             notebook = json.loads((graded / f"{name}.ipynb").read_bytes())
             facts = notebook["metadata"][METADATA_KEY]
             rows = dict(scores[name])
-            judged = {verdict["question"].replace(".", "-", 1): verdict for verdict in facts["verdicts"]}
-            if {key: facts[key] for key in origin} != origin or any(rows[cell] != verdict["earned"] for cell, verdict in judged.items()):
+            judged = {
+                verdict["question"].replace(".", "-", 1): verdict for verdict in facts["verdicts"]
+            }
+            if {key: facts[key] for key in origin} != origin or any(
+                rows[cell] != verdict["earned"] for cell, verdict in judged.items()
+            ):
                 return None
             verdicts += judged.values()
     except (Unfit, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -462,7 +568,13 @@ def _standing(outline: Outline, student: str, scores: dict[str, list[tuple[str, 
 
 
 def _share(found: dict[str, Any]) -> float | None:
-    return _part([verdict for notebook in found["notebooks"].values() for verdict in notebook["verdicts"].values()])
+    return _part(
+        [
+            verdict
+            for notebook in found["notebooks"].values()
+            for verdict in notebook["verdicts"].values()
+        ]
+    )
 
 
 def _part(verdicts: list[dict[str, Any]]) -> float | None:
@@ -473,7 +585,9 @@ def _part(verdicts: list[dict[str, Any]]) -> float | None:
 def _remedy(said: str) -> str:
     """What to do about a database's complaint."""
     if "locked" in said:
-        return "Wait until no other program is writing to it, or close what holds it, then grade again"
+        return (
+            "Wait until no other program is writing to it, or close what holds it, then grade again"
+        )
     if "readonly" in said:
         return "Allow writing to it and to its folder, then grade again"
     if "full" in said or "I/O" in said:
@@ -484,7 +598,11 @@ def _remedy(said: str) -> str:
 def _clear_scratch(folder: Path) -> None:
     """Remove what a killed run left, if it is what it seems to be."""
     with contextlib.suppress(OSError):
-        ours = folder.name.startswith(SCRATCH) and str(folder.parent) == tempfile.gettempdir() and folder.lstat().st_uid == os.getuid()
+        ours = (
+            folder.name.startswith(SCRATCH)
+            and str(folder.parent) == tempfile.gettempdir()
+            and folder.lstat().st_uid == os.getuid()
+        )
         if ours and folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -493,7 +611,10 @@ def _clear_scratch(folder: Path) -> None:
 def _quiet() -> Iterator[None]:
     """nbgrader logs every step, and its libraries warn; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
     logging.disable(logging.NOTSET)
-    loggers = [logging.getLogger(name) for name in ("traitlets", "nbgrader", "py.warnings", "tornado.application")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("traitlets", "nbgrader", "py.warnings", "tornado.application")
+    ]
     handlers = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers, logger.propagate = [logging.NullHandler()], False
@@ -510,7 +631,9 @@ def _quiet() -> Iterator[None]:
 def _path_to_scripts() -> Iterator[None]:
     """nbgrader calls `alembic` by its name: it is beside this Python, whose folder need not be on the PATH."""
     before = os.environ.get("PATH")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.defpath if before is None else before])
+    os.environ["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.defpath if before is None else before]
+    )
     try:
         yield
     finally:
@@ -523,6 +646,12 @@ def _path_to_scripts() -> Iterator[None]:
 def _last_error(result: dict[str, Any]) -> str:
     """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
     log = result.get("log") or result.get("error") or ""
-    causes = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$", log, flags=re.MULTILINE)
-    causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
+    causes = re.findall(
+        r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$",
+        log,
+        flags=re.MULTILINE,
+    )
+    causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(
+        r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE
+    )
     return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -60,7 +60,13 @@ from traitlets import Bool, Float, Integer, List, Unicode
 from traitlets.utils.importstring import import_item
 
 from autograder.answers.time_limit import patience
-from autograder.errors import AutograderError, CannotBeGradedHere, CourseError, JudgeFault, NotJudged
+from autograder.errors import (
+    AutograderError,
+    CannotBeGradedHere,
+    CourseError,
+    JudgeFault,
+    NotJudged,
+)
 from autograder.feedback.render import render
 from autograder.files import put_in_place
 from autograder.grading import submission
@@ -115,7 +121,9 @@ def configure(c: Any, questions: str | None = None) -> None:
     catalogue.choose(questions)
     if questions is not None:
         c.JudgedExecute.questions = questions
-    warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)  # nbgrader's own business with SQLAlchemy 2
+    warnings.filterwarnings(
+        "ignore", message="Object of type", category=SAWarning
+    )  # nbgrader's own business with SQLAlchemy 2
     c.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,
         CheckedQuestions,
@@ -126,7 +134,12 @@ def configure(c: Any, questions: str | None = None) -> None:
         SaveCells,
     ]
     c.GenerateAssignment.create_assignment = True
-    c.Autograde.sanitize_preprocessors = [ClearOutput, CourseCells, CourseKernelspec, CheckCellMetadata]
+    c.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        CourseCells,
+        CourseKernelspec,
+        CheckCellMetadata,
+    ]
     c.Autograde.autograde_preprocessors = [
         JudgedExecute,
         HarmlessCells,
@@ -153,7 +166,11 @@ def question_of(cell: NotebookNode) -> Question | None:
 def to_run(cell: NotebookNode) -> bool:
     """Whether grading runs the cell: code, and no picture."""
     facts = cell.metadata.get("nbgrader", {})
-    picture = facts.get("locked") and not facts.get("grade") and facts.get("grade_id", "").startswith(PICTURE)
+    picture = (
+        facts.get("locked")
+        and not facts.get("grade")
+        and facts.get("grade_id", "").startswith(PICTURE)
+    )
     return cell.cell_type == "code" and bool(cell.source.strip()) and not picture
 
 
@@ -178,13 +195,19 @@ def fault_of(cell: NotebookNode) -> str | None:
     if float(facts.get("points", 0)) != question.points:
         return f"the cell {name} gives {facts.get('points', 0):g} points, its question {question.points:g}: make them equal, and release the assignment again"
     call = f"check({json.dumps(question.name)}, {question.function_name})"
-    return None if cell.source.strip() == call else f"the cell {name} must be `{call}` and nothing else"
+    return (
+        None
+        if cell.source.strip() == call
+        else f"the cell {name} must be `{call}` and nothing else"
+    )
 
 
 class CheckedQuestions(NbGraderPreprocessor):
     """Refuses to release a cell that is graded automatically and is not a question's check."""
 
-    def preprocess_cell(self, cell: NotebookNode, resources: ResourcesDict, cell_index: int) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Raise ValueError for what `fault_of` finds."""
         if fault := fault_of(cell):
             raise ValueError(fault)
@@ -198,16 +221,25 @@ class CourseCells(NbGraderPreprocessor):
     source back; deleted ones are put back: checks before the next course cell that is still there, others after the last one before them.
     """
 
-    max_megabytes = Float(submission.MEGABYTES, help="The most that a submission may hold, all files together.").tag(config=True)
+    max_megabytes = Float(
+        submission.MEGABYTES, help="The most that a submission may hold, all files together."
+    ).tag(config=True)
 
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Rewrite the notebook's cells."""
         if RELEASE in resources:
-            cells = {grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in resources[RELEASE]["cells"].items()}
+            cells = {
+                grade_id: (from_dict(cell), fixed)
+                for grade_id, (cell, fixed) in resources[RELEASE]["cells"].items()
+            }
             return restore(nb, cells), resources
         facts = resources["nbgrader"]
         if (folder := _handed_in(self, facts)) is not None:
-            submission.read(folder, self.max_megabytes)  # refuses links and the like, which nbgrader would follow
+            submission.read(
+                folder, self.max_megabytes
+            )  # refuses links and the like, which nbgrader would follow
         with Gradebook(facts["db_url"]) as gradebook:
             course = course_cells(gradebook.find_notebook(facts["notebook"], facts["assignment"]))
         return restore(nb, course), resources
@@ -216,7 +248,9 @@ class CourseCells(NbGraderPreprocessor):
 class CourseKernelspec(OverwriteKernelspec):
     """Gives a submission the kernelspec that was released."""
 
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Write it into the notebook's metadata, if there is one."""
         if RELEASE not in resources:
             return super().preprocess(nb, resources)
@@ -232,7 +266,9 @@ def configured(config: Any, steps: str) -> list[Any]:
         try:
             found.append(import_item(step) if isinstance(step, str) else step)
         except ImportError as error:
-            raise CourseError(f"c.Autograde.{steps} names {step!r}, which cannot be imported: {one_line(error)}") from error
+            raise CourseError(
+                f"c.Autograde.{steps} names {step!r}, which cannot be imported: {one_line(error)}"
+            ) from error
     return found
 
 
@@ -240,23 +276,40 @@ class Steps:
     """What a course's configuration has done to a submission, in its order: `before` it is run, the step that `judges` it, and what is done `after`."""
 
     def __init__(self, config: Any):
-        sanitizing, steps = (configured(config, name) for name in ("sanitize_preprocessors", "autograde_preprocessors"))
-        at = next(index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, JudgedExecute))
-        self.before, self.judges, self.after = [*sanitizing, *steps[:at]], steps[at], steps[at + 1 :]
+        sanitizing, steps = (
+            configured(config, name)
+            for name in ("sanitize_preprocessors", "autograde_preprocessors")
+        )
+        at = next(
+            index
+            for index, step in enumerate(steps)
+            if isinstance(step, type) and issubclass(step, JudgedExecute)
+        )
+        self.before, self.judges, self.after = (
+            [*sanitizing, *steps[:at]],
+            steps[at],
+            steps[at + 1 :],
+        )
         self._config = config
 
-    def prepare(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+    def prepare(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Take a submitted notebook through the steps before it is run, as ``nbgrader autograde`` does. Raises `NotJudged` where one fails."""
         for step in self.before:
             try:
-                nb, resources = (step(config=self._config) if isinstance(step, type) else step)(nb, resources)
+                nb, resources = (step(config=self._config) if isinstance(step, type) else step)(
+                    nb, resources
+                )
             except AutograderError:
                 raise
             except Exception as error:
                 name = getattr(step, "__name__", type(step).__name__)
                 log.exception("the step %s of the course's configuration failed", name)
                 said = f"{type(error).__name__}: {one_line(error)}"
-                raise NotJudged(f"the step {name} of the course's configuration failed: {said}; its traceback is in {GRADING}") from error
+                raise NotJudged(
+                    f"the step {name} of the course's configuration failed: {said}; its traceback is in {GRADING}"
+                ) from error
         return nb, resources
 
 
@@ -268,12 +321,18 @@ def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
 def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Path | None:
     """The folder that nbgrader is converting; None where the preprocessor runs outside a converter."""
     coursedir = _coursedir(preprocessor)
-    return coursedir and Path(coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"]))
+    return coursedir and Path(
+        coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"])
+    )
 
 
 def _modules_in(folder: str | None) -> tuple[str, ...]:
     """The modules that a submission's files beside its notebook would be imported as: those that are not installed, which come first."""
-    names = {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"} if folder else set()
+    names = (
+        {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"}
+        if folder
+        else set()
+    )
     return tuple(sorted(name for name in names if name.isidentifier() and not _installed(name)))
 
 
@@ -281,17 +340,26 @@ def _installed(name: str) -> bool:
     """Whether `name` would be imported from elsewhere than the notebook's folder."""
     try:
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # `__main__`, and other modules that are loaded without having been found
+    except (
+        ImportError,
+        ValueError,
+    ):  # `__main__`, and other modules that are loaded without having been found
         return name in sys.modules
 
 
 class HarmlessCells(NbGraderPreprocessor):
     """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see `autograder.grading.sanitize`); what the course and the judge wrote stays."""
 
-    def preprocess_cell(self, cell: NotebookNode, resources: ResourcesDict, cell_index: int) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Disarm the cell in place."""
         facts = cell.metadata.get("nbgrader", {})
-        ours = question_of(cell) if cell.cell_type == "code" else facts.get("locked") and not facts.get("solution")
+        ours = (
+            question_of(cell)
+            if cell.cell_type == "code"
+            else facts.get("locked") and not facts.get("solution")
+        )
         if not ours:
             harmless(cell)
         return cell, resources
@@ -309,7 +377,8 @@ class JudgedExecute(Execute):
         help="File with the course's secret, from which the probes' seeds derive; made when missing. Relative to the course.",
     ).tag(config=True)
     max_revivals = Integer(
-        3, help="How many times a submission's kernel is started again before its remaining questions are given up."
+        3,
+        help="How many times a submission's kernel is started again before its remaining questions are given up.",
     ).tag(config=True)
     trust_submissions = Bool(
         False,
@@ -321,30 +390,51 @@ class JudgedExecute(Execute):
         help="Seconds of a processor's time that a whole notebook may take; each question has a time of its own besides. By the clock it has five times as many, and ten.",
     ).tag(config=True)
     memory_mb = Integer(
-        wall.Limits.memory, min=128, help="MB of memory for all processes of a submission, beyond what every kernel starts with."
+        wall.Limits.memory,
+        min=128,
+        help="MB of memory for all processes of a submission, beyond what every kernel starts with.",
     ).tag(config=True)
-    processes = Integer(wall.Limits.processes, min=16, help="Processes and threads of a submission at one time.").tag(config=True)
-    file_mb = Integer(wall.Limits.file, min=1, help="MB that one file written by a submission may have.").tag(config=True)
-    disk_mb = Integer(wall.Limits.disk, min=1, help="MB for all files that a submission writes, and the copy of its folder.").tag(
-        config=True
-    )
-    output_mb = Integer(wall.Limits.output, min=1, help="MB that a cell may print and display.").tag(config=True)
-    packages = List(Unicode(), help="Packages that submissions may import though they are not installed in Python's own folders.").tag(
-        config=True
-    )
+    processes = Integer(
+        wall.Limits.processes, min=16, help="Processes and threads of a submission at one time."
+    ).tag(config=True)
+    file_mb = Integer(
+        wall.Limits.file, min=1, help="MB that one file written by a submission may have."
+    ).tag(config=True)
+    disk_mb = Integer(
+        wall.Limits.disk,
+        min=1,
+        help="MB for all files that a submission writes, and the copy of its folder.",
+    ).tag(config=True)
+    output_mb = Integer(
+        wall.Limits.output, min=1, help="MB that a cell may print and display."
+    ).tag(config=True)
+    packages = List(
+        Unicode(),
+        help="Packages that submissions may import though they are not installed in Python's own folders.",
+    ).tag(config=True)
 
-    questions = Unicode(None, allow_none=True, help="The package with the course's questions, as `configure` was told.").tag(config=True)
+    questions = Unicode(
+        None,
+        allow_none=True,
+        help="The package with the course's questions, as `configure` was told.",
+    ).tag(config=True)
 
     _ahead: tuple[provisioner.WalledKernelManager, socket.socket] | None = None
 
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict, km: Any = None) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict, km: Any = None
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
         facts, coursedir = resources["nbgrader"], _coursedir(self)
-        log_file = kept_in(Path(coursedir.root) / GRADING) if coursedir else contextlib.nullcontext()
+        log_file = (
+            kept_in(Path(coursedir.root) / GRADING) if coursedir else contextlib.nullcontext()
+        )
         with log_file, about(f"{facts['assignment']}, {facts['student']}"):
             return self._judged(nb, resources, km)
 
-    def _judged(self, nb: NotebookNode, resources: ResourcesDict, km: Any) -> tuple[NotebookNode, ResourcesDict]:
+    def _judged(
+        self, nb: NotebookNode, resources: ResourcesDict, km: Any
+    ) -> tuple[NotebookNode, ResourcesDict]:
         catalogue.choose(self.questions)
         if fault := next(filter(None, map(fault_of, nb.cells)), None):
             raise JudgeFault(f"{resources['nbgrader']['assignment']}: {fault}")
@@ -355,7 +445,9 @@ class JudgedExecute(Execute):
                 resources[METADATA_KEY] = verdicts = self._attempt(nb, resources, km)
                 resources[VERSIONS] = judged_by(verdict.question for verdict in verdicts.values())
                 return nb, resources
-            except provisioner.Disturbed:  # not the submission's doing: once more, from the beginning
+            except (
+                provisioner.Disturbed
+            ):  # not the submission's doing: once more, from the beginning
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(2 * attempt - 1)  # what disturbed it may pass
@@ -399,19 +491,29 @@ class JudgedExecute(Execute):
 
     def _judge(self, question: Question, cell: NotebookNode, index: int) -> Verdict:
         if self.kc is None:
-            return _without_result(question, Status.TIMEOUT if self._used_up() else Status.CRASHED, self._why)
+            return _without_result(
+                question, Status.TIMEOUT if self._used_up() else Status.CRASHED, self._why
+            )
         facts = self.resources["nbgrader"]
         self._desk.expect(
-            question, seed_for(self._secret, facts["assignment"], facts["student"], question.name), self._code(question, index)
+            question,
+            seed_for(self._secret, facts["assignment"], facts["student"], question.name),
+            self._code(question, index),
         )
         # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
-        call = new_code_cell(f'__import__("autograder").check({question.name!r}, {question.function_name})')
-        died = self._execute(call, index, seconds=math.inf, wall=patience(question.seconds) + PATIENCE)
+        call = new_code_cell(
+            f'__import__("autograder").check({question.name!r}, {question.function_name})'
+        )
+        died = self._execute(
+            call, index, seconds=math.inf, wall=patience(question.seconds) + PATIENCE
+        )
         verdict = self._desk.verdict()
         if self._desk.stuck:
             raise JudgeFault(self._desk.fault)
         if self._desk.fault:
-            raise NotJudged(f"{self._desk.fault}. That is a fault of the course, not of the submission: its traceback is in {GRADING}")
+            raise NotJudged(
+                f"{self._desk.fault}. That is a fault of the course, not of the submission: its traceback is in {GRADING}"
+            )
         if not died and self._desk.closed:  # the exchange broke after the cell had ended
             died = self._cause()
         if died:
@@ -419,11 +521,17 @@ class JudgedExecute(Execute):
         if died == STOPPED and verdict is not None:
             return verdict
         if died and (verdict is None or verdict.status is Status.CRASHED):
-            return _without_result(question, Status.CRASHED, "Python stopped while it ran this answer." if died == STOPPED else died)
+            return _without_result(
+                question,
+                Status.CRASHED,
+                "Python stopped while it ran this answer." if died == STOPPED else died,
+            )
         if verdict is not None:
             return replace(verdict, details=(*verdict.details, *self._limits_hit(verdict.headline)))
         status, headline = _why_not_asked(question, call, self.nb.cells[:index])
-        return replace(_without_result(question, status, headline), details=tuple(self._limits_hit(headline)))
+        return replace(
+            _without_result(question, status, headline), details=tuple(self._limits_hit(headline))
+        )
 
     def _limits_hit(self, error: str) -> list[str]:
         """The limit that an error comes from, in one line; nothing where it comes from none."""
@@ -436,17 +544,39 @@ class JudgedExecute(Execute):
             (r"\[Errno 27\]", f"A file may have {limits.file} MB."),
             (r"\[Errno 28\]", f"All its files together may have {limits.disk} MB."),
             (r"\[Errno 24\]", f"It may have {limits.files} files open."),
-            (r"\[Errno 11\]|can't start new thread", f"It may have {limits.processes} processes and threads at one time."),
+            (
+                r"\[Errno 11\]|can't start new thread",
+                f"It may have {limits.processes} processes and threads at one time.",
+            ),
         )
-        return [f"That is a limit of grading. {line}" for pattern, line in told if not self.trust_submissions and re.search(pattern, error)]
+        return [
+            f"That is a limit of grading. {line}"
+            for pattern, line in told
+            if not self.trust_submissions and re.search(pattern, error)
+        ]
 
     def _limits(self) -> wall.Limits:
-        return wall.Limits(self.memory_mb, self.processes, file=self.file_mb, disk=self.disk_mb, output=self.output_mb)
+        return wall.Limits(
+            self.memory_mb,
+            self.processes,
+            file=self.file_mb,
+            disk=self.disk_mb,
+            output=self.output_mb,
+        )
 
     def _code(self, question: Question, index: int) -> Code:
         """What was run before cell `index`."""
-        earlier = [cell for at, cell in enumerate(self.nb.cells[:index]) if cell.cell_type == "code" and at not in self._left_out]
-        return Code([cell.source for cell in earlier], question.function_name, complete=True, beside=self._beside)
+        earlier = [
+            cell
+            for at, cell in enumerate(self.nb.cells[:index])
+            if cell.cell_type == "code" and at not in self._left_out
+        ]
+        return Code(
+            [cell.source for cell in earlier],
+            question.function_name,
+            complete=True,
+            beside=self._beside,
+        )
 
     def _run(self, cell: NotebookNode, index: int) -> None:
         died = self._execute(cell, index) if self.kc is not None else ""
@@ -466,7 +596,13 @@ class JudgedExecute(Execute):
         if died:
             self._revive(index, leave_out=index)
 
-    def _execute(self, cell: NotebookNode, index: int, seconds: float | None = None, wall: float | None = None) -> str:
+    def _execute(
+        self,
+        cell: NotebookNode,
+        index: int,
+        seconds: float | None = None,
+        wall: float | None = None,
+    ) -> str:
         """Run one cell, for `seconds` of work or as long as any cell may take, and `wall` seconds by the clock.
 
         Returns why its kernel is lost (dead, deaf to an interrupt, or to the judge), else "".
@@ -484,22 +620,34 @@ class JudgedExecute(Execute):
             return self._cause()
         except CellTimeoutError:
             return self._cause() or "Python did not stop when it was interrupted, and was ended."
-        except Exception:  # what a stranger's kernel sends need not be what Jupyter's library expects
-            log.warning("a kernel sent what is no message, or Jupyter's library failed on it", exc_info=True)
+        except (
+            Exception
+        ):  # what a stranger's kernel sends need not be what Jupyter's library expects
+            log.warning(
+                "a kernel sent what is no message, or Jupyter's library failed on it", exc_info=True
+            )
             self._too_much = "Python sent what is no message, and was stopped."
             self._kill()
             return self._too_much
         finally:
-            self.nb.cells[index] = in_place  # nbclient puts what it runs there; that may be a stand-in
+            self.nb.cells[index] = (
+                in_place  # nbclient puts what it runs there; that may be a stand-in
+            )
         if self._used_up():
             return f"The notebook's time, {self.notebook_seconds:g} seconds, was used up."
-        if self._desk.closed or not run_sync(self.km.is_alive)() or (self._slow and not self._responds()):
+        if (
+            self._desk.closed
+            or not run_sync(self.km.is_alive)()
+            or (self._slow and not self._responds())
+        ):
             return self._cause()
         return ""
 
     def _worked(self) -> float:
         """Processor seconds that this notebook's kernels have worked so far."""
-        self._worked_now = max(self._worked_now, self._clock())  # one that is gone has no clock any more
+        self._worked_now = max(
+            self._worked_now, self._clock()
+        )  # one that is gone has no clock any more
         return self._worked_before + self._worked_now
 
     def _left(self) -> float:
@@ -510,7 +658,9 @@ class JudgedExecute(Execute):
         """Whether the notebook has no time left."""
         return self._worked() >= self.notebook_seconds or time.monotonic() > self._end
 
-    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
+    async def _async_handle_timeout(
+        self, timeout: int, cell: NotebookNode | None = None
+    ) -> dict[str, Any] | None:
         """nbclient's, which interrupts the cell, once the cell's time is over; until then it is waited for, and looked after."""
         while (left := self._left()) > 0:
             if await self.kc.shell_channel.socket.poll(1000 * max(min(left, 1.0), 0.01)):
@@ -532,9 +682,17 @@ class JudgedExecute(Execute):
             return f"Python used more than {self.memory_mb} MB of memory and was stopped."
         return STOPPED
 
-    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+    def process_message(
+        self, msg: dict, cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
         """Collect an output, as nbclient does, up to the limit: the kernel cuts off what honest code prints, this is for one that does not."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+        if msg["msg_type"] in (
+            "stream",
+            "display_data",
+            "execute_result",
+            "error",
+            "update_display_data",
+        ):
             self._heard += len(str(msg["content"]))
             if self._heard > 2 * self.output_mb * 2**20:
                 self._flooded(self._killer())
@@ -606,7 +764,9 @@ class JudgedExecute(Execute):
         self._clock = work_of(self.km.provisioner.pid)
         self._desk = Desk(Channel(judge), give_up=self._killer(), worked=self._clock)
 
-    async def _launch(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[provisioner.WalledKernelManager, socket.socket]:
+    async def _launch(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[provisioner.WalledKernelManager, socket.socket]:
         """Ask for a kernel; returns its manager, and our end of the channel to the judge."""
         manager = provisioner.WalledKernelManager()
         # A kernel's messages are a stranger's: none may be larger than all that it may print, and few may wait.
@@ -621,7 +781,9 @@ class JudgedExecute(Execute):
                     limits=self._limits(),
                     hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
                     packages=self.packages,
-                    wanted=zygote.wanted("\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")),
+                    wanted=zygote.wanted(
+                        "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+                    ),
                     ahead=True,
                 )
         except BaseException:
@@ -635,7 +797,9 @@ class JudgedExecute(Execute):
         self.km, judge = started
         try:
             self.km.provisioner.ready()
-            self._guard = provisioner.Guard(GROWTH, functools.partial(self._flooded, self._killer()))
+            self._guard = provisioner.Guard(
+                GROWTH, functools.partial(self._flooded, self._killer())
+            )
             await self._connect()
         except BaseException:
             judge.close()
@@ -651,12 +815,17 @@ class JudgedExecute(Execute):
         # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they could over TCP.
         self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
         self.km.transport, self.km.ip = "ipc", f"{self._sockets.name}/socket"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("COURSE_")
+        }
         ours, theirs = socket.socketpair()
         with theirs:
             environment |= {"AUTOGRADER_FD": str(theirs.fileno()), **ONE_THREAD}
             await self.async_start_new_kernel(
-                env=environment, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         await self.async_start_new_kernel_client()
         return ours
@@ -674,15 +843,22 @@ class JudgedExecute(Execute):
                 await self._shell_reply(request, 0.5)
                 await asyncio.wait_for(self._heard_idle(request), patience)
                 return
-            patience = min(2 * patience, 0.5)  # what it published before it knew that we listen is lost: ask again
+            patience = min(
+                2 * patience, 0.5
+            )  # what it published before it knew that we listen is lost: ask again
             if not await self.km.is_alive():
                 break
-        raise provisioner.Disturbed(f"a kernel did not answer within {self.startup_timeout} seconds")
+        raise provisioner.Disturbed(
+            f"a kernel did not answer within {self.startup_timeout} seconds"
+        )
 
     async def _heard_idle(self, request: str) -> None:
         while True:
             message = await self.kc.iopub_channel.get_msg(timeout=None)
-            if message["parent_header"].get("msg_id") == request and message["content"].get("execution_state") == "idle":
+            if (
+                message["parent_header"].get("msg_id") == request
+                and message["content"].get("execution_state") == "idle"
+            ):
                 return
 
     def _stop(self) -> None:
@@ -708,7 +884,9 @@ class JudgedExecute(Execute):
     def _killer(self) -> Callable[[], None]:
         """What ends this kernel, and not one that comes after it."""
         if self.trust_submissions:
-            return functools.partial(_kill, getattr(getattr(self.km, "provisioner", None), "process", None))
+            return functools.partial(
+                _kill, getattr(getattr(self.km, "provisioner", None), "process", None)
+            )
         return self.km.provisioner.end if self.km.provisioner else lambda: None
 
 
@@ -727,11 +905,15 @@ def _kill(process: subprocess.Popen | None) -> None:
 def _show(cell: NotebookNode, verdict: Verdict) -> None:
     """Make the judge's words the cell's only output."""
     feedback = render(verdict)
-    cell.outputs = [new_output("display_data", {"text/plain": feedback.text, "text/html": feedback.html})]
+    cell.outputs = [
+        new_output("display_data", {"text/plain": feedback.text, "text/html": feedback.html})
+    ]
     cell.execution_count = None
 
 
-def _why_not_asked(question: Question, call: NotebookNode, earlier: list[NotebookNode]) -> tuple[Status, str]:
+def _why_not_asked(
+    question: Question, call: NotebookNode, earlier: list[NotebookNode]
+) -> tuple[Status, str]:
     """Why the judge was never asked: most often there is nothing of the right name."""
     name = question.function_name
     error = _error_of(call)
@@ -739,10 +921,22 @@ def _why_not_asked(question: Question, call: NotebookNode, earlier: list[Noteboo
         return Status.ERROR, "The check did not reach the judge."
     if error.ename == "NameError" and name in error.evalue:
         defining = re.compile(rf"^\s*(?:def|class)\s+{name}\b|^{name}\s*=", flags=re.MULTILINE)
-        broken = [found for cell in earlier if cell.cell_type == "code" and defining.search(cell.source) and (found := _error_of(cell))]
+        broken = [
+            found
+            for cell in earlier
+            if cell.cell_type == "code"
+            and defining.search(cell.source)
+            and (found := _error_of(cell))
+        ]
         if broken:
-            return Status.ERROR, f"There is no `{name}`: the cell that defines it failed. {_plain(broken[-1])}"
-        return Status.ERROR, f"There is no `{name}`: it was renamed, or the cell that defines it was not run to its end."
+            return (
+                Status.ERROR,
+                f"There is no `{name}`: the cell that defines it failed. {_plain(broken[-1])}",
+            )
+        return (
+            Status.ERROR,
+            f"There is no `{name}`: it was renamed, or the cell that defines it was not run to its end.",
+        )
     return Status.ERROR, _plain(error)
 
 
@@ -764,7 +958,9 @@ def course_secret(path: Path) -> str:
     """The course's secret; made at first use, whole or not at all, readable by its owner only."""
     with contextlib.suppress(FileNotFoundError):
         return _read_secret(path)
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".secret-") as draft:  # readable by its owner only
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="ascii", dir=path.parent, prefix=".secret-"
+    ) as draft:  # readable by its owner only
         draft.write(secrets.token_hex(32) + "\n")
         draft.flush()
         with contextlib.suppress(FileExistsError):  # another process was first
@@ -775,18 +971,24 @@ def course_secret(path: Path) -> str:
 def _read_secret(path: Path) -> str:
     secret = path.read_text(encoding="ascii").strip()
     if not secret:
-        raise CourseError(f"{path.absolute()} is empty, and so the probes would be known: put it back from a backup, or remove it.")
+        raise CourseError(
+            f"{path.absolute()} is empty, and so the probes would be known: put it back from a backup, or remove it."
+        )
     return secret
 
 
 class SaveVerdicts(SaveAutoGrades):
     """Writes the judge's points to the gradebook, and the verdicts into the notebook for feedback and reports. Cell outputs are not read."""
 
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
         """Save all scores of the notebook."""
         nb, resources = super().preprocess(nb, resources)
         verdicts = [verdict.summary() for verdict in resources[METADATA_KEY].values()]
-        nb.metadata[METADATA_KEY] = {"verdicts": verdicts} | self._origin(resources) | resources[VERSIONS]
+        nb.metadata[METADATA_KEY] = (
+            {"verdicts": verdicts} | self._origin(resources) | resources[VERSIONS]
+        )
         if self.config.get("JudgedExecute", {}).get("trust_submissions", False):
             nb.metadata[METADATA_KEY]["trusted"] = True
         return nb, resources
@@ -798,15 +1000,22 @@ class SaveVerdicts(SaveAutoGrades):
             return resources.get(ORIGIN, {})
         with Gradebook(facts["db_url"]) as gradebook:
             release = released(gradebook.find_assignment(facts["assignment"]))
-        return {"files": submission.fingerprint(submission.read(folder, math.inf)), "release": fingerprint(release)}
+        return {
+            "files": submission.fingerprint(submission.read(folder, math.inf)),
+            "release": fingerprint(release),
+        }
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         grade_id = cell.metadata["nbgrader"]["grade_id"]
         verdict = resources[METADATA_KEY].get(grade_id)
-        if verdict is None:  # graded by hand, or an ordinary nbgrader test of a course that has some
+        if (
+            verdict is None
+        ):  # graded by hand, or an ordinary nbgrader test of a course that has some
             super()._add_score(cell, resources)
             return
-        grade = self.gradebook.find_grade(grade_id, self.notebook_id, self.assignment_id, self.student_id)
+        grade = self.gradebook.find_grade(
+            grade_id, self.notebook_id, self.assignment_id, self.student_id
+        )
         grade.auto_score = verdict.earned
         grade.needs_manual_grade = grade.manual_score is not None
         self.gradebook.db.commit()

@@ -32,7 +32,12 @@ class Desk:
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
     """
 
-    def __init__(self, channel: Channel, give_up: Callable[[], None], worked: Callable[[], float] | None = None):
+    def __init__(
+        self,
+        channel: Channel,
+        give_up: Callable[[], None],
+        worked: Callable[[], float] | None = None,
+    ):
         self._channel, self._give_up, self._worked = channel, give_up, worked
         self._due: tuple[Question, int, Code | None] | None = None
         self._verdict: Verdict | None = None
@@ -56,9 +61,7 @@ class Desk:
                 self._channel.close()  # the cell has ended, its check goes on: what comes now could be meant for another question
                 if not self._idle.wait_for(lambda: not self._busy, STUCK):
                     self.stuck = True
-                    self.fault = (
-                        f"{self._judging} could not be judged: its reference, a known mistake or its measurement does not come to an end"
-                    )
+                    self.fault = f"{self._judging} could not be judged: its reference, a known mistake or its measurement does not come to an end"
             return self._verdict
 
     @property
@@ -76,12 +79,20 @@ class Desk:
                 request = self._channel.receive()
                 framework = plain(str(request.fields.get("framework"))[:20])
                 if (
-                    request.kind == "missing" and framework in FRAMEWORKS and not frameworks.available(framework)
+                    request.kind == "missing"
+                    and framework in FRAMEWORKS
+                    and not frameworks.available(framework)
                 ):  # a claim that can be looked into
                     self.missing = framework
                 if request.kind == "check":
                     self._check(str(request.fields.get("question")), framework)
-                self._channel.send("feedback", text="Not shown while a class is graded.", html="", correct=False, earned=0.0)
+                self._channel.send(
+                    "feedback",
+                    text="Not shown while a class is graded.",
+                    html="",
+                    correct=False,
+                    earned=0.0,
+                )
         except (Closed, Malformed):
             pass
         finally:  # whatever ended the service, the kernel must not wait for it
@@ -91,14 +102,21 @@ class Desk:
         with self._idle:
             if self._due is None or self._due[0].name != name:
                 return
-            (question, seed, code), self._due, self._busy, self._judging = self._due, None, True, name
+            (question, seed, code), self._due, self._busy, self._judging = (
+                self._due,
+                None,
+                True,
+                name,
+            )
         verdict = None
         try:
             peer = remote(self._channel, question.forbids, self._worked)
             verdict = examine(question, peer, seed=seed, framework=framework, code=code)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", question.name)
-            self.fault = f"{question.name} could not be judged: {type(error).__name__}: {one_line(error)}"
+            self.fault = (
+                f"{question.name} could not be judged: {type(error).__name__}: {one_line(error)}"
+            )
         finally:
             with self._idle:
                 self._verdict, self._busy = verdict, False

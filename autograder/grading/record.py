@@ -20,9 +20,14 @@ from autograder.grading.layout import METADATA_KEY
 from autograder.verdict import Verdict
 
 
-def record(api: Any, assignment: str, student: str, examined: dict[str, Any], origin: dict[str, str]) -> dict[str, Any]:
+def record(
+    api: Any, assignment: str, student: str, examined: dict[str, Any], origin: dict[str, str]
+) -> dict[str, Any]:
     """What ``api.autograde(assignment, student)`` does, with the notebooks of `worker.examine`; the result has also "exception" where one stopped it."""
-    with temp_attrs(api.coursedir, assignment_id=assignment, student_id=student), temp_attrs(nbgrader.api, create_engine=_engine):
+    with (
+        temp_attrs(api.coursedir, assignment_id=assignment, student_id=student),
+        temp_attrs(nbgrader.api, create_engine=_engine),
+    ):
         converter = Record(coursedir=api.coursedir, parent=api)
         converter.force = converter.create_student = True
         converter.examined, converter.origin = examined, origin
@@ -57,13 +62,18 @@ class Record(Autograde):
         with self._kept():
             resources = self.init_single_notebook_resources(notebook_filename)
             found = self.examined[resources["nbgrader"]["notebook"]]
-            resources[METADATA_KEY] = {grade_id: Verdict.from_summary(summary) for grade_id, summary in found["verdicts"].items()}
+            resources[METADATA_KEY] = {
+                grade_id: Verdict.from_summary(summary)
+                for grade_id, summary in found["verdicts"].items()
+            }
             resources[ORIGIN], resources[VERSIONS] = self.origin, found["versions"]
             self._sanitizing = False
             self.autograde_preprocessors = Steps(self.config).after
             try:
                 self._init_preprocessors()
-                output, resources = self.exporter.from_notebook_node(from_dict(found["notebook"]), ResourcesDict(None, resources))
+                output, resources = self.exporter.from_notebook_node(
+                    from_dict(found["notebook"]), ResourcesDict(None, resources)
+                )
             finally:
                 self._sanitizing = True
             self.write_single_notebook(output, resources)
@@ -75,7 +85,9 @@ class Record(Autograde):
 
     def write_single_notebook(self, output: str, resources: ResourcesDict) -> None:
         """As nbgrader's, but whole or not at all: a notebook that is there has its scores in the gradebook."""
-        super().write_single_notebook(output, ResourcesDict(None, resources, output_extension=".new"))
+        super().write_single_notebook(
+            output, ResourcesDict(None, resources, output_extension=".new")
+        )
         draft = os.path.join(self.writer.build_directory, f"{resources['unique_key']}.new")
         os.replace(draft, draft.removesuffix(".new") + ".ipynb")
 

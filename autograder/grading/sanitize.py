@@ -26,12 +26,20 @@ _TEX_COMMAND = re.compile(
 
 def harmless(cell: NotebookNode) -> None:
     """Disarm `cell` in place. Its source still reads as it was written; HTML is shown instead of obeyed, pictures from elsewhere are links."""
-    cell.metadata = NotebookNode({key: value for key, value in cell.metadata.items() if key == "nbgrader"})
+    cell.metadata = NotebookNode(
+        {key: value for key, value in cell.metadata.items() if key == "nbgrader"}
+    )
     if cell.cell_type == "code":
         cell.outputs = [kept for output in cell.outputs if (kept := _output(output))]
-        cell.execution_count = cell.execution_count if isinstance(cell.execution_count, int) else None
+        cell.execution_count = (
+            cell.execution_count if isinstance(cell.execution_count, int) else None
+        )
         return
-    pictures = {str(name): kept for name, data in _items(cell.get("attachments")) if (kept := _pictures(data))}
+    pictures = {
+        str(name): kept
+        for name, data in _items(cell.get("attachments"))
+        if (kept := _pictures(data))
+    }
     cell.source = markdown(cell.source, frozenset(pictures))
     cell.pop("attachments", None)
     if pictures:
@@ -68,7 +76,11 @@ def _output(output: Any) -> NotebookNode | None:
     kept = _pictures(data)
     if isinstance(data, dict) and isinstance(data.get("text/plain"), str):
         kept["text/plain"] = data["text/plain"]
-    return NotebookNode(output_type="display_data", metadata=NotebookNode(), data=kept) if kept else None
+    return (
+        NotebookNode(output_type="display_data", metadata=NotebookNode(), data=kept)
+        if kept
+        else None
+    )
 
 
 def _pictures(data: Any) -> NotebookNode:

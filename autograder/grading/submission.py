@@ -28,7 +28,9 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
     """
     for place, what in ((folder.parent, "student's"), (folder, "assignment's")):
         if not stat.S_ISDIR(_status(place, f"the {what} folder").st_mode):
-            raise Unfit(f"the {what} folder is {_kind(place)}: hand in a folder with the files themselves")
+            raise Unfit(
+                f"the {what} folder is {_kind(place)}: hand in a folder with the files themselves"
+            )
     files: dict[str, bytes] = {}
     size, waiting = 0, [folder]
     while waiting:
@@ -39,14 +41,20 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
                 waiting.append(Path(entry.path))
                 continue
             if not entry.is_file(follow_symlinks=False):
-                raise Unfit(f"{shown} is not a file but {_kind(Path(entry.path))}: hand in the file itself")
+                raise Unfit(
+                    f"{shown} is not a file but {_kind(Path(entry.path))}: hand in the file itself"
+                )
             if not name.isprintable():
                 raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
             size += entry.stat(follow_symlinks=False).st_size
             if size > megabytes * 2**20:
-                raise Unfit(f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise c.CourseCells.max_megabytes")
+                raise Unfit(
+                    f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise c.CourseCells.max_megabytes"
+                )
             if len(files) == MOST_FILES:
-                raise Unfit(f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs")
+                raise Unfit(
+                    f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs"
+                )
             files[name] = _content(entry.path, shown, size)
     _check_time(files.get("timestamp.txt"))
     return dict(sorted(files.items()))
@@ -63,13 +71,17 @@ def _check_time(content: bytes | None) -> None:
         if text:
             parse_utc(text)
     except (ValueError, OverflowError):
-        raise Unfit("timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC") from None
+        raise Unfit(
+            "timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC"
+        ) from None
 
 
 def check_name(student: str) -> None:
     """Raise `Unfit` for an id that nbgrader takes for a pattern, or cannot find."""
     if glob.has_magic(student) or student != student.strip() or not student.isprintable():
-        raise Unfit("nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder")
+        raise Unfit(
+            "nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder"
+        )
 
 
 def fingerprint(files: dict[str, bytes]) -> str:
@@ -81,7 +93,11 @@ def fingerprint(files: dict[str, bytes]) -> str:
 def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
     """The notebooks among `files` that the assignment has, by name without suffix, in format 4, outputs dropped. Raises `Unfit`."""
     there = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
-    found = {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in sorted(expected) if f"{name}.ipynb" in files}
+    found = {
+        name: parse(f"{name}.ipynb", files[f"{name}.ipynb"])
+        for name in sorted(expected)
+        if f"{name}.ipynb" in files
+    }
     if found:
         return found
     if not there:
@@ -113,8 +129,12 @@ def parse(name: str, content: bytes) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             notebook = nbformat.reads(json.dumps(_without_outputs(raw)), as_version=4)
-    except Exception as error:  # whatever nbformat finds, the file is not a notebook that can be graded
-        raise Unfit(f"{name} is not a valid notebook ({type(error).__name__}: {one_line(error)})") from None
+    except (
+        Exception
+    ) as error:  # whatever nbformat finds, the file is not a notebook that can be graded
+        raise Unfit(
+            f"{name} is not a valid notebook ({type(error).__name__}: {one_line(error)})"
+        ) from None
     if problem := _cells_problem(notebook):
         raise Unfit(f"{name} is not a valid notebook ({problem})")
     return notebook
@@ -136,7 +156,9 @@ def _cells_problem(notebook: dict[str, Any]) -> str | None:
         return "it has no list of cells"
     if not isinstance(notebook.get("metadata", {}), dict):
         return f"it has {type(notebook['metadata']).__name__} for its metadata"
-    problems = ((number, _cell_problem(cell)) for number, cell in enumerate(notebook["cells"], start=1))
+    problems = (
+        (number, _cell_problem(cell)) for number, cell in enumerate(notebook["cells"], start=1)
+    )
     return next((f"cell {number} {problem}" for number, problem in problems if problem), None)
 
 
@@ -173,7 +195,9 @@ def _entries(folder: Path, top: Path) -> list[os.DirEntry]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise Unfit(f"{plain(os.path.relpath(folder, top))} cannot be read: {error.strerror}") from None
+        raise Unfit(
+            f"{plain(os.path.relpath(folder, top))} cannot be read: {error.strerror}"
+        ) from None
 
 
 def _content(path: str, shown: str, most: int) -> bytes:

@@ -49,12 +49,17 @@ class Examination:
     def __init__(self, job: dict[str, Any]):
         self._job, self._found, self._open = job, {}, contextlib.ExitStack()
         with self._kept():
-            self._folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True))
+            self._folder = self._open.enter_context(
+                tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
+            )
             submission.check_name(job["student"])
             files = submission.read(Path(job["folder"]), job["megabytes"])
             _lay_out(Path(self._folder), files, job["files"])
             self._fingerprint = submission.fingerprint(files)
-            self._runs = [self._prepared(name, notebook) for name, notebook in submission.notebooks(files, list(job["release"])).items()]
+            self._runs = [
+                self._prepared(name, notebook)
+                for name, notebook in submission.notebooks(files, list(job["release"])).items()
+            ]
 
     def __enter__(self) -> Examination:
         return self
@@ -76,13 +81,21 @@ class Examination:
         """Run and judge it."""
         if not self._found:
             with self._kept():
-                notebooks = {resources["metadata"]["name"]: _judged(run, nb, resources) for run, nb, resources in self._runs}
+                notebooks = {
+                    resources["metadata"]["name"]: _judged(run, nb, resources)
+                    for run, nb, resources in self._runs
+                }
                 return {"notebooks": notebooks, "files": self._fingerprint}
         return self._found
 
     def _prepared(self, name: str, notebook: Any) -> tuple[JudgedExecute, Any, ResourcesDict]:
         config = _config(self._job["root"], json.dumps(self._job["config"]))
-        facts = {"student": self._job["student"], "assignment": self._job["assignment"], "notebook": name, "db_url": self._job["gradebook"]}
+        facts = {
+            "student": self._job["student"],
+            "assignment": self._job["assignment"],
+            "notebook": name,
+            "db_url": self._job["gradebook"],
+        }
         known = {
             "metadata": {"name": name, "path": self._folder},
             "nbgrader": facts,
@@ -105,7 +118,9 @@ class Examination:
 
 def _judged(run: JudgedExecute, nb: Any, resources: ResourcesDict) -> dict[str, Any]:
     nb, resources = run.preprocess(nb, resources)
-    verdicts = {grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()}
+    verdicts = {
+        grade_id: verdict.summary() for grade_id, verdict in resources[METADATA_KEY].items()
+    }
     return {"notebook": nb, "verdicts": verdicts, "versions": resources[VERSIONS]}
 
 
@@ -122,7 +137,9 @@ def _what_is_wrong(error: Exception) -> dict[str, Any]:
             "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept."
         }
     logs.log.exception("a submission could not be examined")
-    return {"reason": f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its traceback is in {logs.GRADING}"}
+    return {
+        "reason": f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its traceback is in {logs.GRADING}"
+    }
 
 
 @functools.lru_cache(maxsize=4)

@@ -24,12 +24,21 @@ from autograder.values import frameworks
 
 _MOST = 64  # readings of one expression beyond which it counts as computed
 _LONGEST = 10_000  # characters of a text that is put together
-_NEVER = ("sys.setprofile", "sys.settrace", "threading.setprofile", "threading.settrace", "torch.jit.CompilationUnit", "torch._C")
+_NEVER = (
+    "sys.setprofile",
+    "sys.settrace",
+    "threading.setprofile",
+    "threading.settrace",
+    "torch.jit.CompilationUnit",
+    "torch._C",
+)
 """What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
 _TRIES = 20
 """How often a text is parsed before it counts as unreadable. Python 3.11 counts the depth of all trees under construction in one place: when another thread
 builds one meanwhile, which takes a finalizer that lets it run, both may end in a SystemError without any fault of the text's (python/cpython#106905)."""
-_ROUNDS = 4  # times that the code is read again with what was learnt of the arguments of its functions
+_ROUNDS = (
+    4  # times that the code is read again with what was learnt of the arguments of its functions
+)
 
 
 @dataclass(frozen=True)
@@ -70,21 +79,32 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         trees = [tree for cell in code.cells if (tree := _parsed(cell)) is not None]
         if swap := find_swap(trees, code.name, _parsed):
             what, node = swap
-            return Finding(f"This task asks for your own code, and `{what}` may put other code in its place: leave it out.", _text_of(node))
+            return Finding(
+                f"This task asks for your own code, and `{what}` may put other code in its place: leave it out.",
+                _text_of(node),
+            )
         for cell in code.cells:
             reader.add(cell)
         for cell in code.cells:
             reader.forbid_changes(cell)
         found = reader.follow(code.name)
     except RecursionError:
-        return Finding("This task asks for your own code, and this is nested too deeply to be read.")
+        return Finding(
+            "This task asks for your own code, and this is nested too deeply to be read."
+        )
     except Exception as error:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
-        log.warning("the code around %s could not be read for what is forbidden", code.name, exc_info=True)
-        return Finding(f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply.")
+        log.warning(
+            "the code around %s could not be read for what is forbidden", code.name, exc_info=True
+        )
+        return Finding(
+            f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply."
+        )
     if reader.findings:
         return reader.findings[0]
     if code.complete and not found:
-        return Finding(f"This task forbids some library calls, so your code is read as well: define `{code.name}` in a cell, with `def`.")
+        return Finding(
+            f"This task forbids some library calls, so your code is read as well: define `{code.name}` in a cell, with `def`."
+        )
     return None
 
 
@@ -143,10 +163,18 @@ _COMPUTED = object()
 _UNKNOWN: Values = frozenset([_COMPUTED])
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _FILLS = {"append", "extend", "insert", "add", "update", "setdefault"}
-_IMPORTS = {"builtins.__import__", "importlib.import_module", "importlib.__import__", "pydoc.locate", "pkgutil.resolve_name"}
+_IMPORTS = {
+    "builtins.__import__",
+    "importlib.import_module",
+    "importlib.__import__",
+    "pydoc.locate",
+    "pkgutil.resolve_name",
+}
 _GETTERS = {"operator.attrgetter", "operator.methodcaller"}
 _RUNS = {"builtins.eval", "builtins.exec", "builtins.compile"}
-_FOLLOWED = _IMPORTS | _GETTERS | _RUNS | {"builtins.getattr"}  # only where they are called, not where they are handed on
+_FOLLOWED = (
+    _IMPORTS | _GETTERS | _RUNS | {"builtins.getattr"}
+)  # only where they are called, not where they are handed on
 
 
 class _Reader:
@@ -156,7 +184,9 @@ class _Reader:
         self.findings: list[Finding] = []
         self._forbids = forbids
         self._globals = _Scope()
-        self._passed: dict[tuple[int, str], set] = {}  # what calls hand to the learner's own functions
+        self._passed: dict[
+            tuple[int, str], set
+        ] = {}  # what calls hand to the learner's own functions
         self._forget()
 
     def _forget(self) -> None:
@@ -177,10 +207,14 @@ class _Reader:
         """What `cell` puts into a library (`numpy.sort = mine`) is no longer what its name says: forbid it to the answer."""
         for node in ast.walk(_parsed(cell) or ast.Module([], [])):
             match node:
-                case ast.Assign(targets=targets) if not isinstance(node.value, (ast.Constant, ast.UnaryOp)):
+                case ast.Assign(targets=targets) if not isinstance(
+                    node.value, (ast.Constant, ast.UnaryOp)
+                ):
                     self._forbids += tuple(filter(None, map(self._library_path, targets)))
                 case ast.Call(func=ast.Name("setattr"), args=[owner, ast.Constant(str(name)), _]):
-                    self._forbids += tuple(filter(None, [self._library_path(ast.Attribute(owner, name))]))
+                    self._forbids += tuple(
+                        filter(None, [self._library_path(ast.Attribute(owner, name))])
+                    )
 
     def _library_path(self, target: ast.AST) -> str | None:
         """The dotted name of an attribute of a library, None for anything else."""
@@ -190,8 +224,16 @@ class _Reader:
             target = target.value
         if not attributes or not isinstance(target, ast.Name):
             return None
-        bound = [value for what, _ in self._globals.names.get(target.id, ()) if isinstance(what, frozenset) for value in what]
-        return next((".".join([value.name, *attributes]) for value in bound if isinstance(value, _Path)), None)
+        bound = [
+            value
+            for what, _ in self._globals.names.get(target.id, ())
+            if isinstance(what, frozenset)
+            for value in what
+        ]
+        return next(
+            (".".join([value.name, *attributes]) for value in bound if isinstance(value, _Path)),
+            None,
+        )
 
     def follow(self, name: str) -> bool:
         """Read everything that `name` uses, into `findings`; returns whether it is the learner's own."""
@@ -206,7 +248,9 @@ class _Reader:
     # Names and what they are bound to
 
     def _declare(self, body: Iterable[ast.AST], scope: _Scope, sure: bool = False) -> None:
-        nodes = [(node, sure and node is statement) for statement in body for node in _walk(statement)]
+        nodes = [
+            (node, sure and node is statement) for statement in body for node in _walk(statement)
+        ]
         for node, _ in nodes:
             if isinstance(node, (ast.Global, ast.Nonlocal)):
                 owner = self._globals if isinstance(node, ast.Global) else scope.parent
@@ -224,11 +268,20 @@ class _Reader:
                 scope.stars.append(node.module or "")
             case ast.ImportFrom():
                 for alias in node.names:
-                    self._bind(alias.asname or alias.name, Values([_Path(_dotted(node, alias))]), scope, sure)
+                    self._bind(
+                        alias.asname or alias.name,
+                        Values([_Path(_dotted(node, alias))]),
+                        scope,
+                        sure,
+                    )
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self._bind(node.name, Values([_Own(node, scope)]), scope, sure)
-                if scope is self._globals and any(isinstance(inner, ast.Global) for inner in ast.walk(node)):
-                    self._declare(node.body if not isinstance(node, ast.ClassDef) else [], _Scope(scope))
+                if scope is self._globals and any(
+                    isinstance(inner, ast.Global) for inner in ast.walk(node)
+                ):
+                    self._declare(
+                        node.body if not isinstance(node, ast.ClassDef) else [], _Scope(scope)
+                    )
             case ast.Assign():
                 for target in node.targets:
                     self._bind_target(target, node.value, scope, sure)
@@ -240,7 +293,11 @@ class _Reader:
                 self._bind_target(node.target, _item_of(node.iter), scope, False)
             case ast.withitem(optional_vars=ast.expr()):
                 self._bind_target(node.optional_vars, node.context_expr, scope, False)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
                 self._bind(name, _UNKNOWN, scope, False)
             case ast.Call(func=ast.Name("setattr"), args=[owner, ast.Constant(str(name)), value]):
                 self._bind_target(ast.Attribute(owner, name), value, scope, False)
@@ -248,9 +305,13 @@ class _Reader:
                 if not self._is_library(name, scope):
                     for value in (*args, *(keyword.value for keyword in node.keywords)):
                         self._bind(name, value, scope, False)
-            case ast.Call(func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(str(text))]) if scope is self._globals:
+            case ast.Call(
+                func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(str(text))]
+            ) if scope is self._globals:
                 self.add(text)
-            case ast.Call(func=ast.Name("exec"), args=[ast.Constant(str(text)), *_]) if scope is self._globals:
+            case ast.Call(func=ast.Name("exec"), args=[ast.Constant(str(text)), *_]) if (
+                scope is self._globals
+            ):
                 self.add(text)
 
     def _bind(self, name: str, what: Any, scope: _Scope, sure: bool) -> None:
@@ -266,9 +327,15 @@ class _Reader:
             case ast.Starred(inner):
                 self._bind_target(inner, value, scope, sure)
             case ast.Tuple(targets) | ast.List(targets):
-                values = value.elts if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets) else None
+                values = (
+                    value.elts
+                    if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets)
+                    else None
+                )
                 for index, inner in enumerate(targets):
-                    self._bind_target(inner, values[index] if values else _item_of(value), scope, sure)
+                    self._bind_target(
+                        inner, values[index] if values else _item_of(value), scope, sure
+                    )
             case ast.Attribute(ast.Name(name), attribute):
                 self._bind(f"{name}.{attribute}", value, scope, False)
             case ast.Subscript(ast.Call(ast.Name("globals")), ast.Constant(str(name))):
@@ -278,7 +345,10 @@ class _Reader:
 
     def _is_library(self, name: str, scope: _Scope) -> bool:
         bound = [what for what, _ in scope.names.get(name, ())]
-        return any(isinstance(what, frozenset) and any(isinstance(value, _Path) for value in what) for what in bound)
+        return any(
+            isinstance(what, frozenset) and any(isinstance(value, _Path) for value in what)
+            for what in bound
+        )
 
     def _lookup(self, name: str, scope: _Scope) -> list[tuple[Any, _Scope]] | None:
         place: _Scope | None = scope
@@ -294,9 +364,14 @@ class _Reader:
         if key in self._named:
             values = [self._named[key]]
         elif bound is not None:
-            values = [what if isinstance(what, frozenset) else self._value(what, at) for what, at in list(bound)]
+            values = [
+                what if isinstance(what, frozenset) else self._value(what, at)
+                for what, at in list(bound)
+            ]
         else:
-            values = [Values([_Path(f"{module}.{name}")]) for module in self._globals.stars + scope.stars]
+            values = [
+                Values([_Path(f"{module}.{name}")]) for module in self._globals.stars + scope.stars
+            ]
             values += [Values([_Path(f"builtins.{name}")])] if hasattr(builtins, name) else []
         for value in itertools.chain(*values):
             if isinstance(value, _Path):
@@ -329,8 +404,18 @@ class _Reader:
     def _declare_parameters(self, node: Any, inner: _Scope, outer: _Scope) -> None:
         arguments = node.args
         names = [*arguments.posonlyargs, *arguments.args]
-        defaults = dict(zip([name.arg for name in names[len(names) - len(arguments.defaults) :]], arguments.defaults, strict=True))
-        defaults |= {name.arg: default for name, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default}
+        defaults = dict(
+            zip(
+                [name.arg for name in names[len(names) - len(arguments.defaults) :]],
+                arguments.defaults,
+                strict=True,
+            )
+        )
+        defaults |= {
+            name.arg: default
+            for name, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+            if default
+        }
         for name in (*names, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
             if name is not None:
                 passed = self._passed.get((id(node), name.arg))
@@ -350,7 +435,9 @@ class _Reader:
                 case ast.ImportFrom():
                     for alias in node.names:
                         self._mention(_dotted(node, alias), node)
-                case ast.Assign(value=ast.Name() | ast.Attribute()):  # another name for something: it is followed where it is used
+                case ast.Assign(
+                    value=ast.Name() | ast.Attribute()
+                ):  # another name for something: it is followed where it is used
                     self._value(node.value, scope)
                 case ast.AnnAssign():
                     self._visit_children([node.value] if node.value else [], scope)
@@ -367,9 +454,13 @@ class _Reader:
         for forbidden in self._forbids:
             if name == forbidden or name.startswith(forbidden + "."):
                 return forbidden
-        for forbidden in self._forbids:  # the same thing at another place of a library: told by the thing itself
+        for forbidden in (
+            self._forbids
+        ):  # the same thing at another place of a library: told by the thing itself
             top = forbidden.partition(".")[0]
-            if name.rpartition(".")[2] != forbidden.rpartition(".")[2] or (top in FRAMEWORKS and not frameworks.available(top)):
+            if name.rpartition(".")[2] != forbidden.rpartition(".")[2] or (
+                top in FRAMEWORKS and not frameworks.available(top)
+            ):
                 continue
             if (thing := find(name)) is not None and thing is find(forbidden):
                 return forbidden
@@ -385,7 +476,10 @@ class _Reader:
         values = self._value(node, scope)
         for value in values:
             if isinstance(value, _Path) and value.name in _FOLLOWED:
-                self._find(f"`{value.name.removeprefix('builtins.')}` must be called directly here, so that your code can be read.", node)
+                self._find(
+                    f"`{value.name.removeprefix('builtins.')}` must be called directly here, so that your code can be read.",
+                    node,
+                )
         return values
 
     def _value(self, node: ast.expr, scope: _Scope) -> Values:
@@ -405,9 +499,21 @@ class _Reader:
             case ast.Name(name):
                 return self._name(name, scope, node)
             case ast.Attribute(inner, attribute):
-                own = self._lookup(f"{inner.id}.{attribute}", scope) if isinstance(inner, ast.Name) else None
+                own = (
+                    self._lookup(f"{inner.id}.{attribute}", scope)
+                    if isinstance(inner, ast.Name)
+                    else None
+                )
                 set_here = [self._value(what, at) for what, at in own or ()]
-                return _union([*set_here, *(self._attribute(value, attribute, node) for value in self._value(inner, scope))])
+                return _union(
+                    [
+                        *set_here,
+                        *(
+                            self._attribute(value, attribute, node)
+                            for value in self._value(inner, scope)
+                        ),
+                    ]
+                )
             case ast.Call():
                 return self._call(node, scope)
             case ast.Subscript(inner, index):
@@ -416,7 +522,14 @@ class _Reader:
             case ast.BinOp(left, ast.Add(), right):
                 return _joined(self._use(left, scope), self._use(right, scope))
             case ast.JoinedStr(parts):
-                return _folded([self._use(part.value if isinstance(part, ast.FormattedValue) else part, scope) for part in parts])
+                return _folded(
+                    [
+                        self._use(
+                            part.value if isinstance(part, ast.FormattedValue) else part, scope
+                        )
+                        for part in parts
+                    ]
+                )
             case ast.IfExp(test, first, second):
                 self._use(test, scope)
                 return self._use(first, scope) | self._use(second, scope)
@@ -444,7 +557,9 @@ class _Reader:
             self._bind_target(part.target, _item_of(part.iter), inner, False)
             self._visit_children([part.iter, *part.ifs], inner)
         made = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        return Values([_Items((_union(self._use(item, inner) for item in made) | _UNKNOWN,))])  # how many there are is not known
+        return Values(
+            [_Items((_union(self._use(item, inner) for item in made) | _UNKNOWN,))]
+        )  # how many there are is not known
 
     def _attribute(self, of: Any, name: str, node: ast.AST) -> Values:
         if not isinstance(of, _Path):
@@ -461,8 +576,14 @@ class _Reader:
         if isinstance(of, _Names):
             return self._looked_up(of, keys, node)
         if isinstance(of, _Items):
-            places = [key for key in keys if type(key) is int and -len(of.items) <= key < len(of.items)]
-            return _union(of.items[place] for place in places) if len(places) == len(keys) else _union(of.items)
+            places = [
+                key for key in keys if type(key) is int and -len(of.items) <= key < len(of.items)
+            ]
+            return (
+                _union(of.items[place] for place in places)
+                if len(places) == len(keys)
+                else _union(of.items)
+            )
         return _UNKNOWN
 
     def _looked_up(self, of: _Path | _Names, names: Values, node: ast.AST) -> Values:
@@ -471,8 +592,13 @@ class _Reader:
         found = []
         for name in names:
             if not isinstance(name, str):
-                if place == "" or (place and any(forbidden.startswith(place + ".") for forbidden in self._forbids)):
-                    self._find(f"What is taken from `{place or 'sys.modules'}` must be named in the code here, not computed.", node)
+                if place == "" or (
+                    place and any(forbidden.startswith(place + ".") for forbidden in self._forbids)
+                ):
+                    self._find(
+                        f"What is taken from `{place or 'sys.modules'}` must be named in the code here, not computed.",
+                        node,
+                    )
                 found.append(_UNKNOWN)
             elif place is None:
                 found.append(self._name(name, self._globals, node))
@@ -501,21 +627,38 @@ class _Reader:
             if isinstance(function, _Own):
                 results.append(self._call_own(function, node, args, keywords))
             elif isinstance(function, _Getter):
-                results += [self._looked_up(value, function.names, node) for value in _union(args[:1]) if isinstance(value, _Path)]
+                results += [
+                    self._looked_up(value, function.names, node)
+                    for value in _union(args[:1])
+                    if isinstance(value, _Path)
+                ]
             elif isinstance(function, _Path):
-                results.append(self._call_library(function.name, node, [*args, *keywords.values()], scope))
+                results.append(
+                    self._call_library(function.name, node, [*args, *keywords.values()], scope)
+                )
         return _union(results)
 
     def _method(self, node: ast.Call, args: list[Values], scope: _Scope) -> Values:
         """A method of a constant, or of a dictionary of names."""
         found = []
         for value in self._value(node.func.value, scope):
-            if isinstance(value, _Names) and node.func.attr in ("get", "__getitem__", "pop", "setdefault") and args:
+            if (
+                isinstance(value, _Names)
+                and node.func.attr in ("get", "__getitem__", "pop", "setdefault")
+                and args
+            ):
                 found += [self._looked_up(value, args[0], node), *args[1:]]
-            elif isinstance(value, _Path) and node.func.attr in ("__getattribute__", "__getattr__") and len(args) == 1:
+            elif (
+                isinstance(value, _Path)
+                and node.func.attr in ("__getattribute__", "__getattr__")
+                and len(args) == 1
+            ):
                 found.append(self._looked_up(value, args[0], node))
             elif value == "" and node.func.attr == "join" and args:
-                found += [_folded(item.items) if isinstance(item, _Items) else _UNKNOWN for item in args[0]]
+                found += [
+                    _folded(item.items) if isinstance(item, _Items) else _UNKNOWN
+                    for item in args[0]
+                ]
             else:
                 found.append(_UNKNOWN)
         return _union(found) if any(part != _UNKNOWN for part in found) else _UNKNOWN
@@ -533,18 +676,29 @@ class _Reader:
             return self._value(own.node.body, inner)
         if id(own.node) not in self._returns:
             parts = (part for statement in own.node.body for part in _walk(statement))
-            self._returns[id(own.node)] = [part.value for part in parts if isinstance(part, ast.Return) and part.value]
+            self._returns[id(own.node)] = [
+                part.value for part in parts if isinstance(part, ast.Return) and part.value
+            ]
         return _union(self._value(value, inner) for value in self._returns[id(own.node)])
 
     def _call_library(self, name: str, node: ast.Call, args: list[Values], scope: _Scope) -> Values:
         first = args[0] if args else Values()
         if name == "builtins.getattr" or (name.endswith(".__getattribute__") and len(args) == 2):
-            found = [self._looked_up(value, args[1], node) for value in first if isinstance(value, _Path) and len(args) > 1]
+            found = [
+                self._looked_up(value, args[1], node)
+                for value in first
+                if isinstance(value, _Path) and len(args) > 1
+            ]
             return _union([*found, *args[2:]])
-        if name in ("builtins.globals", "builtins.locals") or (name == "builtins.vars" and not args):
+        if name in ("builtins.globals", "builtins.locals") or (
+            name == "builtins.vars" and not args
+        ):
             return Values([_Names(None)])
         if name == "builtins.vars":
-            return Values([_Names(value.name) for value in first if isinstance(value, _Path)]) or _UNKNOWN
+            return (
+                Values([_Names(value.name) for value in first if isinstance(value, _Path)])
+                or _UNKNOWN
+            )
         if name in _IMPORTS:
             return self._imported(args, node)
         if name in _GETTERS:
@@ -554,7 +708,10 @@ class _Reader:
         if name in ("builtins.str", "builtins.list", "builtins.tuple", "builtins.iter"):
             return first or _UNKNOWN
         if name == "builtins.chr":
-            return Values(chr(n) if type(n) is int and 0 <= n < 0x110000 else _COMPUTED for n in first) or _UNKNOWN
+            return (
+                Values(chr(n) if type(n) is int and 0 <= n < 0x110000 else _COMPUTED for n in first)
+                or _UNKNOWN
+            )
         return _UNKNOWN
 
     def _imported(self, args: list[Values], node: ast.AST) -> Values:
@@ -563,11 +720,18 @@ class _Reader:
             if not isinstance(name, str):
                 self._find("What is imported must be named in the code here, not computed.", node)
                 continue
-            packages = [package for package in _union(args[1:2]) if isinstance(package, str)] if name.startswith(".") else [""]
+            packages = (
+                [package for package in _union(args[1:2]) if isinstance(package, str)]
+                if name.startswith(".")
+                else [""]
+            )
             for package in packages:
                 full = (package + name).replace(":", ".")
                 self._mention(full, node)
-                paths |= {_Path(full), _Path(full.partition(".")[0])}  # `__import__` gives the top module
+                paths |= {
+                    _Path(full),
+                    _Path(full.partition(".")[0]),
+                }  # `__import__` gives the top module
         return Values(paths) or _UNKNOWN
 
     def _run(self, name: str, texts: Values, node: ast.AST, scope: _Scope) -> Values:
@@ -578,7 +742,8 @@ class _Reader:
         for text in texts:
             if not isinstance(text, str):
                 self._find(
-                    f"`{name.removeprefix('builtins.')}` of a text that is made while it runs cannot be read: write the code itself.", node
+                    f"`{name.removeprefix('builtins.')}` of a text that is made while it runs cannot be read: write the code itself.",
+                    node,
                 )
                 continue
             if text not in self._texts:
@@ -640,7 +805,9 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _dotted(node: ast.ImportFrom, alias: ast.alias) -> str:
-    return f"{'.' * node.level}{node.module or ''}" + ("" if alias.name == "*" else f".{alias.name}")
+    return f"{'.' * node.level}{node.module or ''}" + (
+        "" if alias.name == "*" else f".{alias.name}"
+    )
 
 
 def _item_of(value: ast.expr) -> ast.expr:
@@ -670,16 +837,26 @@ def _joined(left: Values, right: Values) -> Values:
 
 
 def _sum(one: Any, other: Any) -> Any:
-    if isinstance(one, _Items) and isinstance(other, _Items) and len(one.items) + len(other.items) <= _LONGEST:
+    if (
+        isinstance(one, _Items)
+        and isinstance(other, _Items)
+        and len(one.items) + len(other.items) <= _LONGEST
+    ):
         return _Items(one.items + other.items)
     if isinstance(one, str) and isinstance(other, str) and len(one) + len(other) <= _LONGEST:
         return one + other
-    return one + other if type(one) is type(other) is int and abs(one) + abs(other) < 2**40 else _COMPUTED
+    return (
+        one + other
+        if type(one) is type(other) is int and abs(one) + abs(other) < 2**40
+        else _COMPUTED
+    )
 
 
 def _folded(parts: Sequence[Values]) -> Values:
     """The texts that `parts` make when put one after another."""
     text = Values([""])
     for part in parts:
-        text = _joined(text, Values(str(item) if isinstance(item, (str, int)) else item for item in part))
+        text = _joined(
+            text, Values(str(item) if isinstance(item, (str, int)) else item for item in part)
+        )
     return text

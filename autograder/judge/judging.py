@@ -26,7 +26,9 @@ MOST = 0.75
 """The part of a question's time that one input takes where the answer hangs and is not only slow."""
 
 
-def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None) -> Verdict:
+def examine(
+    question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None
+) -> Verdict:
     """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code` is where it is written.
 
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process earns nothing, one that is the untouched stub is "not attempted".
@@ -34,12 +36,23 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
     """
     if code is not None and (finding := read(code, question.forbids)):
         return _refused(question, finding, 0.0, [])
-    spent = waited = 0.0  # the answer's own time, in work and by the clock; what the reference and the imports take is not the student's
+    spent = waited = (
+        0.0  # the answer's own time, in work and by the clock; what the reference and the imports take is not the student's
+    )
     trials: list[_Trial] = []
-    cases = question.cases(seed) if question.measurement else _cases(question, seed, tuple(question.probes))
+    cases = (
+        question.cases(seed)
+        if question.measurement
+        else _cases(question, seed, tuple(question.probes))
+    )
     for case in cases:
         start = time.monotonic()
-        outcome = peer(question.driver, case.inputs.args, question.seconds - spent, patience(question.seconds) - waited)
+        outcome = peer(
+            question.driver,
+            case.inputs.args,
+            question.seconds - spent,
+            patience(question.seconds) - waited,
+        )
         spent, waited = spent + outcome.seconds, waited + time.monotonic() - start
         if not trials and is_stub(outcome, question.name):
             return _verdict(
@@ -52,7 +65,11 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
         if framework not in question.frameworks:
             choices = " or ".join(f'use("{name}")' for name in question.frameworks)
             return _verdict(
-                question, Status.ERROR, spent, [], headline=f"This is not answered in {framework}: choose {choices} before the check."
+                question,
+                Status.ERROR,
+                spent,
+                [],
+                headline=f"This is not answered in {framework}: choose {choices} before the check.",
             )
         if outcome.forbidden:
             return _refused(question, Finding(may_not(outcome.forbidden)), spent, trials)
@@ -64,7 +81,9 @@ def examine(question: Question, peer: Peer, *, seed: int, framework: str, code: 
 
 def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
     """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not for a stranger's code."""
-    return examine(question, in_process(answer, framework, question.forbids), seed=seed, framework=framework)
+    return examine(
+        question, in_process(answer, framework, question.forbids), seed=seed, framework=framework
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +120,9 @@ def _expected(question: Question, case: Case, recovery: Callable | None) -> Outc
         expected = _sampled(question, case, expected)
         if expected.kind != "value" or expected.value.problem:
             why = expected.message or expected.value.fault or expected.value.problem
-            raise RuntimeError(f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {why}")
+            raise RuntimeError(
+                f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {why}"
+            )
     return expected
 
 
@@ -110,10 +131,17 @@ def _sampled(question: Question, case: Case, outcome: Outcome, like: Any = None)
     if outcome.kind != "value":
         return outcome
     try:
-        return replace(outcome, value=sampled.sample(question.recovery, case.inputs.args, outcome.value, like))
+        return replace(
+            outcome, value=sampled.sample(question.recovery, case.inputs.args, outcome.value, like)
+        )
     except Exception:  # the value is a stranger's: whatever it breaks, it only fails
         _log_failure(question, case, "its draws could not be recovered")
-        return replace(outcome, kind="refused", value=None, message="the result does not have the form that the task asks for")
+        return replace(
+            outcome,
+            kind="refused",
+            value=None,
+            message="the result does not have the form that the task asks for",
+        )
 
 
 def passes(question: Question, case: Case, outcome: Outcome, expected: Outcome | None) -> bool:
@@ -127,7 +155,12 @@ def _trial(question: Question, case: Case, outcome: Outcome, expected: Outcome |
         return _Trial(case, outcome, bool(measured and measured.passed), measured=measured)
     if question.recovery:
         outcome = _sampled(question, case, outcome, expected.value.like)
-    return _Trial(case, outcome, outcome.kind == "value" and _agrees(question, expected, outcome), expected.value)
+    return _Trial(
+        case,
+        outcome,
+        outcome.kind == "value" and _agrees(question, expected, outcome),
+        expected.value,
+    )
 
 
 def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
@@ -144,7 +177,13 @@ def _differences(question: Question, failed: _Trial, none_is_a_result: bool) -> 
     try:
         if question.recovery:
             return sampled.differences(failed.expected, failed.outcome.value, question.each)
-        return differences(failed.expected, failed.outcome.value, question.rtol, question.atol, none_is_a_result=none_is_a_result)[:4]
+        return differences(
+            failed.expected,
+            failed.outcome.value,
+            question.rtol,
+            question.atol,
+            none_is_a_result=none_is_a_result,
+        )[:4]
     except Exception:  # as in _agrees
         _log_failure(question, failed.case, "the differences could not be told")
         return ["The result cannot be compared with what is expected."]
@@ -154,10 +193,16 @@ def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
     try:
         measured = question.measurement(case.inputs, outcome.value)
     except Exception:  # the output is a stranger's: whatever it breaks, it only fails
-        _log_failure(question, case, "its measurement failed on a result, by the result's fault or by its own")
+        _log_failure(
+            question,
+            case,
+            "its measurement failed on a result, by the result's fault or by its own",
+        )
         return Measurement(False, "The result does not have the form that the task asks for.")
     if not isinstance(measured, Measurement):
-        raise TypeError(f"the measurement of {question.name} must return a Measurement, and not {type(measured).__name__}")
+        raise TypeError(
+            f"the measurement of {question.name} must return a Measurement, and not {type(measured).__name__}"
+        )
     return measured
 
 
@@ -168,7 +213,9 @@ def _log_failure(question: Question, case: Case, what: str) -> None:
 
 def _outcome_of(question: Question, answer: Answer, case: Case) -> Outcome:
     args = case.inputs.args
-    if question.recovery:  # seeds of its own, so that its draws have nothing to do with the student's
+    if (
+        question.recovery
+    ):  # seeds of its own, so that its draws have nothing to do with the student's
         args = ([seed + 2**32 for seed in args[0]], *args[1:])
     with np.errstate(all="ignore"):  # a known mistake may overflow: that is what it is there for
         return run(answer.function, question.driver, answer.framework, args)
@@ -181,9 +228,15 @@ def _conclude(question: Question, trials: list[_Trial], spent: float, framework:
     if not failures:
         measured = [trial.measured.message for trial in trials if trial.measured]
         headline = measured[-1] if measured else f"Correct on all {len(trials)} inputs."
-        return _verdict(question, Status.CORRECT, spent, trials, headline=headline, earned=question.points)
+        return _verdict(
+            question, Status.CORRECT, spent, trials, headline=headline, earned=question.points
+        )
 
-    failed = next((trial for trial in failures if _drawable(trial)), failures[0]) if failures[0].outcome.kind == "value" else failures[0]
+    failed = (
+        next((trial for trial in failures if _drawable(trial)), failures[0])
+        if failures[0].outcome.kind == "value"
+        else failures[0]
+    )
     earned = _earned(question, trials)
     mistake = _known_mistake(question, trials)
     status, headline, details = _what_failed(question, trials, failed, framework)
@@ -213,10 +266,16 @@ def _drawable(trial: _Trial, most: int = 12) -> bool:
     )
 
 
-def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, framework: str) -> tuple[Status, str, list[str]]:
+def _what_failed(
+    question: Question, trials: list[_Trial], failed: _Trial, framework: str
+) -> tuple[Status, str, list[str]]:
     """Status, headline and details, told by the last trial if it ended the examination, else by the first that failed."""
     passed = sum(trial.passed for trial in trials)
-    score = f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}." if len(trials) > 1 else "Not right yet."
+    score = (
+        f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}."
+        if len(trials) > 1
+        else "Not right yet."
+    )
     if trials[-1].outcome.kind == "timeout":
         return Status.TIMEOUT, _out_of_time(question, trials), _where_stopped(trials[-1].outcome)
     if trials[-1].outcome.kind == "lost":
@@ -232,12 +291,18 @@ def _what_failed(question: Question, trials: list[_Trial], failed: _Trial, frame
             if outcome.error not in ("TypeError", "AttributeError", "MXNetError")
             else [f'The check hands over arrays of {framework}: use("{framework}") is in force.']
         )
-        return Status.ERROR, f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}", given
+        return (
+            Status.ERROR,
+            f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}",
+            given,
+        )
     if outcome.kind == "refused":
         return Status.INCORRECT, score, [f"{outcome.message[:1].upper()}{outcome.message[1:]}."]
     if failed.measured:
         return Status.INCORRECT, score, [failed.measured.message]
-    none_is_a_result = any(trial.expected is None for trial in trials) and any(trial.outcome.value is not None for trial in trials)
+    none_is_a_result = any(trial.expected is None for trial in trials) and any(
+        trial.outcome.value is not None for trial in trials
+    )
     return Status.INCORRECT, score, _differences(question, failed, none_is_a_result)
 
 
@@ -255,7 +320,9 @@ def _out_of_time(question: Question, trials: list[_Trial]) -> str:
 
 def _allowed(question: Question, trials: list[_Trial], spent: float) -> str:
     several = len(trials) > 1
-    allowed = f"{question.seconds:g} second{'' if question.seconds == 1 else 's'} of a processor's time"
+    allowed = (
+        f"{question.seconds:g} second{'' if question.seconds == 1 else 's'} of a processor's time"
+    )
     if spent < 0.99 * question.seconds:
         at = f" It was at input {len(trials)}." if several else ""
         waited = f"{patience(question.seconds):g} seconds, {spent:.2g} of which it worked"
@@ -316,7 +383,10 @@ def _known_mistake(question: Question, trials: list[_Trial]) -> str | None:
 def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
     if mistake.recognise:
         failed = [trial for trial in trials if not trial.passed]
-        return all(trial.outcome.kind == "value" and _recognises(question, mistake, trial) for trial in failed)
+        return all(
+            trial.outcome.kind == "value" and _recognises(question, mistake, trial)
+            for trial in failed
+        )
     if question.measurement:
         return False
     # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
@@ -337,9 +407,15 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
 def _recognises(question: Question, mistake: Mistake, trial: _Trial) -> bool:
     try:
         value = trial.outcome.value
-        return bool(mistake.recognise(trial.case.inputs, value.output if isinstance(value, sampled.Sample) else value))
+        return bool(
+            mistake.recognise(
+                trial.case.inputs, value.output if isinstance(value, sampled.Sample) else value
+            )
+        )
     except Exception:  # as in _measure: the output is a stranger's
-        _log_failure(question, trial.case, f"a known mistake could not be recognised ({mistake.message})")
+        _log_failure(
+            question, trial.case, f"a known mistake could not be recognised ({mistake.message})"
+        )
         return False
 
 
@@ -352,7 +428,9 @@ def _failure(question: Question, trial: _Trial) -> Failure:
     args = trial.case.inputs.args
     inputs = tuple(zip(_names(question, len(args)), args, strict=True))
     probe = trial.case.probe.name.replace("_", " ")
-    if question.recovery:  # many results, none of which should equal one of the reference's; nobody reads the seeds
+    if (
+        question.recovery
+    ):  # many results, none of which should equal one of the reference's; nobody reads the seeds
         return Failure(probe, inputs[1:], replace(trial.outcome, value=None))
     return Failure(probe, inputs, trial.outcome, trial.expected)
 
@@ -363,18 +441,37 @@ def _names(question: Question, count: int) -> list[str]:
     if question.driver == "sampled":
         own = ["seeds", *own]
     elif question.driver != "call":
-        drivers = [p.name for p in inspect.signature(DRIVERS[question.driver]).parameters.values() if p.kind is not p.VAR_POSITIONAL][2:]
+        drivers = [
+            p.name
+            for p in inspect.signature(DRIVERS[question.driver]).parameters.values()
+            if p.kind is not p.VAR_POSITIONAL
+        ][2:]
         own = drivers + (own[len(drivers) - count :] if count > len(drivers) else [])
     return [*own, *(f"argument {i + 1}" for i in range(len(own), count))][:count]
 
 
 def _refused(question: Question, finding: Finding, spent: float, trials: list[_Trial]) -> Verdict:
     line = [f"The line is `{finding.line}`"] if finding.line else []
-    return _verdict(question, Status.INCORRECT, spent, trials, headline=finding.sentence, details=[question.prohibition, *line])
+    return _verdict(
+        question,
+        Status.INCORRECT,
+        spent,
+        trials,
+        headline=finding.sentence,
+        details=[question.prohibition, *line],
+    )
 
 
 def _verdict(
-    question: Question, status: Status, spent: float, trials: list[_Trial], *, headline: str, earned: float = 0.0, details=(), **more
+    question: Question,
+    status: Status,
+    spent: float,
+    trials: list[_Trial],
+    *,
+    headline: str,
+    earned: float = 0.0,
+    details=(),
+    **more,
 ) -> Verdict:
     return Verdict(
         question=question.name,

@@ -22,7 +22,9 @@ _LOOK = 0.05  # seconds from one look at a process's work to the next, at least
 _KINDS = ("value", "raised", "refused", "timeout")
 
 
-def remote(channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], float] | None = None) -> Peer:
+def remote(
+    channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], float] | None = None
+) -> Peer:
     """The answer at the other end of `channel`, which is to watch for calls of what `forbids` names. What breaks the exchange closes the channel: after it nothing from there can be told apart.
 
     worked: the seconds that the process of the answer has worked so far, measured from here. What the answer's process says of itself counts only where it is more.
@@ -45,7 +47,9 @@ def remote(channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], f
             return min(max(work, _LOOK) if work > 0 else 0.0, end - time.monotonic())
 
         try:
-            channel.send("call", args, id=number, driver=driver, seconds=seconds, wall=wall, **watch)
+            channel.send(
+                "call", args, id=number, driver=driver, seconds=seconds, wall=wall, **watch
+            )
             message = channel.receive(left)
         except TimeoutError:
             return broken("timeout", seconds=used())
@@ -53,13 +57,19 @@ def remote(channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], f
             return broken("lost")
         except Malformed as error:
             return broken("lost", f"What it sent could not be read: {error}.")
-        if message.kind != "result" or message.fields.get("id") != number or message.fields.get("outcome") not in _KINDS:
+        if (
+            message.kind != "result"
+            or message.fields.get("id") != number
+            or message.fields.get("outcome") not in _KINDS
+        ):
             return broken("lost", "It sent a message that was not an answer to the call.")
         outcome = _outcome(message, forbids, used())
         return (
             outcome
             if outcome.seconds <= seconds + GRACE
-            else Outcome("timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds)
+            else Outcome(
+                "timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds
+            )
         )
 
     return peer
@@ -92,7 +102,11 @@ def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outco
 
 def _seconds(value: Any) -> float:
     """A stranger's number of seconds; none where it is no such number."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LONGEST else 0.0
+    return (
+        float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LONGEST
+        else 0.0
+    )
 
 
 def _text(value: Any, most: int) -> str:

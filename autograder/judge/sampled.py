@@ -81,7 +81,9 @@ class Sample:
     output: Any = None
 
 
-def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, like: Any = None) -> Sample:
+def sample(
+    recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, like: Any = None
+) -> Sample:
     """Of what the driver "sampled" returned. Raises where `value` has not the form that this driver gives it.
 
     args: what the driver was given, the seeds first. like: the reference's result of one call: where it is a tuple, a list stands for one.
@@ -94,12 +96,22 @@ def sample(recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, l
     try:
         found = [recover(result, *given) for result in results]
         drawn = {name: np.array([np.ravel(one[name]) for one in found], float) for name in found[0]}
-        problem = next((f"{_named(name)} cannot be told for every result." for name in drawn if not np.isfinite(drawn[name]).all()), "")
+        problem = next(
+            (
+                f"{_named(name)} cannot be told for every result."
+                for name in drawn
+                if not np.isfinite(drawn[name]).all()
+            ),
+            "",
+        )
     except NotADraw as error:
         problem = str(error)
     except Exception as error:  # the result is a stranger's: whatever it breaks, it only fails
         log.warning("what was drawn could not be recovered from a result", exc_info=True)
-        problem, fault = "The result does not have the form that the task asks for.", f"{type(error).__name__}: {error}"
+        problem, fault = (
+            "The result does not have the form that the task asks for.",
+            f"{type(error).__name__}: {error}",
+        )
     places = list(zip(*(_places(result) for result in results), strict=False))
     return Sample(
         drawn=_features(places) if problem else drawn,
@@ -126,7 +138,11 @@ def differences(expected: Sample, got: Sample, each: str = "image") -> list[str]
 
 
 def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator[str]:
-    if got.shapes - expected.shapes if len(expected.shapes) == 1 else not got.shapes & expected.shapes:  # a shape that is drawn may be rare
+    if (
+        got.shapes - expected.shapes
+        if len(expected.shapes) == 1
+        else not got.shapes & expected.shapes
+    ):  # a shape that is drawn may be rare
         yield f"One call gives {_or(got.shapes - expected.shapes)}; it should give {_or(expected.shapes)}."
     elif any(e and not g for e, g in zip(expected.whole, got.whole, strict=True)):
         yield "The result should be whole numbers."
@@ -137,11 +153,16 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
     if got.repeatable != expected.repeatable:
         yield "The same state of `rng` gives another result the second time: draw everything from `rng`, and from nothing else."
     if bool(got.problem) != bool(expected.problem) or any(
-        name not in got.drawn or got.drawn[name].shape != drawn.shape for name, drawn in expected.drawn.items()
+        name not in got.drawn or got.drawn[name].shape != drawn.shape
+        for name, drawn in expected.drawn.items()
     ):
         yield got.problem or "The result does not have the form that the task asks for."
         return
-    pairs = {name: _Pair(name, drawn, got.drawn[name], each) for name, drawn in expected.drawn.items() if np.isfinite(drawn).all()}
+    pairs = {
+        name: _Pair(name, drawn, got.drawn[name], each)
+        for name, drawn in expected.drawn.items()
+        if np.isfinite(drawn).all()
+    }
     if any(pair.varies(pair.g) for pair in pairs.values()) and all(
         pair.repeats(pair.g) and not pair.repeats(pair.e) for pair in pairs.values()
     ):
@@ -156,8 +177,12 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
     for pair in same:  # of values that are distributed otherwise, dependence tells nothing more
         yield from pair.dependence()
     for one, other in itertools.combinations(same, 2):
-        number = 1 if one.together or other.together or one.e.shape != other.e.shape else one.e.shape[1]
-        if _depend_differently(one, other, lambda a, b, number=number: (a[:, :number], b[:, :number])):
+        number = (
+            1 if one.together or other.together or one.e.shape != other.e.shape else one.e.shape[1]
+        )
+        if _depend_differently(
+            one, other, lambda a, b, number=number: (a[:, :number], b[:, :number])
+        ):
             yield f"{_named(one.name)} and {other.name} hang together otherwise than they should: draw them as the task says."
 
 
@@ -178,10 +203,16 @@ class _Pair:
         values = np.sort(self.e, axis=None)
         self.values = values[np.concatenate([[True], np.diff(values) > self.near])]
         self.e, self.g = self._snapped(self.e), self._snapped(self.g)
-        self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(self.e.size / 4, 2)
+        self.counted = len(self.values) <= _MOST_VALUES and len(self.values) < max(
+            self.e.size / 4, 2
+        )
         found, often = np.unique(self.e, return_counts=True)
         self.often = found[often > _OFTEN * self.e.size]
-        self.usual = max(self.values, key=lambda value: self._same(self.e, value).sum()) if self.counted else None
+        self.usual = (
+            max(self.values, key=lambda value: self._same(self.e, value).sum())
+            if self.counted
+            else None
+        )
 
     @functools.cached_property
     def ranks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -211,7 +242,9 @@ class _Pair:
     def distribution(self) -> str:
         """A sentence where the values are distributed differently, over all images or at one place of the batch, else nothing."""
         if self.not_once:
-            return f"{_named(self.name)} is one value for the whole batch: draw it once in each call."
+            return (
+                f"{_named(self.name)} is one value for the whole batch: draw it once in each call."
+            )
         if not self.together and (sentence := self._differ(self.e, self.g)):
             return f"{_named(self.name)} {sentence}"
         for place in range(self.e.shape[1] if self.e.shape[1] > 1 else 0):
@@ -223,8 +256,14 @@ class _Pair:
         if not self.counted and _beyond(e, g) and self._reach_differs(e, g):
             return f"lies between {g.min():.3g} and {g.max():.3g}; it should lie between about {e.min():.3g} and {e.max():.3g}."
         values = (*self.values, *self._others(g)) if self.counted else self.often
-        if shares := {value: (both[0].mean(), both[1].mean()) for value in values if _counts_differ(*(both := self._are(value, e, g)))}:
-            value, (should, is_) = max(shares.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+        if shares := {
+            value: (both[0].mean(), both[1].mean())
+            for value in values
+            if _counts_differ(*(both := self._are(value, e, g)))
+        }:
+            value, (should, is_) = max(
+                shares.items(), key=lambda item: abs(item[1][0] - item[1][1])
+            )
             return f"is {self._number(value)} in {is_:.0%} of the draws; it should be in about {should:.0%}."
         if self.counted:
             return ""
@@ -238,7 +277,11 @@ class _Pair:
 
     @property
     def _but(self) -> str:
-        return f" where it is not {' or '.join(map(self._number, self.often))}" if self.often.size else ""
+        return (
+            f" where it is not {' or '.join(map(self._number, self.often))}"
+            if self.often.size
+            else ""
+        )
 
     def _number(self, value: float) -> str:
         return f"{np.round(value, max(int(-np.log10(self.near)), 0)) + 0:g}"
@@ -248,7 +291,11 @@ class _Pair:
         return max(abs(e.min() - g.min()), abs(e.max() - g.max())) > 0.05 * np.ptp(e)
 
     def _others(self, g: np.ndarray) -> list[float]:
-        return [value for value in np.unique(g)[:_MOST_VALUES] if not self._same(self.values, value).any()]
+        return [
+            value
+            for value in np.unique(g)[:_MOST_VALUES]
+            if not self._same(self.values, value).any()
+        ]
 
     def _are(self, value: float, *samples: np.ndarray) -> list[np.ndarray]:
         return [self._same(sample, value) for sample in samples]
@@ -257,15 +304,26 @@ class _Pair:
         """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
         independently = f"of one {self.each} tells that of another in the batch: draw one value for each {self.each}, independently."
         number = self.e.shape[1]
-        first = 1 if self.together else number  # of several images that depend on each other, the first stands for all
+        first = (
+            1 if self.together else number
+        )  # of several images that depend on each other, the first stands for all
         if any(
-            _depend_differently(self, self, lambda a, b, lag=lag: (a[:, : min(first, number - lag)], b[:, lag:][:, :first]))
+            _depend_differently(
+                self,
+                self,
+                lambda a, b, lag=lag: (a[:, : min(first, number - lag)], b[:, lag:][:, :first]),
+            )
             for lag in range(1, number)
         ):
             yield f"{_named(self.name)} {independently}"
         elif number > 1 and self._batches_differ():
             yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each {self.each}, independently."
-        if any(_depend_differently(self, self, lambda a, b, lag=lag: (a[:-lag, :first], b[lag:, :first])) for lag in _CALLS_APART):
+        if any(
+            _depend_differently(
+                self, self, lambda a, b, lag=lag: (a[:-lag, :first], b[lag:, :first])
+            )
+            for lag in _CALLS_APART
+        ):
             yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
 
     def _batches_differ(self) -> bool:
@@ -278,7 +336,9 @@ class _Pair:
 
 def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
     """Whether too many values of one sample lie outside the range of the other."""
-    return min(e.size, g.size) > 0 and any((a > b.max()).sum() > _BEYOND or (a < b.min()).sum() > _BEYOND for a, b in ((e, g), (g, e)))
+    return min(e.size, g.size) > 0 and any(
+        (a > b.max()).sum() > _BEYOND or (a < b.min()).sum() > _BEYOND for a, b in ((e, g), (g, e))
+    )
 
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
@@ -287,26 +347,34 @@ def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
         return False
     e, g = np.sort(e, axis=None), np.sort(g, axis=None)
     both = np.concatenate([e, g])
-    distance = np.abs(np.searchsorted(e, both, "right") / e.size - np.searchsorted(g, both, "right") / g.size).max()
+    distance = np.abs(
+        np.searchsorted(e, both, "right") / e.size - np.searchsorted(g, both, "right") / g.size
+    ).max()
     if distance * np.sqrt(e.size * g.size / (e.size + g.size)) <= 2.5:
         return False  # a chance of some millionths at least: the exact one takes longer
     from scipy.stats import ks_2samp
 
-    return bool(ks_2samp(e, g, method="exact" if max(e.size, g.size) <= _SMALL else "asymp").pvalue < RARE)
+    return bool(
+        ks_2samp(e, g, method="exact" if max(e.size, g.size) <= _SMALL else "asymp").pvalue < RARE
+    )
 
 
 def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:
     """Of two boolean arrays, by Fisher's exact test (1922)."""
     found, sizes = np.array([e.sum(), g.sum()]), np.array([e.size, g.size])
     share = found.sum() / sizes.sum()
-    if abs(found[0] / sizes[0] - found[1] / sizes[1]) <= 4 * np.sqrt(share * (1 - share) * (1 / sizes).sum()):
+    if abs(found[0] / sizes[0] - found[1] / sizes[1]) <= 4 * np.sqrt(
+        share * (1 - share) * (1 / sizes).sum()
+    ):
         return False  # far from rare: the exact test takes longer
     from scipy.stats import fisher_exact
 
     return bool(fisher_exact(np.array([found, sizes - found])).pvalue < RARE)
 
 
-def _depend_differently(one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> bool:
+def _depend_differently(
+    one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+) -> bool:
     """Whether two quantities (or one, at two places) are equal, or both unusual, or correlated in rank, more often in one sample than in the other.
 
     at: which draws of the one, and which of the other, are held against each other.
@@ -318,7 +386,13 @@ def _depend_differently(one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.n
     if _counts_differ(*(np.abs(a - b) <= near for a, b in (e, g))):
         return True
     if one.counted and other.counted:
-        unusual = [[np.abs(side - pair.usual) > near for side, pair in zip(sides, (one, other), strict=True)] for sides in (e, g)]
+        unusual = [
+            [
+                np.abs(side - pair.usual) > near
+                for side, pair in zip(sides, (one, other), strict=True)
+            ]
+            for sides in (e, g)
+        ]
         if _counts_differ(*(a & b for a, b in unusual)):
             return True
         if min(side.mean() for side in unusual[0]) < 0.1:
@@ -326,7 +400,9 @@ def _depend_differently(one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.n
     from scipy.stats import norm
 
     (z, error), (other_z, other_error) = (
-        _fisher_z(*at(a, b)) if min(map(np.ptp, sides)) > near else (0.0, 1 / np.sqrt(sides[0].size - 3))
+        _fisher_z(*at(a, b))
+        if min(map(np.ptp, sides)) > near
+        else (0.0, 1 / np.sqrt(sides[0].size - 3))
         for sides, a, b in zip((e, g), one.ranks, other.ranks, strict=True)
     )
     return bool(2 * norm.sf(abs(z - other_z) / np.hypot(error, other_error)) < RARE)
@@ -338,18 +414,30 @@ def _fisher_z(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     u, v = ((ranks - ranks.mean()) / ranks.std() for ranks in (a, b))
     r = float(np.clip(np.mean(u * v), -0.99, 0.99))
     influence = u * v - r * (u**2 + v**2) / 2
-    return np.arctanh(r), max(1 / np.sqrt(a.size - 3), influence.std() / (1 - r**2) / np.sqrt(a.size))
+    return np.arctanh(r), max(
+        1 / np.sqrt(a.size - 3), influence.std() / (1 - r**2) / np.sqrt(a.size)
+    )
 
 
 def _arrays(result: Any, like: Any) -> Any:
     """A result as an array, or, where `like` or itself is one, as a tuple of arrays; a vector of one stands for a number, as elsewhere."""
-    if isinstance(result, tuple if like is None else (tuple, list)) and (like is None or isinstance(like, tuple)):
-        parts = like if isinstance(like, tuple) and len(like) == len(result) else [None] * len(result)
+    if isinstance(result, tuple if like is None else (tuple, list)) and (
+        like is None or isinstance(like, tuple)
+    ):
+        parts = (
+            like if isinstance(like, tuple) and len(like) == len(result) else [None] * len(result)
+        )
         return tuple(_arrays(part, kind) for part, kind in zip(result, parts, strict=True))
     array = as_array(result)
     if array is None:
         return result
-    return array[0] if isinstance(like, np.ndarray | np.generic) and np.shape(like) == () and array.shape == (1,) else array
+    return (
+        array[0]
+        if isinstance(like, np.ndarray | np.generic)
+        and np.shape(like) == ()
+        and array.shape == (1,)
+        else array
+    )
 
 
 def _places(result: Any) -> tuple[np.ndarray, ...]:
@@ -359,7 +447,9 @@ def _places(result: Any) -> tuple[np.ndarray, ...]:
 
 
 def _is_whole(array: np.ndarray) -> bool:
-    return array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool((array == np.round(array)).all()))
+    return array.dtype.kind in "iub" or (
+        array.dtype.kind == "f" and bool((array == np.round(array)).all())
+    )
 
 
 def _shape(result: Any) -> str:
@@ -376,8 +466,13 @@ def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for place, arrays in enumerate(places):
         if arrays[0].size and len({array.shape for array in arrays}) == 1:
-            rows = np.asarray(arrays, float).reshape(len(arrays), arrays[0].shape[0] if arrays[0].ndim else 1, -1)
-            found |= {f"{name} of {place}": getattr(rows, name)(axis=2) for name in ("mean", "std", "min", "max")}
+            rows = np.asarray(arrays, float).reshape(
+                len(arrays), arrays[0].shape[0] if arrays[0].ndim else 1, -1
+            )
+            found |= {
+                f"{name} of {place}": getattr(rows, name)(axis=2)
+                for name in ("mean", "std", "min", "max")
+            }
     return found
 
 

@@ -28,7 +28,9 @@ _LOOKS = {
 _IMPORTS = {"import_module", "__import__"}
 _COMPARES = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"}
 """Where a cell defines one of these, a comparison hands what is compared to code of the cell's own."""
-_HINT = re.compile("|".join([*sorted(_WORDS), r"\bpush\b", *(rf"\b{name}\b" for name in sorted(_NAMES))]))
+_HINT = re.compile(
+    "|".join([*sorted(_WORDS), r"\bpush\b", *(rf"\b{name}\b" for name in sorted(_NAMES))])
+)
 """A text without any of these holds no swap, and need not be parsed."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -47,7 +49,10 @@ def find_swap(
     """
     run = _Run(trees, answer, rebound)
     for tree in trees:
-        for node in sorted(run.nodes_of(tree), key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))):
+        for node in sorted(
+            run.nodes_of(tree),
+            key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
+        ):
             if (what := _Look(run, parse).at(node)) is not None:
                 return what, node
     return None
@@ -58,7 +63,10 @@ class _Run:
 
     def __init__(self, trees: Sequence[ast.Module], answer: str, rebound: frozenset[str]):
         self.parent: dict[ast.AST, ast.AST] = {
-            child: node for tree in trees for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
+            child: node
+            for tree in trees
+            for node in ast.walk(tree)
+            for child in ast.iter_child_nodes(node)
         }
         self._tree = {node: tree for tree in trees for node in ast.walk(tree)}
         self._defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = {}
@@ -71,14 +79,18 @@ class _Run:
         self.bound = rebound.union(*(_binds(node) for node in self._tree))
         self._mention(answer)
         self._execute_all()
-        if any(self._opens_all_names(node) for node in self._nodes):  # a function may be called without its name being written
+        if any(
+            self._opens_all_names(node) for node in self._nodes
+        ):  # a function may be called without its name being written
             for definition in [found for named in self._defined.values() for found in named]:
                 self._enter(definition)
             self._execute_all()
         calls = {_last_name(node.func) for node in self._nodes if isinstance(node, ast.Call)}
         self.meant = {answer, *dir(builtins), *self._defined, *calls}  # names that a call may be of
         self.namespaces = set(self._bound_to(self.gives_names))
-        self.shells = {*self._bound_to(lambda node: _plain_call(node, {"get_ipython"}))} | ({"shell"} - self.bound)
+        self.shells = {*self._bound_to(lambda node: _plain_call(node, {"get_ipython"}))} | (
+            {"shell"} - self.bound
+        )
 
     def nodes_of(self, tree: ast.Module) -> list[ast.AST]:
         """The nodes of `tree` that run."""
@@ -102,7 +114,9 @@ class _Run:
 
     def _opens_all_names(self, node: ast.AST) -> bool:
         """Whether `node` gets at functions by names that are not written here."""
-        if not (self.gives_names(node) or (_plain_call(node, {"dir"}) and not self._in_function(node))):
+        if not (
+            self.gives_names(node) or (_plain_call(node, {"dir"}) and not self._in_function(node))
+        ):
             return False
         match self.parent[node]:
             case ast.Subscript(slice=ast.Constant()):
@@ -155,8 +169,16 @@ def _binds(node: ast.AST) -> set[str]:
             return {name}
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             # Under its own name a thing is what it always is.
-            return {alias.asname for alias in aliases if alias.asname and alias.asname != alias.name.rpartition(".")[2]}
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return {
+                alias.asname
+                for alias in aliases
+                if alias.asname and alias.asname != alias.name.rpartition(".")[2]
+            }
+        case (
+            ast.ExceptHandler(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+        ):
             return {name}
         case ast.MatchMapping(rest=str(name)):
             return {name}
@@ -174,12 +196,23 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
 
 def _plain_call(node: ast.AST | None, functions: set[str]) -> bool:
     """Whether `node` calls one of `functions` by its name, without arguments."""
-    return isinstance(node, ast.Call) and _last_name(node.func) in functions and not node.args and not node.keywords
+    return (
+        isinstance(node, ast.Call)
+        and _last_name(node.func) in functions
+        and not node.args
+        and not node.keywords
+    )
 
 
 def _last_name(node: ast.AST) -> str:
     """``g`` of ``g`` and of ``a.b.g``, "" for anything else."""
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return (
+        node.id
+        if isinstance(node, ast.Name)
+        else node.attr
+        if isinstance(node, ast.Attribute)
+        else ""
+    )
 
 
 class _Look:
@@ -191,11 +224,17 @@ class _Look:
     def at(self, node: ast.AST) -> str | None:
         """What swaps at `node`, as it is written; None where nothing does."""
         match node:
-            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if name in _PARTS | _DICTIONARIES:
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if (
+                name in _PARTS | _DICTIONARIES
+            ):
                 return name
-            case ast.Attribute(attr=name) if name in _DICTIONARIES and not self._only_looked_at(node):
+            case ast.Attribute(attr=name) if name in _DICTIONARIES and not self._only_looked_at(
+                node
+            ):
                 return name
-            case ast.Attribute(value=owner, attr=name) if not isinstance(self._run.parent[node], ast.Expr):
+            case ast.Attribute(value=owner, attr=name) if not isinstance(
+                self._run.parent[node], ast.Expr
+            ):
                 return self._attribute(node, owner, name)
             case ast.Import(names=aliases) if any(alias.name == _MAIN for alias in aliases):
                 return f"import {_MAIN}"
@@ -208,16 +247,25 @@ class _Look:
             case ast.Constant(str(text)):
                 return self._text(node, text)
             case ast.JoinedStr(parts):
-                return self._code("".join(str(part.value) if isinstance(part, ast.Constant) else "_" for part in parts), node)
+                return self._code(
+                    "".join(
+                        str(part.value) if isinstance(part, ast.Constant) else "_" for part in parts
+                    ),
+                    node,
+                )
         return None
 
     def _attribute(self, node: ast.AST, owner: ast.AST, name: str) -> str | None:
         if name == "setdefault" and self._makes_no_function(node):
             return None
-        if name in _WRITES and (self._run.gives_names(owner) or _last_name(owner) in self._run.namespaces):
+        if name in _WRITES and (
+            self._run.gives_names(owner) or _last_name(owner) in self._run.namespaces
+        ):
             return f"{ast.unparse(owner)}.{name}"
         kept = isinstance(owner, ast.Name) and owner.id in self._run.shells
-        if name == "push" and (kept or _plain_call(owner, {"get_ipython"}) or getattr(owner, "attr", "") == "shell"):
+        if name == "push" and (
+            kept or _plain_call(owner, {"get_ipython"}) or getattr(owner, "attr", "") == "shell"
+        ):
             return f"{ast.unparse(owner)}.push"
         return None
 
@@ -238,7 +286,9 @@ class _Look:
             case ast.Expr() | ast.FormattedValue():
                 return True
             case ast.BoolOp() as either:  # (f.__kwdefaults__ or {}).get("a")
-                return isinstance(self._run.parent[either], ast.Attribute) and self._only_looked_at(either)
+                return isinstance(self._run.parent[either], ast.Attribute) and self._only_looked_at(
+                    either
+                )
             case ast.Attribute(attr="keys" | "items" | "values" | "copy" | "get"):
                 return True
         return False
@@ -264,7 +314,9 @@ class _Look:
     def _text(self, node: ast.AST, text: str) -> str | None:
         parent = self._run.parent[node]
         if text == _MAIN:
-            named = isinstance(parent, ast.Subscript) or (isinstance(parent, (ast.Call, ast.keyword)) and not self._harmless(node, parent))
+            named = isinstance(parent, ast.Subscript) or (
+                isinstance(parent, (ast.Call, ast.keyword)) and not self._harmless(node, parent)
+            )
             return text if named else None
         if text in _WORDS:
             return None if self._only_said(node, text, parent) else text
@@ -277,7 +329,9 @@ class _Look:
                 return True
             case ast.Compare():
                 return not _COMPARES & self._run.bound
-            case ast.Call(func=ast.Name(id="getattr" | "hasattr" as function), args=[_, second, *_]):
+            case ast.Call(
+                func=ast.Name(id="getattr" | "hasattr" as function), args=[_, second, *_]
+            ):
                 return second is node and text in _PARTS and function not in self._run.bound
         return self._harmless(node, parent)
 

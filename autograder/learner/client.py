@@ -50,9 +50,17 @@ def check(question: str, answer: Any) -> Feedback:
     Example: ``check("convolution.cross_correlate", cross_correlate)``
     """
     frameworks.module(_settings["framework"])  # an import is not part of the answer's time
-    feedback = _ask("check", answer, question=str(question), framework=_settings["framework"], **_code(answer))
-    if os.environ.get("NBGRADER_EXECUTION") and "AUTOGRADER_FD" not in os.environ and not feedback.correct:
-        raise AssertionError(feedback.text)  # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test
+    feedback = _ask(
+        "check", answer, question=str(question), framework=_settings["framework"], **_code(answer)
+    )
+    if (
+        os.environ.get("NBGRADER_EXECUTION")
+        and "AUTOGRADER_FD" not in os.environ
+        and not feedback.correct
+    ):
+        raise AssertionError(
+            feedback.text
+        )  # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test
     return feedback
 
 
@@ -64,7 +72,11 @@ def _code(answer: Any) -> dict[str, Any]:
     cells = list(shell.user_ns.get("In", ())) if shell else []
     if not shell:
         with contextlib.suppress(OSError, TypeError, ValueError):
-            cells = [Path(inspect.getsourcefile(inspect.unwrap(answer)) or "").read_text(encoding="utf-8")]
+            cells = [
+                Path(inspect.getsourcefile(inspect.unwrap(answer)) or "").read_text(
+                    encoding="utf-8"
+                )
+            ]
     if sum(map(len, cells)) > _MOST_CODE:
         cells = []
     return {"cells": cells, "name": str(getattr(answer, "__name__", ""))}
@@ -109,7 +121,9 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     except (Closed, Malformed):
         reason = judge.last_words()
         _judge = None
-        if outcome is not None and outcome.kind == "timeout":  # it came so late that the judge had given up
+        if (
+            outcome is not None and outcome.kind == "timeout"
+        ):  # it came so late that the judge had given up
             return note(_too_late(outcome))
         return note(
             f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
@@ -143,7 +157,14 @@ def _call(answer: Any, framework: str, message: Message, live: Live | None) -> O
     threads = contextlib.nullcontext() if "AUTOGRADER_FD" in os.environ else frameworks.one_thread()
     with threads:
         return run_contained(
-            answer, fields["driver"], framework, message.value, fields["seconds"], fields.get("forbids", ()), wall=fields["wall"], live=live
+            answer,
+            fields["driver"],
+            framework,
+            message.value,
+            fields["seconds"],
+            fields.get("forbids", ()),
+            wall=fields["wall"],
+            live=live,
         )
 
 
@@ -196,7 +217,9 @@ class _Judge:
 
     def alive(self) -> bool:
         """Whether it can be asked: running, and started by this process rather than inherited by a fork of it."""
-        return self._process is None or (self._owner == os.getpid() and self._process.poll() is None)
+        return self._process is None or (
+            self._owner == os.getpid() and self._process.poll() is None
+        )
 
     def stop(self) -> None:
         """End it; the next request starts another."""

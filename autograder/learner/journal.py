@@ -38,11 +38,15 @@ def log_path() -> Path:
 
 def record(event: str, question: str, **facts: Any) -> None:
     """Append one event. A log that cannot be written (a full or read-only disk) never stops a learner."""
-    line = json.dumps({"time": round(time.time(), 1), "event": event, "question": question, **facts})
+    line = json.dumps(
+        {"time": round(time.time(), 1), "event": event, "question": question, **facts}
+    )
     try:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as log:  # one write, appended whole; on a line of its own even where the last one is torn
+        with path.open(
+            "ab", buffering=0
+        ) as log:  # one write, appended whole; on a line of its own even where the last one is torn
             log.write(f"\n{line}\n".encode())
     except OSError:
         _unwritten.append(line)
@@ -67,7 +71,10 @@ def standings() -> dict[str, Standing]:
             case "solution":
                 solutions[name] += 1
     known = attempts.keys() | best.keys() | hints.keys() | solutions.keys()
-    return {n: Standing(attempts[n], best.get(n, 0.0), n in solved, hints[n], solutions[n]) for n in known}
+    return {
+        n: Standing(attempts[n], best.get(n, 0.0), n in solved, hints[n], solutions[n])
+        for n in known
+    }
 
 
 def _events() -> list[dict[str, Any]]:
@@ -81,7 +88,11 @@ def _events() -> list[dict[str, Any]]:
             event = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(event, dict) and isinstance(event.get("question"), str) and isinstance(event.get("event"), str):
+        if (
+            isinstance(event, dict)
+            and isinstance(event.get("question"), str)
+            and isinstance(event.get("event"), str)
+        ):
             events.append(event)
     return events
 
@@ -94,7 +105,12 @@ def rows() -> list[dict[str, Any]]:
     """The map of the course: one row a question, in course order, with the learner's standing."""
     done = standings()
     return [
-        {"chapter": chapter, "question": question.name, "points": question.points, "standing": done.get(question.name, Standing())}
+        {
+            "chapter": chapter,
+            "question": question.name,
+            "points": question.points,
+            "standing": done.get(question.name, Standing()),
+        }
         for chapter, questions in catalogue.chapters().items()
         for question in questions.values()
     ]
@@ -103,14 +119,19 @@ def rows() -> list[dict[str, Any]]:
 def as_feedback() -> Feedback:
     """The map as text and HTML."""
     table = rows()
-    earned, points = sum(row["standing"].earned for row in table), sum(row["points"] for row in table)
+    earned, points = (
+        sum(row["standing"].earned for row in table),
+        sum(row["points"] for row in table),
+    )
     lines = []
     for row in table:
         lines.append(
             f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / {row['points']:<4g} {_attempts(row['standing'])}"
         )
     lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
-    html = template("learner", "progress.html.j2").render(rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts)
+    html = template("learner", "progress.html.j2").render(
+        rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts
+    )
     return Feedback("\n".join(lines), html)
 
 
@@ -121,4 +142,8 @@ def _mark(standing: Standing) -> str:
 def _attempts(standing: Standing) -> str:
     if standing.solved:
         return ""
-    return f"{standing.attempts} attempt{'s' if standing.attempts != 1 else ''}" if standing.attempts else ""
+    return (
+        f"{standing.attempts} attempt{'s' if standing.attempts != 1 else ''}"
+        if standing.attempts
+        else ""
+    )

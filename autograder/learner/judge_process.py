@@ -34,7 +34,13 @@ def serve(channel: Channel) -> None:
         try:
             request = channel.receive()
             feedback = _answer(channel, request)
-            channel.send("feedback", text=feedback.text, html=feedback.html, correct=feedback.correct, earned=feedback.earned)
+            channel.send(
+                "feedback",
+                text=feedback.text,
+                html=feedback.html,
+                correct=feedback.correct,
+                earned=feedback.earned,
+            )
         except (Closed, Malformed):
             return
         if not warm:
@@ -51,7 +57,9 @@ def _answer(channel: Channel, request: Message) -> Feedback:
         return note(str(error))
     match request.kind:
         case "check":
-            return _check(channel, question, str(request.fields.get("framework")), _code(question, request))
+            return _check(
+                channel, question, str(request.fields.get("framework")), _code(question, request)
+            )
         case "hint":
             return _hint(question)
         case "solution":
@@ -61,15 +69,25 @@ def _answer(channel: Channel, request: Message) -> Feedback:
 
 def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
     peer = remote(channel, question.forbids, work_of(os.getppid()))
-    verdict = examine(question, peer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code)
-    journal.record("check", question.name, status=str(verdict.status), earned=verdict.earned, points=verdict.points)
+    verdict = examine(
+        question, peer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code
+    )
+    journal.record(
+        "check",
+        question.name,
+        status=str(verdict.status),
+        earned=verdict.earned,
+        points=verdict.points,
+    )
     return render(verdict)
 
 
 def _code(question: Question, request: Message) -> Code:
     cells, name = request.fields.get("cells"), request.fields.get("name")
     cells = [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
-    return Code(cells, name if isinstance(name, str) and name.isidentifier() else question.function_name)
+    return Code(
+        cells, name if isinstance(name, str) and name.isidentifier() else question.function_name
+    )
 
 
 def _hint(question: Question) -> Feedback:
@@ -77,7 +95,9 @@ def _hint(question: Question) -> Feedback:
     journal.record("hint", question.name)
     if given >= len(question.hints):
         every = "\n".join(f"Hint {number}: {hint}" for number, hint in enumerate(question.hints, 1))
-        return note(f"{every}\nThere are no more hints. solution({question.name!r}) shows an answer.")
+        return note(
+            f"{every}\nThere are no more hints. solution({question.name!r}) shows an answer."
+        )
     return note(f"Hint {given + 1} of {len(question.hints)}: {question.hints[given]}")
 
 
@@ -89,7 +109,11 @@ def _solution(question: Question, framework: str) -> Feedback:
             f"You have not tried {question.name} yet. A hint may be enough: hint({question.name!r}). Ask again to see the solution."
         )
     answer = (question.answers(framework) or [question.reference])[0]
-    return code(f"{question.name}, in {answer.framework}", answer.source(question.function_name), question.explanation)
+    return code(
+        f"{question.name}, in {answer.framework}",
+        answer.source(question.function_name),
+        question.explanation,
+    )
 
 
 def _warm_up(framework: str) -> None:

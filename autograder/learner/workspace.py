@@ -22,7 +22,9 @@ def fill(project: Path, folder: Path) -> tuple[int, int]:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder")
     added = kept = 0
-    for source in sorted(path for name in FOLDERS for path in (project / name).rglob("*") if path.is_file()):
+    for source in sorted(
+        path for name in FOLDERS for path in (project / name).rglob("*") if path.is_file()
+    ):
         if ".ipynb_checkpoints" in source.parts:
             continue
         target = folder / source.relative_to(project)

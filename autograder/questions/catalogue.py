@@ -88,7 +88,9 @@ _installed_once = functools.cache(_installed)  # looked up for every kernel
 def chapters() -> dict[str, dict[str, Question]]:
     """Every chapter's questions by function name, chapters in the order that the package lists them (``CHAPTERS``) or by name."""
     package = _import(package_name())
-    modules = getattr(package, "CHAPTERS", None) or [info.name for info in pkgutil.iter_modules(package.__path__)]
+    modules = getattr(package, "CHAPTERS", None) or [
+        info.name for info in pkgutil.iter_modules(package.__path__)
+    ]
     return {name: _questions(_import(f"{package.__name__}.{name}")) for name in modules}
 
 
@@ -109,7 +111,9 @@ def _import(name: str) -> ModuleType:
 
 
 def _questions(module) -> dict[str, Question]:
-    return {value.function_name: value for value in vars(module).values() if isinstance(value, Question)}
+    return {
+        value.function_name: value for value in vars(module).values() if isinstance(value, Question)
+    }
 
 
 def names() -> list[str]:
@@ -124,7 +128,11 @@ def find(name: str) -> Question:
     if question is not None:
         return question
     nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.6)
-    suggestion = f" Did you mean {nearest[0]!r}?" if nearest else f" The questions are: {', '.join(names())}."
+    suggestion = (
+        f" Did you mean {nearest[0]!r}?"
+        if nearest
+        else f" The questions are: {', '.join(names())}."
+    )
     raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
 
 
@@ -134,6 +142,10 @@ def select(wanted: Sequence[str]) -> list[str]:
     Raises `UnknownQuestion` for a name that is neither.
     """
     chosen = [
-        name for item in wanted for name in ([q.name for q in chapters()[item].values()] if item in chapters() else [find(item).name])
+        name
+        for item in wanted
+        for name in (
+            [q.name for q in chapters()[item].values()] if item in chapters() else [find(item).name]
+        )
     ]
     return list(dict.fromkeys(chosen)) if wanted else names()

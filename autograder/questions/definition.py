@@ -202,12 +202,20 @@ class Question:
 
         return attach
 
-    def mistake(self, message: str, *, framework: str | None = None, recognise: Callable[[Inputs, Any], bool] | None = None) -> Callable:
+    def mistake(
+        self,
+        message: str,
+        *,
+        framework: str | None = None,
+        recognise: Callable[[Inputs, Any], bool] | None = None,
+    ) -> Callable:
         """Attach a known wrong implementation and what to say to whoever wrote it. Raises BadQuestion for an unknown framework."""
         _known(framework)
 
         def attach(function: Callable) -> Callable:
-            self.mistakes.append(Mistake(function, framework or self.reference.framework, message, recognise))
+            self.mistakes.append(
+                Mistake(function, framework or self.reference.framework, message, recognise)
+            )
             return function
 
         return attach
@@ -256,11 +264,17 @@ class Question:
                 args = tuple(inputs.args)
                 if self.driver == "sampled":
                     args = (rng.integers(2**32, size=self.calls).tolist(), *args)
-                yield Case(probe, replace(inputs, args=to_plain(args)))  # a NumPy scalar, say, becomes what can cross
+                yield Case(
+                    probe, replace(inputs, args=to_plain(args))
+                )  # a NumPy scalar, say, becomes what can cross
 
     def answers(self, framework: str) -> list[Answer]:
         """The right answers written in `framework`, the reference first."""
-        return [answer for answer in (self.reference, *self.alternatives) if answer.framework == framework]
+        return [
+            answer
+            for answer in (self.reference, *self.alternatives)
+            if answer.framework == framework
+        ]
 
 
 def _number(name: str, value: Any, above: float | None = None) -> None:
@@ -278,7 +292,9 @@ def _whole(name: str, value: Any) -> None:
 
 
 def _check_choices(frameworks: Sequence[str], driver: str, hints: Sequence[str]) -> None:
-    from autograder.answers.drivers import DRIVERS  # here: whoever only writes questions down needs no driver
+    from autograder.answers.drivers import (
+        DRIVERS,
+    )  # here: whoever only writes questions down needs no driver
 
     if isinstance(frameworks, str) or not frameworks:
         raise BadQuestion(f"frameworks={frameworks!r}: a list of at least one framework is needed")
@@ -298,11 +314,17 @@ def _known(framework: str | None) -> None:
 def _first_of_its_name(reference: Callable) -> None:
     """Refuse what would replace a question without a word. In a notebook a cell may run again."""
     other = getattr(sys.modules.get(reference.__module__), reference.__name__, None)
-    if not isinstance(other, Question) or not hasattr(reference, "__code__") or not hasattr(other.reference.function, "__code__"):
+    if (
+        not isinstance(other, Question)
+        or not hasattr(reference, "__code__")
+        or not hasattr(other.reference.function, "__code__")
+    ):
         return
     first, second = other.reference.function.__code__, reference.__code__
     if first.co_filename == second.co_filename and first.co_firstlineno != second.co_firstlineno:
-        raise BadQuestion(f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}")
+        raise BadQuestion(
+            f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}"
+        )
 
 
 def question(
@@ -363,7 +385,9 @@ def _dotted_names(names: Sequence[str]) -> tuple[str, ...]:
         raise BadQuestion(f"forbids={names!r}: a list of names is needed, even for one")
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?", name):
-            raise BadQuestion(f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"')
+            raise BadQuestion(
+                f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"'
+            )
     return tuple(dict.fromkeys(name.removesuffix(".*") for name in names))
 
 

@@ -104,7 +104,9 @@ class Mark:
             return _KINDS[self.verdict.status]
         if self.pending:
             return Kind.BY_HAND
-        if self.task.by_hand and self.manual is None and not self.auto:  # nbgrader gives 0 where the cell is as it was handed out
+        if (
+            self.task.by_hand and self.manual is None and not self.auto
+        ):  # nbgrader gives 0 where the cell is as it was handed out
             return Kind.OPEN
         return Kind.SOLVED if self.share == 1 else Kind.PARTLY if self.share else Kind.WRONG
 
@@ -124,7 +126,11 @@ class Submission:
     @property
     def points(self) -> float | None:
         """All points less the penalty, as nbgrader counts them; None where there is no grade."""
-        return round(max(sum(mark.points for mark in self.marks) - self.late_penalty, 0.0), 2) if self.marks else None
+        return (
+            round(max(sum(mark.points for mark in self.marks) - self.late_penalty, 0.0), 2)
+            if self.marks
+            else None
+        )
 
 
 @dataclass(frozen=True)
@@ -157,23 +163,40 @@ class ClassResults:
 
     def of(self, assignment: Assignment) -> list[Submission]:
         """The submissions of one assignment, in the students' order."""
-        return [submission for submission in self.submissions if submission.assignment == assignment.name]
+        return [
+            submission
+            for submission in self.submissions
+            if submission.assignment == assignment.name
+        ]
 
     def share(self, submission: Submission) -> float | None:
         """A submission's points by the points to be had, from 0 to 1; None where there is no grade."""
-        points = next(assignment.points for assignment in self.assignments if assignment.name == submission.assignment)
-        return None if submission.points is None or not points else min(submission.points / points, 1.0)
+        points = next(
+            assignment.points
+            for assignment in self.assignments
+            if assignment.name == submission.assignment
+        )
+        return (
+            None
+            if submission.points is None or not points
+            else min(submission.points / points, 1.0)
+        )
 
     def find(self, student: str, assignment: str) -> Submission | None:
         """One student's submission of one assignment."""
-        return next((s for s in self.submissions if (s.student, s.assignment) == (student, assignment)), None)
+        return next(
+            (s for s in self.submissions if (s.student, s.assignment) == (student, assignment)),
+            None,
+        )
 
 
 def collect(course_dir: Path) -> ClassResults:
     """Read a course's gradebook, its autograded notebooks and its list of failures. Changes nothing. Raises `ReportError`."""
     root = Path(course_dir)
     if not root.is_dir():
-        raise ReportError(f"{root} is not a folder: give the course's folder, the one with gradebook.db.")
+        raise ReportError(
+            f"{root} is not a folder: give the course's folder, the one with gradebook.db."
+        )
     book = _read_gradebook(root / "gradebook.db")
     found = _read_notebooks(root / "autograded")
     submitted = set(_folders(root / "submitted"))
@@ -190,7 +213,10 @@ def collect(course_dir: Path) -> ClassResults:
         Submission(
             *key,
             State.NOT_GRADED,
-            reason=reasons.get(key, f"There is no assignment {key[1]!r} in the gradebook: is it released, is the folder's name right?"),
+            reason=reasons.get(
+                key,
+                f"There is no assignment {key[1]!r} in the gradebook: is it released, is the folder's name right?",
+            ),
         )
         for key in sorted(submitted, key=lambda key: (_natural(key[1]), _natural(key[0])))
         if key[1] not in book.cells
@@ -200,14 +226,23 @@ def collect(course_dir: Path) -> ClassResults:
         students=tuple(students[name] for name in sorted(students, key=_natural)),
         assignments=tuple(assignments),
         submissions=tuple(results),
-        notes=(*notes, *found.notes, *_without_walls(results), *_by_different_versions(results, found)),
+        notes=(
+            *notes,
+            *found.notes,
+            *_without_walls(results),
+            *_by_different_versions(results, found),
+        ),
     )
 
 
 def _without_walls(results: list[Submission]) -> Iterator[str]:
     """For each assignment, whose submissions ran as the grader's own code."""
     for assignment in dict.fromkeys(submission.assignment for submission in results):
-        trusted = [submission.student for submission in results if submission.trusted and submission.assignment == assignment]
+        trusted = [
+            submission.student
+            for submission in results
+            if submission.trusted and submission.assignment == assignment
+        ]
         if trusted:
             yield f"{assignment}: graded without walls, as --trust-submissions asked: {_names(trusted)}. These submissions could have changed any grade."
 
@@ -216,15 +251,22 @@ def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iter
     """For each notebook that was not graded by one engine and the same questions for all: who by which, the most first."""
     groups: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
     for submission in results:
-        for notebook, version in sorted(found.versions.get((submission.student, submission.assignment), {}).items()):
+        for notebook, version in sorted(
+            found.versions.get((submission.student, submission.assignment), {}).items()
+        ):
             if submission.marks:
-                groups.setdefault((submission.assignment, notebook), {}).setdefault(version, []).append(submission.student)
+                groups.setdefault((submission.assignment, notebook), {}).setdefault(
+                    version, []
+                ).append(submission.student)
     for (assignment, notebook), by_version in groups.items():
         if len(by_version) < 2:
             continue
         which = assignment if notebook == assignment else f"{assignment}, {notebook}"
         most, *others = sorted(by_version.items(), key=lambda item: (-len(item[1]), item[0]))
-        parts = [f"{len(most[1])} by {_version(most[0])}", *(f"{_names(students)} by {_version(version)}" for version, students in others)]
+        parts = [
+            f"{len(most[1])} by {_version(most[0])}",
+            *(f"{_names(students)} by {_version(version)}" for version, students in others),
+        ]
         yield (
             f"{which}: graded by different versions: {'; '.join(parts)}. The same answer may have got different points: "
             f"`course grade --regrade` grades all by one."
@@ -233,11 +275,17 @@ def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iter
 
 def _version(version: tuple[str, str]) -> str:
     engine, questions = version
-    return f"engine {engine} with questions {questions}" if engine else "a version that was not recorded"
+    return (
+        f"engine {engine} with questions {questions}"
+        if engine
+        else "a version that was not recorded"
+    )
 
 
 def _names(students: list[str]) -> str:
-    return ", ".join(students[:20]) + (f" and {len(students) - 20} more" if len(students) > 20 else "")
+    return ", ".join(students[:20]) + (
+        f" and {len(students) - 20} more" if len(students) > 20 else ""
+    )
 
 
 @dataclass
@@ -259,20 +307,28 @@ class _Notebooks:
     verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
     order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     trusted: set[tuple[str, str]] = field(default_factory=set)
-    versions: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)  # then by notebook: engine and questions
+    versions: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(
+        default_factory=dict
+    )  # then by notebook: engine and questions
     notes: list[str] = field(default_factory=list)
 
 
 def _read_gradebook(path: Path) -> _Book:
     if not path.is_file():
-        raise ReportError(f"{path} does not exist: give the course's folder, and grade the class first (`course grade`).")
+        raise ReportError(
+            f"{path} does not exist: give the course's folder, and grade the class first (`course grade`)."
+        )
     from nbgrader.api import Gradebook
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import SQLAlchemyError
 
     # Read-only, and no course id: a Gradebook otherwise creates what it misses. What a killed writer has left half done must be undone first, though.
     mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
-    url = URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query={"mode": mode, "uri": "true", "timeout": str(PATIENCE)})
+    url = URL.create(
+        "sqlite",
+        database=f"file:{quote(str(path.resolve()))}",
+        query={"mode": mode, "uri": "true", "timeout": str(PATIENCE)},
+    )
     try:
         with Gradebook(url, course_id="") as gradebook:
             return _contents(gradebook)
@@ -293,7 +349,10 @@ def _contents(gradebook: Any) -> _Book:
     from nbgrader import api
 
     db = gradebook.db
-    students = {row.id: Student(row.id, row.last_name or "", row.first_name or "", row.email or "") for row in gradebook.students}
+    students = {
+        row.id: Student(row.id, row.last_name or "", row.first_name or "", row.email or "")
+        for row in gradebook.students
+    }
     cells = {
         assignment.name: [
             (notebook.name, cell.name, float(cell.max_score), cell.cell_type == "markdown")
@@ -329,9 +388,9 @@ def _contents(gradebook: Any) -> _Book:
             "needs_manual_grade": bool(row.needs_manual_grade),
         }
         grades.setdefault((row.student, row.assignment), {})[row.notebook, row.cell] = facts
-    late = db.query(submitted.student_id, api.Assignment.name, submitted.late_submission_penalty).join(
-        api.Assignment, submitted.assignment_id == api.Assignment.id
-    )
+    late = db.query(
+        submitted.student_id, api.Assignment.name, submitted.late_submission_penalty
+    ).join(api.Assignment, submitted.assignment_id == api.Assignment.id)
     penalties = {(student, assignment): float(penalty) for student, assignment, penalty in late}
     courses = {assignment.course_id for assignment in gradebook.assignments} - {
         None,
@@ -355,7 +414,14 @@ def _read_notebooks(root: Path) -> _Notebooks:
             found.present.add(key)
             try:
                 cells, verdicts, trusted, version = _read_notebook(path)
-            except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            except (
+                OSError,
+                ValueError,
+                TypeError,
+                AttributeError,
+                KeyError,
+                RecursionError,
+            ) as error:
                 found.notes.append(
                     f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). Its points are the gradebook's, its verdicts are left out: "
                     "grade this submission again."
@@ -364,7 +430,9 @@ def _read_notebooks(root: Path) -> _Notebooks:
             found.trusted |= {key} if trusted else set()
             found.versions.setdefault(key, {})[path.stem] = version
             found.order.setdefault((key[1], path.stem), cells)
-            found.verdicts.setdefault(key, {}).update({(path.stem, name): verdict for name, verdict in verdicts.items()})
+            found.verdicts.setdefault(key, {}).update(
+                {(path.stem, name): verdict for name, verdict in verdicts.items()}
+            )
     return found
 
 
@@ -376,13 +444,22 @@ def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tup
     verdicts = [Verdict.from_summary(summary) for summary in facts.get("verdicts", [])]
     by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
     version = str(facts.get("engine", ""))[:40], str(facts.get("questions", ""))[:80]
-    return [name for name in cells if isinstance(name, str)], by_cell, facts.get("trusted") is True, version
+    return (
+        [name for name in cells if isinstance(name, str)],
+        by_cell,
+        facts.get("trusted") is True,
+        version,
+    )
 
 
 def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
     try:
         listed = json.loads(path.read_bytes())
-        return {(student, assignment): str(reason) for assignment, of in listed.items() for student, reason in of.items()}, []
+        return {
+            (student, assignment): str(reason)
+            for assignment, of in listed.items()
+            for student, reason in of.items()
+        }, []
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -406,7 +483,9 @@ def _assignments(book: _Book, found: _Notebooks) -> list[Assignment]:
         tasks = []
         for notebook, name, points, by_hand in cells:
             label = name.replace("-", ".", 1) if (notebook, name) in judged else name
-            tasks.append(Task(notebook, name, points, f"{notebook}: {label}" if several else label, by_hand))
+            tasks.append(
+                Task(notebook, name, points, f"{notebook}: {label}" if several else label, by_hand)
+            )
         assignments.append(Assignment(assignment, tuple(tasks)))
     return assignments
 
@@ -424,16 +503,24 @@ def _submission(
     handed_in = key in submitted or key in found.present
     if not handed_in and not grades:
         return Submission(*key, State.MISSING)
-    reason = reasons.get(key) or _why_not_graded(key in submitted, key in found.present, bool(grades))
+    reason = reasons.get(key) or _why_not_graded(
+        key in submitted, key in found.present, bool(grades)
+    )
     if reason:
         return Submission(*key, State.NOT_GRADED, reason=reason)
     marks = tuple(
-        Mark(task, **grades[task.notebook, task.name], verdict=verdicts.get((task.notebook, task.name)))
+        Mark(
+            task,
+            **grades[task.notebook, task.name],
+            verdict=verdicts.get((task.notebook, task.name)),
+        )
         for task in assignment.tasks
         if (task.notebook, task.name) in grades
     )
     state = State.BY_HAND if any(mark.needs_manual_grade for mark in marks) else State.GRADED
-    return Submission(*key, state, marks, book.penalties.get(key, 0.0), trusted=key in found.trusted)
+    return Submission(
+        *key, state, marks, book.penalties.get(key, 0.0), trusted=key in found.trusted
+    )
 
 
 def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
@@ -448,6 +535,10 @@ def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
 def _natural(text: str) -> list[tuple[bool, int, str]]:
     """Sorts student2 before student10."""
     return [
-        (part.isascii() and part.isdigit(), int(part) if part.isascii() and part.isdigit() else 0, part.casefold())
+        (
+            part.isascii() and part.isdigit(),
+            int(part) if part.isascii() and part.isdigit() else 0,
+            part.casefold(),
+        )
         for part in re.split(r"([0-9]+)", text)
     ] + [(False, 0, text)]

@@ -15,8 +15,22 @@ from statistics import median
 from typing import Any
 
 from autograder.pages import template
-from autograder.report.pictures import COLOURS, draw_distribution, draw_questions, picture, short_labels
-from autograder.report.results import Assignment, ClassResults, Kind, ReportError, State, Submission, collect
+from autograder.report.pictures import (
+    COLOURS,
+    draw_distribution,
+    draw_questions,
+    picture,
+    short_labels,
+)
+from autograder.report.results import (
+    Assignment,
+    ClassResults,
+    Kind,
+    ReportError,
+    State,
+    Submission,
+    collect,
+)
 
 CSV, HTML = "grades.csv", "report.html"
 
@@ -39,18 +53,40 @@ def write_csv(results: ClassResults, path: Path) -> None:
     table = csv.writer(out)
     header = ["student", "last_name", "first_name", "email"]
     for assignment in results.assignments:
-        header += [assignment.name, f"{assignment.name} max", f"{assignment.name} late penalty", f"{assignment.name} status"]
-    header += [f"{assignment.name}: {task.label}" for assignment in results.assignments for task in assignment.tasks]
+        header += [
+            assignment.name,
+            f"{assignment.name} max",
+            f"{assignment.name} late penalty",
+            f"{assignment.name} status",
+        ]
+    header += [
+        f"{assignment.name}: {task.label}"
+        for assignment in results.assignments
+        for task in assignment.tasks
+    ]
     table.writerow([_plain(cell) for cell in header])
-    by_key = {(submission.student, submission.assignment): submission for submission in results.submissions}
+    by_key = {
+        (submission.student, submission.assignment): submission
+        for submission in results.submissions
+    }
     for student in results.students:
         row = [student.id, student.last_name, student.first_name, student.email]
-        theirs = [(by_key[student.id, assignment.name], assignment) for assignment in results.assignments]
+        theirs = [
+            (by_key[student.id, assignment.name], assignment) for assignment in results.assignments
+        ]
         for submission, assignment in theirs:
-            row += [_number(submission.points), _number(assignment.points), _number(submission.late_penalty), _standing(submission)]
+            row += [
+                _number(submission.points),
+                _number(assignment.points),
+                _number(submission.late_penalty),
+                _standing(submission),
+            ]
         for submission, assignment in theirs:
             got = {mark.task: mark for mark in submission.marks}
-            row += [_number(got[task].points) if task in got and not got[task].pending else "" for task in assignment.tasks]
+            row += [
+                _number(got[task].points) if task in got and not got[task].pending else ""
+                for task in assignment.tasks
+            ]
         table.writerow([_plain(cell) for cell in row])
     _replace(path, out.getvalue())
 
@@ -61,7 +97,11 @@ def _standing(submission: Submission) -> str:
 
 def _plain(cell: str) -> str:
     """`cell` as text for every spreadsheet (https://owasp.org/www-community/attacks/CSV_Injection). Our own numbers are never negative."""
-    risky = cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) or cell[:1] in ("\t", "\r", "\n")
+    risky = cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) or cell[:1] in (
+        "\t",
+        "\r",
+        "\n",
+    )
     return f"'{cell}" if risky else cell
 
 
@@ -85,19 +125,27 @@ def _replace(path: Path, text: str) -> None:
 
 def write_html(results: ClassResults, path: Path) -> None:
     """One page that needs nothing else: no script, nothing from the network. The same results give the same bytes."""
-    handed_in = [assignment for assignment in results.assignments if any(s.state is not State.MISSING for s in results.of(assignment))]
+    handed_in = [
+        assignment
+        for assignment in results.assignments
+        if any(s.state is not State.MISSING for s in results.of(assignment))
+    ]
     graded = [submission for submission in results.submissions if submission.marks]
     page = template("report", "report.html.j2").render(
         course=results.course,
         cards=_cards(results, graded),
         notes=results.notes,
-        failed=[submission for submission in results.submissions if submission.state is State.NOT_GRADED],
+        failed=[
+            submission for submission in results.submissions if submission.state is State.NOT_GRADED
+        ],
         by_hand=_hand_grading(results),
         distribution=picture(draw_distribution(results, handed_in)) if graded else None,
         overview=_overview(results, handed_in) if len(handed_in) > 1 else [],
         assignments=handed_in,
         sections=[_section(results, assignment) for assignment in handed_in],
-        waiting=[assignment.name for assignment in results.assignments if assignment not in handed_in],
+        waiting=[
+            assignment.name for assignment in results.assignments if assignment not in handed_in
+        ],
         number=_number,
         tint=_tint,
         colours={kind.name.lower(): colour for kind, colour in COLOURS.items()},
@@ -118,8 +166,14 @@ def _cards(results: ClassResults, graded: list[Submission]) -> list[tuple[str, s
         (f"{len(graded)} of {handed_in}", "submissions graded"),
         (f"{median(shares):.0%}" if shares else "–", "median score"),
         (f"{solved / len(answers):.0%}" if answers else "–", "of the answers solved"),
-        (str(sum(mark.needs_manual_grade for submission in graded for mark in submission.marks)), "answers await hand grading"),
-        (str(sum(submission.state is State.NOT_GRADED for submission in results.submissions)), "not graded"),
+        (
+            str(sum(mark.needs_manual_grade for submission in graded for mark in submission.marks)),
+            "answers await hand grading",
+        ),
+        (
+            str(sum(submission.state is State.NOT_GRADED for submission in results.submissions)),
+            "not graded",
+        ),
     ]
 
 
@@ -137,12 +191,19 @@ def _hand_grading(results: ClassResults) -> list[tuple[str, str, list[str]]]:
     return rows
 
 
-def _overview(results: ClassResults, assignments: list[Assignment]) -> list[tuple[str, list[tuple[Submission, float | None]]]]:
-    by_key = {(submission.student, submission.assignment): submission for submission in results.submissions}
+def _overview(
+    results: ClassResults, assignments: list[Assignment]
+) -> list[tuple[str, list[tuple[Submission, float | None]]]]:
+    by_key = {
+        (submission.student, submission.assignment): submission
+        for submission in results.submissions
+    }
     rows = []
     for student in results.students:
         theirs = [by_key[student.id, assignment.name] for assignment in assignments]
-        rows.append((student.id, [(submission, results.share(submission)) for submission in theirs]))
+        rows.append(
+            (student.id, [(submission, results.share(submission)) for submission in theirs])
+        )
     return rows
 
 
@@ -150,7 +211,12 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
     """What the page says about one assignment."""
     submissions = results.of(assignment)
     graded = [submission for submission in submissions if submission.marks]
-    wrong = [mark for submission in graded for mark in submission.marks if mark.kind in (Kind.PARTLY, Kind.WRONG) and mark.verdict]
+    wrong = [
+        mark
+        for submission in graded
+        for mark in submission.marks
+        if mark.kind in (Kind.PARTLY, Kind.WRONG) and mark.verdict
+    ]
     return {
         "assignment": assignment,
         "labels": short_labels([task.label for task in assignment.tasks]),
@@ -165,7 +231,9 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
 
 def _mistakes(assignment: Assignment, graded: list[Submission]) -> list[tuple[str, str, int]]:
     """(task, mistake, how many made it), the commonest first."""
-    labels = dict(zip(assignment.tasks, short_labels([task.label for task in assignment.tasks]), strict=True))
+    labels = dict(
+        zip(assignment.tasks, short_labels([task.label for task in assignment.tasks]), strict=True)
+    )
     made = Counter(
         (labels[mark.task], mark.verdict.mistake)
         for task in assignment.tasks
@@ -182,4 +250,6 @@ def _tint(share: float | None) -> str:
         return "transparent"
     stops = ((246, 214, 203), (252, 240, 208), (203, 232, 222))
     low, part = (0, share * 2) if share < 0.5 else (1, share * 2 - 1)
-    return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(stops[low], stops[low + 1], strict=True))
+    return "#" + "".join(
+        f"{round(a + (b - a) * part):02x}" for a, b in zip(stops[low], stops[low + 1], strict=True)
+    )

@@ -60,11 +60,15 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
     config = Config({"HistoryManager": {"enabled": False}})
-    app = App.instance(config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file))
+    app = App.instance(
+        config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file)
+    )
     app.initialize([])
     _cut_off(app, limits.output * 2**20)
     assert app.shell is not None  # initialize() made it
-    app.shell.ask_exit = lambda: None  # exit() would end the kernel a little later, in a cell that is not to blame
+    app.shell.ask_exit = lambda: (
+        None
+    )  # exit() would end the kernel a little later, in a cell that is not to blame
     app.start()
 
 
@@ -77,7 +81,9 @@ def _cut_off(app: Any, most: int) -> None:
         with lock:
             made += size
             if made > most:
-                raise OutputLimit(f"the cell printed or displayed more than {most / 2**20:g} MB, the limit")
+                raise OutputLimit(
+                    f"the cell printed or displayed more than {most / 2**20:g} MB, the limit"
+                )
 
     def counted(write: Callable[[str], int]) -> Callable[[str], int]:
         def limited(text: str) -> int:
@@ -95,12 +101,21 @@ def _cut_off(app: Any, most: int) -> None:
         stream.write = counted(stream.write)  # type: ignore[method-assign]
     send = app.session.send
 
-    def limited_send(stream: Any, message: Any, content: Any = None, *args: Any, **options: Any) -> Any:
-        kind, said = (message["msg_type"], message["content"]) if isinstance(message, dict) else (message, content)
+    def limited_send(
+        stream: Any, message: Any, content: Any = None, *args: Any, **options: Any
+    ) -> Any:
+        kind, said = (
+            (message["msg_type"], message["content"])
+            if isinstance(message, dict)
+            else (message, content)
+        )
         if kind in ("display_data", "update_display_data", "execute_result"):
             count(len(str(said)))
         if isinstance(said, dict) and "evalue" in said:
-            said |= {"evalue": str(said["evalue"])[:_ERROR], "traceback": [str(line)[:_ERROR] for line in said.get("traceback", [])][-40:]}
+            said |= {
+                "evalue": str(said["evalue"])[:_ERROR],
+                "traceback": [str(line)[:_ERROR] for line in said.get("traceback", [])][-40:],
+            }
         return send(stream, message, content, *args, **options)
 
     app.session.send = limited_send

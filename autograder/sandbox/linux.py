@@ -13,13 +13,30 @@ import struct
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME = 0x10000000, 0x20000000, 0x40000000, 0x80
-CLONE_ANY = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME
+CLONE_ANY = (
+    CLONE_NEWNS
+    | CLONE_NEWCGROUP
+    | CLONE_NEWUTS
+    | CLONE_NEWIPC
+    | CLONE_NEWUSER
+    | CLONE_NEWPID
+    | CLONE_NEWNET
+    | CLONE_NEWTIME
+)
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 1, 2, 4, 8
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = (
+(
+    _PR_SET_PDEATHSIG,
+    _PR_SET_DUMPABLE,
+    _PR_SET_SECCOMP,
+    _PR_CAPBSET_DROP,
+    _PR_SET_SECUREBITS,
+    _PR_SET_NO_NEW_PRIVS,
+    _PR_CAP_AMBIENT,
+) = (
     1,
     4,
     22,
@@ -46,12 +63,24 @@ def _checked(result: int, what: str) -> int:
 
 
 def _syscall(what: str, number: int, *args: object) -> int:
-    return _checked(_libc().syscall(ctypes.c_long(number), *(ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args)), what)
+    return _checked(
+        _libc().syscall(
+            ctypes.c_long(number),
+            *(ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in args),
+        ),
+        what,
+    )
 
 
 def _prctl(what: str, option: int, *args: object) -> None:
     padded = [*args, 0, 0, 0, 0][:4]
-    _checked(_libc().prctl(ctypes.c_int(option), *(ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in padded)), what)
+    _checked(
+        _libc().prctl(
+            ctypes.c_int(option),
+            *(ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in padded),
+        ),
+        what,
+    )
 
 
 def unshare(flags: int) -> None:
@@ -63,14 +92,25 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
     """Mount `source` at `target`."""
     arguments = (text.encode() if text else None for text in (source, target, kind))
     source_, target_, kind_ = arguments
-    _checked(_libc().mount(source_, target_, kind_, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
+    _checked(
+        _libc().mount(source_, target_, kind_, ctypes.c_ulong(flags), options.encode() or None),
+        f"mount {target}",
+    )
 
 
 def restrict_mount(path: str, attributes: int, recursive: bool = True) -> None:
     """Set ATTR_* on the mount at `path`, and on those below it (Linux 5.12)."""
     at_fdcwd, at_recursive = -100, 0x8000
     wanted = ctypes.create_string_buffer(struct.pack("=QQQQ", attributes, 0, 0, 0))
-    _syscall(f"mount_setattr {path}", 442, at_fdcwd, path.encode(), at_recursive if recursive else 0, wanted, 32)
+    _syscall(
+        f"mount_setattr {path}",
+        442,
+        at_fdcwd,
+        path.encode(),
+        at_recursive if recursive else 0,
+        wanted,
+        32,
+    )
 
 
 def pivot_root(new_root: str) -> None:
@@ -107,7 +147,9 @@ def drop_capabilities() -> None:
     for capability in range(last + 1):
         _prctl("prctl(CAPBSET_DROP)", _PR_CAPBSET_DROP, capability)
     noroot_and_its_lock, no_setuid_fixup_and_its_lock = 0b11, 0b1100
-    _prctl("prctl(SECUREBITS)", _PR_SET_SECUREBITS, noroot_and_its_lock | no_setuid_fixup_and_its_lock)
+    _prctl(
+        "prctl(SECUREBITS)", _PR_SET_SECUREBITS, noroot_and_its_lock | no_setuid_fixup_and_its_lock
+    )
     version_3 = 0x20080522
     header = ctypes.create_string_buffer(struct.pack("=Ii", version_3, 0))
     _checked(_libc().capset(header, ctypes.create_string_buffer(24)), "capset")
@@ -134,9 +176,20 @@ def landlock(allowed: dict[str, int]) -> None:
     version = landlock_version()
     known = (1 << _FS_BITS.get(version, 16)) - 1
     bind_and_connect, signals_and_abstract_sockets = 0b11, 0b11
-    attributes = struct.pack("=QQQ", known, bind_and_connect if version >= 4 else 0, signals_and_abstract_sockets if version >= 6 else 0)
+    attributes = struct.pack(
+        "=QQQ",
+        known,
+        bind_and_connect if version >= 4 else 0,
+        signals_and_abstract_sockets if version >= 6 else 0,
+    )
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    rules = _syscall("landlock_create_ruleset", 444, ctypes.create_string_buffer(attributes, len(attributes)), size, 0)
+    rules = _syscall(
+        "landlock_create_ruleset",
+        444,
+        ctypes.create_string_buffer(attributes, len(attributes)),
+        size,
+        0,
+    )
     try:
         for path, rights in allowed.items():
             mask = known if os.path.isdir(path) else known & _FS_ON_FILES
@@ -181,30 +234,61 @@ _SETSOCKOPT, _SOL_SOCKET, _SO_SNDBUF, _SO_SNDBUFFORCE = (54, 208), 1, 7, 32
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _JUMP_EQ, _JUMP_GE, _JUMP_ANY, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_EPERM, _ENOSYS, _EOPNOTSUPP = 1, 38, 95  # the last because ZeroMQ takes it, and no other, for a machine without a network
+_EPERM, _ENOSYS, _EOPNOTSUPP = (
+    1,
+    38,
+    95,
+)  # the last because ZeroMQ takes it, and no other, for a machine without a network
 
 
 def seccomp() -> None:
     """From now on: sockets of the Unix family only, no new namespaces, and none of the calls in the list above; they fail with EPERM (EOPNOTSUPP for sockets)."""
     column, architecture = _ARCHITECTURES[platform.machine()]
-    program = [(_LOAD, 0, 0, 4), (_JUMP_EQ, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    program = [
+        (_LOAD, 0, 0, 4),
+        (_JUMP_EQ, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),
+    ]
     x32 = 0x40000000  # the same calls under other numbers
     program += [(_JUMP_GE, 0, 1, x32), (_RETURN, 0, 0, _ERRNO | _EPERM)] if column == 0 else []
     for numbers in _DENIED.values():
         if (number := numbers[column]) is not None:
             program += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
-    program += [(_JUMP_EQ, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | _ENOSYS)]  # its flags lie in memory; the C library falls back to clone
+    program += [
+        (_JUMP_EQ, 0, 1, _CLONE3),
+        (_RETURN, 0, 0, _ERRNO | _ENOSYS),
+    ]  # its flags lie in memory; the C library falls back to clone
     first_argument, af_unix = (_LOAD, 0, 0, 16), 1
     for numbers in (_SOCKET, _SOCKETPAIR):
         program += [(_JUMP_EQ, 0, 4, numbers[column]), first_argument, (_JUMP_EQ, 1, 0, af_unix)]
         program += [(_RETURN, 0, 0, _ERRNO | _EOPNOTSUPP), (_RETURN, 0, 0, _ALLOW)]
-    program += [(_JUMP_EQ, 0, 4, _CLONE[column]), first_argument, (_JUMP_ANY, 0, 1, CLONE_ANY & ~CLONE_NEWTIME)]
+    program += [
+        (_JUMP_EQ, 0, 4, _CLONE[column]),
+        first_argument,
+        (_JUMP_ANY, 0, 1, CLONE_ANY & ~CLONE_NEWTIME),
+    ]
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
-    program += [(_JUMP_EQ, 0, 5, _PRCTL[column]), first_argument, (_JUMP_EQ, 1, 0, _PR_SET_PDEATHSIG), (_JUMP_EQ, 0, 1, _PR_SET_DUMPABLE)]
+    program += [
+        (_JUMP_EQ, 0, 5, _PRCTL[column]),
+        first_argument,
+        (_JUMP_EQ, 1, 0, _PR_SET_PDEATHSIG),
+        (_JUMP_EQ, 0, 1, _PR_SET_DUMPABLE),
+    ]
     program += [(_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
     # What waits in a socket is memory that nobody counts: its size stays the default.
-    program += [(_JUMP_EQ, 0, 7, _SETSOCKOPT[column]), (_LOAD, 0, 0, 24), (_JUMP_EQ, 0, 4, _SOL_SOCKET), (_LOAD, 0, 0, 32)]
-    program += [(_JUMP_EQ, 1, 0, _SO_SNDBUF), (_JUMP_EQ, 0, 1, _SO_SNDBUFFORCE), (_RETURN, 0, 0, _ERRNO | _EPERM), (_RETURN, 0, 0, _ALLOW)]
+    program += [
+        (_JUMP_EQ, 0, 7, _SETSOCKOPT[column]),
+        (_LOAD, 0, 0, 24),
+        (_JUMP_EQ, 0, 4, _SOL_SOCKET),
+        (_LOAD, 0, 0, 32),
+    ]
+    program += [
+        (_JUMP_EQ, 1, 0, _SO_SNDBUF),
+        (_JUMP_EQ, 0, 1, _SO_SNDBUFFORCE),
+        (_RETURN, 0, 0, _ERRNO | _EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
     program += [(_RETURN, 0, 0, _ALLOW)]
 
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))

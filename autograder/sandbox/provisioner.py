@@ -49,7 +49,11 @@ class Zygote:
         """Start one; it warms up while this process goes on."""
         ours, theirs = pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
-        kept = {name: os.environ[name] for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ")
+            if name in os.environ
+        }
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "autograder.sandbox.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -59,7 +63,14 @@ class Zygote:
             cwd="/",
             start_new_session=True,
             # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64 MB for each thread otherwise, of what a submission may have.
-            env={"PATH": os.defpath, "LANG": LANGUAGE, "HOME": "/nonexistent", "MALLOC_ARENA_MAX": "1", **ONE_THREAD, **kept},
+            env={
+                "PATH": os.defpath,
+                "LANG": LANGUAGE,
+                "HOME": "/nonexistent",
+                "MALLOC_ARENA_MAX": "1",
+                **ONE_THREAD,
+                **kept,
+            },
         )
         theirs.close()
         return cls(ours, process, log, mark)
@@ -85,10 +96,17 @@ class Zygote:
         # The zygote passes the environment on unread: what is once in its memory is in every kernel's.
         setting = os.memfd_create("setting")
         try:
-            os.write(setting, json.dumps({"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}).encode())
+            os.write(
+                setting,
+                json.dumps(
+                    {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
+                ).encode(),
+            )
             with self._lock:
                 send(self._line, {"kind": "worker", "main": main}, [channel, log, setting])
-                answer = receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
+                answer = (
+                    receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
+                )
         except OSError:
             answer = None
         finally:
@@ -178,7 +196,12 @@ def _close() -> None:
 def _mark() -> tuple:
     """What a change of makes a zygote stale: the environment's installed packages, the packages that are shown, and where Python looks for modules."""
     folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    files = [path for name in ("autograder", *frameworks.packages()) for folder in wall.locations(name) for path in folder.glob("**/*.py")]
+    files = [
+        path
+        for name in ("autograder", *frameworks.packages())
+        for folder in wall.locations(name)
+        for path in folder.glob("**/*.py")
+    ]
     times = [(str(path), path.stat().st_mtime_ns) for path in [*folders, *files] if path.exists()]
     return os.environ.get("PYTHONPATH"), tuple(sorted(times))
 
@@ -303,7 +326,9 @@ class WalledProvisioner(KernelProvisionerBase):
 
     def _listen(self) -> None:
         """Take in what the warden or the kernel says while it starts: first come, first served."""
-        answer = receive(self._control) if select.select([self._control], [], [], WARM_UP)[0] else None
+        answer = (
+            receive(self._control) if select.select([self._control], [], [], WARM_UP)[0] else None
+        )
         if answer is None:
             raise Disturbed("the warm process ended, or does not answer")
         message, descriptors = answer
@@ -324,7 +349,9 @@ class WalledProvisioner(KernelProvisionerBase):
             return 0
         if self.exit_code is None and select.select([self._control], [], [], 0)[0]:
             answer = receive(self._control)
-            self.exit_code, self.reason = (answer[0]["code"], answer[0]["reason"]) if answer else (-1, "lost")
+            self.exit_code, self.reason = (
+                (answer[0]["code"], answer[0]["reason"]) if answer else (-1, "lost")
+            )
         return self.exit_code
 
     async def wait(self) -> int | None:
@@ -364,7 +391,11 @@ class WalledProvisioner(KernelProvisionerBase):
     async def cleanup(self, restart: bool = False) -> None:
         self.end()
         kernel, self._kernel = self._kernel, None
-        for descriptor in (kernel, self._sockets, self._control.detach() if self._control else None):
+        for descriptor in (
+            kernel,
+            self._sockets,
+            self._control.detach() if self._control else None,
+        ):
             if descriptor is not None:
                 os.close(descriptor)
         self._sockets = self._control = None

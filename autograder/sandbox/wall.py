@@ -37,7 +37,17 @@ NOBODY, STRANGERS = 65534, 1_000_000_000
 
 HOME, SCRATCH, SOCKETS = "/notebook", "/tmp", "/sockets"
 _MEGABYTE = 2**20
-_SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo")
+_SYSTEM = (
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+)
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _ACCOUNTS = {
     "passwd": f"student:x:{{uid}}:{{gid}}::{HOME}:/usr/sbin/nologin\n",
@@ -85,11 +95,24 @@ class View:
 def installation(packages: Iterable[str]) -> tuple[str, ...]:
     """What Python needs to run here: itself, its libraries, the system's libraries, and the named packages wherever they are installed."""
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix} - {"/usr"}
-    libraries = {path for path in (*sys.path, site.getusersitepackages()) if path.endswith(("site-packages", "dist-packages"))}
+    libraries = {
+        path
+        for path in (*sys.path, site.getusersitepackages())
+        if path.endswith(("site-packages", "dist-packages"))
+    }
     own = {str(folder) for package in packages for folder in locations(package)}
-    paths = {*_SYSTEM, *prefixes, *libraries, *own, sys.executable, os.path.realpath(sys.executable)}
+    paths = {
+        *_SYSTEM,
+        *prefixes,
+        *libraries,
+        *own,
+        sys.executable,
+        os.path.realpath(sys.executable),
+    }
     there = sorted(path for path in paths if os.path.lexists(path))
-    return tuple(path for path in there if not any(Path(other) in Path(path).parents for other in there))
+    return tuple(
+        path for path in there if not any(Path(other) in Path(path).parents for other in there)
+    )
 
 
 def locations(package: str) -> list[Path]:
@@ -134,7 +157,13 @@ def _enclose(view: View, limits: Limits, number: int) -> None:
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     privileged = _privileged()
     owner = _stranger(number) if privileged else (os.geteuid(), os.getegid())
-    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP)
+    linux.unshare(
+        linux.CLONE_NEWNS
+        | linux.CLONE_NEWNET
+        | linux.CLONE_NEWIPC
+        | linux.CLONE_NEWUTS
+        | linux.CLONE_NEWCGROUP
+    )
     socket.sethostname("wall")
     _build(view, limits, owner)
     if privileged:
@@ -155,7 +184,10 @@ def _stranger(number: int) -> tuple[int, int]:
 
 def _exists(kind: str, number: int) -> bool:
     """Whether this user namespace has the user or group."""
-    ranges = [line.split() for line in Path(f"/proc/self/{kind}_map").read_text(encoding="ascii").splitlines()]
+    ranges = [
+        line.split()
+        for line in Path(f"/proc/self/{kind}_map").read_text(encoding="ascii").splitlines()
+    ]
     return any(int(first) <= number < int(first) + int(count) for first, _, count in ranges)
 
 
@@ -174,7 +206,11 @@ def _become(user: int, group: int, own_proc: int) -> None:
 
 
 def _map_user(user: int, group: int, own_proc: int) -> None:
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
         descriptor = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=own_proc)
         os.write(descriptor, text.encode())
         os.close(descriptor)
@@ -195,14 +231,27 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     for path in view.hidden:
         if any(Path(path).is_relative_to(shown) for shown in view.shown):
             _hide(f"{root}{path}")
-    linux.mount("tmpfs", f"{root}/sockets", "tmpfs", plain | linux.MS_NOEXEC, "size=64k,nr_inodes=16,mode=700")
+    linux.mount(
+        "tmpfs",
+        f"{root}/sockets",
+        "tmpfs",
+        plain | linux.MS_NOEXEC,
+        "size=64k,nr_inodes=16,mode=700",
+    )
     os.chown(f"{root}/sockets", *owner)
     for name in _DEVICES:
         _show(f"/dev/{name}", root, linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+    for name, target in (
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ):
         os.symlink(target, f"{root}/dev/{name}")
     for name, text in _ACCOUNTS.items():
-        Path(root, "etc", name).write_text(text.format(uid=owner[0], gid=owner[1]), encoding="ascii")
+        Path(root, "etc", name).write_text(
+            text.format(uid=owner[0], gid=owner[1]), encoding="ascii"
+        )
     # Read-only: files there that set the machine belong to root, who may be the one who grades.
     linux.mount("proc", f"{root}/proc", "proc", plain | linux.MS_NOEXEC | linux.MS_RDONLY)
     if view.folder:
@@ -215,14 +264,22 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
 
 def _writable(root: str, limits: Limits, owner: tuple[int, int]) -> None:
     """One file system of limited size for all that may be written."""
-    linux.mount("tmpfs", f"{root}/writable", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={limits.disk}m,nr_inodes=20000,mode=711")
+    linux.mount(
+        "tmpfs",
+        f"{root}/writable",
+        "tmpfs",
+        linux.MS_NOSUID | linux.MS_NODEV,
+        f"size={limits.disk}m,nr_inodes=20000,mode=711",
+    )
     for name, place in (("notebook", HOME), ("tmp", SCRATCH), ("shm", "/dev/shm")):
         os.mkdir(f"{root}/writable/{name}", 0o700)
         os.chown(f"{root}/writable/{name}", *owner)
         linux.mount(f"{root}/writable/{name}", f"{root}{place}", flags=linux.MS_BIND)
 
 
-def _show(path: str, root: str, attributes: int = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV) -> None:
+def _show(
+    path: str, root: str, attributes: int = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV
+) -> None:
     target = root + path
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(path):
@@ -239,7 +296,13 @@ def _show(path: str, root: str, attributes: int = linux.ATTR_RDONLY | linux.ATTR
 def _hide(target: str) -> None:
     """Cover what is at `target`, if anything is."""
     if os.path.isdir(target):
-        linux.mount("tmpfs", target, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k,mode=555")
+        linux.mount(
+            "tmpfs",
+            target,
+            "tmpfs",
+            linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV,
+            "size=4k,mode=555",
+        )
     elif os.path.exists(target):
         linux.mount("/dev/null", target, flags=linux.MS_BIND)
 
@@ -260,7 +323,9 @@ def _copy(folder: str, target: str, owner: tuple[int, int], limits: Limits, dept
                 continue
             os.chown(copy, *owner)
     except OSError as error:
-        raise FolderRefused(f"the submission's files cannot be copied: {error.strerror} (limit {limits.disk} MB in all)") from error
+        raise FolderRefused(
+            f"the submission's files cannot be copied: {error.strerror} (limit {limits.disk} MB in all)"
+        ) from error
 
 
 def _copy_file(path: str, copy: str) -> None:
@@ -274,7 +339,10 @@ def _copy_file(path: str, copy: str) -> None:
 
 
 def _limit(limits: Limits) -> None:
-    in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    in_use = (
+        int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        * resource.getpagesize()
+    )
     # One byte, not none: with a limit of 0 the kernel would still hand the dump to a program that collects them.
     caps = {
         resource.RLIMIT_AS: in_use + limits.memory * _MEGABYTE,
@@ -307,7 +375,14 @@ def _lock() -> None:
     read = linux.FS_EXECUTE | linux.FS_READ_FILE | linux.FS_READ_DIR
     write = linux.FS_ALL & ~linux.FS_MAKE_NODES
     devices = linux.FS_READ_FILE | linux.FS_WRITE_FILE | linux.FS_READ_DIR | linux.FS_IOCTL_DEV
-    rules = {"/": read, "/dev": devices, HOME: write, SCRATCH: write, "/dev/shm": write, SOCKETS: read | linux.FS_MAKE_SOCK}
+    rules = {
+        "/": read,
+        "/dev": devices,
+        HOME: write,
+        SCRATCH: write,
+        "/dev/shm": write,
+        SOCKETS: read | linux.FS_MAKE_SOCK,
+    }
     linux.landlock(rules)
 
 
@@ -337,7 +412,13 @@ def trial() -> str | None:
     """Raise a wall in a process of its own: why it cannot stand here, or None if it does."""
     if (why := supported()) is not None:
         return why
-    done = subprocess.run([sys.executable, "-P", "-m", "autograder.sandbox.wall"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "autograder.sandbox.wall"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     if done.returncode == 0:
         return None
     return (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
@@ -366,7 +447,10 @@ def _try() -> None:
 def hidden(packages: Sequence[str], folders: Iterable[Path]) -> tuple[str, ...]:
     """What must not be seen though it may lie below what is shown: the question packages and the course's folder."""
     return tuple(
-        sorted({str(path) for package in packages for path in locations(package)} | {str(Path(folder).resolve()) for folder in folders})
+        sorted(
+            {str(path) for package in packages for path in locations(package)}
+            | {str(Path(folder).resolve()) for folder in folders}
+        )
     )
 
 

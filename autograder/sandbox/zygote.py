@@ -75,9 +75,15 @@ _MEGABYTE = 2**20
 # --- both sides
 
 
-def send(sock: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+def send(
+    sock: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None
+) -> None:
     """Send one message (a datagram of JSON) and copies of `descriptors`."""
-    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors or []))] if descriptors else []
+    ancillary = (
+        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors or []))]
+        if descriptors
+        else []
+    )
     sock.sendmsg([json.dumps(message).encode()], ancillary)
 
 
@@ -110,7 +116,9 @@ def main() -> None:
     os.set_inheritable(grader.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096) if hard > 0 else 4096), hard))
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096) if hard > 0 else 4096), hard)
+    )
     warm_up()
     _Zygote(grader, wall.installation(["autograder", *frameworks.packages()])).serve()
 
@@ -140,8 +148,12 @@ def _settle() -> None:
 def _import_all(package: str) -> None:
     for folder in wall.locations(package):
         for path in sorted(folder.glob("*.py")):
-            with contextlib.suppress(Exception):  # a module that cannot be imported is the submission's to find out
-                importlib.import_module(package if path.stem == "__init__" else f"{package}.{path.stem}")
+            with contextlib.suppress(
+                Exception
+            ):  # a module that cannot be imported is the submission's to find out
+                importlib.import_module(
+                    package if path.stem == "__init__" else f"{package}.{path.stem}"
+                )
 
 
 class _Zygote:
@@ -156,9 +168,13 @@ class _Zygote:
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         cpus = sorted(os.sched_getaffinity(0))
-        first = os.getpid() % len(cpus)  # several graders on one machine do not all begin with the same one
+        first = os.getpid() % len(
+            cpus
+        )  # several graders on one machine do not all begin with the same one
         self._cpus = cpus[first:] + cpus[:first]
-        self._places: dict[socket.socket, int] = {}  # who asks for kernels -> which of the processors theirs run on
+        self._places: dict[
+            socket.socket, int
+        ] = {}  # who asks for kernels -> which of the processors theirs run on
         self._wardens: set[int] = set()
         self._workers: set[int] = set()
 
@@ -196,7 +212,9 @@ class _Zygote:
         line = pair() if worker else None  # a worker asks for kernels itself
         try:
             pid = os.fork()
-        except OSError as error:  # too many processes just now: whoever asked for a kernel sees its line close
+        except (
+            OSError
+        ) as error:  # too many processes just now: whoever asked for a kernel sees its line close
             for descriptor in descriptors:
                 os.close(descriptor)
             if worker:
@@ -217,7 +235,9 @@ class _Zygote:
         if worker:
             line[1].close()
             self._selector.register(line[0], selectors.EVENT_READ)
-            self._places[line[0]] = next(place for place in itertools.count() if place not in self._places.values())
+            self._places[line[0]] = next(
+                place for place in itertools.count() if place not in self._places.values()
+            )
             self._workers.add(pid)
             descriptor = os.pidfd_open(pid)
             with contextlib.suppress(OSError):
@@ -279,7 +299,9 @@ def _be_worker(main: str, descriptors: list[int], line: socket.socket) -> None:
 # --- a warden and its kernel
 
 
-def _be_warden(request: dict[str, Any], descriptors: list[int], shown: tuple[str, ...], cpu: int) -> None:
+def _be_warden(
+    request: dict[str, Any], descriptors: list[int], shown: tuple[str, ...], cpu: int
+) -> None:
     linux.name_process(WARDEN)
     judge, control = descriptors
     _keep_only(judge, control)
@@ -333,10 +355,18 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int, cpu: int) ->
         # What it began with does not count. Of each page that nobody has written to since the fork, its processes have as much each as this one, which writes little.
         # Sharing pages out takes milliseconds; counting each in full takes no time, and is never too little.
         processes, room = _family(pid), most * _MEGABYTE - _sockets_of(pid) * _SOCKET
-        before, looked, earlier, spent = looked, time.monotonic(), spent, _total(_processor_seconds, processes)
+        before, looked, earlier, spent = (
+            looked,
+            time.monotonic(),
+            spent,
+            _total(_processor_seconds, processes),
+        )
         if spent - earlier > 1.25 * (looked - before):
             _confine(processes, cpu)
-        if _total(_pages, processes) > room and _total(_share, processes) - len(processes) * _share(os.getpid()) > room:
+        if (
+            _total(_pages, processes) > room
+            and _total(_share, processes) - len(processes) * _share(os.getpid()) > room
+        ):
             return "memory"
 
 
@@ -344,10 +374,17 @@ def _family(pid: int) -> list[int]:
     """Process `pid` and its descendants."""
     found = [pid]
     for process in found:
-        with contextlib.suppress(OSError):  # it may end while we read, and so may each of its threads
+        with contextlib.suppress(
+            OSError
+        ):  # it may end while we read, and so may each of its threads
             for thread in os.listdir(f"/proc/{process}/task"):
                 with contextlib.suppress(OSError):
-                    found += [int(child) for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split()]
+                    found += [
+                        int(child)
+                        for child in Path(f"/proc/{process}/task/{thread}/children")
+                        .read_text()
+                        .split()
+                    ]
     return found
 
 
@@ -371,13 +408,20 @@ def _total(measure: Callable[[int], float], processes: list[int]) -> float:
 
 def _processor_seconds(process: int) -> float:
     """Seconds of processor time of a process and of its children that have ended."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{process}/stat")
+        .read_text(encoding="ascii", errors="replace")
+        .rpartition(")")[2]
+        .split()
+    )
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pages(process: int) -> int:
     """Bytes of its resident pages, each counted in full."""
-    return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
 
 
 def _share(process: int) -> int:
@@ -386,7 +430,11 @@ def _share(process: int) -> int:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except PermissionError:  # whoever hides its pages has them counted in full
         return _pages(process)
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+    return sum(
+        int(line.split()[1]) * 1024
+        for line in lines
+        if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
+    )
 
 
 def _sockets_of(pid: int) -> int:
@@ -396,19 +444,44 @@ def _sockets_of(pid: int) -> int:
     return 0
 
 
-def _be_kernel(request: dict[str, Any], judge: int, grader: socket.socket, shown: tuple[str, ...], warden: int, number: int) -> None:
+def _be_kernel(
+    request: dict[str, Any],
+    judge: int,
+    grader: socket.socket,
+    shown: tuple[str, ...],
+    warden: int,
+    number: int,
+) -> None:
     """Raise the wall, then be an ordinary ipykernel."""
     try:
         os.setsid()
         linux.name_process(KERNEL)
         _discard_output()
-        shown = tuple(dict.fromkeys([*shown, *(str(path) for package in request["packages"] for path in wall.locations(package))]))
+        shown = tuple(
+            dict.fromkeys(
+                [
+                    *shown,
+                    *(
+                        str(path)
+                        for package in request["packages"]
+                        for path in wall.locations(package)
+                    ),
+                ]
+            )
+        )
         view = wall.View(shown, tuple(request["hidden"]), request["folder"], request["place"])
         try:
             wall.enclose(view, wall.Limits(**request["limits"]), number)
         except BaseException as error:
             cause = {wall.NoWall: "wall", wall.FolderRefused: "folder"}.get(type(error), "start")
-            send(grader, {"kind": "failed", "cause": cause, "message": str(error) if cause != "start" else repr(error)})
+            send(
+                grader,
+                {
+                    "kind": "failed",
+                    "cause": cause,
+                    "message": str(error) if cause != "start" else repr(error),
+                },
+            )
             os._exit(1)
         if select.select([warden], [], [], 0)[0]:  # it ended before its end was ours
             os._exit(1)

@@ -20,13 +20,17 @@ def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
         return type(got) is type(expected) and got == expected
     if isinstance(expected, dict):
         return (
-            isinstance(got, dict) and expected.keys() == got.keys() and all(agree(expected[key], got[key], rtol, atol) for key in expected)
+            isinstance(got, dict)
+            and expected.keys() == got.keys()
+            and all(agree(expected[key], got[key], rtol, atol) for key in expected)
         )
     pair = _arrays(expected, got)
     if pair and pair[0].shape == pair[1].shape:
         return bool(close(*pair, rtol, atol).all())
     if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
-        return len(got) == len(expected) and all(agree(e, g, rtol, atol) for e, g in zip(expected, got, strict=True))
+        return len(got) == len(expected) and all(
+            agree(e, g, rtol, atol) for e, g in zip(expected, got, strict=True)
+        )
     return False
 
 
@@ -35,7 +39,9 @@ def _arrays(expected: Any, got: Any) -> tuple[np.ndarray, np.ndarray] | None:
     e, g = as_array(expected), as_array(got)
     if e is None or g is None:
         return None
-    return e, g[0] if e.shape == () and g.shape == (1,) else g  # MXNet has no 0-d arrays: its numbers are vectors of one
+    return e, g[0] if e.shape == () and g.shape == (
+        1,
+    ) else g  # MXNet has no 0-d arrays: its numbers are vectors of one
 
 
 def as_array(value: Any) -> np.ndarray | None:
@@ -54,7 +60,9 @@ def as_array(value: Any) -> np.ndarray | None:
 
 def _bounded(value: Any) -> Any:
     # An integer beyond 64 bits would become an object array.
-    return float(np.sign(value)) * np.inf if isinstance(value, int) and abs(value) >= 2**63 else value
+    return (
+        float(np.sign(value)) * np.inf if isinstance(value, int) and abs(value) >= 2**63 else value
+    )
 
 
 def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np.ndarray:
@@ -65,7 +73,9 @@ def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np
     scale = finite.max() if finite.size else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         tolerance = rtol * np.abs(expected) + atol * max(scale, 1e-3)
-        within = np.abs(got - expected) <= (np.minimum(tolerance, 0.4) if whole else tolerance)  # a count is never nearly right
+        within = np.abs(got - expected) <= (
+            np.minimum(tolerance, 0.4) if whole else tolerance
+        )  # a count is never nearly right
     same = (got == expected) | (np.isnan(got) & np.isnan(expected))
     return np.where(np.isfinite(expected), within, same)
 
@@ -74,7 +84,9 @@ def _as_float(array: np.ndarray) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def differences(expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False) -> list[str]:
+def differences(
+    expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False
+) -> list[str]:
     """What differs, in sentences, the most telling first; at least one where the two do not `agree`.
 
     none_is_a_result: a None is no sign of a forgotten `return`: it is part of a result, or one for other inputs.
@@ -105,12 +117,16 @@ def _differences_in_dict(expected: dict, got: dict, rtol: float, atol: float) ->
         if not agree(expected[key], got[key], rtol, atol):
             found += [
                 f"{str(key).replace('_', ' ')}: {sentence}"
-                for sentence in differences(expected[key], got[key], rtol, atol, none_is_a_result=True)
+                for sentence in differences(
+                    expected[key], got[key], rtol, atol, none_is_a_result=True
+                )
             ]
     return found
 
 
-def _differences_in_list(expected: list | tuple, got: list | tuple, rtol: float, atol: float) -> list[str]:
+def _differences_in_list(
+    expected: list | tuple, got: list | tuple, rtol: float, atol: float
+) -> list[str]:
     if len(expected) != len(got):
         return [f"Expected {len(expected)} items, got {len(got)}."]
     return [
@@ -128,7 +144,12 @@ def _differences_in_shape(e: np.ndarray, g: np.ndarray, rtol: float, atol: float
         sentences.append("The values are right; only the shape is not.")
     elif e.ndim == g.ndim and sorted(e.shape) == sorted(g.shape):
         sentences.append("The sizes are right but the axes are in another order.")
-    elif e.ndim == g.ndim and {a - b for a, b in zip(e.shape, g.shape, strict=True)} in ({1}, {-1}, {0, 1}, {0, -1}):
+    elif e.ndim == g.ndim and {a - b for a, b in zip(e.shape, g.shape, strict=True)} in (
+        {1},
+        {-1},
+        {0, 1},
+        {0, -1},
+    ):
         sentences.append("It is off by one: look at where the last position starts.")
     return sentences
 
@@ -152,7 +173,9 @@ def _differences_in_value(e: np.ndarray, g: np.ndarray, rtol: float, atol: float
     gap = np.where(same, -1.0, np.nan_to_num(np.abs(g - e), nan=np.inf))
     worst = np.unravel_index(np.argmax(gap), e.shape)
     where = ", ".join(str(int(i)) for i in worst)
-    return [f"{wrong} of {e.size} values differ; the largest difference is at [{where}]: {_apart(e[worst], g[worst])}."]
+    return [
+        f"{wrong} of {e.size} values differ; the largest difference is at [{where}]: {_apart(e[worst], g[worst])}."
+    ]
 
 
 def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | None:
@@ -161,12 +184,18 @@ def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | N
         return "All values are zero."
     if np.any(e) and close(e, -g, rtol, atol).all():
         return "The sign is wrong: every value is the negative of what is expected."
-    if e.ndim >= 2 and e.shape[-1] == e.shape[-2] and close(e, np.swapaxes(g, -1, -2), rtol, atol).all():
+    if (
+        e.ndim >= 2
+        and e.shape[-1] == e.shape[-2]
+        and close(e, np.swapaxes(g, -1, -2), rtol, atol).all()
+    ):
         return "The result is transposed: rows and columns are swapped."
     for axis in range(e.ndim):
         if e.shape[axis] > 1 and close(e, np.flip(g, axis), rtol, atol).all():
             return f"The result is reversed along axis {axis}."
-    if e.size >= (4 if (np.rint(e) == e).all() else 2) and np.abs(e).max() > 0:  # two or three whole numbers agree by chance
+    if (
+        e.size >= (4 if (np.rint(e) == e).all() else 2) and np.abs(e).max() > 0
+    ):  # two or three whole numbers agree by chance
         factor = float(np.real(np.vdot(e, g)) / np.real(np.vdot(e, e)))
         if factor and close(e, g / factor, rtol, atol).all():
             return f"Every value is {_factor(factor)} what is expected: a constant factor is off."
@@ -177,13 +206,19 @@ def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | N
 
 
 def _border(same: np.ndarray) -> str | None:
-    if same.ndim < 2 or min(same.shape[-2:]) < 4 or not same[..., 1:-1, 1:-1].all():  # of 3 x 3 the inside is a single number
+    if (
+        same.ndim < 2 or min(same.shape[-2:]) < 4 or not same[..., 1:-1, 1:-1].all()
+    ):  # of 3 x 3 the inside is a single number
         return None
     return "Only the border is off: the inside is right. Look at how the edges are padded or where the window stops."
 
 
 def _factor(factor: float) -> str:
-    if abs(factor) < 1 and abs(round(1 / factor)) > 1 and abs(1 / factor - round(1 / factor)) < 1e-3:
+    if (
+        abs(factor) < 1
+        and abs(round(1 / factor)) > 1
+        and abs(1 / factor - round(1 / factor)) < 1e-3
+    ):
         return f"1/{round(1 / factor)} of"
     return f"{factor:.6g} times"
 
@@ -195,7 +230,10 @@ def _number(value: complex) -> str:
 def _apart(expected: complex, got: complex) -> str:
     """Both numbers, with as many digits as it takes to see that they differ."""
     for digits in (4, 6, 9, 17):
-        texts = [f"{value:.{digits}g}" if abs(value) < 1e15 else f"{value:.{digits - 1}e}" for value in (expected, got)]
+        texts = [
+            f"{value:.{digits}g}" if abs(value) < 1e15 else f"{value:.{digits - 1}e}"
+            for value in (expected, got)
+        ]
         if texts[0] != texts[1]:
             break
     return f"expected {texts[0]}, got {texts[1]}"
@@ -208,7 +246,17 @@ def _shape(array: np.ndarray) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {_shape(value)}"
-    if isinstance(value, (list, tuple)) and len(value) <= 4 and all(isinstance(item, (int, float)) and abs(item) < 1e15 for item in value):
+    if (
+        isinstance(value, (list, tuple))
+        and len(value) <= 4
+        and all(isinstance(item, (int, float)) and abs(item) < 1e15 for item in value)
+    ):
         return repr(value)
-    names = {type(None): "None", bool: "a truth value", int: "a whole number", float: "a number", str: "a string"}
+    names = {
+        type(None): "None",
+        bool: "a truth value",
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+    }
     return names.get(type(value), f"a {type(value).__name__}")

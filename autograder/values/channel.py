@@ -18,7 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.values.plain_values import MAX_BYTES, Malformed, describe_arrays, pack, read_arrays, unpack
+from autograder.values.plain_values import (
+    MAX_BYTES,
+    Malformed,
+    describe_arrays,
+    pack,
+    read_arrays,
+    unpack,
+)
 
 MAX_HEADER = 8 * 2**20
 MAX_BODY = MAX_BYTES
@@ -50,7 +57,9 @@ class Channel:
     def send(self, kind: str, value: Any = None, **fields: Any) -> None:
         """Send one message. Raises `Closed` where the other side is gone or does not read, ValueError for a value over the size limits."""
         tree, arrays = pack(value)
-        header = json.dumps({"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}).encode()
+        header = json.dumps(
+            {"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}
+        ).encode()
         size = sum(array.nbytes for array in arrays)
         if len(header) > MAX_HEADER or size > MAX_BODY:
             raise ValueError(
@@ -77,9 +86,17 @@ class Channel:
             header = json.loads(raw)
         except (ValueError, RecursionError) as error:
             raise Malformed("a header that is not JSON") from error
-        if not isinstance(header, dict) or not isinstance(header.get("kind"), str) or not isinstance(header.get("fields"), dict):
+        if (
+            not isinstance(header, dict)
+            or not isinstance(header.get("kind"), str)
+            or not isinstance(header.get("fields"), dict)
+        ):
             raise Malformed("a header without kind and fields")
-        return Message(header["kind"], header["fields"], unpack(header.get("value"), read_arrays(header.get("arrays"), body)))
+        return Message(
+            header["kind"],
+            header["fields"],
+            unpack(header.get("value"), read_arrays(header.get("arrays"), body)),
+        )
 
     def close(self) -> None:
         """Close this end; whoever waits at the other gets `Closed`."""

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MXNET_ENGINE_TYPE": "NaiveEngine"}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MXNET_ENGINE_TYPE": "NaiveEngine",
+}
 """One CPU's worth of threads, and an MXNet whose errors appear at their line; to be set before the frameworks are imported."""
 
 
@@ -29,7 +34,11 @@ def module(framework: str) -> ModuleType:
         for entry in entry_points(group="autograder.frameworks", name=framework):
             entry.load()
         return importlib.import_module(framework)
-    except (OSError, RuntimeError, AttributeError) as error:  # installed, but a system library is missing or another package does not fit
+    except (
+        OSError,
+        RuntimeError,
+        AttributeError,
+    ) as error:  # installed, but a system library is missing or another package does not fit
         raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
 
 
@@ -46,7 +55,12 @@ def available(framework: str) -> bool:
 @functools.cache
 def packages() -> tuple[str, ...]:
     """The top-level packages that say how a framework is imported: what answers may import, too."""
-    return tuple({entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group="autograder.frameworks")})
+    return tuple(
+        {
+            entry.value.partition(":")[0].partition(".")[0]
+            for entry in entry_points(group="autograder.frameworks")
+        }
+    )
 
 
 @contextlib.contextmanager

@@ -72,7 +72,9 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
     if kind is dict:
         keys = {_key(key): item for key, item in value.items()}
         return {key: _plain(item, depth + 1, counter) for key, item in keys.items()}
-    if (array := _from_torch(value, kind)) is not None or (array := _from_mxnet(value, kind)) is not None:
+    if (array := _from_torch(value, kind)) is not None or (
+        array := _from_mxnet(value, kind)
+    ) is not None:
         return _checked(array)
     raise Refused(f"{_a(kind)} cannot be judged: return an array, a number, or a list of them")
 
@@ -82,15 +84,23 @@ def _key(key: Any) -> str | int:
         return key
     if isinstance(key, np.integer) and type(key).__module__ == "numpy":  # as np.unique gives them
         return int(key)
-    raise Refused(f"a dict whose keys are not strings or whole numbers cannot be judged: one of them is {_a(type(key))}")
+    raise Refused(
+        f"a dict whose keys are not strings or whole numbers cannot be judged: one of them is {_a(type(key))}"
+    )
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
     if array.dtype.name not in _DTYPES:
-        raise Refused(f"an array of dtype {array.dtype} cannot be judged: return an array of numbers")
+        raise Refused(
+            f"an array of dtype {array.dtype} cannot be judged: return an array of numbers"
+        )
     if array.nbytes > MAX_BYTES:
-        raise Refused(f"an array of {array.nbytes / 2**20:.0f} MB is more than can be judged (limit {MAX_BYTES / 2**20:.0f} MB)")
-    return array.astype(array.dtype.newbyteorder("="))  # a copy, in this machine's byte order, which is what crosses
+        raise Refused(
+            f"an array of {array.nbytes / 2**20:.0f} MB is more than can be judged (limit {MAX_BYTES / 2**20:.0f} MB)"
+        )
+    return array.astype(
+        array.dtype.newbyteorder("=")
+    )  # a copy, in this machine's byte order, which is what crosses
 
 
 def _from_torch(value: Any, kind: type) -> np.ndarray | None:
@@ -108,7 +118,9 @@ def _from_torch(value: Any, kind: type) -> np.ndarray | None:
     try:
         return value.resolve_conj().resolve_neg().numpy()
     except TypeError:
-        raise Refused(f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()") from None
+        raise Refused(
+            f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()"
+        ) from None
 
 
 def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
@@ -119,7 +131,9 @@ def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
 
 
 def _a(kind: type) -> str:
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    )
     name = name[:80]
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
@@ -167,7 +181,10 @@ def unpack(tree: Any, arrays: list[np.ndarray]) -> Any:
             raise Malformed("a container without contents")
         if kind in ("list", "tuple"):
             return {"list": list, "tuple": tuple}[kind](walk(part, depth + 1) for part in content)
-        if kind == "dict" and all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (str, int)) for pair in content):
+        if kind == "dict" and all(
+            isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (str, int))
+            for pair in content
+        ):
             return {key: walk(part, depth + 1) for key, part in content}
         raise Malformed(f"an unknown kind of value: {str(kind)[:40]!r}")
 
@@ -190,7 +207,9 @@ def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
         if offset + size > len(body):
             raise Malformed("an array longer than what was sent")
         try:
-            arrays.append(np.frombuffer(body, dtype, count=math.prod(shape), offset=offset).reshape(shape))
+            arrays.append(
+                np.frombuffer(body, dtype, count=math.prod(shape), offset=offset).reshape(shape)
+            )
         except ValueError as error:  # empty along one axis, beyond all memory along the others
             raise Malformed("an array with an impossible shape") from error
         offset += size
@@ -205,6 +224,10 @@ def _dtype_and_shape(description: Any) -> tuple[np.dtype, tuple[int, ...]]:
     dtype, shape = description.get("dtype"), description.get("shape")
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise Malformed(f"an array of dtype {str(dtype)[:40]!r}")
-    if not isinstance(shape, list) or len(shape) > 32 or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+    if (
+        not isinstance(shape, list)
+        or len(shape) > 32
+        or not all(type(n) is int and 0 <= n < 2**31 for n in shape)
+    ):
         raise Malformed("an array with an impossible shape")
     return np.dtype(dtype), tuple(shape)

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from attacks.harness import Attack, Bait, Session, attacks_in, baited, grade_all, grade_by_nbgrader, grading
+from attacks.harness import (
+    Attack,
+    Bait,
+    Session,
+    attacks_in,
+    baited,
+    grade_all,
+    grade_by_nbgrader,
+    grading,
+)
 
 
 @pytest.fixture(scope="package")
@@ -38,5 +47,9 @@ def _selected(request: pytest.FixtureRequest, name: str) -> list[Attack]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `attack` is made once for each attack of its module; one that takes `nbgrader_attack` for each that nbgrader's command meets as well."""
     for name in {"attack", "nbgrader_attack"} & set(metafunc.fixturenames):
-        found = [attack for attack in attacks_in(metafunc.module) if attack.nbgrader or name == "attack"]
-        metafunc.parametrize(name, [pytest.param(attack, marks=pytest.mark.slow, id=attack.name) for attack in found])
+        found = [
+            attack for attack in attacks_in(metafunc.module) if attack.nbgrader or name == "attack"
+        ]
+        metafunc.parametrize(
+            name, [pytest.param(attack, marks=pytest.mark.slow, id=attack.name) for attack in found]
+        )

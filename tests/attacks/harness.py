@@ -59,8 +59,19 @@ def ordered(values):
     "patient": "def patient(number):\n    return number + 1",
 }
 NEIGHBORS = ("neighbor-1", "neighbor-2", "neighbor-3")
-KINDS = {"score": "gain a score", "secret": "see what is secret", "harm": "hurt the machine or another student"}
-LIMITS = {"memory_mb": 400, "disk_mb": 16, "file_mb": 8, "output_mb": 1, "processes": 32, "notebook_seconds": 20.0}
+KINDS = {
+    "score": "gain a score",
+    "secret": "see what is secret",
+    "harm": "hurt the machine or another student",
+}
+LIMITS = {
+    "memory_mb": 400,
+    "disk_mb": 16,
+    "file_mb": 8,
+    "output_mb": 1,
+    "processes": 32,
+    "notebook_seconds": 20.0,
+}
 CONFIG = "\n" + "".join(f"c.JudgedExecute.{name} = {value}\n" for name, value in LIMITS.items())
 
 PRELUDE = """\
@@ -75,7 +86,9 @@ def attempt(name, function):
     except BaseException as error:
         tell(name, f"{type(error).__name__}: {error}")
 """
-EPILOGUE = 'for _name, _text in globals().get("told", {}).items():\n    print(f"told {_name} = {_text}")'
+EPILOGUE = (
+    'for _name, _text in globals().get("told", {}).items():\n    print(f"told {_name} = {_text}")'
+)
 
 
 # --- what an attacker hands in
@@ -96,11 +109,17 @@ class Hand:
 
     def cell(self, grade_id: str) -> NotebookNode:
         """The course's cell of that grade id: "setup", "answer-total", "small-total" and the like."""
-        return next(cell for cell in self.notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+        return next(
+            cell
+            for cell in self.notebook.cells
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+        )
 
     def answer(self, function: str, source: str | None = None) -> None:
         """Write this in the answer's cell; the right answer where nothing is given."""
-        self.cell(f"answer-{function}").source = ANSWERS[function] if source is None else textwrap.dedent(source).strip()
+        self.cell(f"answer-{function}").source = (
+            ANSWERS[function] if source is None else textwrap.dedent(source).strip()
+        )
 
     def answer_all(self) -> None:
         """All questions right, as an honest student."""
@@ -114,14 +133,22 @@ class Hand:
         """
         lines = [f"{name} = {value!r}" for name, value in facts.items()]
         added = new_code_cell("\n".join([PRELUDE, *lines, textwrap.dedent(source).strip()]))
-        at = len(self.notebook.cells) if before is None else self.notebook.cells.index(self.cell(before))
+        at = (
+            len(self.notebook.cells)
+            if before is None
+            else self.notebook.cells.index(self.cell(before))
+        )
         self.notebook.cells.insert(at, added)
-        self.notebook.cells = [cell for cell in self.notebook.cells if cell.source != EPILOGUE] + [new_code_cell(EPILOGUE)]
+        self.notebook.cells = [cell for cell in self.notebook.cells if cell.source != EPILOGUE] + [
+            new_code_cell(EPILOGUE)
+        ]
 
     def write(self, folder: Path) -> None:
         """Hand in."""
         folder.mkdir(parents=True)
-        (folder / f"{NAME}.ipynb").write_bytes(nbformat.writes(self.notebook).encode() if self.raw is None else self.raw)
+        (folder / f"{NAME}.ipynb").write_bytes(
+            nbformat.writes(self.notebook).encode() if self.raw is None else self.raw
+        )
         for name, content in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
@@ -148,9 +175,19 @@ class Attack:
     nbgrader: bool = False
 
 
-def attack(kind: str, what: str, *, stock: str, here: str, outcome: Callable[[Evidence], None], nbgrader: bool = False) -> Callable:
+def attack(
+    kind: str,
+    what: str,
+    *,
+    stock: str,
+    here: str,
+    outcome: Callable[[Evidence], None],
+    nbgrader: bool = False,
+) -> Callable:
     """A decorator that makes an `Attack` of the function that makes its submission; it is called what the function is called."""
-    return lambda make: Attack(make.__name__.replace("_", "-"), kind, what, stock, here, make, outcome, nbgrader)
+    return lambda make: Attack(
+        make.__name__.replace("_", "-"), kind, what, stock, here, make, outcome, nbgrader
+    )
 
 
 def attacks_in(module: Any) -> list[Attack]:
@@ -160,7 +197,11 @@ def attacks_in(module: Any) -> list[Attack]:
 
 def all_attacks() -> list[Attack]:
     """The attacks of this folder."""
-    return [found for path in sorted(HERE.glob("test_*.py")) for found in attacks_in(importlib.import_module(f"attacks.{path.stem}"))]
+    return [
+        found
+        for path in sorted(HERE.glob("test_*.py"))
+        for found in attacks_in(importlib.import_module(f"attacks.{path.stem}"))
+    ]
 
 
 # --- what lies around the wall
@@ -219,9 +260,14 @@ def baited(root: Path) -> Iterator[Bait]:
         "question": ROOT / "tests" / "questions" / "small.py",
         "classmate": course / "submitted" / NEIGHBORS[0] / NAME / f"{NAME}.ipynb",
     }
-    victim = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(3600)", token], stdin=subprocess.DEVNULL)
+    victim = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", "import time; time.sleep(3600)", token],
+        stdin=subprocess.DEVNULL,
+    )
     with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [place.unlink(missing_ok=True) for place in list(places.values())[:4]])
+        stack.callback(
+            lambda: [place.unlink(missing_ok=True) for place in list(places.values())[:4]]
+        )
         stack.callback(lambda: (victim.kill(), victim.wait()))
         tcp, udp, path, abstract = (
             stack.enter_context(socket.socket(family, kind))
@@ -232,9 +278,16 @@ def baited(root: Path) -> Iterator[Bait]:
                 (socket.AF_UNIX, socket.SOCK_STREAM),
             )
         )
-        at = Path(tempfile.mkdtemp(prefix="bait-")) / "socket"  # short: the path of a socket may have 107 bytes
+        at = (
+            Path(tempfile.mkdtemp(prefix="bait-")) / "socket"
+        )  # short: the path of a socket may have 107 bytes
         stack.callback(shutil.rmtree, at.parent)
-        for sock, address in ((tcp, ("127.0.0.1", 0)), (udp, ("127.0.0.1", 0)), (path, str(at)), (abstract, f"\0bait-{token[:8]}")):
+        for sock, address in (
+            (tcp, ("127.0.0.1", 0)),
+            (udp, ("127.0.0.1", 0)),
+            (path, str(at)),
+            (abstract, f"\0bait-{token[:8]}"),
+        ):
             sock.bind(address)
         bait = Bait(
             root=root,
@@ -247,12 +300,16 @@ def baited(root: Path) -> Iterator[Bait]:
             path=at,
             abstract=f"bait-{token[:8]}",
         )
-        stack.enter_context(_listening({"tcp": tcp, "path": path, "abstract": abstract}, udp, bait.heard))
+        stack.enter_context(
+            _listening({"tcp": tcp, "path": path, "abstract": abstract}, udp, bait.heard)
+        )
         yield bait
 
 
 @contextlib.contextmanager
-def _listening(streams: dict[str, socket.socket], udp: socket.socket, heard: list[tuple[str, bytes]]) -> Iterator[None]:
+def _listening(
+    streams: dict[str, socket.socket], udp: socket.socket, heard: list[tuple[str, bytes]]
+) -> Iterator[None]:
     selector = selectors.DefaultSelector()
     for name, sock in streams.items():
         sock.listen()
@@ -307,12 +364,20 @@ class Evidence:
     @cached_property
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """The judge's findings by function name: "status", "earned", "headline", "details", "tried", "passed", "mistake"."""
-        return {verdict["question"].partition(".")[2]: verdict for verdict in self.notebook.metadata[METADATA_KEY]["verdicts"]}
+        return {
+            verdict["question"].partition(".")[2]: verdict
+            for verdict in self.notebook.metadata[METADATA_KEY]["verdicts"]
+        }
 
     @cached_property
     def outputs(self) -> list[NotebookNode]:
         """All outputs of all cells, in order."""
-        return [output for cell in self.notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+        return [
+            output
+            for cell in self.notebook.cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+        ]
 
     @cached_property
     def text(self) -> str:
@@ -322,7 +387,10 @@ class Evidence:
     @cached_property
     def told(self) -> dict[str, Any]:
         """What the notebook told of, by name: the plain value where it was one, else its representation."""
-        return {name: _plain(text) for name, text in re.findall(r"^told (\S+) = (.*)$", self.text, flags=re.MULTILINE)}
+        return {
+            name: _plain(text)
+            for name, text in re.findall(r"^told (\S+) = (.*)$", self.text, flags=re.MULTILINE)
+        }
 
     def earned(self, **points: float) -> None:
         """Assert that these functions earned these points, each of the others nothing, and that the gradebook says the same."""
@@ -382,7 +450,9 @@ class Session:
             for name in files.keys() | now[who]
             if files.get(name) != now[who].get(name)
         ]
-        return changed + [f"process {self.bait.process} ended"] * (not psutil.pid_exists(self.bait.process))
+        return changed + [f"process {self.bait.process} ended"] * (
+            not psutil.pid_exists(self.bait.process)
+        )
 
 
 def fingerprints(bait: Bait) -> dict[str, dict[str, str]]:
@@ -393,10 +463,20 @@ def fingerprints(bait: Bait) -> dict[str, dict[str, str]]:
         for name in NEIGHBORS
         if (course / "autograded" / name).exists()
     }
-    trees["course"] = [course / "exercises", course / "release", course / "nbgrader_config.py", course / ".course_secret"]
+    trees["course"] = [
+        course / "exercises",
+        course / "release",
+        course / "nbgrader_config.py",
+        course / ".course_secret",
+    ]
     trees["machine"] = [bait.files[name] for name in ("home", "temp", "shm", "outside")]
     return {
-        who: {str(path): _fingerprint(path) for top in tops if top.exists() for path in [top, *top.rglob("*")]}
+        who: {
+            str(path): _fingerprint(path)
+            for top in tops
+            if top.exists()
+            for path in [top, *top.rglob("*")]
+        }
         for who, tops in trees.items()
     }
 
@@ -413,7 +493,9 @@ def grading(bait: Bait) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
-        patch.setenv(f"{bait.variable}_LONG", 40 * bait.token)  # of what is freed and partly overwritten, much would be left
+        patch.setenv(
+            f"{bait.variable}_LONG", 40 * bait.token
+        )  # of what is freed and partly overwritten, much would be left
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
         yield
@@ -446,16 +528,26 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
 
     def show(graded: Graded) -> None:
         if not protected:
-            protected.update({who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")})
+            protected.update(
+                {
+                    who: files
+                    for who, files in fingerprints(bait).items()
+                    if who in ("course", "machine")
+                }
+            )
         if graded.student in NEIGHBORS:
             protected[graded.student] = fingerprints(bait)[graded.student]
 
     work = [(NAME, student) for student in students]
     try:
         results, _ = batch.grade(course, work, workers=2, show=show)
-    except CourseError:  # an attack has stopped everybody's grading: find out which, so that its own test fails
+    except (
+        CourseError
+    ):  # an attack has stopped everybody's grading: find out which, so that its own test fails
         results = [_grade_alone(course, item, show) for item in work]
-    evidence = {result.student: collect(course, result.student, bait, result.reason) for result in results}
+    evidence = {
+        result.student: collect(course, result.student, bait, result.reason) for result in results
+    }
     return Session(bait, course, evidence, protected, survivors(before))
 
 
@@ -466,11 +558,27 @@ def grade_by_nbgrader(bait: Bait, attacks: Iterable[Attack]) -> Session:
     before = {process.pid for process in psutil.process_iter()}
     course, students = lay_out_course(bait, attacks)
     protected = {"machine": fingerprints(bait)["machine"]}
-    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    environment = os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    }
     command = [sys.executable, "-m", "nbgrader", "autograde", NAME]
-    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command,
+        cwd=course.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    return Session(bait, course, {student: collect(course, student, bait, None) for student in students}, protected, survivors(before))
+    return Session(
+        bait,
+        course,
+        {student: collect(course, student, bait, None) for student in students},
+        protected,
+        survivors(before),
+    )
 
 
 def _grade_alone(course: Course, item: tuple[str, str], show: Callable[[Graded], None]) -> Graded:
@@ -511,8 +619,15 @@ def survivors(before: set[int]) -> list[str]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            orphan = process.ppid() <= 1 and process.environ().get("PYTHONPATH") == os.environ["PYTHONPATH"]
-            if process.pid not in before | {warm} and (process.pid in ours or orphan) and process.status() != psutil.STATUS_ZOMBIE:
+            orphan = (
+                process.ppid() <= 1
+                and process.environ().get("PYTHONPATH") == os.environ["PYTHONPATH"]
+            )
+            if (
+                process.pid not in before | {warm}
+                and (process.pid in ours or orphan)
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(f"{process.pid} {' '.join(process.cmdline())}")
     return found
 
@@ -524,9 +639,16 @@ def page(attacks: Iterable[Attack] | None = None) -> str:
     """The text of ``docs/attacks.md`` with the table of these attacks, of all where none are given."""
     found = list(all_attacks() if attacks is None else attacks)
     head = PAGE.read_text(encoding="utf-8").partition("| kind |")[0]
-    rows = ["| kind | attack | what is tried | outcome here | stock nbgrader |", "|---|---|---|---|---|"]
+    rows = [
+        "| kind | attack | what is tried | outcome here | stock nbgrader |",
+        "|---|---|---|---|---|",
+    ]
     for kind, meaning in KINDS.items():
-        rows += [f"| {meaning} | `{a.name}` | {_cell(a.what)} | {_cell(a.here)} | {_cell(a.stock)} |" for a in found if a.kind == kind]
+        rows += [
+            f"| {meaning} | `{a.name}` | {_cell(a.what)} | {_cell(a.here)} | {_cell(a.stock)} |"
+            for a in found
+            if a.kind == kind
+        ]
     return head + "\n".join(rows) + "\n"
 
 

@@ -41,11 +41,17 @@ def told(points: dict[str, float] = POINTS, **expected: Any) -> Callable[[Eviden
     """The notebook told exactly this (of errors, without the path that they name), and its answers earned these points."""
 
     def outcome(evidence: Evidence) -> None:
-        assert {name: _without_path(value) for name, value in evidence.told.items()} == expected, evidence.text
+        assert {name: _without_path(value) for name, value in evidence.told.items()} == expected, (
+            evidence.text
+        )
         evidence.earned(**points)
 
     return outcome
 
 
 def _without_path(value: Any) -> Any:
-    return value.partition(": '")[0].partition(" -> '")[0] if isinstance(value, str) and "Error: " in value else value
+    return (
+        value.partition(": '")[0].partition(" -> '")[0]
+        if isinstance(value, str) and "Error: " in value
+        else value
+    )

@@ -15,7 +15,18 @@ from pathlib import Path
 import nbformat
 from classroom import NAME, exercise
 
-from attacks.harness import FULL, NEIGHBORS, POINTS, Attack, Bait, Hand, all_attacks, baited, collect, grading
+from attacks.harness import (
+    FULL,
+    NEIGHBORS,
+    POINTS,
+    Attack,
+    Bait,
+    Hand,
+    all_attacks,
+    baited,
+    collect,
+    grading,
+)
 from autograder.grading.course import Course, _last_error
 
 BAIT_ALONE = (
@@ -87,22 +98,33 @@ def grade(course: Course, bait: Bait, student: str, hand: Hand, questions: tuple
 
 def tried(attack: Attack) -> bool:
     """Whether an attack is harmless outside a wall and means anything to stock nbgrader."""
-    return attack.name in BAIT_ALONE or (attack.kind == "score" and not attack.stock.startswith("not applicable"))
+    return attack.name in BAIT_ALONE or (
+        attack.kind == "score" and not attack.stock.startswith("not applicable")
+    )
 
 
 def main(names: list[str]) -> None:
     """Try the attacks of these names, or all that can be tried."""
     questions = tuple(f"small.{name}" for name in POINTS)
-    with tempfile.TemporaryDirectory(prefix="stock-") as folder, baited(Path(folder)) as bait, grading(bait):
+    with (
+        tempfile.TemporaryDirectory(prefix="stock-") as folder,
+        baited(Path(folder)) as bait,
+        grading(bait),
+    ):
         course = lay_out(bait, questions)
         honest = Hand(bait)
         honest.answer_all()
-        print(f"an honest student: {grade(course, bait, NEIGHBORS[0], honest, questions)}", flush=True)
+        print(
+            f"an honest student: {grade(course, bait, NEIGHBORS[0], honest, questions)}", flush=True
+        )
         for attack in all_attacks():
             if tried(attack) and (not names or attack.name in names):
                 hand = Hand(bait)
                 attack.make(hand)
-                print(f"{attack.name}: {grade(course, bait, attack.name, hand, questions)}", flush=True)
+                print(
+                    f"{attack.name}: {grade(course, bait, attack.name, hand, questions)}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,16 @@ from classroom import NAME, hand_in, lay_out
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from attacks.harness import POINTS, attack
-from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, READ_ONLY, SYSCALLS, spying, told
+from attacks.outcomes import (
+    ABSENT,
+    DENIED,
+    FORBIDDEN,
+    NO_PROCESS,
+    READ_ONLY,
+    SYSCALLS,
+    spying,
+    told,
+)
 from autograder.grading.course import Course
 
 pytestmark = pytest.mark.alone
@@ -60,7 +69,14 @@ def answering(hand, body, question="total"):
     lines = [f"def {question}({argument}):", '    globals().setdefault("told", {})["ran"] = "True"']
     hand.answer_all()
     hand.answer(
-        question, "\n".join(["import os, signal, sys, time, threading", *lines, *(f"    {line}" for line in body.strip().splitlines())])
+        question,
+        "\n".join(
+            [
+                "import os, signal, sys, time, threading",
+                *lines,
+                *(f"    {line}" for line in body.strip().splitlines()),
+            ]
+        ),
     )
     hand.run("pass", before=None)
 
@@ -128,7 +144,10 @@ def asleep(evidence):
 )
 def endless_notebook(hand):
     hand.answer_all()
-    hand.run("tell('ran', True)\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", before="answer-turn")
+    hand.run(
+        "tell('ran', True)\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+        before="answer-turn",
+    )
 
 
 def used_up(evidence):
@@ -150,9 +169,16 @@ def take_memory(hand):
     answering(hand, "taken = []\nwhile True: taken.append(b'x' * 2**24)")
 
 
-@harm("The same with mappings that are shared, by no name or by one.", here="costs the question", outcome=costs("total"))
+@harm(
+    "The same with mappings that are shared, by no name or by one.",
+    here="costs the question",
+    outcome=costs("total"),
+)
 def take_shared_memory(hand):
-    answering(hand, "import mmap\ntaken = []\nwhile True:\n    taken.append(mmap.mmap(-1, 2**24))\n    taken[-1][:] = b'x' * 2**24")
+    answering(
+        hand,
+        "import mmap\ntaken = []\nwhile True:\n    taken.append(mmap.mmap(-1, 2**24))\n    taken[-1][:] = b'x' * 2**24",
+    )
 
 
 @harm(
@@ -254,14 +280,20 @@ while True:
     dying(hand, body, "patient")
 
 
-@harm("More processes than it may have.", here="costs the question", outcome=costs("total", PROCESSES))
+@harm(
+    "More processes than it may have.", here="costs the question", outcome=costs("total", PROCESSES)
+)
 def many_processes(hand):
     answering(hand, "while True:\n    if os.fork() == 0: time.sleep(100)")
 
 
-@harm("More threads than it may have.", here="costs the question", outcome=costs("total", PROCESSES))
+@harm(
+    "More threads than it may have.", here="costs the question", outcome=costs("total", PROCESSES)
+)
 def many_threads(hand):
-    answering(hand, "while True: threading.Thread(target=time.sleep, args=(100,), daemon=True).start()")
+    answering(
+        hand, "while True: threading.Thread(target=time.sleep, args=(100,), daemon=True).start()"
+    )
 
 
 @harm(
@@ -290,7 +322,9 @@ except OSError:
     stock="fills the disk",
     here="costs the question",
     outcome=costs(
-        "total", "Right on 0 of 3 inputs. The function raised OSError: [Errno 27] File too large", LIMIT + "A file may have 8 MB."
+        "total",
+        "Right on 0 of 3 inputs. The function raised OSError: [Errno 27] File too large",
+        LIMIT + "A file may have 8 MB.",
     ),
 )
 def large_file(hand):
@@ -304,7 +338,9 @@ with open("/tmp/large", "wb", buffering=0) as file:
 DISK = LIMIT + "All its files together may have 16 MB."
 
 
-@harm("Many files.", stock="fills the disk", here="costs the question", outcome=costs("total", DISK))
+@harm(
+    "Many files.", stock="fills the disk", here="costs the question", outcome=costs("total", DISK)
+)
 def many_megabytes(hand):
     body = """
 try:
@@ -316,7 +352,12 @@ finally:
     answering(hand, body)
 
 
-@harm("Very many empty files.", stock="uses up the disk's inodes", here="costs the question", outcome=costs("total", DISK))
+@harm(
+    "Very many empty files.",
+    stock="uses up the disk's inodes",
+    here="costs the question",
+    outcome=costs("total", DISK),
+)
 def many_files(hand):
     body = """
 try:
@@ -331,7 +372,12 @@ finally:
 OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
 
 
-@harm("Burn the processor in twenty sessions of processes.", stock="slows down whatever else runs", here="slows down itself", ran=True)
+@harm(
+    "Burn the processor in twenty sessions of processes.",
+    stock="slows down whatever else runs",
+    here="slows down itself",
+    ran=True,
+)
 def burn_the_processor(hand):
     hand.answer_all()
     hand.run(
@@ -339,17 +385,35 @@ def burn_the_processor(hand):
     )
 
 
-@harm("Print without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+@harm(
+    "Print without end.",
+    stock="fills the grader's memory",
+    here="cut off at the limit",
+    outcome=costs_the_cell(OUTPUT),
+)
 def print_without_end(hand):
     spying(hand, "tell('ran', True)\nwhile True: print('x' * 10000)")
 
 
-@harm("Display without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+@harm(
+    "Display without end.",
+    stock="fills the grader's memory",
+    here="cut off at the limit",
+    outcome=costs_the_cell(OUTPUT),
+)
 def display_without_end(hand):
-    spying(hand, "tell('ran', True)\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10000))")
+    spying(
+        hand,
+        "tell('ran', True)\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10000))",
+    )
 
 
-@harm("Log without end.", stock="fills the grader's memory", here="cut off at the limit", outcome=costs_the_cell(OUTPUT))
+@harm(
+    "Log without end.",
+    stock="fills the grader's memory",
+    here="cut off at the limit",
+    outcome=costs_the_cell(OUTPUT),
+)
 def log_without_end(hand):
     spying(hand, "tell('ran', True)\nimport logging\nwhile True: logging.error('x' * 10000)")
 
@@ -388,7 +452,10 @@ def print_while_judged(hand):
     written=200 * 100000,
 )
 def write_to_descriptors(hand):
-    spying(hand, "import os\ntell('written', sum(os.write(1 + number % 2, b'x' * 100000) for number in range(200)))")
+    spying(
+        hand,
+        "import os\ntell('written', sum(os.write(1 + number % 2, b'x' * 100000) for number in range(200)))",
+    )
 
 
 @harm(
@@ -424,10 +491,16 @@ def sends(hand, source):
     "Send messages as an ordinary kernel does, past the place where output is cut off.",
     stock="fills the grader's memory",
     here="the kernel is stopped, and the cell left out",
-    outcome=costs_the_cell("The cell printed or displayed more than 1 MB, the limit. Grading went on without this cell.", told=False),
+    outcome=costs_the_cell(
+        "The cell printed or displayed more than 1 MB, the limit. Grading went on without this cell.",
+        told=False,
+    ),
 )
 def forge_output(hand):
-    sends(hand, "        while True: sock.send_multipart(message('stream', {'name': 'stdout', 'text': 'x' * 100000}))")
+    sends(
+        hand,
+        "        while True: sock.send_multipart(message('stream', {'name': 'stdout', 'text': 'x' * 100000}))",
+    )
 
 
 @harm(
@@ -437,7 +510,10 @@ def forge_output(hand):
     outcome=lambda evidence: evidence.earned(**POINTS),
 )
 def endless_message(hand):
-    sends(hand, "        part = memoryview(b'x' * 2**20)\n        while True: sock.send(part, 2, copy=False)")
+    sends(
+        hand,
+        "        part = memoryview(b'x' * 2**20)\n        while True: sock.send(part, 2, copy=False)",
+    )
 
 
 @harm(
@@ -502,7 +578,12 @@ def fill_socket_folder(hand):
 # --- ending the kernel, and outliving it
 
 
-@harm("Leave by `exit()`.", stock="the rest of the notebook is lost", here="nothing: it is ignored", ran=True)
+@harm(
+    "Leave by `exit()`.",
+    stock="the rest of the notebook is lost",
+    here="nothing: it is ignored",
+    ran=True,
+)
 def leave(hand):
     spying(hand, "tell('ran', True)\nexit()")
     hand.run("import time\ntime.sleep(0.5)  # long enough for a kernel that leaves a little later")
@@ -526,7 +607,10 @@ def leave_at_once(hand):
     after=True,
 )
 def stop_itself(hand):
-    spying(hand, "import os, signal\ntell('ran', True)\nos.kill(os.getpid(), signal.SIGSTOP)\ntell('after', True)")
+    spying(
+        hand,
+        "import os, signal\ntell('ran', True)\nos.kill(os.getpid(), signal.SIGSTOP)\ntell('after', True)",
+    )
 
 
 @harm(
@@ -597,7 +681,9 @@ def outlive(hand):
     "Close the line to the judge, and every other descriptor.",
     stock="there is no line; the rest of the notebook is lost",
     here="the kernel is started again, and the cell left out",
-    outcome=costs_the_cell("Python stopped in this cell. Grading went on without this cell.", told=False),
+    outcome=costs_the_cell(
+        "Python stopped in this cell. Grading went on without this cell.", told=False
+    ),
 )
 def close_everything(hand):
     spying(hand, "import os\ntell('ran', True)\nos.closerange(0, 256)")
@@ -611,7 +697,10 @@ def close_everything(hand):
 )
 def shut_down(hand):
     hand.answer_all()
-    hand.run("get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)", before=None)
+    hand.run(
+        "get_ipython().run_line_magic('reset', '-f')\nget_ipython().kernel.do_shutdown(False)",
+        before=None,
+    )
 
 
 # --- privileges
@@ -721,7 +810,19 @@ def rare_calls(hand):
     stock="works where root grades",
     here="not permitted",
     settings=[],
-    calls={name: "EPERM" for name in ("clock_settime", "sethostname", "init_module", "swapoff", "reboot", "mount", "umount", "syslog")},
+    calls={
+        name: "EPERM"
+        for name in (
+            "clock_settime",
+            "sethostname",
+            "init_module",
+            "swapoff",
+            "reboot",
+            "mount",
+            "umount",
+            "syslog",
+        )
+    },
     device=DENIED,
 )
 def change_machine(hand):
@@ -885,7 +986,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self._tag = tag
-        self.obeyed += [f"<{tag} {name}={value}>" for name, value in attributes if "evil" in f"{name}{value}"]
+        self.obeyed += [
+            f"<{tag} {name}={value}>" for name, value in attributes if "evil" in f"{name}{value}"
+        ]
 
     def handle_data(self, text):
         if self._tag in ("script", "style"):
@@ -901,9 +1004,20 @@ def nothing_is_obeyed(evidence):
     """The feedback page shows what was written wherever it was written, and obeys nothing of it."""
     evidence.earned(**{name: points for name, points in POINTS.items() if name != "total"})
     Course(evidence.bait.course).feedback(NAME, evidence.student)
-    page = Page((evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html").read_text(encoding="utf-8"))
+    page = Page(
+        (evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html").read_text(
+            encoding="utf-8"
+        )
+    )
     assert page.obeyed == []
-    for place in ("in Markdown", "in a comment", "printed", "raised", "in a plain text", "by an answer"):
+    for place in (
+        "in Markdown",
+        "in a comment",
+        "printed",
+        "raised",
+        "in a plain text",
+        "by an answer",
+    ):
         assert f"{place} <" in page.shown.replace("\u200b", ""), place
 
 
@@ -915,14 +1029,22 @@ def nothing_is_obeyed(evidence):
 )
 def markup(hand):
     hand.answer_all()
-    hand.answer("total", f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})")
+    hand.answer(
+        "total",
+        f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})",
+    )
     written = new_markdown_cell(
         f"in Markdown {EVIL}\n\n![evil](attachment:picture.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
     )
-    written.attachments = {"picture.svg": {"image/svg+xml": EVIL}, "evil'onerror=evil()": {"image/png": EVIL}}
+    written.attachments = {
+        "picture.svg": {"image/svg+xml": EVIL},
+        "evil'onerror=evil()": {"image/png": EVIL},
+    }
     hand.notebook.cells += [
         written,
-        new_code_cell(f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"),
+        new_code_cell(
+            f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"
+        ),
         new_code_cell(f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"),
         new_code_cell(
             "from IPython.display import display\n"
@@ -942,8 +1064,17 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path, small_course):
     course.release(NAME)
     link = hand_in(course, "student").parent / "bad\x1b[2J\nname\x07\u202e"
     link.symlink_to("/etc/passwd")
-    command = [sys.executable, "-c", "from autograder.cli import app; app()", "grade", str(course.root), NAME]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})
+    command = [
+        sys.executable,
+        "-c",
+        "from autograder.cli import app; app()",
+        "grade",
+        str(course.root),
+        NAME,
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"}
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 3, ascii(said)
     assert len([line for line in said.splitlines() if "student" in line and "link" in line]) == 1

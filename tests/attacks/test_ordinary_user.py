@@ -37,7 +37,10 @@ CHOSEN = (
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine"),
-    pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="who runs the tests is an ordinary user already"),
+    pytest.mark.skipif(
+        not hasattr(os, "geteuid") or os.geteuid() != 0,
+        reason="who runs the tests is an ordinary user already",
+    ),
 ]
 
 
@@ -54,7 +57,15 @@ def home():
 def test_the_wall_stands_for_an_ordinary_user(home):
     done = _as_ordinary_user(
         home,
-        [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={home}/pytest"]
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={home}/pytest",
+        ]
         + [f"{ROOT}/tests/attacks/test_{module}.py" for module in ("secrets", "harm")]
         + ["-k", " or ".join(CHOSEN)],
     )
@@ -89,11 +100,15 @@ def _as_ordinary_user(home: Path, command: list[str]) -> subprocess.CompletedPro
 
 def _open_the_way(path: Path) -> None:
     """In this mount namespace, let everybody reach `path`: a folder on the way that is closed is covered by an open one that has only the way in it."""
-    closed = next((parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001), None)
+    closed = next(
+        (parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001), None
+    )
     if closed is None:
         return
     target = os.open(path, os.O_PATH)
-    linux.mount("tmpfs", str(closed), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=64k,mode=755")
+    linux.mount(
+        "tmpfs", str(closed), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=64k,mode=755"
+    )
     path.mkdir(parents=True)
     linux.mount(f"/proc/self/fd/{target}", str(path), flags=linux.MS_BIND | linux.MS_REC)
     os.close(target)

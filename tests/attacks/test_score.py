@@ -46,8 +46,13 @@ def full(evidence):
 def crashed(evidence):
     """The exchange was broken off: `total` counts as a crash, whatever was said."""
     evidence.earned(**OTHERS)
-    assert (evidence.verdicts["total"]["status"], evidence.verdicts["total"]["headline"]) == ("crashed", LOST)
-    assert "Python stopped in this cell" not in evidence.text  # the cells of the attack itself were not at fault
+    assert (evidence.verdicts["total"]["status"], evidence.verdicts["total"]["headline"]) == (
+        "crashed",
+        LOST,
+    )
+    assert (
+        "Python stopped in this cell" not in evidence.text
+    )  # the cells of the attack itself were not at fault
 
 
 def malformed(evidence):
@@ -110,7 +115,10 @@ def points_raised(hand):
 )
 def grade_ids_swapped(hand):
     hand.answer("total")
-    one, other = hand.cell("small-total").metadata.nbgrader, hand.cell("small-turn").metadata.nbgrader
+    one, other = (
+        hand.cell("small-total").metadata.nbgrader,
+        hand.cell("small-turn").metadata.nbgrader,
+    )
     one["grade_id"], other["grade_id"] = other["grade_id"], one["grade_id"]
 
 
@@ -123,11 +131,18 @@ def checks_declared_answers(hand):
     hand.run("tell('ran', True)")
     for cell in hand.notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.metadata.nbgrader.update(solution=True, locked=False, grade=False, checksum="0" * 32)
+            cell.metadata.nbgrader.update(
+                solution=True, locked=False, grade=False, checksum="0" * 32
+            )
             cell.source = "'all right'"
 
 
-@score("Check cells are edited to print praise.", stock="measured: no points; the source is put back", outcome=nothing, nbgrader=True)
+@score(
+    "Check cells are edited to print praise.",
+    stock="measured: no points; the source is put back",
+    outcome=nothing,
+    nbgrader=True,
+)
 def checks_edited(hand):
     hand.run("tell('ran', True)")
     for cell in hand.notebook.cells:
@@ -135,10 +150,16 @@ def checks_edited(hand):
             cell.source = "print('Correct on all inputs. Score: 10/10')"
 
 
-@score("The check cells are deleted.", stock="measured: no points, and no scores in the gradebook", outcome=nothing)
+@score(
+    "The check cells are deleted.",
+    stock="measured: no points, and no scores in the gradebook",
+    outcome=nothing,
+)
 def checks_deleted(hand):
     hand.run("tell('ran', True)")
-    hand.notebook.cells = [cell for cell in hand.notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade")]
+    hand.notebook.cells = [
+        cell for cell in hand.notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade")
+    ]
 
 
 @score(
@@ -152,16 +173,24 @@ def checks_repeated(hand):
     for grade_id in ("small-total", "small-turn", "small-ordered"):
         metadata = hand.cell(grade_id).metadata
         at = hand.notebook.cells.index(hand.cell(grade_id)) + 1
-        hand.notebook.cells[at:at] = [new_code_cell('check("small.total", total)', metadata=metadata) for _ in range(10)]
+        hand.notebook.cells[at:at] = [
+            new_code_cell('check("small.total", total)', metadata=metadata) for _ in range(10)
+        ]
 
 
-@score("The check cells are turned into Markdown that praises.", stock="measured: no points; the cell type is put back", outcome=nothing)
+@score(
+    "The check cells are turned into Markdown that praises.",
+    stock="measured: no points; the cell type is put back",
+    outcome=nothing,
+)
 def checks_turned_into_text(hand):
     hand.run("tell('ran', True)")
     for index, cell in enumerate(hand.notebook.cells):
         if cell.metadata.get("nbgrader", {}).get("grade"):
             facts = dict(cell.metadata.nbgrader, cell_type="markdown")
-            hand.notebook.cells[index] = nbformat.v4.new_markdown_cell("# Correct on all inputs", metadata={"nbgrader": facts})
+            hand.notebook.cells[index] = nbformat.v4.new_markdown_cell(
+                "# Correct on all inputs", metadata={"nbgrader": facts}
+            )
 
 
 FORGED = "<b>Correct on all 3 inputs. Forged.</b>"
@@ -170,7 +199,9 @@ FORGED = "<b>Correct on all 3 inputs. Forged.</b>"
 def no_forged_output(evidence):
     evidence.earned()
     assert "Forged" not in evidence.text + json.dumps(evidence.notebook)
-    assert all(cell.execution_count != 77 for cell in evidence.notebook.cells if cell.cell_type == "code")
+    assert all(
+        cell.execution_count != 77 for cell in evidence.notebook.cells if cell.cell_type == "code"
+    )
 
 
 @score(
@@ -182,13 +213,19 @@ def no_forged_output(evidence):
 def outputs_forged_in_the_file(hand):
     for cell in hand.notebook.cells:
         cell.execution_count = 77
-        cell.outputs = [new_output("execute_result", {"text/plain": "10", "text/html": FORGED}, execution_count=77)]
+        cell.outputs = [
+            new_output(
+                "execute_result", {"text/plain": "10", "text/html": FORGED}, execution_count=77
+            )
+        ]
 
 
 def judges_own_record(evidence):
     evidence.earned()
     record = evidence.notebook.metadata["autograder"]
-    assert {verdict["question"]: verdict["earned"] for verdict in record["verdicts"]} == dict.fromkeys(record_names(evidence), 0.0)
+    assert {
+        verdict["question"]: verdict["earned"] for verdict in record["verdicts"]
+    } == dict.fromkeys(record_names(evidence), 0.0)
     assert set(record) == {"verdicts", "engine", "questions", "files", "release"}
 
 
@@ -221,7 +258,12 @@ def verdicts_forged_in_the_file(hand):
         }
         for name in POINTS
     ]
-    hand.notebook.metadata["autograder"] = {"verdicts": record, "trusted": True, "files": "0" * 64, "release": "0" * 64}
+    hand.notebook.metadata["autograder"] = {
+        "verdicts": record,
+        "trusted": True,
+        "files": "0" * 64,
+        "release": "0" * 64,
+    }
 
 
 @score(
@@ -268,7 +310,11 @@ def other_notebooks_beside_it(hand):
     right = type(hand)(hand.bait)
     right.answer_all()
     content = nbformat.writes(right.notebook).encode()
-    hand.files = {f"{NAME}2.ipynb": content, f"old/{NAME}.ipynb": content, f"{NAME}.ipynb.bak": content}
+    hand.files = {
+        f"{NAME}2.ipynb": content,
+        f"old/{NAME}.ipynb": content,
+        f"{NAME}.ipynb.bak": content,
+    }
 
 
 @score(
@@ -307,7 +353,11 @@ def check_replaced(hand):
     )
 
 
-@score("`__import__` is replaced and gives a grader that praises.", stock="not applicable", outcome=nothing)
+@score(
+    "`__import__` is replaced and gives a grader that praises.",
+    stock="not applicable",
+    outcome=nothing,
+)
 def import_replaced(hand):
     hand.run(
         """
@@ -323,7 +373,11 @@ def import_replaced(hand):
     )
 
 
-@score("The client's own function is replaced by one that returns a perfect feedback.", stock="not applicable", outcome=nothing)
+@score(
+    "The client's own function is replaced by one that returns a perfect feedback.",
+    stock="not applicable",
+    outcome=nothing,
+)
 def client_praises(hand):
     hand.run(
         """
@@ -414,8 +468,14 @@ def checks_rewritten(hand):
 
 def only_the_judge_speaks(evidence):
     total_alone_lost(evidence)
-    [output] = next(cell for cell in evidence.notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total").outputs
-    assert "<b>Correct" not in json.dumps(output)  # what was printed is shown as such, its characters escaped
+    [output] = next(
+        cell
+        for cell in evidence.notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"
+    ).outputs
+    assert "<b>Correct" not in json.dumps(
+        output
+    )  # what was printed is shown as such, its characters escaped
     assert output.data["text/plain"].startswith("✗ small.total: not correct, 0 of 1 point")
     assert evidence.verdicts["total"]["headline"] in output.data["text/plain"]
 
@@ -552,7 +612,9 @@ def modules_shadowed(hand):
         "torch",
     ]
     hand.files = {f"{name}.py": SHADOW for name in names}
-    hand.files |= {f"{name}/__init__.py": SHADOW for name in ("autograder", "numpy", "dlkit", "encodings")}
+    hand.files |= {
+        f"{name}/__init__.py": SHADOW for name in ("autograder", "numpy", "dlkit", "encodings")
+    }
     hand.files |= {f"{package}/client.py": SHADOW for package in ("autograder",)}
     hand.files["evil.pth"] = b"import builtins; builtins.shadowed = ['pth']\n"
     hand.answer_all()
@@ -640,7 +702,9 @@ def says(name, what, reply, *, outcome=crashed, answer=None, then=""):
     made = score(
         what,
         stock="not applicable: tests and answers are one program",
-        here="the exchange ends; no points for that question" if outcome is crashed else "no points for it",
+        here="the exchange ends; no points for that question"
+        if outcome is crashed
+        else "no points for it",
         outcome=outcome,
     )
 
@@ -662,7 +726,9 @@ forged_verdict = says(
     'send(channel, frame("verdict", {"question": "small.total", "status": "correct", "points": 1.0, "earned": 1.0, "id": number, "outcome": "value"}))',
 )
 doubled_result = says(
-    "doubled_result", "A right result is sent twice.", "honest_reply(channel, number, outcome)\nhonest_reply(channel, number, outcome)"
+    "doubled_result",
+    "A right result is sent twice.",
+    "honest_reply(channel, number, outcome)\nhonest_reply(channel, number, outcome)",
 )
 replayed_result = says(
     "replayed_result",
@@ -670,7 +736,9 @@ replayed_result = says(
     'recorded = globals().setdefault("recorded", outcome)\nhonest_reply(channel, 1, recorded)',
 )
 foreign_id = says(
-    "foreign_id", "A right result is sent under the number of a call that was never made.", "honest_reply(channel, number + 1, outcome)"
+    "foreign_id",
+    "A right result is sent under the number of a call that was never made.",
+    "honest_reply(channel, number + 1, outcome)",
 )
 results_ahead = says(
     "results_ahead",
@@ -679,7 +747,10 @@ results_ahead = says(
     outcome=lambda evidence: evidence.earned(**OTHERS),
 )
 header_too_long = says(
-    "header_too_long", "A header claims to be 4 GB long.", "send(channel, frame('', {}, lengths=(2**32 - 1, 0)))", outcome=malformed
+    "header_too_long",
+    "A header claims to be 4 GB long.",
+    "send(channel, frame('', {}, lengths=(2**32 - 1, 0)))",
+    outcome=malformed,
 )
 body_too_long = says(
     "body_too_long",
@@ -741,7 +812,12 @@ value_nested = says(
     "value = 0\nfor _ in range(200):\n    value = {'tuple': [value]}\nsend(channel, result(number, value))",
     outcome=malformed,
 )
-value_many = says("value_many", "A list of a million numbers.", "send(channel, result(number, {'list': [0] * 10**6}))", outcome=malformed)
+value_many = says(
+    "value_many",
+    "A list of a million numbers.",
+    "send(channel, result(number, {'list': [0] * 10**6}))",
+    outcome=malformed,
+)
 array_shared = says(
     "array_shared",
     "A list that refers 50,000 times to one array of a megabyte.",
@@ -957,7 +1033,9 @@ def descriptor_made_a_pipe(hand):
 
 def left_out(evidence):
     evidence.earned(**OTHERS)
-    assert evidence.text.count("Python stopped in this cell. Grading went on without this cell.") == 1
+    assert (
+        evidence.text.count("Python stopped in this cell. Grading went on without this cell.") == 1
+    )
 
 
 @score(
@@ -1006,7 +1084,10 @@ def thread_answers(hand):
     outcome=crashed,
 )
 def fork_answers(hand):
-    speaks(hand, "child = os.fork()\nhonest_reply(channel, number, outcome)\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0)")
+    speaks(
+        hand,
+        "child = os.fork()\nhonest_reply(channel, number, outcome)\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0)",
+    )
 
 
 @score(
@@ -1017,7 +1098,10 @@ def fork_answers(hand):
 )
 def crash_for_another_try(hand):
     hand.answer_all()
-    hand.answer("total", "def total(values):\n    import os\n    return values.sum() if len(values) == 1 else os._exit(0)")
+    hand.answer(
+        "total",
+        "def total(values):\n    import os\n    return values.sum() if len(values) == 1 else os._exit(0)",
+    )
 
 
 @score(
@@ -1089,12 +1173,21 @@ def tensor_equal_to_everything(hand):
     )
 
 
-@score("The answers return arrays of NaN, of infinity, and of dtype object.", stock="measured: no points", outcome=refused(patient=2.0))
+@score(
+    "The answers return arrays of NaN, of infinity, and of dtype object.",
+    stock="measured: no points",
+    outcome=refused(patient=2.0),
+)
 def numbers_that_are_not(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return float('nan')")
-    hand.answer("turn", "import numpy\ndef turn(image):\n    return numpy.full(image.T.shape, numpy.inf)")
-    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([object()] * len(values))")
+    hand.answer(
+        "turn", "import numpy\ndef turn(image):\n    return numpy.full(image.T.shape, numpy.inf)"
+    )
+    hand.answer(
+        "ordered",
+        "import numpy\ndef ordered(values):\n    return numpy.array([object()] * len(values))",
+    )
 
 
 @score(
@@ -1104,9 +1197,16 @@ def numbers_that_are_not(hand):
 )
 def shapes_that_broadcast(hand):
     hand.answer_all()
-    hand.answer("total", "import numpy\ndef total(values):\n    return numpy.full((1, 1), values.sum())")
-    hand.answer("turn", "def turn(image):\n    return image.T[None] if image.size > 1 else image[0, 0]")
-    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([[min(values)] + [0] * 5] * 6)")
+    hand.answer(
+        "total", "import numpy\ndef total(values):\n    return numpy.full((1, 1), values.sum())"
+    )
+    hand.answer(
+        "turn", "def turn(image):\n    return image.T[None] if image.size > 1 else image[0, 0]"
+    )
+    hand.answer(
+        "ordered",
+        "import numpy\ndef ordered(values):\n    return numpy.array([[min(values)] + [0] * 5] * 6)",
+    )
 
 
 @score(
@@ -1121,15 +1221,28 @@ def nothing_to_compare(hand):
     hand.answer("ordered", "import numpy\ndef ordered(values):\n    return []")
 
 
-@score("The answers return texts that read like the right numbers.", stock="measured: no points", outcome=refused(patient=2.0))
+@score(
+    "The answers return texts that read like the right numbers.",
+    stock="measured: no points",
+    outcome=refused(patient=2.0),
+)
 def texts_like_numbers(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return str(values.sum())")
-    hand.answer("turn", "def turn(image):\n    return [[str(value) for value in row] for row in image.T]")
-    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')")
+    hand.answer(
+        "turn", "def turn(image):\n    return [[str(value) for value in row] for row in image.T]"
+    )
+    hand.answer(
+        "ordered",
+        "import numpy\ndef ordered(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')",
+    )
 
 
-@score("The answers return whole numbers of thousands of digits.", stock="measured: no points", outcome=refused(turn=4.0, patient=2.0))
+@score(
+    "The answers return whole numbers of thousands of digits.",
+    stock="measured: no points",
+    outcome=refused(turn=4.0, patient=2.0),
+)
 def numbers_too_large(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return 10**4000")
@@ -1144,7 +1257,10 @@ def numbers_too_large(hand):
 )
 def more_dimensions_than_numpy_has(hand):
     hand.answer_all()
-    hand.answer("total", "import numpy\ndef total(values):\n    return [numpy.full((1,) * 32, values.sum())]")
+    hand.answer(
+        "total",
+        "import numpy\ndef total(values):\n    return [numpy.full((1,) * 32, values.sum())]",
+    )
 
 
 @score(
@@ -1166,7 +1282,10 @@ def inputs_changed(hand):
 )
 def inputs_remembered(hand):
     hand.answer_all()
-    hand.answer("total", "past = []\ndef total(values):\n    past.append(values.sum())\n    return past[-2] if len(past) > 1 else 0")
+    hand.answer(
+        "total",
+        "past = []\ndef total(values):\n    past.append(values.sum())\n    return past[-2] if len(past) > 1 else 0",
+    )
 
 
 def attempted(evidence):
@@ -1183,7 +1302,9 @@ def pretends(evidence):
 
 
 @score(
-    "The answer raises an exception whose class and text pretend to be the judge's praise.", stock="measured: no points", outcome=pretends
+    "The answer raises an exception whose class and text pretend to be the judge's praise.",
+    stock="measured: no points",
+    outcome=pretends,
 )
 def exception_that_praises(hand):
     hand.answer_all()
@@ -1219,10 +1340,17 @@ def forbidden(evidence):
     assert evidence.verdicts["ordered"]["tried"] == 0  # found by reading
 
 
-@score("A forbidden call is made under another name.", stock="measured: full points; nothing looks", outcome=forbidden)
+@score(
+    "A forbidden call is made under another name.",
+    stock="measured: full points; nothing looks",
+    outcome=forbidden,
+)
 def forbidden_call_renamed(hand):
     hand.answer_all()
-    hand.answer("ordered", "from numpy import sort as tidy\ntools = {'t': tidy}\ndef ordered(values):\n    return tools['t'](values)")
+    hand.answer(
+        "ordered",
+        "from numpy import sort as tidy\ntools = {'t': tidy}\ndef ordered(values):\n    return tools['t'](values)",
+    )
 
 
 @score(
@@ -1232,8 +1360,13 @@ def forbidden_call_renamed(hand):
 )
 def forbidden_call_computed(hand):
     hand.answer_all()
-    hand.run("import autograder.answers.run\nautograder.answers.run._watched = lambda answer, *rest: answer")
-    hand.answer("ordered", "import numpy\ndef ordered(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)")
+    hand.run(
+        "import autograder.answers.run\nautograder.answers.run._watched = lambda answer, *rest: answer"
+    )
+    hand.answer(
+        "ordered",
+        "import numpy\ndef ordered(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)",
+    )
 
 
 def too_deep(evidence):
@@ -1245,7 +1378,10 @@ def too_deep(evidence):
 def nested(name, what, source):
     """Code that is too deep for a reader; the judge reads the code of a question that forbids a call."""
     made = score(
-        what, stock="measured: no points; the cell does not compile", here="no points for the question that is read", outcome=too_deep
+        what,
+        stock="measured: no points; the cell does not compile",
+        here="no points for the question that is read",
+        outcome=too_deep,
     )
 
     def make(hand):
@@ -1256,11 +1392,23 @@ def nested(name, what, source):
     return made(make)
 
 
-nested_signs = nested("nested_signs", "The answer's code has 100,000 minus signs in a row.", "deep = " + "-" * 10**5 + "1")
-nested_sums = nested("nested_sums", "The answer's code adds up 50,000 numbers.", "deep = " + "+".join(["1"] * 50000))
-nested_attributes = nested("nested_attributes", "The answer's code has a chain of 50,000 attributes.", "deep = values" + ".T" * 50000)
+nested_signs = nested(
+    "nested_signs",
+    "The answer's code has 100,000 minus signs in a row.",
+    "deep = " + "-" * 10**5 + "1",
+)
+nested_sums = nested(
+    "nested_sums", "The answer's code adds up 50,000 numbers.", "deep = " + "+".join(["1"] * 50000)
+)
+nested_attributes = nested(
+    "nested_attributes",
+    "The answer's code has a chain of 50,000 attributes.",
+    "deep = values" + ".T" * 50000,
+)
 nested_branches = nested(
-    "nested_branches", "The answer's code has 10,000 branches of one `if`.", "if 1: pass\n" + "elif 1: pass\n" * 10**4 + "deep = 1"
+    "nested_branches",
+    "The answer's code has 10,000 branches of one `if`.",
+    "if 1: pass\n" + "elif 1: pass\n" * 10**4 + "deep = 1",
 )
 
 
@@ -1288,7 +1436,10 @@ def output_that_cannot_be_written(hand):
 
 
 def no_date(evidence):
-    assert evidence.reason == "timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC"
+    assert (
+        evidence.reason
+        == "timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC"
+    )
     assert (evidence.points, evidence.notebook) == (None, None)
 
 

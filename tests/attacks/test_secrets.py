@@ -3,7 +3,17 @@
 import pytest
 
 from attacks.harness import attack
-from attacks.outcomes import ABSENT, DENIED, FORBIDDEN, NO_PROCESS, NOT_SUPPORTED, REFUSED, SYSCALLS, spying, told
+from attacks.outcomes import (
+    ABSENT,
+    DENIED,
+    FORBIDDEN,
+    NO_PROCESS,
+    NOT_SUPPORTED,
+    REFUSED,
+    SYSCALLS,
+    spying,
+    told,
+)
 
 pytestmark = pytest.mark.alone
 
@@ -53,7 +63,11 @@ def read_classmate(hand):
     reads(hand, "classmate")
 
 
-@secret("Read passwords in the grader's home folder, and look for a home folder of any user.", home=ABSENT, there=[])
+@secret(
+    "Read passwords in the grader's home folder, and look for a home folder of any user.",
+    home=ABSENT,
+    there=[],
+)
 def read_home(hand):
     reads(hand, "home")
     hand.run(
@@ -66,7 +80,12 @@ def read_home(hand):
     )
 
 
-@secret("Read what other programs left in the machine's temporary folders and shared memory.", temp=ABSENT, shm=ABSENT, outside=ABSENT)
+@secret(
+    "Read what other programs left in the machine's temporary folders and shared memory.",
+    temp=ABSENT,
+    shm=ABSENT,
+    outside=ABSENT,
+)
 def read_temporary(hand):
     reads(hand, "temp", "shm", "outside")
 
@@ -118,7 +137,11 @@ def packages():
     from autograder.sandbox import wall
     from autograder.values import frameworks
 
-    return [str(folder) for name in ("autograder", *frameworks.packages()) for folder in wall.locations(name)]
+    return [
+        str(folder)
+        for name in ("autograder", *frameworks.packages())
+        for folder in wall.locations(name)
+    ]
 
 
 @secret(
@@ -145,7 +168,10 @@ def climb_out(hand):
     stock="fails for an ordinary user, works for root",
     here="not permitted",
     chroot=FORBIDDEN,
-    calls=dict.fromkeys(("mount", "unshare", "setns", "open_by_handle_at", "fsopen", "clone_newuser"), "EPERM") | {"clone3": "ENOSYS"},
+    calls=dict.fromkeys(
+        ("mount", "unshare", "setns", "open_by_handle_at", "fsopen", "clone_newuser"), "EPERM"
+    )
+    | {"clone3": "ENOSYS"},
 )
 def escape_root(hand):
     spying(
@@ -170,7 +196,13 @@ def escape_root(hand):
 # --- processes and memory
 
 
-@secret("Read the environment of the grader.", here="an environment of its own", variable=None, in_proc=False, own=True)
+@secret(
+    "Read the environment of the grader.",
+    here="an environment of its own",
+    variable=None,
+    in_proc=False,
+    own=True,
+)
 def read_environment(hand):
     spying(
         hand,
@@ -210,7 +242,13 @@ def see_processes(hand):
     "Read another process's memory by ptrace, process_vm_readv, a descriptor of its own, or its /proc/PID/mem.",
     stock="works for processes of the same user where the machine allows it",
     here="not permitted",
-    calls={"ptrace": "EPERM", "process_vm_readv": "EPERM", "pidfd_getfd": "EPERM", "kcmp": "EPERM", "pidfd_open": "ESRCH"},
+    calls={
+        "ptrace": "EPERM",
+        "process_vm_readv": "EPERM",
+        "pidfd_getfd": "EPERM",
+        "kcmp": "EPERM",
+        "pidfd_open": "ESRCH",
+    },
     memory=ABSENT,
 )
 def read_other_memory(hand):
@@ -372,7 +410,13 @@ def leave_behind(hand):
 # --- the network
 
 
-@secret("Send what was read over TCP, to this machine.", stock="sends it", here="no network", sent=NOT_SUPPORTED, six=NOT_SUPPORTED)
+@secret(
+    "Send what was read over TCP, to this machine.",
+    stock="sends it",
+    here="no network",
+    sent=NOT_SUPPORTED,
+    six=NOT_SUPPORTED,
+)
 def send_by_tcp(hand):
     spying(
         hand,

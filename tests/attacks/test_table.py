@@ -6,7 +6,9 @@ from attacks.harness import KINDS, PAGE, all_attacks, page
 
 
 def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == page(), f"the attacks have changed: write {PAGE.name} anew, its head says how"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        f"the attacks have changed: write {PAGE.name} anew, its head says how"
+    )
 
 
 def test_there_are_attacks_of_every_kind_and_each_has_a_name_of_its_own():

@@ -61,7 +61,11 @@ def course(tmp_path, small_course):
 
 def complaint(stderr):
     """The one line that standard error says, but for the progress bar."""
-    [line] = [line for line in stderr.splitlines() if line.strip() and not line.startswith(("grading", "writing"))]
+    [line] = [
+        line
+        for line in stderr.splitlines()
+        if line.strip() and not line.startswith(("grading", "writing"))
+    ]
     assert line.startswith("course: ")
     return line
 
@@ -87,7 +91,9 @@ def test_every_command_has_help_of_its_own(run, name):
 @pytest.mark.parametrize("arguments", [["--help"], ["grade", "--help"]], ids=["course", "grade"])
 def test_help_imports_nothing_heavy(arguments):
     script = f"import atexit, sys\natexit.register(lambda: print('LOADED', *(set({HEAVY!r}) & sys.modules.keys())))\n{CALL}"
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "LOADED"
 
 
@@ -95,7 +101,9 @@ def test_help_answers_in_under_three_tenths_of_a_second():
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", CALL, "--help"], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [sys.executable, "-c", CALL, "--help"], stdout=subprocess.DEVNULL, check=True
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         # The processor's time, which a busy machine does not stretch.
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -108,7 +116,9 @@ def test_without_a_command_there_is_help_and_the_code_of_misuse(run):
     assert "Usage: " in out + err
 
 
-@pytest.mark.parametrize("arguments", [["no-such-command"], ["grade"], ["grade", "."], ["demo", "--no-such-option"]])
+@pytest.mark.parametrize(
+    "arguments", [["no-such-command"], ["grade"], ["grade", "."], ["demo", "--no-such-option"]]
+)
 def test_a_wrong_command_is_misuse(run, arguments):
     code, out, err = run(*arguments)
     assert (code, out) == (cli.MISUSE, "")
@@ -128,7 +138,9 @@ def test_grading_what_is_no_course(run, tmp_path):
 
 
 @pytest.mark.parametrize("command", [["demo"], ["workspace", "mine"]])
-def test_outside_a_course_with_questions_that_come_without_lessons(run, small_course, tmp_path, monkeypatch, command):
+def test_outside_a_course_with_questions_that_come_without_lessons(
+    run, small_course, tmp_path, monkeypatch, command
+):
     monkeypatch.chdir(tmp_path)
     code, _, err = run(*command)
     assert code == cli.MISUSE
@@ -250,10 +262,14 @@ def test_a_bug_while_a_class_is_graded_is_logged_in_the_course(run, course, monk
     code, _, err = run("grade", course.root, NAME)
     assert code == cli.BUG
     assert f"{course.root / logs.GRADING}" in complaint(err)
-    assert "ValueError: invalid literal for int()" in (course.root / logs.GRADING).read_text(encoding="utf-8")
+    assert "ValueError: invalid literal for int()" in (course.root / logs.GRADING).read_text(
+        encoding="utf-8"
+    )
 
 
-def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(run, small_course, tmp_path, monkeypatch):
+def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(
+    run, small_course, tmp_path, monkeypatch
+):
     (tmp_path / "file").touch()
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
     monkeypatch.setattr("autograder.learner.journal.as_feedback", broken)
@@ -262,7 +278,10 @@ def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(run, small_course,
     assert "`course --debug`" in complaint(err)
 
 
-@pytest.mark.parametrize(("arguments", "raised"), [(["grade", "nowhere", NAME], "CourseError"), (["report", "nowhere"], "ReportError")])
+@pytest.mark.parametrize(
+    ("arguments", "raised"),
+    [(["grade", "nowhere", NAME], "CourseError"), (["report", "nowhere"], "ReportError")],
+)
 def test_debug_prints_the_traceback_before_the_line(run, arguments, raised):
     code, _, err = run("--debug", *arguments)
     assert code == cli.MISUSE
@@ -278,7 +297,10 @@ def test_what_the_system_refuses_is_a_sentence_with_the_place(run, small_course,
 
     monkeypatch.setattr("autograder.learner.journal.as_feedback", full)
     code, _, err = run("progress")
-    assert (code, complaint(err)) == (cli.MISUSE, "course: /somewhere/file: No space left on device")
+    assert (code, complaint(err)) == (
+        cli.MISUSE,
+        "course: /somewhere/file: No space left on device",
+    )
 
 
 def test_every_error_of_the_tree_ends_in_its_line(run, small_course, monkeypatch):
@@ -352,7 +374,9 @@ def kernels(pid):
     """The kernels under process `pid`: the first processes of process namespaces of their own."""
     found = []
     for process in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has ended meanwhile
+        with contextlib.suppress(
+            FileNotFoundError, ProcessLookupError
+        ):  # one that has ended meanwhile
             if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1":
                 found.append(process)
     return found
@@ -381,7 +405,14 @@ def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
 
 def test_progress_prints_the_map(run, small_course, progress_log):
     progress_log.parent.mkdir()
-    event = {"time": 1, "event": "check", "question": "small.total", "status": "correct", "earned": 1, "points": 1}
+    event = {
+        "time": 1,
+        "event": "check",
+        "question": "small.total",
+        "status": "correct",
+        "earned": 1,
+        "points": 1,
+    }
     progress_log.write_text(json.dumps(event) + "\n")
     code, out, err = run("progress")
     assert (code, err) == (cli.GRADED, "")
@@ -391,9 +422,15 @@ def test_progress_prints_the_map(run, small_course, progress_log):
     assert "○" in turn
 
 
-@pytest.mark.parametrize(("ok", "code"), [(True, cli.GRADED), (None, cli.GRADED), (False, cli.INCOMPLETE)])
-def test_doctor_prints_what_was_found_and_fails_where_something_needed_is_missing(run, monkeypatch, ok, code):
-    monkeypatch.setattr(doctor, "examine_machine", lambda: [Finding("the abacus", ok, "ten beads", "Buy another.")])
+@pytest.mark.parametrize(
+    ("ok", "code"), [(True, cli.GRADED), (None, cli.GRADED), (False, cli.INCOMPLETE)]
+)
+def test_doctor_prints_what_was_found_and_fails_where_something_needed_is_missing(
+    run, monkeypatch, ok, code
+):
+    monkeypatch.setattr(
+        doctor, "examine_machine", lambda: [Finding("the abacus", ok, "ten beads", "Buy another.")]
+    )
     found, out, err = run("doctor")
     assert (found, err) == (code, "")
     assert "the abacus" in out

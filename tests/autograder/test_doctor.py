@@ -27,7 +27,9 @@ def _machine(monkeypatch):
 
 
 def finding(name: str, findings: list[Finding] | None = None) -> Finding:
-    (one,) = [finding for finding in findings or examine_machine(deep=False) if finding.name == name]
+    (one,) = [
+        finding for finding in findings or examine_machine(deep=False) if finding.name == name
+    ]
     return one
 
 
@@ -51,7 +53,9 @@ def test_this_machine_is_sound(here):
     assert sound(here)
 
 
-@pytest.mark.parametrize("name", ["Python", *PACKAGES, "torch computes", "questions", "the judge", "pictures and fonts"])
+@pytest.mark.parametrize(
+    "name", ["Python", *PACKAGES, "torch computes", "questions", "the judge", "pictures and fonts"]
+)
 def test_every_part_is_examined_and_there(here, name):
     assert finding(name, here).ok is True
 
@@ -95,7 +99,10 @@ def test_without_mxnet_the_course_is_sound_and_the_way_to_get_it_is_said():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="MXNet is advised on by its wheel only here")
+@pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="MXNet is advised on by its wheel only here",
+)
 def test_a_missing_system_library_is_named_with_its_package():
     if not frameworks.available("mxnet"):
         pytest.skip("needs MXNet")
@@ -121,7 +128,12 @@ def test_a_missing_system_library_is_named_with_its_package():
         ("Linux", "x86_64", "libgomp.so.1: cannot open shared object file", "libgomp1"),
         ("Linux", "x86_64", "libquadmath.so.0: cannot open shared object file", "libquadmath0"),
         ("Linux", "x86_64", "No module named 'distutils'", "install it: course gluon"),
-        ("Linux", "x86_64", "module 'numpy' has no attribute 'yet_another'", "install it again: course gluon"),
+        (
+            "Linux",
+            "x86_64",
+            "module 'numpy' has no attribute 'yet_another'",
+            "install it again: course gluon",
+        ),
         ("Linux", "x86_64", "No module named 'mxnet'", "install it: course gluon"),
     ],
 )
@@ -162,12 +174,17 @@ def test_a_question_package_that_is_not_there_is_found_by_both_sides(other_quest
     other_questions("no_such_course")
     found = finding("questions")
     assert found.ok is False
-    assert found.advice == "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is 'no_such_course'."
+    assert (
+        found.advice
+        == "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is 'no_such_course'."
+    )
     judge = doctor._judge()
     assert judge.ok is False and "no_such_course" in judge.detail
 
 
-def test_no_question_package_at_all_is_the_course_that_is_not_installed(other_questions, monkeypatch):
+def test_no_question_package_at_all_is_the_course_that_is_not_installed(
+    other_questions, monkeypatch
+):
     other_questions("")
     monkeypatch.setattr(catalogue, "_installed", frozenset)
     found = finding("questions")
@@ -176,7 +193,9 @@ def test_no_question_package_at_all_is_the_course_that_is_not_installed(other_qu
     assert "Install the course again" in found.advice
 
 
-def test_questions_with_a_syntax_error_are_found_with_their_line(other_questions, monkeypatch, tmp_path):
+def test_questions_with_a_syntax_error_are_found_with_their_line(
+    other_questions, monkeypatch, tmp_path
+):
     (tmp_path / "half_written.py").write_text("def f(:\n")
     monkeypatch.syspath_prepend(tmp_path)
     other_questions("half_written")
@@ -193,7 +212,11 @@ def test_a_judge_that_does_not_start_is_found(monkeypatch):
 def test_a_kernel_that_starts_nothing_is_found(monkeypatch, tmp_path):
     folder = tmp_path / "kernels" / "python3"
     folder.mkdir(parents=True)
-    spec = {"argv": ["/nowhere/python", "-m", "ipykernel"], "display_name": "Python 3", "language": "python"}
+    spec = {
+        "argv": ["/nowhere/python", "-m", "ipykernel"],
+        "display_name": "Python 3",
+        "language": "python",
+    }
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     found = finding("Jupyter kernel python3")
@@ -236,5 +259,13 @@ def test_the_table_shows_every_finding_with_its_advice():
         Finding("three", None, "away", "Leave it."),
     ]
     text = printed(findings)
-    for piece in ("✓", "✗", "○", "one", "not [bold]there[/]", "Get it: pip install 'two[all]'", "Leave it."):
+    for piece in (
+        "✓",
+        "✗",
+        "○",
+        "one",
+        "not [bold]there[/]",
+        "Get it: pip install 'two[all]'",
+        "Leave it.",
+    ):
         assert piece in text

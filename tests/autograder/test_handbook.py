@@ -17,7 +17,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from autograder.judge.judging import examine_answer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
-QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(
+    r"```python\n(.*?)```", PAGE, flags=re.DOTALL
+)
 _PROBE = QUESTION[QUESTION.index("@standardise.probe") :]
 BETTER = QUESTION.replace(_PROBE, PROBES)
 
@@ -83,12 +85,23 @@ def test_with_the_equivalent_ones_declared_the_card_is_clean(audit):
 
 
 def test_a_strict_question_is_told_whom_it_rejects(audit):
-    code, card = audit((BETTER + ANSWERS + EQUIVALENTS).replace("points=2", quoted("points=2, rtol=1e-9, atol=1e-12")))
+    code, card = audit(
+        (BETTER + ANSWERS + EQUIVALENTS).replace(
+            "points=2", quoted("points=2, rtol=1e-9, atol=1e-12")
+        )
+    )
     assert code == 1
-    assert quoted("✗ reference, with its result in float32: Right on 0 of 5 inputs. 20 of 20 values differ") in card
+    assert (
+        quoted(
+            "✗ reference, with its result in float32: Right on 0 of 5 inputs. 20 of 20 values differ"
+        )
+        in card
+    )
 
 
-def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given_for_one_that_is_gone(tmp_path):
+def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given_for_one_that_is_gone(
+    tmp_path,
+):
     chapter = tmp_path / "my_course" / "scaling.py"
     chapter.parent.mkdir()
     (chapter.parent / "__init__.py").touch()
@@ -97,16 +110,29 @@ def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given
     stub, check = re.findall(r"^\| `(.*?)` \| Autogra", PAGE, flags=re.MULTILINE)
     write_notebook(tmp_path / "exercises", stub, check)
     write_notebook(
-        tmp_path / "submitted" / "ann", "def standardise(X):\n    s = X.std(0)\n    return (X - X.mean(0)) / (s + (s == 0))", check
+        tmp_path / "submitted" / "ann",
+        "def standardise(X):\n    s = X.std(0)\n    return (X - X.mean(0)) / (s + (s == 0))",
+        check,
     )
     write_notebook(tmp_path / "submitted" / "ben", "def standardise(X):\n    return X", check)
 
-    environment = {name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"
+    }
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # as with the environment activated
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # as with the environment activated
 
     def run(*command):
-        ran = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return ran.returncode, ran.stdout + ran.stderr
 
     course = ("-c", "from autograder.cli import app; app()")
@@ -128,8 +154,14 @@ def write_notebook(folder, answer, check):
         {"grade_id": "answer-standardise", "solution": True},
         {"grade_id": "scaling-standardise", "grade": True, "locked": True, "points": 2},
     ]
-    cells = [new_code_cell("from autograder import check, hint, solution, use"), new_code_cell('use("numpy")')]
-    cells += [new_code_cell(source, metadata={"nbgrader": plain | kind}) for source, kind in zip((answer, check), kinds, strict=True)]
+    cells = [
+        new_code_cell("from autograder import check, hint, solution, use"),
+        new_code_cell('use("numpy")'),
+    ]
+    cells += [
+        new_code_cell(source, metadata={"nbgrader": plain | kind})
+        for source, kind in zip((answer, check), kinds, strict=True)
+    ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = folder / "NAME" / "NAME.ipynb"
     path.parent.mkdir(parents=True)
@@ -137,11 +169,15 @@ def write_notebook(folder, answer, check):
 
 
 def test_the_random_operation_is_judged_by_its_draws(tmp_path):
-    (tmp_path / "flipping.py").write_text(f"import numpy as np\nfrom autograder import question\n{RANDOM}", encoding="utf-8")
+    (tmp_path / "flipping.py").write_text(
+        f"import numpy as np\nfrom autograder import question\n{RANDOM}", encoding="utf-8"
+    )
     question = runpy.run_path(str(tmp_path / "flipping.py"))["random_flip"]
 
     def flip(share, count):
-        return lambda images, rng: np.where((rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images)
+        return lambda images, rng: np.where(
+            (rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images
+        )
 
     assert examine_answer(question, flip(0.5, None), "numpy").earned == 2
     assert examine_answer(question, flip(0.5, 1), "numpy").earned == 0

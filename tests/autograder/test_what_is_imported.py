@@ -13,7 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GRADING = ("nbgrader", "nbclient", "nbconvert", "sqlalchemy", "zmq", "jupyter_client")
 """What only grading a class takes."""
-FRAMEWORKS = ("torch", "torchvision", "mxnet", "scipy", "sklearn", "matplotlib", "optuna", "IPython")
+FRAMEWORKS = (
+    "torch",
+    "torchvision",
+    "mxnet",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "optuna",
+    "IPython",
+)
 
 BLOCK = """
 import importlib.abc, sys
@@ -47,8 +56,18 @@ platform.system, platform.machine, sys.platform = (lambda: 'Windows'), (lambda: 
 def course(*arguments, setup="", cwd=ROOT, env=None, **more):
     """Run a command of `course` in a new Python where `setup` ran first."""
     script = f"{setup}\nimport sys\nsys.argv = {['course', *map(str, arguments)]!r}\nfrom autograder.cli import app\napp()"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "AUTOGRADER_QUESTIONS": "solutions"} | (env or {})
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=cwd, env=environment, **more)
+    environment = (
+        os.environ | {"PYTHONPATH": str(ROOT), "AUTOGRADER_QUESTIONS": "solutions"} | (env or {})
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        **more,
+    )
 
 
 def loaded(*arguments, of):
@@ -59,7 +78,11 @@ def loaded(*arguments, of):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("arguments", [["progress"], ["workspace", "--help"], ["--version"]], ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize(
+    "arguments",
+    [["progress"], ["workspace", "--help"], ["--version"]],
+    ids=lambda arguments: arguments[0],
+)
 def test_what_a_learner_calls_imports_neither_the_grader_nor_a_framework(arguments):
     assert loaded(*arguments, of=(*GRADING, *FRAMEWORKS)) == []
 
@@ -69,7 +92,11 @@ def test_a_copy_of_the_notebooks_takes_neither_the_grader_nor_a_framework(tmp_pa
     assert (tmp_path / "work" / "lessons").is_dir()
 
 
-@pytest.mark.parametrize("arguments", [["grade", "nowhere", "x"], ["report", "nowhere"]], ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize(
+    "arguments",
+    [["grade", "nowhere", "x"], ["report", "nowhere"]],
+    ids=lambda arguments: arguments[0],
+)
 def test_a_command_that_cannot_begin_imports_no_framework(arguments):
     assert loaded(*arguments, of=FRAMEWORKS[:3]) == []
 
@@ -92,12 +119,18 @@ def test_the_doctor_examines_a_machine_without_nbgrader():
 
 
 def test_the_doctor_examines_a_machine_without_numpy():
-    done = course("doctor", setup=BLOCK.format(blocked=("numpy", "torch", "mxnet")), env={"COLUMNS": "200"})
+    done = course(
+        "doctor", setup=BLOCK.format(blocked=("numpy", "torch", "mxnet")), env={"COLUMNS": "200"}
+    )
     assert (done.returncode, done.stderr) == (3, "")
     assert "No module named 'numpy'" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["grade", "nowhere", "02-convolution"], ["demo"], ["audit"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    "command",
+    [["grade", "nowhere", "02-convolution"], ["demo"], ["audit"]],
+    ids=lambda command: command[0],
+)
 def test_what_cannot_run_on_windows_says_so_in_one_line(command, tmp_path):
     done = course(*command, setup=WINDOWS, cwd=tmp_path)
     assert done.returncode == 2
@@ -112,7 +145,9 @@ def test_progress_on_windows():
 
 
 def test_the_doctor_on_windows_can_be_read():
-    done = course("doctor", setup=BLOCK.format(blocked=("torch", "mxnet")) + WINDOWS, env={"COLUMNS": "200"})
+    done = course(
+        "doctor", setup=BLOCK.format(blocked=("torch", "mxnet")) + WINDOWS, env={"COLUMNS": "200"}
+    )
     assert done.stderr == ""
     assert done.returncode == 3
     assert "Install the course in WSL2" in done.stdout
@@ -137,5 +172,7 @@ ANYWHERE = (
 
 def test_what_every_machine_imports_can_be_imported_on_windows():
     script = f"{WINDOWS}\nimport importlib\nfor name in {ANYWHERE!r}: importlib.import_module(name)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert (done.returncode, done.stderr) == (0, "")

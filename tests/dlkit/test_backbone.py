@@ -73,7 +73,9 @@ def test_it_says_96_features_and_what_its_parts_are():
     net = backbone.backbone_torch()
     assert len(net) == len(backbone.PARTS)
     assert torch_outputs(net, random_images(2, 3, 32, 32)).shape == (2, backbone.FEATURES)
-    sizes = [torch_outputs(net[:count], random_images(1, 3, 32, 32)).shape[2] for count in range(1, 8)]
+    sizes = [
+        torch_outputs(net[:count], random_images(1, 3, 32, 32)).shape[2] for count in range(1, 8)
+    ]
     assert sizes == [16, 16, 16, 8, 8, 4, 4]
 
 
@@ -82,7 +84,9 @@ def test_the_card_describes_the_file():
     assert backbone.SHA256 in CARD
     assert f"{len(STORED):,} bytes" in CARD
     assert len(STORED) < 2_000_000
-    parameters = sum(parameter.numel() for parameter in backbone.classifier_torch(pretrained=False).parameters())
+    parameters = sum(
+        parameter.numel() for parameter in backbone.classifier_torch(pretrained=False).parameters()
+    )
     assert f"{parameters:,}" in CARD
     for needed in ("CIFAR-10", "Krizhevsky", "licence", "benchmarks.pretrain"):
         assert needed in CARD
@@ -90,7 +94,9 @@ def test_the_card_describes_the_file():
 
 def test_a_changed_file_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(backbone, "SHA256", "0" * 64)
-    with pytest.raises(backbone.DamagedWeights, match="not the file that belongs to this version") as refused:
+    with pytest.raises(
+        backbone.DamagedWeights, match="not the file that belongs to this version"
+    ) as refused:
         backbone.backbone_torch()
     assert "\n" not in str(refused.value)
 
@@ -119,7 +125,10 @@ def test_shifted_moves_and_mirrors_and_loses_nothing_else():
 
 
 @pytest.mark.night
-@pytest.mark.skipif(not (SHARED / "cifar10-images-jpeg.tar.gz").is_file(), reason="CIFAR-10 does not lie beside the project")
+@pytest.mark.skipif(
+    not (SHARED / "cifar10-images-jpeg.tar.gz").is_file(),
+    reason="CIFAR-10 does not lie beside the project",
+)
 def test_the_cards_accuracy_is_measured_again(tmp_path):
     with tarfile.open(SHARED / "cifar10-images-jpeg.tar.gz") as archive:
         archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
@@ -128,7 +137,9 @@ def test_the_cards_accuracy_is_measured_again(tmp_path):
     assert names == backbone.CLASSES
     accuracy = np.mean(training.predict_torch(backbone.classifier_torch(), images) == labels)
     stated = float(re.search(r"\| accuracy \| ([\d.]+)%", CARD)[1]) / 100
-    assert abs(accuracy - stated) < 2e-4  # one image or two, whose logits are equal to the last digits
+    assert (
+        abs(accuracy - stated) < 2e-4
+    )  # one image or two, whose logits are equal to the last digits
     if shim.available():
         part = slice(None, None, 10)
         of_gluon = training.predict_gluon(backbone.classifier_gluon(), images[part])

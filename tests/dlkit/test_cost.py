@@ -12,14 +12,33 @@ with_mxnet = pytest.mark.skipif(not shim.available(), reason="MXNet is not insta
 
 def lenet_torch():
     nn = torch.nn
-    convolutions = nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)
-    return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    convolutions = (
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    )
+    return nn.Sequential(
+        *convolutions, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 def test_a_net_is_counted_layer_by_layer():
     layers = layers_torch(lenet_torch(), (1, 28, 28))
-    assert [layer.output for layer in layers[:4]] == [(20, 24, 24), (20, 24, 24), (20, 12, 12), (50, 8, 8)]
-    assert [layer.parameters for layer in layers if layer.parameters] == [520, 25_050, 400_500, 5_010]
+    assert [layer.output for layer in layers[:4]] == [
+        (20, 24, 24),
+        (20, 24, 24),
+        (20, 12, 12),
+        (50, 8, 8),
+    ]
+    assert [layer.parameters for layer in layers if layer.parameters] == [
+        520,
+        25_050,
+        400_500,
+        5_010,
+    ]
     products = [24 * 24 * 20 * 25, 8 * 8 * 50 * 20 * 25, 800 * 500, 500 * 10]
     assert [layer.multiply_adds for layer in layers if layer.multiply_adds] == products
     assert total(layers) == (431_080, sum(products))
@@ -28,7 +47,10 @@ def test_a_net_is_counted_layer_by_layer():
 def test_groups_divide_the_products_and_a_layer_used_twice_has_its_parameters_once():
     shared = torch.nn.Conv2d(8, 8, 3, padding=1, groups=4, bias=False)
     layers = layers_torch(torch.nn.Sequential(shared, shared), (8, 6, 6))
-    assert [(layer.parameters, layer.multiply_adds) for layer in layers] == [(8 * 2 * 9, 36 * 8 * 2 * 9), (0, 36 * 8 * 2 * 9)]
+    assert [(layer.parameters, layer.multiply_adds) for layer in layers] == [
+        (8 * 2 * 9, 36 * 8 * 2 * 9),
+        (0, 36 * 8 * 2 * 9),
+    ]
 
 
 def test_counting_changes_nothing():
@@ -39,7 +61,18 @@ def test_counting_changes_nothing():
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg11_bn", "googlenet", "resnet18", "densenet121", "mobilenet_v2", "shufflenet_v2_x1_0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alexnet",
+        "vgg11_bn",
+        "googlenet",
+        "resnet18",
+        "densenet121",
+        "mobilenet_v2",
+        "shufflenet_v2_x1_0",
+    ],
+)
 def test_published_nets_are_counted_as_published(name):
     """Against the figures that torchvision publishes beside its weights: parameters, and 10^9 multiply-adds rounded to three decimals."""
     torchvision = pytest.importorskip("torchvision")
@@ -53,7 +86,10 @@ def test_published_nets_are_counted_as_published(name):
 
 
 @with_mxnet
-@pytest.mark.parametrize(("name", "theirs"), [("alexnet", "alexnet"), ("vgg11_bn", "vgg11_bn"), ("densenet121", "densenet121")])
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("alexnet", "alexnet"), ("vgg11_bn", "vgg11_bn"), ("densenet121", "densenet121")],
+)
 def test_gluons_model_zoo_is_counted_like_torchvisions(name, theirs):
     torchvision = pytest.importorskip("torchvision")
     from dlkit.mx import mx
@@ -62,11 +98,15 @@ def test_gluons_model_zoo_is_counted_like_torchvisions(name, theirs):
     net.initialize()
     ours = layers_gluon(net, (3, 224, 224))
     assert total(ours)[0] == sum(
-        int(np.prod(p.shape)) for p in net.collect_params().values() if not p.name.endswith(("running_mean", "running_var"))
+        int(np.prod(p.shape))
+        for p in net.collect_params().values()
+        if not p.name.endswith(("running_mean", "running_var"))
     )
     with torch.device("meta"):
         published = layers_torch(torchvision.models.get_model(theirs, weights=None), (3, 224, 224))
-    assert [layer.output for layer in ours if layer.multiply_adds] == [layer.output for layer in published if layer.multiply_adds]
+    assert [layer.output for layer in ours if layer.multiply_adds] == [
+        layer.output for layer in published if layer.multiply_adds
+    ]
 
 
 @with_mxnet

@@ -32,7 +32,13 @@ MISSING = BLOCK.format(error="""ModuleNotFoundError("No module named 'mxnet'", n
 
 def python(code: str) -> str:
     """What a process of its own prints."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -45,19 +51,32 @@ def test_the_names_are_the_real_modules():
     import mxnet
 
     assert shim.mx is mxnet
-    assert (shim.autograd, shim.gluon, shim.init, shim.nd) == (mxnet.autograd, mxnet.gluon, mxnet.init, mxnet.nd)
+    assert (shim.autograd, shim.gluon, shim.init, shim.nd) == (
+        mxnet.autograd,
+        mxnet.gluon,
+        mxnet.init,
+        mxnet.nd,
+    )
     assert shim.nd.ones((2, 3)).sum().asscalar() == 6
 
 
 @with_mxnet
-@pytest.mark.parametrize("rule", [{"learning_rate": np.float64(0.5), "wd": np.float64(0.1)}, {"learning_rate": np.float32(0.5), "wd": 0.1}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"learning_rate": np.float64(0.5), "wd": np.float64(0.1)},
+        {"learning_rate": np.float32(0.5), "wd": 0.1},
+    ],
+)
 def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
     """NumPy 2 writes them otherwise where they stand in a list, as the rates of several parameters do."""
     weights = []
     for numbers in (rule, {name: float(value) for name, value in rule.items()}):
         net = shim.gluon.nn.Dense(2, in_units=3)
         net.initialize(shim.init.One(), force_reinit=True)
-        trainer = shim.gluon.Trainer(net.collect_params(), "sgd", numbers | {"momentum": np.float64(0.9)})
+        trainer = shim.gluon.Trainer(
+            net.collect_params(), "sgd", numbers | {"momentum": np.float64(0.9)}
+        )
         with shim.autograd.record():
             loss = net(shim.nd.ones((1, 3))).sum()
         loss.backward()
@@ -65,13 +84,19 @@ def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
         weights.append(net.weight.data().asnumpy())
     assert np.array_equal(*weights) and not np.array_equal(weights[0], np.ones((2, 3)))
     x = shim.nd.arange(6).reshape((np.int64(2), np.int64(3)))
-    assert shim.nd.slice(x, begin=(np.int64(0), None), end=(np.int64(1), np.int64(2))).asnumpy().tolist() == [[0, 1]]
-    assert shim.mx.sym.reshape(shim.mx.sym.var("x"), shape=[np.int64(3), -1]).infer_shape(x=(2, 3))[1] == [(3, 2)]
+    assert shim.nd.slice(
+        x, begin=(np.int64(0), None), end=(np.int64(1), np.int64(2))
+    ).asnumpy().tolist() == [[0, 1]]
+    assert shim.mx.sym.reshape(shim.mx.sym.var("x"), shape=[np.int64(3), -1]).infer_shape(x=(2, 3))[
+        1
+    ] == [(3, 2)]
 
 
 @with_mxnet
 @pytest.mark.slow
-@pytest.mark.parametrize(("said", "threads"), [(None, "1"), ("2", "2")], ids=["as it comes", "as its user says"])
+@pytest.mark.parametrize(
+    ("said", "threads"), [(None, "1"), ("2", "2")], ids=["as it comes", "as its user says"]
+)
 def test_mxnet_keeps_to_one_thread_unless_told_otherwise(said, threads):
     """On a machine with many processors it would take half of them; its own engine's threads are asked what they were given."""
     printed = python(f"""
@@ -116,7 +141,10 @@ def test_numpy_is_lent_its_old_names_for_the_import_only():
     handler = EarlyStoppingHandler(shim.mx.metric.Accuracy(), mode="max")
     handler.train_begin(None)
     assert handler.best == -np.inf  # it asks for np.Inf when training begins
-    assert shim.mx.np.pad(shim.mx.np.ones((2, 2)), ((1, 1), (0, 0)), mode="constant").shape == (4, 2)  # asks for np.compat
+    assert shim.mx.np.pad(shim.mx.np.ones((2, 2)), ((1, 1), (0, 0)), mode="constant").shape == (
+        4,
+        2,
+    )  # asks for np.compat
 
 
 @with_mxnet
@@ -126,10 +154,16 @@ def test_every_name_that_mxnet_asks_numpy_for_is_there_or_lent():
     for file in Path(shim.mx.__file__).parent.rglob("*.py"):
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(file.read_text(encoding="utf-8"))
-        imports = [alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        imports = [
+            alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+        ]
         own_names = {alias.asname or alias.name for alias in imports if alias.name == "numpy"}
         for node in ast.walk(tree):
-            asked = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own_names
+            asked = (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in own_names
+            )
             if asked and node.attr not in shim.LOST_IN_NUMPY_2 and not hasattr(np, node.attr):
                 missing.setdefault(node.attr, f"{file}:{node.lineno}")
     assert missing == {}
@@ -142,8 +176,14 @@ def test_every_name_that_mxnet_asks_numpy_for_is_there_or_lent():
     ("error", "reason"),
     [
         ("""ModuleNotFoundError("No module named 'mxnet'")""", "No module named 'mxnet'"),
-        ("""OSError("libgomp.so.1: cannot open shared object file")""", "libgomp.so.1: cannot open shared object file"),
-        ("""RuntimeError("Cannot find the MXNet library.\\nList of candidates:")""", "Cannot find the MXNet library."),
+        (
+            """OSError("libgomp.so.1: cannot open shared object file")""",
+            "libgomp.so.1: cannot open shared object file",
+        ),
+        (
+            """RuntimeError("Cannot find the MXNet library.\\nList of candidates:")""",
+            "Cannot find the MXNet library.",
+        ),
     ],
     ids=["not installed", "no system library", "no library of its own"],
 )
@@ -178,7 +218,9 @@ def test_use_raises_one_line_that_says_what_to_know(error, reason):
 def test_a_placeholder_can_be_looked_at():
     stand_in = Placeholder("nd", "No module named 'mxnet'")
     assert repr(stand_in) == "<nd: MXNet is missing>"
-    assert not hasattr(stand_in, "_repr_html_")  # a notebook asks, and must not be told an ImportError
+    assert not hasattr(
+        stand_in, "_repr_html_"
+    )  # a notebook asks, and must not be told an ImportError
     assert issubclass(MXNetMissing, ImportError)
 
 
@@ -188,7 +230,9 @@ def test_a_placeholder_can_be_looked_at():
 @pytest.fixture
 def run():
     """Run cells one after another as IPython would; returns which of them were skipped."""
-    namespace = {name: Placeholder(name, "missing") for name in ("autograd", "gluon", "init", "mx", "nd")}
+    namespace = {
+        name: Placeholder(name, "missing") for name in ("autograd", "gluon", "init", "mx", "nd")
+    }
     namespace |= {"torch": object(), "print": lambda text: said.append(text)}
     skip_cells, said = SkipCells(namespace), []
 
@@ -248,7 +292,12 @@ def test_a_cell_that_only_has_a_name_in_common_is_run(run, cell):
 
 
 def test_what_a_skipped_cell_should_have_made_is_missing_too(run):
-    assert run("net = gluon.nn.Dense(3)", "y = net(1)", "y + 1", "z = 2") == [True, True, True, False]
+    assert run("net = gluon.nn.Dense(3)", "y = net(1)", "y + 1", "z = 2") == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_cell_that_binds_a_name_anew_has_it_back(run):
@@ -257,15 +306,26 @@ def test_a_cell_that_binds_a_name_anew_has_it_back(run):
 
 
 def test_a_name_of_pytorchs_that_a_skipped_cell_rebinds_is_missing(run):
-    assert run("net = abs", "net(1)", "net = gluon.nn.Dense(3)", "net(1)") == [False, False, True, True]
+    assert run("net = abs", "net(1)", "net = gluon.nn.Dense(3)", "net(1)") == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_functions_and_classes_of_a_skipped_cell_are_missing(run):
-    assert run("def train():\n    nd.waitall()\nclass Net(gluon.Block):\n    pass", "train()", "Net()") == [True, True, True]
+    assert run(
+        "def train():\n    nd.waitall()\nclass Net(gluon.Block):\n    pass", "train()", "Net()"
+    ) == [True, True, True]
 
 
 def test_a_skipped_cell_still_imports(run):
-    assert run("import math\nfrom json import dumps\nX = nd.ones(2)", "math.pi, dumps(1)", "X") == [True, False, True]
+    assert run("import math\nfrom json import dumps\nX = nd.ones(2)", "math.pi, dumps(1)", "X") == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_notebook_runs_to_its_end():
@@ -302,9 +362,16 @@ def test_a_notebook_runs_to_its_end():
     outcome, raised = json.loads(printed.splitlines()[-1])
     assert all(success for success, _ in outcome), outcome
     said = [text.strip() for _, text in outcome]
-    skipped = [number for number, text in enumerate(said) if text.startswith("Skipped, for want of ")]
+    skipped = [
+        number for number, text in enumerate(said) if text.startswith("Skipped, for want of ")
+    ]
     assert skipped == [2, 3, 4, 5, 8, 9]
-    assert all(len(said[number].splitlines()) == 1 and "MXNet 1.9.1" in said[number] for number in skipped)
+    assert all(
+        len(said[number].splitlines()) == 1 and "MXNet 1.9.1" in said[number] for number in skipped
+    )
     assert said[5].startswith("Skipped, for want of X, net: ")
     assert said[0] == said[1] == "" and said[6:8] == ["2", "3"] and said[10] == "awaited"
-    assert raised.strip().startswith("MXNetMissing: nd: this cell needs MXNet 1.9.1") and "Traceback" not in raised
+    assert (
+        raised.strip().startswith("MXNetMissing: nd: this cell needs MXNet 1.9.1")
+        and "Traceback" not in raised
+    )

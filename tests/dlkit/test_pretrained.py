@@ -14,11 +14,16 @@ def empty_caches(monkeypatch, tmp_path):
     """No weights on this machine, and no network."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests")))
+    monkeypatch.setattr(
+        "socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests"))
+    )
 
 
 def fetchers():
-    return [(pretrained_torch, "mobilenet_v3_small"), *([(pretrained_gluon, "mobilenet0.25")] if shim.available() else [])]
+    return [
+        (pretrained_torch, "mobilenet_v3_small"),
+        *([(pretrained_gluon, "mobilenet0.25")] if shim.available() else []),
+    ]
 
 
 def test_without_a_network_the_error_is_one_line_and_nothing_else_is_printed(capfd):

@@ -54,12 +54,32 @@ def test_impossible_seeds_are_refused_in_one_line(seed):
 
 
 def test_the_library_itself_imports_nothing_heavy():
-    heavy = ["numpy", "torch", "torchvision", "mxnet", "matplotlib", "sklearn", "scipy", "PIL", "IPython"]
+    heavy = [
+        "numpy",
+        "torch",
+        "torchvision",
+        "mxnet",
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "PIL",
+        "IPython",
+    ]
     code = f"import sys, dlkit; dlkit.seed_everything(0); print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_the_modules_import_nothing_heavy_but_numpy():
     heavy = ["torch", "torchvision", "mxnet", "matplotlib", "sklearn", "scipy", "PIL", "IPython"]
     code = f"import sys, dlkit.data, dlkit.plots; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

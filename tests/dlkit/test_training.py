@@ -5,7 +5,16 @@ import pytest
 
 from dlkit import mx as shim
 from dlkit.data import digits
-from dlkit.training import constant, cosine, initialize_gluon, initialize_torch, predict_gluon, predict_torch, train_gluon, train_torch
+from dlkit.training import (
+    constant,
+    cosine,
+    initialize_gluon,
+    initialize_torch,
+    predict_gluon,
+    predict_torch,
+    train_gluon,
+    train_torch,
+)
 
 torch = pytest.importorskip("torch")
 with_mxnet = pytest.mark.skipif(not shim.available(), reason="MXNet is not installed")
@@ -18,7 +27,14 @@ def data():
 
 def net_torch():
     nn = torch.nn
-    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 10))
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(72, 10),
+    )
 
 
 def net_gluon():
@@ -32,21 +48,33 @@ def net_gluon():
 
 
 def test_torch_learns_and_the_seed_decides(data):
-    runs = [train_torch(initialize_torch(net_torch(), seed=1), data, num_epochs=4, lr=0.1, seed=seed) for seed in (0, 0, 1)]
+    runs = [
+        train_torch(initialize_torch(net_torch(), seed=1), data, num_epochs=4, lr=0.1, seed=seed)
+        for seed in (0, 0, 1)
+    ]
     assert runs[0].val_accuracies[-1] > 0.9
-    assert len(runs[0].val_accuracies) == 4 and len(runs[0].losses) == 4 * -(-len(data.train_images) // 64)
-    assert np.array_equal(runs[0].losses, runs[1].losses) and not np.array_equal(runs[0].losses, runs[2].losses)
+    assert len(runs[0].val_accuracies) == 4 and len(runs[0].losses) == 4 * -(
+        -len(data.train_images) // 64
+    )
+    assert np.array_equal(runs[0].losses, runs[1].losses) and not np.array_equal(
+        runs[0].losses, runs[2].losses
+    )
 
 
 @with_mxnet
 def test_gluon_starts_from_the_same_weights_and_takes_the_same_first_steps(data):
-    ours, theirs = initialize_torch(net_torch(), seed=3), initialize_gluon(net_gluon(), seed=3, image_shape=(1, 8, 8))
+    ours, theirs = (
+        initialize_torch(net_torch(), seed=3),
+        initialize_gluon(net_gluon(), seed=3, image_shape=(1, 8, 8)),
+    )
     torch_run = train_torch(ours, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
     gluon_run = train_gluon(theirs, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
     # Until the statistics of batch normalisation matter, which the frameworks estimate differently, only rounding tells them apart
     assert np.abs(torch_run.losses - gluon_run.losses)[:10].max() < 1e-3
     assert gluon_run.val_accuracies[-1] > 0.85
-    agree = np.mean(predict_torch(ours, data.test_images) == predict_gluon(theirs, data.test_images))
+    agree = np.mean(
+        predict_torch(ours, data.test_images) == predict_gluon(theirs, data.test_images)
+    )
     assert agree > 0.9
 
 
@@ -83,8 +111,18 @@ def test_a_used_net_starts_anew_in_both():
     assert used_torch[1].running_mean.abs().min() > 0
     initialize_torch(used_torch, seed=0)
     initialize_gluon(used_gluon, seed=0)
-    ours = [used_torch[1].weight, used_torch[1].bias, used_torch[1].running_mean, used_torch[1].running_var]
-    theirs = [used_gluon[1].gamma, used_gluon[1].beta, used_gluon[1].running_mean, used_gluon[1].running_var]
+    ours = [
+        used_torch[1].weight,
+        used_torch[1].bias,
+        used_torch[1].running_mean,
+        used_torch[1].running_var,
+    ]
+    theirs = [
+        used_gluon[1].gamma,
+        used_gluon[1].beta,
+        used_gluon[1].running_mean,
+        used_gluon[1].running_var,
+    ]
     for one, other, value in zip(ours, theirs, (1, 0, 0, 1), strict=True):
         assert one.tolist() == other.data().asnumpy().tolist() == [value] * 3
 
@@ -95,10 +133,17 @@ def test_a_learning_rate_of_zero_changes_nothing_and_the_cosine_ends_there(data)
     train_torch(net, data, num_epochs=1, lr=0.5, schedule=lambda progress: 0.0)
     assert torch.equal(net[0].weight, before)
     falling = [cosine(progress) for progress in np.linspace(0, 1, 11)]
-    assert falling[0] == 1 and falling[-1] == pytest.approx(0) and falling == sorted(falling, reverse=True)
+    assert (
+        falling[0] == 1
+        and falling[-1] == pytest.approx(0)
+        and falling == sorted(falling, reverse=True)
+    )
     assert constant(0.9) == 1
 
 
 def test_predictions_do_not_depend_on_the_size_of_the_batch(data):
     net = initialize_torch(net_torch(), seed=0)
-    assert np.array_equal(predict_torch(net, data.test_images, batch_size=7), predict_torch(net, data.test_images, batch_size=1000))
+    assert np.array_equal(
+        predict_torch(net, data.test_images, batch_size=7),
+        predict_torch(net, data.test_images, batch_size=1000),
+    )

@@ -14,13 +14,24 @@ from dlkit.architectures import Result
 def test_images_to_learn_from_and_to_judge_by(name, test):
     found = architectures.images(name)
     assert found.train_images.shape == (800, 1, 16, 16) and found.train_images.dtype == np.float32
-    assert len(found.val_labels) == 300 and len(found.test_images) == len(found.test_labels) >= test - 1
+    assert (
+        len(found.val_labels) == 300
+        and len(found.test_images) == len(found.test_labels) >= test - 1
+    )
 
 
 def test_the_table_stands_in_the_order_of_the_lists_and_of_the_seeds():
-    rows = [Result("cell", data, 3, seed, 10, 20, seed / 10, seed / 100, 0.2) for seed in range(4) for data in ("letters", "digits")]
+    rows = [
+        Result("cell", data, 3, seed, 10, 20, seed / 10, seed / 100, 0.2)
+        for seed in range(4)
+        for data in ("letters", "digits")
+    ]
     rewards = architectures.table(rows, "cell", "letters", "reward", (2, 1))
-    assert rewards.shape == (125, 2) and rewards[3].tolist() == [0.2, 0.1] and np.isnan(rewards[4]).all()
+    assert (
+        rewards.shape == (125, 2)
+        and rewards[3].tolist() == [0.2, 0.1]
+        and np.isnan(rewards[4]).all()
+    )
     assert architectures.table(rows, "net", "letters", "accuracy", (0,)).shape == (216, 1)
 
 
@@ -29,7 +40,9 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
     assert known["lesson"] == now["lesson"], "run python -m benchmarks.architectures again"
     rows = architectures.results()
     stored = [astuple(row)[:4] for row in rows]
-    assert set(stored) == {*benchmark.measured(), *benchmark.found(rows)}, "run python -m benchmarks.architectures"
+    assert set(stored) == {*benchmark.measured(), *benchmark.found(rows)}, (
+        "run python -m benchmarks.architectures"
+    )
     assert len(stored) == len(set(stored))
 
 
@@ -43,13 +56,22 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
         ("net.train()\n", "net.eval()\n"),
     ],
 )
-def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, facts_of_another_lesson):
+def test_what_is_stored_is_told_from_what_another_lesson_would_store(
+    line, other, facts_of_another_lesson
+):
     assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("way", "data"), [("cell", "digits"), ("net", "letters"), ("deeper", "letters"), ("gluon", "letters"), ("ensemble", "letters")]
+    ("way", "data"),
+    [
+        ("cell", "digits"),
+        ("net", "letters"),
+        ("deeper", "letters"),
+        ("gluon", "letters"),
+        ("ensemble", "letters"),
+    ],
 )
 def test_nets_that_are_stored_come_out_alike(way, data):
     """Cost exactly, accuracies in the mean: another processor or release rounds otherwise, which can be as good as another seed."""
@@ -58,10 +80,19 @@ def test_nets_that_are_stored_come_out_alike(way, data):
     stored = architectures.results()
     rows = [row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3][:3]
     again = [benchmark.train(astuple(row)[:4], stored) for row in rows]
-    assert [(new.parameters, new.multiply_adds) for new in again] == [(old.parameters, old.multiply_adds) for old in rows]
+    assert [(new.parameters, new.multiply_adds) for new in again] == [
+        (old.parameters, old.multiply_adds) for old in rows
+    ]
     table = {"gluon": "cell", "ensemble": "net"}.get(way, way)  # where the spread is taken from
     seeds = architectures.DEEPER if way == "deeper" else range(4)
     for field in ("reward", "accuracy"):
-        off = np.mean([getattr(new, field) - getattr(old, field) for new, old in zip(again, rows, strict=True)])
-        from_seed_to_seed = np.sqrt(architectures.table(stored, table, "letters", field, seeds).var(axis=1, ddof=1).mean())
+        off = np.mean(
+            [
+                getattr(new, field) - getattr(old, field)
+                for new, old in zip(again, rows, strict=True)
+            ]
+        )
+        from_seed_to_seed = np.sqrt(
+            architectures.table(stored, table, "letters", field, seeds).var(axis=1, ddof=1).mean()
+        )
         assert abs(off) < 3 * from_seed_to_seed * np.sqrt(2 / len(rows))

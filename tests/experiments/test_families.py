@@ -50,7 +50,9 @@ def write_lesson(folder, *sources, classes=10):
 
 
 def size(job):
-    return cost.total(cost.layers_torch(find_net(job.lesson, job.name, "torch")(), comparison.IMAGE_SHAPE))
+    return cost.total(
+        cost.layers_torch(find_net(job.lesson, job.name, "torch")(), comparison.IMAGE_SHAPE)
+    )
 
 
 @pytest.fixture
@@ -73,21 +75,43 @@ def trained(monkeypatch):
             jobs.append(job)
             parameters, multiply_adds = size(job)
             accuracy = 0.8 if job.lr == RATES[1] else 0.7
-            yield Result(job.family, job.framework, job.seed, job.lr, parameters, multiply_adds, accuracy, 0.1 * job.seed, 1.5)
+            yield Result(
+                job.family,
+                job.framework,
+                job.seed,
+                job.lr,
+                parameters,
+                multiply_adds,
+                accuracy,
+                0.1 * job.seed,
+                1.5,
+            )
 
     monkeypatch.setattr(families, "_each", each)
     return jobs
 
 
 def run(path, lessons, seeds=(0, 1), frameworks=("torch", "mxnet"), names=("MobileNet",)):
-    return compare(Store.open(path), names, frameworks, seeds, lessons=lessons, workers=1, console=Console(file=io.StringIO()))
+    return compare(
+        Store.open(path),
+        names,
+        frameworks,
+        seeds,
+        lessons=lessons,
+        workers=1,
+        console=Console(file=io.StringIO()),
+    )
 
 
 def test_the_best_rate_of_a_seed_of_its_own_is_used_for_every_training(tmp_path, lessons, trained):
     assert run(tmp_path / "out.csv", lessons) == []
     searches, runs = trained[: len(RATES)], trained[len(RATES) :]
-    assert {(job.lr, job.seed, job.framework) for job in searches} == {(lr, RATE_SEED, "torch") for lr in RATES}
-    assert {(job.framework, job.seed) for job in runs} == {(framework, seed) for framework in ("torch", "mxnet") for seed in (0, 1)}
+    assert {(job.lr, job.seed, job.framework) for job in searches} == {
+        (lr, RATE_SEED, "torch") for lr in RATES
+    }
+    assert {(job.framework, job.seed) for job in runs} == {
+        (framework, seed) for framework in ("torch", "mxnet") for seed in (0, 1)
+    }
     assert {job.lr for job in runs} == {RATES[1]}
 
 
@@ -97,7 +121,11 @@ def test_what_is_in_the_file_is_not_computed_again(tmp_path, lessons, trained):
     before = stored.read(path, Result)[1]
     trained.clear()
     run(path, lessons)
-    assert [(job.framework, job.seed) for job in trained] == [("torch", 0), ("mxnet", 0), ("mxnet", 1)]
+    assert [(job.framework, job.seed) for job in trained] == [
+        ("torch", 0),
+        ("mxnet", 0),
+        ("mxnet", 1),
+    ]
     after = stored.read(path, Result)[1]
     assert len(after) == 4 and set(before) < set(after)
     trained.clear()
@@ -125,7 +153,9 @@ def test_a_net_of_another_size_is_measured_anew(tmp_path, lessons, trained):
         (("def depthwise", "def another():\n    return 0\n\ndef depthwise"), False),
     ],
 )
-def test_a_net_of_the_same_size_that_is_another_is_measured_anew(tmp_path, lessons, trained, change, measured_anew):
+def test_a_net_of_the_same_size_that_is_another_is_measured_anew(
+    tmp_path, lessons, trained, change, measured_anew
+):
     path = tmp_path / "out.csv"
     run(path, lessons, seeds=[0])
     trained.clear()
@@ -138,12 +168,21 @@ def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, traine
     path = tmp_path / "out.csv"
     run(path, lessons, seeds=[1, 0])
     facts, rows = stored.read(path, Result)
-    assert {"command", "torch", "mxnet", "numpy", "python", "processor", "threads", "date"} <= set(facts)
+    assert {"command", "torch", "mxnet", "numpy", "python", "processor", "threads", "date"} <= set(
+        facts
+    )
     assert facts["rate of MobileNet"] == "0.02 gives 0.7, 0.05 gives 0.8, 0.1 gives 0.7"
-    assert [(row.framework, row.seed) for row in rows] == [("mxnet", 0), ("mxnet", 1), ("torch", 0), ("torch", 1)]
+    assert [(row.framework, row.seed) for row in rows] == [
+        ("mxnet", 0),
+        ("mxnet", 1),
+        ("torch", 0),
+        ("torch", 1),
+    ]
 
 
-def test_rows_of_another_version_are_not_mixed_with_new_ones(tmp_path, lessons, trained, monkeypatch):
+def test_rows_of_another_version_are_not_mixed_with_new_ones(
+    tmp_path, lessons, trained, monkeypatch
+):
     path = tmp_path / "out.csv"
     run(path, lessons)
     monkeypatch.setattr(provenance, "version_of", lambda package: "99.0")
@@ -177,9 +216,15 @@ def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family)
     path = ROOT / "lessons" / f"{lesson}.ipynb"
     rows = [row for row in comparison.results() if row.family == family]
     wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
-    assert {(row.framework, row.seed) for row in rows} == wanted, "run python -m benchmarks.families"
-    assert {(row.parameters, row.multiply_adds) for row in rows} == {size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))}
-    assert comparison.provenance()[f"net of {family}"] == digest(path, name), "run python -m benchmarks.families"
+    assert {(row.framework, row.seed) for row in rows} == wanted, (
+        "run python -m benchmarks.families"
+    )
+    assert {(row.parameters, row.multiply_adds) for row in rows} == {
+        size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))
+    }
+    assert comparison.provenance()[f"net of {family}"] == digest(path, name), (
+        "run python -m benchmarks.families"
+    )
 
 
 def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
@@ -192,7 +237,17 @@ def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
 
 @pytest.mark.slow
 def test_the_command_trains(tmp_path, lessons):
-    command = [sys.executable, "-m", "benchmarks.families", "--out", str(tmp_path / "out.csv"), "--lessons", str(lessons), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.families",
+        "--out",
+        str(tmp_path / "out.csv"),
+        "--lessons",
+        str(lessons),
+        "--workers",
+        "1",
+    ]
     ended = subprocess.run(
         [*command, "--families", "MobileNet", "--frameworks", "torch", "--seeds", "0"],
         cwd=ROOT,
@@ -204,13 +259,31 @@ def test_the_command_trains(tmp_path, lessons):
     assert ended.returncode == 0, ended.stderr
     facts, (row,) = stored.read(tmp_path / "out.csv", Result)
     assert facts["rate of MobileNet"].count("gives") == len(RATES)
-    assert (row.family, row.framework, row.seed, row.parameters, row.multiply_adds) == ("MobileNet", "torch", 0, 170, 160)
-    assert 0.1 < row.test_accuracy < 0.6 and row.seconds > 0  # blurred to 4 x 4 pixels, a letter is hard to read
+    assert (row.family, row.framework, row.seed, row.parameters, row.multiply_adds) == (
+        "MobileNet",
+        "torch",
+        0,
+        170,
+        160,
+    )
+    assert (
+        0.1 < row.test_accuracy < 0.6 and row.seconds > 0
+    )  # blurred to 4 x 4 pixels, a letter is hard to read
 
 
 @pytest.mark.slow
 def test_a_typing_error_is_explained(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.families", "--out", str(tmp_path / "out.csv"), "--families", "Resnet"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.families",
+        "--out",
+        str(tmp_path / "out.csv"),
+        "--families",
+        "Resnet",
+    ]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert ended.returncode == 2
     assert "Resnet" in ended.stderr and "ResNet" in ended.stderr and "Traceback" not in ended.stderr

@@ -38,7 +38,9 @@ def grow(tmp_path):
 def test_what_is_there_is_not_measured_again(grow):
     assert grow([lambda rows: KEYS[:1]])[:2] == (True, KEYS[:1])
     done, measured, (facts, rows) = grow()
-    assert done and measured == KEYS[1:] and facts == FACTS and [row.seed for row in rows] == [0, 1, 2]
+    assert (
+        done and measured == KEYS[1:] and facts == FACTS and [row.seed for row in rows] == [0, 1, 2]
+    )
     assert grow()[1] == []
 
 
@@ -66,7 +68,9 @@ def test_an_interruption_loses_no_more_than_a_few_seconds(tmp_path, monkeypatch)
 
 def test_rows_of_another_version_are_neither_mixed_nor_lost(grow):
     grow()
-    with pytest.raises(ValueError, match=r"has another torch: 2\.0, now 2\.1\. Delete it to begin anew"):
+    with pytest.raises(
+        ValueError, match=r"has another torch: 2\.0, now 2\.1\. Delete it to begin anew"
+    ):
         grow(facts=FACTS | {"torch": "2.1"})
     assert grow(facts=FACTS | {"date": "tomorrow"})[1] == []
 

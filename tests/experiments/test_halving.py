@@ -12,7 +12,9 @@ from dlkit.halving import COUNTS, NUM_EPOCHS, Config, Result
 
 def test_configurations_are_the_same_every_time_and_within_their_ranges():
     found = halving.configurations()
-    assert found[:5] == halving.configurations(5) and len(set(found)) == len(found) == COUNTS["torch"]
+    assert (
+        found[:5] == halving.configurations(5) and len(set(found)) == len(found) == COUNTS["torch"]
+    )
     lr, momentum, weight_decay, width = map(np.array, zip(*found, strict=True))
     assert 0.001 <= lr.min() < 0.002 and 0.5 < lr.max() <= 1
     assert 0 <= momentum.min() < 0.1 and 0.98 < momentum.max() <= 0.99
@@ -22,20 +24,31 @@ def test_configurations_are_the_same_every_time_and_within_their_ranges():
 
 def test_the_images_are_the_same_every_time():
     data = halving.images()
-    assert data.train_images.shape == data.val_images.shape == (400, 1, 16, 16) and len(data.test_labels) == 2000
+    assert (
+        data.train_images.shape == data.val_images.shape == (400, 1, 16, 16)
+        and len(data.test_labels) == 2000
+    )
     assert np.bincount(data.train_labels).tolist() == [40] * 10
 
 
 def test_curves_come_in_the_order_of_the_configurations():
-    rows = [Result("torch", 1, "4 8", 0.5, 1.0), Result("mxnet", 0, "40 80", 0.7, 1.0), Result("torch", 0, "400 200", 0.6, 1.0)]
+    rows = [
+        Result("torch", 1, "4 8", 0.5, 1.0),
+        Result("mxnet", 0, "40 80", 0.7, 1.0),
+        Result("torch", 0, "400 200", 0.6, 1.0),
+    ]
     found, accuracies = halving.curves(rows)
     assert found.tolist() == [[1, 0.5], [0.01, 0.02]] and accuracies.tolist() == [0.6, 0.5]
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    assert halving.provenance()["lesson"] == benchmark._facts()["lesson"], "run python -m benchmarks.halving again"
+    assert halving.provenance()["lesson"] == benchmark._facts()["lesson"], (
+        "run python -m benchmarks.halving again"
+    )
     rows = halving.results()
-    assert sorted(astuple(row)[:2] for row in rows) == sorted(benchmark.measured()), "run python -m benchmarks.halving"
+    assert sorted(astuple(row)[:2] for row in rows) == sorted(benchmark.measured()), (
+        "run python -m benchmarks.halving"
+    )
     assert all(len(row.val.split()) == NUM_EPOCHS for row in rows)
 
 
@@ -47,7 +60,9 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
         ("weight_decay=config.weight_decay", "weight_decay=0"),
     ],
 )
-def test_what_is_stored_is_told_from_what_another_lesson_would_store(line, other, facts_of_another_lesson):
+def test_what_is_stored_is_told_from_what_another_lesson_would_store(
+    line, other, facts_of_another_lesson
+):
     assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
 
 
@@ -56,8 +71,12 @@ def test_curves_that_are_stored_come_out_alike():
     """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15 points elsewhere with another release."""
     curves, accuracies = halving.curves(halving.results())
     in_gluon, _ = halving.curves(halving.results(), "mxnet")
-    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[:3]  # the libraries round differently
+    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[
+        :3
+    ]  # the libraries round differently
     again = [benchmark.train(("torch", int(number))) for number in calm]
     from_epoch_to_epoch = np.diff(curves[calm], axis=1).std()
-    assert abs(np.mean([row.accuracy for row in again]) - accuracies[calm].mean()) < 3 * from_epoch_to_epoch / np.sqrt(3)
+    assert abs(
+        np.mean([row.accuracy for row in again]) - accuracies[calm].mean()
+    ) < 3 * from_epoch_to_epoch / np.sqrt(3)
     assert all(isinstance(halving.configurations()[row.number], Config) for row in again)

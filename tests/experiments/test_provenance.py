@@ -5,13 +5,22 @@ from benchmarks import provenance
 
 def test_the_facts_tell_versions_and_what_is_given_and_end_with_the_date():
     facts = provenance.facts("python -m x", ("numpy", "no-such-package"), images="abc")
-    assert facts["no-such-package"] == "none" and facts["numpy"][0].isdigit() and facts["images"] == "abc"
+    assert (
+        facts["no-such-package"] == "none"
+        and facts["numpy"][0].isdigit()
+        and facts["images"] == "abc"
+    )
     assert list(facts)[-1] == "date"
 
 
 def test_another_date_does_not_matter_and_anything_else_does():
     now = {"torch": "2", "date": "today"}
-    assert provenance.differing({"torch": "2", "date": "yesterday", "rate of LeNet": "0.1 gives 0.5"}, now) is None
+    assert (
+        provenance.differing(
+            {"torch": "2", "date": "yesterday", "rate of LeNet": "0.1 gives 0.5"}, now
+        )
+        is None
+    )
     assert provenance.differing({"torch": "1", "date": "today"}, now) == "torch"
     assert provenance.differing({"date": "today"}, now) == "torch"
 

@@ -45,7 +45,10 @@ def notebooks(course):
 def all_verdicts(course):
     """What the judge found, by student; but how long it took."""
     return {
-        student: {name: {key: value for key, value in verdict.items() if key != "seconds"} for name, verdict in found.items()}
+        student: {
+            name: {key: value for key, value in verdict.items() if key != "seconds"}
+            for name, verdict in found.items()
+        }
         for student in notebooks(course)
         for found in [classroom.verdicts(course, student)]
     }
@@ -61,5 +64,7 @@ def run(course, *options):
     """`course grade` to its end: exit code, standard output, standard error without the lines that say how far it is, which a slow machine gets."""
     process = start(course, *options)
     out, err = process.communicate(timeout=600)
-    said = [line for line in err.splitlines(keepends=True) if not re.match(r"grading \d+ of \d+", line)]
+    said = [
+        line for line in err.splitlines(keepends=True) if not re.match(r"grading \d+ of \d+", line)
+    ]
     return process.returncode, out, "".join(said)

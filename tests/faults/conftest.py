@@ -42,7 +42,9 @@ def lay_out_class(small_questions, tmp_path_factory):
 def undisturbed(lay_out_class):
     """A class of forty that was graded in one go."""
     course = lay_out_class(40)
-    results, _ = batch.grade(course, [(NAME, student) for student in course.submissions(NAME)], workers=2)
+    results, _ = batch.grade(
+        course, [(NAME, student) for student in course.submissions(NAME)], workers=2
+    )
     assert not [result for result in results if result.reason]
     return course
 
@@ -61,7 +63,11 @@ def ungraded(undisturbed, tmp_path):
     from autograder.grading.course import Course
 
     root = tmp_path / "course"
-    shutil.copytree(undisturbed.root, root, ignore=shutil.ignore_patterns("autograded", "gradebook.db*", ".grading.lock"))
+    shutil.copytree(
+        undisturbed.root,
+        root,
+        ignore=shutil.ignore_patterns("autograded", "gradebook.db*", ".grading.lock"),
+    )
     course = Course(root)
     course.release(NAME)
     return course

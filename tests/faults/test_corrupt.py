@@ -44,7 +44,10 @@ def raw_kinds():
     """Content of a notebook file: what arrives, and the reason that must be given."""
     right = changed(lambda raw: None)
     surrogate = in_cell(source="half = 1").replace("half", "\\ud800")
-    invalid, no_notebook = f"{FILE} is not a notebook: invalid JSON", f"{FILE} is not a valid notebook"
+    invalid, no_notebook = (
+        f"{FILE} is not a notebook: invalid JSON",
+        f"{FILE} is not a valid notebook",
+    )
     return {
         "empty": ("", f"{FILE} is empty"),
         "cut_off": (right[: len(right) // 2], f"{invalid} ("),
@@ -52,24 +55,69 @@ def raw_kinds():
         "list": ("[]", f"{no_notebook} (it is JSON, but list instead of an object)"),
         "null": ("null", f"{no_notebook} (it is JSON, but nothing instead of an object)"),
         "deep": ("[" * 200_000, f"{invalid} (nested too deeply)"),
-        "deep_metadata": (right[:-1] + ', "deep": ' + "[" * 50_000 + "]" * 50_000 + "}", f"{invalid} (nested too deeply)"),
-        "long_number": (right[:-1] + ', "n": ' + "1" * 5000 + "}", f"{invalid} (Exceeds the limit (4300 digits)"),
+        "deep_metadata": (
+            right[:-1] + ', "deep": ' + "[" * 50_000 + "]" * 50_000 + "}",
+            f"{invalid} (nested too deeply)",
+        ),
+        "long_number": (
+            right[:-1] + ', "n": ' + "1" * 5000 + "}",
+            f"{invalid} (Exceeds the limit (4300 digits)",
+        ),
         "utf_16": (right.encode("utf-16"), f"{FILE} is not UTF-8 text"),
-        "latin_1": (right.replace("values", "välues").encode("latin-1", "replace") + "é".encode("latin-1"), f"{FILE} is not UTF-8 text"),
-        "byte_order_mark": (right.encode("utf-8-sig"), f"{FILE} starts with a byte order mark: save it as plain UTF-8"),
+        "latin_1": (
+            right.replace("values", "välues").encode("latin-1", "replace") + "é".encode("latin-1"),
+            f"{FILE} is not UTF-8 text",
+        ),
+        "byte_order_mark": (
+            right.encode("utf-8-sig"),
+            f"{FILE} starts with a byte order mark: save it as plain UTF-8",
+        ),
         "binary": (bytes(range(256)) * 40, f"{FILE} is not UTF-8 text"),
-        "half_a_character": (surrogate, f"{no_notebook} (cell 5 has half a character in its source, which is no text)"),
-        "format_5": (changed(lambda raw: raw.update(nbformat=5)), f"{no_notebook} (its format is 5, and 4 is the newest there is)"),
-        "format_text": (changed(lambda raw: raw.update(nbformat="4")), f"{no_notebook} (it does not say its format)"),
+        "half_a_character": (
+            surrogate,
+            f"{no_notebook} (cell 5 has half a character in its source, which is no text)",
+        ),
+        "format_5": (
+            changed(lambda raw: raw.update(nbformat=5)),
+            f"{no_notebook} (its format is 5, and 4 is the newest there is)",
+        ),
+        "format_text": (
+            changed(lambda raw: raw.update(nbformat="4")),
+            f"{no_notebook} (it does not say its format)",
+        ),
         "no_cells": (changed(without_cells), f"{no_notebook} (it has no list of cells)"),
-        "cells_number": (changed(lambda raw: raw.update(cells=5)), f"{no_notebook} (it has no list of cells)"),
-        "cell_null": (changed(lambda raw: raw["cells"].append(None)), f"{no_notebook} (cell 6 is none of code, markdown and raw)"),
-        "cell_unknown": (in_cell(cell_type="spell"), f"{no_notebook} (cell 5 is none of code, markdown and raw)"),
-        "source_number": (in_cell(source=5), f"{no_notebook} (cell 5 has int for its source, not text)"),
-        "source_null": (in_cell(source=None), f"{no_notebook} (cell 5 has NoneType for its source, not text)"),
-        "source_numbers": (in_cell(source=[1, 2]), f"{no_notebook} (cell 5 has list for its source, not text)"),
-        "cell_metadata_list": (in_cell(metadata=[]), f"{no_notebook} (cell 5 has list for its metadata)"),
-        "metadata_list": (changed(lambda raw: raw.update(metadata=[])), f"{no_notebook} (it has list for its metadata)"),
+        "cells_number": (
+            changed(lambda raw: raw.update(cells=5)),
+            f"{no_notebook} (it has no list of cells)",
+        ),
+        "cell_null": (
+            changed(lambda raw: raw["cells"].append(None)),
+            f"{no_notebook} (cell 6 is none of code, markdown and raw)",
+        ),
+        "cell_unknown": (
+            in_cell(cell_type="spell"),
+            f"{no_notebook} (cell 5 is none of code, markdown and raw)",
+        ),
+        "source_number": (
+            in_cell(source=5),
+            f"{no_notebook} (cell 5 has int for its source, not text)",
+        ),
+        "source_null": (
+            in_cell(source=None),
+            f"{no_notebook} (cell 5 has NoneType for its source, not text)",
+        ),
+        "source_numbers": (
+            in_cell(source=[1, 2]),
+            f"{no_notebook} (cell 5 has list for its source, not text)",
+        ),
+        "cell_metadata_list": (
+            in_cell(metadata=[]),
+            f"{no_notebook} (cell 5 has list for its metadata)",
+        ),
+        "metadata_list": (
+            changed(lambda raw: raw.update(metadata=[])),
+            f"{no_notebook} (it has list for its metadata)",
+        ),
     }
 
 
@@ -93,10 +141,18 @@ def nonsense_outputs(raw):
 
 
 def odd_metadata(raw):
-    raw["metadata"] = {"kernelspec": {"name": ["no", "kernel"]}, "language_info": 5, "autograder": {"verdicts": [{"earned": 1000}]}}
+    raw["metadata"] = {
+        "kernelspec": {"name": ["no", "kernel"]},
+        "language_info": 5,
+        "autograder": {"verdicts": [{"earned": 1000}]},
+    }
     for cell in raw["cells"]:
         cell["metadata"] = {"nbgrader": [1, 2], "tags": {"skip": 1}, "deletable": "perhaps"} | {
-            "nbgrader": {"grade_id": cell["metadata"]["nbgrader"]["grade_id"], "points": "many", "grade": None}
+            "nbgrader": {
+                "grade_id": cell["metadata"]["nbgrader"]["grade_id"],
+                "points": "many",
+                "grade": None,
+            }
         }
 
 
@@ -105,11 +161,17 @@ def no_checks(raw):
 
 
 GRADED = {
-    "format_3": lambda: nbformat.writes(nbformat.convert(classroom.notebook(**RIGHT), 3), version=3),
+    "format_3": lambda: nbformat.writes(
+        nbformat.convert(classroom.notebook(**RIGHT), 3), version=3
+    ),
     "cells_twice": lambda: changed(twice),
     "cell_ids_twice": lambda: changed(same_ids),
     "cells_missing": lambda: changed(no_checks),
-    "source_of_lines": lambda: changed(lambda raw: [cell.update(source="".join(cell["source"]).splitlines(True)) for cell in raw["cells"]]),
+    "source_of_lines": lambda: changed(
+        lambda raw: [
+            cell.update(source="".join(cell["source"]).splitlines(True)) for cell in raw["cells"]
+        ]
+    ),
     "huge_outputs": lambda: changed(huge_outputs),
     "nonsense_outputs": lambda: changed(nonsense_outputs),
     "odd_metadata": lambda: changed(odd_metadata),
@@ -143,7 +205,9 @@ def linked(folder):
 
 
 def link_to(target):
-    return lambda course, path: path.symlink_to(course.root / target if "{}" not in target else target.format(path.name))
+    return lambda course, path: path.symlink_to(
+        course.root / target if "{}" not in target else target.format(path.name)
+    )
 
 
 def a_pipe(course, path):
@@ -189,7 +253,10 @@ def gone(course, path):
 LINK = "is not a file but a link: hand in the file itself"
 TOO_LARGE = "it is larger than 50 MB (with {}): hand in less, or raise c.CourseCells.max_megabytes"
 PLACED = {
-    "folder": (replaced(lambda course, path: path.mkdir()), f"{FILE} is not a file but a folder: hand in the file itself"),
+    "folder": (
+        replaced(lambda course, path: path.mkdir()),
+        f"{FILE} is not a file but a folder: hand in the file itself",
+    ),
     "link_release": (replaced(link_to(f"release/{NAME}/{FILE}")), f"{FILE} {LINK}"),
     "link_passwd": (replaced(link_to("/etc/passwd")), f"{FILE} {LINK}"),
     "link_classmate": (replaced(link_to(f"submitted/good_1/{NAME}/{FILE}")), f"{FILE} {LINK}"),
@@ -203,9 +270,18 @@ PLACED = {
     "beside_deep": (inside(link_to(".course_secret")), f"deep/er/data.txt {LINK}"),
     "beside_folder": (beside(link_to("submitted")), f"data.txt {LINK}"),
     "beside_pipe": (beside(a_pipe), "data.txt is not a file but a pipe: hand in the file itself"),
-    "beside_line_break": (beside(sparse(0), "two\nlines"), r"two\nlines has a name that cannot be printed: rename the file"),
-    "folder_linked": (linked(0), "the assignment's folder is a link: hand in a folder with the files themselves"),
-    "student_linked": (linked(1), "the student's folder is a link: hand in a folder with the files themselves"),
+    "beside_line_break": (
+        beside(sparse(0), "two\nlines"),
+        r"two\nlines has a name that cannot be printed: rename the file",
+    ),
+    "folder_linked": (
+        linked(0),
+        "the assignment's folder is a link: hand in a folder with the files themselves",
+    ),
+    "student_linked": (
+        linked(1),
+        "the student's folder is a link: hand in a folder with the files themselves",
+    ),
     "folder_loop": (
         lambda course, path: (shutil.rmtree(path.parent), path.parent.symlink_to(NAME)),
         "the assignment's folder is a link: hand in a",
@@ -215,12 +291,24 @@ PLACED = {
         "the assignment's folder is a file: hand in a folder",
     ),
     "nothing": (gone, "there is no notebook in the submission"),
-    "dots": (renamed("..sums.ipynb"), f"there is no {FILE} in it, only ..sums.ipynb: rename the notebook"),
-    "other_name": (renamed("sums (1).ipynb"), f"there is no {FILE} in it, only sums (1).ipynb: rename the notebook"),
+    "dots": (
+        renamed("..sums.ipynb"),
+        f"there is no {FILE} in it, only ..sums.ipynb: rename the notebook",
+    ),
+    "other_name": (
+        renamed("sums (1).ipynb"),
+        f"there is no {FILE} in it, only sums (1).ipynb: rename the notebook",
+    ),
     "huge_notebook": (replaced(sparse(300)), TOO_LARGE.format(FILE)),
     "huge_beside": (beside(sparse(300)), TOO_LARGE.format("data.txt")),
-    "many_files": (many_files, "it holds more than 1000 files: hand in the notebook and what it needs"),
-    "timestamp": (beside(lambda course, path: path.write_text("not a time"), "timestamp.txt"), "timestamp.txt holds no date: remove it"),
+    "many_files": (
+        many_files,
+        "it holds more than 1000 files: hand in the notebook and what it needs",
+    ),
+    "timestamp": (
+        beside(lambda course, path: path.write_text("not a time"), "timestamp.txt"),
+        "timestamp.txt holds no date: remove it",
+    ),
 }
 RAW = [
     "empty",
@@ -257,7 +345,12 @@ def graded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         here = Path(__file__).parents[1]
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH"), str(here.parent)])))
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join(
+                filter(None, [str(here), os.environ.get("PYTHONPATH"), str(here.parent)])
+            ),
+        )
         catalogue.chapters.cache_clear()
         course = classroom.lay_out(tmp_path_factory.mktemp("corrupt") / "course")
         course.release(NAME)
@@ -285,7 +378,9 @@ def test_it_is_reported_with_its_reason(graded, small_course, kind):
     assert reason.startswith(said), reason
     assert "\n" not in reason and "Traceback" not in reason
     assert course.errors()[NAME][kind] == reason
-    assert not (course.root / "autograded" / kind).exists() or not any((course.root / "autograded" / kind).iterdir())
+    assert not (course.root / "autograded" / kind).exists() or not any(
+        (course.root / "autograded" / kind).iterdir()
+    )
 
 
 @pytest.mark.parametrize("kind", ["good_1", "zzz_good_2", *GRADED])

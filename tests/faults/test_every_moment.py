@@ -14,7 +14,17 @@ from autograder.grading.worker import examine
 from faults.class_of_forty import gradebook
 
 pytestmark = pytest.mark.alone
-EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree", "sqlite3.connect", "sqlalchemy.commit")
+EVENTS = (
+    "open",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.chmod",
+    "shutil.rmtree",
+    "sqlite3.connect",
+    "sqlalchemy.commit",
+)
 
 
 def killed_at(moment, step):
@@ -30,7 +40,9 @@ def killed_at(moment, step):
         moments = itertools.count(1)
 
         def happens(name, details=()):
-            writes = name != "open" or (isinstance(details[2], int) and details[2] & (os.O_WRONLY | os.O_RDWR))
+            writes = name != "open" or (
+                isinstance(details[2], int) and details[2] & (os.O_WRONLY | os.O_RDWR)
+            )
             if name in EVENTS and writes and next(moments) == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -61,7 +73,9 @@ def test_a_kill_at_every_moment_of_entering_a_grade(ungraded, undisturbed):
         there = ungraded.graded_before(outline, [student, broken])
         done_at.append(len(there))
         for name in there:
-            assert [row for row in gradebook(ungraded) if row[0] == name] == [row for row in right if row[0] == name]
+            assert [row for row in gradebook(ungraded) if row[0] == name] == [
+                row for row in right if row[0] == name
+            ]
             assert name not in ungraded.errors()[NAME]
         if not was_killed:
             break

@@ -28,7 +28,11 @@ def victims(command, kind):
 
 def _kind(process, command):
     with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-        return "zygote" if process.ppid() == command else {WORKER: "worker", KERNEL: "kernel"}.get(process.name())
+        return (
+            "zygote"
+            if process.ppid() == command
+            else {WORKER: "worker", KERNEL: "kernel"}.get(process.name())
+        )
 
 
 def wait_for(condition, seconds=60):
@@ -57,7 +61,12 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
     try:
         while kills < KILLS:
             goal = len(finished) + rng.randint(1, 5)
-            wait_for(lambda goal=goal, command=command: len(notebooks(ungraded)) >= goal or command.poll() is not None, 120)
+            wait_for(
+                lambda goal=goal, command=command: (
+                    len(notebooks(ungraded)) >= goal or command.poll() is not None
+                ),
+                120,
+            )
             time.sleep(rng.uniform(0, 0.3))
             kind = rng.choice(kinds)
             targets = victims(command, kind) or victims(command, "command")
@@ -79,7 +88,15 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
         command.kill()
         command.communicate()
     assert kills >= 3
-    wait_for(lambda: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in seen), 20)
+    wait_for(
+        lambda: (
+            not any(
+                process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+                for process in seen
+            )
+        ),
+        20,
+    )
     before = notebooks(ungraded)
     code, out, err = run(ungraded, "--workers", "2")
     assert (code, err) == (0, ""), err

@@ -40,7 +40,9 @@ def completes(course, undisturbed_few):
     assert (code, err) == (0, "")
     assert f"4 of 4 submissions graded. {len(before)} of them had been graded before" in out
     assert before.items() <= notebooks(course).items()
-    assert gradebook(course) == [row for row in gradebook(undisturbed_few) if row[0] in notebooks(course)]
+    assert gradebook(course) == [
+        row for row in gradebook(undisturbed_few) if row[0] in notebooks(course)
+    ]
 
 
 def test_a_gradebook_that_another_program_holds(small_class, undisturbed_few):
@@ -51,7 +53,11 @@ def test_a_gradebook_that_another_program_holds(small_class, undisturbed_few):
     finally:
         holder.rollback()
         holder.close()
-    assert "gradebook" in line and "database is locked" in line and "Wait until no other program is writing to it" in line
+    assert (
+        "gradebook" in line
+        and "database is locked" in line
+        and "Wait until no other program is writing to it" in line
+    )
     assert list(notebooks(small_class)) == ["student00"]
     assert small_class.errors() == {}
     completes(small_class, undisturbed_few)
@@ -82,7 +88,9 @@ def small_disk(tmp_path):
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
     )
     if not mounted or mounted.returncode:
         pytest.skip("no file system can be mounted here; see the next test")
@@ -112,10 +120,22 @@ def test_a_full_disk(small_disk, lay_out_class, undisturbed_few, room):
 def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed_few):
     """The same without a disk of its own: no file may grow beyond the gradebook's size, as under a quota."""
     most = os.stat(small_class.root / "gradebook.db").st_size
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})); {COMMAND}"
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})); {COMMAND}"
+    )
     big = small_class.root / "submitted" / "student02" / NAME / "big.txt"
     big.write_bytes(b"x" * (most + 1))
-    command = [sys.executable, "-P", "-c", limited, "grade", str(small_class.root), NAME, "--workers", "1"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        limited,
+        "grade",
+        str(small_class.root),
+        NAME,
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     line = one_line(done.returncode, done.stdout, done.stderr)
     assert "Make room" in line

@@ -31,14 +31,21 @@ def forked(tmp_path_factory):
 def execute(path, folder, monkeypatch, kernel="python3"):
     monkeypatch.setenv("COURSE_PROGRESS", str(folder / "progress.jsonl"))
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=900, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}).execute(env=dict(os.environ))
+    NotebookClient(
+        notebook, timeout=900, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}
+    ).execute(env=dict(os.environ))
     return notebook
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_lesson_runs(path, tmp_path, monkeypatch):
     notebook = execute(path, tmp_path, monkeypatch)
-    pictures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    pictures = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
     assert len(pictures) >= 3
 
 

@@ -17,7 +17,15 @@ import threading
 from pathlib import Path
 
 NAME = "warm"
-IMPORTED = ("torch", "torchvision", "dlkit.mx", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "sklearn", "ipykernel.kernelapp")
+IMPORTED = (
+    "torch",
+    "torchvision",
+    "dlkit.mx",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "sklearn",
+    "ipykernel.kernelapp",
+)
 
 COMMAND = """
 import json, os, socket, sys
@@ -34,7 +42,9 @@ def start(folder: Path) -> subprocess.Popen:
     kernel = folder / "kernels" / NAME
     kernel.mkdir(parents=True)
     command = [sys.executable, "-I", "-S", "-c", COMMAND, str(address), "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": command, "display_name": NAME, "language": "python"}), encoding="utf-8")
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": NAME, "language": "python"}), encoding="utf-8"
+    )
     process = subprocess.Popen([sys.executable, __file__, str(address)], stdout=subprocess.PIPE)
     process.stdout.readline()  # it listens
     return process
@@ -58,7 +68,9 @@ def main(address: str) -> None:
         client.close()
 
 
-def _be_kernel(client: socket.socket, connection_file: str, directory: str, environment: dict[str, str]) -> None:
+def _be_kernel(
+    client: socket.socket, connection_file: str, directory: str, environment: dict[str, str]
+) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     def end_with_it() -> None:

@@ -5,7 +5,11 @@ import numpy as np
 from autograder import Inputs, Measurement, question
 
 
-@question(points=1, hints=["It has one line.", "Look for a method of arrays.", "The method is called sum."], explanation="Addition.")
+@question(
+    points=1,
+    hints=["It has one line.", "Look for a method of arrays.", "The method is called sum."],
+    explanation="Addition.",
+)
 def total(values):
     """The sum of all values. values: (n,) float32 -> a number"""
     return values.sum()
@@ -99,14 +103,19 @@ def distance(inputs, position):
     return Measurement(off <= 1, f"The position is {off} pixels off.")
 
 
-@locate.mistake("Row and column are swapped.", recognise=lambda inputs, position: tuple(int(n) for n in position) == inputs.secret[::-1])
+@locate.mistake(
+    "Row and column are swapped.",
+    recognise=lambda inputs, position: tuple(int(n) for n in position) == inputs.secret[::-1],
+)
 def _(image):
     row, column = np.unravel_index(image.argmax(), image.shape)
     return column, row
 
 
 @question(
-    points=2, forbids=["numpy.sort", "statistics"], forbids_in_words="a library's own sorting (`numpy.sort`) and the module `statistics`"
+    points=2,
+    forbids=["numpy.sort", "statistics"],
+    forbids_in_words="a library's own sorting (`numpy.sort`) and the module `statistics`",
 )
 def ordered(values):
     """The values, smallest first. values: (n,) float32 -> (n,)"""

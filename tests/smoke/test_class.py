@@ -35,7 +35,10 @@ from autograder.grading.execute import course_secret
 from autograder.report import results
 from autograder.sandbox import wall
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine"),
+]
 
 HOSTILE = (
     "endless-answer",
@@ -78,13 +81,19 @@ def in_torch(hand):
     hand.run('use("torch")\nimport torch')
 
 
-@kind("A mistake that the question knows; of one value, the mean is right.", total_earned(0.5, "This is the mean, not the sum."))
+@kind(
+    "A mistake that the question knows; of one value, the mean is right.",
+    total_earned(0.5, "This is the mean, not the sum."),
+)
 def known_mistake(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return values.mean()")
 
 
-@kind("An answer that is no Python.", total_earned(0.0, "There is no `total`: the cell that defines it failed. SyntaxError"))
+@kind(
+    "An answer that is no Python.",
+    total_earned(0.0, "There is no `total`: the cell that defines it failed. SyntaxError"),
+)
 def syntax_error(hand):
     hand.answer_all()
     hand.answer("total", "def total(values)\n    return values.sum()")
@@ -101,7 +110,12 @@ def broken_file(hand):
 
 
 HONEST = [in_torch, known_mistake, syntax_error, broken_file]
-ATTACKS = [found for module in (test_harm, test_score, test_secrets) for found in attacks_in(module) if found.name in HOSTILE]
+ATTACKS = [
+    found
+    for module in (test_harm, test_score, test_secrets)
+    for found in attacks_in(module)
+    if found.name in HOSTILE
+]
 
 
 @dataclass
@@ -114,7 +128,13 @@ class Run:
 
 
 def course(*arguments) -> Run:
-    command = [sys.executable, "-P", "-c", "from autograder.cli import app; app()", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        "from autograder.cli import app; app()",
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     return Run(done.returncode, done.stdout, done.stderr)
 
@@ -130,11 +150,18 @@ def graded(bait) -> tuple[Session, Run]:
     """The class after `course grade`, with one warm process, and what the command said."""
     before = {process.pid for process in psutil.process_iter()}
     laid_out, students = lay_out_course(bait, [*HONEST, *ATTACKS])
-    course_secret(laid_out.root / SECRET_FILE)  # which grading would make, and which nothing may change then
-    protected = {who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")}
+    course_secret(
+        laid_out.root / SECRET_FILE
+    )  # which grading would make, and which nothing may change then
+    protected = {
+        who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")
+    }
     run = course("grade", laid_out.root, NAME)
     found = results.collect(laid_out.root)
-    evidence = {student: collect(laid_out, student, bait, found.find(student, NAME).reason or None) for student in students}
+    evidence = {
+        student: collect(laid_out, student, bait, found.find(student, NAME).reason or None)
+        for student in students
+    }
     return Session(bait, laid_out, evidence, protected, survivors(before)), run
 
 
@@ -145,7 +172,10 @@ def test_all_of_them_are_there():
 def test_the_command_says_what_it_did(graded):
     session, run = graded
     count = len(session.evidence)
-    assert (run.code, f"{count - 1} of {count} submissions graded." in run.out) == (cli.INCOMPLETE, True), run
+    assert (run.code, f"{count - 1} of {count} submissions graded." in run.out) == (
+        cli.INCOMPLETE,
+        True,
+    ), run
     assert "broken-file" in run.err
     assert "Traceback" not in run.err
 
@@ -165,7 +195,11 @@ def test_the_report_has_the_gradebooks_points(graded):
         points = {row["student"]: row[NAME] for row in csv.DictReader(file)}
     assert points.keys() == session.evidence.keys()
     for student, evidence in session.evidence.items():
-        assert points[student] == "" if evidence.points is None else float(points[student]) == evidence.points
+        assert (
+            points[student] == ""
+            if evidence.points is None
+            else float(points[student]) == evidence.points
+        )
     assert float(points[NEIGHBORS[0]]) == FULL
 
 
@@ -180,4 +214,7 @@ def test_a_second_run_grades_nothing_again(graded):
 
 def written(session):
     """When each graded notebook was written."""
-    return {path.parts[-3]: path.stat().st_mtime_ns for path in (session.course.root / "autograded").glob("*/*/*.ipynb")}
+    return {
+        path.parts[-3]: path.stat().st_mtime_ns
+        for path in (session.course.root / "autograded").glob("*/*/*.ipynb")
+    }

@@ -14,7 +14,11 @@ CHANGED = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--changed", action="store_true", help="only the questions of chapters that differ from the main branch, on one seed")
+    parser.addoption(
+        "--changed",
+        action="store_true",
+        help="only the questions of chapters that differ from the main branch, on one seed",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,8 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if CHANGED in config.stash and not hasattr(config, "workerinput"):  # of several processes, one says it
-        config.get_terminal_writer().line(f"Changed chapters: {', '.join(sorted(config.stash[CHANGED]))}.")
+    if CHANGED in config.stash and not hasattr(
+        config, "workerinput"
+    ):  # of several processes, one says it
+        config.get_terminal_writer().line(
+            f"Changed chapters: {', '.join(sorted(config.stash[CHANGED]))}."
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -50,7 +50,9 @@ def test_a_question_is_complete(question):
 def globals_of(code):
     """The global names that a function's code reads, and what is defined inside it; `net.train()` reads none called `train`."""
     inside = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}.union(*map(globals_of, inside))
+    return {
+        step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"
+    }.union(*map(globals_of, inside))
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -59,24 +61,36 @@ def test_answers_stand_alone(question):
     for answer in (question.reference, *question.alternatives, *question.mistakes):
         source = answer.source(question.function_name)
         assert isinstance(ast.parse(source).body[0], ast.FunctionDef | ast.ClassDef)
-        unknown = (globals_of(answer.function.__code__) & answer.function.__globals__.keys()) - {"np"}
+        unknown = (globals_of(answer.function.__code__) & answer.function.__globals__.keys()) - {
+            "np"
+        }
         assert not unknown, f"{question.name} uses {unknown} of its module"
 
 
 @pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
 def test_probes_are_deterministic_and_differ_by_seed(question):
     def flat(seed):
-        return pickle.dumps([(case.inputs.args, case.inputs.secret) for case in question.cases(seed)])
+        return pickle.dumps(
+            [(case.inputs.args, case.inputs.secret) for case in question.cases(seed)]
+        )
 
     assert flat(1) == flat(1)
     assert flat(1) != flat(2)
 
 
-@pytest.mark.parametrize("question", [question for question in QUESTIONS if question.forbids], ids=lambda question: question.name)
+@pytest.mark.parametrize(
+    "question",
+    [question for question in QUESTIONS if question.forbids],
+    ids=lambda question: question.name,
+)
 def test_no_answer_uses_what_the_question_forbids(question):
     """By reading; that the watch is content too is seen where every answer is judged."""
     for answer in (question.reference, *question.alternatives, *question.mistakes):
-        code = Code(["import numpy as np", answer.source(question.function_name)], question.function_name, complete=True)
+        code = Code(
+            ["import numpy as np", answer.source(question.function_name)],
+            question.function_name,
+            complete=True,
+        )
         assert read(code, question.forbids) is None, code.cells[1]
 
 
@@ -92,5 +106,7 @@ def test_the_statement_in_the_exercise_says_what_is_forbidden_and_no_other_does(
                 said[question.name] = statement
     assert said.keys() == {question.name for question in QUESTIONS}
     for question in QUESTIONS:
-        assert ("Write it yourself, without" in said[question.name]) == bool(question.forbids), question.name
+        assert ("Write it yourself, without" in said[question.name]) == bool(question.forbids), (
+            question.name
+        )
         assert question.prohibition in said[question.name]

@@ -15,14 +15,24 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 
 settings.register_profile("unit", settings.default, max_examples=20)
-settings.load_profile("unit")  # a tenth of a second a test, so that a busy machine does not make a second of it
+settings.load_profile(
+    "unit"
+)  # a tenth of a second a test, so that a busy machine does not make a second of it
 
 HERE = Path(__file__).parent
 LIMIT = 1.0
 """Processor seconds that a test may take, all threads together."""
 
 FRAMEWORKS = {"torch", "torchvision", "mxnet"}
-STARTS = ("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "subprocess.Popen")
+STARTS = (
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.exec",
+    "os.spawn",
+    "os.system",
+    "subprocess.Popen",
+)
 """Audit events of a process that begins."""
 
 started: list[str] = []
@@ -33,7 +43,9 @@ def _notice(event: str, arguments: tuple) -> None:
         started.append(event)
 
 
-sys.addaudithook(_notice)  # it cannot be taken away again: outside this tier nobody looks at what it notices
+sys.addaudithook(
+    _notice
+)  # it cannot be taken away again: outside this tier nobody looks at what it notices
 
 
 def loaded() -> set[str]:
@@ -55,13 +67,21 @@ def unit() -> Iterator[None]:
     start = time.process_time()
     yield
     seconds = time.process_time() - start
-    assert not started, f"a unit test started a process ({', '.join(started)}): it belongs into another tier"
-    assert loaded() == before, f"a unit test imported {', '.join(sorted(loaded() - before))}: it belongs into another tier"
-    assert seconds < LIMIT, f"a unit test took {seconds:.1f} processor seconds: make it smaller, or it belongs into another tier"
+    assert not started, (
+        f"a unit test started a process ({', '.join(started)}): it belongs into another tier"
+    )
+    assert loaded() == before, (
+        f"a unit test imported {', '.join(sorted(loaded() - before))}: it belongs into another tier"
+    )
+    assert seconds < LIMIT, (
+        f"a unit test took {seconds:.1f} processor seconds: make it smaller, or it belongs into another tier"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """A file that imports a framework by itself fails as a whole."""
     before = loaded()
     report = yield

@@ -8,7 +8,15 @@ from links import ROOT, dead_links
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 PAGES = sorted(
-    path for pattern in ("*.md", "docs/**/*.md", "lessons/*.ipynb", "exercises/*/*.ipynb", "dlkit/**/*.md") for path in ROOT.glob(pattern)
+    path
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "lessons/*.ipynb",
+        "exercises/*/*.ipynb",
+        "dlkit/**/*.md",
+    )
+    for path in ROOT.glob(pattern)
 )
 
 
@@ -23,13 +31,24 @@ def dead(tmp_path):
     (tmp_path / "lessons").mkdir()
     (tmp_path / "exercises" / "02-other").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    other = new_notebook(cells=[new_markdown_cell("# Convolution\n\n## What to notice: edges"), new_code_cell("# Not a heading")])
+    other = new_notebook(
+        cells=[
+            new_markdown_cell("# Convolution\n\n## What to notice: edges"),
+            new_code_cell("# Not a heading"),
+        ]
+    )
     for place in ("lessons/02-other.ipynb", "exercises/02-other/02-other.ipynb"):
         nbformat.write(other, tmp_path / place)
     (tmp_path / "docs" / "edges of it.png").touch()
 
     def dead(text):
-        lesson = new_notebook(cells=[new_markdown_cell("# This lesson"), new_markdown_cell(text), new_code_cell("'[no](link.md)'")])
+        lesson = new_notebook(
+            cells=[
+                new_markdown_cell("# This lesson"),
+                new_markdown_cell(text),
+                new_code_cell("'[no](link.md)'"),
+            ]
+        )
         nbformat.write(lesson, tmp_path / "lessons" / "01-this.ipynb")
         return dead_links(tmp_path / "lessons" / "01-this.ipynb", tmp_path)
 

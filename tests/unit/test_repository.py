@@ -45,12 +45,22 @@ def test_lessons_have_the_parts_of_a_lesson(path):
         for line in cell.source.splitlines()
         if line.startswith("#")
     ]
-    for part in ("why", "predict", "measure", "what to notice", "summary", "check yourself", "next"):
+    for part in (
+        "why",
+        "predict",
+        "measure",
+        "what to notice",
+        "summary",
+        "check yourself",
+        "next",
+    ):
         assert any(part in heading for heading in headings), f"no section {part!r}"
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "import torch" in code
     assert "from dlkit.mx import" in code
-    assert any("claim" in cell.metadata.get("tags", []) for cell in notebook.cells), "nothing that it says is checked"
+    assert any("claim" in cell.metadata.get("tags", []) for cell in notebook.cells), (
+        "nothing that it says is checked"
+    )
 
 
 @functools.cache
@@ -66,7 +76,9 @@ def nodes_of(source):
 def names_in(cells, context):
     """The names that the cells' code stores or loads (`context` is ast.Store or ast.Load)."""
     nodes = [node for cell in cells for node in nodes_of(cell.source)]
-    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    names = {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
     if context is ast.Store:
         definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         names |= {node.name for node in nodes if isinstance(node, definitions)}
@@ -79,23 +91,39 @@ def test_only_claims_assert_and_nothing_depends_on_them(path):
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     claims = [cell for cell in code if "claim" in cell.metadata.get("tags", [])]
     others = [cell for cell in code if cell not in claims]
-    asserting = [cell.id for cell in others if re.search(r"^\s*assert\b|\bassert_\w*\(", cell.source, re.MULTILINE)]
+    asserting = [
+        cell.id
+        for cell in others
+        if re.search(r"^\s*assert\b|\bassert_\w*\(", cell.source, re.MULTILINE)
+    ]
     assert asserting == [], "cells that assert something and are not tagged claim"
-    assert [cell.id for cell in claims if "assert" not in cell.source] == [], "claims that claim nothing"
+    assert [cell.id for cell in claims if "assert" not in cell.source] == [], (
+        "claims that claim nothing"
+    )
     only_in_claims = names_in(claims, ast.Store) - names_in(others, ast.Store)
     assert only_in_claims & names_in(others, ast.Load) == set(), "names that only a claim defines"
-    assert names_in(claims, ast.Store) & names_in(others, ast.Store) == set(), "names that a claim takes from the lesson"
-    assert not re.search(r"perf_counter|process_time|\bseconds\b", "\n".join(cell.source for cell in claims)), "a claim about time"
+    assert names_in(claims, ast.Store) & names_in(others, ast.Store) == set(), (
+        "names that a claim takes from the lesson"
+    )
+    assert not re.search(
+        r"perf_counter|process_time|\bseconds\b", "\n".join(cell.source for cell in claims)
+    ), "a claim about time"
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=name_of)
 def test_exercises_agree_with_their_questions(path):
     notebook = nbformat.read(path, as_version=4)
     assert path.parent.name == path.stem
-    facts = {cell.metadata.nbgrader.grade_id: (cell, cell.metadata.nbgrader) for cell in notebook.cells if "nbgrader" in cell.metadata}
+    facts = {
+        cell.metadata.nbgrader.grade_id: (cell, cell.metadata.nbgrader)
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+    }
     questions = [question for cell in notebook.cells if (question := question_of(cell))]
     chapters = {question.name.partition(".")[0] for question in questions}
-    assert [question.name for question in questions] == [name for name in catalogue.names() if name.partition(".")[0] in chapters]
+    assert [question.name for question in questions] == [
+        name for name in catalogue.names() if name.partition(".")[0] in chapters
+    ]
     for question in questions:
         check_cell, check_facts = facts[question.name.replace(".", "-", 1)]
         assert check_facts.points == question.points
@@ -104,7 +132,9 @@ def test_exercises_agree_with_their_questions(path):
         stub, stub_facts = facts[f"answer-{question.function_name}"]
         assert (stub_facts.grade, stub_facts.locked, stub_facts.solution) == (False, False, True)
         assert f'raise NotImplementedError("{question.name}")' in stub.source
-    assert any(f.grade and f.solution and cell.cell_type == "markdown" for cell, f in facts.values()), "no written question"
+    assert any(
+        f.grade and f.solution and cell.cell_type == "markdown" for cell, f in facts.values()
+    ), "no written question"
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=name_of)
@@ -123,19 +153,29 @@ def test_nothing_depends_on_a_picture(path):
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
             nodes = list(ast.walk(ast.parse(cell.source)))
-            stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            stored = {
+                node.id
+                for node in nodes
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
             stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
             if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE):
                 defined |= stored
             else:
-                used |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - stored
+                used |= {
+                    node.id
+                    for node in nodes
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+                } - stored
     assert defined & used == set()
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_lessons_import_the_shim_in_their_first_cell(path):
     """It skips the cells that need MXNet where there is none, from the next cell on."""
-    first = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    first = next(
+        cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+    )
     assert "from dlkit.mx import" in first.source or "from dlkit import mx" in first.source
 
 

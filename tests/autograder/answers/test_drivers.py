@@ -16,7 +16,12 @@ from autograder.values.frameworks import to_framework
 
 FRAMEWORKS = [
     "torch",
-    pytest.param("mxnet", marks=pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")),
+    pytest.param(
+        "mxnet",
+        marks=pytest.mark.skipif(
+            not frameworks.available("mxnet"), reason="MXNet is not installed"
+        ),
+    ),
 ]
 LAYERS = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 27, 4]]
 SHAPES = [(3, 1, 2, 2), (3,), (4, 27), (4,)]
@@ -30,8 +35,12 @@ def drawn(seed: int, *shapes: tuple) -> list[np.ndarray]:
 def logits_of(weights: list, X: np.ndarray) -> np.ndarray:
     """LAYERS in NumPy, in double precision: the oracle."""
     kernel, kernel_bias, weight, bias = (np.asarray(part, np.float64) for part in weights)
-    windows = np.lib.stride_tricks.sliding_window_view(X.astype(np.float64), (2, 2), axis=(2, 3))  # (N, 1, 3, 3, 2, 2)
-    maps = np.einsum("ncijab,mcab->nmij", windows, kernel) + kernel_bias[:, None, None]  # (N, 3, 3, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X.astype(np.float64), (2, 2), axis=(2, 3)
+    )  # (N, 1, 3, 3, 2, 2)
+    maps = (
+        np.einsum("ncijab,mcab->nmij", windows, kernel) + kernel_bias[:, None, None]
+    )  # (N, 3, 3, 3)
     return np.tanh(maps).reshape(len(X), -1) @ weight.T + bias
 
 
@@ -40,7 +49,9 @@ def loss_of(weights: list, X: np.ndarray, y: np.ndarray) -> float:
     return float((np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]).mean())
 
 
-def finite_differences(weights: list, X: np.ndarray, y: np.ndarray, step: float = 1e-5) -> list[np.ndarray]:
+def finite_differences(
+    weights: list, X: np.ndarray, y: np.ndarray, step: float = 1e-5
+) -> list[np.ndarray]:
     gradients = []
     for index, weight in enumerate(weights):
         gradient = np.zeros(weight.shape)
@@ -86,7 +97,9 @@ def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, s
     assert report["parameter_count"] == sum(np.prod(shape) for shape in SHAPES)
     np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
     for index, gradient in enumerate(finite_differences(weights, X, y)):
-        np.testing.assert_allclose(report["gradients"][f"weight {index}"], gradient, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            report["gradients"][f"weight {index}"], gradient, rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
@@ -94,9 +107,18 @@ def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, s
     ("layers", "shapes"),
     [
         (LAYERS, SHAPES),
-        ([["conv", 1, 4, 2], ["batchnorm", 4], ["relu"], ["flatten"], ["dense", 36, 4]], [(4, 1, 2, 2), (4,), (4,), (4,), (4, 36), (4,)]),
-        ([["conv", 1, 4, 3], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 4, 4]], [(4, 1, 3, 3), (4,), (4, 4), (4,)]),
-        ([["avgpool", 2], ["flatten"], ["dense", 4, 5], ["dropout", 0.0], ["dense", 5, 4]], [(5, 4), (5,), (4, 5), (4,)]),
+        (
+            [["conv", 1, 4, 2], ["batchnorm", 4], ["relu"], ["flatten"], ["dense", 36, 4]],
+            [(4, 1, 2, 2), (4,), (4,), (4,), (4, 36), (4,)],
+        ),
+        (
+            [["conv", 1, 4, 3], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 4, 4]],
+            [(4, 1, 3, 3), (4,), (4, 4), (4,)],
+        ),
+        (
+            [["avgpool", 2], ["flatten"], ["dense", 4, 5], ["dropout", 0.0], ["dense", 5, 4]],
+            [(5, 4), (5,), (4, 5), (4,)],
+        ),
         ([["dense", 4, 3], ["tanh"], ["flatten"], ["dense", 12, 4]], [(3, 4), (3,), (4, 12), (4,)]),
     ],
     ids=lambda value: value[0][0] if isinstance(value[0], list) else "",
@@ -111,9 +133,15 @@ def test_a_built_network_is_the_same_in_both_frameworks(layers, shapes):
     one, other = reports["torch"], reports["mxnet"]
     assert one["parameter_shapes"] == other["parameter_shapes"]
     np.testing.assert_allclose(one["logits"], other["logits"], rtol=1e-5, atol=1e-5)
-    assert one["gradients"].keys() == other["gradients"].keys() == {f"weight {index}" for index in range(len(shapes))}
+    assert (
+        one["gradients"].keys()
+        == other["gradients"].keys()
+        == {f"weight {index}" for index in range(len(shapes))}
+    )
     for name, gradient in one["gradients"].items():
-        np.testing.assert_allclose(gradient, other["gradients"][name], rtol=1e-4, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            gradient, other["gradients"][name], rtol=1e-4, atol=1e-5, err_msg=name
+        )
 
 
 @given(st.permutations(range(3)))
@@ -122,7 +150,11 @@ def test_the_order_in_which_layers_are_defined_is_free(order):
     class Net(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            layers = {"conv": torch.nn.Conv2d(1, 3, 2), "hidden": torch.nn.Linear(27, 5), "out": torch.nn.Linear(5, 4)}
+            layers = {
+                "conv": torch.nn.Conv2d(1, 3, 2),
+                "hidden": torch.nn.Linear(27, 5),
+                "out": torch.nn.Linear(5, 4),
+            }
             for index in order:
                 name = list(layers)[index]
                 setattr(self, name, layers[name])
@@ -133,7 +165,9 @@ def test_the_order_in_which_layers_are_defined_is_free(order):
     *weights, X = drawn(1, (3, 1, 2, 2), (3,), (5, 27), (5,), (4, 5), (4,), (2, 1, 4, 4))
     report = drive("network", Net, "torch", weights, X, np.array([0, 1]))
     hidden = np.tanh(logits_of(weights[:4], X))
-    np.testing.assert_allclose(report["logits"], hidden @ weights[4].T + weights[5], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        report["logits"], hidden @ weights[4].T + weights[5], rtol=1e-5, atol=1e-5
+    )
     assert {name: gradient.shape for name, gradient in report["gradients"].items()} == {
         f"weight {index}": weight.shape for index, weight in enumerate(weights)
     }
@@ -142,9 +176,17 @@ def test_the_order_in_which_layers_are_defined_is_free(order):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_weights_that_do_not_fit_give_the_shapes_alone(framework):
     X, y = np.zeros((2, 1, 4, 4), np.float32), np.array([0, 1])
-    for weights in [[], drawn(0, *SHAPES[:-1]), drawn(0, *SHAPES, (4,)), drawn(0, *SHAPES[:-1], (5,))]:
+    for weights in [
+        [],
+        drawn(0, *SHAPES[:-1]),
+        drawn(0, *SHAPES, (4,)),
+        drawn(0, *SHAPES[:-1], (5,)),
+    ]:
         report = drive("network", untrained(framework, LAYERS), framework, weights, X, y)
-        assert report == {"parameter_shapes": [list(shape) for shape in sorted(SHAPES)], "parameter_count": 127}
+        assert report == {
+            "parameter_shapes": [list(shape) for shape in sorted(SHAPES)],
+            "parameter_count": 127,
+        }
 
 
 def test_frozen_parameters_are_not_counted():
@@ -161,7 +203,9 @@ def test_frozen_parameters_are_not_counted():
 
 def test_a_lazy_layer_learns_its_shape_from_the_batch():
     def answer():
-        return torch.nn.Sequential(torch.nn.LazyConv2d(3, 2), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.LazyLinear(4))
+        return torch.nn.Sequential(
+            torch.nn.LazyConv2d(3, 2), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.LazyLinear(4)
+        )
 
     *weights, X = drawn(0, *SHAPES, (2, 1, 4, 4))
     report = drive("network", answer, "torch", weights, X, np.array([0, 1]))
@@ -197,11 +241,17 @@ def test_call_hands_over_arrays_of_the_framework_that_are_the_answers_own():
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
 def test_arrays_arrive_with_their_numbers(framework, dtype, shape):
-    array = np.ones(shape, dtype) if dtype == "bool" else (np.arange(np.prod(shape, dtype=int)) + 3).reshape(shape).astype(dtype)
+    array = (
+        np.ones(shape, dtype)
+        if dtype == "bool"
+        else (np.arange(np.prod(shape, dtype=int)) + 3).reshape(shape).astype(dtype)
+    )
     got = to_framework(array, framework)
     numbers = got.asnumpy() if framework == "mxnet" else got.numpy()
     assert numbers.ravel().tolist() == array.ravel().tolist()
-    assert numbers.shape == shape or (framework == "mxnet" and shape == () and numbers.shape == (1,))
+    assert numbers.shape == shape or (
+        framework == "mxnet" and shape == () and numbers.shape == (1,)
+    )
     assert numbers.dtype == array.dtype or (framework == "mxnet" and dtype == "bool")
 
 
@@ -211,13 +261,19 @@ def test_change_network_reports_the_changed_net_or_the_one_returned(framework):
     zeros = [np.zeros_like(weight) for weight in weights]
 
     def in_place(net):
-        for parameter, value in zip(drivers._backend(net).parameters(net, None), to_framework(zeros, framework), strict=True):
+        for parameter, value in zip(
+            drivers._backend(net).parameters(net, None), to_framework(zeros, framework), strict=True
+        ):
             drivers._backend(net).set(parameter, value)
 
     def another(net):
         return build_network(LAYERS, to_framework(zeros, framework), framework)
 
-    for answer, expected in [(lambda net: None, logits_of(weights, X)), (in_place, np.zeros((3, 4))), (another, np.zeros((3, 4)))]:
+    for answer, expected in [
+        (lambda net: None, logits_of(weights, X)),
+        (in_place, np.zeros((3, 4))),
+        (another, np.zeros((3, 4))),
+    ]:
         report = drive("change_network", answer, framework, LAYERS, weights, X)
         np.testing.assert_allclose(report["logits"], expected, rtol=1e-5, atol=1e-5)
 
@@ -227,7 +283,10 @@ def test_with_network_hands_over_the_net_and_the_arguments(framework):
     *weights, X = drawn(2, *SHAPES, (3, 1, 4, 4))
     out = drive("with_network", lambda net, X, k: net(X) * k, framework, LAYERS, weights, X, 2)
     np.testing.assert_allclose(
-        out.detach().numpy() if framework == "torch" else out.asnumpy(), 2 * logits_of(weights, X), rtol=1e-5, atol=1e-5
+        out.detach().numpy() if framework == "torch" else out.asnumpy(),
+        2 * logits_of(weights, X),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -261,7 +320,9 @@ def test_a_net_must_get_exactly_its_weights():
 
 
 @pytest.mark.parametrize("framework", ["numpy", *FRAMEWORKS])
-def test_a_random_operation_is_called_with_a_generator_of_each_seed_and_arrays_of_its_own(framework):
+def test_a_random_operation_is_called_with_a_generator_of_each_seed_and_arrays_of_its_own(
+    framework,
+):
     (X,) = to_framework((np.arange(6, dtype=np.float32).reshape(2, 3),), framework)
 
     def answer(X, add, rng):

@@ -39,7 +39,10 @@ TOTALS = {"questions", "kill_rate", "false_accepts", "false_rejects", "mistakes_
 def lines_of(body, parameters="x, y"):
     """What the mutants of a function with this body say in place of the lines of the body."""
     source = f"def f({parameters}):\n" + "".join(f"    {line}\n" for line in body.splitlines())
-    return {(m.operator, "\n".join(line[1:].strip() for line in m.diff.splitlines() if line[0] == "+")) for m in mutants(source)}
+    return {
+        (m.operator, "\n".join(line[1:].strip() for line in m.diff.splitlines() if line[0] == "+"))
+        for m in mutants(source)
+    }
 
 
 @pytest.mark.parametrize(
@@ -160,8 +163,12 @@ def make(*probes, **settings):
         asked.probe()(probe)
     asked.alternative()(narrow)
     asked.alternative()(stacked)
-    asked.mistake("The second half is not multiplied.")(lambda image, columns: np.concatenate([image, image], axis=1))
-    asked.mistake("The rows are doubled, not the columns.")(lambda image, columns: np.concatenate([image, columns * image], axis=0))
+    asked.mistake("The second half is not multiplied.")(
+        lambda image, columns: np.concatenate([image, image], axis=1)
+    )
+    asked.mistake("The rows are doubled, not the columns.")(
+        lambda image, columns: np.concatenate([image, columns * image], axis=0)
+    )
     return asked
 
 
@@ -196,7 +203,10 @@ def test_a_weak_question_has_survivors_and_accepts_memorisers(good):
         "right for symmetric inputs only.",
         "",
     }
-    assert any("never looks at `columns`, which is the same in every input" in sentence for sentence in weak.false_accepts)
+    assert any(
+        "never looks at `columns`, which is the same in every input" in sentence
+        for sentence in weak.false_accepts
+    )
     assert any(problem.startswith("Too weak") for problem in weak.problems)
     assert not Card((weak,)).clean
 
@@ -229,14 +239,20 @@ def test_a_right_answer_that_is_not_accepted_is_told():
 def test_an_answer_without_a_definition_is_noted_and_has_no_mutants():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns))
-    assert any("No mutants of alternative 3 (numpy)" in note for note in audit(asked, sample=1).notes)
+    assert any(
+        "No mutants of alternative 3 (numpy)" in note for note in audit(asked, sample=1).notes
+    )
 
 
 def test_a_question_that_cannot_be_asked_is_an_error_on_its_card():
     def broken(rng):
         return rng.no_such_method()
 
-    for asked, said in [(make(), "no probes"), (make(broken), "no_such_method"), (make(lambda rng: (1.0,)), "reference")]:
+    for asked, said in [
+        (make(), "no probes"),
+        (make(broken), "no_such_method"),
+        (make(lambda rng: (1.0,)), "reference"),
+    ]:
         card = audit(asked)
         assert said in card.problems[0]
         assert not Card((card,)).clean
@@ -279,7 +295,10 @@ def test_a_right_answer_that_raises_for_other_arrays_is_noted():
     asked.alternative()(fussy)
     card = audit(asked, sample=1)
     assert card.false_rejects == ()
-    assert any("alternative 3 (numpy), given views that are not contiguous, raises BufferError" in note for note in card.notes)
+    assert any(
+        "alternative 3 (numpy), given views that are not contiguous, raises BufferError" in note
+        for note in card.notes
+    )
 
 
 def test_equivalents_are_counted_apart_and_tried_again(good):
@@ -339,7 +358,12 @@ def test_the_card_is_always_the_same(good):
 
 
 def test_totals_weigh_every_mutant_alike_and_leave_out_the_equivalent():
-    card = Card((QuestionCard("a", 1, mutants=110, killed=90, equivalent=10), QuestionCard("b", 1, mutants=300, killed=300)))
+    card = Card(
+        (
+            QuestionCard("a", 1, mutants=110, killed=90, equivalent=10),
+            QuestionCard("b", 1, mutants=300, killed=300),
+        )
+    )
     assert card.kill_rate == pytest.approx(390 / 400)
     assert not card.clean
 
@@ -347,7 +371,12 @@ def test_totals_weigh_every_mutant_alike_and_leave_out_the_equivalent():
 def test_the_page_escapes_what_answers_and_questions_say():
     hostile = "<script>alert(1)</script>"
     card = QuestionCard(
-        hostile, 1, mutants=1, survivors=(Survivor("term", "numpy", f"-a\n+{hostile}"),), errors=(hostile,), notes=(hostile,)
+        hostile,
+        1,
+        mutants=1,
+        survivors=(Survivor("term", "numpy", f"-a\n+{hostile}"),),
+        errors=(hostile,),
+        notes=(hostile,),
     )
     page = as_page(Card((card,)))
     assert "<script" not in page
@@ -368,11 +397,26 @@ def run(capfd):
 
 
 @pytest.mark.slow
-def test_the_command_writes_the_card_and_its_exit_code_tells_whether_it_is_clean(run, small_course, tmp_path):
-    code, out, _ = run("audit", "small.patient", "nets", "--sample", 3, "--json", tmp_path / "card.json", "--html", tmp_path / "card.html")
+def test_the_command_writes_the_card_and_its_exit_code_tells_whether_it_is_clean(
+    run, small_course, tmp_path
+):
+    code, out, _ = run(
+        "audit",
+        "small.patient",
+        "nets",
+        "--sample",
+        3,
+        "--json",
+        tmp_path / "card.json",
+        "--html",
+        tmp_path / "card.html",
+    )
     figures = json.loads((tmp_path / "card.json").read_text())
     assert figures.keys() == TOTALS
-    assert [question["name"] for question in figures["questions"]] == ["small.patient", "nets.build"]
+    assert [question["name"] for question in figures["questions"]] == [
+        "small.patient",
+        "nets.build",
+    ]
     assert all(question.keys() == KEYS for question in figures["questions"])
     assert "nets.build" in out
     assert "nets.build" in (tmp_path / "card.html").read_text()
@@ -380,7 +424,15 @@ def test_the_command_writes_the_card_and_its_exit_code_tells_whether_it_is_clean
     assert code == 1
 
 
-@pytest.mark.parametrize("arguments", [["small.totl"], ["chapter"], ["small.total", "--json", "/nowhere/at/all.json"], ["--sample", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["small.totl"],
+        ["chapter"],
+        ["small.total", "--json", "/nowhere/at/all.json"],
+        ["--sample", "0"],
+    ],
+)
 def test_misuse_is_told_before_anything_is_run(run, small_course, arguments):
     code, out, err = run("audit", *arguments)
     assert (code, out) == (2, "")

@@ -38,7 +38,9 @@ def course(tmp_path, small_course):
 
 def grade(course, students, **options):
     """Grade these; returns (results by student, how many were there before)."""
-    results, before = batch.grade(course, [(NAME, student) for student in students], **({"workers": 1} | options))
+    results, before = batch.grade(
+        course, [(NAME, student) for student in students], **({"workers": 1} | options)
+    )
     return {result.student: result for result in results}, before
 
 
@@ -56,14 +58,20 @@ def gradebook(course):
 def test_it_leaves_what_nbgrader_autograde_leaves(course):
     """Late penalty, timestamp, files, permissions, scores, comments, the notebook itself."""
     (course.root / "nbgrader_config.py").write_text(
-        (course.root / "nbgrader_config.py").read_text() + "c.LateSubmissionPlugin.penalty_method = 'zero'\nc.LimitOutput.max_lines = 3\n"
+        (course.root / "nbgrader_config.py").read_text()
+        + "c.LateSubmissionPlugin.penalty_method = 'zero'\nc.LimitOutput.max_lines = 3\n"
     )
     course = Course(course.root)
     with gradebook(course) as book:
         book.update_or_create_assignment(NAME, duedate="2026-01-01 12:00:00 UTC")
     (course.root / "exercises" / NAME / "given.txt").write_text("the course's")
     for student in ("here", "there"):
-        path = hand_in(course, student, total='print("x\\n" * 10)\nassert open("given.txt").read() == "the course\'s"\n' + RIGHT["total"])
+        path = hand_in(
+            course,
+            student,
+            total='print("x\\n" * 10)\nassert open("given.txt").read() == "the course\'s"\n'
+            + RIGHT["total"],
+        )
         path.with_name("timestamp.txt").write_text("2026-01-02 12:00:00 UTC")
         path.with_name("given.txt").write_text("mine")
         (path.parent / "deep").mkdir()
@@ -84,11 +92,18 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
             verdict.pop("seconds")
         with gradebook(course) as book:
             submission = book.find_submission(NAME, student)
-            scores = [(g.name, g.auto_score, g.needs_manual_grade) for n in submission.notebooks for g in n.grades]
+            scores = [
+                (g.name, g.auto_score, g.needs_manual_grade)
+                for n in submission.notebooks
+                for g in n.grades
+            ]
             comments = [(c.name, c.auto_comment) for n in submission.notebooks for c in n.comments]
             late = submission.total_seconds_late, submission.late_submission_penalty
         files = {
-            path.relative_to(folder): (path.stat().st_mode, path.read_text() if path.suffix == ".txt" else "")
+            path.relative_to(folder): (
+                path.stat().st_mode,
+                path.read_text() if path.suffix == ".txt" else "",
+            )
             for path in folder.rglob("*.*")
         }
         found[student] = [notebook, sorted(scores), sorted(comments), late, files]
@@ -100,7 +115,9 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
 
 def test_submissions_of_several_notebooks(tmp_path, small_course):
     course = classroom.lay_out(tmp_path / "course", questions=("small.total",))
-    nbformat.write(classroom.exercise(("small.turn",)), course.root / "exercises" / NAME / "more.ipynb")
+    nbformat.write(
+        classroom.exercise(("small.turn",)), course.root / "exercises" / NAME / "more.ipynb"
+    )
     course.release(NAME)
     for student in ("both", "first", "second"):
         path = hand_in(course, student)
@@ -126,7 +143,9 @@ def test_the_order_of_recording_does_not_matter(course):
     for order in (["amy", "bob"], ["bob", "amy"]):
         for student in order:
             course.record(outline, student, found[student])
-        tables.append([(points(course, student), verdicts(course, student)) for student in ("amy", "bob")])
+        tables.append(
+            [(points(course, student), verdicts(course, student)) for student in ("amy", "bob")]
+        )
     assert tables[0] == tables[1]
     assert [total for total, _ in tables[0]] == [5, 1]
 
@@ -195,7 +214,16 @@ def gradebook_gone(course):
 
 @pytest.mark.parametrize(
     "change",
-    [handed_in_again, a_file_more, released_again, notebook_cut_off, notebook_gone, score_gone, another_score, gradebook_gone],
+    [
+        handed_in_again,
+        a_file_more,
+        released_again,
+        notebook_cut_off,
+        notebook_gone,
+        score_gone,
+        another_score,
+        gradebook_gone,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_what_is_no_longer_the_grade_of_what_is_there_is_made_anew(course, change):
@@ -245,7 +273,12 @@ def test_what_changes_while_it_is_graded_is_not_recorded(course):
 def test_what_kills_its_worker_twice_is_given_up_and_stops_nobody_else(course):
     """With the worker's id at hand, which no submission inside a wall has: the parent of an ordinary kernel."""
     hand_in(course, "amy", **RIGHT)
-    hand_in(course, "bob", total="import os, psutil\nkill = psutil.Process().parent()\nkill.kill()", turn=RIGHT["turn"])
+    hand_in(
+        course,
+        "bob",
+        total="import os, psutil\nkill = psutil.Process().parent()\nkill.kill()",
+        turn=RIGHT["turn"],
+    )
     hand_in(course, "zoe", **HALF)
     results, _ = grade(Course(course.root, trust=True), ["amy", "bob", "zoe"], workers=1)
     assert results["bob"].reason.startswith("the process that examined it was killed 2 times")
@@ -275,11 +308,15 @@ def test_a_broken_question_stops_the_class(course, tmp_path, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     package = tmp_path / "broken"
     shutil.copytree(classroom.ROOT / "tests" / "questions", package)
-    (package / "small.py").write_text((package / "small.py").read_text() + "\n\ntotal.probes.clear()\n")
+    (package / "small.py").write_text(
+        (package / "small.py").read_text() + "\n\ntotal.probes.clear()\n"
+    )
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "broken")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
-    with pytest.raises(CourseError, match=r"small\.total could not be judged.*no probes.*Mend the question"):
+    with pytest.raises(
+        CourseError, match=r"small\.total could not be judged.*no probes.*Mend the question"
+    ):
         grade(course, ["amy"])
     assert course.errors() == {}
     assert not autograded(course, "amy").exists()
@@ -289,7 +326,9 @@ def test_nobody_else_grades_the_course_meanwhile(course):
     hand_in(course, "amy", **RIGHT)
     with open(course.root / LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CourseError, match="is being graded by another `course grade`") as caught:
+        with pytest.raises(
+            CourseError, match="is being graded by another `course grade`"
+        ) as caught:
             grade(course, ["amy"])
     assert "\n" not in str(caught.value)
     assert grade(course, ["amy"])[0]["amy"].reason is None
@@ -303,7 +342,10 @@ def test_a_signal_stops_cleanly(course, number):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + 60
-        while not autograded(course, "amy").exists() or len(psutil.Process(process.pid).children(recursive=True)) < 2:
+        while (
+            not autograded(course, "amy").exists()
+            or len(psutil.Process(process.pid).children(recursive=True)) < 2
+        ):
             assert time.monotonic() < end
             time.sleep(0.05)
         started = psutil.Process(process.pid).children(recursive=True)
@@ -313,7 +355,9 @@ def test_a_signal_stops_cleanly(course, number):
         process.kill()
     assert (process.returncode, out) == (130, "")
     assert err.strip() == "course: stopped; what was graded is kept"
-    assert not [left for left in started if left.is_running() and left.status() != psutil.STATUS_ZOMBIE]
+    assert not [
+        left for left in started if left.is_running() and left.status() != psutil.STATUS_ZOMBIE
+    ]
     assert course.errors() == {}
     assert points(course, "amy") == 5
     assert not autograded(course, "bob").exists()
@@ -327,8 +371,14 @@ def test_what_was_graded_without_walls_says_so(course):
     hand_in(course, "bob", **RIGHT)
     grade(Course(course.root, trust=True), ["amy"])
     grade(course, ["bob"])
-    assert nbformat.read(autograded(course, "amy"), as_version=4).metadata["autograder"]["trusted"] is True
-    assert "trusted" not in nbformat.read(autograded(course, "bob"), as_version=4).metadata["autograder"]
+    assert (
+        nbformat.read(autograded(course, "amy"), as_version=4).metadata["autograder"]["trusted"]
+        is True
+    )
+    assert (
+        "trusted"
+        not in nbformat.read(autograded(course, "bob"), as_version=4).metadata["autograder"]
+    )
     table, page = write(course.root)
     amy, bob = table.read_text().splitlines()[1:]
     assert "graded, without walls" in amy and "without walls" not in bob

@@ -36,7 +36,9 @@ def released(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
-        course = classroom.lay_out(tmp_path_factory.mktemp("released") / "course", config="c.JudgedExecute.timeout = 3\n")
+        course = classroom.lay_out(
+            tmp_path_factory.mktemp("released") / "course", config="c.JudgedExecute.timeout = 3\n"
+        )
         course.release(NAME)
     catalogue.chapters.cache_clear()
     return course
@@ -92,8 +94,14 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("c.JudgedExecute.memory = 512", "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?"),
-        ("c.CourseCells.max_megabyte = 3", "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?"),
+        (
+            "c.JudgedExecute.memory = 512",
+            "`c.JudgedExecute.memory` is no setting. Did you mean `memory_mb`?",
+        ),
+        (
+            "c.CourseCells.max_megabyte = 3",
+            "`c.CourseCells.max_megabyte` is no setting. Did you mean `max_megabytes`?",
+        ),
         ("c.JudgedExecute.memory_mb = 5", "should not be less than 128"),
         ("c.JudgedExecute.output_mb = 'much'", "expected an int"),
     ],
@@ -112,7 +120,9 @@ def test_submissions_are_the_students_of_that_assignment_in_order(course):
     (course.root / "submitted" / "a file").touch()
     (course.root / "submitted" / "loop").mkdir()
     (course.root / "submitted" / "loop" / NAME).symlink_to(NAME)
-    assert course.submissions(NAME) == ["amy", "bob", "loop"], "what is no folder is reported with its reason, not passed over"
+    assert course.submissions(NAME) == ["amy", "bob", "loop"], (
+        "what is no folder is reported with its reason, not passed over"
+    )
 
 
 @pytest.mark.parametrize("name", ["nothing", "", "*", "**", "..", "../amy/sums", "[s]ums"])
@@ -146,7 +156,11 @@ def test_an_assignment_without_a_notebook_is_not_released(course):
     assert is_one_line(str(caught.value))
 
 
-@pytest.mark.parametrize("harm", [lambda book: book.write_text("no database, but text"), lambda book: book.mkdir()], ids=["text", "folder"])
+@pytest.mark.parametrize(
+    "harm",
+    [lambda book: book.write_text("no database, but text"), lambda book: book.mkdir()],
+    ids=["text", "folder"],
+)
 def test_a_gradebook_that_cannot_be_used_stops_grading(course, harm):
     hand_in(course, "amy", **RIGHT)
     harm(course.root / "gradebook.db")
@@ -180,7 +194,9 @@ def test_a_hidden_folder_is_no_student(course, name):
 def test_hidden_folders_alone_are_nobody(course, name):
     hand_in(course, name, **RIGHT)
     (course.root / "submitted" / "amy" / name).mkdir(parents=True)
-    with pytest.raises(CourseError, match=f"Nobody has handed in '{NAME}'. Submissions are looked for"):
+    with pytest.raises(
+        CourseError, match=f"Nobody has handed in '{NAME}'. Submissions are looked for"
+    ):
         course.submissions(NAME)
     with pytest.raises(CourseError, match="Nobody"):
         course.submissions(name)
@@ -191,7 +207,9 @@ def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
     path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
     path.rename(path.with_name("part-1.ipynb"))
     course.release(NAME)
-    hand_in(course, "amy", raw="{").rename(course.root / "submitted" / "amy" / NAME / "part-1.ipynb")
+    hand_in(course, "amy", raw="{").rename(
+        course.root / "submitted" / "amy" / NAME / "part-1.ipynb"
+    )
     assert "invalid JSON" in course.grade(NAME, "amy").reason
     course.feedback(NAME, "amy")
     pages = list((course.root / "feedback" / "amy" / NAME).iterdir())
@@ -213,9 +231,18 @@ def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
         ("5", "not a valid notebook"),
         ("{}", "not a valid notebook"),
         ('{"nbformat": 4}', "not a valid notebook"),
-        ('{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}', "not a valid notebook"),
-        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [null]}', "not a valid notebook"),
-        ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 5}', "not a valid notebook"),
+        (
+            '{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}',
+            "not a valid notebook",
+        ),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [null]}',
+            "not a valid notebook",
+        ),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 5}',
+            "not a valid notebook",
+        ),
         ("é".encode("latin-1"), "not UTF-8"),
         ("{}".encode("utf-16"), "not UTF-8"),
         (bytes(range(256)), "not UTF-8"),
@@ -272,7 +299,9 @@ def test_a_submission_that_cannot_be_graded_stops_nobody_else(own, capfd):
     hand_in(own, "batch_1", **RIGHT)
     hand_in(own, "batch_2", raw="{")
     hand_in(own, "batch_3", **RIGHT)
-    reasons = {student: own.grade(NAME, student).reason for student in ("batch_1", "batch_2", "batch_3")}
+    reasons = {
+        student: own.grade(NAME, student).reason for student in ("batch_1", "batch_2", "batch_3")
+    }
     assert [bool(reason) for reason in reasons.values()] == [False, True, False]
     assert points(own, "batch_1") == points(own, "batch_3") == FULL
     assert capfd.readouterr() == ("", ""), "nothing draws over a progress bar"
@@ -285,7 +314,11 @@ def test_the_old_notebook_formats_are_graded_without_a_word(own, capfd):
     for cell in before_ids["cells"] + without_ids["cells"]:
         cell.pop("id")
     old = nbformat.writes(nbformat.convert(classroom.notebook(**RIGHT), 3), version=3)
-    for student, raw in {"minor_2": json.dumps(before_ids), "no_ids": json.dumps(without_ids), "format_3": old}.items():
+    for student, raw in {
+        "minor_2": json.dumps(before_ids),
+        "no_ids": json.dumps(without_ids),
+        "format_3": old,
+    }.items():
         hand_in(own, student, raw=raw)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -294,7 +327,10 @@ def test_the_old_notebook_formats_are_graded_without_a_word(own, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("student", ["a b", "ünï", "x'y\"z", "-dash", "semi;colon", "a&b", "a+b", "50%", "{name}", "back\\slash"])
+@pytest.mark.parametrize(
+    "student",
+    ["a b", "ünï", "x'y\"z", "-dash", "semi;colon", "a&b", "a+b", "50%", "{name}", "back\\slash"],
+)
 def test_student_ids_with_odd_characters(own, student):
     hand_in(own, student, **RIGHT)
     assert own.grade(NAME, student).reason is None
@@ -303,7 +339,9 @@ def test_student_ids_with_odd_characters(own, student):
     assert (own.root / "feedback" / student / NAME / f"{NAME}.html").is_file()
 
 
-@pytest.mark.parametrize("student", ["patterns_*", "a[1]", "what?", " lead", "trail ", "two\nlines"])
+@pytest.mark.parametrize(
+    "student", ["patterns_*", "a[1]", "what?", " lead", "trail ", "two\nlines"]
+)
 def test_student_ids_that_nbgrader_cannot_find_are_refused_and_touch_nobody_else(own, student):
     hand_in(own, "patterns_1", **RIGHT)
     hand_in(own, student, **RIGHT)
@@ -340,7 +378,11 @@ def test_place_path_threads_and_processes_are_as_before(own):
     own.grade(NAME, "tidy_broken")
     place, environment, threads, processes = before
     assert Path.cwd() == place
-    assert {name for name in environment.keys() | os.environ.keys() if environment.get(name) != os.environ.get(name)} == set()
+    assert {
+        name
+        for name in environment.keys() | os.environ.keys()
+        if environment.get(name) != os.environ.get(name)
+    } == set()
     assert threading.active_count() == threads
     assert children() == processes
 
@@ -353,9 +395,7 @@ def test_a_path_that_was_not_set_is_not_set_afterwards(own, monkeypatch):
 
 
 def test_two_students_in_a_row_share_nothing(own):
-    leave = (
-        "import autograder, builtins, os\nbuiltins.left = autograder.left = 1\nos.environ['LEFT'] = '1'\nopen('left.txt', 'w').write('1')\n"
-    )
+    leave = "import autograder, builtins, os\nbuiltins.left = autograder.left = 1\nos.environ['LEFT'] = '1'\nopen('left.txt', 'w').write('1')\n"
     look = "import autograder, builtins, os\nassert not (hasattr(builtins, 'left') or hasattr(autograder, 'left'))\nassert 'LEFT' not in os.environ and not os.path.exists('left.txt')\n"
     hand_in(own, "share_1", total=leave + RIGHT["total"], turn=RIGHT["turn"])
     hand_in(own, "share_2", total=look + RIGHT["total"])
@@ -368,7 +408,12 @@ def test_two_students_in_a_row_share_nothing(own):
 
 def test_a_loop_of_checks_costs_its_own_cell_and_not_the_questions_after_it(own):
     """The interrupt strikes while the kernel waits for the judge, and cuts their connection."""
-    hand_in(own, "loop", total=RIGHT["total"] + "\nwhile True:\n    check('small.total', total)", turn=RIGHT["turn"])
+    hand_in(
+        own,
+        "loop",
+        total=RIGHT["total"] + "\nwhile True:\n    check('small.total', total)",
+        turn=RIGHT["turn"],
+    )
     assert own.grade(NAME, "loop").reason is None
     assert verdicts(own, "loop")["turn"]["status"] == "correct"
 
@@ -386,7 +431,10 @@ def test_a_kernel_that_the_judge_gave_up_takes_no_other_with_it(own, monkeypatch
     monkeypatch.setattr("autograder.grading.judge_session.PATIENCE", 0.1)
     monkeypatch.setattr(question, "reference", type(question.reference)(reference, "numpy"))
     hand_in(
-        own, "patience", total="def total(values):\n    import os\n    os._exit(1)", turn="import time; time.sleep(2.5)\n" + RIGHT["turn"]
+        own,
+        "patience",
+        total="def total(values):\n    import os\n    os._exit(1)",
+        turn="import time; time.sleep(2.5)\n" + RIGHT["turn"],
     )
     assert own.grade(NAME, "patience").reason is None
     found = verdicts(own, "patience")

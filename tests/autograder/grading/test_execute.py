@@ -55,11 +55,19 @@ def grade(course, draft):
 
 
 def results(course, student):
-    notebook = nbformat.read(course.root / "autograded" / student / NAME / f"{NAME}.ipynb", as_version=4)
+    notebook = nbformat.read(
+        course.root / "autograded" / student / NAME / f"{NAME}.ipynb", as_version=4
+    )
     with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
         submission = gradebook.find_submission(NAME, student)
-        points = sum(grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades)
-    return {verdict["question"]: verdict for verdict in notebook.metadata[METADATA_KEY]["verdicts"]}, points, notebook
+        points = sum(
+            grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades
+        )
+    return (
+        {verdict["question"]: verdict for verdict in notebook.metadata[METADATA_KEY]["verdicts"]},
+        points,
+        notebook,
+    )
 
 
 def full_points(*names):
@@ -69,23 +77,37 @@ def full_points(*names):
 def test_right_answers_earn_their_points_and_the_rest_is_not_attempted(course, draft):
     verdicts, points, notebook = grade(course, draft)
     assert points == full_points(FIRST, SECOND)
-    assert {name for name, verdict in verdicts.items() if verdict["status"] == "correct"} == {FIRST, SECOND}
-    assert {verdict["status"] for name, verdict in verdicts.items() if name not in (FIRST, SECOND)} == {"not attempted"}
+    assert {name for name, verdict in verdicts.items() if verdict["status"] == "correct"} == {
+        FIRST,
+        SECOND,
+    }
+    assert {
+        verdict["status"] for name, verdict in verdicts.items() if name not in (FIRST, SECOND)
+    } == {"not attempted"}
     [output] = draft_check(notebook, FIRST).outputs
     assert "Correct on all" in output.data["text/html"]
 
 
 def draft_check(notebook, name):
-    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == name.replace(".", "-", 1))
+    return next(
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == name.replace(".", "-", 1)
+    )
 
 
 def test_regrading_gives_the_same_verdicts(course, draft):
-    draft.answer_cell(catalogue.find(SECOND)).source = catalogue.find(SECOND).mistakes[0].source("cross_correlate")
+    draft.answer_cell(catalogue.find(SECOND)).source = (
+        catalogue.find(SECOND).mistakes[0].source("cross_correlate")
+    )
     first, points, _ = grade(course, draft)
     again, points_again, _ = grade(course, draft)
 
     def without_time(verdicts):
-        return [{key: value for key, value in verdict.items() if key != "seconds"} for verdict in verdicts.values()]
+        return [
+            {key: value for key, value in verdict.items() if key != "seconds"}
+            for verdict in verdicts.values()
+        ]
 
     assert without_time(first) == without_time(again)
     assert points == points_again
@@ -93,8 +115,19 @@ def test_regrading_gives_the_same_verdicts(course, draft):
 
 def test_the_command_line_of_nbgrader_takes_the_same_path(course, draft):
     verdicts, points, _ = grade(course, draft)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--student", draft.student, "--force"]
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "nbgrader",
+        "autograde",
+        NAME,
+        "--student",
+        draft.student,
+        "--force",
+    ]
     subprocess.run(command, cwd=course.root, env=environment, check=True, capture_output=True)
     by_command, points_by_command, _ = results(course, draft.student)
     assert points_by_command == points
@@ -108,7 +141,9 @@ def test_the_feedback_page_shows_the_verdict(course, draft):
     draft.write(catalogue.find(SECOND), mistake)
     grade(course, draft)
     course.feedback(NAME, draft.student)
-    page = (course.root / "feedback" / draft.student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    page = (course.root / "feedback" / draft.student / NAME / f"{NAME}.html").read_text(
+        encoding="utf-8"
+    )
     assert "Correct on all" in page
     assert mistake.message.partition("'")[0].partition("`")[0][:30] in page
 
@@ -151,7 +186,9 @@ def course_config(course, timeout):
 
 
 @pytest.mark.parametrize(
-    "death", ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "import os; os.abort()"], ids=["exit", "fault", "abort"]
+    "death",
+    ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "import os; os.abort()"],
+    ids=["exit", "fault", "abort"],
 )
 def test_a_cell_that_ends_the_kernel_costs_that_cell(course, draft, death):
     cell = draft.answer_cell(catalogue.find(FIRST))
@@ -159,14 +196,20 @@ def test_a_cell_that_ends_the_kernel_costs_that_cell(course, draft, death):
     verdicts, points, notebook = grade(course, draft)
     assert points == full_points(SECOND)
     assert verdicts[FIRST]["status"] == "error"
-    stopped = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "answer-output_size")
+    stopped = next(
+        c
+        for c in notebook.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") == "answer-output_size"
+    )
     assert "Python stopped in this cell" in stopped.outputs[-1].text
 
 
 def test_answers_before_and_after_a_crash_in_a_check_keep_their_points(course, draft):
     third = catalogue.find("convolution.pad_and_stride")
     draft.write(third, third.reference)
-    draft.answer_cell(catalogue.find(SECOND)).source = "def cross_correlate(image, kernel):\n    import os\n    os._exit(1)\n"
+    draft.answer_cell(
+        catalogue.find(SECOND)
+    ).source = "def cross_correlate(image, kernel):\n    import os\n    os._exit(1)\n"
     verdicts, points, _ = grade(course, draft)
     assert points == full_points(FIRST, third.name)
     assert verdicts[SECOND]["status"] == "crashed"
@@ -181,7 +224,9 @@ def test_a_kernel_that_dies_again_and_again_ends(course, draft):
 
 
 def test_a_name_check_of_the_students_own_changes_nothing(course, draft):
-    draft.answer_cell(catalogue.find(FIRST)).source += "\ndef check(*args):\n    print('full marks')\n"
+    draft.answer_cell(
+        catalogue.find(FIRST)
+    ).source += "\ndef check(*args):\n    print('full marks')\n"
     _, points, _ = grade(course, draft)
     assert points == full_points(FIRST, SECOND)
 
@@ -211,7 +256,9 @@ def test_duplicated_cells_count_once(course, draft):
 
 
 def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
-    answers = [new_code_cell(draft.answer_cell(catalogue.find(name)).source) for name in (FIRST, SECOND)]
+    answers = [
+        new_code_cell(draft.answer_cell(catalogue.find(name)).source) for name in (FIRST, SECOND)
+    ]
     draft.notebook.cells = [
         new_markdown_cell("# my own notebook"),
         new_code_cell("import numpy as np\nfrom autograder import use"),
@@ -220,7 +267,9 @@ def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
     verdicts, points, notebook = grade(course, draft)
     assert len(verdicts) == len(draft.questions)
     assert points == full_points(FIRST, SECOND)
-    assert any(cell.metadata.get("nbgrader", {}).get("grade_id") == "setup" for cell in notebook.cells)
+    assert any(
+        cell.metadata.get("nbgrader", {}).get("grade_id") == "setup" for cell in notebook.cells
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,20 +279,35 @@ def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
         {"grade_id": 5},
         {"grade_id": "convolution-cross_correlate"},
         {"grade_id": "x", "schema_version": 1, "grade": True, "points": 1e9},
-        {"grade_id": "convolution-output_size", "points": -5, "grade": False, "solution": True, "schema_version": 99},
+        {
+            "grade_id": "convolution-output_size",
+            "points": -5,
+            "grade": False,
+            "solution": True,
+            "schema_version": 99,
+        },
     ],
     ids=["text", "number", "only id", "old schema", "lies"],
 )
 def test_metadata_that_arrive_are_replaced(course, draft, facts):
-    draft.notebook.cells.append(new_code_cell("x = 1", metadata={"nbgrader": facts, "tags": ["skip-execution"]}))
-    draft.check_cell(catalogue.find(FIRST)).metadata = {"nbgrader": facts, "tags": ["skip-execution"]}
+    draft.notebook.cells.append(
+        new_code_cell("x = 1", metadata={"nbgrader": facts, "tags": ["skip-execution"]})
+    )
+    draft.check_cell(catalogue.find(FIRST)).metadata = {
+        "nbgrader": facts,
+        "tags": ["skip-execution"],
+    }
     _, points, notebook = grade(course, draft)
     assert points == full_points(FIRST, SECOND)
     assert not any(cell.metadata.get("tags") for cell in notebook.cells)
 
 
-def test_an_answer_in_a_cell_of_the_students_own_counts_where_stub_and_check_are_deleted(course, draft):
-    stub, check = (draft._cell(name) for name in ("answer-cross_correlate", "convolution-cross_correlate"))
+def test_an_answer_in_a_cell_of_the_students_own_counts_where_stub_and_check_are_deleted(
+    course, draft
+):
+    stub, check = (
+        draft._cell(name) for name in ("answer-cross_correlate", "convolution-cross_correlate")
+    )
     at = draft.notebook.cells.index(stub)
     draft.notebook.cells[at] = new_code_cell(stub.source)
     draft.notebook.cells.remove(check)
@@ -254,7 +318,14 @@ def test_an_answer_in_a_cell_of_the_students_own_counts_where_stub_and_check_are
 def test_outputs_that_arrive_are_not_read(course, draft):
     for question in draft.questions:
         draft.check_cell(question).outputs = nbformat.from_dict(
-            [{"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "3.0"}}]
+            [
+                {
+                    "output_type": "execute_result",
+                    "execution_count": 1,
+                    "metadata": {},
+                    "data": {"text/plain": "3.0"},
+                }
+            ]
         )
     _, points, _ = grade(course, draft)
     assert points == full_points(FIRST, SECOND)
@@ -267,7 +338,9 @@ def test_a_submission_that_cannot_be_graded_is_remembered_and_cleared_once_it_ca
     assert "invalid JSON" in course.grade(NAME, draft.student).reason
     assert "invalid JSON" in course.errors()[NAME][draft.student]
     course.feedback(NAME, draft.student)
-    assert "invalid JSON" in (course.root / "feedback" / draft.student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "invalid JSON" in (
+        course.root / "feedback" / draft.student / NAME / f"{NAME}.html"
+    ).read_text(encoding="utf-8")
     grade(course, draft)
     assert draft.student not in course.errors()[NAME]
 
@@ -282,25 +355,35 @@ def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
 def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft, monkeypatch):
     """No grade is better than none of the points; the reason says where it can be graded. A submission that only says so is not believed."""
     cell = draft.answer_cell(catalogue.find(FIRST))
-    cell.source = 'from autograder.values import frameworks\nframeworks.available = lambda framework: False\nuse("mxnet")\n' + cell.source
+    cell.source = (
+        'from autograder.values import frameworks\nframeworks.available = lambda framework: False\nuse("mxnet")\n'
+        + cell.source
+    )
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
     assert course.grade(NAME, draft.student).reason is None
     monkeypatch.setattr(frameworks, "available", lambda framework: framework != "mxnet")
-    assert course.grade(NAME, draft.student).reason.startswith("it answers in mxnet, which cannot be imported on this machine")
+    assert course.grade(NAME, draft.student).reason.startswith(
+        "it answers in mxnet, which cannot be imported on this machine"
+    )
 
 
 def test_a_check_that_no_question_answers_to_is_not_released(tmp_path):
     course = demo.lay_out(ROOT, tmp_path / "course")
     path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace('"convolution-pool"', '"convolution-pol"'), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"convolution-pool"', '"convolution-pol"'),
+        encoding="utf-8",
+    )
     with pytest.raises(CourseError, match=r"Did you mean 'convolution.pool'"):
         course.release(NAME)
 
 
 @pytest.mark.parametrize("name", ["__main__", "made_in_memory"])
-def test_a_file_beside_the_notebook_may_be_called_as_a_module_without_a_spec(tmp_path, monkeypatch, name):
+def test_a_file_beside_the_notebook_may_be_called_as_a_module_without_a_spec(
+    tmp_path, monkeypatch, name
+):
     """As `__main__` is in a console script: Python does not say where such a module is, and raises ValueError instead."""
     module = types.ModuleType(name)
     assert module.__spec__ is None

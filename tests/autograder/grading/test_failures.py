@@ -61,7 +61,9 @@ _failing = os.path.exists(os.environ["FAILING"])
 """
 
 
-def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(course, changed_questions, tmp_path, monkeypatch):
+def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(
+    course, changed_questions, tmp_path, monkeypatch
+):
     """One that cannot be drawn is not graded; nor does it stop a class, as long as the next run does the rest."""
     monkeypatch.setenv("FAILING", str(tmp_path / "failing"))
     changed_questions(FAILS_FOR_SOME)
@@ -70,10 +72,16 @@ def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(cour
         hand_in(course, student, **RIGHT)
     results, _ = batch.grade(course, [(NAME, "amy"), (NAME, "bob")], workers=2)
     for result in results:
-        assert result.reason.startswith("small.total could not be judged: LookupError: nothing to draw.")
+        assert result.reason.startswith(
+            "small.total could not be judged: LookupError: nothing to draw."
+        )
         assert "a fault of the course, not of the submission" in result.reason
         assert logs.GRADING in result.reason
-        assert points(course, result.student) == 0 if (course.root / "autograded" / result.student).exists() else True
+        assert (
+            points(course, result.student) == 0
+            if (course.root / "autograded" / result.student).exists()
+            else True
+        )
     assert set(course.errors()[NAME]) == {"amy", "bob"}
     text = log_of(course)
     for student in ("amy", "bob"):
@@ -91,7 +99,10 @@ def test_a_bug_of_the_engine_is_not_the_submission_s(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     monkeypatch.setattr(execute, "to_run", lambda cell: {}["nothing"])
     reason = course.grade(NAME, "amy").reason
-    assert reason == "a bug of the course, not of the submission: KeyError: 'nothing'; its traceback is in grading.log"
+    assert (
+        reason
+        == "a bug of the course, not of the submission: KeyError: 'nothing'; its traceback is in grading.log"
+    )
     assert f"ERROR {NAME}, amy: a submission could not be examined" in log_of(course)
     assert "to_run" in log_of(course)
     assert "amy" in course.errors()[NAME]
@@ -155,17 +166,28 @@ def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, 
     """In `sanitize_preprocessors`, and before the judge in `autograde_preprocessors`."""
     course = classroom.lay_out(tmp_path / "course", config=STEPS)
     course.release(NAME)
-    answers = {name: text.replace("values.sum()", "values.mean()").replace("image.T", "image[0]") for name, text in RIGHT.items()}
+    answers = {
+        name: text.replace("values.sum()", "values.mean()").replace("image.T", "image[0]")
+        for name, text in RIGHT.items()
+    }
     for student in ("amy", "bob"):
         hand_in(course, student, **answers)
     [graded], _ = batch.grade(course, [(NAME, "amy")], workers=1)
     assert graded.reason is None
     assert course._run(lambda api: api.autograde(NAME, "bob"))["success"]
     assert points(course, "amy") == points(course, "bob") == 5
-    kept = [classroom.nbformat.read(course.root / "autograded" / name / NAME / f"{NAME}.ipynb", as_version=4) for name in ("amy", "bob")]
+    kept = [
+        classroom.nbformat.read(
+            course.root / "autograded" / name / NAME / f"{NAME}.ipynb", as_version=4
+        )
+        for name in ("amy", "bob")
+    ]
     assert [cell.source for cell in kept[0].cells] == [cell.source for cell in kept[1].cells]
     assert [cell.metadata for cell in kept[0].cells] == [cell.metadata for cell in kept[1].cells]
-    judged = [{name: graded.metadata[METADATA_KEY][name] for name in ("engine", "questions")} for graded in kept]
+    judged = [
+        {name: graded.metadata[METADATA_KEY][name] for name in ("engine", "questions")}
+        for graded in kept
+    ]
     assert judged[0] == judged[1] == judged_by(QUESTIONS)
 
 
@@ -175,7 +197,10 @@ def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
     reason = course.grade(NAME, "amy").reason
-    assert reason == "the step strict of the course's configuration failed: ValueError: no title; its traceback is in grading.log"
+    assert (
+        reason
+        == "the step strict of the course's configuration failed: ValueError: no title; its traceback is in grading.log"
+    )
     assert "in strict" in log_of(course)
 
 
@@ -183,7 +208,10 @@ def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
     ("line", "said"),
     [
         ("c.Autograde.sanitize_preprocessors = []", "leaves CourseCells out"),
-        ("c.Autograde.sanitize_preprocessors.append('no.such.step')", "names 'no.such.step', which cannot be imported"),
+        (
+            "c.Autograde.sanitize_preprocessors.append('no.such.step')",
+            "names 'no.such.step', which cannot be imported",
+        ),
         ("c.Autograde.autograde_preprocessors = []", "does not switch the judge on"),
     ],
 )

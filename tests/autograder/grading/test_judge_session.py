@@ -43,8 +43,16 @@ class Kernel:
         calls = 0
         while (message := self.channel.receive(10)).kind == "call":
             calls += 1
-            outcome = run_contained(answer, message.fields["driver"], framework, message.value, message.fields["seconds"])
-            self.channel.send("result", outcome.value, id=message.fields["id"], outcome=outcome.kind)
+            outcome = run_contained(
+                answer,
+                message.fields["driver"],
+                framework,
+                message.value,
+                message.fields["seconds"],
+            )
+            self.channel.send(
+                "result", outcome.value, id=message.fields["id"], outcome=outcome.kind
+            )
         return message, calls
 
 
@@ -75,7 +83,12 @@ def test_the_due_check_is_answered_with_a_verdict_and_the_kernel_learns_nothing(
         verdict = judging.verdict()
         assert (verdict.status, verdict.earned, calls) == (Status.CORRECT, 1, 3)
         assert feedback.kind == "feedback"
-        assert feedback.fields == {"text": "Not shown while a class is graded.", "html": "", "correct": False, "earned": 0.0}
+        assert feedback.fields == {
+            "text": "Not shown while a class is graded.",
+            "html": "",
+            "correct": False,
+            "earned": 0.0,
+        }
         assert not kernel.given_up.is_set()
 
 
@@ -85,7 +98,10 @@ def test_the_same_seed_asks_the_same_inputs():
         given = []
         with served() as (judging, kernel):
             judging.expect(total(), seed)
-            kernel.check("small.total", lambda values, given=given: given.append(values.tolist()) or values.sum())
+            kernel.check(
+                "small.total",
+                lambda values, given=given: given.append(values.tolist()) or values.sum(),
+            )
             seen.append(given)
     assert seen[0] == seen[1] != seen[2]
 
@@ -97,7 +113,9 @@ def test_a_check_that_is_not_due_is_not_judged():
         assert kernel.check("small.turn", right)[1] == 0
         assert kernel.check("small.nothing", right)[1] == 0
         assert judging.verdict() is None
-        assert kernel.check("small.total", right)[1] == 0, "after the verdict was taken nothing is due"
+        assert kernel.check("small.total", right)[1] == 0, (
+            "after the verdict was taken nothing is due"
+        )
         assert judging.verdict() is None
 
 
@@ -117,7 +135,9 @@ def test_a_new_question_forgets_the_old_verdict():
         assert judging.verdict() is None
 
 
-@pytest.mark.parametrize("kind", ["hint", "solution", "progress", "result", "call", "feedback", "verdict"])
+@pytest.mark.parametrize(
+    "kind", ["hint", "solution", "progress", "result", "call", "feedback", "verdict"]
+)
 def test_other_requests_get_the_same_answer_and_change_nothing(kind):
     with served() as (judging, kernel):
         judging.expect(total(), SEED)
@@ -136,7 +156,11 @@ def test_a_framework_that_the_question_does_not_take_is_said():
         assert "abacus" in verdict.headline
 
 
-@pytest.mark.parametrize("junk", [b"\xff" * 64, b"\0" * 8, b"\0\0\0\2\0\0\0\0[]"], ids=["over the limit", "empty header", "not an object"])
+@pytest.mark.parametrize(
+    "junk",
+    [b"\xff" * 64, b"\0" * 8, b"\0\0\0\2\0\0\0\0[]"],
+    ids=["over the limit", "empty header", "not an object"],
+)
 def test_junk_closes_the_channel(junk):
     with served() as (judging, kernel):
         judging.expect(total(), SEED)
@@ -194,7 +218,9 @@ def test_a_kernel_that_works_and_says_nothing_is_given_up_when_its_work_is_done(
 
 
 @pytest.mark.parametrize(
-    "answer", [{"id": 99, "outcome": "value"}, {"id": 1, "outcome": "full marks"}, {}], ids=["number", "outcome", "nothing"]
+    "answer",
+    [{"id": 99, "outcome": "value"}, {"id": 1, "outcome": "full marks"}, {}],
+    ids=["number", "outcome", "nothing"],
 )
 def test_an_answer_to_another_question_ends_the_exchange(answer):
     with served() as (judging, kernel):
@@ -247,7 +273,9 @@ def test_threads_end_with_their_channel():
             judging.expect(total(), SEED)
             kernel.check("small.total", right)
     for _ in range(100):
-        if threading.active_count() <= before:  # a thread of an earlier test may have ended meanwhile
+        if (
+            threading.active_count() <= before
+        ):  # a thread of an earlier test may have ended meanwhile
             break
         time.sleep(0.02)
     assert threading.active_count() <= before

@@ -57,14 +57,35 @@ class Reader(HTMLParser):
         self.found = []
 
     def handle_starttag(self, tag, attrs):
-        if tag in ("script", "iframe", "object", "embed", "link", "meta", "base", "form", "svg", "style", "frame"):
+        if tag in (
+            "script",
+            "iframe",
+            "object",
+            "embed",
+            "link",
+            "meta",
+            "base",
+            "form",
+            "svg",
+            "style",
+            "frame",
+        ):
             self.found.append(tag)
         for name, value in attrs:
             target = "".join((value or "").lower().split())
-            remote = name in ("src", "srcset", "data", "background", "poster", "action") and not target.startswith(
-                ("data:image/png", "data:image/jpeg")
-            )
-            if name.startswith("on") or remote or target.startswith(("javascript:", "vbscript:", "data:text")):
+            remote = name in (
+                "src",
+                "srcset",
+                "data",
+                "background",
+                "poster",
+                "action",
+            ) and not target.startswith(("data:image/png", "data:image/jpeg"))
+            if (
+                name.startswith("on")
+                or remote
+                or target.startswith(("javascript:", "vbscript:", "data:text"))
+            ):
                 self.found.append(f"{tag} {name}={value}")
 
 
@@ -92,7 +113,11 @@ def test_markdown_is_shown_not_obeyed(payload):
 
 def test_the_reader_finds_what_nbconvert_lets_through():
     """The test's own instrument: before disarming, most of the payloads are live."""
-    live = [payload for payload in PAYLOADS if "attachment" not in payload and found_in(body(new_markdown_cell(payload)))]
+    live = [
+        payload
+        for payload in PAYLOADS
+        if "attachment" not in payload and found_in(body(new_markdown_cell(payload)))
+    ]
     assert len(live) >= 17
 
 
@@ -118,7 +143,11 @@ def test_a_photograph_of_a_derivation_stays_and_a_drawing_with_scripts_goes():
     svg = base64.b64encode(b"<svg onload='alert(1)'/>").decode()
     cell = new_markdown_cell(
         "![mine](attachment:mine.png) ![theirs](attachment:theirs.svg) ![liar](attachment:liar.png)",
-        attachments={"mine.png": {"image/png": PIXELS}, "theirs.svg": {"image/svg+xml": svg}, "liar.png": {"image/png": svg}},
+        attachments={
+            "mine.png": {"image/png": PIXELS},
+            "theirs.svg": {"image/svg+xml": svg},
+            "liar.png": {"image/png": svg},
+        },
     )
     harmless(cell)
     assert list(cell.attachments) == ["mine.png"]
@@ -144,7 +173,9 @@ def test_a_photograph_of_a_derivation_stays_and_a_drawing_with_scripts_goes():
 )
 def test_outputs_keep_text_and_pixels_only(data):
     cell = new_code_cell("x")
-    cell.outputs = [NotebookNode(output_type="display_data", data=data, metadata={"width": '"><script>'})]
+    cell.outputs = [
+        NotebookNode(output_type="display_data", data=data, metadata={"width": '"><script>'})
+    ]
     harmless(cell)
     assert cell.outputs == []
 
@@ -157,9 +188,15 @@ def test_text_and_pictures_of_outputs_stay():
             {"text/plain": "<Figure>", "image/png": PIXELS, "text/html": "<script>"},
             metadata={"image/png": {"width": '"x'}},
         ),
-        new_output("error", ename="<b>", evalue="<script>", traceback=["<script>alert(1)</script>"]),
+        new_output(
+            "error", ename="<b>", evalue="<script>", traceback=["<script>alert(1)</script>"]
+        ),
     ]
-    cell = new_code_cell("x = '<script>'", outputs=outputs, metadata={"tags": ["<script>"], "jupyter": {"source_hidden": True}})
+    cell = new_code_cell(
+        "x = '<script>'",
+        outputs=outputs,
+        metadata={"tags": ["<script>"], "jupyter": {"source_hidden": True}},
+    )
     harmless(cell)
     assert [output.output_type for output in cell.outputs] == ["stream", "display_data", "error"]
     html = body(cell)

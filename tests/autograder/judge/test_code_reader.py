@@ -91,83 +91,160 @@ F = "import torch.nn.functional as F"
 EVASIONS = {
     "plain": both(IMPORT, "def f(x, k): return torch.nn.functional.conv2d(x, k)"),
     "another name of the same": both(IMPORT, "def f(x, k): return torch.conv2d(x, k)"),
-    "another path to the same": both(IMPORT, "def f(x, k): return torch.nn.modules.conv.F.conv2d(x, k)"),
+    "another path to the same": both(
+        IMPORT, "def f(x, k): return torch.nn.modules.conv.F.conv2d(x, k)"
+    ),
     "the operator below it": both(IMPORT, "def f(x, k): return torch.ops.aten.conv2d(x, k)"),
     "a module alias": both(F, "def f(x, k): return F.conv2d(x, k)"),
-    "imported under another name": both("from torch.nn.functional import conv2d as slide", "def f(x, k): return slide(x, k)"),
+    "imported under another name": both(
+        "from torch.nn.functional import conv2d as slide", "def f(x, k): return slide(x, k)"
+    ),
     "imported inside": both("def f(x, k):\n    from torch import conv2d\n    return conv2d(x, k)"),
     "a star import": both("from torch.nn.functional import *", "def f(x, k): return conv2d(x, k)"),
     "assigned": both(F, "g = F.conv2d", "def f(x, k): return g(x, k)"),
-    "assigned twice, in a branch": both(F, "g = None\nif True:\n    g = F.conv2d", "def f(x, k): return g(x, k)"),
+    "assigned twice, in a branch": both(
+        F, "g = None\nif True:\n    g = F.conv2d", "def f(x, k): return g(x, k)"
+    ),
     "unpacked": both(F, "g, h = F.conv2d, 1", "def f(x, k): return g(x, k)"),
     "bound by a loop": both(F, "def f(x, k):\n    for g in [F.conv2d]:\n        return g(x, k)"),
     "bound by :=": both(F, "def f(x, k): return (g := F.conv2d)(x, k)"),
-    "in a dictionary": both(F, "table = {}\ntable['slide'] = F.conv2d", "def f(x, k): return table['slide'](x, k)"),
-    "appended to a list": both(F, "table = []\ntable.append(F.conv2d)", "def f(x, k): return table[0](x, k)"),
+    "in a dictionary": both(
+        F, "table = {}\ntable['slide'] = F.conv2d", "def f(x, k): return table['slide'](x, k)"
+    ),
+    "appended to a list": both(
+        F, "table = []\ntable.append(F.conv2d)", "def f(x, k): return table[0](x, k)"
+    ),
     "as an attribute": both(F, "def h(): pass\nh.g = F.conv2d", "def f(x, k): return h.g(x, k)"),
-    "as an attribute of a library": both(F, "import numpy as np\nnp.g = F.conv2d", "def f(x, k): return np.g(x, k)"),
-    "set by setattr": both(F, "def h(): pass\nsetattr(h, 'g', F.conv2d)", "def f(x, k): return h.g(x, k)"),
+    "as an attribute of a library": both(
+        F, "import numpy as np\nnp.g = F.conv2d", "def f(x, k): return np.g(x, k)"
+    ),
+    "set by setattr": both(
+        F, "def h(): pass\nsetattr(h, 'g', F.conv2d)", "def f(x, k): return h.g(x, k)"
+    ),
     "set in globals()": both(F, "globals()['g'] = F.conv2d", "def f(x, k): return g(x, k)"),
-    "set by a function": both(F, "g = None\ndef setup():\n    global g\n    g = F.conv2d\nsetup()", "def f(x, k): return g(x, k)"),
+    "set by a function": both(
+        F,
+        "g = None\ndef setup():\n    global g\n    g = F.conv2d\nsetup()",
+        "def f(x, k): return g(x, k)",
+    ),
     "a default argument": both(F, "def f(x, k, g=F.conv2d): return g(x, k)"),
     "a keyword-only default": both(F, "def f(x, k, *, g=F.conv2d): return g(x, k)"),
-    "a decorator": both(F, "def use(g):\n    return lambda h: lambda x, k: g(x, k)\n@use(F.conv2d)\ndef f(x, k): pass"),
+    "a decorator": both(
+        F,
+        "def use(g):\n    return lambda h: lambda x, k: g(x, k)\n@use(F.conv2d)\ndef f(x, k): pass",
+    ),
     "a lambda": both(F, "f = lambda x, k: F.conv2d(x, k)"),
     "a helper": both(F, "def g(x, k): return F.conv2d(x, k)", "def f(x, k): return g(x, k)"),
-    "a helper's helper": both(F, "def a(x, k): return F.conv2d(x, k)", "def b(*args): return a(*args)", "def f(x, k): return b(x, k)"),
-    "a helper that gives it": both(F, "def g(): return F", "def f(x, k): return g().conv2d(x, k)"),
-    "a method": both(F, "class A:\n    def g(self, x, k): return F.conv2d(x, k)", "a = A()", "def f(x, k): return a.g(x, k)"),
-    "a property of a base class": both(
-        F, "class A:\n    @property\n    def g(self): return F.conv2d", "class B(A): pass", "def f(x, k): return B().g(x, k)"
+    "a helper's helper": both(
+        F,
+        "def a(x, k): return F.conv2d(x, k)",
+        "def b(*args): return a(*args)",
+        "def f(x, k): return b(x, k)",
     ),
-    "a static method": both(F, "class A:\n    g = staticmethod(F.conv2d)", "def f(x, k): return A.g(x, k)"),
+    "a helper that gives it": both(F, "def g(): return F", "def f(x, k): return g().conv2d(x, k)"),
+    "a method": both(
+        F,
+        "class A:\n    def g(self, x, k): return F.conv2d(x, k)",
+        "a = A()",
+        "def f(x, k): return a.g(x, k)",
+    ),
+    "a property of a base class": both(
+        F,
+        "class A:\n    @property\n    def g(self): return F.conv2d",
+        "class B(A): pass",
+        "def f(x, k): return B().g(x, k)",
+    ),
+    "a static method": both(
+        F, "class A:\n    g = staticmethod(F.conv2d)", "def f(x, k): return A.g(x, k)"
+    ),
     "the answer is a class": both(F, "class f:\n    def __new__(cls, x, k): return F.conv2d(x, k)"),
-    "inside a nested function": both(F, "def f(x, k):\n    def g(): return F.conv2d(x, k)\n    return g()"),
+    "inside a nested function": both(
+        F, "def f(x, k):\n    def g(): return F.conv2d(x, k)\n    return g()"
+    ),
     "inside a comprehension": both(F, "def f(x, k): return [F.conv2d(y, k) for y in [x]][0]"),
-    "behind a name of a comprehension": both(F, "def f(x, k):\n    [0 for F in range(2)]\n    return F.conv2d(x, k)"),
+    "behind a name of a comprehension": both(
+        F, "def f(x, k):\n    [0 for F in range(2)]\n    return F.conv2d(x, k)"
+    ),
     "a layer": both(IMPORT, "def f(x, k): return torch.nn.Conv2d(1, 1, 2)(x).detach()"),
-    "a subclass of a layer": both(IMPORT, "class A(torch.nn.Conv2d): pass", "def f(x, k): return A(1, 1, 2)(x).detach()"),
+    "a subclass of a layer": both(
+        IMPORT, "class A(torch.nn.Conv2d): pass", "def f(x, k): return A(1, 1, 2)(x).detach()"
+    ),
     "a function made by a factory": both(F, "def f(x, k): return F.max_pool2d(x, 2)"),
     "getattr": both(F, "def f(x, k): return getattr(F, 'conv2d')(x, k)"),
     "getattr, added up": both(F, "def f(x, k): return getattr(F, 'conv' + '2' + 'd')(x, k)"),
     "getattr, formatted": both(F, "n = 2", "def f(x, k): return getattr(F, f'conv{n}d')(x, k)"),
     "getattr, joined": both(F, "def f(x, k): return getattr(F, ''.join(['conv', '2', 'd']))(x, k)"),
-    "getattr, from chr": both(F, "def f(x, k): return getattr(F, chr(99) + 'onv2' + chr(100))(x, k)"),
+    "getattr, from chr": both(
+        F, "def f(x, k): return getattr(F, chr(99) + 'onv2' + chr(100))(x, k)"
+    ),
     "getattr, computed": both(F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"),
-    "getattr, a choice": both(F, "def f(x, k): return getattr(F, 'conv2d' if x.ndim == 4 else 'pad')(x, k)"),
-    "getattr, another name": both(F, "look = getattr", "def f(x, k): return look(F, 'conv2d')(x, k)"),
-    "getattr, in a helper": both(F, "def look(a, b): return getattr(a, b)", "def f(x, k): return look(F, 'conv2d')(x, k)"),
+    "getattr, a choice": both(
+        F, "def f(x, k): return getattr(F, 'conv2d' if x.ndim == 4 else 'pad')(x, k)"
+    ),
+    "getattr, another name": both(
+        F, "look = getattr", "def f(x, k): return look(F, 'conv2d')(x, k)"
+    ),
+    "getattr, in a helper": both(
+        F, "def look(a, b): return getattr(a, b)", "def f(x, k): return look(F, 'conv2d')(x, k)"
+    ),
     "getattr, handed on": both(
-        IMPORT, "import functools", "def f(x, k): return functools.reduce(getattr, ['nn', 'functional', 'conv2d'], torch)(x, k)"
+        IMPORT,
+        "import functools",
+        "def f(x, k): return functools.reduce(getattr, ['nn', 'functional', 'conv2d'], torch)(x, k)",
     ),
     "__getattribute__": both(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
-    "object.__getattribute__": both(F, "def f(x, k): return object.__getattribute__(F, 'conv2d')(x, k)"),
+    "object.__getattribute__": both(
+        F, "def f(x, k): return object.__getattribute__(F, 'conv2d')(x, k)"
+    ),
     "vars": both(F, "def f(x, k): return vars(F)['conv2d'](x, k)"),
     "__dict__": both(F, "def f(x, k): return F.__dict__['conv2d'](x, k)"),
     "__dict__.get": both(F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"),
     "__dict__, computed": both(F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"),
     "globals": both(F, "def f(x, k): return globals()['F'].conv2d(x, k)"),
-    "attrgetter": both(IMPORT, "from operator import attrgetter", "def f(x, k): return attrgetter('nn.functional.conv2d')(torch)(x, k)"),
-    "methodcaller": reading_only(F, "import operator", "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)"),
-    "import_module": both("import importlib", "def f(x, k): return importlib.import_module('torch.nn.functional').conv2d(x, k)"),
-    "import_module, relative": both(
-        "import importlib", "def f(x, k): return importlib.import_module('.functional', 'torch.nn').conv2d(x, k)"
+    "attrgetter": both(
+        IMPORT,
+        "from operator import attrgetter",
+        "def f(x, k): return attrgetter('nn.functional.conv2d')(torch)(x, k)",
     ),
-    "import_module, computed": both("import importlib", "def f(x, k): return importlib.import_module('hcrot'[::-1]).conv2d(x, k)"),
+    "methodcaller": reading_only(
+        F, "import operator", "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)"
+    ),
+    "import_module": both(
+        "import importlib",
+        "def f(x, k): return importlib.import_module('torch.nn.functional').conv2d(x, k)",
+    ),
+    "import_module, relative": both(
+        "import importlib",
+        "def f(x, k): return importlib.import_module('.functional', 'torch.nn').conv2d(x, k)",
+    ),
+    "import_module, computed": both(
+        "import importlib",
+        "def f(x, k): return importlib.import_module('hcrot'[::-1]).conv2d(x, k)",
+    ),
     "__import__": both("def f(x, k): return __import__('torch').conv2d(x, k)"),
-    "sys.modules": both(IMPORT, "import sys", "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)"),
+    "sys.modules": both(
+        IMPORT, "import sys", "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)"
+    ),
     "pydoc.locate": both("import pydoc", "def f(x, k): return pydoc.locate('torch.conv2d')(x, k)"),
     "eval": both(F, "def f(x, k): return eval('F.conv2d(x, k)')"),
     "eval, added up": both(F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"),
     "eval, computed": both(F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"),
     "eval in eval": both(F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""),
     "eval, another name": both(F, "run = eval", "def f(x, k): return run('F.conv2d')(x, k)"),
-    "eval, by way of builtins": both(F, "import builtins", "def f(x, k): return builtins.eval('F.conv2d')(x, k)"),
+    "eval, by way of builtins": both(
+        F, "import builtins", "def f(x, k): return builtins.eval('F.conv2d')(x, k)"
+    ),
     "eval, handed on": both(F, "def f(x, k): return list(map(eval, ['F.conv2d']))[0](x, k)"),
-    "exec": both("def f(x, k):\n    space = {}\n    exec('from torch import conv2d as g', space)\n    return space['g'](x, k)"),
+    "exec": both(
+        "def f(x, k):\n    space = {}\n    exec('from torch import conv2d as g', space)\n    return space['g'](x, k)"
+    ),
     "exec of the answer": both("exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"),
-    "compile": both(F, "code = compile('F.conv2d', '', 'eval')", "def f(x, k): return eval(code)(x, k)"),
-    "partial": reading_only(F, "from functools import partial", "def f(x, k): return partial(F.conv2d, x)(k)"),
+    "compile": both(
+        F, "code = compile('F.conv2d', '', 'eval')", "def f(x, k): return eval(code)(x, k)"
+    ),
+    "partial": reading_only(
+        F, "from functools import partial", "def f(x, k): return partial(F.conv2d, x)(k)"
+    ),
     "map": reading_only(F, "def f(x, k): return next(map(F.conv2d, [x], [k]))"),
     "a thread": both(
         F,
@@ -181,11 +258,19 @@ EVASIONS = {
             return out[0]
         """,
     ),
-    "a forbidden module": both("import scipy.signal as s", "def f(x, k): return s.correlate2d(x[0, 0], k[0, 0])"),
-    "a forbidden module, lazily": both("import scipy", "def f(x, k): return scipy.signal.correlate2d(x[0, 0], k[0, 0])"),
-    "from a forbidden module": both("def f(x, k):\n    from scipy.signal import correlate2d as g\n    return g(x[0, 0], k[0, 0])"),
+    "a forbidden module": both(
+        "import scipy.signal as s", "def f(x, k): return s.correlate2d(x[0, 0], k[0, 0])"
+    ),
+    "a forbidden module, lazily": both(
+        "import scipy", "def f(x, k): return scipy.signal.correlate2d(x[0, 0], k[0, 0])"
+    ),
+    "from a forbidden module": both(
+        "def f(x, k):\n    from scipy.signal import correlate2d as g\n    return g(x[0, 0], k[0, 0])"
+    ),
     "found in a list of functions": running_only(
-        F, "import inspect", "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] == 'conv' and n[4:] == '2d'][0](x, k)"
+        F,
+        "import inspect",
+        "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] == 'conv' and n[4:] == '2d'][0](x, k)",
     ),
     "a function of a library that calls it": running_only(
         "from torch.nn.utils.fusion import torch as t",
@@ -201,13 +286,24 @@ EVASIONS = {
         "def f(x, k): return mx.ndarray.op.Convolution(x, k, kernel=(2, 2), num_filter=1, no_bias=True)",
         framework="mxnet",
     ),
-    "another function's code": both(IMPORT, "def f(x, k): return x", "def g(x, k): return torch.conv2d(x, k)", "f.__code__ = g.__code__"),
-    "the names of the notebook": both(IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"),
+    "another function's code": both(
+        IMPORT,
+        "def f(x, k): return x",
+        "def g(x, k): return torch.conv2d(x, k)",
+        "f.__code__ = g.__code__",
+    ),
+    "the names of the notebook": both(
+        IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"
+    ),
     "another library's function, by setattr": both(
-        "import numpy, torch", "setattr(numpy.linalg, 'norm', torch.conv2d)", "def f(x, k): return numpy.linalg.norm(x, k)"
+        "import numpy, torch",
+        "setattr(numpy.linalg, 'norm', torch.conv2d)",
+        "def f(x, k): return numpy.linalg.norm(x, k)",
     ),
     "another library's function": both(
-        "import numpy, torch", "numpy.linalg.norm = torch.conv2d", "def f(x, k): return numpy.linalg.norm(x, k)"
+        "import numpy, torch",
+        "numpy.linalg.norm = torch.conv2d",
+        "def f(x, k): return numpy.linalg.norm(x, k)",
     ),
     "MXNet, a layer": both(
         "from dlkit.mx import gluon",
@@ -222,14 +318,33 @@ def test_a_way_around_is_found(evasion):
     if not frameworks.available(evasion.framework):
         pytest.skip(f"{evasion.framework} is not available on this machine")
     assert evasion.by_reading == (read_cells(*evasion.cells) is not None)
-    assert evasion.by_running == bool(run_cells(*evasion.cells, framework=evasion.framework).forbidden)
+    assert evasion.by_running == bool(
+        run_cells(*evasion.cells, framework=evasion.framework).forbidden
+    )
 
 
 def test_a_module_beside_the_notebook_is_not_to_be_used_where_calls_are_forbidden():
     assert (
-        read(Code(["import helper", "def f(x, k): return helper.conv(x, k)"], "f", complete=True, beside=("helper",)), FORBIDS) is not None
+        read(
+            Code(
+                ["import helper", "def f(x, k): return helper.conv(x, k)"],
+                "f",
+                complete=True,
+                beside=("helper",),
+            ),
+            FORBIDS,
+        )
+        is not None
     )
-    assert read(Code(["import helper", "def f(x, k): return x"], "f", complete=True, beside=("helper",)), FORBIDS) is None
+    assert (
+        read(
+            Code(
+                ["import helper", "def f(x, k): return x"], "f", complete=True, beside=("helper",)
+            ),
+            FORBIDS,
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -242,7 +357,9 @@ def test_a_module_beside_the_notebook_is_not_to_be_used_where_calls_are_forbidde
     ],
 )
 def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(swap):
-    assert "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
+    assert (
+        "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
+    )
 
 
 G = "def g(x, k): return torch.conv2d(x, k)"
@@ -327,11 +444,20 @@ SWAPS = {
 def test_what_swaps_a_function_s_code_or_meaning_is_refused_in_any_cell_that_runs(swap):
     found = read_cells(IMPORT, G, "def f(x, k): return x", swap)
     assert "put other code in its place" in found.sentence
-    assert found.line.strip() in swap or "run_cell_magic" in found.line or "run_line_magic" in found.line
+    assert (
+        found.line.strip() in swap
+        or "run_cell_magic" in found.line
+        or "run_line_magic" in found.line
+    )
 
 
 def test_a_swap_in_the_answer_itself_is_refused():
-    assert "put other code" in read_cells("def h(x): return x", "def f(x, k):\n    h.__code__ = k\n    return h(x)").sentence
+    assert (
+        "put other code"
+        in read_cells(
+            "def h(x): return x", "def f(x, k):\n    h.__code__ = k\n    return h(x)"
+        ).sentence
+    )
 
 
 NO_SWAPS = {
@@ -373,21 +499,58 @@ def test_what_only_looks_like_a_swap_costs_nothing(cell, at):
 
 
 HONEST = {
-    "a module's setting": (IMPORT, "torch.backends.cudnn.deterministic = True", "def f(x, k): return x"),
-    "a library changed elsewhere": ("import numpy, torch", "numpy.linalg.norm = max", "def f(x, k): return x"),
+    "a module's setting": (
+        IMPORT,
+        "torch.backends.cudnn.deterministic = True",
+        "def f(x, k): return x",
+    ),
+    "a library changed elsewhere": (
+        "import numpy, torch",
+        "numpy.linalg.norm = max",
+        "def f(x, k): return x",
+    ),
     "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
-    "loops": ("def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",),
-    "a word in a comment and a docstring": ("def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",),
+    "loops": (
+        "def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",
+    ),
+    "a word in a comment and a docstring": (
+        "def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",
+    ),
     "a string": ("def f(x, k):\n    name = 'torch.conv2d'\n    return x",),
     "a variable of that name": ("def f(x, k):\n    conv2d = x * 2\n    return conv2d",),
-    "a helper of that name": (F, "def conv2d(x, k): return x + k.sum()", "def f(x, k): return conv2d(x, k)"),
-    "a class of that name": (IMPORT, "class Conv2d:\n    def __call__(self, x): return x", "def f(x, k): return Conv2d()(x)"),
-    "a method of that name": ("class A:\n    def conv2d(self, x): return x", "def f(x, k): return A().conv2d(x)"),
-    "an argument of that name": ("def g(x, conv2d): return x * conv2d", "def f(x, k): return g(x, conv2d=2)"),
-    "other things of the same modules": (F, IMPORT, "def f(x, k): return F.pad(torch.einsum('ncij->ncij', x), (1, 1))"),
-    "something that begins like it": (IMPORT, "def f(x, k): return torch.nn.functional.max_pool1d(x[0], 2)"),
+    "a helper of that name": (
+        F,
+        "def conv2d(x, k): return x + k.sum()",
+        "def f(x, k): return conv2d(x, k)",
+    ),
+    "a class of that name": (
+        IMPORT,
+        "class Conv2d:\n    def __call__(self, x): return x",
+        "def f(x, k): return Conv2d()(x)",
+    ),
+    "a method of that name": (
+        "class A:\n    def conv2d(self, x): return x",
+        "def f(x, k): return A().conv2d(x)",
+    ),
+    "an argument of that name": (
+        "def g(x, conv2d): return x * conv2d",
+        "def f(x, k): return g(x, conv2d=2)",
+    ),
+    "other things of the same modules": (
+        F,
+        IMPORT,
+        "def f(x, k): return F.pad(torch.einsum('ncij->ncij', x), (1, 1))",
+    ),
+    "something that begins like it": (
+        IMPORT,
+        "def f(x, k): return torch.nn.functional.max_pool1d(x[0], 2)",
+    ),
     "a sibling made by the same factory": (F, "def f(x, k): return F.adaptive_max_pool2d(x, 2)"),
-    "a comparison in another cell": (F, "def f(x, k): return x", "def compare(x, k): return f(x, k) - F.conv2d(x, k)"),
+    "a comparison in another cell": (
+        F,
+        "def f(x, k): return x",
+        "def compare(x, k): return f(x, k) - F.conv2d(x, k)",
+    ),
     "a comparison with names of its own": (
         F,
         "def f(x, k):\n    expected = x * 2\n    return expected",
@@ -399,18 +562,47 @@ HONEST = {
         "def f(x, k): return np.asarray(x)",
         "import torch\nnp.testing.assert_allclose(4, F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))[0, 0])",
     ),
-    "an import that the answer does not use": ("from torch.nn.functional import conv2d", "import scipy.signal", "def f(x, k): return x"),
-    "an earlier try, written over": (F, "def f(x, k): return F.conv2d(x, k)", "def f(x, k): return x"),
-    "a name used again": (F, "g = F.conv2d", "def g(x, k): return x", "def f(x, k): return g(x, k)"),
+    "an import that the answer does not use": (
+        "from torch.nn.functional import conv2d",
+        "import scipy.signal",
+        "def f(x, k): return x",
+    ),
+    "an earlier try, written over": (
+        F,
+        "def f(x, k): return F.conv2d(x, k)",
+        "def f(x, k): return x",
+    ),
+    "a name used again": (
+        F,
+        "g = F.conv2d",
+        "def g(x, k): return x",
+        "def f(x, k): return g(x, k)",
+    ),
     "a library that imports it": ("def f(x, k):\n    import scipy.ndimage\n    return x",),
-    "a question about the type": (IMPORT, "def f(x, k):\n    assert not isinstance(k, torch.nn.Conv2d)\n    return x"),
-    "an annotation": (IMPORT, "def f(x, k, layer: torch.nn.Conv2d = None) -> torch.Tensor: return x"),
-    "getattr of something else": (IMPORT, "def f(x, k): return getattr(torch, 'flip' if x.ndim == 4 else 'roll')(x, (0,))"),
-    "getattr of an array": ("def f(x, k):\n    for name in ('sum', 'mean'):\n        y = getattr(x, name)()\n    return y"),
+    "a question about the type": (
+        IMPORT,
+        "def f(x, k):\n    assert not isinstance(k, torch.nn.Conv2d)\n    return x",
+    ),
+    "an annotation": (
+        IMPORT,
+        "def f(x, k, layer: torch.nn.Conv2d = None) -> torch.Tensor: return x",
+    ),
+    "getattr of something else": (
+        IMPORT,
+        "def f(x, k): return getattr(torch, 'flip' if x.ndim == 4 else 'roll')(x, (0,))",
+    ),
+    "getattr of an array": (
+        "def f(x, k):\n    for name in ('sum', 'mean'):\n        y = getattr(x, name)()\n    return y"
+    ),
     "eval of a sum": ("def f(x, k): return x * eval('1 + 1')",),
-    "a method called eval": ("class A:\n    def eval(self, x): return x", "def f(x, k): return A().eval(x)"),
+    "a method called eval": (
+        "class A:\n    def eval(self, x): return x",
+        "def f(x, k): return A().eval(x)",
+    ),
     "recursion": ("def g(n): return 0 if n == 0 else g(n - 1)", "def f(x, k): return x * g(3)"),
-    "a name bound to itself": ("def f(x, k):\n    y = x\n    for _ in range(3):\n        y, x = x, y\n    return y",),
+    "a name bound to itself": (
+        "def f(x, k):\n    y = x\n    for _ in range(3):\n        y, x = x, y\n    return y",
+    ),
 }
 
 
@@ -444,12 +636,30 @@ def test_a_cell_that_is_not_python_hides_nothing_and_hurts_nothing(cell):
 
 
 def test_lines_for_ipython_are_read():
-    assert read_cells("%matplotlib inline\nfrom torch import conv2d as g", "%%time\ndef f(x, k):\n    return g(x, k)") is not None
+    assert (
+        read_cells(
+            "%matplotlib inline\nfrom torch import conv2d as g",
+            "%%time\ndef f(x, k):\n    return g(x, k)",
+        )
+        is not None
+    )
 
 
-@pytest.mark.parametrize("cell", ["f = eval('x' * 3)", "x = 'exec(x)'\nexec(x)", "def f(): return f() + f()", "f = [f for f in f]"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "f = eval('x' * 3)",
+        "x = 'exec(x)'\nexec(x)",
+        "def f(): return f() + f()",
+        "f = [f for f in f]",
+    ],
+)
 def test_reading_ends(cell):
-    read_cells(cell, "def g(x): return eval(x)\ns = 'g(s)'", "def f(x, k):\n    s = 'exec(s)'\n    exec(s)\n    return g(s + 'a')")
+    read_cells(
+        cell,
+        "def g(x): return eval(x)\ns = 'g(s)'",
+        "def f(x, k):\n    s = 'exec(s)'\n    exec(s)\n    return g(s + 'a')",
+    )
 
 
 def test_code_that_is_nested_beyond_reading_is_refused():
@@ -467,17 +677,25 @@ def test_an_answer_that_is_not_in_the_notebook_is_refused_where_all_code_is_know
 
 def test_what_is_found_is_said_with_its_line():
     finding = read_cells(F, "def f(x, k):\n    y = x\n    return F.conv2d(y, k)  # quick")
-    assert (finding.sentence, finding.line) == (may_not("torch.nn.functional.conv2d"), "return F.conv2d(y, k)  # quick")
+    assert (finding.sentence, finding.line) == (
+        may_not("torch.nn.functional.conv2d"),
+        "return F.conv2d(y, k)  # quick",
+    )
 
 
 def test_nothing_is_read_or_watched_where_nothing_is_forbidden():
-    assert read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f", True), ()) is None
+    assert (
+        read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f", True), ()) is None
+    )
     seen = []
     run_contained(lambda: seen.append(sys.getprofile()), "call", "numpy", (), 5.0)
     assert seen == [None]
 
 
-@given(st.lists(st.text("conv2d_", min_size=1, max_size=3), min_size=1, max_size=4), st.sampled_from(["+", "join", "format"]))
+@given(
+    st.lists(st.text("conv2d_", min_size=1, max_size=3), min_size=1, max_size=4),
+    st.sampled_from(["+", "join", "format"]),
+)
 def test_a_name_in_pieces_is_the_name(pieces, how):
     """Reading a name in pieces comes to what Python makes of the pieces."""
     expression = {
@@ -522,7 +740,9 @@ def test_a_watched_answer_runs_out_of_time_and_raises_as_any_other():
             len("")
 
     assert run_contained(endless, "call", "numpy", (), 0.2, FORBIDS).kind == "timeout"
-    assert run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS).error == "ZeroDivisionError"
+    assert (
+        run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS).error == "ZeroDivisionError"
+    )
 
 
 def test_the_call_is_seen_also_when_the_answer_fails_afterwards():
@@ -537,14 +757,31 @@ def test_the_call_is_seen_also_when_the_answer_fails_afterwards():
 
 
 def test_names_of_things_that_are_not_installed_are_no_trouble():
-    forbids = ["no_such_package", "no_such_package.function", "torch.no_such_function", "numpy.no.such.thing"]
+    forbids = [
+        "no_such_package",
+        "no_such_package.function",
+        "torch.no_such_function",
+        "numpy.no.such.thing",
+    ]
     assert run_contained(lambda: 3, "call", "numpy", (), 5.0, forbids).value == 3
 
 
 # The question and its verdict
 
 
-@pytest.mark.parametrize("forbids", ["torch.conv2d", [""], ["torch..conv2d"], ["torch.conv2d()"], [3], ["*"], ["torch.*.conv2d"], ["2d"]])
+@pytest.mark.parametrize(
+    "forbids",
+    [
+        "torch.conv2d",
+        [""],
+        ["torch..conv2d"],
+        ["torch.conv2d()"],
+        [3],
+        ["*"],
+        ["torch.*.conv2d"],
+        ["2d"],
+    ],
+)
 def test_what_is_no_list_of_dotted_names_is_refused_when_the_question_is_made(forbids):
     with pytest.raises(ValueError, match="forbids"):
         question(points=1, forbids=forbids)
@@ -562,7 +799,10 @@ def make(**facts):
 def test_a_question_says_what_it_forbids():
     assert make().prohibition == ""
     assert make(forbids=["numpy.max"]).prohibition == "Write it yourself, without `numpy.max`."
-    assert make(forbids=["numpy.max", "scipy.*", "numpy.max"]).prohibition == "Write it yourself, without `numpy.max` or `scipy`."
+    assert (
+        make(forbids=["numpy.max", "scipy.*", "numpy.max"]).prohibition
+        == "Write it yourself, without `numpy.max` or `scipy`."
+    )
     assert (
         make(forbids=["numpy.max"], forbids_in_words="a ready-made maximum").prohibition
         == "Write it yourself, without a ready-made maximum."
@@ -571,7 +811,11 @@ def test_a_question_says_what_it_forbids():
 
 def test_a_forbidden_call_earns_nothing_and_is_named():
     verdict = examine_answer(make(forbids=["numpy.max"]), lambda values: np.max(values), "numpy")
-    assert (str(verdict.status), verdict.earned, verdict.headline) == ("not correct", 0.0, may_not("numpy.max"))
+    assert (str(verdict.status), verdict.earned, verdict.headline) == (
+        "not correct",
+        0.0,
+        may_not("numpy.max"),
+    )
     assert verdict.details == ("Write it yourself, without `numpy.max`.",)
     assert examine_answer(make(forbids=["numpy.max"]), max, "numpy").earned == 3
 
@@ -653,12 +897,18 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     course.release(classroom.NAME)
     for student, source in IN_CLASS.items():
         notebook = classroom.notebook(
-            ("small.total", "small.ordered"), total=classroom.RIGHT["total"], ordered=f"import numpy as np\n{source}"
+            ("small.total", "small.ordered"),
+            total=classroom.RIGHT["total"],
+            ordered=f"import numpy as np\n{source}",
         )
         classroom.hand_in(course, student, nbformat.writes(notebook))
         assert course.grade(classroom.NAME, student).reason is None
-    headlines = {student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS}
-    assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
+    headlines = {
+        student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS
+    }
+    assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(
+        IN_CLASS, 1.0
+    ) | {"own_name": 3.0}
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
     assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
@@ -685,7 +935,8 @@ def test_right_code_is_read_while_another_thread_parses():
     other = threading.Thread(target=parse)
     other.start()
     source = (
-        "\n".join(f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])" for i in range(40)) + "\ndef f(x, k):\n    return f1(x)"
+        "\n".join(f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])" for i in range(40))
+        + "\ndef f(x, k):\n    return f1(x)"
     )
     before = gc.get_threshold()
     try:

@@ -25,7 +25,12 @@ def test_every_right_answer_earns_everything(name):
     for answer in (asked.reference, *asked.alternatives):
         if frameworks.available(answer.framework):
             verdict = examine_answer(asked, answer.function, answer.framework, seed=1)
-            assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (Status.CORRECT, asked.points, None, None)
+            assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (
+                Status.CORRECT,
+                asked.points,
+                None,
+                None,
+            )
             assert verdict.tried == verdict.passed == len(list(asked.cases(1)))
 
 
@@ -41,7 +46,10 @@ def test_every_known_mistake_is_named_and_no_other(name):
 @needs_mxnet
 def test_a_mistake_is_named_in_whichever_framework_it_is_made():
     for framework in ("torch", "mxnet", "numpy"):
-        assert verdict_on("small.total", lambda values: values.mean(), framework).mistake == "This is the mean, not the sum."
+        assert (
+            verdict_on("small.total", lambda values: values.mean(), framework).mistake
+            == "This is the mean, not the sum."
+        )
 
 
 @given(some.seeds)
@@ -52,4 +60,6 @@ def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
     answer = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 4))  # noqa: E731
     verdict = examine_answer(catalogue.find("nets.build"), answer, "torch", seed=seed)
     assert verdict.status is Status.INCORRECT and verdict.earned == 0
-    assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(verdict.details)
+    assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(
+        verdict.details
+    )

@@ -22,14 +22,18 @@ def random_crop(images, margin, rng):
     count, height, width = images.shape
     tops, lefts = rng.integers(0, margin + 1, count), rng.integers(0, margin + 1, count)
     windows = [
-        image[top : top + height - margin, left : left + width - margin] for image, top, left in zip(images, tops, lefts, strict=True)
+        image[top : top + height - margin, left : left + width - margin]
+        for image, top, left in zip(images, tops, lefts, strict=True)
     ]
     return np.stack(windows)
 
 
 @random_crop.probe()
 def rectangles(rng):
-    return (rng.normal(size=(12, *rng.permutation([7, 8]))).astype(np.float32), int(rng.integers(1, 4)))
+    return (
+        rng.normal(size=(12, *rng.permutation([7, 8]))).astype(np.float32),
+        int(rng.integers(1, 4)),
+    )
 
 
 @random_crop.recover
@@ -39,8 +43,14 @@ def _(crops, images, margin):
 
 def find(crops, images, margin):
     _, height, width = crops.shape
-    windows = np.lib.stride_tricks.sliding_window_view(images, (height, width), axis=(1, 2))  # (N, margin + 1, margin + 1, height, width)
-    same = np.isclose(windows, crops[:, None, None], atol=1e-4).all(axis=(3, 4)).reshape(len(images), -1)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        images, (height, width), axis=(1, 2)
+    )  # (N, margin + 1, margin + 1, height, width)
+    same = (
+        np.isclose(windows, crops[:, None, None], atol=1e-4)
+        .all(axis=(3, 4))
+        .reshape(len(images), -1)
+    )
     if not same.any(axis=1).all():
         raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of what was given.")
     tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[2])
@@ -50,7 +60,10 @@ def find(crops, images, margin):
 def cut(images, margin, tops, lefts):
     _, height, width = images.shape
     return np.stack(
-        [image[t : t + height - margin, left : left + width - margin] for image, t, left in zip(images, tops, lefts, strict=True)]
+        [
+            image[t : t + height - margin, left : left + width - margin]
+            for image, t, left in zip(images, tops, lefts, strict=True)
+        ]
     )
 
 
@@ -59,7 +72,9 @@ def one_by_one(images, margin, rng):
     windows = []
     for image in images:
         left, top = (int((margin + 1) * rng.random()) for _ in range(2))
-        windows.append(image[top : image.shape[0] - margin + top, left : image.shape[1] - margin + left])
+        windows.append(
+            image[top : image.shape[0] - margin + top, left : image.shape[1] - margin + left]
+        )
     return np.array(windows)
 
 
@@ -69,7 +84,12 @@ def with_torch(images, margin, rng):
 
     places = torch.from_numpy(rng.integers(0, margin + 1, (len(images), 2)))
     height, width = images.shape[1] - margin, images.shape[2] - margin
-    return torch.stack([image[top:, left:][:height, :width] for image, (top, left) in zip(images, places, strict=True)])
+    return torch.stack(
+        [
+            image[top:, left:][:height, :width]
+            for image, (top, left) in zip(images, places, strict=True)
+        ]
+    )
 
 
 @random_crop.alternative(framework="mxnet")
@@ -90,7 +110,9 @@ def one_place(images, margin, rng):
     return cut(images, margin, [top] * len(images), [left] * len(images))
 
 
-@random_crop.mistake("The last row and column are never the first of a window: the upper end of `integers` is left out.")
+@random_crop.mistake(
+    "The last row and column are never the first of a window: the upper end of `integers` is left out."
+)
 def end_missing(images, margin, rng):
     return cut(images, margin, *rng.integers(0, margin, (2, len(images))))
 
@@ -101,7 +123,9 @@ def diagonal(images, margin, rng):
     return cut(images, margin, places, places)
 
 
-@random_crop.mistake("The places come from NumPy's own generator: another run gives others. Draw from `rng`.")
+@random_crop.mistake(
+    "The places come from NumPy's own generator: another run gives others. Draw from `rng`."
+)
 def another_generator(images, margin, rng):
     return cut(images, margin, *np.random.default_rng().integers(0, margin + 1, (2, len(images))))
 
@@ -129,7 +153,11 @@ def another_size(images, margin, rng):
     return images[:, :margin, :margin]
 
 
-@pytest.mark.parametrize("answer", [random_crop.reference, *random_crop.alternatives], ids=lambda answer: answer.function.__name__)
+@pytest.mark.parametrize(
+    "answer",
+    [random_crop.reference, *random_crop.alternatives],
+    ids=lambda answer: answer.function.__name__,
+)
 def test_right_answers_pass_whatever_they_draw_first(answer):
     if not frameworks.available(answer.framework):
         pytest.skip(f"{answer.framework} is not installed")
@@ -138,7 +166,9 @@ def test_right_answers_pass_whatever_they_draw_first(answer):
         assert verdict.status is Status.CORRECT, verdict
 
 
-@pytest.mark.parametrize("mistake", random_crop.mistakes, ids=lambda mistake: mistake.function.__name__)
+@pytest.mark.parametrize(
+    "mistake", random_crop.mistakes, ids=lambda mistake: mistake.function.__name__
+)
 def test_mistakes_are_named(mistake):
     for seed in range(5):
         verdict = examine_answer(random_crop, mistake.function, mistake.framework, seed=seed)
@@ -150,14 +180,30 @@ def test_mistakes_are_named(mistake):
     [
         (lambda rng, n, m: rng.integers(0, m + 1, (2, n)) * [[1], [0]], "it should be in about 3"),
         (lambda rng, n, m: rng.integers(0, m, (2, n)), "in 0% of the draws; it should be in about"),
-        (lambda rng, n, m: np.tile(rng.integers(0, m + 1, (2, 1)), n), "of one image tells that of another in the batch"),
-        (lambda rng, n, m: np.tile(rng.integers(0, m + 1, n), (2, 1)), "The top row and the left column hang together"),
-        (lambda rng, n, m: np.random.default_rng(n).integers(0, m + 1, (2, n)), "Every call draws the same"),
-        (lambda rng, n, m: np.random.default_rng().integers(0, m + 1, (2, n)), "gives another result the second time"),
+        (
+            lambda rng, n, m: np.tile(rng.integers(0, m + 1, (2, 1)), n),
+            "of one image tells that of another in the batch",
+        ),
+        (
+            lambda rng, n, m: np.tile(rng.integers(0, m + 1, n), (2, 1)),
+            "The top row and the left column hang together",
+        ),
+        (
+            lambda rng, n, m: np.random.default_rng(n).integers(0, m + 1, (2, n)),
+            "Every call draws the same",
+        ),
+        (
+            lambda rng, n, m: np.random.default_rng().integers(0, m + 1, (2, n)),
+            "gives another result the second time",
+        ),
     ],
 )
 def test_what_is_wrong_with_the_draws_is_said(draw, said):
-    verdict = examine_answer(random_crop, lambda images, margin, rng: cut(images, margin, *draw(rng, len(images), margin)), "numpy")
+    verdict = examine_answer(
+        random_crop,
+        lambda images, margin, rng: cut(images, margin, *draw(rng, len(images), margin)),
+        "numpy",
+    )
     assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details)
 
 
@@ -165,8 +211,14 @@ def test_what_is_wrong_with_the_draws_is_said(draw, said):
     ("wrong", "said"),
     [
         (lambda images, margin, rng: images, "One call gives an array of shape (12, "),
-        (lambda images, margin, rng: images[:, margin:, margin:] * 1.01, "Image 0 is no window of what was given."),
-        (lambda images, margin, rng: (images[:, margin:, margin:], 3), "One call gives (an array of shape (12, "),
+        (
+            lambda images, margin, rng: images[:, margin:, margin:] * 1.01,
+            "Image 0 is no window of what was given.",
+        ),
+        (
+            lambda images, margin, rng: (images[:, margin:, margin:], 3),
+            "One call gives (an array of shape (12, ",
+        ),
         (lambda images, margin, rng: "crop", "One call gives str"),
         (lambda images, margin, rng: [], "One call gives an array of shape (0,)"),
         (lambda images, margin, rng: images[:, margin:, margin:] * np.nan, "is no window"),
@@ -207,24 +259,39 @@ def _(noisy, images, strength):
 
 def test_continuous_draws_are_compared_by_rank():
     for seed in SEEDS:
-        assert examine_answer(add_noise, add_noise.reference.function, "numpy", seed=seed).status is Status.CORRECT
+        assert (
+            examine_answer(add_noise, add_noise.reference.function, "numpy", seed=seed).status
+            is Status.CORRECT
+        )
 
     def told(noise):
-        verdict = examine_answer(add_noise, lambda images, strength, rng: images + strength * noise(rng, images.shape), "numpy")
+        verdict = examine_answer(
+            add_noise,
+            lambda images, strength, rng: images + strength * noise(rng, images.shape),
+            "numpy",
+        )
         return " ".join(verdict.details)
 
-    assert "The noise of the first pixel is distributed otherwise" in told(lambda rng, shape: rng.uniform(-2.5, 2.5, shape))
+    assert "The noise of the first pixel is distributed otherwise" in told(
+        lambda rng, shape: rng.uniform(-2.5, 2.5, shape)
+    )
     assert "lies between" in told(lambda rng, shape: 2 * rng.standard_normal(shape))
     assert "Its mean lies between" in told(lambda rng, shape: rng.standard_normal((shape[0], 1, 1)))
 
 
 SUBTLE = {
-    "the first image is never changed": lambda rng, n: np.concatenate([[False], rng.random(n - 1) < 0.5]),
-    "the last image is always changed": lambda rng, n: np.concatenate([rng.random(n - 1) < 0.5, [True]]),
+    "the first image is never changed": lambda rng, n: np.concatenate(
+        [[False], rng.random(n - 1) < 0.5]
+    ),
+    "the last image is always changed": lambda rng, n: np.concatenate(
+        [rng.random(n - 1) < 0.5, [True]]
+    ),
     "the second half repeats the first": lambda rng, n: np.tile(rng.random(n // 2) < 0.5, 2),
     "each is what it was two places before": lambda rng, n: np.tile(rng.random(2) < 0.5, n // 2),
     "exactly half of a batch": lambda rng, n: rng.permutation(n) < n // 2,
-    "neighbors are opposites": lambda rng, n: np.repeat(rng.random(n // 2) < 0.5, 2) ^ (np.arange(n) % 2 == 1),
+    "neighbors are opposites": lambda rng, n: (
+        np.repeat(rng.random(n // 2) < 0.5, 2) ^ (np.arange(n) % 2 == 1)
+    ),
     "too often": lambda rng, n: rng.random(n) < 0.65,
 }
 
@@ -266,18 +333,35 @@ def of(draw, rng, calls=100):
     """A sample of what `draw(rng)` gives."""
     results = [draw(rng) for _ in range(calls)]
     value = {"draws": results, "again": results[:3], "changed": False}
-    found = sampled.sample(lambda result: {str(number): part for number, part in enumerate(result)}, (list(range(calls)),), value)
+    found = sampled.sample(
+        lambda result: {str(number): part for number, part in enumerate(result)},
+        (list(range(calls)),),
+        value,
+    )
     assert not found.problem
     return found
 
 
 RIGHT = {
-    "counted, of all kinds": lambda rng: (rng.integers(0, 3, 12), rng.random(12) < 0.5, rng.integers(0, 9, 12)),
+    "counted, of all kinds": lambda rng: (
+        rng.integers(0, 3, 12),
+        rng.random(12) < 0.5,
+        rng.integers(0, 9, 12),
+    ),
     "rare": lambda rng: tuple(rng.random((4, 16)) < np.array([[0.1], [0.01], [0.003], [0.001]])),
     "ranked": lambda rng: (rng.normal(size=12), rng.beta(0.2, 0.2, 12), rng.exponential(size=12)),
-    "one for a batch": lambda rng: (np.full(12, rng.beta(0.2, 0.2)), np.full(12, rng.random() < 0.5), rng.random(12)),
-    "equal but for rounding": lambda rng: (lam := rng.beta(0.2, 0.2, 12), lam + 1e-6 * rng.normal(size=12)),
-    "four turns, recovered roughly": lambda rng: (90 * rng.integers(0, 4, 12) + 1e-5 * rng.normal(size=12),),
+    "one for a batch": lambda rng: (
+        np.full(12, rng.beta(0.2, 0.2)),
+        np.full(12, rng.random() < 0.5),
+        rng.random(12),
+    ),
+    "equal but for rounding": lambda rng: (
+        lam := rng.beta(0.2, 0.2, 12),
+        lam + 1e-6 * rng.normal(size=12),
+    ),
+    "four turns, recovered roughly": lambda rng: (
+        90 * rng.integers(0, 4, 12) + 1e-5 * rng.normal(size=12),
+    ),
     "a permutation": lambda rng: (rng.permutation(12),),
     "batches of one": lambda rng: (rng.integers(0, 3, 1), rng.random(1)),
     "all or none of a batch": lambda rng: (
@@ -302,7 +386,12 @@ def test_rounding_is_no_difference():
 
     def rounded(by):
         return lambda rng: tuple(
-            values + by * rng.random(12) for values in (np.full(12, 0.5), (rng.random(12) < 0.5) * rng.random(12), rng.integers(0, 3, 12))
+            values + by * rng.random(12)
+            for values in (
+                np.full(12, 0.5),
+                (rng.random(12) < 0.5) * rng.random(12),
+                rng.integers(0, 3, 12),
+            )
         )
 
     assert sampled.differences(of(rounded(4e-7), rng), of(rounded(-4e-7), rng)) == []
@@ -317,9 +406,16 @@ def test_what_is_drawn_for_some_only_is_compared_among_those():
 
     uniform, bell = amounts(lambda rng: rng.random(80)), amounts(lambda rng: rng.beta(3, 3, 80))
     said = sampled.differences(of(uniform, rng), of(bell, rng))
-    assert len(said) == 1 and "distributed otherwise than it should be" in said[0] and "where it is not 0, with a spread" in said[0]
+    assert (
+        len(said) == 1
+        and "distributed otherwise than it should be" in said[0]
+        and "where it is not 0, with a spread" in said[0]
+    )
     rarely = amounts(lambda rng: (rng.random(80) < 0.3) * rng.random(80))
-    assert "is 0 in 90% of the draws; it should be in about 67%" in sampled.differences(of(uniform, rng), of(rarely, rng))[0]
+    assert (
+        "is 0 in 90% of the draws; it should be in about 67%"
+        in sampled.differences(of(uniform, rng), of(rarely, rng))[0]
+    )
 
 
 def test_a_shape_that_is_drawn_may_be_rare():
@@ -329,25 +425,40 @@ def test_a_shape_that_is_drawn_may_be_rare():
 
         results = [draw(rng) for _ in range(100)]
         value = {"draws": results, "again": results[:3], "changed": False}
-        return sampled.sample(lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value)
+        return sampled.sample(
+            lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value
+        )
 
     rng = np.random.default_rng(0)
     assert not any(sampled.differences(widths(1), widths(1)) for _ in range(20))
     assert "width" in sampled.differences(widths(1), widths(3))[0]
-    assert sampled.differences(widths(1), widths(20))[0].startswith("One call gives an array of shape (2, 2")
+    assert sampled.differences(widths(1), widths(20))[0].startswith(
+        "One call gives an array of shape (2, 2"
+    )
 
 
 def test_a_batch_need_not_be_made_of_images():
     rng = np.random.default_rng(0)
-    said = sampled.differences(of(lambda rng: (rng.random(12),), rng), of(lambda rng: (np.full(12, rng.random()),), rng), "number")
-    assert any("of one number tells that of another in the batch: draw one value for each number" in sentence for sentence in said)
+    said = sampled.differences(
+        of(lambda rng: (rng.random(12),), rng),
+        of(lambda rng: (np.full(12, rng.random()),), rng),
+        "number",
+    )
+    assert any(
+        "of one number tells that of another in the batch: draw one value for each number"
+        in sentence
+        for sentence in said
+    )
 
 
 def test_a_value_that_should_be_one_for_the_batch_must_be_one():
     rng = np.random.default_rng(0)
     assert (
         "is one value for the whole batch"
-        in sampled.differences(of(lambda rng: (np.full(12, rng.random()),), rng), of(lambda rng: (rng.random(12),), rng))[0]
+        in sampled.differences(
+            of(lambda rng: (np.full(12, rng.random()),), rng),
+            of(lambda rng: (rng.random(12),), rng),
+        )[0]
     )
 
 
@@ -371,10 +482,25 @@ def _(result, x):
     ("answer", "right"),
     [
         (lambda x, rng: [x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))], True),
-        (lambda x, rng: (list(x + rng.normal(size=x.shape)), rng.integers(0, 5, len(x)).astype(np.float32)), True),
+        (
+            lambda x, rng: (
+                list(x + rng.normal(size=x.shape)),
+                rng.integers(0, 5, len(x)).astype(np.float32),
+            ),
+            True,
+        ),
         (lambda x, rng: (x + rng.normal(size=x.shape), rng.integers(0, 5, len(x)) + 0.001), False),
-        (lambda x, rng: np.stack([x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))]), False),
-        (lambda x, rng: ((x + rng.normal(size=x.shape)) * np.where(np.arange(len(x)) > 3, 1, np.nan), rng.integers(0, 5, len(x))), False),
+        (
+            lambda x, rng: np.stack([x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))]),
+            False,
+        ),
+        (
+            lambda x, rng: (
+                (x + rng.normal(size=x.shape)) * np.where(np.arange(len(x)) > 3, 1, np.nan),
+                rng.integers(0, 5, len(x)),
+            ),
+            False,
+        ),
     ],
 )
 def test_forms_that_stand_for_each_other_elsewhere_do_so_here(answer, right):
@@ -385,9 +511,14 @@ def test_forms_that_stand_for_each_other_elsewhere_do_so_here(answer, right):
 @pytest.mark.slow
 def test_the_audit_mutates_random_operations():
     card = audit(random_crop, sample=80)
-    assert card.mutants == 80 and not card.errors and not card.false_rejects and not card.false_accepts
+    assert (
+        card.mutants == 80 and not card.errors and not card.false_rejects and not card.false_accepts
+    )
     assert card.mistakes_named == len(random_crop.mistakes)
-    changed = ["".join(line for line in survivor.diff.splitlines() if line[:1] in "+-") for survivor in card.survivors]
+    changed = [
+        "".join(line for line in survivor.diff.splitlines() if line[:1] in "+-")
+        for survivor in card.survivors
+    ]
     equivalent = (
         "lefts, tops",
         "for image, left, top in",
@@ -397,5 +528,7 @@ def test_the_audit_mutates_random_operations():
         "left, top = (int(",
         "integers(margin + 1, size",
     )
-    assert all(any(part in line for part in equivalent) for line in changed), changed  # which of the two is drawn first does not matter
+    assert all(any(part in line for part in equivalent) for line in changed), (
+        changed
+    )  # which of the two is drawn first does not matter
     assert len(changed) < 9

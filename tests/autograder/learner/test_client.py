@@ -76,7 +76,13 @@ print([name for name in sys.modules if name.split(".")[0] in ("questions", "solu
         "numpy",
         pytest.param("torch", marks=pytest.mark.slow),
         pytest.param(
-            "mxnet", marks=[pytest.mark.slow, pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")]
+            "mxnet",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(
+                    not frameworks.available("mxnet"), reason="MXNet is not installed"
+                ),
+            ],
         ),
     ],
 )
@@ -92,10 +98,16 @@ def test_a_script_from_stub_to_solved(run_script, framework):
         "  This is the mean, not the sum.",
     ]
     assert lines[: len(expected)] == expected
-    assert f"small.total, in {framework}" in lines and "def total(values):" in lines and "Addition." in lines
+    assert (
+        f"small.total, in {framework}" in lines
+        and "def total(values):" in lines
+        and "Addition." in lines
+    )
     assert "  Correct on all 3 inputs. True 1" in lines
     assert "✓ small.total                            1 / 1    " in lines
-    assert lines[-1] == "[]", "the learner's process holds the questions, or what only the judge needs"
+    assert lines[-1] == "[]", (
+        "the learner's process holds the questions, or what only the judge needs"
+    )
 
 
 def test_a_notebook_shell_shows_the_html(run_script):
@@ -121,7 +133,12 @@ def test_a_notebook_shell_shows_the_html(run_script):
         """
     )
     lines = [line for line in printed.splitlines() if line.startswith(("['text", "True", "False"))]
-    assert lines == ["['text/html', 'text/plain'] 1 True", "False", "['text/html', 'text/plain'] 0 False", "True"]
+    assert lines == [
+        "['text/html', 'text/plain'] 1 True",
+        "False",
+        "['text/html', 'text/plain'] 0 False",
+        "True",
+    ]
 
 
 @pytest.mark.slow
@@ -140,12 +157,17 @@ def test_a_kernel_can_be_interrupted_in_an_endless_answer(small_course):
 
             if interrupt:
                 threading.Timer(2.0, manager.interrupt_kernel).start()
-            reply = kernel.execute_interactive(source, timeout=60, output_hook=see, store_history=False)
+            reply = kernel.execute_interactive(
+                source, timeout=60, output_hook=see, store_history=False
+            )
             return reply["content"]["status"], [content["data"]["text/plain"] for content in shown]
 
         setup = "from autograder import check, use; use('numpy')\ndef endless(x):\n    while True: pass\ncheck('small.total', lambda v: v.sum()).correct"
         assert run(setup) == ("ok", ["True"])
-        assert run("check('small.total', endless)", interrupt=True) == ("ok", ["Interrupted: nothing was judged."])
+        assert run("check('small.total', endless)", interrupt=True) == (
+            "ok",
+            ["Interrupted: nothing was judged."],
+        )
         assert run("check('small.total', lambda v: v.sum()).correct") == ("ok", ["True"])
     finally:
         kernel.stop_channels()
@@ -169,8 +191,16 @@ def test_a_network_is_checked_in_torch(learner):
     from torch import nn
 
     use("torch")
-    assert check("nets.build", lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(27, 4))).correct
-    assert "The tanh is missing." in check("nets.build", nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4))).text
+    assert check(
+        "nets.build",
+        lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(27, 4)),
+    ).correct
+    assert (
+        "The tanh is missing."
+        in check(
+            "nets.build", nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4))
+        ).text
+    )
 
 
 @pytest.mark.alone
@@ -207,7 +237,9 @@ def test_prints_and_warnings_of_an_answer_do_not_leak(learner, capfd):
     assert "printed: seen 5" in feedback.text and "careful" not in feedback.text
 
 
-def test_an_answer_that_changes_the_working_directory_or_exits_is_survived(learner, tmp_path, monkeypatch):
+def test_an_answer_that_changes_the_working_directory_or_exits_is_survived(
+    learner, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert "SystemExit" in check("small.total", lambda values: exit(3)).text
     (tmp_path / "gone").mkdir()
@@ -248,7 +280,10 @@ def test_on_windows_one_line_says_what_to_do(learner, monkeypatch):
 
 def test_work_of_children_that_have_ended_counts(learner):
     def answer(number):
-        subprocess.run([sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"], check=True)
+        subprocess.run(
+            [sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"],
+            check=True,
+        )
         while True:
             pass
 
@@ -298,7 +333,9 @@ def test_who_writes_the_call_instead_of_the_function_is_told(learner):
 
 
 def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_before(learner):
-    pools = lambda: sorted((pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info())  # noqa: E731
+    pools = lambda: sorted(
+        (pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info()
+    )  # noqa: E731
     inside = []
 
     def answer(values):
@@ -389,8 +426,12 @@ def busy(seconds):
 def test_what_takes_long_is_shown_while_it_runs(learner, paper):
     assert check("small.patient", training).correct
     states, lines = zip(*paper.shown, strict=True)
-    assert all(state.startswith("small.patient: ") and " of at most 1 seconds" in state for state in states)
-    assert "epoch 3 \\x1b[31m<b>" in [line for shown in lines for line in shown], "what a terminal would obey is shown as text"
+    assert all(
+        state.startswith("small.patient: ") and " of at most 1 seconds" in state for state in states
+    )
+    assert "epoch 3 \\x1b[31m<b>" in [line for shown in lines for line in shown], (
+        "what a terminal would obey is shown as text"
+    )
     assert max(map(len, lines)) <= live.LINES
     assert len(paper.closed) == 1
 
@@ -407,7 +448,11 @@ def test_what_is_shown_is_bounded_in_size_and_rate(learner, paper, monkeypatch):
 
     assert check("small.patient", loud).correct
     assert len(paper.shown) <= 2 + (time.monotonic() - start) / 0.1
-    assert all(len(lines) <= live.LINES and len(line) <= live.WIDTH for _, lines in paper.shown for line in lines)
+    assert all(
+        len(lines) <= live.LINES and len(line) <= live.WIDTH
+        for _, lines in paper.shown
+        for line in lines
+    )
 
 
 def test_quick_checks_show_nothing(learner, paper, monkeypatch):
@@ -452,7 +497,11 @@ def test_a_terminal_shows_one_line_and_takes_it_away(learner, monkeypatch):
     os.close(ours)
     first, second, last = written.split("\r\x1b[2K")
     assert (first, last) == ("", "")
-    assert second.startswith("small.patient: 3 of at most 10 seconds  epoch 2") and "\n" not in second and len(second) < 200
+    assert (
+        second.startswith("small.patient: 3 of at most 10 seconds  epoch 2")
+        and "\n" not in second
+        and len(second) < 200
+    )
 
 
 def test_without_a_terminal_or_a_notebook_nothing_is_shown(learner, monkeypatch):
@@ -474,7 +523,10 @@ def test_a_notebook_shows_one_display_that_is_updated_and_folded(small_course):
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     stream, display, verdict = notebook.cells[-1].outputs
     assert stream.text == "before\n"
-    assert "<details><summary>small.patient: " in display.data["text/html"] and "epoch 5 &lt;b&gt;" in display.data["text/html"]
+    assert (
+        "<details><summary>small.patient: " in display.data["text/html"]
+        and "epoch 5 &lt;b&gt;" in display.data["text/html"]
+    )
     assert "Correct on all 2 inputs" in verdict.data["text/plain"]
 
 
@@ -495,7 +547,10 @@ def test_a_judge_killed_during_a_check_is_said_and_replaced(learner):
         return values.sum()
 
     feedback = check("small.total", killer)
-    assert feedback.text.startswith("The judge stopped before it had an answer") and not feedback.correct
+    assert (
+        feedback.text.startswith("The judge stopped before it had an answer")
+        and not feedback.correct
+    )
     assert check("small.total", total).correct
 
 
@@ -515,14 +570,18 @@ def test_an_interrupt_ends_an_endless_answer_and_the_next_check_works(learner):
         while True:
             pass
 
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it
+    handler = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # who runs the tests in the background ignores it
     try:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         start = time.monotonic()
         assert check("small.total", endless).text == "Interrupted: nothing was judged."
     finally:
         signal.signal(signal.SIGINT, handler)
-    assert time.monotonic() - start < catalogue.find("small.total").seconds  # it was not the limit that ended it
+    assert (
+        time.monotonic() - start < catalogue.find("small.total").seconds
+    )  # it was not the limit that ended it
     assert old.returncode is not None
     assert check("small.total", total).correct
 
@@ -611,7 +670,11 @@ def test_a_standard_output_of_the_judge_cannot_break_the_exchange(learner, capfd
 
 
 def test_a_typo_in_the_name_is_answered_with_the_name(learner):
-    for ask in (lambda: check("small.totla", total), lambda: hint("small.totla"), lambda: solution("small.totla")):
+    for ask in (
+        lambda: check("small.totla", total),
+        lambda: hint("small.totla"),
+        lambda: solution("small.totla"),
+    ):
         assert ask().text == "There is no question 'small.totla'. Did you mean 'small.total'?"
     assert check(None, total).text.startswith("There is no question 'None'.")
 
@@ -659,7 +722,9 @@ def test_the_solution_is_shown_in_the_framework_that_one_answers_in(learner):
     assert solution("small.total").text.startswith("small.total, in torch")
 
 
-def test_where_no_log_can_be_written_everything_works_within_a_session(learner, tmp_path, monkeypatch):
+def test_where_no_log_can_be_written_everything_works_within_a_session(
+    learner, tmp_path, monkeypatch
+):
     (tmp_path / "blocked").write_text("")
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "blocked" / "progress.jsonl"))
     assert check("small.total", total).correct
@@ -691,7 +756,10 @@ def test_a_framework_that_is_not_installed_is_refused_in_one_line(learner, monke
 
 
 def test_a_question_that_is_not_answered_in_the_framework_says_in_which(learner):
-    assert 'This is not answered in numpy: choose use("torch") or use("mxnet") before the check.' in check("nets.build", total).text
+    assert (
+        'This is not answered in numpy: choose use("torch") or use("mxnet") before the check.'
+        in check("nets.build", total).text
+    )
 
 
 def test_a_stub_is_not_attempted_in_whatever_framework(learner):

@@ -27,7 +27,11 @@ def project(tmp_path):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 WHOLE = {
@@ -43,7 +47,9 @@ def test_a_killed_copy_leaves_no_half_notebook(project, tmp_path):
         "def half(source, draft):\n    Path(draft).write_text('hal')\n    os._exit(9)\n"
         "workspace.shutil.copyfile = half\nworkspace.fill(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(project), str(tmp_path / "work")], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(project), str(tmp_path / "work")], check=False
+    )
     assert done.returncode == 9
     assert not list((tmp_path / "work").rglob("[!.]*.ipynb"))
     assert fill(project, tmp_path / "work") == (2, 0)

@@ -31,7 +31,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Object of type <Submitted")  # n
 HOSTILE = '<script>alert("1")</script>'
 FORMULA = '=HYPERLINK("http://example.org", "look")'
 QUESTIONS = {"convolution-shift": 2.0, "convolution-pool": 3.0}
-RIGHT, HALF, WRONG = (Status.CORRECT, 1.0, None), (Status.PARTIAL, 0.5, None), (Status.INCORRECT, 0.0, "The kernel is flipped.")
+RIGHT, HALF, WRONG = (
+    (Status.CORRECT, 1.0, None),
+    (Status.PARTIAL, 0.5, None),
+    (Status.INCORRECT, 0.0, "The kernel is flipped."),
+)
 
 
 @functools.cache
@@ -58,22 +62,35 @@ class Class:
     def url(self) -> str:
         return f"sqlite:///{self.root / 'gradebook.db'}"
 
-    def release(self, assignment: str, questions: dict[str, float], written: dict[str, float] | None = None) -> None:
+    def release(
+        self, assignment: str, questions: dict[str, float], written: dict[str, float] | None = None
+    ) -> None:
         self.questions[assignment] = questions
         with Gradebook(self.url) as book:
             book.add_assignment(assignment)
             book.add_notebook(assignment, assignment)
             for name, points in questions.items():
-                book.add_grade_cell(name, assignment, assignment, max_score=points, cell_type="code")
+                book.add_grade_cell(
+                    name, assignment, assignment, max_score=points, cell_type="code"
+                )
             for name, points in (written or {}).items():
-                book.add_grade_cell(name, assignment, assignment, max_score=points, cell_type="markdown")
+                book.add_grade_cell(
+                    name, assignment, assignment, max_score=points, cell_type="markdown"
+                )
 
     def hand_in(self, student: str, assignment: str) -> None:
         folder = self.root / "submitted" / student / assignment
         folder.mkdir(parents=True)
         nbformat.write(new_notebook(), folder / f"{assignment}.ipynb")
 
-    def grade(self, student: str, assignment: str, answers: dict[str, tuple], headline: str = "As judged.", seconds: float = 0.1) -> Path:
+    def grade(
+        self,
+        student: str,
+        assignment: str,
+        answers: dict[str, tuple],
+        headline: str = "As judged.",
+        seconds: float = 0.1,
+    ) -> Path:
         """`answers`: by grade id, (status, share of the points, mistake). Returns the autograded notebook."""
         verdicts = {}
         with Gradebook(self.url) as book:
@@ -82,12 +99,31 @@ class Class:
             for name, (status, share, mistake) in answers.items():
                 points = self.questions[assignment][name]
                 question = name.replace("-", ".", 1)
-                verdicts[name] = Verdict(question, status, points, points * share, headline, 4, 2, (), mistake, seconds=seconds)
+                verdicts[name] = Verdict(
+                    question,
+                    status,
+                    points,
+                    points * share,
+                    headline,
+                    4,
+                    2,
+                    (),
+                    mistake,
+                    seconds=seconds,
+                )
                 grade = book.find_grade(name, assignment, assignment, student)
                 grade.auto_score, grade.needs_manual_grade = points * share, False
             book.db.commit()
-        cells = [new_code_cell("", metadata={"nbgrader": {"grade_id": name, "grade": True}}) for name in answers]
-        notebook = new_notebook(cells=cells, metadata={METADATA_KEY: {"verdicts": [verdict.summary() for verdict in verdicts.values()]}})
+        cells = [
+            new_code_cell("", metadata={"nbgrader": {"grade_id": name, "grade": True}})
+            for name in answers
+        ]
+        notebook = new_notebook(
+            cells=cells,
+            metadata={
+                METADATA_KEY: {"verdicts": [verdict.summary() for verdict in verdicts.values()]}
+            },
+        )
         folder = self.root / "autograded" / student / assignment
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / f"{assignment}.ipynb")
@@ -100,7 +136,9 @@ class Class:
             book.db.commit()
 
     def fail(self, student: str, assignment: str, reason: str) -> None:
-        (self.root / ERRORS).write_text(json.dumps({assignment: {student: reason}}), encoding="utf-8")
+        (self.root / ERRORS).write_text(
+            json.dumps({assignment: {student: reason}}), encoding="utf-8"
+        )
 
 
 @pytest.fixture
@@ -115,7 +153,11 @@ def course(tmp_path: Path) -> Class:
 
 
 def submission(course: Class, student: str, assignment: str = "02") -> Submission:
-    return next(s for s in collect(course.root).submissions if (s.student, s.assignment) == (student, assignment))
+    return next(
+        s
+        for s in collect(course.root).submissions
+        if (s.student, s.assignment) == (student, assignment)
+    )
 
 
 def table(course: Class) -> dict[str, dict[str, str]]:
@@ -222,13 +264,20 @@ def test_questions_stand_in_the_notebooks_order(tmp_path):
     course = Class(tmp_path / "course")
     course.release("02", QUESTIONS)
     course.grade("ada", "02", dict.fromkeys(reversed(QUESTIONS), RIGHT))
-    assert [task.name for task in collect(course.root).assignments[0].tasks] == list(reversed(QUESTIONS))
+    assert [task.name for task in collect(course.root).assignments[0].tasks] == list(
+        reversed(QUESTIONS)
+    )
 
 
 def test_students_are_sorted_as_people_count(course):
     for student in ("student10", "student9"):
         course.hand_in(student, "02")
-    assert [student.id for student in collect(course.root).students] == ["ada", "ben", "student9", "student10"]
+    assert [student.id for student in collect(course.root).students] == [
+        "ada",
+        "ben",
+        "student9",
+        "student10",
+    ]
 
 
 def test_collecting_changes_nothing(course):
@@ -294,7 +343,10 @@ def test_strangers_text_is_text_everywhere(tmp_path):
     course = Class(tmp_path / "course")
     course.release("02", QUESTIONS, written={"essay": 1})
     path = course.grade(
-        "eve", "02", dict(zip(QUESTIONS, [(Status.ERROR, 0.0, HOSTILE), WRONG], strict=True)), headline=f'" onclick="alert(1)">{HOSTILE}'
+        "eve",
+        "02",
+        dict(zip(QUESTIONS, [(Status.ERROR, 0.0, HOSTILE), WRONG], strict=True)),
+        headline=f'" onclick="alert(1)">{HOSTILE}',
     )
     with Gradebook(course.url) as book:
         book.add_student(f'"{HOSTILE}', last_name=FORMULA)
@@ -327,7 +379,10 @@ def test_the_same_class_gives_the_same_bytes(course):
 def test_the_page_counts_the_mistakes(course):
     for student in ("cleo", "dan"):
         course.grade(student, "02", dict(zip(QUESTIONS, (RIGHT, WRONG), strict=True)))
-    assert re.search(r"<td class=\"keep\">pool</td><td>The kernel is flipped\.</td><td class=\"n\">3</td>", page(course))
+    assert re.search(
+        r"<td class=\"keep\">pool</td><td>The kernel is flipped\.</td><td class=\"n\">3</td>",
+        page(course),
+    )
 
 
 def test_names_that_look_like_formulas_can_be_drawn(tmp_path):
@@ -362,7 +417,9 @@ def test_two_assignments_get_an_overview(course):
     course.release("03", {"lenet-forward": 4.0})
     course.grade("ada", "03", {"lenet-forward": HALF})
     assert "Points by student and assignment" in page(course)
-    assert table(course)["ada"]["03"] == "2" and table(course)["ben"]["03 status"] == "not handed in"
+    assert (
+        table(course)["ada"]["03"] == "2" and table(course)["ben"]["03 status"] == "not handed in"
+    )
 
 
 # --- what can go wrong ---

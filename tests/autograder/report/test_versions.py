@@ -27,7 +27,9 @@ def package(tmp_path, monkeypatch):
     for name in ("first", "second"):
         (folder / f"{name}.py").write_text(CHAPTER.format(name=f"f_{name}"))
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "two_chapters"]:  # another test's, at another place
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] == "two_chapters"
+    ]:  # another test's, at another place
         del sys.modules[name]
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "two_chapters")
     catalogue.chapters.cache_clear()
@@ -77,7 +79,10 @@ def course(tmp_path):
     """Four students, graded by nothing that was recorded; ``course.by(student, engine, questions)`` records it."""
     course = Class(tmp_path / "course")
     course.release("02", QUESTIONS)
-    paths = {student: course.grade(student, "02", dict.fromkeys(QUESTIONS, RIGHT)) for student in ("ada", "ben", "cleo", "dan")}
+    paths = {
+        student: course.grade(student, "02", dict.fromkeys(QUESTIONS, RIGHT))
+        for student in ("ada", "ben", "cleo", "dan")
+    }
 
     def by(student, engine, questions):
         notebook = json.loads(paths[student].read_text(encoding="utf-8"))
@@ -116,7 +121,10 @@ def test_another_engine_is_another_version(course):
         course.by(student, "0.2.0", "solutions 1")
     course.by("dan", "0.3.0", "solutions 1")
     [note] = notes(course)
-    assert "3 by engine 0.2.0 with questions solutions 1; dan by engine 0.3.0 with questions solutions 1." in note
+    assert (
+        "3 by engine 0.2.0 with questions solutions 1; dan by engine 0.3.0 with questions solutions 1."
+        in note
+    )
 
 
 def test_who_has_no_grade_does_not_make_a_class_mixed(course):

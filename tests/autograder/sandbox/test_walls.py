@@ -16,7 +16,10 @@ from classroom import NAME, RIGHT, hand_in, lay_out, points
 
 from autograder.sandbox import provisioner, wall
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(wall.supported() is not None, reason="no walls on this machine")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(wall.supported() is not None, reason="no walls on this machine"),
+]
 COMMAND = [sys.executable, "-c", "from autograder.cli import app; app()"]
 
 
@@ -73,7 +76,9 @@ def test_a_stale_warm_process_is_replaced(monkeypatch, tmp_path):
 
 def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
     """Nothing that a submission did, and not its loss."""
-    hand_in(course, "amy", total="import time\ntime.sleep(1.5)\n" + RIGHT["total"], turn=RIGHT["turn"])
+    hand_in(
+        course, "amy", total="import time\ntime.sleep(1.5)\n" + RIGHT["total"], turn=RIGHT["turn"]
+    )
     first = zygote()
 
     def kill_when_busy():
@@ -106,7 +111,10 @@ def test_a_folder_larger_than_the_disk_is_refused_in_one_line(course):
     path = hand_in(course, "amy", **RIGHT)
     (path.parent / "data.bin").write_bytes(bytes(2 * 2**20))
     reason = course.grade(NAME, "amy").reason
-    assert reason == "the submission's files cannot be copied: No space left on device (limit 1 MB in all)"
+    assert (
+        reason
+        == "the submission's files cannot be copied: No space left on device (limit 1 MB in all)"
+    )
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs util-linux")
@@ -116,7 +124,21 @@ def test_without_walls_nothing_is_graded_unless_submissions_are_trusted(course):
 
     def grade(*options):
         line = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
-        command = ["unshare", "-Ur", "sh", "-c", line, "sh", *COMMAND, "grade", str(course.root), NAME, "--workers", "1", *options]
+        command = [
+            "unshare",
+            "-Ur",
+            "sh",
+            "-c",
+            line,
+            "sh",
+            *COMMAND,
+            "grade",
+            str(course.root),
+            NAME,
+            "--workers",
+            "1",
+            *options,
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     refused = grade()
@@ -128,5 +150,7 @@ def test_without_walls_nothing_is_graded_unless_submissions_are_trusted(course):
 
     trusted = grade("--trust-submissions")
     assert (trusted.returncode, points(course, "amy")) == (0, 5), trusted.stderr
-    subprocess.run([*COMMAND, "report", str(course.root)], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*COMMAND, "report", str(course.root)], check=True, capture_output=True, timeout=60
+    )
     assert "without walls" in (course.root / "report.html").read_text(encoding="utf-8")

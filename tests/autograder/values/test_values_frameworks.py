@@ -81,7 +81,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning"
+)
 def test_a_tensor_that_cannot_cross_is_refused_with_a_sentence(name):
     with pytest.raises(Refused) as refusal:
         to_plain(REFUSED[name]())

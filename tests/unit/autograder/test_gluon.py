@@ -23,7 +23,11 @@ def commands(monkeypatch):
     def run(command, **kwargs):
         ran.all.append(command)
         failed = re.search(ran.failing, " ".join(command)) is not None
-        return SimpleNamespace(returncode=int(failed), stdout="1.9.1\n", stderr="Traceback:\nImportError: libgomp.so.1\n")
+        return SimpleNamespace(
+            returncode=int(failed),
+            stdout="1.9.1\n",
+            stderr="Traceback:\nImportError: libgomp.so.1\n",
+        )
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
@@ -35,7 +39,9 @@ def test_the_packages_are_those_of_the_project_file():
     assert list(gluon.BESIDE) == PROJECT["project"]["optional-dependencies"]["gluon"]
     [group] = PROJECT["dependency-groups"]["gluon"]
     assert group.partition(";")[0] == gluon.MXNET
-    assert not any(requirement.startswith("mxnet") for requirement in PROJECT["project"]["dependencies"])
+    assert not any(
+        requirement.startswith("mxnet") for requirement in PROJECT["project"]["dependencies"]
+    )
 
 
 def test_mxnet_is_installed_without_what_it_asks_for_and_then_tried(commands):
@@ -70,7 +76,10 @@ def test_what_fails_is_told_in_one_line(commands, monkeypatch, failing, said):
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Darwin", "x86_64"), ("Windows", "AMD64"), ("Linux", "aarch64")])
+@pytest.mark.parametrize(
+    ("system", "machine"),
+    [("Darwin", "arm64"), ("Darwin", "x86_64"), ("Windows", "AMD64"), ("Linux", "aarch64")],
+)
 def test_elsewhere_nothing_is_tried(commands, monkeypatch, system, machine):
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)

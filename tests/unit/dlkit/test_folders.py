@@ -21,7 +21,9 @@ def pictures(tmp_path):
         (root / name).mkdir(parents=True)
         for number in range(count):
             suffix = (".png", ".JPG", ".bmp")[number % 3]
-            Image.new("RGB", (40 + number, 64 - number), colour).save(root / name / f"{number:02}{suffix}", quality=95)
+            Image.new("RGB", (40 + number, 64 - number), colour).save(
+                root / name / f"{number:02}{suffix}", quality=95
+            )
     return root
 
 
@@ -36,17 +38,37 @@ def complaint(root):
 def test_pictures_are_divided_each_class_in_proportion(pictures):
     found = data.folder(pictures, size=24)
     assert found.class_names == tuple(COLOURS) and found.name == "pictures"
-    parts = [(found.train_images, found.train_labels), (found.val_images, found.val_labels), (found.test_images, found.test_labels)]
-    assert [np.bincount(labels).tolist() for _, labels in parts] == [[6, 9, 12], [2, 3, 4], [2, 3, 4]]
+    parts = [
+        (found.train_images, found.train_labels),
+        (found.val_images, found.val_labels),
+        (found.test_images, found.test_labels),
+    ]
+    assert [np.bincount(labels).tolist() for _, labels in parts] == [
+        [6, 9, 12],
+        [2, 3, 4],
+        [2, 3, 4],
+    ]
     for images, labels in parts:
-        assert images.shape == (len(labels), 3, 24, 24) and images.dtype == np.float32 and labels.dtype == np.int64
+        assert (
+            images.shape == (len(labels), 3, 24, 24)
+            and images.dtype == np.float32
+            and labels.dtype == np.int64
+        )
         expected = np.array(list(COLOURS.values()))[labels] / 255
-        assert np.abs(images - expected[:, :, None, None]).max() < 0.02  # JPEG changes a colour a little
+        assert (
+            np.abs(images - expected[:, :, None, None]).max() < 0.02
+        )  # JPEG changes a colour a little
 
 
 def test_the_seed_decides_the_division_and_nothing_else(pictures):
-    one, same, other = data.folder(pictures, seed=1), data.folder(pictures, seed=1), data.folder(pictures, seed=2)
-    assert np.array_equal(one.train_images, same.train_images) and np.array_equal(one.test_labels, same.test_labels)
+    one, same, other = (
+        data.folder(pictures, seed=1),
+        data.folder(pictures, seed=1),
+        data.folder(pictures, seed=2),
+    )
+    assert np.array_equal(one.train_images, same.train_images) and np.array_equal(
+        one.test_labels, same.test_labels
+    )
     assert not np.array_equal(one.train_labels, other.train_labels)
 
 
@@ -58,7 +80,9 @@ def test_the_largest_square_in_the_middle_is_taken(tmp_path):
         Image.fromarray(wide).save(tmp_path / name / "wide.png")
         Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / name / "tall.png")
     images, labels, names = read_folder(tmp_path, 10)
-    assert images[:, :, 1:-1, 1:-1].min() == 1 and images.min() > 0.8  # averaging mixes the rim with what lies beyond it
+    assert (
+        images[:, :, 1:-1, 1:-1].min() == 1 and images.min() > 0.8
+    )  # averaging mixes the rim with what lies beyond it
     assert labels.tolist() == [0, 0, 1, 1] and names == ("a", "b")
 
 
@@ -128,7 +152,9 @@ def test_a_broken_picture_is_named(pictures, content):
     broken = pictures / "sea" / "03.png"
     if content == "half":
         whole = io.BytesIO()
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(whole, "png")
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
+            whole, "png"
+        )
         content = whole.getvalue()[: len(whole.getvalue()) // 2]
     broken.write_bytes(content)
     said = complaint(pictures)
@@ -146,7 +172,10 @@ def test_what_does_not_belong_there_is_named(pictures, place):
 
 
 def test_pictures_of_measured_numbers_are_refused(pictures):
-    for name, numbers in (("float", np.linspace(0, 1, 900, dtype=np.float32)), ("int", np.arange(900, dtype=np.int32))):
+    for name, numbers in (
+        ("float", np.linspace(0, 1, 900, dtype=np.float32)),
+        ("int", np.arange(900, dtype=np.int32)),
+    ):
         file = pictures / "sea" / f"{name}.tif"
         Image.fromarray(numbers.reshape(30, 30)).save(file)
         said = complaint(pictures)
@@ -160,7 +189,10 @@ def test_a_picture_of_too_many_pixels_is_named(pictures, monkeypatch):
     assert str(pictures / "apple" / "00.png") in said and "2,000 pixels" in said
 
 
-@pytest.mark.parametrize("arguments", [{"size": "32"}, {"size": None}, {"size": 32.0}, {"size": 0}, {"seed": -1}, {"seed": "0"}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"size": "32"}, {"size": None}, {"size": 32.0}, {"size": 0}, {"seed": -1}, {"seed": "0"}],
+)
 def test_wrong_arguments_are_named(pictures, arguments):
     with pytest.raises((TypeError, ValueError), match=f"folder: {next(iter(arguments))} must be"):
         data.folder(pictures, **arguments)

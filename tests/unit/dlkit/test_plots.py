@@ -40,7 +40,9 @@ def test_images_are_drawn_in_order_with_their_values(shape):
 
 
 def test_a_list_may_mix_sizes_and_colour():
-    pictures = drawn(plots.show_images([np.zeros((4, 6)), np.zeros((1, 8, 8)), np.zeros((3, 2, 5))]))
+    pictures = drawn(
+        plots.show_images([np.zeros((4, 6)), np.zeros((1, 8, 8)), np.zeros((3, 2, 5))])
+    )
     assert [picture.shape for picture in pictures] == [(4, 6), (8, 8), (2, 5, 3)]
 
 
@@ -97,7 +99,14 @@ def test_small_kernels_have_their_values_written_where_they_are():
     kernel = np.array([[1, -2.5, 0], [1 / 9, -0.001, 100]])
     cell = plots.show_kernels(kernel[None]).axes[0]
     written = {text.get_position()[::-1]: text.get_text() for text in cell.texts}
-    assert written == {(0, 0): "1", (0, 1): "−2.5", (0, 2): "0", (1, 0): "0.11", (1, 1): "0", (1, 2): "100"}
+    assert written == {
+        (0, 0): "1",
+        (0, 1): "−2.5",
+        (0, 2): "0",
+        (1, 0): "0.11",
+        (1, 1): "0",
+        (1, 2): "100",
+    }
 
 
 def test_large_kernels_have_none():
@@ -150,18 +159,28 @@ def test_a_front_climbs_in_steps_from_the_cheapest_point_to_the_dearest():
     ax = plots.plot_front(POINTS, ["dear", "cheap"], marker="s", line=":", label="ours")
     (front,) = [line for line in ax.lines if line.get_label() == "ours"]
     np.testing.assert_array_equal(front.get_xydata(), [[100, 0.7], [4000, 0.9]])
-    assert (front.get_drawstyle(), front.get_linestyle(), front.get_marker()) == ("steps-post", ":", "s")
+    assert (front.get_drawstyle(), front.get_linestyle(), front.get_marker()) == (
+        "steps-post",
+        ":",
+        "s",
+    )
     assert ax.get_xscale() == "log"
 
 
 def test_every_point_stands_at_its_cost_with_its_interval_and_its_name():
     ax = plots.plot_front(POINTS, [])
     bars = [bar.get_segments()[0] for container in ax.containers for bar in container[2]]
-    np.testing.assert_allclose(bars, [[(x, y - half), (x, y + half)] for x, y, half in POINTS.values()])
+    np.testing.assert_allclose(
+        bars, [[(x, y - half), (x, y + half)] for x, y, half in POINTS.values()]
+    )
     assert [text.get_text() for text in ax.texts] == list(POINTS)
     again = plots.plot_front(POINTS, [], names=False, ax=ax)
     assert again is ax and len(ax.texts) == 3
-    assert ax.containers[0][0].get_color() == ax.containers[3][0].get_color() != ax.containers[1][0].get_color()
+    assert (
+        ax.containers[0][0].get_color()
+        == ax.containers[3][0].get_color()
+        != ax.containers[1][0].get_color()
+    )
 
 
 def test_costs_are_written_out():
@@ -171,5 +190,7 @@ def test_costs_are_written_out():
 
 
 def test_a_front_of_points_that_there_are_not_is_refused():
-    with pytest.raises(ValueError, match="plot_front: 'free' is on the front, but is not among the points"):
+    with pytest.raises(
+        ValueError, match="plot_front: 'free' is on the front, but is not among the points"
+    ):
         plots.plot_front(POINTS, ["cheap", "free"])

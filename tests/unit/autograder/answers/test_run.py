@@ -30,7 +30,12 @@ def busy(seconds):
 
 def test_a_value_comes_back_plain():
     outcome = outcome_of(lambda a, b: (a + b, 3), np.ones(2), 1)
-    assert (outcome.kind, outcome.value[0].tolist(), outcome.value[1], outcome.printed) == ("value", [2.0, 2.0], 3, "")
+    assert (outcome.kind, outcome.value[0].tolist(), outcome.value[1], outcome.printed) == (
+        "value",
+        [2.0, 2.0],
+        3,
+        "",
+    )
 
 
 def test_a_forgotten_return_is_the_value_none():
@@ -50,7 +55,10 @@ def test_an_exception_is_told_by_the_learners_own_lines():
     outcome = outcome_of(_outer, np.ones(3))
     assert (outcome.kind, outcome.error) == ("raised", "ValueError")
     assert "size 7" in outcome.message
-    assert [line.partition(": ")[2] for line in outcome.lines] == ["return _inner(doubled)", "return values @ np.ones(7)"]
+    assert [line.partition(": ")[2] for line in outcome.lines] == [
+        "return _inner(doubled)",
+        "return values @ np.ones(7)",
+    ]
     assert all(line.startswith("line ") for line in outcome.lines)
 
 
@@ -117,7 +125,14 @@ def test_an_interrupt_is_the_learners_and_passes():
 
 
 @pytest.mark.parametrize(
-    "answer", [lambda: (n for n in range(3)), lambda: object(), lambda: iter([]), lambda: np.array([object()])], ids=range(4)
+    "answer",
+    [
+        lambda: (n for n in range(3)),
+        lambda: object(),
+        lambda: iter([]),
+        lambda: np.array([object()]),
+    ],
+    ids=range(4),
 )
 def test_what_cannot_be_judged_is_refused_with_a_reason(answer):
     outcome = outcome_of(answer)
@@ -344,7 +359,9 @@ def test_the_alarm_is_put_back_and_does_not_ring_later():
 
 def test_outside_the_main_thread_an_answer_runs_without_an_alarm():
     found = []
-    thread = threading.Thread(target=lambda: found.append(outcome_of(lambda: threading.current_thread().name)))
+    thread = threading.Thread(
+        target=lambda: found.append(outcome_of(lambda: threading.current_thread().name))
+    )
     thread.start()
     thread.join()
     assert found[0].value == thread.name

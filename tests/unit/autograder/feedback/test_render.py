@@ -42,16 +42,40 @@ class Page(HTMLParser):
     def harmless(self) -> bool:
         handlers = [name for _, name, _ in self.attributes if name.startswith("on")]
         sources = [value for _, name, value in self.attributes if name in ("src", "href")]
-        return set(self.tags) <= ALLOWED and not handlers and all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+        return (
+            set(self.tags) <= ALLOWED
+            and not handlers
+            and all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+        )
 
 
-def verdict(expected=None, got=None, status=Status.INCORRECT, inputs=(), mistake=None, **outcome) -> Verdict:
-    failure = Failure("random shapes", tuple(inputs), Outcome(**{"kind": "value", "value": got} | outcome), expected)
-    return Verdict("small.total", status, 2, 0.5, "Right on 1 of 3 inputs.", 3, 1, ("A detail.",), mistake, failure)
+def verdict(
+    expected=None, got=None, status=Status.INCORRECT, inputs=(), mistake=None, **outcome
+) -> Verdict:
+    failure = Failure(
+        "random shapes",
+        tuple(inputs),
+        Outcome(**{"kind": "value", "value": got} | outcome),
+        expected,
+    )
+    return Verdict(
+        "small.total",
+        status,
+        2,
+        0.5,
+        "Right on 1 of 3 inputs.",
+        3,
+        1,
+        ("A detail.",),
+        mistake,
+        failure,
+    )
 
 
 def test_a_right_answer_is_a_tick_and_its_points():
-    feedback = render(Verdict("small.total", Status.CORRECT, 1, 1, "Correct on all 3 inputs.", 3, 3))
+    feedback = render(
+        Verdict("small.total", Status.CORRECT, 1, 1, "Correct on all 3 inputs.", 3, 3)
+    )
     assert feedback.text == "✓ small.total: correct, 1 of 1 point\n  Correct on all 3 inputs."
     assert (feedback.correct, feedback.earned) == (True, 1)
     assert repr(feedback) == feedback.text and feedback._repr_html_() == feedback.html
@@ -68,25 +92,70 @@ def test_every_status_has_a_mark_and_a_colour(status):
 
 def test_a_failure_shows_input_yours_and_expected():
     feedback = render(
-        verdict(np.array([3.0]), np.array([4.5]), inputs=[("image", np.array([1.0, 2.0])), ("stride", 2)], mistake="It is the mean.")
+        verdict(
+            np.array([3.0]),
+            np.array([4.5]),
+            inputs=[("image", np.array([1.0, 2.0])), ("stride", 2)],
+            mistake="It is the mean.",
+        )
     )
-    for words in ("input image: [1., 2.]", "input stride: 2", "yours: [4.5]", "expected: [3.]", "It is the mean.", "A detail."):
+    for words in (
+        "input image: [1., 2.]",
+        "input stride: 2",
+        "yours: [4.5]",
+        "expected: [3.]",
+        "It is the mean.",
+        "A detail.",
+    ):
         assert words in feedback.text
     page = Page(feedback.html)
-    for words in ("input image", "[1., 2.]", "yours", "[4.5]", "expected", "[3.]", "It is the mean.", "A detail.", "random shapes"):
+    for words in (
+        "input image",
+        "[1., 2.]",
+        "yours",
+        "[4.5]",
+        "expected",
+        "[3.]",
+        "It is the mean.",
+        "A detail.",
+        "random shapes",
+    ):
         assert words in page.text
 
 
 def test_an_exception_shows_the_line_and_what_was_printed():
-    feedback = render(verdict(kind="raised", error="ValueError", lines=("line 3: return a @ b", "line 9: x"), printed="shape (3,)\n"))
+    feedback = render(
+        verdict(
+            kind="raised",
+            error="ValueError",
+            lines=("line 3: return a @ b", "line 9: x"),
+            printed="shape (3,)\n",
+        )
+    )
     assert "where: line 3: return a @ b\n         line 9: x" in feedback.text
     assert "printed: shape (3,)" in feedback.text
     assert "yours" not in feedback.text
 
 
 def test_hostile_strings_are_text():
-    found = verdict(HOSTILE, HOSTILE, inputs=[(HOSTILE, HOSTILE)], message=HOSTILE, lines=(HOSTILE,), printed=HOSTILE)
-    found = Verdict(HOSTILE, Status.ERROR, 1, 0, HOSTILE, details=(HOSTILE,), mistake=HOSTILE, failure=found.failure)
+    found = verdict(
+        HOSTILE,
+        HOSTILE,
+        inputs=[(HOSTILE, HOSTILE)],
+        message=HOSTILE,
+        lines=(HOSTILE,),
+        printed=HOSTILE,
+    )
+    found = Verdict(
+        HOSTILE,
+        Status.ERROR,
+        1,
+        0,
+        HOSTILE,
+        details=(HOSTILE,),
+        mistake=HOSTILE,
+        failure=found.failure,
+    )
     for feedback in (render(found), note(HOSTILE), code(HOSTILE, HOSTILE, HOSTILE)):
         page = Page(feedback.html)
         assert page.harmless and "49" not in page.text
@@ -95,7 +164,11 @@ def test_hostile_strings_are_text():
 
 @given(st.text(max_size=60))
 def test_any_text_of_a_student_is_text(text):
-    page = Page(render(verdict({text: text}, {text: [text]}, printed=text, message=text, lines=(text,))).html)
+    page = Page(
+        render(
+            verdict({text: text}, {text: [text]}, printed=text, message=text, lines=(text,))
+        ).html
+    )
     assert page.harmless
 
 
@@ -142,12 +215,16 @@ def test_extreme_outputs_are_shown_in_a_few_lines(got):
 
 def pictures(feedback: Feedback) -> list[bytes]:
     return [
-        base64.b64decode(value.partition(",")[2]) for tag, name, value in Page(feedback.html).attributes if (tag, name) == ("img", "src")
+        base64.b64decode(value.partition(",")[2])
+        for tag, name, value in Page(feedback.html).attributes
+        if (tag, name) == ("img", "src")
     ]
 
 
 def test_images_are_drawn():
-    [picture] = pictures(render(verdict(np.eye(4), np.ones((4, 4)), inputs=[("image", np.ones((5, 5)))])))
+    [picture] = pictures(
+        render(verdict(np.eye(4), np.ones((4, 4)), inputs=[("image", np.ones((5, 5)))]))
+    )
     assert titles(picture) == ["image  5×5", "yours  4×4", "expected  4×4", "difference  4×4"]
     [wrong_shape] = pictures(render(verdict(np.eye(4), np.ones((3, 4)))))
     assert titles(wrong_shape) == ["yours  3×4", "expected  4×4"]
@@ -155,33 +232,60 @@ def test_images_are_drawn():
 
 def titles(picture: bytes) -> list[str]:
     """The panels of an SVG that a parser takes: those of its texts that are no numbers."""
-    return [text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" in text.text]
+    return [
+        text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" in text.text
+    ]
 
 
 def matrices(picture: bytes) -> list[np.ndarray]:
     """The colours of its panels."""
     images = ElementTree.fromstring(picture).iter(f"{SVG}image")
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(image.get("href").partition(",")[2])))) for image in images]
+    return [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(image.get("href").partition(",")[2]))))
+        for image in images
+    ]
 
 
 def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number():
     got = np.array([[0.0, 1.0, 2.0], [np.nan, np.inf, -np.inf]])
     [picture] = pictures(render(verdict(np.zeros((2, 3)), got)))
     yours, expected, difference = matrices(picture)
-    assert yours[0].tolist() == [[0x44, 0x01, 0x54], [0x21, 0x91, 0x8C], [0xFD, 0xE7, 0x25]] and (yours[1] == 255).all()
+    assert (
+        yours[0].tolist() == [[0x44, 0x01, 0x54], [0x21, 0x91, 0x8C], [0xFD, 0xE7, 0x25]]
+        and (yours[1] == 255).all()
+    )
     assert (expected == yours[0, 0]).all()  # on one scale
-    assert difference[0, 0].tolist() == [0xF7] * 3 and difference[0, 2].tolist() == [0xB2, 0x18, 0x2B]
-    numbers = [text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" not in text.text]
+    assert difference[0, 0].tolist() == [0xF7] * 3 and difference[0, 2].tolist() == [
+        0xB2,
+        0x18,
+        0x2B,
+    ]
+    numbers = [
+        text.text
+        for text in ElementTree.fromstring(picture).iter(f"{SVG}text")
+        if "×" not in text.text
+    ]
     assert numbers[:6] == ["0", "1", "2", "nan", "inf", "-inf"]
 
 
 def test_a_picture_is_said_in_words():
-    alts = [value for _, name, value in Page(render(verdict(np.eye(2), np.ones((2, 2)))).html).attributes if name == "alt"]
-    assert alts == ["yours: 2 by 2, from 1 to 1; expected: 2 by 2, from 0 to 1; difference: 2 by 2, from 0 to 1"]
+    alts = [
+        value
+        for _, name, value in Page(render(verdict(np.eye(2), np.ones((2, 2)))).html).attributes
+        if name == "alt"
+    ]
+    assert alts == [
+        "yours: 2 by 2, from 1 to 1; expected: 2 by 2, from 0 to 1; difference: 2 by 2, from 0 to 1"
+    ]
 
 
 def test_numbers_and_vectors_and_huge_images_are_not_drawn():
-    for expected, got in [(1.0, 2.0), (np.ones(3), np.zeros(3)), (np.ones((500, 500)), np.zeros((500, 500))), (np.eye(3), None)]:
+    for expected, got in [
+        (1.0, 2.0),
+        (np.ones(3), np.zeros(3)),
+        (np.ones((500, 500)), np.zeros((500, 500))),
+        (np.eye(3), None),
+    ]:
         assert pictures(render(verdict(expected, got))) == []
 
 
@@ -193,6 +297,11 @@ def test_the_picture_shows_the_plane_that_is_wrong():
 
 
 def test_a_solution_shows_its_code_and_its_explanation():
-    feedback = code("small.total, in numpy", "def total(values):\n    return values.sum()\n", "Addition.")
-    assert feedback.text == "small.total, in numpy\n\ndef total(values):\n    return values.sum()\n\nAddition."
+    feedback = code(
+        "small.total, in numpy", "def total(values):\n    return values.sum()\n", "Addition."
+    )
+    assert (
+        feedback.text
+        == "small.total, in numpy\n\ndef total(values):\n    return values.sum()\n\nAddition."
+    )
     assert "def total(values):\n    return values.sum()" in Page(feedback.html).text

@@ -14,15 +14,33 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode, from_dict
 
 from autograder.grading import submission
-from autograder.grading.cells import _place_after, _place_for, course_cells, fingerprint, released, restore
+from autograder.grading.cells import (
+    _place_after,
+    _place_for,
+    course_cells,
+    fingerprint,
+    released,
+    restore,
+)
 
 TYPES = ("code", "markdown", "raw")
 
 
-def course_cell(name, source, cell_type="code", *, fixed=True, grade=False, solution=False, points=None):
+def course_cell(
+    name, source, cell_type="code", *, fixed=True, grade=False, solution=False, points=None
+):
     """One of the course's cells, and whether its source is the course's to say."""
-    facts = {"grade_id": name, "grade": grade, "solution": solution, "task": False, "locked": fixed, "schema_version": 3}
-    facts |= {"cell_type": cell_type, "checksum": "0"} | ({} if points is None else {"points": points})
+    facts = {
+        "grade_id": name,
+        "grade": grade,
+        "solution": solution,
+        "task": False,
+        "locked": fixed,
+        "schema_version": 3,
+    }
+    facts |= {"cell_type": cell_type, "checksum": "0"} | (
+        {} if points is None else {"points": points}
+    )
     cell = NotebookNode(cell_type=cell_type, source=source, metadata=from_dict({"nbgrader": facts}))
     return name, (cell, fixed)
 
@@ -55,7 +73,14 @@ class Cell:
 
     def node(self):
         metadata = dict(self.more) if self.facts is None else {**self.more, "nbgrader": self.facts}
-        return from_dict({"cell_type": self.cell_type, "source": self.source, "metadata": metadata, "outputs": [{"anything": 1}]})
+        return from_dict(
+            {
+                "cell_type": self.cell_type,
+                "source": self.source,
+                "metadata": metadata,
+                "outputs": [{"anything": 1}],
+            }
+        )
 
 
 def as_released(name):
@@ -66,7 +91,9 @@ def as_released(name):
 
 def restored(cells):
     """What becomes of these submitted cells."""
-    notebook = NotebookNode(metadata=NotebookNode(language_info={"name": "lies"}), cells=[cell.node() for cell in cells])
+    notebook = NotebookNode(
+        metadata=NotebookNode(language_info={"name": "lies"}), cells=[cell.node() for cell in cells]
+    )
     return restore(notebook, COURSE).cells
 
 
@@ -88,9 +115,15 @@ def check_what_must_hold(submitted, cells):
             assert (cell.cell_type, cell.metadata) == (ours.cell_type, ours.metadata)
             assert cell.source == ours.source or not fixed
     assert len({cell.id for cell in cells}) == len(cells)
-    claimed = {cell.facts.get("grade_id") for cell in submitted if isinstance(cell.facts, dict) and is_name(cell.facts.get("grade_id"))}
+    claimed = {
+        cell.facts.get("grade_id")
+        for cell in submitted
+        if isinstance(cell.facts, dict) and is_name(cell.facts.get("grade_id"))
+    }
     lost = Counter(cell.source for cell in submitted) - Counter(cell.source for cell in cells)
-    assert lost.total() <= len(claimed & set(FIXED))  # only a cell that stands for a fixed one of the course's gives its text up
+    assert lost.total() <= len(
+        claimed & set(FIXED)
+    )  # only a cell that stands for a fixed one of the course's gives its text up
 
 
 def is_name(value):
@@ -102,9 +135,29 @@ def own(source):
     return Cell(source)
 
 
-ODD = (None, True, 0, -1, 2.5, 1e308, 10**30, "", "small-total", "é\x00", [], {}, [["x"]], {"nbgrader": {"grade_id": "setup"}})
+ODD = (
+    None,
+    True,
+    0,
+    -1,
+    2.5,
+    1e308,
+    10**30,
+    "",
+    "small-total",
+    "é\x00",
+    [],
+    {},
+    [["x"]],
+    {"nbgrader": {"grade_id": "setup"}},
+)
 json_values = st.sampled_from(ODD)
-any_json = st.recursive(json_values, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2))
+any_json = st.recursive(
+    json_values,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+)
 ids = st.sampled_from([*COURSE, "no-such-cell", ""]) | json_values
 lies = st.fixed_dictionaries(
     {},
@@ -128,7 +181,11 @@ def strangers(draw):
     """A cell with any source, and anything that JSON can hold for its metadata."""
     sources = st.sampled_from([*(cell.source for cell, _ in COURSE.values()), "", "x = 1", "é\n"])
     facts = draw(st.none() | lies | json_values)
-    more = draw(st.dictionaries(st.sampled_from(["tags", "deletable", "autograder", "x"]), json_values, max_size=2))
+    more = draw(
+        st.dictionaries(
+            st.sampled_from(["tags", "deletable", "autograder", "x"]), json_values, max_size=2
+        )
+    )
     return Cell(draw(sources), facts, draw(st.sampled_from(TYPES)), more)
 
 
@@ -152,7 +209,10 @@ def in_order(draw):
                 cells += [one, Cell(f"answer {next(numbers)}", one.facts, one.cell_type)]
             case "cut":
                 half = len(one.source) // 2
-                cells += [Cell(one.source[:half], one.facts, one.cell_type), Cell(one.source[half:], one.facts, one.cell_type)]
+                cells += [
+                    Cell(one.source[:half], one.facts, one.cell_type),
+                    Cell(one.source[half:], one.facts, one.cell_type),
+                ]
     return cells
 
 
@@ -193,7 +253,9 @@ def test_shuffled_and_dropped(submitted, dropped):
     check_what_must_hold(submitted, cells)
     there = names(cells)
     moved = [cell.facts["grade_id"] for cell in submitted]
-    assert [name for name in there if name in moved] == moved  # what is there stays where the student put it
+    assert [
+        name for name in there if name in moved
+    ] == moved  # what is there stays where the student put it
 
 
 @given(in_order())
@@ -208,7 +270,9 @@ def test_what_is_not_moved_comes_back_in_the_course_s_order(submitted):
 def test_restoring_twice_changes_nothing_more(submitted):
     once = restored(submitted)
     twice = restore(NotebookNode(metadata=NotebookNode(), cells=copy.deepcopy(once)), COURSE).cells
-    assert [(cell.source, cell.metadata) for cell in twice] == [(cell.source, cell.metadata) for cell in once]
+    assert [(cell.source, cell.metadata) for cell in twice] == [
+        (cell.source, cell.metadata) for cell in once
+    ]
 
 
 @given(in_order())
@@ -226,7 +290,13 @@ def test_every_source_of_the_student_s_is_kept_in_its_order(submitted):
 @settings(max_examples=20)
 @given(st.lists(strangers(), max_size=2), st.permutations(untouched()))
 def test_what_a_cell_says_of_its_points_and_its_lock_is_not_believed(strange, ours):
-    lying = [Cell(cell.source, {**cell.facts, "points": 10**6, "locked": False, "grade": False, "solution": True}) for cell in ours]
+    lying = [
+        Cell(
+            cell.source,
+            {**cell.facts, "points": 10**6, "locked": False, "grade": False, "solution": True},
+        )
+        for cell in ours
+    ]
     cells = restored([*strange, *lying])
     check_what_must_hold([*strange, *lying], cells)
     assert sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells) == 7.0
@@ -237,7 +307,9 @@ def test_a_check_keeps_the_course_s_text_and_is_asked_once(copies, edited):
     source = 'check("small.total", lambda x: 1)' if edited else COURSE["small-total"][0].source
     check = Cell(source, as_released("small-total").facts)
     cells = restored([*untouched()[:2], *[check] * copies])
-    graded = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"]
+    graded = [
+        cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"
+    ]
     assert [cell.source for cell in graded] == ['check("small.total", total)']
 
 
@@ -245,7 +317,9 @@ def test_of_several_cells_with_one_id_the_course_s_own_stands_for_it():
     """A check that was copied and edited: the copy is the student's, and runs; the original is the course's."""
     facts = as_released("small-total").facts
     cells = restored([Cell("check(mine)", facts), as_released("small-total")])
-    assert [cell.source for cell in cells if cell.source.startswith("check(mine)")] == ["check(mine)"]
+    assert [cell.source for cell in cells if cell.source.startswith("check(mine)")] == [
+        "check(mine)"
+    ]
     at = names(cells).index("small-total")
     assert cells[at - 1].source == "check(mine)"
 
@@ -254,7 +328,11 @@ def test_an_answer_that_was_cut_in_two_is_whole_and_in_its_place():
     facts = as_released("answer-total").facts
     pieces = [Cell("import math", facts), Cell("def total(x):\n    return x.sum()", facts)]
     cells = restored([as_released("setup"), *pieces, as_released("small-total")])
-    assert [cell.source for cell in cells][1:4] == ["import math", "def total(x):\n    return x.sum()", 'check("small.total", total)']
+    assert [cell.source for cell in cells][1:4] == [
+        "import math",
+        "def total(x):\n    return x.sum()",
+        'check("small.total", total)',
+    ]
     assert names(cells)[1:3] == ["answer-total", None]
 
 
@@ -267,7 +345,13 @@ def test_the_first_of_several_answers_with_one_id_stands_for_it_where_none_is_th
 
 def test_a_deleted_check_comes_after_all_that_may_answer_it():
     """Before the next of the course's cells that is there: the answer may stand in cells of the student's own."""
-    submitted = [as_released("setup"), own("def total(x): ..."), own("more"), as_released("answer-turn"), as_released("small-turn")]
+    submitted = [
+        as_released("setup"),
+        own("def total(x): ..."),
+        own("more"),
+        as_released("answer-turn"),
+        as_released("small-turn"),
+    ]
     cells = restored(submitted)
     sources = [cell.source for cell in cells]
     assert sources.index('check("small.total", total)') > sources.index("more")
@@ -280,20 +364,33 @@ def test_a_deleted_cell_that_others_build_on_comes_before_them():
 
 
 def test_an_answer_of_another_type_gets_the_course_s_type_and_keeps_its_text():
-    cells = restored([Cell("Because.", as_released("why").facts, "code"), Cell("x = 1", as_released("answer-turn").facts, "markdown")])
+    cells = restored(
+        [
+            Cell("Because.", as_released("why").facts, "code"),
+            Cell("x = 1", as_released("answer-turn").facts, "markdown"),
+        ]
+    )
     by_name = dict(zip(names(cells), cells, strict=True))
     assert (by_name["why"].cell_type, by_name["why"].source) == ("markdown", "Because.")
     assert (by_name["answer-turn"].cell_type, by_name["answer-turn"].source) == ("code", "x = 1")
 
 
 def test_what_is_no_cell_of_a_notebook_is_left_out():
-    notebook = NotebookNode(metadata=NotebookNode(), cells=[from_dict({"cell_type": "heading", "source": "x", "metadata": {}})])
+    notebook = NotebookNode(
+        metadata=NotebookNode(),
+        cells=[from_dict({"cell_type": "heading", "source": "x", "metadata": {}})],
+    )
     assert "x" not in [cell.source for cell in restore(notebook, COURSE).cells]
 
 
-@pytest.mark.parametrize("metadata", [None, 3, "x", [], {"nbgrader": None}, {"nbgrader": {"grade_id": ["small-total"]}}])
+@pytest.mark.parametrize(
+    "metadata", [None, 3, "x", [], {"nbgrader": None}, {"nbgrader": {"grade_id": ["small-total"]}}]
+)
 def test_metadata_of_any_type(metadata):
-    notebook = NotebookNode(metadata=NotebookNode(), cells=[NotebookNode(cell_type="code", source="mine", metadata=metadata)])
+    notebook = NotebookNode(
+        metadata=NotebookNode(),
+        cells=[NotebookNode(cell_type="code", source="mine", metadata=metadata)],
+    )
     assert [cell.source for cell in restore(notebook, COURSE).cells].count("mine") == 1
 
 
@@ -313,7 +410,11 @@ orders = st.lists(st.text("abcdefgh", min_size=1, max_size=1), min_size=1, max_s
 @given(orders, st.data())
 def test_a_place_lies_between_the_neighbours_that_are_there(order, data):
     name = data.draw(st.sampled_from(order))
-    there = data.draw(st.lists(st.sampled_from(order), unique=True).map(lambda chosen: [other for other in order if other in chosen]))
+    there = data.draw(
+        st.lists(st.sampled_from(order), unique=True).map(
+            lambda chosen: [other for other in order if other in chosen]
+        )
+    )
     there = [other for other in there if other != name]
     gaps = data.draw(st.lists(st.integers(1, 3), min_size=len(there), max_size=len(there)))
     place = {other: sum(gaps[: index + 1]) for index, other in enumerate(there)}
@@ -345,7 +446,10 @@ def gradebook_notebook(locked=True, cell_type="code"):
         grade_cells=[row(name="small-total", max_score=2.5)],
         solution_cells=[row(name="answer")],
         task_cells=[row(name="task", max_score=3.0)],
-        source_cells=[row(name=n, cell_type=kind, source=text, locked=lock, checksum="c") for n, kind, text, lock in sources],
+        source_cells=[
+            row(name=n, cell_type=kind, source=text, locked=lock, checksum="c")
+            for n, kind, text, lock in sources
+        ],
     )
 
 
@@ -353,7 +457,11 @@ def test_cells_from_the_gradebook_keep_order_points_and_what_they_are():
     cells = course_cells(gradebook_notebook())
     assert list(cells) == ["answer", "small-total", "task"]
     facts = {name: cell.metadata.nbgrader for name, (cell, _) in cells.items()}
-    assert {name: cell.cell_type for name, (cell, _) in cells.items()} == {"answer": "code", "small-total": "code", "task": "markdown"}
+    assert {name: cell.cell_type for name, (cell, _) in cells.items()} == {
+        "answer": "code",
+        "small-total": "code",
+        "task": "markdown",
+    }
     assert [(f["grade"], f["solution"], f["task"], f.get("points")) for f in facts.values()] == [
         (False, True, False, None),
         (True, False, False, 2.5),
@@ -361,7 +469,9 @@ def test_cells_from_the_gradebook_keep_order_points_and_what_they_are():
     ]
 
 
-@pytest.mark.parametrize(("locked", "fixed"), [(True, [False, True, True]), (False, [False, False, True])])
+@pytest.mark.parametrize(
+    ("locked", "fixed"), [(True, [False, True, True]), (False, [False, False, True])]
+)
 def test_a_cell_s_text_is_the_course_s_where_it_is_locked_and_no_answer(locked, fixed):
     assert [is_fixed for _, is_fixed in course_cells(gradebook_notebook(locked)).values()] == fixed
 
@@ -381,7 +491,10 @@ def test_a_release_is_plain_json_and_the_same_release_has_the_same_fingerprint()
 @given(st.lists(strangers(), max_size=3))
 def test_a_file_that_is_taken_for_a_notebook_is_restored(submitted):
     """`submission.parse` lets nothing through that `restore` cannot take."""
-    cells = [{"cell_type": c.cell_type, "source": c.source, "metadata": {**c.more, "nbgrader": c.facts}} for c in submitted]
+    cells = [
+        {"cell_type": c.cell_type, "source": c.source, "metadata": {**c.more, "nbgrader": c.facts}}
+        for c in submitted
+    ]
     raw = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
     try:
         notebook = submission.parse("sums.ipynb", json.dumps(raw).encode())

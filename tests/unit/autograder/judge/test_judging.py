@@ -40,19 +40,37 @@ def make_question(reference, *, weights=(1.0,), **settings):
 
 
 def test_an_unknown_mistake_is_not_given_a_name():
-    for answer in [lambda values: values.max(), lambda values: values.sum() + 1, lambda values: values.mean() * 1.01]:
+    for answer in [
+        lambda values: values.max(),
+        lambda values: values.sum() + 1,
+        lambda values: values.mean() * 1.01,
+    ]:
         assert verdict_on("small.total", answer).mistake is None
 
 
 def test_a_mistake_made_on_some_inputs_only_is_not_named():
     """Equal to the mean on the long vectors alone: not what whoever takes the mean would get on the others."""
-    assert verdict_on("small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1).mistake is None
+    assert (
+        verdict_on(
+            "small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1
+        ).mistake
+        is None
+    )
 
 
 def test_points_follow_the_weights_of_the_probes():
     probes_right_for = make_question(lambda x: x, weights=(1, 2, 3, 4))
-    for wrong, earned in [((1,), 9), ((2,), 8), ((4,), 6), ((1, 4), 5), ((1, 2, 3), 4), ((1, 2, 3, 4), 0)]:
-        verdict = examine_answer(probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, "numpy")
+    for wrong, earned in [
+        ((1,), 9),
+        ((2,), 8),
+        ((4,), 6),
+        ((1, 4), 5),
+        ((1, 2, 3), 4),
+        ((1, 2, 3, 4), 0),
+    ]:
+        verdict = examine_answer(
+            probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, "numpy"
+        )
         assert (verdict.earned, verdict.passed) == (earned, 4 - len(wrong))
         assert verdict.status is (Status.PARTIAL if earned else Status.INCORRECT)
         assert verdict.failure.probe == f"probe {wrong[0]}"
@@ -78,18 +96,28 @@ def stub(*args):
 
 def test_the_stub_is_not_attempted():
     verdict = verdict_on("small.total", stub)
-    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.NOT_ATTEMPTED, 0, 0, ())
+    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (
+        Status.NOT_ATTEMPTED,
+        0,
+        0,
+        (),
+    )
 
 
 def test_a_library_that_lacks_something_is_not_an_answer_that_was_not_attempted():
     def answer(values):
-        raise NotImplementedError("Could not run 'aten::sum' with arguments from the 'Meta' backend.")
+        raise NotImplementedError(
+            "Could not run 'aten::sum' with arguments from the 'Meta' backend."
+        )
 
     assert verdict_on("small.total", answer).status is Status.ERROR
 
 
 def test_an_answer_that_raises_not_implemented_later_was_attempted():
-    assert verdict_on("small.total", lambda values: stub() if len(values) > 1 else values.sum()).status is Status.PARTIAL
+    assert (
+        verdict_on("small.total", lambda values: stub() if len(values) > 1 else values.sum()).status
+        is Status.PARTIAL
+    )
 
 
 def test_an_exception_is_told_with_the_learners_own_lines():
@@ -99,11 +127,15 @@ def test_an_exception_is_told_with_the_learners_own_lines():
     verdict = verdict_on("small.total", answer)
     assert (verdict.status, verdict.earned) == (Status.ERROR, 0)
     assert "IndexError" in verdict.headline and "out of bounds" in verdict.headline
-    assert [line.partition(": ")[2] for line in verdict.failure.outcome.lines] == ["return values[10].sum()"]
+    assert [line.partition(": ")[2] for line in verdict.failure.outcome.lines] == [
+        "return values[10].sum()"
+    ]
 
 
 def test_an_exception_on_some_inputs_costs_those():
-    verdict = verdict_on("small.turn", lambda image: image.T if image.shape[0] == image.shape[1] else 1 / 0)
+    verdict = verdict_on(
+        "small.turn", lambda image: image.T if image.shape[0] == image.shape[1] else 1 / 0
+    )
     assert (verdict.status, verdict.earned) == (Status.PARTIAL, 2)
     assert "ZeroDivisionError" in verdict.headline
 
@@ -134,8 +166,13 @@ def test_an_endless_answer_is_out_of_time_at_its_first_input():
 
     verdict = examine_answer(hasty(), answer, "numpy")
     assert (verdict.status, verdict.earned, len(calls)) == (Status.TIMEOUT, 0, 1)
-    assert verdict.headline == "No result within 0.3 seconds of a processor's time. Is there an endless loop?"
-    assert verdict.details[0].startswith("It was stopped in line ") and verdict.details[0].endswith(("`while True:`", "`pass`"))
+    assert (
+        verdict.headline
+        == "No result within 0.3 seconds of a processor's time. Is there an endless loop?"
+    )
+    assert verdict.details[0].startswith("It was stopped in line ") and verdict.details[0].endswith(
+        ("`while True:`", "`pass`")
+    )
     assert verdict.seconds >= 0.3
 
 
@@ -154,7 +191,10 @@ def test_time_is_work_and_who_waits_for_a_busy_machine_loses_none():
 
 def timed(*outcomes):
     """The verdict on a question of ten seconds, of an answer that gives these outcomes."""
-    asked, given = make_question(lambda x: np.array(1.0), weights=(1,) * len(outcomes), seconds=10.0), iter(outcomes)
+    asked, given = (
+        make_question(lambda x: np.array(1.0), weights=(1,) * len(outcomes), seconds=10.0),
+        iter(outcomes),
+    )
     return examine(asked, lambda driver, args, *limits: next(given), seed=0, framework="numpy")
 
 
@@ -186,20 +226,29 @@ def test_an_endless_loop_is_supposed_where_one_input_takes_nearly_all_the_time()
 def test_no_endless_loop_is_supposed_where_there_was_progress_or_no_work(outcomes):
     verdict = timed(*outcomes)
     assert verdict.status is Status.TIMEOUT and "loop" not in verdict.headline
-    assert ("The last that it printed is: epoch 11: loss 0.43" in verdict.headline) == bool(outcomes[-1].last)
+    assert ("The last that it printed is: epoch 11: loss 0.43" in verdict.headline) == bool(
+        outcomes[-1].last
+    )
 
 
 def test_who_slept_is_told_that_it_waited():
     assert timed(Outcome("timeout", seconds=0.02)).headline == (
         "No result within 60 seconds, 0.02 of which it worked: it waits for something, or the machine is too busy."
     )
-    assert timed(right(0.1), Outcome("timeout", seconds=0.02)).headline.endswith(" It was at input 2. The result before it is right.")
+    assert timed(right(0.1), Outcome("timeout", seconds=0.02)).headline.endswith(
+        " It was at input 2. The result before it is right."
+    )
 
 
 def test_what_is_left_is_said_in_work_and_by_the_clock():
     limits = []
     asked = make_question(lambda x: np.array(1.0), weights=(1, 1), seconds=10.0)
-    examine(asked, lambda driver, args, *left: limits.append(left) or right(4.0), seed=0, framework="numpy")
+    examine(
+        asked,
+        lambda driver, args, *left: limits.append(left) or right(4.0),
+        seed=0,
+        framework="numpy",
+    )
     (work, wall), (work_after, wall_after) = limits
     assert (work, wall, work_after) == (10.0, 60.0, 6.0)
     assert 0 < wall_after <= 60.0, "the clock has not gone on by four seconds"
@@ -208,12 +257,21 @@ def test_what_is_left_is_said_in_work_and_by_the_clock():
 def test_a_lost_process_ends_the_examination_and_earns_nothing():
     outcomes = iter([Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")])
     asked = make_question(lambda x: x, weights=(1, 1, 1))
-    verdict = examine(asked, lambda driver, args, *limits: next(outcomes), seed=0, framework="numpy")
-    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (Status.CRASHED, 0, 2, ("gone",))
+    verdict = examine(
+        asked, lambda driver, args, *limits: next(outcomes), seed=0, framework="numpy"
+    )
+    assert (verdict.status, verdict.earned, verdict.tried, verdict.details) == (
+        Status.CRASHED,
+        0,
+        2,
+        ("gone",),
+    )
 
 
 def test_a_forgotten_return_is_told():
-    assert verdict_on("small.total", lambda values: None).details == ("The function returned None. Is a `return` missing?",)
+    assert verdict_on("small.total", lambda values: None).details == (
+        "The function returned None. Is a `return` missing?",
+    )
 
 
 def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_spoil_it():
@@ -236,9 +294,13 @@ def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_s
 
 def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
-    assert examine_answer(asked, lambda x: (53, 0) if x > 2 else None, "numpy").details == ("Expected (53, 0), got None.",)
+    assert examine_answer(asked, lambda x: (53, 0) if x > 2 else None, "numpy").details == (
+        "Expected (53, 0), got None.",
+    )
     assert "return" in examine_answer(asked, lambda x: None, "numpy").details[0]
-    assert examine_answer(asked, lambda x: (53, 0), "numpy").details == ("Expected None, got (53, 0).",)
+    assert examine_answer(asked, lambda x: (53, 0), "numpy").details == (
+        "Expected None, got (53, 0).",
+    )
 
 
 def test_what_cannot_be_judged_is_told():
@@ -258,12 +320,24 @@ def near(image, off):
 def test_a_measured_question_takes_whatever_measures_well():
     for off in (0, 1):
         verdict = verdict_on("small.locate", lambda image, off=off: near(image, off))
-        assert (verdict.status, verdict.earned, verdict.headline) == (Status.CORRECT, 3, f"The position is {off} pixels off.")
+        assert (verdict.status, verdict.earned, verdict.headline) == (
+            Status.CORRECT,
+            3,
+            f"The position is {off} pixels off.",
+        )
     verdict = verdict_on("small.locate", lambda image: near(image, 2))
-    assert (verdict.status, verdict.earned, verdict.details) == (Status.INCORRECT, 0, ("The position is 2 pixels off.",))
+    assert (verdict.status, verdict.earned, verdict.details) == (
+        Status.INCORRECT,
+        0,
+        ("The position is 2 pixels off.",),
+    )
 
 
-@pytest.mark.parametrize("odd", [None, 3, "ab", (1,), (1, 2, 3), {"row": 1}, (float("nan"), 1), (float("inf"), 0), ([], [])], ids=repr)
+@pytest.mark.parametrize(
+    "odd",
+    [None, 3, "ab", (1,), (1, 2, 3), {"row": 1}, (float("nan"), 1), (float("inf"), 0), ([], [])],
+    ids=repr,
+)
 def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
     verdict = verdict_on("small.locate", lambda image: odd)
     assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
@@ -273,7 +347,12 @@ def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
 def test_the_secret_of_an_input_is_not_handed_over():
     given_args = []
     asked = catalogue.find("small.locate")
-    examine(asked, lambda driver, args, *limits: given_args.append(args) or Outcome("value"), seed=0, framework="numpy")
+    examine(
+        asked,
+        lambda driver, args, *limits: given_args.append(args) or Outcome("value"),
+        seed=0,
+        framework="numpy",
+    )
     assert [len(args) for args in given_args] == [1, 1]
 
 
@@ -309,7 +388,10 @@ def test_a_seed_gives_the_same_inputs_every_time_and_another_seed_others(one, ot
 
 def test_a_verdict_is_the_same_to_the_last_digit():
     seed = seed_for("secret", "02", "ada", "small.total")
-    one, other = (verdict_on("small.total", lambda values: values.sum() * 1.01, seed=seed).summary() for _ in range(2))
+    one, other = (
+        verdict_on("small.total", lambda values: values.sum() * 1.01, seed=seed).summary()
+        for _ in range(2)
+    )
     assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
@@ -331,7 +413,12 @@ def test_a_broken_reference_is_the_courses_fault_and_says_so():
 
 
 def test_a_numpy_answer_is_judged_without_a_framework():
-    assert examine(catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0, framework="numpy").status is Status.CORRECT
+    assert (
+        examine(
+            catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0, framework="numpy"
+        ).status
+        is Status.CORRECT
+    )
 
 
 # --- a failure whose fault nobody can tell --------------------------------------------------------------------------------------

@@ -21,7 +21,15 @@ from autograder.judge.remote_answer import remote
 from autograder.values.channel import Channel, Closed
 from autograder.values.plain_values import Malformed
 
-GOOD = {"outcome": "value", "error": "", "message": "", "lines": [], "printed": "", "last": "", "seconds": 0.0}
+GOOD = {
+    "outcome": "value",
+    "error": "",
+    "message": "",
+    "lines": [],
+    "printed": "",
+    "last": "",
+    "seconds": 0.0,
+}
 WALL = 60.0
 
 
@@ -77,7 +85,12 @@ def test_calls_and_values_cross():
 
 def test_the_call_says_how_it_is_driven_and_how_long_it_may_take():
     def check(call):
-        assert call.kind == "call" and call.fields == {"id": 1, "driver": "network", "seconds": 5.0, "wall": WALL}
+        assert call.kind == "call" and call.fields == {
+            "id": 1,
+            "driver": "network",
+            "seconds": 5.0,
+            "wall": WALL,
+        }
         return [good(call)]
 
     with student(answering(check)) as (peer, _):
@@ -89,7 +102,9 @@ FORGED = {
     "an id of another type": lambda call: [("result", 1, {**GOOD, "id": str(call.fields["id"])})],
     "no id": lambda call: [("result", 1, GOOD)],
     "another kind": lambda call: [("verdict", 1, {**GOOD, "id": call.fields["id"]})],
-    "a check instead of a result": lambda call: [("check", None, {"question": "small.total", "framework": "numpy"})],
+    "a check instead of a result": lambda call: [
+        ("check", None, {"question": "small.total", "framework": "numpy"})
+    ],
     "an outcome that only the judge gives": lambda call: [good(call, outcome="lost")],
     "an outcome of another type": lambda call: [good(call, outcome=["value"])],
     "no outcome": lambda call: [("result", 1, {"id": call.fields["id"]})],
@@ -163,10 +178,15 @@ def test_who_does_not_work_has_the_whole_wall_limit():
         assert peer("call", (1.0,), 0.01, WALL).kind == "value"
 
 
-@pytest.mark.parametrize(("said", "measured", "used"), [(0.0, 1.5, 1.5), (1.5, 0.0, 1.5), (-1.0, 0.25, 0.25), (True, 0.5, 0.5)])
+@pytest.mark.parametrize(
+    ("said", "measured", "used"),
+    [(0.0, 1.5, 1.5), (1.5, 0.0, 1.5), (-1.0, 0.25, 0.25), (True, 0.5, 0.5)],
+)
 def test_of_two_times_the_longer_counts(said, measured, used):
     clock = iter([10.0, *[10.0] * 1, *[10.0 + measured] * 10])
-    with student(answering(lambda call: [good(call, seconds=said)]), worked=lambda: next(clock)) as (peer, _):
+    with student(
+        answering(lambda call: [good(call, seconds=said)]), worked=lambda: next(clock)
+    ) as (peer, _):
         assert peer("call", (1.0,), 2.0, WALL).seconds == used
 
 
@@ -180,9 +200,17 @@ def test_whatever_is_said_for_a_time_it_shortens_only_the_time_of_who_says_it(se
 
 
 def test_a_result_that_comes_after_its_time_is_none():
-    with student(answering(lambda call: [good(call, seconds=3.0, last="epoch 9")])) as (peer, judge):
+    with student(answering(lambda call: [good(call, seconds=3.0, last="epoch 9")])) as (
+        peer,
+        judge,
+    ):
         outcome = peer("call", (1.0,), 1.0, WALL)
-        assert (outcome.kind, outcome.value, outcome.last, outcome.seconds) == ("timeout", None, "epoch 9", 3.0)
+        assert (outcome.kind, outcome.value, outcome.last, outcome.seconds) == (
+            "timeout",
+            None,
+            "epoch 9",
+            3.0,
+        )
         assert not judge.closed
 
 
@@ -210,7 +238,11 @@ def test_any_bytes_are_survived(junk):
         assert outcome.kind == "lost" and outcome.value is None
 
 
-@given(st.fixed_dictionaries({name: some.json_values for name in ("error", "message", "lines", "printed", "last")}))
+@given(
+    st.fixed_dictionaries(
+        {name: some.json_values for name in ("error", "message", "lines", "printed", "last")}
+    )
+)
 @settings(max_examples=25)
 def test_words_of_any_type_arrive_as_short_text_that_can_be_written_to_a_file(words):
     with student(answering(lambda call: [good(call, outcome="raised", **words)])) as (peer, _):
@@ -225,13 +257,23 @@ def test_words_of_any_type_arrive_as_short_text_that_can_be_written_to_a_file(wo
 
 @pytest.mark.parametrize("field", ["error", "message", "printed", "last"])
 def test_words_are_cut(field):
-    with student(answering(lambda call: [good(call, outcome="raised", **{field: "x" * 100_000})])) as (peer, _):
+    with student(
+        answering(lambda call: [good(call, outcome="raised", **{field: "x" * 100_000})])
+    ) as (peer, _):
         assert 0 < len(getattr(peer("call", (1.0,), 5.0, WALL), field)) <= 1000
 
 
 def test_half_a_surrogate_pair_in_words_or_values_can_be_written_to_a_file():
     with student(
-        answering(lambda call: [("result", "\udcff", {"id": call.fields["id"], **GOOD, "printed": "\ud800", "lines": ["\udfff"]})])
+        answering(
+            lambda call: [
+                (
+                    "result",
+                    "\udcff",
+                    {"id": call.fields["id"], **GOOD, "printed": "\ud800", "lines": ["\udfff"]},
+                )
+            ]
+        )
     ) as (
         peer,
         _,

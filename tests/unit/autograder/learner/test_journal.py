@@ -41,7 +41,11 @@ def test_what_was_not_attempted_is_no_attempt():
 
 
 def test_hints_and_solutions_are_counted_by_question():
-    for event, question in [("hint", "small.total"), ("hint", "small.total"), ("solution", "small.turn")]:
+    for event, question in [
+        ("hint", "small.total"),
+        ("hint", "small.total"),
+        ("solution", "small.turn"),
+    ]:
         record(event, question)
     assert standings() == {"small.total": Standing(hints=2), "small.turn": Standing(solutions=1)}
 
@@ -55,7 +59,9 @@ def test_an_event_is_one_line_of_json_and_old_lines_stay(progress_log):
     assert json.loads(after.splitlines()[-1])["event"] == "hint"
 
 
-@pytest.mark.parametrize("torn", [b'{"time": 1, "event": "check", "ques', b"{", b"\xff\xfe\x00", b'{"time": 1}', b"\n\n"])
+@pytest.mark.parametrize(
+    "torn", [b'{"time": 1, "event": "check", "ques', b"{", b"\xff\xfe\x00", b'{"time": 1}', b"\n\n"]
+)
 def test_a_torn_last_line_costs_itself_only(progress_log, torn):
     checked(status="correct", earned=1.0)
     with progress_log.open("ab") as log:
@@ -67,7 +73,11 @@ def test_a_torn_last_line_costs_itself_only(progress_log, torn):
 
 @given(
     st.lists(
-        st.dictionaries(st.sampled_from(["event", "question", "status", "earned", "time"]), some.json_values) | some.json_values, max_size=4
+        st.dictionaries(
+            st.sampled_from(["event", "question", "status", "earned", "time"]), some.json_values
+        )
+        | some.json_values,
+        max_size=4,
     )
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,7 +89,9 @@ def test_lines_that_make_no_sense_are_passed_over(progress_log, lines):
     journal.as_feedback()
 
 
-@pytest.mark.parametrize("earned", [None, "much", [], {}, True, float("nan"), float("inf"), -3, 10**400])
+@pytest.mark.parametrize(
+    "earned", [None, "much", [], {}, True, float("nan"), float("inf"), -3, 10**400]
+)
 def test_points_that_are_no_points_do_not_count(progress_log, earned):
     checked(earned=1.0)
     record("check", "small.total", status="not correct", earned=earned)
@@ -87,7 +99,13 @@ def test_points_that_are_no_points_do_not_count(progress_log, earned):
     assert "inf" not in journal.as_feedback().text and "nan" not in journal.as_feedback().text
 
 
-@pytest.fixture(params=["a file where the folder should be", "a folder where the file should be", "no name at all"])
+@pytest.fixture(
+    params=[
+        "a file where the folder should be",
+        "a folder where the file should be",
+        "no name at all",
+    ]
+)
 def unwritable(request, tmp_path, monkeypatch):
     blocked = tmp_path / "blocked"
     if request.param == "a file where the folder should be":

@@ -32,7 +32,11 @@ def project(tmp_path):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 WHOLE = {
@@ -50,7 +54,12 @@ def test_lessons_and_exercises_are_copied_and_nothing_else(project, tmp_path):
 def test_cells_that_only_prove_a_claim_are_left_out(project, tmp_path):
     cells = [
         {"cell_type": "code", "id": "rate", "metadata": {}, "source": ["lr = 0.1"]},
-        {"cell_type": "code", "id": "proof", "metadata": {"tags": ["claim"]}, "source": ["assert lr == 0.1"]},
+        {
+            "cell_type": "code",
+            "id": "proof",
+            "metadata": {"tags": ["claim"]},
+            "source": ["assert lr == 0.1"],
+        },
         {"cell_type": "markdown", "id": "words", "metadata": {"tags": ["net"]}, "source": ["ä"]},
     ]
     lesson = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -60,7 +69,9 @@ def test_cells_that_only_prove_a_claim_are_left_out(project, tmp_path):
     assert copy == lesson | {"cells": [cells[0], cells[2]]}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cells": [1]}', '{"cells": [{"metadata": 3}]}', '{"cells": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"cells": [1]}', '{"cells": [{"metadata": 3}]}', '{"cells": {}}']
+)
 def test_what_is_no_notebook_is_copied_as_it_is(project, tmp_path, text):
     (project / "lessons/01-first.ipynb").write_text(text)
     fill(project, tmp_path / "work")
@@ -74,7 +85,10 @@ def test_what_the_learner_changed_stays(project, tmp_path):
     (work / "exercises/01-first/mine.txt").write_text("notes")
     (project / "exercises/01-first/01-first.ipynb").write_text("a new version")
     assert fill(project, work) == (0, 2)
-    assert files(work) == WHOLE | {"exercises/01-first/01-first.ipynb": "my answers", "exercises/01-first/mine.txt": "notes"}
+    assert files(work) == WHOLE | {
+        "exercises/01-first/01-first.ipynb": "my answers",
+        "exercises/01-first/mine.txt": "notes",
+    }
 
 
 def test_an_empty_file_of_the_learners_stays_too(project, tmp_path):
@@ -179,7 +193,9 @@ def no_links(monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
 
 
-def test_without_hard_links_the_workspace_is_filled_and_kept_all_the_same(no_links, project, tmp_path):
+def test_without_hard_links_the_workspace_is_filled_and_kept_all_the_same(
+    no_links, project, tmp_path
+):
     assert fill(project, tmp_path / "work") == (2, 0)
     assert files(tmp_path / "work") == WHOLE
     (tmp_path / "work" / "lessons" / "01-first.ipynb").write_text("mine")
@@ -193,7 +209,9 @@ def test_without_hard_links_what_appears_meanwhile_wins(monkeypatch, tmp_path, w
     draft.write_text("new")
 
     def late(source, target):
-        target.write_text("written meanwhile") if what == "a file" else target.symlink_to(tmp_path / "nowhere")
+        target.write_text("written meanwhile") if what == "a file" else target.symlink_to(
+            tmp_path / "nowhere"
+        )
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "link", late)

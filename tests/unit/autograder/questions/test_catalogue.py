@@ -14,7 +14,14 @@ pytestmark = pytest.mark.usefixtures("small_course")
 
 
 def test_questions_are_listed_in_course_order():
-    assert catalogue.names() == ["small.total", "small.turn", "small.patient", "small.locate", "small.ordered", "nets.build"]
+    assert catalogue.names() == [
+        "small.total",
+        "small.turn",
+        "small.patient",
+        "small.locate",
+        "small.ordered",
+        "nets.build",
+    ]
 
 
 def test_every_name_finds_its_question():
@@ -39,7 +46,9 @@ def test_a_typo_is_answered_with_the_nearest_name(typo, nearest):
     assert typo in str(error.value) and f"Did you mean {nearest!r}?" in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000])
+@pytest.mark.parametrize(
+    "name", ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000]
+)
 def test_any_other_name_is_answered_in_one_line(name):
     with pytest.raises(UnknownQuestion) as error:
         catalogue.find(name)
@@ -71,12 +80,17 @@ def test_a_package_without_a_list_of_chapters_has_all_its_modules(tmp_path, monk
     package = tmp_path / "another_course"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "first.py").write_text("from autograder import question\n@question(points=1)\ndef one(x):\n    return x\n")
+    (package / "first.py").write_text(
+        "from autograder import question\n@question(points=1)\ndef one(x):\n    return x\n"
+    )
     (package / "second.py").write_text("x = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "another_course")
     catalogue.chapters.cache_clear()
-    assert {chapter: list(questions) for chapter, questions in catalogue.chapters().items()} == {"first": ["one"], "second": []}
+    assert {chapter: list(questions) for chapter, questions in catalogue.chapters().items()} == {
+        "first": ["one"],
+        "second": [],
+    }
 
 
 def test_the_package_is_read_once():
@@ -88,7 +102,10 @@ def test_the_package_is_read_once():
     ("source", "said"),
     [
         ("def half(:\n    pass", "chapter.py, line 1: invalid syntax"),
-        ("from autograder import question\n\n\n@question(pts=1)\ndef half(x):\n    return x", "chapter.py, line 4: TypeError"),
+        (
+            "from autograder import question\n\n\n@question(pts=1)\ndef half(x):\n    return x",
+            "chapter.py, line 4: TypeError",
+        ),
         ("import no_such_module_at_all", "chapter.py, line 1: ModuleNotFoundError"),
         (
             "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return x\n\n\n@question(points=1)\ndef f(x):\n    return x",
@@ -100,7 +117,9 @@ def test_the_package_is_read_once():
         ),
     ],
 )
-def test_questions_that_cannot_be_imported_are_told_by_file_and_line(source, said, tmp_path, monkeypatch):
+def test_questions_that_cannot_be_imported_are_told_by_file_and_line(
+    source, said, tmp_path, monkeypatch
+):
     package = tmp_path / f"broken_{abs(hash(said))}"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -155,7 +174,9 @@ def test_a_course_that_names_no_questions_does_not_inherit_another_s(nothing_cho
     assert "convolution" in catalogue.chapters()
 
 
-def test_what_the_environment_said_before_a_course_is_in_force_after_it(nothing_chosen, monkeypatch):
+def test_what_the_environment_said_before_a_course_is_in_force_after_it(
+    nothing_chosen, monkeypatch
+):
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
     configured("solutions")
     assert catalogue.package_name() == "solutions"
@@ -177,6 +198,11 @@ def test_two_courses_are_used_by_turns_each_with_its_own_questions(nothing_chose
         text = f"from autograder import configure\nc = get_config()\nconfigure({arguments})\n"
         (tmp_path / name / "nbgrader_config.py").write_text(text)
         course[name] = Course(tmp_path / name)
-    for name, package in [("one", "questions"), ("two", "solutions"), ("one", "questions"), ("two", "solutions")]:
+    for name, package in [
+        ("one", "questions"),
+        ("two", "solutions"),
+        ("one", "questions"),
+        ("two", "solutions"),
+    ]:
         course[name]._nbgrader()
         assert catalogue.package_name() == package

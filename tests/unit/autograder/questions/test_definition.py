@@ -64,7 +64,10 @@ def test_a_decorated_answer_is_a_question_named_after_its_module():
 
 
 def test_what_is_attached_says_what_it_is():
-    assert [(probe.name, probe.weight, probe.repeat) for probe in f.probes] == [("both_kinds", 3, 2), ("with_secret", 1, 1)]
+    assert [(probe.name, probe.weight, probe.repeat) for probe in f.probes] == [
+        ("both_kinds", 3, 2),
+        ("with_secret", 1, 1),
+    ]
     assert [(mistake.message, mistake.framework) for mistake in f.mistakes] == [("Wrong.", "torch")]
     assert [answer.framework for answer in f.alternatives] == ["mxnet"]
 
@@ -90,7 +93,11 @@ def test_the_source_keeps_other_mentions_of_the_name():
         _ = x_
         return _
 
-    assert Answer(_, "numpy").source("same").splitlines() == ["def same(x_):", "    _ = x_", "    return _"]
+    assert Answer(_, "numpy").source("same").splitlines() == [
+        "def same(x_):",
+        "    _ = x_",
+        "    return _",
+    ]
 
 
 @given(some.seeds)
@@ -139,7 +146,15 @@ def test_a_seed_follows_from_its_parts(parts):
 
 
 def test_seeds_tell_the_parts_apart():
-    assert len({seed_for(*parts) for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab")]}) == 5
+    assert (
+        len(
+            {
+                seed_for(*parts)
+                for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab")]
+            }
+        )
+        == 5
+    )
 
 
 NONSENSE = {
@@ -155,7 +170,9 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NONSENSE.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in NONSENSE.items() for value in values]
+)
 def test_a_question_that_makes_no_sense_is_refused_where_it_is_defined(name, value):
     with pytest.raises(BadQuestion, match=name.removesuffix("s") if name == "frameworks" else name):
         question(**({"points": 1} | {name: value}))
@@ -163,7 +180,15 @@ def test_a_question_that_makes_no_sense_is_refused_where_it_is_defined(name, val
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("weight", 0), ("weight", -1), ("weight", float("nan")), ("weight", "1"), ("repeat", 0), ("repeat", -2), ("repeat", 1.5)],
+    [
+        ("weight", 0),
+        ("weight", -1),
+        ("weight", float("nan")),
+        ("weight", "1"),
+        ("repeat", 0),
+        ("repeat", -2),
+        ("repeat", 1.5),
+    ],
 )
 def test_a_probe_that_makes_no_sense_is_refused_where_it_is_defined(name, value):
     """With no weight of 0, the weights of a question never are all 0."""
@@ -174,7 +199,9 @@ def test_a_probe_that_makes_no_sense_is_refused_where_it_is_defined(name, value)
 
 
 def test_numbers_may_come_from_numpy():
-    asked = question(points=np.float64(2), seconds=np.int64(3), calls=np.int64(5), atol=0)(lambda x: x)
+    asked = question(points=np.float64(2), seconds=np.int64(3), calls=np.int64(5), atol=0)(
+        lambda x: x
+    )
     asked.probe(weight=np.float32(0.5), repeat=np.int64(2))(lambda rng: (1,))
     assert (asked.points, len(list(asked.cases(1)))) == (2, 2)
 
@@ -182,10 +209,15 @@ def test_numbers_may_come_from_numpy():
 def test_what_is_refused_in_a_chapter_is_said_with_its_line(tmp_path, monkeypatch):
     (tmp_path / "worthless").mkdir()
     (tmp_path / "worthless" / "__init__.py").touch()
-    (tmp_path / "worthless" / "chapter.py").write_text("from autograder import question\n\n@question(points=0)\ndef f(x): ...\n")
+    (tmp_path / "worthless" / "chapter.py").write_text(
+        "from autograder import question\n\n@question(points=0)\ndef f(x): ...\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "worthless")
     catalogue.chapters.cache_clear()
-    with pytest.raises(catalogue.BrokenQuestions, match=r"chapter\.py, line 3: BadQuestion: points must be more than 0"):
+    with pytest.raises(
+        catalogue.BrokenQuestions,
+        match=r"chapter\.py, line 3: BadQuestion: points must be more than 0",
+    ):
         catalogue.chapters()
     catalogue.chapters.cache_clear()

@@ -41,4 +41,8 @@ def test_where_there_is_neither_one_line_says_so(tmp_path, monkeypatch):
     questions_in(tmp_path / "site", monkeypatch)
     with pytest.raises(CourseError) as caught:
         material.find(tmp_path)
-    assert str(tmp_path) in str(caught.value) and CONFIG in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        str(tmp_path) in str(caught.value)
+        and CONFIG in str(caught.value)
+        and "\n" not in str(caught.value)
+    )

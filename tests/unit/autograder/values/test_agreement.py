@@ -41,14 +41,20 @@ def test_any_two_values_can_be_compared_and_what_disagrees_has_a_difference(one,
 
 @given(some.arrays_of_numbers(), some.seeds)
 def test_float32_noise_passes(expected, seed):
-    noise = np.random.default_rng(seed).uniform(-1, 1, expected.shape) * np.finfo(np.float32).eps * np.abs(expected).max()
+    noise = (
+        np.random.default_rng(seed).uniform(-1, 1, expected.shape)
+        * np.finfo(np.float32).eps
+        * np.abs(expected).max()
+    )
     assert same(expected, expected.astype(np.float32))
     assert same(expected, expected + noise)
 
 
 @given(some.seeds, st.integers(16, 40), st.integers(1, 40), st.integers(-4, 30))
 def test_another_order_of_summation_passes(seed, rows, columns, exponent):
-    X = (np.random.default_rng(seed).normal(size=(rows, columns)) * 10.0**exponent).astype(np.float32)
+    X = (np.random.default_rng(seed).normal(size=(rows, columns)) * 10.0**exponent).astype(
+        np.float32
+    )
     backwards = np.zeros(rows, np.float32)
     for column in reversed(range(columns)):
         backwards += X[:, column]
@@ -70,7 +76,9 @@ def test_below_a_thousandth_the_tolerance_is_absolute():
 
 @given(st.integers(-(10**6), 10**6), st.integers(-3, 3).filter(bool))
 def test_a_whole_number_is_never_nearly_right(number, off):
-    assert same(number, number) and same(number, float(number)) and same(np.array([number]), [number])
+    assert (
+        same(number, number) and same(number, float(number)) and same(np.array([number]), [number])
+    )
     assert not same(number, number + off)
     assert not same(np.array([number, 10**7]), np.array([number + off, 10**7]))
 
@@ -89,7 +97,11 @@ def test_nothing_is_broadcast(expected):
 
 
 def test_a_vector_of_one_stands_for_a_number_but_not_the_other_way_round():
-    assert same(2.0, np.array([2.0])) and same(np.array(2.0), [2.0]) and same({"loss": 2.0}, {"loss": np.array([2.0])})
+    assert (
+        same(2.0, np.array([2.0]))
+        and same(np.array(2.0), [2.0])
+        and same({"loss": 2.0}, {"loss": np.array([2.0])})
+    )
     assert not same(np.array([2.0]), 2.0)
     assert not same(2.0, np.array([[2.0]])) and not same(2.0, np.array([2.0, 2.0]))
 
@@ -167,7 +179,9 @@ def test_a_transpose_is_named(seed, rows, columns):
     [*_, sentence] = told(e, e.T)
     assert "transposed" in sentence
     if rows != columns:
-        assert told(e, e.T)[0] == f"The shape should be ({rows}, {columns}), not ({columns}, {rows})."
+        assert (
+            told(e, e.T)[0] == f"The shape should be ({rows}, {columns}), not ({columns}, {rows})."
+        )
 
 
 @given(some.seeds, some.shapes.filter(lambda shape: np.prod(shape) > 1))
@@ -180,9 +194,13 @@ def test_a_wrong_sign_is_named(seed, shape):
 def test_a_constant_factor_is_named_with_its_size(seed, size, factor):
     e = random_array(seed, size)
     [sentence] = told(e, e * factor)
-    stated = re.match(r"Every value is (?:1/(-?\d+) of|(-?[\d.]+) times) what is expected", sentence)
+    stated = re.match(
+        r"Every value is (?:1/(-?\d+) of|(-?[\d.]+) times) what is expected", sentence
+    )
     assert stated
-    assert (1 / int(stated[1]) if stated[1] else float(stated[2])) == pytest.approx(factor, rel=1e-3)
+    assert (1 / int(stated[1]) if stated[1] else float(stated[2])) == pytest.approx(
+        factor, rel=1e-3
+    )
     assert stated[0] != "Every value is 1 times what is expected"
 
 
@@ -208,7 +226,12 @@ def test_a_wrong_border_is_named(seed, rows, columns, planes):
     assert told(e, g)[0].startswith("Only the border is off")
 
 
-@given(some.seeds, st.integers(2, 6), st.integers(2, 6), st.sampled_from([(1, 0), (0, 1), (-1, -1), (1, 1), (0, -1)]))
+@given(
+    some.seeds,
+    st.integers(2, 6),
+    st.integers(2, 6),
+    st.sampled_from([(1, 0), (0, 1), (-1, -1), (1, 1), (0, -1)]),
+)
 def test_a_shape_that_is_off_by_one_is_named(seed, rows, columns, off):
     got = random_array(seed, rows + off[0], columns + off[1])
     assume(sorted(got.shape) != sorted((rows, columns)))
@@ -226,7 +249,9 @@ def test_right_values_in_a_wrong_shape_are_named(seed, rows, columns):
 @given(some.seeds, st.integers(6, 40), st.sampled_from([np.int64, np.uint8]))
 def test_values_that_lost_their_fraction_are_named(seed, size, dtype):
     e = np.random.default_rng(seed).uniform(0, 200, size)
-    assert told(e, e.astype(dtype)) == ["The values are whole numbers: they were rounded or stored as integers on the way."]
+    assert told(e, e.astype(dtype)) == [
+        "The values are whole numbers: they were rounded or stored as integers on the way."
+    ]
 
 
 @given(some.plain_values().filter(lambda value: value is not None))
@@ -258,36 +283,65 @@ def test_the_entries_of_a_dict_are_told_apart():
     e = {"weight": np.array([1.0, 2.0, 4.0]), "bias": 1.0}
     assert told(e, {"weight": e["weight"]}) == ["Missing: bias."]
     assert told(e, {**e, "extra": 1}) == ["Not expected: extra."]
-    assert told(e, {**e, "weight": -e["weight"]}) == ["weight: The sign is wrong: every value is the negative of what is expected."]
+    assert told(e, {**e, "weight": -e["weight"]}) == [
+        "weight: The sign is wrong: every value is the negative of what is expected."
+    ]
 
 
 def test_the_items_of_a_list_are_told_apart():
     e = [np.ones(2), np.ones((2, 2)), "a"]
     assert told(e, e[:2]) == ["Expected 3 items, got 2."]
-    assert told(e, [np.ones(2), np.zeros((2, 2)), "b"]) == ["item 1: All values are zero.", "item 2: Expected 'a', got 'b'."]
+    assert told(e, [np.ones(2), np.zeros((2, 2)), "b"]) == [
+        "item 1: All values are zero.",
+        "item 2: Expected 'a', got 'b'.",
+    ]
 
 
 CLAIMS = {
     r"All values are zero\.": lambda e, g, m: not g.any(),
     r"The sign is wrong": lambda e, g, m: np.allclose(g, -e, rtol=1e-3, atol=1e-3),
     r"The result is transposed": lambda e, g, m: np.allclose(g, e.T, rtol=1e-3, atol=1e-3),
-    r"The result is reversed along axis (\d)": lambda e, g, m: np.allclose(g, np.flip(e, int(m[1])), rtol=1e-3, atol=1e-3),
-    r"Every value is 1/(-?\d+) of": lambda e, g, m: np.allclose(g, e / int(m[1]), rtol=1e-3, atol=1e-3),
-    r"Every value is (-?[\d.]+) times": lambda e, g, m: np.allclose(g, e * float(m[1]), rtol=1e-3, atol=1e-3),
-    r"Every value is ([\d.]+) too large": lambda e, g, m: np.allclose(g, e + float(m[1]), rtol=1e-3, atol=1e-3),
-    r"Every value is ([\d.]+) too small": lambda e, g, m: np.allclose(g, e - float(m[1]), rtol=1e-3, atol=1e-3),
-    r"Only the border is off": lambda e, g, m: np.allclose(g[..., 1:-1, 1:-1], e[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-3),
-    r"Expected (-?[\d.]+), got (-?[\d.]+)\.": lambda e, g, m: (float(m[1]), float(m[2])) == (e.item(), g.item()),
-    r"(\d+) of (\d+) values are NaN": lambda e, g, m: np.isnan(g).sum() == int(m[1]) and g.size == int(m[2]),
+    r"The result is reversed along axis (\d)": lambda e, g, m: np.allclose(
+        g, np.flip(e, int(m[1])), rtol=1e-3, atol=1e-3
+    ),
+    r"Every value is 1/(-?\d+) of": lambda e, g, m: np.allclose(
+        g, e / int(m[1]), rtol=1e-3, atol=1e-3
+    ),
+    r"Every value is (-?[\d.]+) times": lambda e, g, m: np.allclose(
+        g, e * float(m[1]), rtol=1e-3, atol=1e-3
+    ),
+    r"Every value is ([\d.]+) too large": lambda e, g, m: np.allclose(
+        g, e + float(m[1]), rtol=1e-3, atol=1e-3
+    ),
+    r"Every value is ([\d.]+) too small": lambda e, g, m: np.allclose(
+        g, e - float(m[1]), rtol=1e-3, atol=1e-3
+    ),
+    r"Only the border is off": lambda e, g, m: np.allclose(
+        g[..., 1:-1, 1:-1], e[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-3
+    ),
+    r"Expected (-?[\d.]+), got (-?[\d.]+)\.": lambda e, g, m: (
+        (float(m[1]), float(m[2])) == (e.item(), g.item())
+    ),
+    r"(\d+) of (\d+) values are NaN": lambda e, g, m: (
+        np.isnan(g).sum() == int(m[1]) and g.size == int(m[2])
+    ),
     r"(\d+) of (\d+) values differ; the largest difference is at \[([\d, ]*)\]: expected (\S+), got (\S+)\.$": lambda e, g, m: (
         int(m[1]) == (~np.isclose(e, g, rtol=1e-4, atol=1e-4, equal_nan=True)).sum()
-        and np.allclose(e[tuple(map(int, m[3].split(", ")))], float(m[4]), rtol=1e-3, equal_nan=True)
-        and np.allclose(g[tuple(map(int, m[3].split(", ")))], float(m[5]), rtol=1e-3, equal_nan=True)
+        and np.allclose(
+            e[tuple(map(int, m[3].split(", ")))], float(m[4]), rtol=1e-3, equal_nan=True
+        )
+        and np.allclose(
+            g[tuple(map(int, m[3].split(", ")))], float(m[5]), rtol=1e-3, equal_nan=True
+        )
         and m[4] != m[5]
     ),
     r"The values are right but transposed": lambda e, g, m: np.array_equal(e, g.T),
-    r"The values are right; only the shape is not": lambda e, g, m: np.array_equal(e.ravel(), g.ravel()),
-    r"The sizes are right but the axes are in another order": lambda e, g, m: e.shape == g.shape[::-1],
+    r"The values are right; only the shape is not": lambda e, g, m: np.array_equal(
+        e.ravel(), g.ravel()
+    ),
+    r"The sizes are right but the axes are in another order": lambda e, g, m: (
+        e.shape == g.shape[::-1]
+    ),
     r"It is off by one": lambda e, g, m: np.abs(np.subtract(e.shape, g.shape)).max() == 1,
     r"The shape should be \((\d), (\d)\), not \((\d), (\d)\)": lambda e, g, m: (
         (*e.shape, *g.shape) == tuple(map(int, m.groups())) and e.shape != g.shape
@@ -297,7 +351,11 @@ CLAIMS = {
 
 def holds(sentence: str, e: np.ndarray, g: np.ndarray) -> bool:
     """Whether what the sentence claims of the two arrays is true; a sentence that no claim covers is not."""
-    found = [(match, check) for pattern, check in CLAIMS.items() if (match := re.match(pattern, sentence))]
+    found = [
+        (match, check)
+        for pattern, check in CLAIMS.items()
+        if (match := re.match(pattern, sentence))
+    ]
     return len(found) == 1 and bool(found[0][1](e, g, found[0][0]))
 
 

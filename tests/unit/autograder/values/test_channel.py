@@ -45,7 +45,12 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
 
 
 @settings(max_examples=20)
-@given(some.plain_values(), st.dictionaries(st.text(max_size=5).filter(lambda key: key not in ("self", "kind", "value")), some.scalars))
+@given(
+    some.plain_values(),
+    st.dictionaries(
+        st.text(max_size=5).filter(lambda key: key not in ("self", "kind", "value")), some.scalars
+    ),
+)
 def test_a_message_arrives_as_it_was_sent(value, fields):
     one, other = map(Channel, socket.socketpair())
     one.send("greeting", value, **fields)
@@ -92,10 +97,17 @@ HOSTILE = {
     "no fields": b'{"kind": "result", "arrays": []}',
     "fields of the wrong type": b'{"kind": "result", "fields": [], "arrays": []}',
     "no arrays": b'{"kind": "result", "fields": {}}',
-    "deeply nested": b'{"kind": "result", "fields": {}, "arrays": [], "value": ' + b'{"list": [' * 50_000 + b"]}" * 50_000 + b"}",
+    "deeply nested": b'{"kind": "result", "fields": {}, "arrays": [], "value": '
+    + b'{"list": [' * 50_000
+    + b"]}" * 50_000
+    + b"}",
     "nested beyond JSON's own depth": b"[" * 1_000_000,
-    "too many items": json.dumps({"kind": "r", "fields": {}, "arrays": [], "value": {"list": [0] * (MAX_ITEMS + 1)}}).encode(),
-    "an integer of a million digits": b'{"kind": "result", "fields": {}, "arrays": [], "value": ' + b"9" * 1_000_000 + b"}",
+    "too many items": json.dumps(
+        {"kind": "r", "fields": {}, "arrays": [], "value": {"list": [0] * (MAX_ITEMS + 1)}}
+    ).encode(),
+    "an integer of a million digits": b'{"kind": "result", "fields": {}, "arrays": [], "value": '
+    + b"9" * 1_000_000
+    + b"}",
     "an array that was not sent": b'{"kind": "result", "fields": {}, "arrays": [], "value": {"array": 0}}',
     "a shape of NaN": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "int8", "shape": [NaN]}]}',
     "an array of objects": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "object", "shape": [0]}]}',
@@ -114,7 +126,12 @@ def test_a_header_that_the_protocol_does_not_know_is_malformed(stranger, name):
 def test_any_header_is_read_or_malformed(value, arrays, body):
     ours, theirs = socket.socketpair()
     channel = Channel(theirs)
-    ours.sendall(frame(json.dumps({"kind": "result", "fields": {}, "value": value, "arrays": arrays}).encode(), body))
+    ours.sendall(
+        frame(
+            json.dumps({"kind": "result", "fields": {}, "value": value, "arrays": arrays}).encode(),
+            body,
+        )
+    )
     try:
         channel.receive(5)
     except Malformed:
@@ -124,7 +141,9 @@ def test_any_header_is_read_or_malformed(value, arrays, body):
         channel.close()
 
 
-@pytest.mark.parametrize("lengths", [(MAX_HEADER + 1, 0), (10, MAX_BODY + 1), (2**32 - 1, 2**32 - 1)])
+@pytest.mark.parametrize(
+    "lengths", [(MAX_HEADER + 1, 0), (10, MAX_BODY + 1), (2**32 - 1, 2**32 - 1)]
+)
 def test_a_message_over_the_limit_is_malformed_at_its_first_eight_bytes(stranger, lengths):
     ours, channel = stranger
     ours.sendall(struct.pack(">II", *lengths))
@@ -134,7 +153,9 @@ def test_a_message_over_the_limit_is_malformed_at_its_first_eight_bytes(stranger
     assert time.monotonic() - start < PATIENCE
 
 
-@pytest.mark.parametrize("sent", [b"", b"\0\0", frame(b'{"kind": "result"', b"123")[:-2], frame(b"{}")[:9]])
+@pytest.mark.parametrize(
+    "sent", [b"", b"\0\0", frame(b'{"kind": "result"', b"123")[:-2], frame(b"{}")[:9]]
+)
 def test_a_message_that_breaks_off_is_closed(stranger, sent):
     ours, channel = stranger
     ours.sendall(sent)

@@ -49,7 +49,15 @@ def test_every_dtype_and_shape_comes_back(dtype, shape):
 
 @given(some.any_arrays(), st.data())
 def test_views_are_sent_as_what_they_show(array, data):
-    view = data.draw(st.sampled_from([array.T, array[..., ::-1] if array.ndim else array, np.broadcast_to(array, (2, *array.shape))]))
+    view = data.draw(
+        st.sampled_from(
+            [
+                array.T,
+                array[..., ::-1] if array.ndim else array,
+                np.broadcast_to(array, (2, *array.shape)),
+            ]
+        )
+    )
     back = through_bytes(to_plain(view))
     assert back.shape == view.shape and back.tobytes() == np.ascontiguousarray(view).tobytes()
 
@@ -64,14 +72,25 @@ def test_the_byte_order_of_an_array_does_not_change_its_numbers(order):
 
 
 @pytest.mark.parametrize(
-    "scalar", [np.float32(1.5), np.float64(2), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.complex64(1j)], ids=repr
+    "scalar",
+    [
+        np.float32(1.5),
+        np.float64(2),
+        np.int8(-3),
+        np.uint64(2**64 - 1),
+        np.bool_(True),
+        np.complex64(1j),
+    ],
+    ids=repr,
 )
 def test_a_numpy_scalar_becomes_an_array_without_dimensions(scalar):
     plain = to_plain(scalar)
     assert (plain.shape, plain.dtype, plain.item()) == ((), scalar.dtype, scalar.item())
 
 
-@pytest.mark.parametrize("value", [True, False, 0, -(10**30), 10**400, 1e300, float("inf"), "", "é\x00"])
+@pytest.mark.parametrize(
+    "value", [True, False, 0, -(10**30), 10**400, 1e300, float("inf"), "", "é\x00"]
+)
 def test_python_numbers_and_strings_stay_what_they_are(value):
     assert identical(to_plain(value), value)
     assert identical(through_bytes(value), value)
@@ -117,7 +136,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning"
+)
 def test_everything_else_is_refused_with_a_sentence(name):
     with pytest.raises(Refused) as refusal:
         to_plain(REFUSED[name]())
@@ -180,12 +201,18 @@ HOSTILE = {
     "size in words": ([{"dtype": "int8", "shape": "1"}], b"\0"),
     "huge": ([{"dtype": "float64", "shape": [2**31 - 1] * 4}], b"\0" * 8),
     "huger than an integer": ([{"dtype": "float64", "shape": [2**64]}], b"\0" * 8),
-    "huge but for a zero at the front": ([{"dtype": "float64", "shape": [0, *[2**31 - 1] * 3]}], b""),
+    "huge but for a zero at the front": (
+        [{"dtype": "float64", "shape": [0, *[2**31 - 1] * 3]}],
+        b"",
+    ),
     "huge but for a zero at the end": ([{"dtype": "float64", "shape": [*[2**31 - 1] * 3, 0]}], b""),
     "too many dimensions": ([{"dtype": "int8", "shape": [1] * 33}], b"\0"),
     "too few bytes": ([{"dtype": "float32", "shape": [2]}], b"\0" * 7),
     "too many bytes": ([{"dtype": "float32", "shape": [2]}], b"\0" * 9),
-    "second too long": ([{"dtype": "int8", "shape": [2]}, {"dtype": "int8", "shape": [3]}], b"\0" * 4),
+    "second too long": (
+        [{"dtype": "int8", "shape": [2]}, {"dtype": "int8", "shape": [3]}],
+        b"\0" * 4,
+    ),
 }
 
 
