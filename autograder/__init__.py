@@ -46,7 +46,9 @@ def __getattr__(name: str) -> Any:
 
 
 def _version() -> str:
-    """The installed distribution's version; where the course is not installed at all, as in a bare checkout on the path, "unknown"."""
+    """The installed distribution's version; where the course is not installed at all, as in a
+    bare checkout on the path, "unknown".
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,4 +1,6 @@
-"""The command line: ``course``. Commands import what they need when they run, so that ``course --help`` answers at once."""
+"""The command line: ``course``. Commands import what they need when they run, so that ``course
+--help`` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,10 @@ from autograder.sandbox.slim_imports import IRI_GRAMMAR, without
 from autograder.text import one_line, plain
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
-"""Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a wrong command or course; some submissions could not be graded; a bug
-of the course itself (EX_SOFTWARE of sysexits.h)."""
+"""Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a
+wrong command or course; some submissions could not be graded; a bug of the course itself
+(EX_SOFTWARE of sysexits.h).
+"""
 
 STOPPED, UNREAD = 130, 141
 """As shells say it: ended by Ctrl-C, or because nobody reads what is printed."""
@@ -43,7 +47,10 @@ Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Processes that run and judge submissions; as many as there are cores, unless said otherwise.",
+        help=(
+            "Processes that run and judge submissions; as many as there "
+            "are cores, unless said otherwise."
+        ),
     ),
 ]
 CourseDir = Annotated[
@@ -81,7 +88,8 @@ def course(
 ) -> None:
     """Learn, teach and grade the course.
 
-    Exit code 70 of any command: a bug of the course itself; the line that says so names the file with its traceback.
+    Exit code 70 of any command: a bug of the course itself; the line that says so names the file
+    with its traceback.
     """
     global _debug
     _debug = debug
@@ -98,7 +106,9 @@ def demo(
     only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
     workers: Workers = None,
 ) -> None:
-    """Make a class, grade it through nbgrader, and compare every grade with what it was made to earn."""
+    """Make a class, grade it through nbgrader, and compare every grade with what it was made to
+    earn.
+    """
 
     def run() -> int:
         _needs_unix("a class is graded")
@@ -112,7 +122,8 @@ def demo(
         names = [name for name in demonstration.assignments(course) if only in (None, name)]
         if not names:
             raise UsageError(
-                f"there is no assignment {only!r}: the assignments are {', '.join(demonstration.assignments(course))}"
+                f"there is no assignment {only!r}: the assignments are "
+                f"{', '.join(demonstration.assignments(course))}"
             )
         for name in names:
             course.release(name)
@@ -126,10 +137,12 @@ def demo(
         pages = write(course.root)
         wrong = _compare(course.root, made)
         print(
-            f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, {', '.join(page.name for page in pages)}, feedback/"
+            f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, "
+            f"{', '.join(page.name for page in pages)}, feedback/"
         )
         print(
-            "Written answers are left to the teacher; networks are trained by the first two students only, which takes time."
+            "Written answers are left to the teacher; networks are trained by the first two "
+            "students only, which takes time."
         )
         if len(demonstration.students()) < len(demonstration.CLASS):
             print("MXNet cannot be imported here: the submission in Gluon was left out.")
@@ -160,15 +173,19 @@ def grade(
         bool,
         typer.Option(
             "--trust-submissions",
-            help="Run submissions without walls, as yourself: only code that you would run yourself.",
+            help=(
+                "Run submissions without walls, as yourself: only code that you would run yourself."
+            ),
         ),
     ] = False,
 ) -> None:
-    """Grade the submissions of an assignment: those that have no grade yet, or were handed in or released anew since.
+    """Grade the submissions of an assignment: those that have no grade yet, or were handed in or
+    released anew since.
 
     What is recorded stays, whatever happens; the next run does the rest.
 
-    Exit code 0: all are graded; 3: some could not be, each with its reason; 2: a wrong command, or a course, gradebook or disk that cannot be used; 130: stopped.
+    Exit code 0: all are graded; 3: some could not be, each with its reason; 2: a wrong command, or
+    a course, gradebook or disk that cannot be used; 130: stopped.
     """
 
     def run() -> int:
@@ -187,7 +204,8 @@ def grade(
         students = course.submissions(name)
         if student is not None and student not in students:
             raise UsageError(
-                f"{student} has not handed in {name}: there are {len(students)} submissions in {_short(course.root / 'submitted')}"
+                f"{student} has not handed in {name}: there are {len(students)} submissions in "
+                f"{_short(course.root / 'submitted')}"
             )
         work = [(name, who) for who in ([student] if student else students)]
         with _progress("grading", len(work)) as show:
@@ -214,7 +232,10 @@ def audit(
     question: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Questions (chapter.function) or chapters; all of the course, unless said otherwise."
+            help=(
+                "Questions (chapter.function) or chapters; all of the "
+                "course, unless said otherwise."
+            )
         ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures into this file.")] = None,
@@ -237,9 +258,11 @@ def audit(
     ] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes that try answers.")] = 2,
 ) -> None:
-    """Prove the grader right: try every check on right answers, known mistakes and mutants, and print its report card.
+    """Prove the grader right: try every check on right answers, known mistakes and mutants, and
+    print its report card.
 
-    Exit code 0: every threshold is met; 1: some are not, each with its reason; 2: a wrong command; 130: stopped.
+    Exit code 0: every threshold is met; 1: some are not, each with its reason; 2: a wrong command;
+    130: stopped.
     """
 
     def run() -> int:
@@ -313,7 +336,9 @@ def doctor() -> None:
 def workspace(
     folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work"),
 ) -> None:
-    """Copy lessons and exercises into a folder of your own; what is already there is never overwritten."""
+    """Copy lessons and exercises into a folder of your own; what is already there is never
+    overwritten.
+    """
 
     def run() -> int:
         from autograder.learner.workspace import fill
@@ -343,12 +368,14 @@ def gluon() -> None:
 def _needs_unix(what: str) -> None:
     if sys.platform == "win32":
         raise MachineError(
-            f"{what} on Linux or macOS, and this is Windows: install the course in WSL2 (Ubuntu, x86_64)."
+            f"{what} on Linux or macOS, and this is Windows: install the "
+            "course in WSL2 (Ubuntu, x86_64)."
         )
 
 
 def _run(command: Callable[[], int], course_dir: Path | None = None) -> None:
-    """Run a command's body. What a user can cause ends in one line on standard error; what they cannot, in the log, and in one line that says so.
+    """Run a command's body. What a user can cause ends in one line on standard error; what they
+    cannot, in the log, and in one line that says so.
 
     course_dir: the course that the command is about; its log then is there.
     """
@@ -399,7 +426,8 @@ def _own_up(error: Exception, file: Path) -> int:
         else "`course --debug` before the command prints its traceback"
     )
     return _complain(
-        f"a bug of the course, not of what you did: {type(error).__name__}: {one_line(error)}; {where}",
+        "a bug of the course, not of what you did: "
+        f"{type(error).__name__}: {one_line(error)}; {where}",
         BUG,
     )
 
@@ -422,7 +450,9 @@ def _log_file(course_dir: Path | None) -> Path:
 
 @contextlib.contextmanager
 def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
-    """A live bar with what is done, the running mean of the class, and the time left; where nobody watches, a line now and then. Gives what to call with a result."""
+    """A live bar with what is done, the running mean of the class, and the time left; where
+    nobody watches, a line now and then. Gives what to call with a result.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -474,7 +504,8 @@ def _print_points(course_dir: Path, assignment: str, students: list[str]) -> Non
         submission = results.find(student, assignment)
         if submission and submission.points is not None:
             print(
-                f"  {plain(student)}: {submission.points:g} of {most:g}{', awaits hand grading' if submission.state is State.BY_HAND else ''}"
+                f"  {plain(student)}: {submission.points:g} of "
+                f"{most:g}{', awaits hand grading' if submission.state is State.BY_HAND else ''}"
             )
 
 

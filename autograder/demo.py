@@ -1,6 +1,8 @@
-"""A class to grade: submissions made from the questions' own definitions, each with the points that it was made to earn.
+"""A class to grade: submissions made from the questions' own definitions, each with the points that
+it was made to earn.
 
-Every right answer, every known mistake and everything else that arrives in a real class is turned into a notebook; grading them is the proof of the whole path.
+Every right answer, every known mistake and everything else that arrives in a real class is turned
+into a notebook; grading them is the proof of the whole path.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ SECRET, SECRET_FILE = "demonstration", ".course_secret"
 
 @dataclass
 class Submission:
-    """One student's work on one assignment: the notebook, and what it must earn by question (and which mistake must be named).
+    """One student's work on one assignment: the notebook, and what it must earn by question (and
+    which mistake must be named).
 
     raw: replaces the whole file, for submissions that are no notebooks.
     """
@@ -49,7 +52,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class Student:
-    """A student of the demonstration class: ``work(draft)`` writes the submission into a draft of the untouched exercise."""
+    """A student of the demonstration class: ``work(draft)`` writes the submission into a draft
+    of the untouched exercise.
+    """
 
     name: str
     story: str
@@ -77,7 +82,9 @@ class Draft:
         return self._cell(question.name.replace(".", "-", 1))
 
     def write(self, question: Question, answer: Answer, before: str = "", after: str = "") -> None:
-        """Answer `question` by `answer`, with more code around it; it earns full points unless said otherwise."""
+        """Answer `question` by `answer`, with more code around it; it earns full points unless
+        said otherwise.
+        """
         source = answer.source(question.function_name)
         self.answer_cell(question).source = (
             f'use("{answer.framework}")\n{before}\n\n{source}\n{after}'.strip() + "\n"
@@ -121,7 +128,9 @@ def trains(question: Question) -> bool:
 
 
 def quick_answer(question: Question) -> Answer | None:
-    """The answer that runs fastest, for students whose story is about something else: none where it would have to train."""
+    """The answer that runs fastest, for students whose story is about something else: none where
+    it would have to train.
+    """
     return (
         None
         if trains(question)
@@ -170,7 +179,8 @@ def _print_inside(source: str, name: str) -> str:
     return (
         f"{source}\n_quiet = {name}\n\ndef {name}(*args, _quiet=_quiet):\n"
         '    import sys, warnings\n    print("called with", len(args), "arguments")\n'
-        '    warnings.warn("careful")\n    print("note", file=sys.stderr)\n    return _quiet(*args)\n'
+        '    warnings.warn("careful")\n    print("note", '
+        "file=sys.stderr)\n    return _quiet(*args)\n"
     )
 
 
@@ -229,12 +239,15 @@ def _crash(draft: Draft, question: Question) -> None:
     _rewrite(
         draft,
         question,
-        f"def {question.function_name}(*args):\n    import ctypes\n    return ctypes.string_at(0)  # reads address zero\n",
+        f"def {question.function_name}(*args):\n    import ctypes\n    return "
+        "ctypes.string_at(0)  # reads address zero\n",
     )
 
 
 def _rewrite(draft: Draft, question: Question, source: str) -> None:
-    """Another answer, in the framework that was chosen: in another one it might not even be called."""
+    """Another answer, in the framework that was chosen: in another one it might not even be
+    called.
+    """
     cell = draft.answer_cell(question)
     chosen = cell.source.splitlines()[0]
     cell.source = f"{chosen}\n\n{source}"
@@ -293,13 +306,17 @@ CLASS: tuple[Student, ...] = (
 
 
 WHOLE_CLASS = ("02-convolution", "03-lenet-three-ways")
-"""The assignments that everybody hands in; the others are handed in by `FEW`: all right in either framework, and all wrong."""
+"""The assignments that everybody hands in; the others are handed in by `FEW`: all right in
+either framework, and all wrong.
+"""
 
 FEW = ("all_torch", "all_gluon", "mistake_1")
 
 
 def students(assignment: str | None = None) -> list[Student]:
-    """Who hands in `assignment`, or the class; without the student who needs MXNet where there is none."""
+    """Who hands in `assignment`, or the class; without the student who needs MXNet where there
+    is none.
+    """
     everybody = assignment is None or assignment in WHOLE_CLASS
     there = [
         student for student in CLASS if student.name != "all_gluon" or frameworks.available("mxnet")
@@ -316,10 +333,13 @@ def submission(student: Student, assignment: str, source: NotebookNode) -> Submi
 
 
 def lay_out(project: Path, folder: Path) -> Course:
-    """A fresh course in `folder`: the project's configuration and exercises, nothing graded. Raises `CourseError` rather than replace anything else."""
+    """A fresh course in `folder`: the project's configuration and exercises, nothing graded.
+    Raises `CourseError` rather than replace anything else.
+    """
     if folder.exists() and any(folder.iterdir()) and not _is_demonstration(folder):
         raise CourseError(
-            f"{folder} holds something else than a demonstration course, and stays as it is: name an empty or a new folder."
+            f"{folder} holds something else than a demonstration course, and stays "
+            "as it is: name an empty or a new folder."
         )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -367,7 +387,9 @@ def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line of the demonstration's table; `problem` is empty where the grade is what it was made to be."""
+    """One line of the demonstration's table; `problem` is empty where the grade is what it was
+    made to be.
+    """
 
     assignment: str
     student: str
@@ -377,7 +399,9 @@ class Comparison:
 
 
 def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> list[Comparison]:
-    """Hold what the gradebook says against what the submissions were made to earn, question by question and mistake by mistake."""
+    """Hold what the gradebook says against what the submissions were made to earn, question by
+    question and mistake by mistake.
+    """
     return [
         _compare_one(results, assignment, student, work)
         for assignment, works in made.items()

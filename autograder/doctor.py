@@ -1,4 +1,6 @@
-"""Whether this machine can do what the course needs: every part is tried, not only looked for, and what is missing comes with one line of advice."""
+"""Whether this machine can do what the course needs: every part is tried, not only looked for,
+and what is missing comes with one line of advice.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,10 @@ PACKAGES = {
 }
 """The packages to stand on: name on PyPI, name to import."""
 
-_REINSTALL = "Install the course again in this environment, as you installed it (`make`, or pip with its wheel)."
+_REINSTALL = (
+    "Install the course again in this environment, as you installed "
+    "it (`make`, or pip with its wheel)."
+)
 _SECONDS = 60.0
 
 
@@ -69,7 +74,9 @@ class Found(NamedTuple):
 
 
 def examine_machine(deep: bool = True) -> list[Finding]:
-    """Examine this installation. ``deep=False`` leaves out what takes seconds: the frameworks' computations and the judge."""
+    """Examine this installation. ``deep=False`` leaves out what takes seconds: the frameworks'
+    computations and the judge.
+    """
     slow = (
         {
             "torch computes": _torch,
@@ -139,7 +146,7 @@ def _one_line(error: BaseException | str) -> str:
     return said if len(said) <= 240 else said[:240] + " ..."
 
 
-# --- Python and packages --------------------------------------------------------------------------------------------------------
+# --- Python and packages --------------------------------------------------------------------------
 
 
 def _python() -> Found:
@@ -207,23 +214,35 @@ def mxnet_advice(error: BaseException) -> str:
     without = "The course works without it but for the Gluon cells; for those,"
     system, machine, said = platform.system(), platform.machine(), str(error)
     if system == "Windows":
-        return f"{without} install the course in WSL2 (Ubuntu, x86-64): MXNet 1.9.1 has no wheel for Windows."
+        return (
+            f"{without} install the course in WSL2 (Ubuntu, x86-64): "
+            "MXNet 1.9.1 has no wheel for Windows."
+        )
     if system == "Darwin":
-        return f"{without} run the course in a linux/amd64 container: MXNet 1.9.1 has no wheel that works on this Mac."
+        return (
+            f"{without} run the course in a linux/amd64 container: MXNet 1.9.1 "
+            "has no wheel that works on this Mac."
+        )
     if not gluon.runs_here():
-        return f"{without} use a Linux x86-64 machine or container: MXNet 1.9.1 has no working wheel for {system} {machine}."
+        return (
+            f"{without} use a Linux x86-64 machine or container: MXNet 1.9.1 has "
+            f"no working wheel for {system} {machine}."
+        )
     if library := re.search(r"lib(gomp|quadmath)\.so", said):
         package = {
             "gomp": "libgomp1 (Fedora: libgomp)",
             "quadmath": "libquadmath0 (Fedora: libquadmath)",
         }[library[1]]
-        return f"{without} install the system package {package}: sudo apt-get install {package.split()[0]}"
+        return (
+            f"{without} install the system package {package}: sudo "
+            f"apt-get install {package.split()[0]}"
+        )
     if "No module named 'mxnet'" in said or "distutils" in said:
         return f"{without} install it: course gluon"
     return f"{without} install it again: course gluon"
 
 
-# --- the course's own machinery -------------------------------------------------------------------------------------------------
+# --- the course's own machinery -------------------------------------------------------------------
 
 
 def _kernelspec() -> Found:
@@ -251,7 +270,10 @@ def _alembic() -> Found:
     """nbgrader makes a new gradebook by calling the command `alembic`."""
     if found := shutil.which("alembic"):
         return Found(True, found)
-    advice = f"`course` finds it. Before you call nbgrader itself, activate the environment, or put {Path(sys.executable).parent} on PATH."
+    advice = (
+        "`course` finds it. Before you call nbgrader itself, activate the environment, or put "
+        f"{Path(sys.executable).parent} on PATH."
+    )
     return Found(None, "not on PATH: nbgrader by itself cannot make a new gradebook", advice)
 
 
@@ -264,7 +286,8 @@ def _questions() -> Found:
     except BrokenQuestions as error:
         named = os.environ.get("AUTOGRADER_QUESTIONS")
         advice = (
-            f"Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is {named!r}."
+            "Install the package that holds the questions, or correct "
+            f"AUTOGRADER_QUESTIONS, which is {named!r}."
             if named
             else _REINSTALL
         )
@@ -276,7 +299,9 @@ def _questions() -> Found:
 
 
 def _judge() -> Found:
-    """Start a judge as `autograder.learner.client` does, and ask it for something that changes nothing."""
+    """Start a judge as `autograder.learner.client` does, and ask it for something that changes
+    nothing.
+    """
     if platform.system() == "Windows":
         return Found(
             False,
@@ -308,7 +333,8 @@ def _walls() -> Found:
         return Found(
             None,
             why,
-            "Learners need none; other people's code cannot be graded here, except with --trust-submissions.",
+            "Learners need none; other people's code cannot be graded "
+            "here, except with --trust-submissions.",
         )
     return Found(True, "one was raised")
 
@@ -319,7 +345,7 @@ def _last_words(log: Any) -> str:
     return _one_line(lines[-1]) if lines else ""
 
 
-# --- the machine ----------------------------------------------------------------------------------------------------------------
+# --- the machine ----------------------------------------------------------------------------------
 
 
 def _drawing() -> Found:
@@ -349,7 +375,10 @@ def _progress_log() -> Found:
     from autograder.learner import journal
 
     path = journal.log_path()
-    advice = "Progress is not kept. Allow writing there, or set COURSE_PROGRESS to a file that you may write."
+    advice = (
+        "Progress is not kept. Allow writing there, or set "
+        "COURSE_PROGRESS to a file that you may write."
+    )
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     right_kind = existing.is_file() if existing == path else existing.is_dir()
     if not right_kind or not os.access(existing, os.W_OK):

@@ -1,4 +1,5 @@
-"""The exceptions that say what somebody can put right. The command line prints their message in one line; every other exception is a bug of the course.
+"""The exceptions that say what somebody can put right. The command line prints their message in one
+line; every other exception is a bug of the course.
 
     AutograderError
     ├── UsageError            whoever calls: a command that cannot be meant
@@ -18,14 +19,17 @@
         ├── CannotInstall         MXNet cannot be installed on it (in autograder.gluon)
         └── Disturbed             something ends the processes that grade
 
-A message says what happened, where, and what to do next. Nothing is imported here, so that whoever reports an error can know them all.
+A message says what happened, where, and what to do next. Nothing is imported here, so that whoever
+reports an error can know them all.
 """
 
 from __future__ import annotations
 
 
 class AutograderError(Exception):
-    """Something that a user can put right; the message says what. `remedy` is what to do about it where the message does not say."""
+    """Something that a user can put right; the message says what. `remedy` is what to do about
+    it where the message does not say.
+    """
 
     remedy = ""
 
@@ -39,13 +43,17 @@ class CourseError(AutograderError):
 
 
 class JudgeFault(CourseError, RuntimeError):
-    """A question of the course is broken: nothing is graded until it is mended, so that nobody pays for it."""
+    """A question of the course is broken: nothing is graded until it is mended, so that nobody
+    pays for it.
+    """
 
     remedy = "Mend the question and grade again; what was graded before is kept."
 
 
 class ReportError(AutograderError):
-    """There is nothing to report on, or no way to write it; the message says what, where, and what to do."""
+    """There is nothing to report on, or no way to write it; the message says what, where, and
+    what to do.
+    """
 
 
 class BrokenQuestions(AutograderError):
@@ -57,7 +65,9 @@ class UnknownQuestion(AutograderError, LookupError):
 
 
 class BadQuestion(AutograderError, ValueError):
-    """A question that says of itself what makes no sense: negative points, weights that are all 0, a driver that does not exist."""
+    """A question that says of itself what makes no sense: negative points, weights that are all
+    0, a driver that does not exist.
+    """
 
 
 class SubmissionError(AutograderError):
@@ -73,11 +83,15 @@ class FolderRefused(SubmissionError, ValueError):
 
 
 class CannotBeGradedHere(SubmissionError, RuntimeError):
-    """The submission needs a framework that this machine lacks: no grade at all, rather than none of the points."""
+    """The submission needs a framework that this machine lacks: no grade at all, rather than
+    none of the points.
+    """
 
 
 class NotJudged(SubmissionError, RuntimeError):
-    """A question of the course failed on this submission: no grade at all, rather than points lost through a fault that is not the student's."""
+    """A question of the course failed on this submission: no grade at all, rather than points
+    lost through a fault that is not the student's.
+    """
 
 
 class MachineError(AutograderError, RuntimeError):
@@ -87,10 +101,18 @@ class MachineError(AutograderError, RuntimeError):
 class NoWall(MachineError):
     """The wall cannot stand on this machine; the message says why and what to do."""
 
-    remedy = "Only `--trust-submissions` grades without walls: each submission is then a process of yours, and can do what you can."
+    remedy = (
+        "Only `--trust-submissions` grades without walls: each submission is then a process of "
+        "yours, and can do what you can."
+    )
 
 
 class Disturbed(MachineError):
-    """The zygote or the warden of a kernel is gone: nothing that a submission can cause, and no fault of its own."""
+    """The zygote or the warden of a kernel is gone: nothing that a submission can cause, and no
+    fault of its own.
+    """
 
-    remedy = "Something ends them: see what else runs on this machine, and grade again; what was graded before is kept."
+    remedy = (
+        "Something ends them: see what else runs on this machine, and grade "
+        "again; what was graded before is kept."
+    )

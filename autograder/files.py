@@ -7,10 +7,12 @@ from pathlib import Path
 
 
 def put_in_place(draft: Path, target: Path) -> None:
-    """Give the finished file `draft` the name `target` as well. Raises FileExistsError where something is there, OSError where it cannot be written.
+    """Give the finished file `draft` the name `target` as well. Raises FileExistsError where
+    something is there, OSError where it cannot be written.
 
-    A hard link does that in one step. Where the file system has none (USB sticks, some shares), the file is made exclusively and copied:
-    nothing that is there is replaced either, but a process that is killed meanwhile leaves the beginning.
+    A hard link does that in one step. Where the file system has none (USB sticks, some shares), the
+    file is made exclusively and copied: nothing that is there is replaced either, but a process
+    that is killed meanwhile leaves the beginning.
     """
     try:
         os.link(draft, target)

@@ -1,6 +1,7 @@
 """Installs MXNet beside the NumPy that is there: ``course gluon``.
 
-MXNet's own metadata ask for NumPy before 2, which pip would install; it runs on NumPy 2 with the names that ``dlkit.mx`` lends it. So it is installed without them.
+MXNet's own metadata ask for NumPy before 2, which pip would install; it runs on NumPy 2 with the
+names that ``dlkit.mx`` lends it. So it is installed without them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from autograder.errors import MachineError
 
 MXNET = "mxnet==1.9.1"
 BESIDE = ("requests>=2.32", "graphviz>=0.20", "setuptools>=70,<80; python_version >= '3.12'")
-"""What MXNet imports, from its metadata but for NumPy; and distutils, which Python 3.12 took out and setuptools before 80 brings back."""
+"""What MXNet imports, from its metadata but for NumPy; and distutils, which Python 3.12 took out
+and setuptools before 80 brings back.
+"""
 
 
 class CannotInstall(MachineError):
@@ -27,10 +30,13 @@ def runs_here() -> bool:
 
 
 def install() -> str:
-    """Install MXNet into this environment, try it, and say so in one line. Raises `CannotInstall`."""
+    """Install MXNet into this environment, try it, and say so in one line. Raises
+    `CannotInstall`.
+    """
     if not runs_here():
         raise CannotInstall(
-            f"MXNet 1.9.1 has no wheel that works on {platform.system()} {platform.machine()}, only on Linux x86-64;"
+            f"MXNet 1.9.1 has no wheel that works on {platform.system()} "
+            f"{platform.machine()}, only on Linux x86-64;"
             " the course works without it but for the Gluon cells"
         )
     installer = _installer()
@@ -52,13 +58,19 @@ def install() -> str:
     if tried.returncode:
         said = tried.stderr.strip().splitlines()[-1:]
         raise CannotInstall(
-            f"MXNet is installed but does not load: {''.join(said)}; `course doctor` says what to do"
+            f"MXNet is installed but does not load: {''.join(said)}; "
+            "`course doctor` says what to do"
         )
-    return f"MXNet {tried.stdout.strip()} is installed and loads: the Gluon cells run. (pip may say later that it wants NumPy before 2: it does not.)"
+    return (
+        f"MXNet {tried.stdout.strip()} is installed and loads: the Gluon cells run. (pip may say "
+        "later that it wants NumPy before 2: it does not.)"
+    )
 
 
 def _installer() -> list[str]:
-    """The command that installs into this environment: pip, or uv where the environment was made without pip."""
+    """The command that installs into this environment: pip, or uv where the environment was made
+    without pip.
+    """
     if not subprocess.run(
         [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
     ).returncode:

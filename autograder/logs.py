@@ -1,9 +1,13 @@
-"""What whoever maintains the course reads when something failed: one logger, and a file that does not grow without end.
+"""What whoever maintains the course reads when something failed: one logger, and a file that does
+not grow without end.
 
-While a class is graded, the file is ``grading.log`` in the course's folder, where no submission can read or write (decision 04), and one process writes it: the
-one that records the grades. Workers send it what they have to say along with their results (`Collected`). At home the file is ``course.log`` beside the learner's progress.
+While a class is graded, the file is ``grading.log`` in the course's folder, where no submission can
+read or write (decision 04), and one process writes it: the one that records the grades. Workers
+send it what they have to say along with their results (`Collected`). At home the file is
+``course.log`` beside the learner's progress.
 
-A record is whole lines: what cannot be printed is escaped, and a long one is cut, because parts of it may be a stranger's.
+A record is whole lines: what cannot be printed is escaped, and a long one is cut, because parts of
+it may be a stranger's.
 """
 
 from __future__ import annotations
@@ -33,7 +37,9 @@ _subject = ""
 
 
 def user_folder() -> Path:
-    """Where a learner's own files are: the folder of COURSE_PROGRESS where that is set, else one in the user's data folder."""
+    """Where a learner's own files are: the folder of COURSE_PROGRESS where that is set, else one
+    in the user's data folder.
+    """
     if chosen := os.environ.get("COURSE_PROGRESS"):
         return Path(chosen).parent
     import platformdirs
@@ -48,7 +54,9 @@ def at_home() -> Path:
 
 @contextlib.contextmanager
 def kept_in(path: Path) -> Iterator[Path]:
-    """In here, append what is logged to the file `path`, which is made when there is something to say. A file that cannot be written stops nothing."""
+    """In here, append what is logged to the file `path`, which is made when there is something
+    to say. A file that cannot be written stops nothing.
+    """
     path = Path(path).absolute()
     if any(
         isinstance(handler, _File) and handler.baseFilename == str(path) for handler in log.handlers
@@ -65,7 +73,9 @@ def kept_in(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def about(subject: str) -> Iterator[None]:
-    """In here, say of every record what it is about: an assignment and a student, in any thread of this process."""
+    """In here, say of every record what it is about: an assignment and a student, in any thread
+    of this process.
+    """
     global _subject
     before, _subject = _subject, subject
     try:
@@ -140,7 +150,9 @@ class _File(RotatingFileHandler):
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A full disk or a folder that may not be written: what was to be logged is lost, and nothing else."""
+        """A full disk or a folder that may not be written: what was to be logged is lost, and
+        nothing else.
+        """
 
 
 class _Lines(logging.Formatter):
@@ -152,7 +164,10 @@ class _Lines(logging.Formatter):
         """As text that ends without a line break."""
         if (text := getattr(record, "formatted", None)) is not None:
             return "\n".join(map(plain, str(text)[: 2 * MOST_CHARACTERS].splitlines()))
-        head = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname} {f'{_subject}: ' if _subject else ''}"
+        head = (
+            f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname} "
+            f"{f'{_subject}: ' if _subject else ''}"
+        )
         said = record.getMessage()
         if record.exc_info:
             said = f"{said}\n{self.formatException(record.exc_info)}"

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @functools.cache
 def template(room: str, name: str) -> Template:
-    """The template `name` of `room`, with the filter `prose`; whatever it shows is escaped, and a name that it does not get is an error."""
+    """The template `name` of `room`, with the filter `prose`; whatever it shows is escaped, and
+    a name that it does not get is an error.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

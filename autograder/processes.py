@@ -7,7 +7,9 @@ from typing import IO
 
 
 def work_of(process: int) -> Callable[[], float]:
-    """A function that says how many seconds of processor time `process`, and its children that have ended, have used so far; 0 once it is gone."""
+    """A function that says how many seconds of processor time `process`, and its children that
+    have ended, have used so far; 0 once it is gone.
+    """
     import psutil  # not needed where answers run
 
     def worked() -> float:
@@ -24,7 +26,9 @@ def work_of(process: int) -> Callable[[], float]:
 
 
 def last_line(log: IO[bytes] | None, most: int = 200) -> str:
-    """The last line that says something in what a process wrote to `log`, shortened; "" if there is none."""
+    """The last line that says something in what a process wrote to `log`, shortened; "" if there
+    is none.
+    """
     if log is None:
         return ""
     log.seek(0)

@@ -13,5 +13,7 @@ def plain(text: str) -> str:
 
 
 def one_line(error: BaseException, most: int = 160) -> str:
-    """What an exception says, in one line for a terminal: the first, or its name where it says nothing."""
+    """What an exception says, in one line for a terminal: the first, or its name where it says
+    nothing.
+    """
     return plain(next(iter(str(error).splitlines()), type(error).__name__)[:most])

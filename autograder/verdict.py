@@ -24,10 +24,12 @@ class Status(StrEnum):
 class Outcome:
     """What one call of an answer came to.
 
-    kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the process or the connection died).
+    kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the
+             process or the connection died).
     value:   the plain value, for "value".
     error:   the exception's type name; message: its text, or why the value was refused.
-    lines:   the learner's own lines on the way to the exception, or to where it was stopped, as "line 3: return image @ kernel".
+    lines:   the learner's own lines on the way to the exception, or to where it was stopped, as
+             "line 3: return image @ kernel".
     printed: the beginning of what the call printed. last: the last line of it.
     forbidden: the first name among those that the question forbids that was called, if one was.
     seconds: how long it worked, in processor seconds.
@@ -46,7 +48,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Failure:
-    """The first input that an answer fails on, with what it gave and what it should have given (None for measured questions).
+    """The first input that an answer fails on, with what it gave and what it should have given
+    (None for measured questions).
 
     inputs: (argument name, value) pairs.
     """
@@ -64,7 +67,8 @@ class Verdict:
     points, earned: what the question is worth, and what this answer gets.
     tried, passed:  numbers of inputs.
     seconds:        how long it worked on all inputs, in processor seconds.
-    headline:       one sentence. details: further sentences. mistake: the message of the known mistake that the answer makes, or None.
+    headline:       one sentence. details: further sentences. mistake: the message of the known
+                    mistake that the answer makes, or None.
     """
 
     question: str
@@ -96,7 +100,9 @@ class Verdict:
 
     @classmethod
     def from_summary(cls, summary: dict[str, Any]) -> Verdict:
-        """The verdict that `summary` came from, without its failure. Raises ValueError, TypeError or LookupError for what is no summary."""
+        """The verdict that `summary` came from, without its failure. Raises ValueError,
+        TypeError or LookupError for what is no summary.
+        """
         numbers = {name: float(summary[name]) for name in ("points", "earned", "seconds")}
         if not all(math.isfinite(number) for number in numbers.values()):
             raise ValueError("a number that is not finite")

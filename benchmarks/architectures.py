@@ -1,14 +1,20 @@
-"""Trains a net for every architecture of lesson 20's two spaces, and writes what `dlkit.architectures.results` reads.
+"""Trains a net for every architecture of lesson 20's two spaces, and writes what
+`dlkit.architectures.results` reads.
 
     python -m benchmarks.architectures
 
-The rules are those of `dlkit.architectures`; the nets, their training and the search are the functions in the lesson's cells tagged "net".
+The rules are those of `dlkit.architectures`; the nets, their training and the search are the
+functions in the lesson's cells tagged "net".
 
-- The table: each of 125 cells and 216 whole nets with four seeds; two give the rewards of a search, two judge what it finds.
-- Each cell with three seeds in a deeper net, with one on other images and in Gluon; and with the weights that all cells share, six times.
-- Then the best cell and the best whole net twelve times more, and the three best nets of each of twenty-four random searches in this table, together and each for itself.
-- The file is written anew every few seconds, and what stands in it is not computed again, unless the lesson's functions or the versions are others: then all of it is.
-  Stop when you like, and go on with the same command.
+- The table: each of 125 cells and 216 whole nets with four seeds; two give the rewards of a search,
+two judge what it finds.
+- Each cell with three seeds in a deeper net, with one on other images and in Gluon; and with the
+weights that all cells share, six times.
+- Then the best cell and the best whole net twelve times more, and the three best nets of each of
+    twenty-four random searches in this table, together and each for itself.
+- The file is written anew every few seconds, and what stands in it is not computed again, unless
+  the lesson's functions or the versions are others: then all of it is. Stop when you like, and go
+  on with the same command.
 
 About twenty minutes of processor time.
 """

@@ -1,12 +1,16 @@
-"""Trains lesson 17's net on a grid of learning rates and momenta, lets every way search every problem, and writes what `dlkit.bayesian.results` reads.
+"""Trains lesson 17's net on a grid of learning rates and momenta, lets every way search every
+problem, and writes what `dlkit.bayesian.results` reads.
 
     python -m benchmarks.bayesian
 
-The rules are those of `dlkit.bayesian`; what is trained and the searches are the functions in the lesson's cells tagged "net".
+The rules are those of `dlkit.bayesian`; what is trained and the searches are the functions in the
+lesson's cells tagged "net".
 
 - The grid: 189 points, 24 seeds in PyTorch, four in Gluon.
-- The searches: thirty of each way on each problem, with the same ten trials at random to begin with. The net's values come from the grid.
-- The file is written anew every few seconds, and what stands in it is not computed again. Stop when you like, and go on with the same command.
+- The searches: thirty of each way on each problem, with the same ten trials at random to begin
+    with. The net's values come from the grid.
+- The file is written anew every few seconds, and what stands in it is not computed again. Stop when
+    you like, and go on with the same command.
 
 About twelve minutes of processor time.
 """

@@ -1,4 +1,6 @@
-"""A class of submissions in two frameworks, and the two courses that grade it: an ordinary nbgrader course, and this project's."""
+"""A class of submissions in two frameworks, and the two courses that grade it: an ordinary
+nbgrader course, and this project's.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ Points = dict[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Student:
-    """A student and what they answer, by question; a question that is not there is left as it was handed out."""
+    """A student and what they answer, by question; a question that is not there is left as it
+    was handed out.
+    """
 
     name: str
     answers: dict[str, Answer]
@@ -59,7 +63,9 @@ def students(count: int) -> list[Student]:
 
 
 def _answers(number: int, questions: list[Question]) -> dict[str, Answer]:
-    """Gluon and PyTorch in turn, every right answer in turn; each third student makes two known mistakes (in NumPy), each eighth leaves two questions out."""
+    """Gluon and PyTorch in turn, every right answer in turn; each third student makes two known
+    mistakes (in NumPy), each eighth leaves two questions out.
+    """
     answers = {}
     for place, question in enumerate(questions):
         right = question.answers(FRAMEWORKS[(number + place) % 2])
@@ -75,7 +81,9 @@ def _answers(number: int, questions: list[Question]) -> dict[str, Answer]:
 
 
 def lay_out_ours(folder: Path, members: list[Student]) -> Points:
-    """This project's course in `folder`, with the class's submissions, not released. Returns what they must earn."""
+    """This project's course in `folder`, with the class's submissions, not released. Returns
+    what they must earn.
+    """
     folder.mkdir(parents=True)
     shutil.copy(ROOT / CONFIG, folder)
     (folder / SECRET_FILE).write_text(SECRET + "\n", encoding="ascii")
@@ -83,12 +91,16 @@ def lay_out_ours(folder: Path, members: list[Student]) -> Points:
 
 
 def lay_out_stock(folder: Path, members: list[Student]) -> Points:
-    """An ordinary nbgrader course in `folder`, without a line of configuration, whose test cells grade the same questions in the notebook."""
+    """An ordinary nbgrader course in `folder`, without a line of configuration, whose test cells
+    grade the same questions in the notebook.
+    """
     return _hand_in(folder, "source", _with_tests(_exercise()), members)
 
 
 def _exercise() -> NotebookNode:
-    """The exercise without its pictures, which stock nbgrader would draw and `course grade` leaves out: both do the same work."""
+    """The exercise without its pictures, which stock nbgrader would draw and `course grade`
+    leaves out: both do the same work.
+    """
     notebook = nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
     notebook.cells = [
         cell
@@ -99,7 +111,9 @@ def _exercise() -> NotebookNode:
 
 
 def _with_tests(notebook: NotebookNode) -> NotebookNode:
-    """The exercise with hidden tests in place of its checks. Learners' own conveniences, which would start a judge, are left out."""
+    """The exercise with hidden tests in place of its checks. Learners' own conveniences, which
+    would start a judge, are left out.
+    """
     tests = Path(__file__).with_name("hidden_tests.py").read_text(encoding="utf-8")
     notebook.cells = [cell for cell in notebook.cells if cell.source != "progress()"]
     for cell in notebook.cells:
@@ -107,7 +121,10 @@ def _with_tests(notebook: NotebookNode) -> NotebookNode:
             cell.source = _STOCK_SETUP
         if question := question_of(cell):
             name = question.function_name
-            cell.source = f"{tests}\n\nfrom solutions import {CHAPTER}\n\nearned({question.name}, {name}, framework, {SECRET!r})"
+            cell.source = (
+                f"{tests}\n\nfrom solutions import "
+                f"{CHAPTER}\n\nearned({question.name}, {name}, framework, {SECRET!r})"
+            )
     return notebook
 
 

@@ -1,13 +1,19 @@
-"""Trains every family of nets of lessons 04 to 07 in both frameworks with several seeds, and writes what `dlkit.comparison.results` reads.
+"""Trains every family of nets of lessons 04 to 07 in both frameworks with several seeds, and writes
+what `dlkit.comparison.results` reads.
 
     python -m benchmarks.families
 
-The rules are those of `dlkit.comparison`; the nets are the functions ``<name>_torch`` and ``<name>_gluon`` in the cells tagged "net" of the lessons.
+The rules are those of `dlkit.comparison`; the nets are the functions ``<name>_torch`` and
+``<name>_gluon`` in the cells tagged "net" of the lessons.
 
-- Each family's learning rate is chosen first, with PyTorch and a seed of its own, by validation accuracy; both frameworks then use it.
-- Every training is a process of its own, with one thread. The processes are forked from one that has imported both frameworks and computed nothing.
-- The file is written anew after each training, and what stands in it is not computed again: stop when you like, and go on with the same command.
-  A family whose net has changed since is measured anew. Rows of other versions, rules or images, or of another processor, are not mixed with new ones.
+- Each family's learning rate is chosen first, with PyTorch and a seed of its own, by validation
+accuracy; both frameworks then use it.
+- Every training is a process of its own, with one thread. The processes are forked from one that
+    has imported both frameworks and computed nothing.
+- The file is written anew after each training, and what stands in it is not computed again: stop
+  when you like, and go on with the same command. A family whose net has changed since is measured
+  anew. Rows of other versions, rules or images, or of another processor, are not mixed with new
+  ones.
 
 About twenty minutes of processor time for everything.
 """
@@ -54,7 +60,9 @@ class ComparisonError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """One training: the net `name` of the notebook `lesson`, with one learning rate and one seed."""
+    """One training: the net `name` of the notebook `lesson`, with one learning rate and one
+    seed.
+    """
 
     lesson: Path
     name: str
@@ -66,7 +74,9 @@ class Job:
 
 @dataclass
 class Store:
-    """The file that grows. rates: family -> learning rate -> accuracy on the validation images of `RATE_SEED`; nets: family -> digest of its nets."""
+    """The file that grows. rates: family -> learning rate -> accuracy on the validation images
+    of `RATE_SEED`; nets: family -> digest of its nets.
+    """
 
     path: Path
     facts: dict[str, str]
@@ -76,14 +86,17 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """What is there already. Raises ComparisonError where it came about differently than new rows would."""
+        """What is there already. Raises ComparisonError where it came about differently than new
+        rows would.
+        """
         store = cls(path, _facts())
         if not path.exists():
             return store
         known, rows = stored.read(path, Result)
         if name := provenance.differing(known, store.facts):
             raise ComparisonError(
-                f"{path} was made with {name} {known.get(name)}, and this is {store.facts[name]}: give another --out, or remove the file."
+                f"{path} was made with {name} {known.get(name)}, and this is {store.facts[name]}: "
+                "give another --out, or remove the file."
             )
         for name, value in known.items():
             if name.startswith("rate of "):
@@ -165,7 +178,9 @@ def compare(
     workers: int,
     console: Console,
 ) -> list[str]:
-    """Train what is missing from the store. Returns a line for each net that no lesson has; its family is left out."""
+    """Train what is missing from the store. Returns a line for each net that no lesson has; its
+    family is left out.
+    """
     from dlkit import mx
 
     if "mxnet" in frameworks and not mx.available():
@@ -183,7 +198,8 @@ def compare(
         now = digest(job.lesson, name)
         if store.nets.setdefault(family, now) != now:
             console.print(
-                f"{family}: the lesson's net has changed since it was measured; it is measured anew."
+                f"{family}: the lesson's net has changed since it was "
+                "measured; it is measured anew."
             )
             store.forget(family)
             store.nets[family] = now
@@ -227,7 +243,10 @@ def compare(
             progress.update(
                 bar,
                 advance=1,
-                description=f"{row.family}, {row.framework}, seed {row.seed}: {row.test_accuracy:.1%} of test",
+                description=(
+                    f"{row.family}, {row.framework}, seed {row.seed}: "
+                    f"{row.test_accuracy:.1%} of test"
+                ),
             )
     return problems
 

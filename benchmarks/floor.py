@@ -1,9 +1,12 @@
-"""What the students' own code costs where everything is warm: ``python -m benchmarks.floor SUBMISSION.ipynb ...`` prints, as JSON, a pair for each submission:
-the seconds of its cells, and of the calls of its answers.
+"""What the students' own code costs where everything is warm: ``python -m benchmarks.floor
+SUBMISSION.ipynb ...`` prints, as JSON, a pair for each submission: the seconds of its cells, and of
+the calls of its answers.
 
-One process imports both frameworks and runs the untouched exercise, so that nothing is left to be imported or looked up for the first time. For each submission
-a fork of it runs the notebook's cells and in place of each check calls the answer on the inputs that the judge would send. Nothing is judged,
-no reference is called, nobody talks to another process, and the fork and the drawing of the inputs are not counted.
+One process imports both frameworks and runs the untouched exercise, so that nothing is left to be
+imported or looked up for the first time. For each submission a fork of it runs the notebook's cells
+and in place of each check calls the answer on the inputs that the judge would send. Nothing is
+judged, no reference is called, nobody talks to another process, and the fork and the drawing of the
+inputs are not counted.
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ def _warm() -> InteractiveShell:
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
     os.environ["MPLBACKEND"] = (
-        "module://matplotlib_inline.backend_inline"  # figures are rendered at the end of their cell, as in a kernel
+        # figures are rendered at the end of their cell, as in a kernel
+        "module://matplotlib_inline.backend_inline"
     )
     _execute(
         shell,

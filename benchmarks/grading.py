@@ -1,14 +1,20 @@
-"""Grades one class by stock nbgrader and by ``course grade``, alternately, and says how much faster, how far above the floor, and in how much memory.
+"""Grades one class by stock nbgrader and by ``course grade``, alternately, and says how much
+faster, how far above the floor, and in how much memory.
 
-``make bench``, or ``python -m benchmarks.grading --help`` in the project's folder. The last line printed is JSON.
+``make bench``, or ``python -m benchmarks.grading --help`` in the project's folder. The last line
+printed is JSON.
 
-- *Stock* is nbgrader without a line of configuration: its kernel, a fresh one for each submission, and test cells that ask the same questions in the notebook.
-  They draw the inputs that the judge draws for the same student, compute what is expected by the reference, as hidden tests do, compare by the same rule, and end
-  in the points, which nbgrader takes for partial credit. To import the questions and call the references takes less than a tenth of a second a submission, about
-  one per cent of its time; known mistakes are not looked for.
+- *Stock* is nbgrader without a line of configuration: its kernel, a fresh one for each submission,
+  and test cells that ask the same questions in the notebook. They draw the inputs that the judge
+  draws for the same student, compute what is expected by the reference, as hidden tests do, compare
+  by the same rule, and end in the points, which nbgrader takes for partial credit. To import the
+  questions and call the references takes less than a tenth of a second a submission, about one per
+  cent of its time; known mistakes are not looked for.
 - *Ours* is ``course grade``, which does look for them, behind its walls.
-- Every run grades a fresh copy of the course, as a whole command that starts cold: what an earlier command left running is ended before.
-- In a first round memory is looked at and nothing is timed: looking takes time. It also fills the caches of the disk for all alike.
+- Every run grades a fresh copy of the course, as a whole command that starts cold: what an earlier
+    command left running is ended before.
+- In a first round memory is looked at and nothing is timed: looking takes time. It also fills the
+    caches of the disk for all alike.
 - The *floor* is what the students' own code costs in a warm process (see `benchmarks.floor`).
 """
 
@@ -56,7 +62,9 @@ class BenchmarkError(RuntimeError):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one run: the whole command, and of that starting and ending, and each further submission (told from when the graded notebooks were written)."""
+    """Seconds of one run: the whole command, and of that starting and ending, and each further
+    submission (told from when the graded notebooks were written).
+    """
 
     whole: float
     fixed: float
@@ -65,7 +73,9 @@ class Timing:
 
 @dataclass
 class Contender:
-    """A way to grade the class, and what was found out about it. course: what each run gets a copy of."""
+    """A way to grade the class, and what was found out about it. course: what each run gets a
+    copy of.
+    """
 
     name: str
     course: Path
@@ -82,7 +92,9 @@ class Contender:
 
 @dataclass
 class Floor:
-    """What `benchmarks.floor` said, by round: for each submission the seconds of its cells, and of the calls of its answers."""
+    """What `benchmarks.floor` said, by round: for each submission the seconds of its cells, and
+    of the calls of its answers.
+    """
 
     rounds: list[list[tuple[float, float]]] = field(default_factory=list)
 
@@ -146,10 +158,13 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Grade one class by stock nbgrader and by course grade, alternately, and compare times, memory and points."""
+    """Grade one class by stock nbgrader and by course grade, alternately, and compare times,
+    memory and points.
+    """
     if (load := os.getloadavg()[0]) > 0.5:
         print(
-            f"bench: the machine is busy (load {load:.1f}): the times will say less than they could",
+            f"bench: the machine is busy (load {load:.1f}): the "
+            "times will say less than they could",
             file=sys.stderr,
         )
     try:
@@ -173,7 +188,8 @@ def lay_out(folder: Path, size: int) -> Bench:
     """Make the class and both courses in `folder`, and release the assignment in each."""
     if missing := [name for name in ("torch", "mxnet") if not frameworks.available(name)]:
         raise BenchmarkError(
-            f"the class answers in both frameworks, and {' and '.join(missing)} cannot be imported here: see `course doctor`"
+            f"the class answers in both frameworks, and {' and '.join(missing)} cannot be "
+            "imported here: see `course doctor`"
         )
     environment = clean_environment(folder / "home")
     members = students(size)
@@ -206,7 +222,9 @@ def lay_out(folder: Path, size: int) -> Bench:
 
 
 def take_turns(bench: Bench, rounds: int, *, keep: bool) -> None:
-    """One round to weigh, then `rounds` to time; with none of these, the first one's times must do."""
+    """One round to weigh, then `rounds` to time; with none of these, the first one's times must
+    do.
+    """
     for number in range(rounds + 1):
         for contender in bench.contenders:
             _grade(bench, contender, number, timed=number > 0 or not rounds, keep=keep)
@@ -309,9 +327,12 @@ def show(bench: Bench) -> None:
     each, further = bench.one.median(), bench.one.median(lambda timing: timing.further)
     floor, (least, most) = bench.floor.whole, bench.floor.range
     console.print(
-        f"The floor is the students' own code in a warm process: {floor:.2f} s for the class, {floor / bench.size:.3f} s a submission "
-        f"(from {least:.2f} to {most:.2f}), {bench.floor.in_calls / bench.size:.3f} of it in the calls that the checks make, the rest in the cells.\n"
-        f"Above it, with one worker: {each / floor:.2f} times for the whole command (`over_warm_floor`, the start included), "
+        f"The floor is the students' own code in a warm process: {floor:.2f} s for the class, "
+        f"{floor / bench.size:.3f} s a submission "
+        f"(from {least:.2f} to {most:.2f}), {bench.floor.in_calls / bench.size:.3f} of it in the "
+        "calls that the checks make, the rest in the cells.\n"
+        f"Above it, with one worker: {each / floor:.2f} times for the whole command "
+        "(`over_warm_floor`, the start included), "
         f"{further / (floor / bench.size):.2f} times for each further submission.\n"
         "For a class of n: start and end + n times each further one."
     )
@@ -385,7 +406,10 @@ def _machine() -> str:
         f"{name} {version_of(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel")
     )
     memory = psutil.virtual_memory().total / 1e9
-    return f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"
+    return (
+        f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}, {packages}"
+    )
 
 
 if __name__ == "__main__":

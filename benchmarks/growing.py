@@ -1,4 +1,6 @@
-"""Files of results that grow: what is missing is computed, and the same command goes on where it was stopped."""
+"""Files of results that grow: what is missing is computed, and the same command goes on where it
+was stopped.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,12 @@ def complete(
     measure: Callable[[Key], Any],
     seconds: float = float("inf"),
 ) -> bool:
-    """Measure what the file does not hold yet, for so many seconds at most. Returns whether all is there.
+    """Measure what the file does not hold yet, for so many seconds at most. Returns whether all is
+    there.
 
     kind:    a row's dataclass; `measure(key)` returns one that begins with the key.
-    facts:   how new rows come about. Rows that came about otherwise are not mixed with them: ValueError.
+    facts:   how new rows come about. Rows that came about otherwise are not mixed with them:
+             ValueError.
     stages:  each gives the keys that are wanted, from the rows of the stages before it.
     """
     end = time.monotonic() + seconds
@@ -44,7 +48,8 @@ def complete(
         if name := provenance.differing(known, facts):
             was, now = (fact.get(name, "nothing said") for fact in (known, facts))
             raise ValueError(
-                f"{path} has another {name}: {was}, now {now}. Delete it to begin anew, or measure into another file with --out."
+                f"{path} has another {name}: {was}, now {now}. Delete it to begin anew, or "
+                "measure into another file with --out."
             )
         facts, rows = known, found
     wanted: dict[Key, Any] = {}

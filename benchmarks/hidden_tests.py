@@ -1,6 +1,8 @@
-"""Points for one answer, given in the notebook itself, as the hidden tests of an ordinary nbgrader course give them.
+"""Points for one answer, given in the notebook itself, as the hidden tests of an ordinary nbgrader
+course give them.
 
-The text of this file stands in every test cell of the stock course, which ends in a call of `earned`: nbgrader takes the number for partial credit.
+The text of this file stands in every test cell of the stock course, which ends in a call of
+`earned`: nbgrader takes the number for partial credit.
 """
 
 import warnings
@@ -14,7 +16,9 @@ from autograder.values.plain_values import to_plain
 
 
 def earned(question, answer, framework, secret):
-    """The weights of the kinds of input on which `answer` is right every time, by the reference's results and the question's tolerances."""
+    """The weights of the kinds of input on which `answer` is right every time, by the
+    reference's results and the question's tolerances.
+    """
     assignment, student = Path.cwd().parts[
         :-3:-1
     ]  # nbgrader runs a notebook in its folder; every student has inputs of their own

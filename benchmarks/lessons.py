@@ -31,7 +31,9 @@ def lesson_nets(lesson: Path) -> dict[str, Callable[..., Any]]:
 
 
 def lesson_names(lesson: Path) -> dict[str, Any]:
-    """Everything that the cells of a lesson tagged "net" define, by name. Cells that need MXNet are left out where there is none."""
+    """Everything that the cells of a lesson tagged "net" define, by name. Cells that need MXNet
+    are left out where there is none.
+    """
     from dlkit import mx
 
     names: dict[str, Any] = {"__name__": lesson.stem}
@@ -46,7 +48,8 @@ def lesson_names(lesson: Path) -> dict[str, Any]:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise NoSuchNet(
-                f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more than the others so tagged. {reason}'
+                f'Lesson {lesson.stem}: cell {cell.id}, tagged "net", needs more '
+                f"than the others so tagged. {reason}"
             ) from error
     return names
 
@@ -61,7 +64,9 @@ def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
 
 
 def digest(lesson: Path, name: str) -> str:
-    """Of everything in the lesson's net cells that `name` is made of, or the net `name` in both frameworks; comments and layout do not count."""
+    """Of everything in the lesson's net cells that `name` is made of, or the net `name` in both
+    frameworks; comments and layout do not count.
+    """
     defined: dict[str, str] = {}
     uses: dict[str, set[str]] = {}
     for statement in (
@@ -94,6 +99,7 @@ def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
     nets = lesson_nets(lesson)
     if wanted not in nets:
         raise NoSuchNet(
-            f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it has {", ".join(sorted(nets)) or "none"}.'
+            f'Lesson {lesson.stem} has no net {wanted} in a cell tagged "net"; it '
+            f"has {', '.join(sorted(nets)) or 'none'}."
         )
     return nets[wanted]

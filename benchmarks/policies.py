@@ -1,13 +1,18 @@
-"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.policies.results` reads.
+"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.policies.results`
+reads.
 
     python -m benchmarks.policies
 
-The rules are those of `dlkit.policies`; what is trained, and the searches whose policies are carried to other images, are the functions in the lesson's cells tagged "net".
+The rules are those of `dlkit.policies`; what is trained, and the searches whose policies are
+carried to other images, are the functions in the lesson's cells tagged "net".
 
-- The table: each pair of settings, the smaller one first, with six seeds; three give the rewards of a search, three judge what it finds.
+- The table: each pair of settings, the smaller one first, with six seeds; three give the rewards of
+a search, three judge what it finds.
 - The grid of RandAugment, with twelve.
-- Then the policies that twenty searches of each kind find in this table, each trained once on each of three sets of images that no search saw.
-- The file is written anew every few seconds, and what stands in it is not computed again. Stop when you like, and go on with the same command.
+- Then the policies that twenty searches of each kind find in this table, each trained once on each
+    of three sets of images that no search saw.
+- The file is written anew every few seconds, and what stands in it is not computed again. Stop when
+    you like, and go on with the same command.
 
 About fifteen minutes of processor time.
 """
@@ -36,7 +41,9 @@ def lesson() -> dict[str, Any]:
 
 
 def train(key: Key) -> Result:
-    """One child. A policy that is carried is trained on images of another seed than those of the table."""
+    """One child. A policy that is carried is trained on images of another seed than those of the
+    table.
+    """
     import numpy as np
     import torch
 

@@ -1,9 +1,10 @@
-"""Pretrains the backbone that ships with the course on CIFAR-10, and writes its weights and its model card into `dlkit`.
+"""Pretrains the backbone that ships with the course on CIFAR-10, and writes its weights and its
+model card into `dlkit`.
 
     python -m benchmarks.pretrain FOLDER
 
-FOLDER holds ``train/<class>/`` and ``test/<class>/`` with the pictures of CIFAR-10. About half an hour on one core.
-Stopped, it writes nothing.
+FOLDER holds ``train/<class>/`` and ``test/<class>/`` with the pictures of CIFAR-10. About half an
+hour on one core. Stopped, it writes nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ For teaching transfer: what it says of an image is a fair start for other small 
 
 
 def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each of (N, C, H, W) shifted by up to SHIFT pixels (zeros move in), and mirrored half the time."""
+    """Each of (N, C, H, W) shifted by up to SHIFT pixels (zeros move in), and mirrored half the
+    time.
+    """
     count, _, height, width = images.shape
     padded = np.pad(images, ((0, 0), (0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
     rows = rng.integers(0, 2 * SHIFT + 1, (count, 1)) + np.arange(height)
@@ -107,7 +110,8 @@ def main(
             optimizer.step()
             step, total = step + 1, total + loss.item() * len(y)
         print(
-            f"epoch {epoch + 1}: loss {total / len(images):.4f}, {(time.monotonic() - start) / 60:.1f} min",
+            f"epoch {epoch + 1}: loss {total / len(images):.4f}, "
+            f"{(time.monotonic() - start) / 60:.1f} min",
             flush=True,
         )
 
@@ -134,7 +138,8 @@ def main(
         encoding="utf-8",
     )
     print(
-        f"{accuracy:.2%} of the test images; written to dlkit/backbone.safetensors and dlkit/backbone.md"
+        f"{accuracy:.2%} of the test images; written to "
+        "dlkit/backbone.safetensors and dlkit/backbone.md"
     )
 
 

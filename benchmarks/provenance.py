@@ -1,4 +1,6 @@
-"""How a stored result came about: what all of them say, and how they tell which learning rate was chosen."""
+"""How a stored result came about: what all of them say, and how they tell which learning rate
+was chosen.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from pathlib import Path
 
 
 def facts(command: str, packages: tuple[str, ...], **more: str) -> dict[str, str]:
-    """The command, the versions of packages and of Python, the processor, one thread, what else is given, and today's date."""
+    """The command, the versions of packages and of Python, the processor, one thread, what else
+    is given, and today's date.
+    """
     return {
         "command": command,
         **{name: version_of(name) for name in packages},
@@ -23,7 +27,9 @@ def facts(command: str, packages: tuple[str, ...], **more: str) -> dict[str, str
 
 
 def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> str | None:
-    """The name of the first fact, but for the date, by which rows that are stored came about otherwise than new ones would; None where they may be mixed."""
+    """The name of the first fact, but for the date, by which rows that are stored came about
+    otherwise than new ones would; None where they may be mixed.
+    """
     return next(
         (name for name, value in now.items() if name != "date" and stored.get(name) != value), None
     )
@@ -50,7 +56,9 @@ def processor() -> str:
 
 
 def rates_in_words(found: Mapping[float, float]) -> str:
-    """ "0.02 gives 0.75, 0.05 gives 0.1": learning rates and the validation accuracy that each gave."""
+    """ "0.02 gives 0.75, 0.05 gives 0.1": learning rates and the validation accuracy that each
+    gave.
+    """
     return ", ".join(f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items()))
 
 

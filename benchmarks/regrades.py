@@ -2,7 +2,8 @@
 
     python -m benchmarks.regrades --times 200
 
-Students of the demonstration class on chapter 02: right in both frameworks, mistaken, noisy, half done, crashing. Exit code 1 at the first difference.
+Students of the demonstration class on chapter 02: right in both frameworks, mistaken, noisy, half
+done, crashing. Exit code 1 at the first difference.
 """
 
 from __future__ import annotations

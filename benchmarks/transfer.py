@@ -1,12 +1,16 @@
-"""Trains what lesson 08 compares, with five draws of the labels, and writes what `dlkit.transfer.results` reads.
+"""Trains what lesson 08 compares, with five draws of the labels, and writes what
+`dlkit.transfer.results` reads.
 
     python -m benchmarks.transfer
 
-The rules are those of `dlkit.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions in the lesson's cells tagged "net".
+The rules are those of `dlkit.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions
+in the lesson's cells tagged "net".
 
-- The learning rate of each way on each target is chosen first, with a draw of its own and the validation images, among `RATES`.
-- The file is written anew after each training, and what stands in it is not computed again, unless the backbone, the lesson's functions or the versions are others:
-  then all of it is. Stop when you like, and go on with the same command.
+- The learning rate of each way on each target is chosen first, with a draw of its own and the
+    validation images, among `RATES`.
+- The file is written anew after each training, and what stands in it is not computed again, unless
+  the backbone, the lesson's functions or the versions are others: then all of it is. Stop when you
+  like, and go on with the same command.
 
 About fifteen minutes of processor time.
 """
@@ -65,7 +69,9 @@ def train(key: Key, lr: float, part: str = "test") -> Result:
 
 
 def wanted() -> list[Key]:
-    """The three curves, the sweep over the number of frozen parts, and a rate for each part; those with few labels first."""
+    """The three curves, the sweep over the number of frozen parts, and a rate for each part;
+    those with few labels first.
+    """
     keys = [
         (name, way, count, WAYS[way].get("num_frozen", 0), draw)
         for count in COUNTS

@@ -1,4 +1,6 @@
-"""Runs a command as a user does, from a cold start, and says how long it took and how much memory all its processes took together."""
+"""Runs a command as a user does, from a cold start, and says how long it took and how much
+memory all its processes took together.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _BECOME_SUBREAPER = 36  # prctl's PR_SET_CHILD_SUBREAPER
 
 @dataclass(frozen=True)
 class Memory:
-    """The largest totals seen, in MB. shared_once: pages that several processes share count once (PSS); summed: in each of them (RSS)."""
+    """The largest totals seen, in MB. shared_once: pages that several processes share count once
+    (PSS); summed: in each of them (RSS).
+    """
 
     shared_once: float = 0.0
     summed: float = 0.0
@@ -34,7 +38,8 @@ class Memory:
 class Ran:
     """One run of a command.
 
-    began: the clock (`time.time`) at its start. left: how many processes outlived it (they were ended). memory: None where nobody looked.
+    began: the clock (`time.time`) at its start. left: how many processes outlived it (they were
+        ended). memory: None where nobody looked.
     """
 
     code: int
@@ -57,7 +62,9 @@ def run(
     limit: float,
     weigh: bool = False,
 ) -> Ran:
-    """Run `command` in `folder`. To look at the memory takes time of its own, so a run that is weighed is no run to time."""
+    """Run `command` in `folder`. To look at the memory takes time of its own, so a run that is
+    weighed is no run to time.
+    """
     _adopt_orphans()
     log = folder / "output.log"
     with log.open("wb") as stream, _ended_afterwards() as left:
@@ -75,7 +82,8 @@ def run(
                 code = process.wait(limit)
             except subprocess.TimeoutExpired:
                 raise TooLong(
-                    f"`{' '.join(command)}` was not done after {limit:g} seconds: with --keep, {log.name} in its folder says how far it came"
+                    f"`{' '.join(command)}` was not done after {limit:g} seconds: with --keep, "
+                    f"{log.name} in its folder says how far it came"
                 ) from None
         seconds = time.perf_counter() - start
     return Ran(
@@ -89,14 +97,18 @@ def run(
 
 
 def _adopt_orphans() -> None:
-    """What a command leaves running becomes this process's child, so that it is found: the next run must start cold."""
+    """What a command leaves running becomes this process's child, so that it is found: the next
+    run must start cold.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1, 0, 0, 0)
 
 
 @contextlib.contextmanager
 def _ended_afterwards(patience: float = 1.0) -> Iterator[list[psutil.Process]]:
-    """Afterwards, whatever was started inside the block is gone; the list then holds what had to be ended."""
+    """Afterwards, whatever was started inside the block is gone; the list then holds what had to
+    be ended.
+    """
     before = {child.pid for child in psutil.Process().children()}
     left: list[psutil.Process] = []
     try:
@@ -115,7 +127,9 @@ def _ended_afterwards(patience: float = 1.0) -> Iterator[list[psutil.Process]]:
 
 @contextlib.contextmanager
 def _scales(pid: int, weigh: bool) -> Iterator[list[Memory]]:
-    """Look at the memory of the process `pid` and all that it started until the block ends; the list then holds the largest totals."""
+    """Look at the memory of the process `pid` and all that it started until the block ends; the
+    list then holds the largest totals.
+    """
     largest: list[Memory] = []
     if not weigh:
         yield largest
@@ -151,7 +165,9 @@ def _total() -> Memory:
 
 
 def _size(pid: int) -> Memory | None:
-    """A process's memory; where its shares cannot be read, all that it has counts as its own. None where it is gone."""
+    """A process's memory; where its shares cannot be read, all that it has counts as its own.
+    None where it is gone.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
         sizes = {line.split()[0]: int(line.split()[1]) * 1024 / MB for line in lines}
@@ -164,7 +180,9 @@ def _size(pid: int) -> Memory | None:
 
 
 def clean_environment(scratch: Path) -> dict[str, str]:
-    """This process's environment as on a machine with nothing set up: no user's configuration, no log of a learner's, this Python's scripts first on the PATH."""
+    """This process's environment as on a machine with nothing set up: no user's configuration,
+    no log of a learner's, this Python's scripts first on the PATH.
+    """
     ours = ("AUTOGRADER_", "COURSE_", "JUPYTER_", "IPYTHON", "MXNET_", "OMP_", "MKL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     folders = {

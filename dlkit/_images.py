@@ -1,4 +1,6 @@
-"""What all sources of images share: the form that they return, and the few operations that they need."""
+"""What all sources of images share: the form that they return, and the few operations that they
+need.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSet:
-    """Labelled images in three parts that share no image. The arrays are the caller's own: changing them changes no later call.
+    """Labelled images in three parts that share no image. The arrays are the caller's own: changing
+    them changes no later call.
 
     *_images: (N, C, H, W) float32 in [0, 1], C = 1 (grey) or 3 (red, green, blue)
     *_labels: (N,) int64, indices into `class_names`
@@ -27,7 +30,10 @@ class ImageSet:
     name: str
 
     def __repr__(self) -> str:
-        parts = f"{len(self.train_labels)} train, {len(self.val_labels)} val, {len(self.test_labels)} test"
+        parts = (
+            f"{len(self.train_labels)} train, {len(self.val_labels)} "
+            f"val, {len(self.test_labels)} test"
+        )
         shape = " x ".join(map(str, self.train_images.shape[1:]))
         return f"ImageSet({self.name}: {parts} images of {shape}, {len(self.class_names)} classes)"
 
@@ -50,7 +56,9 @@ def from_parts(
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """(..., H, W) float32 -> (..., size, size), bilinear; when it shrinks, each pixel averages those that it covers."""
+    """(..., H, W) float32 -> (..., size, size), bilinear; when it shrinks, each pixel averages
+    those that it covers.
+    """
     from PIL import Image
 
     if images.shape[-2:] == (size, size):
@@ -76,12 +84,16 @@ def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray
 
 
 def balanced(count: int, num_classes: int, rng: np.random.Generator) -> np.ndarray:
-    """(count,) int64 labels in random order, the numbers of any two classes differing by at most one."""
+    """(count,) int64 labels in random order, the numbers of any two classes differing by at most
+    one.
+    """
     return rng.permutation(np.arange(count, dtype=np.int64) % num_classes)
 
 
 def check_sizes(caller: str, **sizes: int) -> None:
-    """Raise TypeError unless each of `sizes` is a whole number, ValueError unless it is at least 1."""
+    """Raise TypeError unless each of `sizes` is a whole number, ValueError unless it is at least
+    1.
+    """
     for name, value in sizes.items():
         if not isinstance(value, Integral):
             raise TypeError(f"{caller}: {name} must be a whole number, and {value!r} is not.")

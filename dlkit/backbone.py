@@ -1,9 +1,11 @@
-"""A small residual net for colour images, pretrained on CIFAR-10, the same in both frameworks: what lessons 08 to 12 start from.
+"""A small residual net for colour images, pretrained on CIFAR-10, the same in both frameworks: what
+lessons 08 to 12 start from.
 
-``backbone_torch()`` and ``backbone_gluon()`` turn images (N, 3, H, W) in [0, 1], best of 32 x 32, into features (N, 96); put a dense layer after
-it for classes of your own. ``classifier_torch()`` and ``classifier_gluon()`` have the dense layer for CIFAR-10's ten classes.
-It ships with the course (``backbone.safetensors``) with a model card, ``backbone.md``: data, command, accuracy, licence of the data.
-``benchmarks/pretrain.py`` makes both.
+``backbone_torch()`` and ``backbone_gluon()`` turn images (N, 3, H, W) in [0, 1], best of 32 x 32,
+into features (N, 96); put a dense layer after it for classes of your own. ``classifier_torch()``
+and ``classifier_gluon()`` have the dense layer for CIFAR-10's ten classes. It ships with the course
+(``backbone.safetensors``) with a model card, ``backbone.md``: data, command, accuracy, licence of
+the data. ``benchmarks/pretrain.py`` makes both.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ WIDTHS = (24, 24, 48, 96)
 """Channels of the stem and of each of the three stages."""
 
 PARTS = ("stem", "block 1", "block 2", "block 3", "block 4", "block 5", "block 6", "pool")
-"""What the entries of the backbone, a sequence, are: ``backbone[1:3]`` is the first stage. Blocks 3 and 5 halve height and width."""
+"""What the entries of the backbone, a sequence, are: ``backbone[1:3]`` is the first stage.
+Blocks 3 and 5 halve height and width.
+"""
 
 FEATURES = WIDTHS[-1]
 """How many numbers the backbone says of an image."""
@@ -31,7 +35,9 @@ SHA256 = "f6234082265f12da458e8f3f8ceba38ee28d2b92cda51ad2af30e47b13264cb9"
 
 
 class DamagedWeights(RuntimeError):
-    """The file of weights is missing, or is not the one that belongs to this version of the course."""
+    """The file of weights is missing, or is not the one that belongs to this version of the
+    course.
+    """
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints: the line alone, since the stack says nothing more."""
@@ -39,15 +45,19 @@ class DamagedWeights(RuntimeError):
 
 
 def backbone_torch(pretrained: bool = True) -> Any:
-    """A `torch.nn.Sequential` of `PARTS`: (N, 3, H, W) float32 in [0, 1] -> (N, 96) float32, in evaluation mode if it is pretrained.
+    """A `torch.nn.Sequential` of `PARTS`: (N, 3, H, W) float32 in [0, 1] -> (N, 96) float32, in
+    evaluation mode if it is pretrained.
 
-    pretrained: False leaves PyTorch's own random start. Raises DamagedWeights when the file with the weights has changed.
+    pretrained: False leaves PyTorch's own random start. Raises DamagedWeights when the file with
+        the weights has changed.
     """
     return classifier_torch(pretrained)[0]
 
 
 def backbone_gluon(pretrained: bool = True) -> Any:
-    """The same as a `gluon.nn.HybridSequential`; not pretrained, it is left for you to initialise."""
+    """The same as a `gluon.nn.HybridSequential`; not pretrained, it is left for you to
+    initialise.
+    """
     return classifier_gluon(pretrained)[0]
 
 
@@ -145,7 +155,9 @@ def _blocks() -> list[tuple[int, int, int]]:
 
 
 def weights() -> dict[str, np.ndarray]:
-    """The stored arrays by PyTorch's names, float32. Raises DamagedWeights unless the file is the very one that its model card describes."""
+    """The stored arrays by PyTorch's names, float32. Raises DamagedWeights unless the file is
+    the very one that its model card describes.
+    """
     from safetensors.numpy import load
 
     place = files("dlkit").joinpath("backbone.safetensors")
@@ -157,6 +169,7 @@ def weights() -> dict[str, np.ndarray]:
         ) from None
     if hashlib.sha256(stored).hexdigest() != SHA256:
         raise DamagedWeights(
-            f"{place} is not the file that belongs to this version of the course. Install the course again."
+            f"{place} is not the file that belongs to this version of the "
+            "course. Install the course again."
         )
     return load(stored)

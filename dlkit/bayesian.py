@@ -1,7 +1,10 @@
-"""What lesson 17 compares: problems to minimise, two of them test functions and one a small net's training, and what ways to search them found.
+"""What lesson 17 compares: problems to minimise, two of them test functions and one a small net's
+training, and what ways to search them found.
 
-``benchmarks/bayesian.py`` trains the net by the lesson's own cells tagged "net" for every learning rate and momentum of a grid, lets every way search every problem
-again and again, and writes ``bayesian.csv``, which ``results()`` reads, ``errors()`` arranges and ``problems()`` and ``regrets()`` make use of.
+``benchmarks/bayesian.py`` trains the net by the lesson's own cells tagged "net" for every learning
+rate and momentum of a grid, lets every way search every problem again and again, and writes
+``bayesian.csv``, which ``results()`` reads, ``errors()`` arranges and ``problems()`` and
+``regrets()`` make use of.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ MOMENTA = 1 - 10.0 ** -np.linspace(0, 2, 9)
 """0 to 0.99, evenly on the logarithmic scale of 1 - momentum."""
 
 REWARDED, JUDGED = range(4), range(4, 24)
-"""Seeds of the trainings of each point: a search sees the validation error of the first, and what it found is judged by the mean test error of the others."""
+"""Seeds of the trainings of each point: a search sees the validation error of the first, and
+what it found is judged by the mean test error of the others.
+"""
 
 START, BUDGET = 10, 40
 """Trials that are drawn at random, the same ones for every way, and all trials."""
@@ -32,15 +37,19 @@ SEARCHES = range(30)
 
 PROBLEMS = ("Branin", "Branin with noise", "Hartmann 3", "net")
 WAYS = ("random", "TPE", "GP of Optuna", "GP by hand", "GP by hand, by its mean")
-"""The last is the same search as the one before; it takes home the point where its posterior mean is smallest, not the smallest value seen."""
+"""The last is the same search as the one before; it takes home the point where its posterior
+mean is smallest, not the smallest value seen.
+"""
 
 
 @dataclass(frozen=True)
 class Result:
     """One training, or where one search stood after some trials.
 
-    problem, way: "training" and the framework, or one of `PROBLEMS` and of `WAYS`; first, second: numbers in `LEARNING_RATES` and `MOMENTA`, or the number of trials and -1;
-    value: validation error, or the best value seen; judged: test error, or the simple regret; seconds: processor time, of the whole search.
+    problem, way: "training" and the framework, or one of `PROBLEMS` and of `WAYS`; first, second:
+    numbers in `LEARNING_RATES` and `MOMENTA`, or the number of trials and -1;
+    value: validation error, or the best value seen; judged: test error, or the simple regret;
+    seconds: processor time, of the whole search.
     """
 
     problem: str
@@ -55,7 +64,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Problem:
-    """To be minimised over the unit cube. objective: (x, rng) -> a value, with noise if there is any; truth: x -> what it would be on average; least: its smallest value."""
+    """To be minimised over the unit cube. objective: (x, rng) -> a value, with noise if there is
+    any; truth: x -> what it would be on average; least: its smallest value.
+    """
 
     num_dims: int
     objective: Callable[[np.ndarray, np.random.Generator], float]
@@ -72,14 +83,18 @@ def images() -> ImageSet:
 
 
 def branin(x: np.ndarray) -> np.ndarray:
-    """Branin's function on the unit square, (..., 2) -> (...): three equal minima, 0.397887 (F. H. Branin, 1972; L. C. W. Dixon and G. P. Szegö, 1978)."""
+    """Branin's function on the unit square, (..., 2) -> (...): three equal minima, 0.397887 (F.
+    H. Branin, 1972; L. C. W. Dixon and G. P. Szegö, 1978).
+    """
     u, v = 15 * x[..., 0] - 5, 15 * x[..., 1]
     valley = v - 5.1 * u**2 / (4 * np.pi**2) + 5 * u / np.pi - 6
     return valley**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(u) + 10
 
 
 def hartmann3(x: np.ndarray) -> np.ndarray:
-    """Hartmann's function of three variables, (..., 3) -> (...): four minima, the lowest -3.86278 (J. K. Hartman, 1973; L. C. W. Dixon and G. P. Szegö, 1978)."""
+    """Hartmann's function of three variables, (..., 3) -> (...): four minima, the lowest
+    -3.86278 (J. K. Hartman, 1973; L. C. W. Dixon and G. P. Szegö, 1978).
+    """
     centres = np.array(
         [
             [0.3689, 0.1170, 0.2673],
@@ -96,7 +111,9 @@ def hartmann3(x: np.ndarray) -> np.ndarray:
 
 
 def cell(x: np.ndarray) -> tuple[int, int]:
-    """The numbers in `LEARNING_RATES` and `MOMENTA` that are nearest to a point of the unit square."""
+    """The numbers in `LEARNING_RATES` and `MOMENTA` that are nearest to a point of the unit
+    square.
+    """
     first, second = (
         np.rint(np.clip(x, 0, 1) * (len(LEARNING_RATES) - 1, len(MOMENTA) - 1)).astype(int).tolist()
     )
@@ -104,7 +121,9 @@ def cell(x: np.ndarray) -> tuple[int, int]:
 
 
 def problems(rows: list[Result]) -> dict[str, Problem]:
-    """All of `PROBLEMS`; the net's values are those of `rows`, one of four trainings at random for each trial."""
+    """All of `PROBLEMS`; the net's values are those of `rows`, one of four trainings at random
+    for each trial.
+    """
     seen, test = errors(rows, "PyTorch")
     quality = test[..., len(REWARDED) :].mean(axis=-1)
 
@@ -133,7 +152,9 @@ def provenance() -> dict[str, str]:
 
 
 def errors(rows: list[Result], framework: str) -> tuple[np.ndarray, np.ndarray]:
-    """(validation errors, test errors) of every training in "PyTorch" or "Gluon", (21, 9, seeds) each; in Gluon with the seeds of `REWARDED` only."""
+    """(validation errors, test errors) of every training in "PyTorch" or "Gluon", (21, 9, seeds)
+    each; in Gluon with the seeds of `REWARDED` only.
+    """
     rows = [row for row in rows if (row.problem, row.way) == ("training", framework)]
     found = np.full(
         (2, len(LEARNING_RATES), len(MOMENTA), 1 + max((row.seed for row in rows), default=0)),
@@ -145,7 +166,9 @@ def errors(rows: list[Result], framework: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def regrets(rows: list[Result], problem: str, way: str) -> np.ndarray:
-    """Simple regret, (searches, checkpoints): by how much what the search would take home is worse than the best there is."""
+    """Simple regret, (searches, checkpoints): by how much what the search would take home is
+    worse than the best there is.
+    """
     found = np.full((len(SEARCHES), len(CHECKPOINTS)), np.nan)
     for row in rows:
         if (row.problem, row.way) == (problem, way):

@@ -1,4 +1,6 @@
-"""Seven invented logos in photographs, as a camera might meet them: aslant, in uneven light, partly hidden."""
+"""Seven invented logos in photographs, as a camera might meet them: aslant, in uneven light,
+partly hidden.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,18 @@ FINER = 2  # and pasted on a grid this much finer than the image, then averaged
 def brands(
     train: int = 700, val: int = 210, test: int = 350, size: int = 64, seed: int = 0
 ) -> ImageSet:
-    """Seven invented brands. Colour alone does not tell them apart: Arvo and Benta are red discs, two others are blue, two green.
+    """Seven invented brands. Colour alone does not tell them apart: Arvo and Benta are red discs,
+    two others are blue, two green.
 
     train, val, test: images in each part; the classes of a part differ by one image at most
     size: height and width in pixels
     seed: of everything
 
-    Each image shows one logo on a crop of one of the two photographs of `photographs`. Its width is 45 to 75 % of the image; it is turned by
-    up to 20 degrees and its corners are moved by up to 10 % of its width (perspective); a ramp of light crosses the image; in half of the
-    images a strip cut from the photograph hides up to 30 % of the logo's height or width. Images are (N, 3, size, size).
+    Each image shows one logo on a crop of one of the two photographs of `photographs`. Its width is
+    45 to 75 % of the image; it is turned by up to 20 degrees and its corners are moved by up to 10
+    % of its width (perspective); a ramp of light crosses the image; in half of the images a strip
+    cut from the photograph hides up to 30 % of the logo's height or width. Images are (N, 3, size,
+    size).
     """
     check_sizes("brands", train=train, val=val, test=test, size=size)
     names = tuple(LOGOS)
@@ -67,7 +72,9 @@ def _scene(
     perspective: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One image, (size, size, 3) float32 in [0, 1]: the logo on a photograph, perhaps partly hidden, then light, blur and noise."""
+    """One image, (size, size, 3) float32 in [0, 1]: the logo on a photograph, perhaps partly
+    hidden, then light, blur and noise.
+    """
     from PIL import Image, ImageFilter
 
     fine = size * FINER
@@ -86,7 +93,9 @@ def _scene(
 
 
 def _corners(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Where the corners of the logo come to lie in the image, (4, 2) as x, y in pixels, clockwise from the top left."""
+    """Where the corners of the logo come to lie in the image, (4, 2) as x, y in pixels,
+    clockwise from the top left.
+    """
     width = side * rng.uniform(0.45, 0.75)
     angle = np.radians(rng.uniform(-20, 20))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -100,7 +109,8 @@ def _corners(side: int, rng: np.random.Generator) -> np.ndarray:
 def _perspectives(corners: np.ndarray) -> np.ndarray:
     """Pillow's coefficients (N, 8) for corners (N, 4, 2).
 
-    The pixel (x, y) is taken from ((a x + b y + c) / w, (d x + e y + f) / w) of the logo, where w = g x + h y + 1.
+    The pixel (x, y) is taken from ((a x + b y + c) / w, (d x + e y + f) / w) of the logo, where w =
+    g x + h y + 1.
     """
     targets = CANVAS * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     x, y = corners[..., 0], corners[..., 1]  # (N, 4)
@@ -159,7 +169,9 @@ def _photographs() -> list[Image.Image]:
 
 @functools.cache
 def logo(name: str) -> Image.Image:
-    """The logo of a brand as its designer drew it: an RGBA picture, 240 x 240. Raises KeyError for an unknown name."""
+    """The logo of a brand as its designer drew it: an RGBA picture, 240 x 240. Raises KeyError
+    for an unknown name.
+    """
     from PIL import Image, ImageDraw
 
     # Transparent white, not transparent black, which would tint the edges when the logo is scaled.

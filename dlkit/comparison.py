@@ -1,7 +1,9 @@
-"""The comparison that runs through lessons 04 to 07: every family of nets on the same images, trained in the same way, with several seeds.
+"""The comparison that runs through lessons 04 to 07: every family of nets on the same images,
+trained in the same way, with several seeds.
 
-``images(seed)`` and ``TRAINING`` are its rules, ``results()`` what it gave. The nets stand in the lessons, in cells tagged "net", where
-``benchmarks/families.py`` finds them; it measures all of them and writes ``families.csv``.
+``images(seed)`` and ``TRAINING`` are its rules, ``results()`` what it gave. The nets stand in the
+lessons, in cells tagged "net", where ``benchmarks/families.py`` finds them; it measures all of them
+and writes ``families.csv``.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ IMAGE_SHAPE = (1, 32, 32)
 TRAINING: Mapping[str, Any] = MappingProxyType(
     {"num_epochs": 10, "batch_size": 64, "weight_decay": 5e-4, "schedule": cosine}
 )
-"""The same for all. The learning rate is the best of `RATES` for each family, by the validation images of a seed that is used for nothing else."""
+"""The same for all. The learning rate is the best of `RATES` for each family, by the validation
+images of a seed that is used for nothing else.
+"""
 
 RATES = (0.02, 0.05, 0.1)
 
@@ -37,8 +41,10 @@ RATE_SEED = 5
 class Result:
     """One net trained with one seed.
 
-    family: such as "LeNet"; framework: "torch" or "mxnet"; lr: initial learning rate; parameters, multiply_adds: of the net, for one image;
-    val_accuracy, test_accuracy: after the last epoch, fractions of the 500 validation and the 1,000 test images; seconds: processor time
+    family: such as "LeNet"; framework: "torch" or "mxnet"; lr: initial learning rate; parameters,
+    multiply_adds: of the net, for one image;
+    val_accuracy, test_accuracy: after the last epoch, fractions of the 500 validation and the 1,000
+    test images; seconds: processor time
     """
 
     family: str
@@ -53,7 +59,8 @@ class Result:
 
 
 def images(seed: int) -> ImageSet:
-    """2,000 letters to train on, 500 to validate, 1,000 to test, 32 x 32: turned, scaled, shifted, blurred, noisy, before a pattern.
+    """2,000 letters to train on, 500 to validate, 1,000 to test, 32 x 32: turned, scaled, shifted,
+    blurred, noisy, before a pattern.
 
     The test letters come from six fonts that no other part uses.
     """
@@ -70,10 +77,14 @@ def images(seed: int) -> ImageSet:
 
 
 def results() -> list[Result]:
-    """What was measured and stored: one entry for each family, framework and seed. `provenance()` says how."""
+    """What was measured and stored: one entry for each family, framework and seed.
+    `provenance()` says how.
+    """
     return read_shipped("families.csv", Result)[1]
 
 
 def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, and what each learning rate gave."""
+    """How the stored results came about: command, versions, processor, date, and what each
+    learning rate gave.
+    """
     return read_shipped("families.csv", Result)[0]

@@ -1,7 +1,9 @@
-"""What a net costs: its layers with their output shapes, parameters and multiply-adds, counted while one image passes through.
+"""What a net costs: its layers with their output shapes, parameters and multiply-adds, counted
+while one image passes through.
 
-A multiply-add is one product that is added to a sum. Those of convolutions and dense layers are counted, as papers do; biases, normalisation,
-activations and pooling are not, though they take time.
+A multiply-add is one product that is added to a sum. Those of convolutions and dense layers are
+counted, as papers do; biases, normalisation, activations and pooling are not, though they take
+time.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. name: where it sits in the net; kind: its class; output: shape for one image, without the batch axis."""
+    """One layer. name: where it sits in the net; kind: its class; output: shape for one image,
+    without the batch axis.
+    """
 
     name: str
     kind: str
@@ -24,9 +28,11 @@ class Layer:
 
 
 def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
-    """The layers of a `torch.nn.Module` in the order in which an image of `image_shape`, (C, H, W), meets them.
+    """The layers of a `torch.nn.Module` in the order in which an image of `image_shape`, (C, H, W),
+    meets them.
 
-    A layer that is met twice is listed twice, the second time without parameters. A net on the device "meta" is counted without computing anything.
+    A layer that is met twice is listed twice, the second time without parameters. A net on the
+    device "meta" is counted without computing anything.
     """
     import torch
 
@@ -56,7 +62,8 @@ def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
     ]
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     was_training = net.training
-    net.eval()  # batch normalisation of one image has no variance, and its running statistics stay as they are
+    # batch normalisation of one image has no variance, and its running statistics stay as they are
+    net.eval()
     try:
         with torch.no_grad():
             net(torch.zeros(1, *image_shape, device=device))
@@ -68,7 +75,8 @@ def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
 
 
 def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
-    """The layers of an initialised `gluon.Block`, likewise. A hybridized net runs as one piece and shows no layers: count first, hybridize then.
+    """The layers of an initialised `gluon.Block`, likewise. A hybridized net runs as one piece and
+    shows no layers: count first, hybridize then.
 
     Raises ValueError for a net of which any part is hybridized.
     """
@@ -77,14 +85,17 @@ def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
     summing = (gluon.nn.Conv1D, gluon.nn.Conv2D, gluon.nn.Conv3D, gluon.nn.Dense)
     if _hybridized(net):
         raise ValueError(
-            "layers_gluon: the net is hybridized and shows no layers; count its layers before net.hybridize()."
+            "layers_gluon: the net is hybridized and shows no layers; count "
+            "its layers before net.hybridize()."
         )
     counted: set[str] = set()
     met: list[Layer] = []
 
     def note(name: str, block: Any, output: Any) -> None:
         if not isinstance(output, nd.NDArray):
-            return  # a block that works out its shapes from the first batch is called once more, with symbols
+            # a block that works out its shapes from the first batch is called once more, with
+            # symbols
+            return
         own = [
             parameter for parameter in block._reg_params.values() if parameter.name not in counted
         ]
@@ -115,7 +126,9 @@ def total(layers: Sequence[Layer]) -> tuple[int, int]:
 
 
 def _products(output: Sequence[int], weight: Sequence[int]) -> int:
-    """Of a weight (outputs, inputs / groups, ...) for one image: each number of output (N, ...) sums as many products as one output has weights."""
+    """Of a weight (outputs, inputs / groups, ...) for one image: each number of output (N, ...)
+    sums as many products as one output has weights.
+    """
     return math.prod(output[1:]) * math.prod(weight[1:])
 
 
@@ -124,7 +137,9 @@ def _hybridized(block: Any) -> bool:
 
 
 def _blocks(block: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Every block inside that computes something itself: it has parameters of its own, or nothing inside."""
+    """Every block inside that computes something itself: it has parameters of its own, or
+    nothing inside.
+    """
     inside = [
         pair
         for key, child in block._children.items()

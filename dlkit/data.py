@@ -1,7 +1,8 @@
 """Images for the lessons, as NumPy arrays: the same for either framework.
 
-Without a network: ``digits`` and ``photographs`` (real, from scikit-learn), ``glyphs`` and ``brands`` (drawn), and ``folder``, pictures of your own. With one: ``load``.
-All are deterministic: the same arguments give the same arrays, whatever the global random generators have been doing.
+Without a network: ``digits`` and ``photographs`` (real, from scikit-learn), ``glyphs`` and
+``brands`` (drawn), and ``folder``, pictures of your own. With one: ``load``. All are deterministic:
+the same arguments give the same arrays, whatever the global random generators have been doing.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ __all__ = [
 
 
 def digits(size: int = 8, seed: int = 0) -> ImageSet:
-    """Handwritten digits 0 to 9: 1,797 real grey images, 60 % to train, 20 % to validate, 20 % to test, each class in proportion.
+    """Handwritten digits 0 to 9: 1,797 real grey images, 60 % to train, 20 % to validate, 20 % to
+    test, each class in proportion.
 
-    size: height and width in pixels. The originals have 8; any other size is interpolated bilinearly.
+    size: height and width in pixels. The originals have 8; any other size is interpolated
+    bilinearly.
     seed: of the division into parts
 
-    Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI, doi:10.24432/C50P49; the test part of it,
-    which scikit-learn ships. Its pixels count the dark ones of 4 x 4 in a scan, 0 to 16; here they are divided by 16.
+    Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI,
+    doi:10.24432/C50P49; the test part of it, which scikit-learn ships. Its pixels count the dark
+    ones of 4 x 4 in a scan, 0 to 16; here they are divided by 16.
     """
     from sklearn.datasets import load_digits
 
@@ -56,12 +60,14 @@ def digits(size: int = 8, seed: int = 0) -> ImageSet:
 
 
 def photographs(size: int | None = None) -> dict[str, np.ndarray]:
-    """Two colour photographs by name, "china" (a temple's roofs) and "flower" (a dahlia): (3, H, W) float32 in [0, 1].
+    """Two colour photographs by name, "china" (a temple's roofs) and "flower" (a dahlia): (3, H, W)
+    float32 in [0, 1].
 
-    size: None leaves them as they are, (3, 427, 640). A number takes the largest square in the middle and interpolates it, with
-        averaging, to (3, size, size).
+    size: None leaves them as they are, (3, 427, 640). A number takes the largest square in the
+        middle and interpolates it, with averaging, to (3, size, size).
 
-    Source: scikit-learn's sample images, by Giuseppe Milo ("china") and dany13 ("flower"), both CC BY 2.0.
+    Source: scikit-learn's sample images, by Giuseppe Milo ("china") and dany13 ("flower"), both CC
+        BY 2.0.
     """
     from sklearn.datasets import load_sample_images
 
@@ -80,7 +86,8 @@ def photographs(size: int | None = None) -> dict[str, np.ndarray]:
 def batches(
     images: np.ndarray, labels: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One pass over the data in minibatches (X, y); the last one is smaller when `batch_size` does not divide N.
+    """One pass over the data in minibatches (X, y); the last one is smaller when `batch_size` does
+    not divide N.
 
     images: (N, ...), labels: (N, ...)
     rng: shuffles the pass when given, a new order each time it is passed in; None keeps the order

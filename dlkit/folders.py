@@ -1,4 +1,6 @@
-"""A folder of one's own pictures, one folder a class, as torchvision's ``ImageFolder`` has it; here they become an ImageSet."""
+"""A folder of one's own pictures, one folder a class, as torchvision's ``ImageFolder`` has it;
+here they become an ImageSet.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,17 @@ class UnusableFolder(ValueError):
 
 
 def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> ImageSet:
-    """The pictures in ``path/<class>/``: 60 % to train, 20 % to validate, 20 % to test, each class in proportion.
+    """The pictures in ``path/<class>/``: 60 % to train, 20 % to validate, 20 % to test, each class
+    in proportion.
 
-    size: height and width in pixels. The largest square in the middle of each picture is taken, and interpolated with averaging.
+    size: height and width in pixels. The largest square in the middle of each picture is taken, and
+        interpolated with averaging.
     seed: of the division into parts
 
-    Grey pictures become colour, of 16 bits of grey the upper 8 are kept, and what is transparent shows white. Classes and files are taken in the order of their names; names that begin with a dot are passed over. Raises UnusableFolder when
-    there is no such folder, a class is empty or has fewer than five pictures, a file cannot be read as a picture, or one lies where none belongs.
+    Grey pictures become colour, of 16 bits of grey the upper 8 are kept, and what is transparent
+    shows white. Classes and files are taken in the order of their names; names that begin with a
+    dot are passed over. Raises UnusableFolder when there is no such folder, a class is empty or has
+    fewer than five pictures, a file cannot be read as a picture, or one lies where none belongs.
     """
     if not isinstance(seed, Integral) or seed < 0:
         raise ValueError(f"folder: seed must be a whole number, 0 or more, and {seed!r} is not.")
@@ -48,7 +54,8 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     for label, name in enumerate(class_names):
         if (count := int(np.sum(labels == label))) < LEAST:
             raise UnusableFolder(
-                f"folder: {Path(path, name)} has {count} pictures; a class needs at least {LEAST} to be divided in three parts."
+                f"folder: {Path(path, name)} has {count} pictures; a class needs at least {LEAST} "
+                "to be divided in three parts."
             )
     fifth = round(0.2 * len(labels))
     rest, test = stratified(labels, fifth, seed)
@@ -61,7 +68,8 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
 def read_folder(
     path: str | os.PathLike[str], size: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """All pictures in ``path/<class>/``, undivided: (N, 3, size, size) float32 in [0, 1], (N,) int64 labels, and the names of the classes.
+    """All pictures in ``path/<class>/``, undivided: (N, 3, size, size) float32 in [0, 1], (N,)
+    int64 labels, and the names of the classes.
 
     Raises UnusableFolder as `folder` does, but for classes with few pictures.
     """
@@ -73,11 +81,13 @@ def read_folder(
     for entry in classes:
         if not entry.is_dir():
             raise UnusableFolder(
-                f"folder: {entry} lies beside the classes. Put it into the folder of its class, or elsewhere."
+                f"folder: {entry} lies beside the classes. Put it into the "
+                "folder of its class, or elsewhere."
             )
     if len(classes) < 2:
         raise UnusableFolder(
-            f"folder: {root} has {len(classes)} folders; it needs one for each class, and two classes at least."
+            f"folder: {root} has {len(classes)} folders; it needs one for "
+            "each class, and two classes at least."
         )
     files = [(file, label) for label, place in enumerate(classes) for file in _pictures(place)]
     images = np.empty((len(files), 3, size, size), np.float32)
@@ -107,13 +117,16 @@ def _pictures(place: Path) -> list[Path]:
     for file in files:
         if file.is_dir() or file.suffix.lower() not in SUFFIXES:
             raise UnusableFolder(
-                f"folder: {file} is not in a format that is read here ({', '.join(sorted(SUFFIXES))}). Convert it, or move it elsewhere."
+                f"folder: {file} is not in a format that is read here "
+                f"({', '.join(sorted(SUFFIXES))}). Convert it, or move it elsewhere."
             )
     return files
 
 
 def _colour(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Any picture as red, green and blue of 8 bits: what is transparent shows white behind it, 16 bits of grey become 8."""
+    """Any picture as red, green and blue of 8 bits: what is transparent shows white behind it,
+    16 bits of grey become 8.
+    """
     from PIL import Image
 
     if picture.mode.startswith(
@@ -145,13 +158,15 @@ def _read(file: Path, size: int) -> np.ndarray:
                 upright = _colour(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError:
         raise UnusableFolder(
-            f"folder: {file} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels. Make it smaller."
+            f"folder: {file} has more than "
+            f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels. Make it smaller."
         ) from None
     except UnusableFolder:
         raise
     except (OSError, ValueError, SyntaxError) as error:
         raise UnusableFolder(
-            f"folder: {file} cannot be read as a picture ({str(error).splitlines()[0]}). Replace or remove it."
+            f"folder: {file} cannot be read as a picture "
+            f"({str(error).splitlines()[0]}). Replace or remove it."
         ) from None
     square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
     return np.asarray(square, np.float32).transpose(2, 0, 1) / np.float32(255)

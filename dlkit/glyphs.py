@@ -1,4 +1,6 @@
-"""Letters drawn with known nuisances, so that an experiment can change one factor and leave all the others as they were."""
+"""Letters drawn with known nuisances, so that an experiment can change one factor and leave all
+the others as they were.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +50,20 @@ CAPITAL = 0.6  # height of a capital as a fraction of the image
 
 @dataclass(frozen=True)
 class Nuisances:
-    """How strongly each image is disturbed in ways that do not change its letter. `Nuisances()` disturbs nothing.
+    """How strongly each image is disturbed in ways that do not change its letter. `Nuisances()`
+    disturbs nothing.
 
     rotation: degrees; the angle is uniform in [-rotation, rotation]
-    scale: fraction; the letter's size is multiplied by a factor uniform in [1 - scale, 1 + scale], 0 <= scale < 1
+    scale: fraction; the letter's size is multiplied by a factor uniform in [1 - scale, 1 + scale],
+    0 <= scale < 1
     shift: pixels; the offsets across and down are uniform in [-shift, shift], each
     blur: pixels; the standard deviation of the Gaussian filter is uniform in [0, blur]
-    noise: standard deviation of the Gaussian noise on every pixel, on the scale where black is 0 and white is 1
-    background: strength of a smooth pattern behind the letter, uniform at its nodes in [0, background], 0 <= background <= 1
-    colour: a colour for the letter, two darker ones for what is behind it; images have three channels then
+    noise: standard deviation of the Gaussian noise on every pixel, on the scale where black is 0
+        and white is 1
+    background: strength of a smooth pattern behind the letter, uniform at its nodes in [0,
+        background], 0 <= background <= 1
+    colour: a colour for the letter, two darker ones for what is behind it; images have three
+    channels then
 
     Raises ValueError for a strength outside its range.
     """
@@ -77,7 +84,8 @@ class Nuisances:
                 )
         if self.scale >= 1 or self.background > 1:
             raise ValueError(
-                f"Nuisances: scale must be below 1 and background at most 1; they are {self.scale} and {self.background}."
+                "Nuisances: scale must be below 1 and background at most 1; they "
+                f"are {self.scale} and {self.background}."
             )
 
 
@@ -95,36 +103,45 @@ def glyphs(
     held_out_fonts: bool = False,
     letters: Sequence[str] = LETTERS,
 ) -> ImageSet:
-    """Letters, capitals A to J unless others are asked for, light on dark, in matplotlib's fonts: 23 faces of DejaVu, STIX and Computer Modern.
+    """Letters, capitals A to J unless others are asked for, light on dark, in matplotlib's fonts:
+    23 faces of DejaVu, STIX and Computer Modern.
 
     train, val, test: images in each part; the classes of a part differ by one image at most
     size: height and width in pixels
-    seed: of everything. Each factor has its own stream of random numbers, so under one seed a change of `nuisances` changes that factor
-        and leaves the letters, fonts and all other draws as they were.
-    nuisances: of the training and validation images, and of the test images unless `test_nuisances` is given
-    held_out_fonts: test images use six fonts (STIX, and Computer Modern's sans and typewriter) that no other image uses
-    letters: other letters for the classes, in this order, as "bdpq". Each sits about in the middle of its image, above no common
-        line, so that b upside down looks like p. Where lower-case ones are among them, a face that has none is left out.
+    seed: of everything. Each factor has its own stream of random numbers, so under one seed a
+        change of `nuisances` changes that factor and leaves the letters, fonts and all other draws
+        as they were.
+    nuisances: of the training and validation images, and of the test images unless `test_nuisances`
+        is given
+    held_out_fonts: test images use six fonts (STIX, and Computer Modern's sans and typewriter) that
+        no other image uses
+    letters: other letters for the classes, in this order, as "bdpq". Each sits about in the middle
+        of its image, above no common line, so that b upside down looks like p. Where lower-case
+        ones are among them, a face that has none is left out.
 
-    Images are (N, 1, size, size), or (N, 3, size, size) with `colour`. Raises ValueError when only one of the parts would have colour, or `letters`
-    are not at least two different ones of A to Z and a to z; TypeError when they are not strings.
+    Images are (N, 1, size, size), or (N, 3, size, size) with `colour`. Raises ValueError when only
+    one of the parts would have colour, or `letters` are not at least two different ones of A to Z
+    and a to z; TypeError when they are not strings.
     """
     check_sizes("glyphs", train=train, val=val, test=test, size=size)
     test_nuisances = nuisances if test_nuisances is None else test_nuisances
     if test_nuisances.colour != nuisances.colour:
         raise ValueError(
-            "glyphs: nuisances and test_nuisances must agree about colour, which decides the number of channels."
+            "glyphs: nuisances and test_nuisances must agree about colour, "
+            "which decides the number of channels."
         )
     letters = tuple(letters) if isinstance(letters, Iterable) else (letters,)
     if not all(isinstance(letter, str) for letter in letters):
         raise TypeError(
-            f"glyphs: letters must be a string or a sequence of strings, and {', '.join(map(repr, letters))} is not."
+            "glyphs: letters must be a string or a sequence of strings, and "
+            f"{', '.join(map(repr, letters))} is not."
         )
     if len(set(letters)) < max(2, len(letters)) or not all(
         letter in string.ascii_letters and len(letter) == 1 for letter in letters
     ):
         raise ValueError(
-            f"glyphs: letters must be at least two different ones of A to Z and a to z, and {''.join(letters)!r} are not."
+            "glyphs: letters must be at least two different ones of A to Z and a "
+            f"to z, and {''.join(letters)!r} are not."
         )
     fonts: tuple[str, ...] = FONTS if held_out_fonts else FONTS + HELD_OUT_FONTS
     if not set(letters) <= set(string.ascii_uppercase):
@@ -173,7 +190,9 @@ def _draw_part(
 
 @functools.cache
 def _letter(face: str, letter: str, height: int) -> Image.Image:
-    """The letter as a mask, cropped to its ink; a capital of most faces is about `height` pixels high."""
+    """The letter as a mask, cropped to its ink; a capital of most faces is about `height` pixels
+    high.
+    """
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
@@ -190,13 +209,17 @@ def _letter(face: str, letter: str, height: int) -> Image.Image:
 def _place(
     face: str, letter: str, size: int, angle: float, factor: float, offset: np.ndarray
 ) -> np.ndarray:
-    """A letter turned by `angle`, scaled by `factor`, moved by `offset` pixels from the middle: (size, size) float32 in [0, 1]."""
+    """A letter turned by `angle`, scaled by `factor`, moved by `offset` pixels from the middle:
+    (size, size) float32 in [0, 1].
+    """
     from PIL import Image
 
-    # Drawn at the size that it will have, so that sampling it misses no thin stroke; of at least 16 pixels, to be a letter at all.
+    # Drawn at the size that it will have, so that sampling it misses no thin stroke; of at least 16
+    # pixels, to be a letter at all.
     height = max(16, round(CAPITAL * size * FINER))
     mask = _letter(face, letter, height)
-    # Pillow asks where in the source each point of the result comes from: the inverse of what happens to the letter.
+    # Pillow asks where in the source each point of the result comes from: the inverse of what
+    # happens to the letter.
     zoom = height / (CAPITAL * size * FINER * factor)
     cos, sin = zoom * np.cos(np.radians(angle)), zoom * np.sin(np.radians(angle))
     x, y = FINER * (size / 2 + offset)
@@ -215,7 +238,9 @@ def _place(
 
 
 def _paint(masks: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey masks and patterns (N, 1, H, W) in colour (N, 3, H, W): bright ink, dark paper, a pattern of a third colour on it."""
+    """Grey masks and patterns (N, 1, H, W) in colour (N, 3, H, W): bright ink, dark paper, a
+    pattern of a third colour on it.
+    """
     ink, paper, pattern = rng.random((3, len(masks), 3, 1, 1), dtype=np.float32)
     ink = 0.35 + 0.65 * ink / ink.max(
         axis=1, keepdims=True

@@ -1,7 +1,8 @@
-"""What lesson 18 searches: configurations of a small net, and the learning curve that each of them gave.
+"""What lesson 18 searches: configurations of a small net, and the learning curve that each of them
+gave.
 
-``benchmarks/halving.py`` trains the lesson's own net, in its cells tagged "net", with every configuration, and writes ``halving.csv``, which ``results()`` reads and
-``curves()`` arranges.
+``benchmarks/halving.py`` trains the lesson's own net, in its cells tagged "net", with every
+configuration, and writes ``halving.csv``, which ``results()`` reads and ``curves()`` arranges.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ WIDTHS = (4, 8, 16)
 
 
 class Config(NamedTuple):
-    """What is searched for: learning rate, momentum, weight decay, and channels of the first convolution."""
+    """What is searched for: learning rate, momentum, weight decay, and channels of the first
+    convolution.
+    """
 
     lr: float
     momentum: float
@@ -36,8 +39,10 @@ class Config(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """One training. number: of the configuration, and the seed of its weights and batches; val: how many of the 400 validation images were read right after each epoch,
-    with spaces between; accuracy: on the test images after the last epoch; seconds: processor time."""
+    """One training. number: of the configuration, and the seed of its weights and batches; val: how
+    many of the 400 validation images were read right after each epoch, with spaces between;
+    accuracy: on the test images after the last epoch; seconds: processor time.
+    """
 
     framework: str
     number: int
@@ -47,7 +52,9 @@ class Result:
 
 
 def configurations(count: int = COUNTS["torch"]) -> list[Config]:
-    """Drawn at random: the learning rate from 0.001 to 1, one minus the momentum from 0.01 to 1 and the weight decay from 0.00001 to 0.1, uniform in their logarithms."""
+    """Drawn at random: the learning rate from 0.001 to 1, one minus the momentum from 0.01 to 1
+    and the weight decay from 0.00001 to 0.1, uniform in their logarithms.
+    """
     rng = np.random.default_rng(0)
     found = []
     for _ in range(count):
@@ -65,7 +72,9 @@ def configurations(count: int = COUNTS["torch"]) -> list[Config]:
 
 @functools.cache
 def images() -> ImageSet:
-    """Letters A to J of 16 x 16 pixels, turned, moved and noisy: 400 to train on, 400 to validate, 2,000 to test."""
+    """Letters A to J of 16 x 16 pixels, turned, moved and noisy: 400 to train on, 400 to
+    validate, 2,000 to test.
+    """
     nuisances = Nuisances(rotation=20, shift=2, noise=0.2)
     return glyphs(
         train=400, val=400, test=2000, size=16, nuisances=nuisances, test_nuisances=nuisances
@@ -83,7 +92,9 @@ def provenance() -> dict[str, str]:
 
 
 def curves(rows: list[Result], framework: str = "torch") -> tuple[np.ndarray, np.ndarray]:
-    """(curves, accuracies): validation accuracy after each epoch, (N, 81), and test accuracy after the last, (N,), by the configurations' numbers."""
+    """(curves, accuracies): validation accuracy after each epoch, (N, 81), and test accuracy
+    after the last, (N,), by the configurations' numbers.
+    """
     rows = sorted((row for row in rows if row.framework == framework), key=lambda row: row.number)
     right = np.array([[int(count) for count in row.val.split()] for row in rows], float)
     return right / 400, np.array([row.accuracy for row in rows])

@@ -1,7 +1,9 @@
-"""What lesson 14 compares: two data sets, draws of a few images, five ways to erase and mix; and what came of it with more seeds than a lesson has time for.
+"""What lesson 14 compares: two data sets, draws of a few images, five ways to erase and mix; and
+what came of it with more seeds than a lesson has time for.
 
-``part(name, count, seed)`` and the constants are the rules. ``benchmarks/mixing.py`` trains by them, with the functions of the lesson's own cells tagged
-"net", and writes ``mixing.csv``, which ``results()`` reads.
+``part(name, count, seed)`` and the constants are the rules. ``benchmarks/mixing.py`` trains by
+them, with the functions of the lesson's own cells tagged "net", and writes ``mixing.csv``, which
+``results()`` reads.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ COUNTS = (50, 200, 1000)
 """Training images, of all classes together."""
 
 SEEDS: Mapping[str, range] = MappingProxyType({"digits": range(10), "brands": range(5)})
-"""Data set -> seeds. Each decides which images are trained on, the weights at the start, the order of the batches and every draw."""
+"""Data set -> seeds. Each decides which images are trained on, the weights at the start, the
+order of the batches and every draw.
+"""
 
 STEPS, LONGER = 400, 1200
 """Steps of training: of all, and of some that are to show whether more would change the picture."""
@@ -36,7 +40,9 @@ SOME = ("none", "mixup", "CutMix")
 
 @dataclass(frozen=True)
 class Result:
-    """One training, judged on all held-out images. confidence: mean of the largest probabilities; error: expected calibration error; loss: mean cross-entropy."""
+    """One training, judged on all held-out images. confidence: mean of the largest
+    probabilities; error: expected calibration error; loss: mean cross-entropy.
+    """
 
     data: str
     framework: str
@@ -53,7 +59,9 @@ class Result:
 
 @functools.cache
 def images(name: str) -> ImageSet:
-    """ "digits", 8 x 8, or "brands", seven logos on photographs, 24 x 24. What is held out is all in the test part: nothing is chosen by it."""
+    """ "digits", 8 x 8, or "brands", seven logos on photographs, 24 x 24. What is held out is
+    all in the test part: nothing is chosen by it.
+    """
     if name == "brands":
         return brands(train=1400, val=7, test=700, size=24)
     data = digits()
@@ -67,7 +75,9 @@ def images(name: str) -> ImageSet:
 
 
 def part(name: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` training images and their labels, drawn at random by `seed`; a draw of more contains the draw of fewer."""
+    """`count` training images and their labels, drawn at random by `seed`; a draw of more
+    contains the draw of fewer.
+    """
     data = images(name)
     rows = np.random.default_rng(1000 + seed).permutation(len(data.train_labels))[:count]
     return data.train_images[rows], data.train_labels[rows]
@@ -79,5 +89,7 @@ def results() -> list[Result]:
 
 
 def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, and which functions of the lesson."""
+    """How the stored results came about: command, versions, processor, date, and which functions
+    of the lesson.
+    """
     return read_shipped("mixing.csv", Result)[0]

@@ -1,16 +1,21 @@
-"""MXNet 1.9.1, the last release, made to import beside a current NumPy; or stand-ins where it is not installed.
+"""MXNet 1.9.1, the last release, made to import beside a current NumPy; or stand-ins where it is
+not installed.
 
     from dlkit.mx import autograd, gluon, init, mx, nd
 
-MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is lent them for the time of the import and has
-them taken away again; the few modules of MXNet that ask for one later are given a NumPy of their own that has them. Two modules that
-write numbers as text are given a `str` that writes NumPy's as NumPy 1 did. And importing MXNet lowers the number
-of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what it had. MXNet itself keeps to one thread,
-as while a class is graded: that is settled when it is imported, and two are slower for nets of this size. For a class that nobody uses any
-more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not shown them, which halves the time.
+MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is
+lent them for the time of the import and has them taken away again; the few modules of MXNet that
+ask for one later are given a NumPy of their own that has them. Two modules that write numbers as
+text are given a `str` that writes NumPy's as NumPy 1 did. And importing MXNet lowers the number of
+OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what
+it had. MXNet itself keeps to one thread, as while a class is graded: that is settled when it is
+imported, and two are slower for nets of this size. For a class that nobody uses any more and for
+tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not
+shown them, which halves the time.
 
-Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that would use one, or a name that such a
-cell should have made, are skipped and say so in one line (see `SkipCells`).
+Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that
+would use one, or a name that such a cell should have made, are skipped and say so in one line (see
+`SkipCells`).
 """
 
 from __future__ import annotations
@@ -30,7 +35,10 @@ import numpy as np
 
 __all__ = ["MXNetMissing", "autograd", "available", "gluon", "init", "mx", "nd"]
 
-NEEDS_MXNET = "this cell needs MXNet 1.9.1, which runs on Linux x86-64 only (`course gluon` installs it there); everything in PyTorch works without it."
+NEEDS_MXNET = (
+    "this cell needs MXNet 1.9.1, which runs on Linux x86-64 only (`course gluon` installs it "
+    "there); everything in PyTorch works without it."
+)
 
 
 class MXNetMissing(ImportError):
@@ -49,7 +57,8 @@ class Placeholder:
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
-            # Python, pickle and IPython ask any object for these, and take this answer for a plain no.
+            # Python, pickle and IPython ask any object for these, and take this answer for a plain
+            # no.
             raise AttributeError(name)
         self()
 
@@ -63,7 +72,8 @@ class Placeholder:
 def available() -> bool:
     """Whether MXNet can be used on this machine: it is installed and its shared libraries load.
 
-    Only an import can tell, and this module has made it: where MXNet is installed, importing ``dlkit.mx`` takes its four seconds.
+    Only an import can tell, and this module has made it: where MXNet is installed, importing
+    ``dlkit.mx`` takes its four seconds.
     """
     return not isinstance(mx, Placeholder)
 
@@ -89,7 +99,9 @@ def _import_mxnet() -> ModuleType:
 
 
 def _text(value: object) -> str:
-    """What `str` gives, but a NumPy number in a list or tuple is written as a plain one: ``(0.1, 0.1)``, not ``(np.float64(0.1), np.float64(0.1))``."""
+    """What `str` gives, but a NumPy number in a list or tuple is written as a plain one: ``(0.1,
+    0.1)``, not ``(np.float64(0.1), np.float64(0.1))``.
+    """
     return str(_plain(value))
 
 
@@ -135,7 +147,9 @@ LOST_IN_NUMPY_2: dict[str, Any] = {
     "compat": SimpleNamespace(basestring=str),
     **{name: _gone(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")},
 }
-"""Every name of NumPy's that MXNet 1.9.1 mentions and NumPy 2 lacks, found by reading its source. ``np.bool``, which NumPy 2 has again, is left as it is."""
+"""Every name of NumPy's that MXNet 1.9.1 mentions and NumPy 2 lacks, found by reading its
+source. ``np.bool``, which NumPy 2 has again, is left as it is.
+"""
 
 ASK_LATER = {
     "mxnet.ndarray.numpy._op": "_np",
@@ -146,8 +160,10 @@ ASK_LATER = {
 """The modules of MXNet that use such a name when they are called, and what they call NumPy."""
 
 CALL_BY_TEXT = ("mxnet._ctypes.ndarray", "mxnet._ctypes.symbol")
-"""The modules of MXNet that hand the arguments of an operator on as text. NumPy 2 writes its numbers in lists otherwise than MXNet reads them:
-a learning rate of `numpy.float64` would stop the first step."""
+"""The modules of MXNet that hand the arguments of an operator on as text. NumPy 2 writes its
+numbers in lists otherwise than MXNet reads them: a learning rate of `numpy.float64` would stop the
+first step.
+"""
 
 
 @contextlib.contextmanager
@@ -166,7 +182,9 @@ def _lent_to_numpy(names: Mapping[str, Any]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without(module: str) -> Iterator[None]:
-    """In here an import of `module` fails as if it were not installed, unless it was imported before."""
+    """In here an import of `module` fails as if it were not installed, unless it was imported
+    before.
+    """
     if module in sys.modules:
         yield
         return
@@ -178,11 +196,14 @@ def _without(module: str) -> Iterator[None]:
 
 
 class SkipCells(ast.NodeTransformer):
-    """An IPython transformer that skips the cells which cannot run without MXNet, so that "Run all" gets through a lesson.
+    """An IPython transformer that skips the cells which cannot run without MXNet, so that "Run all"
+    gets through a lesson.
 
-    A cell is skipped when it reads a placeholder, a name that a skipped cell should have bound, or imports ``mxnet`` itself. Its names
-    are then missing as well, until a cell that runs binds them anew. Imports in a skipped cell are still made: later cells may need them.
-    Names are followed in the order in which statements run; a function counts as reading, where it is defined, all its global names.
+    A cell is skipped when it reads a placeholder, a name that a skipped cell should have bound, or
+    imports ``mxnet`` itself. Its names are then missing as well, until a cell that runs binds them
+    anew. Imports in a skipped cell are still made: later cells may need them. Names are followed in
+    the order in which statements run; a function counts as reading, where it is defined, all its
+    global names.
     """
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
@@ -247,7 +268,9 @@ class _Names(ast.NodeVisitor):
     def _value_first(
         self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.AsyncFor
     ) -> None:
-        """Visit what is read before the names that it is bound to; the order of the fields is that of the source."""
+        """Visit what is read before the names that it is bound to; the order of the fields is
+        that of the source.
+        """
         first = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
         for child in [
             first,
@@ -265,7 +288,9 @@ class _Names(ast.NodeVisitor):
         self.visit(node.target)
 
     def _scope(self, node: ast.AST) -> None:
-        """A node with names of its own: Python's symbol table says which of the others are global."""
+        """A node with names of its own: Python's symbol table says which of the others are
+        global.
+        """
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self.bound.add(node.name)
         top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
@@ -328,9 +353,10 @@ try:
     mx = _import_mxnet()
     from mxnet import autograd, gluon, init, nd
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
-    # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is. AttributeError: a NumPy that lacks yet another name.
+    # OSError: a shared library of the system is missing. RuntimeError: libmxnet.so is.
+    # AttributeError: a NumPy that lacks yet another name.
     _reason = (str(error).splitlines() or [type(error).__name__])[0]
-    autograd, gluon, init, mx, nd = (
+    autograd, gluon, init, mx, nd = (  # type: ignore[assignment]
         Placeholder(name, _reason) for name in ("autograd", "gluon", "init", "mx", "nd")
-    )  # type: ignore[assignment]
+    )
     _skip_cells_in_ipython()

@@ -1,4 +1,6 @@
-"""Pictures for the lessons. Functions return the Figure or the Axes and leave showing it to the notebook."""
+"""Pictures for the lessons. Functions return the Figure or the Axes and leave showing it to the
+notebook.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,14 @@ def show_images(
 ) -> Figure:
     """Draw images in a grid, row by row.
 
-    images: a list of images or one array of them, (N, H, W), (N, 1, H, W) or (N, 3, H, W); NumPy, PyTorch or MXNet.
-        Each image of a list may have its own size. Colour images hold values in [0, 1]; what lies outside is clipped.
+    images: a list of images or one array of them, (N, H, W), (N, 1, H, W) or (N, 3, H, W); NumPy,
+        PyTorch or MXNet. Each image of a list may have its own size. Colour images hold values in
+        [0, 1]; what lies outside is clipped.
     titles: one string an image, drawn above it
     columns: images in a row
     scale: width of one image in inches
-    vmin, vmax: the values drawn black and white (or at the ends of `cmap`); None means the extremes of each grey image
+    vmin, vmax: the values drawn black and white (or at the ends of `cmap`); None means the extremes
+    of each grey image
 
     Raises ValueError for anything that is not a list of such images.
     """
@@ -42,10 +46,11 @@ def show_images(
 
 
 def show_kernels(kernels: Any, titles: Sequence[str] | None = None, columns: int = 8) -> Figure:
-    """Draw kernels in a grid: red is positive, blue negative, white zero. Each kernel has its own range, symmetric about 0.
+    """Draw kernels in a grid: red is positive, blue negative, white zero. Each kernel has its own
+    range, symmetric about 0.
 
-    kernels: a list of kernels or one array of them, (N, h, w) or (N, 1, h, w); NumPy, PyTorch or MXNet.
-        Kernels of at most 7 x 7 have their values written in the cells.
+    kernels: a list of kernels or one array of them, (N, h, w) or (N, 1, h, w); NumPy, PyTorch or
+        MXNet. Kernels of at most 7 x 7 have their values written in the cells.
     titles: one string a kernel
     columns: kernels in a row
 
@@ -54,7 +59,8 @@ def show_kernels(kernels: Any, titles: Sequence[str] | None = None, columns: int
     pictures = [_picture(kernel, "show_kernels") for kernel in _sequence(kernels)]
     if any(picture.ndim == 3 for picture in pictures):
         raise ValueError(
-            "show_kernels: a kernel must have shape (h, w) or (1, h, w); pass one input channel at a time."
+            "show_kernels: a kernel must have shape (h, w) or (1, h, w); "
+            "pass one input channel at a time."
         )
     widest = max((max(picture.shape) for picture in pictures), default=0)
     scale = 0.42 * widest if widest <= LARGEST_WITH_VALUES else 1.3
@@ -74,7 +80,8 @@ def plot_runs(
     ylabel: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot what several seeds gave: a line through the mean and a band from the smallest value to the largest.
+    """Plot what several seeds gave: a line through the mean and a band from the smallest value to
+    the largest.
 
     runs: label -> (num_seeds, num_points), or (num_points,) for a single seed
     x: (num_points,), the same for all runs; None counts 1, 2, 3, ... as epochs do
@@ -91,7 +98,8 @@ def plot_runs(
         points = np.arange(1, values.shape[-1] + 1) if x is None else _numpy(x)
         if values.ndim != 2 or values.shape[1:] != points.shape:
             raise ValueError(
-                f"plot_runs: {label!r} must be (num_seeds, {points.size}) like x; it is {values.shape}."
+                f"plot_runs: {label!r} must be (num_seeds, "
+                f"{points.size}) like x; it is {values.shape}."
             )
         marker = "o" if points.size <= 15 else None
         (line,) = ax.plot(
@@ -125,7 +133,8 @@ def plot_front(
     names: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot accuracy against cost, the cost on a logarithmic axis, and a stepped line through the points on a front.
+    """Plot accuracy against cost, the cost on a logarithmic axis, and a stepped line through the
+    points on a front.
 
     points: name -> (cost, accuracy, half of the accuracy's interval), coloured in this order
     front: the names on the front, in any order
@@ -201,7 +210,8 @@ def _picture(image: Any, caller: str) -> np.ndarray:
     if image.ndim == 3 and image.shape[0] == 3:
         return image.transpose(1, 2, 0).astype(float).clip(0, 1)
     raise ValueError(
-        f"{caller}: each image must have shape (H, W), (1, H, W) or (3, H, W), and one has {image.shape}; pass a single image as [image]."
+        f"{caller}: each image must have shape (H, W), (1, H, W) or (3, H, W), and one has "
+        f"{image.shape}; pass a single image as [image]."
     )
 
 
@@ -239,8 +249,9 @@ def _grid(
 def _show_once(figure: Figure) -> None:
     """Keep a notebook from drawing `figure` twice.
 
-    The inline backend draws all open figures at the end of a cell, and the notebook draws the value of its last line: a function that
-    returns its figure is drawn by both. The first to draw therefore closes it.
+    The inline backend draws all open figures at the end of a cell, and the notebook draws the value
+    of its last line: a function that returns its figure is drawn by both. The first to draw
+    therefore closes it.
     """
     import matplotlib
     import matplotlib.pyplot as plt

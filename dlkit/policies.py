@@ -1,7 +1,9 @@
-"""What lesson 15 compares: three sets of images whose test part is disturbed as the training part is not, and what augmentation policies gave there.
+"""What lesson 15 compares: three sets of images whose test part is disturbed as the training part
+is not, and what augmentation policies gave there.
 
-``benchmarks/policies.py`` trains a child net by the lesson's own cells tagged "net" for every policy of the lesson's space, and writes ``policies.csv``,
-which ``results()`` reads and ``table()`` arranges.
+``benchmarks/policies.py`` trains a child net by the lesson's own cells tagged "net" for every
+policy of the lesson's space, and writes ``policies.csv``, which ``results()`` reads and ``table()``
+arranges.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ FEW = 100
 """Images to train on, ten a class."""
 
 REWARDED, JUDGED = range(3), range(3, 6)
-"""Seeds of the children of each policy: a search sees the validation accuracy of the first, and what it found is judged by the test accuracy of the others."""
+"""Seeds of the children of each policy: a search sees the validation accuracy of the first, and
+what it found is judged by the test accuracy of the others.
+"""
 
 GRID = tuple((n, level) for n in (1, 2, 3) for level in (1, 2, 3, 4, 5))
 """RandAugment's grid: operations an image, and their common level of 5."""
@@ -37,8 +41,10 @@ WAYS = ("none", "random policy", "RandAugment", "random search", "REINFORCE")
 
 @dataclass(frozen=True)
 class Result:
-    """One child. way: "pair" of the table, "grid" of RandAugment, or one of `WAYS` that was carried to `data`; first, second: the two settings, or RandAugment's two
-    numbers, -1 for none; reward: accuracy on the validation images; accuracy: on the test images; seconds: processor time."""
+    """One child. way: "pair" of the table, "grid" of RandAugment, or one of `WAYS` that was carried
+    to `data`; first, second: the two settings, or RandAugment's two numbers, -1 for none; reward:
+    accuracy on the validation images; accuracy: on the test images; seconds: processor time.
+    """
 
     way: str
     data: str
@@ -52,11 +58,13 @@ class Result:
 
 @functools.cache
 def images(name: str, seed: int = 0) -> ImageSet:
-    """100 upright images to train on, 300 disturbed ones to validate and 1,000 to test on (of digits, 120 and 239).
+    """100 upright images to train on, 300 disturbed ones to validate and 1,000 to test on (of
+    digits, 120 and 239).
 
-    "letters": A to J, turned, moved and noisy where they are judged; another `seed` gives other images of all three parts
-    "other letters": fonts that no other letter has where they are judged, and milder turns, other sizes, blur, a background
-    "digits": handwritten, turned and moved where they are judged
+    "letters": A to J, turned, moved and noisy where they are judged; another `seed` gives other
+    images of all three parts "other letters": fonts that no other letter has where they are judged,
+    and milder turns, other sizes, blur, a background "digits": handwritten, turned and moved where
+    they are judged
     """
     if name == "digits":
         return _digits(seed)
@@ -121,7 +129,9 @@ def provenance() -> dict[str, str]:
 
 
 def table(rows: list[Result], num_settings: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """(rewards, accuracies), (num_settings, num_settings, 3) each, symmetric in the two settings: of every pair, and of children that share no seed."""
+    """(rewards, accuracies), (num_settings, num_settings, 3) each, symmetric in the two
+    settings: of every pair, and of children that share no seed.
+    """
     rewards = np.full((num_settings, num_settings, 3), np.nan)
     accuracies = rewards.copy()
     for row in (row for row in rows if row.way == "pair"):
@@ -134,7 +144,9 @@ def table(rows: list[Result], num_settings: int = 30) -> tuple[np.ndarray, np.nd
 
 
 def grid(rows: list[Result]) -> tuple[np.ndarray, np.ndarray]:
-    """(rewards, accuracies), (15, 6) each, of RandAugment's grid, in the order of `GRID`; again of children that share no seed."""
+    """(rewards, accuracies), (15, 6) each, of RandAugment's grid, in the order of `GRID`; again
+    of children that share no seed.
+    """
     half = len(REPEATS) // 2
     rewards, accuracies = np.full((2, len(GRID), half), np.nan)
     for row in (row for row in rows if row.way == "grid"):

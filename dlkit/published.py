@@ -1,4 +1,6 @@
-"""Published data sets and published weights by name. torchvision (or Gluon's model zoo) downloads them and checks their sums; sets become an ImageSet."""
+"""Published data sets and published weights by name. torchvision (or Gluon's model zoo)
+downloads them and checks their sums; sets become an ImageSet.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ PATIENCE = 5.0  # seconds until a server that does not answer is given up
 
 @dataclass(frozen=True)
 class _Published:
-    """Where torchvision keeps a set under its root, and what must lie there; of each tuple of `needs`, one file is enough."""
+    """Where torchvision keeps a set under its root, and what must lie there; of each tuple of
+    `needs`, one file is enough.
+    """
 
     folder: str
     needs: tuple[tuple[str, ...], ...]
@@ -52,7 +56,9 @@ PUBLISHED = {
 
 
 class DataUnavailable(OSError):
-    """A published data set, or a net's published weights, are neither on this machine nor to be had."""
+    """A published data set, or a net's published weights, are neither on this machine nor to be
+    had.
+    """
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints: the line alone, since the stack says nothing more."""
@@ -60,21 +66,25 @@ class DataUnavailable(OSError):
 
 
 def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -> ImageSet:
-    """A published data set: the test part as published, a tenth of the training part set aside to validate, each class in proportion.
+    """A published data set: the test part as published, a tenth of the training part set aside to
+    validate, each class in proportion.
 
-    name: "FashionMNIST" (Xiao, Rasul, Vollgraf 2017; 28 x 28, grey), "MNIST" (LeCun, Cortes, Burges 1998; 28 x 28, grey) or
-        "CIFAR10" (Krizhevsky 2009; 32 x 32, colour)
-    root: the folder that torchvision's data sets live in. None means the environment variable COURSE_DATA, or where that is not set the
-        user's cache. What is missing there is downloaded to it. A folder that holds the set may be read-only.
+    name: "FashionMNIST" (Xiao, Rasul, Vollgraf 2017; 28 x 28, grey), "MNIST" (LeCun, Cortes, Burges
+        1998; 28 x 28, grey) or "CIFAR10" (Krizhevsky 2009; 32 x 32, colour)
+    root: the folder that torchvision's data sets live in. None means the environment variable
+        COURSE_DATA, or where that is not set the user's cache. What is missing there is downloaded
+        to it. A folder that holds the set may be read-only.
     seed: of the validation part
 
-    Pixels are divided by 255. Raises ValueError for another name, and DataUnavailable when the set is neither there nor downloadable.
+    Pixels are divided by 255. Raises ValueError for another name, and DataUnavailable when the set
+    is neither there nor downloadable.
     """
     if name not in PUBLISHED:
         near = {known.lower(): known for known in PUBLISHED}
         guess = difflib.get_close_matches(name.lower().replace("-", ""), near, n=1, cutoff=0)
         raise ValueError(
-            f"load: there is no data set {name!r}. Did you mean {near[guess[0]]!r}? There are {', '.join(PUBLISHED)}."
+            f"load: there is no data set {name!r}. Did you mean "
+            f"{near[guess[0]]!r}? There are {', '.join(PUBLISHED)}."
         )
     folder = Path(root or os.environ.get(VARIABLE) or _cache()).expanduser()
     train, test = _fetch(name, folder)
@@ -98,10 +108,11 @@ def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -
 
 
 def pretrained_torch(name: str) -> Any:
-    """torchvision's classifier `name`, such as "resnet18", with its newest published weights, in evaluation mode.
+    """torchvision's classifier `name`, such as "resnet18", with its newest published weights, in
+    evaluation mode.
 
-    PyTorch keeps what it downloads in its cache. Raises ValueError for a name that there is none of, and DataUnavailable when the weights are neither
-    there nor downloadable.
+    PyTorch keeps what it downloads in its cache. Raises ValueError for a name that there is none
+    of, and DataUnavailable when the weights are neither there nor downloadable.
     """
     import torch
     from torchvision import models
@@ -119,7 +130,9 @@ def pretrained_torch(name: str) -> Any:
 
 
 def pretrained_gluon(name: str) -> Any:
-    """The same of Gluon's model zoo, such as "resnet18_v1". Its nets need no evaluation mode: they are in it whenever nothing is recorded."""
+    """The same of Gluon's model zoo, such as "resnet18_v1". Its nets need no evaluation mode:
+    they are in it whenever nothing is recorded.
+    """
     from dlkit.mx import gluon
 
     zoo = gluon.model_zoo
@@ -149,12 +162,15 @@ def _fetch_net(caller: str, name: str, kept: bool, url: str, make: Callable[[], 
     except (OSError, RuntimeError) as error:
         reason = textwrap.shorten(str(getattr(error, "reason", error)) or type(error).__name__, 100)
         raise DataUnavailable(
-            f"{caller}: the weights of {name} are not on this machine and cannot be downloaded ({reason}). Run this with a network."
+            f"{caller}: the weights of {name} are not on this machine and cannot be downloaded "
+            f"({reason}). Run this with a network."
         ) from None
 
 
 def _call_at(url: str) -> None:
-    """Raise OSError unless the server answers, with whatever it may be: the libraries themselves would wait for minutes, or try five times."""
+    """Raise OSError unless the server answers, with whatever it may be: the libraries themselves
+    would wait for minutes, or try five times.
+    """
     with (
         contextlib.suppress(urllib.error.HTTPError),
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE),
@@ -184,14 +200,16 @@ def _fetch(name: str, folder: Path) -> tuple[Any, Any]:
 
 def _unavailable(name: str, what: str) -> DataUnavailable:
     return DataUnavailable(
-        f"load: {name} is not available: {what}. Set {VARIABLE} to a folder that holds it, or to one that you can write to and run this with a network."
+        f"load: {name} is not available: {what}. Set {VARIABLE} to a folder that holds it, or to "
+        "one that you can write to and run this with a network."
     )
 
 
 def _writable(place: Path) -> bool:
     """Whether files may be made in `place`, or in the nearest folder above it that exists.
 
-    The mode counts as well as the right: root may write to a folder that is marked read-only, and should not.
+    The mode counts as well as the right: root may write to a folder that is marked read-only, and
+    should not.
     """
     nearest = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
     return bool(nearest.stat().st_mode & 0o222) and os.access(nearest, os.W_OK)
@@ -211,7 +229,9 @@ def _open(name: str, folder: Path) -> tuple[Any, Any]:
 
 
 def _open_copy(name: str, folder: Path) -> tuple[Any, Any]:
-    """torchvision unpacks archives where they lie. A copy lets it do so, where a link would let it repair, and so change, the original."""
+    """torchvision unpacks archives where they lie. A copy lets it do so, where a link would let
+    it repair, and so change, the original.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch, PUBLISHED[name].folder)
         place.mkdir(parents=True, exist_ok=True)

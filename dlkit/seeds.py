@@ -5,9 +5,11 @@ import sys
 
 
 def seed_everything(seed: int) -> None:
-    """Seed ``random`` and, where they are already imported, NumPy, PyTorch and MXNet. Call it after the imports.
+    """Seed ``random`` and, where they are already imported, NumPy, PyTorch and MXNet. Call it after
+    the imports.
 
-    Only what is imported is seeded, because a cell that needs one framework should not wait for the import of the other.
+    Only what is imported is seeded, because a cell that needs one framework should not wait for the
+    import of the other.
 
     seed: 0 to 2**32 - 1, the numbers that NumPy accepts. Raises ValueError for any other.
     """

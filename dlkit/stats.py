@@ -7,11 +7,14 @@ from numpy.typing import ArrayLike
 
 
 def interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, half the width of its 95 % confidence interval), over the first axis, by Student's t: mean - half to mean + half.
+    """(mean, half the width of its 95 % confidence interval), over the first axis, by Student's t:
+    mean - half to mean + half.
 
-    values: (n, ...), from n independent repetitions (seeds, draws), n >= 2. Both results have the shape (...).
+    values: (n, ...), from n independent repetitions (seeds, draws), n >= 2. Both results have the
+        shape (...).
 
-    Raises ValueError for fewer than two repetitions, which say nothing about their spread. Source: W. S. Gosset ("Student", 1908).
+    Raises ValueError for fewer than two repetitions, which say nothing about their spread. Source:
+    W. S. Gosset ("Student", 1908).
     """
     from scipy.stats import t
 

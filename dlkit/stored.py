@@ -1,4 +1,6 @@
-"""Measured results that are kept: a CSV whose first lines, ``# name: value``, say how it came about."""
+"""Measured results that are kept: a CSV whose first lines, ``# name: value``, say how it came
+about.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Row = TypeVar("Row", bound="DataclassInstance")
 
 
 def read(path: Path, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
-    """(facts, rows) of a file that `write` made: how it came about, and its lines as instances of `kind`, a dataclass of str, int and float."""
+    """(facts, rows) of a file that `write` made: how it came about, and its lines as instances
+    of `kind`, a dataclass of str, int and float.
+    """
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     head = list(itertools.takewhile(lambda line: line.startswith("# "), lines))
     facts = dict(line.removeprefix("# ").rstrip("\n").split(": ", 1) for line in head)
@@ -36,7 +40,9 @@ def read_shipped(name: str, kind: type[Row]) -> tuple[dict[str, str], list[Row]]
 
 
 def write(path: Path, kind: type[Row], facts: Mapping[str, str], rows: Iterable[Row]) -> None:
-    """Lines ``# name: value``, then a CSV with a column for each field of `kind`, sorted. The file is never half written. Raises ValueError for a fact of more lines."""
+    """Lines ``# name: value``, then a CSV with a column for each field of `kind`, sorted. The
+    file is never half written. Raises ValueError for a fact of more lines.
+    """
     if broken := next(
         (name for name, value in facts.items() if "\n" in f"{name}{value}" or ": " in name), None
     ):

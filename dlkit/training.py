@@ -1,7 +1,9 @@
-"""The training loop of lesson 03, for any net, once for each framework: later lessons import it, so that only their own subject fills the page.
+"""The training loop of lesson 03, for any net, once for each framework: later lessons import it, so
+that only their own subject fills the page.
 
-``train_torch(net, data, ...)`` and ``train_gluon(net, data, ...)`` see the same batches in the same order; after ``initialize_torch(net, seed)`` and
-``initialize_gluon(net, seed)`` two nets that define the same layers in the same order start from the same weights, too.
+``train_torch(net, data, ...)`` and ``train_gluon(net, data, ...)`` see the same batches in the same
+order; after ``initialize_torch(net, seed)`` and ``initialize_gluon(net, seed)`` two nets that
+define the same layers in the same order start from the same weights, too.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from dlkit.data import batches
 class Run:
     """What one training gave.
 
-    losses: (steps,) float, the loss of every batch; val_accuracies: (num_epochs,) float, the fraction of the validation images read right
+    losses: (steps,) float, the loss of every batch; val_accuracies: (num_epochs,) float, the
+    fraction of the validation images read right
     """
 
     losses: np.ndarray
@@ -34,7 +37,9 @@ def constant(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """The learning rate falls along half a cosine, from all of it to nothing (I. Loshchilov and F. Hutter, 2017, SGDR, without restarts)."""
+    """The learning rate falls along half a cosine, from all of it to nothing (I. Loshchilov and
+    F. Hutter, 2017, SGDR, without restarts).
+    """
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
@@ -50,12 +55,14 @@ def train_torch(
     weight_decay: float = 0.0,
     schedule: Callable[[float], float] = constant,
 ) -> Run:
-    """Stochastic gradient descent with momentum on the cross-entropy of a `torch.nn.Module`; changes `net`, and leaves it in training mode.
+    """Stochastic gradient descent with momentum on the cross-entropy of a `torch.nn.Module`;
+    changes `net`, and leaves it in training mode.
 
     net:          (N, C, H, W) float32 -> logits (N, num_classes)
     seed:         of the order of the batches
     weight_decay: of weights and biases alike
-    schedule:     the factor of `lr` at every step, by the fraction of training that is done, 0 <= progress < 1
+    schedule:     the factor of `lr` at every step, by the fraction of training that is done, 0 <=
+                  progress < 1
     """
     import torch
 
@@ -92,7 +99,9 @@ def train_gluon(
     weight_decay: float = 0.0,
     schedule: Callable[[float], float] = constant,
 ) -> Run:
-    """The same of an initialised `gluon.Block`. Gluon keeps the learning rate inside its momentum, so a falling rate brakes later than PyTorch's."""
+    """The same of an initialised `gluon.Block`. Gluon keeps the learning rate inside its
+    momentum, so a falling rate brakes later than PyTorch's.
+    """
     from dlkit.mx import autograd, gluon, nd
 
     rng = np.random.default_rng(seed)
@@ -129,7 +138,9 @@ def predict_torch(net: Any, images: np.ndarray, batch_size: int = 256) -> np.nda
 
 
 def predict_gluon(net: Any, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """The class with the largest logit, (N,) int64. Outside `record`, Gluon's layers are in evaluation mode."""
+    """The class with the largest logit, (N,) int64. Outside `record`, Gluon's layers are in
+    evaluation mode.
+    """
     from dlkit.mx import nd
 
     parts = [
@@ -140,9 +151,11 @@ def predict_gluon(net: Any, images: np.ndarray, batch_size: int = 256) -> np.nda
 
 
 def initialize_torch(net: Any, seed: int) -> Any:
-    """Draw the weights of every convolution and dense layer anew, normal with variance 2 / fan_in, and set biases to 0. Returns `net`.
+    """Draw the weights of every convolution and dense layer anew, normal with variance 2 / fan_in,
+    and set biases to 0. Returns `net`.
 
-    Source: K. He et al. (2015), Delving Deep into Rectifiers. Scales and shifts of normalisation become 1 and 0, its running mean and variance 0 and 1.
+    Source: K. He et al. (2015), Delving Deep into Rectifiers. Scales and shifts of normalisation
+        become 1 and 0, its running mean and variance 0 and 1.
     """
     import torch
 
@@ -164,7 +177,8 @@ def initialize_torch(net: Any, seed: int) -> Any:
 def initialize_gluon(net: Any, seed: int, image_shape: tuple[int, int, int] | None = None) -> Any:
     """The same for a `gluon.Block`, from the same numbers.
 
-    image_shape: (C, H, W), needed where layers are to learn the number of their inputs from the first batch
+    image_shape: (C, H, W), needed where layers are to learn the number of their inputs from the
+        first batch
     """
     from dlkit.mx import init, nd
 
@@ -181,5 +195,7 @@ def initialize_gluon(net: Any, seed: int, image_shape: tuple[int, int, int] | No
 
 
 def _he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """float32 of `shape` (outputs, inputs, ...): normal, mean 0, variance 2 / (the numbers that one output is the sum of)."""
+    """float32 of `shape` (outputs, inputs, ...): normal, mean 0, variance 2 / (the numbers that
+    one output is the sum of).
+    """
     return rng.normal(0, math.sqrt(2 / math.prod(shape[1:])), shape).astype(np.float32)

@@ -1,7 +1,9 @@
-"""What lesson 08 compares: two targets, draws of a few labels, ways to train; and what came of it with more draws than a lesson has time for.
+"""What lesson 08 compares: two targets, draws of a few labels, ways to train; and what came of it
+with more draws than a lesson has time for.
 
-``target(name)``, ``few(images, labels, count, draw)`` and ``WAYS`` are the rules. ``benchmarks/transfer.py`` trains by them, with the functions of the
-lesson's own cells tagged "net", and writes ``transfer.csv``, which ``results()`` reads.
+``target(name)``, ``few(images, labels, count, draw)`` and ``WAYS`` are the rules.
+``benchmarks/transfer.py`` trains by them, with the functions of the lesson's own cells tagged
+"net", and writes ``transfer.csv``, which ``results()`` reads.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ FEW = 10
 """The count at which the learning rates are chosen and the number of frozen parts is varied."""
 
 DRAWS = range(5)
-"""Each decides which images have labels, the weights of what is new, and the order of the batches."""
+"""Each decides which images have labels, the weights of what is new, and the order of the
+batches.
+"""
 
 RATE_DRAW = 5
 """The draw that chooses the learning rates. It is none of `DRAWS`."""
@@ -50,13 +54,17 @@ WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def steps(count: int) -> int:
-    """Steps of training with `count` labels a class, in batches of 20, where a way does not say otherwise."""
+    """Steps of training with `count` labels a class, in batches of 20, where a way does not say
+    otherwise.
+    """
     return max(60, 4 * count)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One training. frozen: parts; steps: of training; lr: of the last part; accuracy: of the 400 test images; seconds: processor time."""
+    """One training. frozen: parts; steps: of training; lr: of the last part; accuracy: of the
+    400 test images; seconds: processor time.
+    """
 
     target: str
     way: str
@@ -71,7 +79,9 @@ class Result:
 
 @functools.cache
 def target(name: str) -> ImageSet:
-    """ "brands", seven logos on photographs, or "letters", grey glyphs A to J, in three channels: 32 x 32; 400 test images."""
+    """ "brands", seven logos on photographs, or "letters", grey glyphs A to J, in three
+    channels: 32 x 32; 400 test images.
+    """
     if name == "brands":
         return brands(train=700, val=210, test=400, size=32)
     grey = glyphs(train=1000, val=200, test=400, size=32)
@@ -90,7 +100,9 @@ def target(name: str) -> ImageSet:
 def few(
     images: np.ndarray, labels: np.ndarray, count: int, draw: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of each class and their labels, drawn at random by the seed `draw`; a draw of more contains the draw of fewer."""
+    """`count` images of each class and their labels, drawn at random by the seed `draw`; a draw
+    of more contains the draw of fewer.
+    """
     order = np.random.default_rng(draw).permutation(len(labels))
     rows = np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
     return images[rows], labels[rows]
@@ -102,5 +114,7 @@ def results() -> list[Result]:
 
 
 def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the backbone's weights, and what each learning rate gave."""
+    """How the stored results came about: command, versions, processor, date, the backbone's
+    weights, and what each learning rate gave.
+    """
     return read_shipped("transfer.csv", Result)[0]

@@ -1,4 +1,6 @@
-"""The course's questions, a module a chapter: reference answers, probes, known mistakes, alternatives, hints."""
+"""The course's questions, a module a chapter: reference answers, probes, known mistakes,
+alternatives, hints.
+"""
 
 CHAPTERS = (
     *(

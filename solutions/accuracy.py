@@ -1,4 +1,6 @@
-"""How the open questions measure a net that a learner has trained: by its accuracy on images whose labels only the judge has."""
+"""How the open questions measure a net that a learner has trained: by its accuracy on images
+whose labels only the judge has.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from autograder.questions.definition import Inputs, Measurement
 
 @dataclass(frozen=True)
 class ByAccuracy:
-    """What the net must reach; `measure` and what recognises a mistake take the question's inputs, whose secret is the labels, and the driver's output.
+    """What the net must reach; `measure` and what recognises a mistake take the question's inputs,
+    whose secret is the labels, and the driver's output.
 
     of:              what is told apart, in the plural: "digits"
     needed:          the least accuracy, a fraction
@@ -33,12 +36,14 @@ class ByAccuracy:
         if shape != asked:
             return Measurement(
                 False,
-                f"For {asked[0]} {self.of} the net gave an array of shape {shape}; it should be {asked}.",
+                f"For {asked[0]} {self.of} the net gave an array of "
+                f"shape {shape}; it should be {asked}.",
             )
         if not np.isfinite(output["logits"]).all():
             return Measurement(
                 False,
-                "The net gives numbers that are infinite or not a number: the training blew up. Take a smaller learning rate.",
+                "The net gives numbers that are infinite or not a number: the training blew up. "
+                "Take a smaller learning rate.",
             )
         count, accuracy = output["parameter_count"], self._accuracy(inputs, output)
         message = f"{accuracy:.1%} of {asked[0]} unseen {self.of} are right"

@@ -1,4 +1,6 @@
-"""Adapters: the module, what it costs, what has changed in a frozen net, its gradients, training the head alone, folding, and a task that needs one."""
+"""Adapters: the module, what it costs, what has changed in a frozen net, its gradients, training
+the head alone, folding, and a task that needs one.
+"""
 
 import numpy as np
 
@@ -8,25 +10,31 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. The adapter ----------------------------------------------------------------------------------------------------------------------------
+# 1. The adapter -----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "After the loop `Y` should be X, the bias, and what every hidden unit adds. `hidden` is one map, (N, 1, H, W); which numbers of `up` say what it adds to each channel?",
-        "Unit j adds `hidden * up[c, j]` to channel c. The numbers for all channels are column j, `up[:, j]`, of shape (C,).",
-        "To multiply (N, 1, H, W) by one number a channel, give these the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
+        "After the loop `Y` should be X, the bias, and what every hidden unit adds. `hidden` is "
+        "one map, (N, 1, H, W); which numbers of `up` say what it adds to each channel?",
+        "Unit j adds `hidden * up[c, j]` to channel c. The numbers for all channels are column "
+        "j, `up[:, j]`, of shape (C,).",
+        "To multiply (N, 1, H, W) by one number a channel, give these the shape "
+        "(1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
     ],
     explanation="""
-        A 1x1 convolution down, a ReLU, a 1x1 convolution up, and the input added. Nothing looks at neighbours: seeing is left to the backbone.
-        With `up` and its bias at zero the adapter is the identity, and the adapted net starts as the backbone.
+        A 1x1 convolution down, a ReLU, a 1x1 convolution up, and the input added. Nothing looks at
+        neighbours: seeing is left to the backbone. With `up` and its bias at zero the adapter is
+        the identity, and the adapted net starts as the backbone.
     """,
 )
 def adapter(X, down, down_bias, up, up_bias):
-    """X plus what a bottleneck of r hidden maps adds: a 1x1 convolution down, ReLU, a 1x1 convolution up.
+    """X plus what a bottleneck of r hidden maps adds: a 1x1 convolution down, ReLU, a 1x1
+    convolution up.
 
-    X: (N, C, H, W) float32; down: (r, C); down_bias: (r,); up: (C, r); up_bias: (C,), all float32  ->  (N, C, H, W)
+    X: (N, C, H, W) float32; down: (r, C); down_bias: (r,); up: (C, r); up_bias: (C,), all float32
+    ->  (N, C, H, W)
     """
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
@@ -83,7 +91,8 @@ def _(X, down, down_bias, up, up_bias):
 
 
 @adapter.mistake(
-    "X is missing in the sum. An adapter adds to its input; a new one, with `up` at zero, must pass it on."
+    "X is missing in the sum. An adapter adds to its input; a new "
+    "one, with `up` at zero, must pass it on."
 )
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
@@ -105,7 +114,8 @@ def _(X, down, down_bias, up, up_bias):
 
 
 @adapter.mistake(
-    "A ReLU is put on the output. Only the hidden maps go through it; what is added may be negative."
+    "A ReLU is put on the output. Only the hidden maps go through "
+    "it; what is added may be negative."
 )
 def _(X, down, down_bias, up, up_bias):
     hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
@@ -164,7 +174,7 @@ adapter.equivalent(
 )
 
 
-# 2. What adapters cost ---------------------------------------------------------------------------------------------------------------------
+# 2. What adapters cost ----------------------------------------------------------------------------
 
 
 @question(
@@ -172,20 +182,26 @@ adapter.equivalent(
     rtol=1e-5,
     atol=0.0,  # counts in the thousands beside a part below 1
     hints=[
-        "Go place by place. With c channels there, how many numbers are in down, in its bias, in up, and in its bias?",
-        "A place with c channels has width · c + width + c · width + c parameters. The head has a weight for each feature and class, and a bias for each class.",
+        "Go place by place. With c channels there, how many numbers are in "
+        "down, in its bias, in up, and in its bias?",
+        "A place with c channels has width · c + width + c · width + c parameters. The head has "
+        "a weight for each feature and class, and a bias for each class.",
     ],
     explanation="""
-        2 · c · width for the two projections, width and c for their biases. Without the bottleneck, a 1x1 convolution has c² weights, a ninth of a 3x3's;
-        with it, the cost grows in proportion to c, so that the widest places gain most.
+        2 · c · width for the two projections, width and c for their biases. Without the bottleneck,
+        a 1x1 convolution has c² weights, a ninth of a 3x3's; with it, the cost grows in proportion
+        to c, so that the widest places gain most.
     """,
 )
 def adapter_cost(channels, width, num_classes, backbone):
-    """What is trained when a bottleneck adapter stands at each place of a frozen backbone, and a dense layer behind it, the head.
+    """What is trained when a bottleneck adapter stands at each place of a frozen backbone, and a
+    dense layer behind it, the head.
 
-    channels: a list, the number of channels at each place; the head sees as many features as the last place has channels.
+    channels: a list, the number of channels at each place; the head sees as many features as the
+    last place has channels.
     width: hidden maps of every adapter; backbone: its number of parameters. All layers have biases.
-    Returns (parameters of all adapters, parameters of the head, parameters of the adapters divided by the backbone's).
+    Returns (parameters of all adapters, parameters of the head, parameters of the adapters divided
+    by the backbone's).
     """
     adapters = sum(2 * c * width + width + c for c in channels)
     head = (channels[-1] + 1) * num_classes
@@ -210,7 +226,8 @@ def one_place(rng):
 
 
 @adapter_cost.mistake(
-    "The biases of the adapters are left out: `width` of the projection down and c of the one up, at each place."
+    "The biases of the adapters are left out: `width` of the projection "
+    "down and c of the one up, at each place."
 )
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width for c in channels)
@@ -288,25 +305,30 @@ adapter_cost.equivalent(
 )
 
 
-# 3. What has changed -----------------------------------------------------------------------------------------------------------------------
+# 3. What has changed ------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Go through the names; look up each array in both dictionaries by its name, since they may come in another order.",
-        "`torch.equal(a, b)` and `np.array_equal(a, b)` compare exactly. In Gluon: `(a != b).sum().asscalar() > 0`, or NumPy's on `a.asnumpy()`.",
+        "Go through the names; look up each array in both dictionaries by its "
+        "name, since they may come in another order.",
+        "`torch.equal(a, b)` and `np.array_equal(a, b)` compare exactly. In Gluon: `(a != "
+        "b).sum().asscalar() > 0`, or NumPy's on `a.asnumpy()`.",
         "Collect the names whose arrays are not equal, and return them `sorted`.",
     ],
     explanation="""
-        `net.state_dict()` before and after is such a pair of dictionaries (Gluon: the `data()` of `collect_params()`), buffers included: what no optimiser knows is there, too.
-        Nothing that is frozen has a reason to move, so no tolerance is needed, and a tolerance is where a slow drift hides.
+        `net.state_dict()` before and after is such a pair of dictionaries (Gluon: the `data()` of
+        `collect_params()`), buffers included: what no optimiser knows is there, too. Nothing that
+        is frozen has a reason to move, so no tolerance is needed, and a tolerance is where a slow
+        drift hides.
     """,
 )
 def changed(before, after):
     """Names, sorted, of the arrays that are not equal bit for bit.
 
-    before, after: dicts name -> array, float32 or int64, the same names with the same shapes. Returns a list of strings, empty if nothing has changed.
+    before, after: dicts name -> array, float32 or int64, the same names with the same shapes.
+    Returns a list of strings, empty if nothing has changed.
     """
     return sorted(name for name in before if not np.array_equal(before[name], after[name]))
 
@@ -360,7 +382,9 @@ def nothing(rng):
 
 
 def _states(rng):
-    """What two normalised convolutions hold, twice, with the names in another order the second time. All floats are eighths: their sums are exact."""
+    """What two normalised convolutions hold, twice, with the names in another order the second
+    time. All floats are eighths: their sums are exact.
+    """
     before = {}
     for layer in ("stem", "block 1", "block 2"):
         c, *shape = (int(size) for size in rng.permutation([2, 3, 4, 5]))
@@ -389,14 +413,16 @@ def _moved(rng, array):
 
 
 @changed.mistake(
-    "Arrays that differ a little are taken for equal. Nothing that is frozen may move at all: compare without a tolerance."
+    "Arrays that differ a little are taken for equal. Nothing that is frozen may "
+    "move at all: compare without a tolerance."
 )
 def _(before, after):
     return sorted(name for name in before if not np.allclose(before[name], after[name]))
 
 
 @changed.mistake(
-    "Only weights and biases are looked at. Running statistics and counters are stored as well, and no gradient guards them."
+    "Only weights and biases are looked at. Running statistics and counters are "
+    "stored as well, and no gradient guards them."
 )
 def _(before, after):
     names = [name for name in before if name.endswith(("weight", "bias"))]
@@ -418,7 +444,8 @@ def _(before, after):
 
 
 @changed.mistake(
-    "The arrays are paired by their places in the dictionaries. Look each up by its name: the order may differ."
+    "The arrays are paired by their places in the dictionaries. Look "
+    "each up by its name: the order may differ."
 )
 def _(before, after):
     pairs = zip(before.items(), after.values(), strict=True)
@@ -469,26 +496,31 @@ for _any in (".mean()", ".max()"):
     )
 
 
-# 4. The gradients --------------------------------------------------------------------------------------------------------------------------
+# 4. The gradients ---------------------------------------------------------------------------------
 
 
 @question(
     points=4,
     atol=1e-4,
     hints=[
-        "Write the forward pass in steps: Z = X downᵀ, H = relu(Z), Y = X + H upᵀ. Go back through them one by one, beginning with G at Y.",
-        "The gradient at H is G up, (N, r); at Z it is the same where Z > 0 and 0 elsewhere. The gradient of `up` is Gᵀ H.",
-        "The gradient of `down` is (gradient at Z)ᵀ X. X is used twice, so two gradients arrive there: G by the shortcut, and (gradient at Z) down.",
+        "Write the forward pass in steps: Z = X downᵀ, H = relu(Z), Y = X + H upᵀ. Go back "
+        "through them one by one, beginning with G at Y.",
+        "The gradient at H is G up, (N, r); at Z it is the same where Z > 0 and 0 "
+        "elsewhere. The gradient of `up` is Gᵀ H.",
+        "The gradient of `down` is (gradient at Z)ᵀ X. X is used twice, so two gradients arrive "
+        "there: G by the shortcut, and (gradient at Z) down.",
     ],
     explanation="""
-        The gradient of `up` contains H, the one of `down` contains `up`. With `up` = 0 only `up` moves in the first step, and `down` from the second on.
-        With both at zero H is zero too, and neither ever moves: one of the two must start at random.
+        The gradient of `up` contains H, the one of `down` contains `up`. With `up` = 0 only `up`
+        moves in the first step, and `down` from the second on. With both at zero H is zero too, and
+        neither ever moves: one of the two must start at random.
     """,
 )
 def adapter_gradients(X, down, up, G):
     """The gradients of an adapter on vectors, Y = X + relu(X downᵀ) upᵀ, without biases.
 
-    X: (N, C) float32; down: (r, C); up: (C, r); G: (N, C), the gradient of the loss by Y. Returns the gradients of the loss by down, by up and by X.
+    X: (N, C) float32; down: (r, C); up: (C, r); G: (N, C), the gradient of the loss by Y. Returns
+    the gradients of the loss by down, by up and by X.
     """
     Z = X @ down.T  # (N, r)
     passes = Z > 0
@@ -529,7 +561,8 @@ def _(X, down, up, G):
 
 
 @adapter_gradients.mistake(
-    "The gradient by X is G alone. X also goes through the projections: add what comes back from there."
+    "The gradient by X is G alone. X also goes through the "
+    "projections: add what comes back from there."
 )
 def _(X, down, up, G):
     Z = X @ down.T
@@ -538,7 +571,8 @@ def _(X, down, up, G):
 
 
 @adapter_gradients.mistake(
-    "The gradients of `down` and `up` are averaged over the batch. G already says how the loss depends on each row: sum."
+    "The gradients of `down` and `up` are averaged over the batch. G already "
+    "says how the loss depends on each row: sum."
 )
 def _(X, down, up, G):
     Z = X @ down.T
@@ -609,7 +643,7 @@ adapter_gradients.equivalent(
 )
 
 
-# 5. Only the head ---------------------------------------------------------------------------------------------------------------------------
+# 5. Only the head ---------------------------------------------------------------------------------
 
 
 @question(
@@ -620,20 +654,27 @@ adapter_gradients.equivalent(
     seconds=30,
     atol=1e-4,
     hints=[
-        "Two things could move that must not: the parameters of the other layers, and the running mean and variance of the normalisation.",
+        "Two things could move that must not: the parameters of the other layers, and the "
+        "running mean and variance of the normalisation.",
         "Give the optimiser (Gluon: the Trainer) the parameters of `net[-1]` only.",
-        "PyTorch: `net.eval()` before the first step. Gluon: `autograd.record(train_mode=False)`, and `backward(train_mode=False)`. Normalisation then uses the running values and leaves them alone.",
+        "PyTorch: `net.eval()` before the first step. Gluon: "
+        "`autograd.record(train_mode=False)`, and `backward(train_mode=False)`. Normalisation "
+        "then uses the running values and leaves them alone.",
     ],
     explanation="""
-        An optimiser that does not know a parameter cannot change it; but the running mean and variance are no parameters, and batches change them in training mode.
-        With everything but the last layer still, its inputs are always the same: they could be computed once, which is what lesson 08 does.
+        An optimiser that does not know a parameter cannot change it; but the running mean and
+        variance are no parameters, and batches change them in training mode. With everything but
+        the last layer still, its inputs are always the same: they could be computed once, which is
+        what lesson 08 does.
     """,
 )
 def train_head(net, X, y, lr, num_steps):
-    """Train the last layer of a net in place; nothing else of the net may change, running means and variances of its normalisation included.
+    """Train the last layer of a net in place; nothing else of the net may change, running means and
+    variances of its normalisation included.
 
-    net: a Sequential, its last layer `net[-1]` is dense; X: (N, C, H, W) float32; y: (N,) int64. Takes `num_steps` steps of gradient descent without momentum,
-    with learning rate `lr`, on the mean cross-entropy of all of X; normalisation uses its running mean and variance.
+    net: a Sequential, its last layer `net[-1]` is dense; X: (N, C, H, W) float32; y: (N,) int64.
+    Takes `num_steps` steps of gradient descent without momentum, with learning rate `lr`, on the
+    mean cross-entropy of all of X; normalisation uses its running mean and variance.
     """
     import torch
 
@@ -692,7 +733,8 @@ def _lesson(rng, count, shape, num_classes):
 
 
 @train_head.mistake(
-    "The last layer alone is trained, but batch normalisation is in training mode: its running mean and variance move, and with them all outputs."
+    "The last layer alone is trained, but batch normalisation is in training mode: its running "
+    "mean and variance move, and with them all outputs."
 )
 def _(net, X, y, lr, num_steps):
     import torch
@@ -720,7 +762,8 @@ def _(net, X, y, lr, num_steps):
 
 
 @train_head.mistake(
-    "All layers are trained, and in training mode. Only `net[-1]` may change, and the normalisation stays as it is."
+    "All layers are trained, and in training mode. Only `net[-1]` may "
+    "change, and the normalisation stays as it is."
 )
 def _(net, X, y, lr, num_steps):
     import torch
@@ -745,7 +788,8 @@ def _(net, X, y, lr, num_steps):
 
 
 @train_head.mistake(
-    "The loss is the sum over the images, so the steps are too long. In Gluon, `trainer.step` gets the number of images."
+    "The loss is the sum over the images, so the steps are too long. In Gluon, "
+    "`trainer.step` gets the number of images."
 )
 def _(net, X, y, lr, num_steps):
     import torch
@@ -828,26 +872,33 @@ train_head.equivalent(
 train_head.equivalent("len(y) -> len(X)", why="There is one label for each image.")
 
 
-# 6. Folding a linear adapter ---------------------------------------------------------------------------------------------------------------
+# 6. Folding a linear adapter ----------------------------------------------------------------------
 
 
 @question(
     points=2,
     atol=1e-4,
     hints=[
-        "At each position the convolution gives O numbers z, and the adapter makes (1 + A) z of them, 1 the identity matrix. What is that, written with the kernels?",
-        "Output o becomes z_o plus the sum over p of A[o, p] z_p. z is linear in kernel and bias, so new kernel o is kernel o plus the sum over p of A[o, p] times kernel p.",
-        "Flatten the kernels to (O, C · h · w), multiply by A from the left, add, and reshape back. The bias, (O,), is treated in the same way.",
+        "At each position the convolution gives O numbers z, and the adapter makes (1 + A) z of "
+        "them, 1 the identity matrix. What is that, written with the kernels?",
+        "Output o becomes z_o plus the sum over p of A[o, p] z_p. z is linear in kernel and "
+        "bias, so new kernel o is kernel o plus the sum over p of A[o, p] times kernel p.",
+        "Flatten the kernels to (O, C · h · w), multiply by A from the left, add, and reshape "
+        "back. The bias, (O,), is treated in the same way.",
     ],
     explanation="""
-        Linear after linear is linear: a residual adapter without a ReLU costs nothing once training is over, since it disappears into the weights it follows.
-        So a copy of the folded layer is needed for each task, or the adapter is kept apart and little is stored: one has to choose. A bottleneck with a ReLU inside cannot be folded.
+        Linear after linear is linear: a residual adapter without a ReLU costs nothing once training
+        is over, since it disappears into the weights it follows. So a copy of the folded layer is
+        needed for each task, or the adapter is kept apart and little is stored: one has to choose.
+        A bottleneck with a ReLU inside cannot be folded.
     """,
 )
 def fold(kernel, bias, A):
-    """A convolution and a linear residual adapter behind it, Z + A Z at each position, as one convolution.
+    """A convolution and a linear residual adapter behind it, Z + A Z at each position, as one
+    convolution.
 
-    kernel: (O, C, h, w) float32; bias: (O,); A: (O, O), a 1x1 convolution without a bias. Returns the kernel and the bias of the one convolution.
+    kernel: (O, C, h, w) float32; bias: (O,); A: (O, O), a 1x1 convolution without a bias. Returns
+    the kernel and the bias of the one convolution.
     """
     both = np.eye(len(A)) + A
     return np.tensordot(both, kernel, 1), both @ bias
@@ -892,7 +943,8 @@ def _(kernel, bias, A):
 
 
 @fold.mistake(
-    "The kernel is multiplied by each output's own factor only, the diagonal of A. The adapter mixes the outputs."
+    "The kernel is multiplied by each output's own factor only, the "
+    "diagonal of A. The adapter mixes the outputs."
 )
 def _(kernel, bias, A):
     own = 1 + np.diag(A)
@@ -925,7 +977,7 @@ def _(kernel, bias, A):
 fold.equivalent("len(A) -> len(bias)", why="A has a row for each output, and so has the bias.")
 
 
-# 7. Open task ------------------------------------------------------------------------------------------------------------------------------
+# 7. Open task -------------------------------------------------------------------------------------
 
 MOST_PARAMETERS = 500
 ACCURACY = 0.9
@@ -936,21 +988,28 @@ FEATURES, CLASSES = 12, 4
     points=3,
     seconds=60,
     hints=[
-        "Draw `down` at random (variance 2 / 12), let `up` and all biases be zero, and train the six arrays together on the cross-entropy of minibatches.",
-        "r hidden numbers cost 25 r + 12 parameters and the head 52, so r may be as large as 17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
-        "Adam with lr 0.02, batches of 32, 30 epochs is plenty. PyTorch: `torch.randn(16, 12)` and the like with `requires_grad_()`; Gluon: `attach_grad()`, or layers whose `weight` you return.",
+        "Draw `down` at random (variance 2 / 12), let `up` and all biases be zero, and train "
+        "the six arrays together on the cross-entropy of minibatches.",
+        "r hidden numbers cost 25 r + 12 parameters and the head 52, so r may be as large as "
+        "17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
+        "Adam with lr 0.02, batches of 32, 30 epochs is plenty. PyTorch: `torch.randn(16, 12)` "
+        "and the like with `requires_grad_()`; Gluon: `attach_grad()`, "
+        "or layers whose `weight` you return.",
     ],
     explanation="""
-        Each class is two opposite clusters, as white letters on black and black ones on white would be. Their mean is the same for all classes, so a head alone guesses.
-        ReLUs of an adapter see each cluster by itself; what they add turns opposite features into equal ones, and the head does the rest.
+        Each class is two opposite clusters, as white letters on black and black ones on white would
+        be. Their mean is the same for all classes, so a head alone guesses. ReLUs of an adapter see
+        each cluster by itself; what they add turns opposite features into equal ones, and the head
+        does the rest.
     """,
 )
 def fit_adapter(features, labels):
-    """An adapter and a head, at most 500 numbers in all, trained on features of a frozen backbone; right on at least 90 % of 500 unseen ones.
+    """An adapter and a head, at most 500 numbers in all, trained on features of a frozen backbone;
+    right on at least 90 % of 500 unseen ones.
 
-    features: (600, 12) float32; labels: (600,) int64 in 0, ..., 3
-    Returns down (r, 12), down_bias (r,), up (12, r), up_bias (12,), weight (4, 12), bias (4,): the check computes
-    F = features + relu(features downᵀ + down_bias) upᵀ + up_bias, and the logits F weightᵀ + bias.
+    features: (600, 12) float32; labels: (600,) int64 in 0, ..., 3 Returns down (r, 12), down_bias
+    (r,), up (12, r), up_bias (12,), weight (4, 12), bias (4,): the check computes F = features +
+    relu(features downᵀ + down_bias) upᵀ + up_bias, and the logits F weightᵀ + bias.
     """
     import torch
 
@@ -974,7 +1033,9 @@ def fit_adapter(features, labels):
 
 @fit_adapter.probe()
 def opposite_clusters(rng):
-    """Every class is two clusters, opposite each other, in directions that every seed draws anew."""
+    """Every class is two clusters, opposite each other, in directions that every seed draws
+    anew.
+    """
     directions = np.linalg.qr(rng.normal(size=(FEATURES, FEATURES)))[0][:CLASSES]
     labels = rng.permutation(np.arange(1100) % CLASSES)
     sides = rng.choice([-3.5, 3.5], len(labels))
@@ -990,7 +1051,10 @@ def _(inputs, output):
     if fault:
         return Measurement(False, fault)
     count, accuracy = sum(np.size(part) for part in output), _accuracy(inputs, output)
-    message = f"{accuracy:.1%} of {len(inputs.secret[1])} unseen images are right, with {count} trained numbers"
+    message = (
+        f"{accuracy:.1%} of {len(inputs.secret[1])} unseen images are "
+        f"right, with {count} trained numbers"
+    )
     if count > MOST_PARAMETERS:
         return Measurement(False, f"{message}; {MOST_PARAMETERS} are allowed.")
     if accuracy < ACCURACY:
@@ -1040,7 +1104,8 @@ def _has_other_shapes(inputs, output):
 
 
 @fit_adapter.mistake(
-    "This is hardly better than guessing, as the head alone would be. Is the adapter trained, and does `down` start at random, not at zero?",
+    "This is hardly better than guessing, as the head alone would be. Is the adapter trained, "
+    "and does `down` start at random, not at zero?",
     recognise=_guesses,
 )
 def _(features, labels):
@@ -1052,7 +1117,8 @@ def _(features, labels):
 
 
 @fit_adapter.mistake(
-    "The adapter has learnt, but too little. Are there at least two hidden numbers for each class, and enough epochs at a sensible lr?",
+    "The adapter has learnt, but too little. Are there at least two hidden numbers for each "
+    "class, and enough epochs at a sensible lr?",
     recognise=_learnt_too_little,
 )
 def _(features, labels):
@@ -1075,7 +1141,8 @@ def _(features, labels):
 
 
 @fit_adapter.mistake(
-    "The arrays do not have the shapes of the statement, or are not six. `down` is (r, 12) and `up` (12, r): as libraries keep them, outputs first.",
+    "The arrays do not have the shapes of the statement, or are not six. `down` is (r, 12) and "
+    "`up` (12, r): as libraries keep them, outputs first.",
     recognise=_has_other_shapes,
 )
 def _(features, labels):

@@ -1,29 +1,34 @@
-"""Architecture search: what a net costs, specs mutated at random, rewards against the others of a batch, dominance, hypervolume, crowding, ensembles, and a few nets that
-stand for a front."""
+"""Architecture search: what a net costs, specs mutated at random, rewards against the others of a
+batch, dominance, hypervolume, crowding, ensembles, and a few nets that stand for a front.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, NotADraw, question
 from solutions.inputs import gaussian
 
-# 1. What a spec costs -------------------------------------------------------------------------------------------------------------------------
+# 1. What a spec costs -----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "One number of the output is a sum of how many products? As many as one output channel has weights: kernel · kernel · channels that come in.",
-        "How many such numbers are there? outputs · size · size, with the size *after* the stride, which the line above has computed.",
+        "One number of the output is a sum of how many products? As many as one output channel "
+        "has weights: kernel · kernel · channels that come in.",
+        "How many such numbers are there? outputs · size · size, with the size *after* the "
+        "stride, which the line above has computed.",
     ],
     explanation="""
-        Parameters do not depend on the size of the image, multiply-adds do: the same layer costs a quarter after each halving. So the two rank nets differently, and a search that
-        counts one of them will move layers to where they are cheap by that count.
+        Parameters do not depend on the size of the image, multiply-adds do: the same layer costs a
+        quarter after each halving. So the two rank nets differently, and a search that counts one
+        of them will move layers to where they are cheap by that count.
     """,
 )
 def net_cost(spec, channels, size):
     """(parameters, multiply-adds) of a chain of convolutions without biases, for one square image.
 
-    spec: a list of (kernel, outputs, stride), kernel odd, padded by kernel // 2 on all sides; channels, size: of the image. Returns two whole numbers.
+    spec: a list of (kernel, outputs, stride), kernel odd, padded by kernel // 2 on all sides;
+    channels, size: of the image. Returns two whole numbers.
     """
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -51,7 +56,8 @@ def one_layer(rng):
 
 
 @net_cost.mistake(
-    "The multiply-adds count the image's size before the stride. An output is computed at the places that the stride leaves."
+    "The multiply-adds count the image's size before the stride. An output is "
+    "computed at the places that the stride leaves."
 )
 def _(spec, channels, size):
     parameters = multiply_adds = 0
@@ -65,7 +71,8 @@ def _(spec, channels, size):
 
 
 @net_cost.mistake(
-    "The size is divided by the stride and rounded down. With this padding it is rounded up: a row of 5 with stride 2 has 3 places."
+    "The size is divided by the stride and rounded down. With this padding it is rounded up: a "
+    "row of 5 with stride 2 has 3 places."
 )
 def _(spec, channels, size):
     parameters = multiply_adds = 0
@@ -104,7 +111,8 @@ def _(spec, channels, size):
 
 
 @net_cost.mistake(
-    "The multiply-adds are those of the last layer alone: `=` forgets the others. Add each layer's with `+=`."
+    "The multiply-adds are those of the last layer alone: `=` forgets "
+    "the others. Add each layer's with `+=`."
 )
 def _(spec, channels, size):
     parameters = multiply_adds = 0
@@ -118,7 +126,8 @@ def _(spec, channels, size):
 
 
 @net_cost.mistake(
-    "Each layer's places are multiplied by the parameters of all layers so far. They use the layer's own `weights` only."
+    "Each layer's places are multiplied by the parameters of all layers so "
+    "far. They use the layer's own `weights` only."
 )
 def _(spec, channels, size):
     parameters = multiply_adds = 0
@@ -186,7 +195,7 @@ def _(spec, channels, size):
     return sum(weights), sum(products)
 
 
-# 2. Mutation ----------------------------------------------------------------------------------------------------------------------------------
+# 2. Mutation --------------------------------------------------------------------------------------
 
 
 @question(
@@ -194,18 +203,25 @@ def _(spec, channels, size):
     driver="sampled",
     each="spec",
     hints=[
-        "Two draws for each spec: the place, from 0 to D − 1, and by how much the option moves, from 1 to num_options − 1. Then the new option is (old + step) modulo num_options, and never the old one.",
-        "`places = rng.integers(D, size=N)`, `steps = rng.integers(1, num_options, N)`: the upper end is left out.",
-        "Work on a copy: `new = specs.copy()` in NumPy and Gluon, `specs.clone()` in PyTorch; then `new[i, places[i]] = ...` in a loop over i.",
+        "Two draws for each spec: the place, from 0 to D − 1, and by how much the option moves, "
+        "from 1 to num_options − 1. Then the new option is (old + step) "
+        "modulo num_options, and never the old one.",
+        "`places = rng.integers(D, size=N)`, `steps = rng.integers(1, "
+        "num_options, N)`: the upper end is left out.",
+        "Work on a copy: `new = specs.copy()` in NumPy and Gluon, `specs.clone()` in PyTorch; "
+        "then `new[i, places[i]] = ...` in a loop over i.",
     ],
     explanation="""
-        Among the other options only: a mutation that may leave the spec as it is trains the parent again once in num_options times, and pays for it as for a new net.
+        Among the other options only: a mutation that may leave the spec as it is trains the parent
+        again once in num_options times, and pays for it as for a new net.
     """,
 )
 def mutate(specs, num_options, rng):
-    """Change one decision of each spec, at a place drawn uniformly, to one of the other options, drawn uniformly.
+    """Change one decision of each spec, at a place drawn uniformly, to one of the other options,
+    drawn uniformly.
 
-    specs: (N, D) int64 from 0 to num_options - 1, not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, D).
+    specs: (N, D) int64 from 0 to num_options - 1, not to be changed; rng: a np.random.Generator,
+    from which everything is drawn. Returns (N, D).
     """
     rows = np.arange(len(specs))
     places = rng.integers(specs.shape[1], size=len(specs))
@@ -288,7 +304,9 @@ def _neighbours(inputs, output):
 
 
 def _whole_columns(inputs, output):
-    """Whether each call changes the same places of all specs, and does so by one step, or to one option, for a place."""
+    """Whether each call changes the same places of all specs, and does so by one step, or to one
+    option, for a place.
+    """
     calls = [np.asarray(result) for result in output["draws"]]
     specs, options = np.asarray(inputs.args[1]), inputs.args[2]
     steps = [(call - specs) % options for call in calls]
@@ -324,7 +342,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "The same places are changed in all specs, as `children[:, places]` does. One place in each row is `children[np.arange(N), places]`.",
+    "The same places are changed in all specs, as `children[:, places]` does. One place in each "
+    "row is `children[np.arange(N), places]`.",
     recognise=_whole_columns,
 )
 def _(specs, num_options, rng):
@@ -358,7 +377,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "`specs` itself is changed: a second name for it is no copy. Begin with `specs.copy()`, in PyTorch `specs.clone()`."
+    "`specs` itself is changed: a second name for it is no copy. Begin with "
+    "`specs.copy()`, in PyTorch `specs.clone()`."
 )
 def _(specs, num_options, rng):
     n = len(specs)
@@ -371,7 +391,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "Each decision is changed with the probability 1 / D: sometimes none is, sometimes several are. Draw one place for each spec."
+    "Each decision is changed with the probability 1 / D: sometimes none is, sometimes several "
+    "are. Draw one place for each spec."
 )
 def _(specs, num_options, rng):
     changed = rng.random(specs.shape) < 1 / specs.shape[1]
@@ -393,7 +414,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "The last decision is never changed. `rng.integers(D)` draws from 0 to D − 1: its upper end is left out already."
+    "The last decision is never changed. `rng.integers(D)` draws from 0 to D "
+    "− 1: its upper end is left out already."
 )
 def _(specs, num_options, rng):
     n = len(specs)
@@ -406,7 +428,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+    "The draws come from a generator other than `rng`. Draw from "
+    "`rng`: otherwise nothing can be repeated."
 )
 def _(specs, num_options, rng):
     n = len(specs)
@@ -419,7 +442,8 @@ def _(specs, num_options, rng):
 
 
 @mutate.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    "Each call makes a generator of its own with a fixed seed, and "
+    "draws the same again. Draw from `rng`.",
     recognise=_repeats,
 )
 def _(specs, num_options, rng):
@@ -470,25 +494,32 @@ mutate.equivalent(
 )
 
 
-# 3. Rewards against the others' ---------------------------------------------------------------------------------------------------------------
+# 3. Rewards against the others' -------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "First the rewards, then what each is compared with: the mean of the *other* rewards, (sum − own) / (B − 1).",
-        "The factor is (cost / target) to the power `exponent` where the cost is above the target, and 1 elsewhere. `np.where`, `torch.where`, `nd.where`, or: the cost divided by the target, at least 1, to the power.",
+        "First the rewards, then what each is compared with: the mean of the "
+        "*other* rewards, (sum − own) / (B − 1).",
+        "The factor is (cost / target) to the power `exponent` where the cost is above the "
+        "target, and 1 elsewhere. `np.where`, `torch.where`, `nd.where`, or: the cost divided "
+        "by the target, at least 1, to the power.",
     ],
     explanation="""
-        A baseline must not depend on the choices that it is used for. The mean of the whole batch contains the net's own reward, and shrinks every advantage by (B − 1) / B; the mean of
-        the others does not. The factor is MnasNet's (Tan et al. 2019), with the exponent 0 below the target; the paper searched with −0.07 on both sides.
+        A baseline must not depend on the choices that it is used for. The mean of the whole batch
+        contains the net's own reward, and shrinks every advantage by (B − 1) / B; the mean of the
+        others does not. The factor is MnasNet's (Tan et al. 2019), with the exponent 0 below the
+        target; the paper searched with −0.07 on both sides.
     """,
 )
 def advantages(accuracies, costs, target, exponent):
     """The reward of each net of a batch, less the mean reward of the others.
 
-    The reward is accuracy · (cost / target) ** exponent where the cost is larger than the target, and the accuracy elsewhere.
-    accuracies, costs: (B,) float32, B >= 2; target: a number; exponent: a negative number. Returns (B,).
+    The reward is accuracy · (cost / target) ** exponent where the cost is larger than the target,
+    and the accuracy elsewhere.
+    accuracies, costs: (B,) float32, B >= 2; target: a number; exponent: a negative number. Returns
+    (B,).
     """
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
     others = (rewards.sum() - rewards) / (len(rewards) - 1)
@@ -521,7 +552,8 @@ def two_nets(rng):
 
 
 @advantages.mistake(
-    "The mean of all rewards is subtracted, the net's own included. Its baseline is the mean of the others."
+    "The mean of all rewards is subtracted, the net's own included. "
+    "Its baseline is the mean of the others."
 )
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
@@ -542,7 +574,8 @@ def _(accuracies, costs, target, exponent):
 
 
 @advantages.mistake(
-    "The factor is the wrong way round: it makes dear nets better. With a negative exponent it is cost / target."
+    "The factor is the wrong way round: it makes dear nets better. With a "
+    "negative exponent it is cost / target."
 )
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.minimum(target / costs, 1) ** exponent
@@ -569,7 +602,8 @@ def _(accuracies, costs, target, exponent):
 
 
 @advantages.mistake(
-    "The mean of the others' accuracies is subtracted. Subtract the mean of their rewards, which the cost has lowered."
+    "The mean of the others' accuracies is subtracted. Subtract the mean of "
+    "their rewards, which the cost has lowered."
 )
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
@@ -626,25 +660,30 @@ advantages.equivalent(
 advantages.equivalent("c > target -> c >= target", why="At the target itself the factor is 1.")
 
 
-# 4. Dominance ---------------------------------------------------------------------------------------------------------------------------------
+# 4. Dominance -------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Write down when a dominates b: a is nowhere larger (`all`), and somewhere smaller (`any`). A point cannot dominate itself or its copy then.",
-        "All pairs at once: `a = points[:, None]`, `b = points[None]` have the differences a − b of shape (N, N, M). In Gluon use `expand_dims` and `broadcast_lesser_equal`.",
+        "Write down when a dominates b: a is nowhere larger (`all`), and somewhere smaller "
+        "(`any`). A point cannot dominate itself or its copy then.",
+        "All pairs at once: `a = points[:, None]`, `b = points[None]` have the differences a − "
+        "b of shape (N, N, M). In Gluon use `expand_dims` and `broadcast_lesser_equal`.",
         "A point is on the front if no row of the table of dominance has a True in its column.",
     ],
     explanation="""
-        "Nowhere worse and somewhere better": without the second half two equal points dominate each other and both vanish; with "better everywhere" a net that is as accurate as another
-        and dearer would stay on the front.
+        "Nowhere worse and somewhere better": without the second half two equal points dominate each
+        other and both vanish; with "better everywhere" a net that is as accurate as another and
+        dearer would stay on the front.
     """,
 )
 def on_front(points):
-    """Which points no other dominates. All objectives are minimised: a dominates b where a is nowhere larger than b, and smaller somewhere.
+    """Which points no other dominates. All objectives are minimised: a dominates b where a is
+    nowhere larger than b, and smaller somewhere.
 
-    points: (N, M) float32, N points, M objectives. Returns (N,): 1 or True where a point is on the front, 0 or False where not.
+    points: (N, M) float32, N points, M objectives. Returns (N,): 1 or True where a point is on the
+    front, 0 or False where not.
     """
     a, b = points[:, None], points[None]
     dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)  # (N, N): row dominates column
@@ -683,7 +722,8 @@ def one_point(rng):
 
 
 @on_front.mistake(
-    "Equal points dominate each other here, so both are lost. To dominate, a point must be smaller somewhere."
+    "Equal points dominate each other here, so both are lost. To "
+    "dominate, a point must be smaller somewhere."
 )
 def _(points):
     a, b = points[:, None], points[None]
@@ -691,21 +731,24 @@ def _(points):
 
 
 @on_front.mistake(
-    "No point is left, since each is taken to dominate itself. To dominate, a point must be smaller somewhere."
+    "No point is left, since each is taken to dominate itself. To "
+    "dominate, a point must be smaller somewhere."
 )
 def _(points):
     return ~(points[:, None] <= points[None]).all(axis=2).any(axis=0)
 
 
 @on_front.mistake(
-    "Here a point must be smaller in every objective to dominate. To be equal in some and smaller in one is enough."
+    "Here a point must be smaller in every objective to dominate. To be "
+    "equal in some and smaller in one is enough."
 )
 def _(points):
     return ~(points[:, None] < points[None]).all(axis=2).any(axis=0)
 
 
 @on_front.mistake(
-    "These are the points that dominate no other: the objectives are maximised. Small is good here, as errors and costs are."
+    "These are the points that dominate no other: the objectives are maximised. "
+    "Small is good here, as errors and costs are."
 )
 def _(points):
     a, b = points[:, None], points[None]
@@ -719,7 +762,8 @@ def _(points):
 
 
 @on_front.mistake(
-    "Only the points that are best in some single objective are kept. The front also has those between."
+    "Only the points that are best in some single objective are "
+    "kept. The front also has those between."
 )
 def _(points):
     return (points == points.min(axis=0)).any(axis=1)
@@ -737,7 +781,8 @@ def _(points):
 
 
 @on_front.mistake(
-    "These are the numbers of the points on the front. Say of each point whether it is there: N values."
+    "These are the numbers of the points on the front. Say of each "
+    "point whether it is there: N values."
 )
 def _(points):
     a, b = points[:, None], points[None]
@@ -745,7 +790,8 @@ def _(points):
 
 
 @on_front.mistake(
-    "This goes along the first objective and looks at the second: it keeps one of equal points, and never sees a third objective."
+    "This goes along the first objective and looks at the second: it keeps one of equal points, "
+    "and never sees a third objective."
 )
 def _(points):
     kept, lowest = np.zeros(len(points), bool), np.inf
@@ -784,24 +830,31 @@ def _(points):
     return np.array(kept)
 
 
-# 5. Hypervolume -------------------------------------------------------------------------------------------------------------------------------
+# 5. Hypervolume -----------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Sort the points by their first objective and go along them. Each adds a rectangle that the points before have not covered yet.",
-        "Remember the smallest second objective so far; at first it is the reference's. A point that is lower adds (reference − first) · (lowest − second), and becomes the lowest; one that is not lower adds nothing.",
-        "A point beyond the reference must not add anything: leave out, before sorting, what is not smaller than the reference in both objectives.",
+        "Sort the points by their first objective and go along them. Each adds a rectangle that "
+        "the points before have not covered yet.",
+        "Remember the smallest second objective so far; at first it is the reference's. A point "
+        "that is lower adds (reference − first) · (lowest − second), and becomes the lowest; "
+        "one that is not lower adds nothing.",
+        "A point beyond the reference must not add anything: leave out, before sorting, what is "
+        "not smaller than the reference in both objectives.",
     ],
     explanation="""
-        One number for a whole front, larger for a better one (Zitzler and Thiele 1999). It depends on the reference and on the units of the objectives: fix both before comparing.
+        One number for a whole front, larger for a better one (Zitzler and Thiele 1999). It depends
+        on the reference and on the units of the objectives: fix both before comparing.
     """,
 )
 def hypervolume(points, reference):
-    """The area that is dominated by at least one of the points and lies below the reference. Two objectives, both minimised.
+    """The area that is dominated by at least one of the points and lies below the reference. Two
+    objectives, both minimised.
 
-    points: (N, 2) float32, in any order; some may be dominated, equal, or not below the reference; reference: (2,) float32. Returns a number, 0 if no point is below.
+    points: (N, 2) float32, in any order; some may be dominated, equal, or not below the reference;
+    reference: (2,) float32. Returns a number, 0 if no point is below.
     """
     area, lowest = 0.0, reference[1]
     for first, second in sorted(points.tolist()):
@@ -868,7 +921,8 @@ def _(points, reference):
 
 
 @hypervolume.mistake(
-    "A dominated point takes area away or adds some again. It adds nothing: skip what is not lower than all before."
+    "A dominated point takes area away or adds some again. It adds nothing: "
+    "skip what is not lower than all before."
 )
 def _(points, reference):
     area, lowest = 0.0, reference[1]
@@ -880,7 +934,8 @@ def _(points, reference):
 
 
 @hypervolume.mistake(
-    "This is the area from the origin to the front. Wanted is what lies between the front and the reference."
+    "This is the area from the origin to the front. Wanted is what "
+    "lies between the front and the reference."
 )
 def _(points, reference):
     area, lowest = 0.0, reference[1]
@@ -939,7 +994,9 @@ def _(points, reference):
 
 @hypervolume.alternative()
 def _(points, reference):
-    """Every cell of the grid that the points' coordinates make, if some point lies to the lower left of it."""
+    """Every cell of the grid that the points' coordinates make, if some point lies to the lower
+    left of it.
+    """
     xs, ys = (
         np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1)
     )
@@ -977,26 +1034,32 @@ hypervolume.equivalent(
 hypervolume.equivalent("cummin(dim=0) -> cummin(dim=-1)", why="There is one axis.")
 
 
-# 6. Crowding ----------------------------------------------------------------------------------------------------------------------------------
+# 6. Crowding --------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "One objective after the other. `order = points[:, m].argsort()`; the neighbours of `order[i]` are `order[i - 1]` and `order[i + 1]`.",
-        "Without a loop over the points: `values = points[order, m]`, and `result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])`.",
-        "The two ends of each objective get 10 for it. Inside functions of Gluon, `.asnumpy()` and NumPy are fine.",
+        "One objective after the other. `order = points[:, m].argsort()`; the neighbours of "
+        "`order[i]` are `order[i - 1]` and `order[i + 1]`.",
+        "Without a loop over the points: `values = points[order, m]`, and `result[order[1:-1]] "
+        "+= (values[2:] - values[:-2]) / (values[-1] - values[0])`.",
+        "The two ends of each objective get 10 for it. Inside functions of "
+        "Gluon, `.asnumpy()` and NumPy are fine.",
     ],
     explanation="""
-        NSGA-II (Deb et al. 2002) fills its next generation front by front; when the last front has too many points, those with the largest distance stay, so that the front is kept
-        wide and even; the paper gives the ends infinity. Dividing by the range makes a percent of error and a million multiply-adds comparable.
+        NSGA-II (Deb et al. 2002) fills its next generation front by front; when the last front has
+        too many points, those with the largest distance stay, so that the front is kept wide and
+        even; the paper gives the ends infinity. Dividing by the range makes a percent of error and
+        a million multiply-adds comparable.
     """,
 )
 def crowding_distance(points):
     """NSGA-II's crowding distance of the points of one front.
 
-    For each objective: 10 for its smallest and its largest point; for every other the gap between the next larger and the next smaller value,
-    divided by the objective's range. The distance is the sum over the objectives.
+    For each objective: 10 for its smallest and its largest point; for every other the gap between
+    the next larger and the next smaller value, divided by the objective's range. The distance is
+    the sum over the objectives.
     points: (N, M) float32, N >= 2, no two values of an objective equal. Returns (N,) floats.
     """
     result = np.zeros(len(points))
@@ -1029,7 +1092,8 @@ def only_two_points(rng):
 
 
 @crowding_distance.mistake(
-    "The gaps are not divided by the objective's range, so the objective with the largest numbers decides alone."
+    "The gaps are not divided by the objective's range, so the objective "
+    "with the largest numbers decides alone."
 )
 def _(points):
     result = np.zeros(len(points))
@@ -1042,7 +1106,8 @@ def _(points):
 
 
 @crowding_distance.mistake(
-    "The distances stand in the order of the sorted points. They belong to the points in their own order."
+    "The distances stand in the order of the sorted points. They "
+    "belong to the points in their own order."
 )
 def _(points):
     result = np.zeros(len(points))
@@ -1067,7 +1132,8 @@ def _(points):
 
 
 @crowding_distance.mistake(
-    "The ends of an objective get nothing here. They get 10: they are kept before all others, or the front would shrink."
+    "The ends of an objective get nothing here. They get 10: they are kept "
+    "before all others, or the front would shrink."
 )
 def _(points):
     result = np.zeros(len(points))
@@ -1090,7 +1156,8 @@ def _(points):
 
 
 @crowding_distance.mistake(
-    "The gaps are half of what they should be: from the next smaller to the next larger value, not the mean of the two steps."
+    "The gaps are half of what they should be: from the next smaller to the next larger value, "
+    "not the mean of the two steps."
 )
 def _(points):
     result = np.zeros(len(points))
@@ -1129,7 +1196,8 @@ def _(points):
 
 
 @crowding_distance.mistake(
-    "The sorted gaps are read with `[order]`, which mixes them once more. `result[order] += gaps` puts each where it belongs."
+    "The sorted gaps are read with `[order]`, which mixes them once more. `result[order] += "
+    "gaps` puts each where it belongs."
 )
 def _(points):
     result = np.zeros(len(points))
@@ -1196,24 +1264,28 @@ crowding_distance.equivalent(
 )
 
 
-# 7. An ensemble -------------------------------------------------------------------------------------------------------------------------------
+# 7. An ensemble -----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Softmax of every member's logits over the classes, the last axis; then the mean over the members, the first axis.",
-        "Subtract the largest logit of each image first, or exp overflows: `np.exp(logits - logits.max(axis=2, keepdims=True))`. The frameworks' softmax does so itself.",
+        "Softmax of every member's logits over the classes, the last axis; then "
+        "the mean over the members, the first axis.",
+        "Subtract the largest logit of each image first, or exp overflows: `np.exp(logits - "
+        "logits.max(axis=2, keepdims=True))`. The frameworks' softmax does so itself.",
     ],
     explanation="""
-        The mean of probabilities is a mixture: a member that is unsure has little to say. The softmax of mean logits is the normalised geometric mean: one member that is very sure that a
+        The mean of probabilities is a mixture: a member that is unsure has little to say. The
+        softmax of mean logits is the normalised geometric mean: one member that is very sure that a
         class is wrong forbids it to all.
     """,
 )
 def ensemble(logits):
     """The mean of the members' probabilities.
 
-    logits: (K, N, C) float32 of K nets for N images and C classes, between -200 and 200. Returns (N, C).
+    logits: (K, N, C) float32 of K nets for N images and C classes, between -200 and 200. Returns
+    (N, C).
     """
     exps = np.exp(logits - logits.max(axis=2, keepdims=True))
     return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
@@ -1247,14 +1319,16 @@ def _(logits):
 
 
 @ensemble.mistake(
-    "This is the mean of the logits. They must become probabilities first, each member's for itself."
+    "This is the mean of the logits. They must become "
+    "probabilities first, each member's for itself."
 )
 def _(logits):
     return logits.mean(axis=0)
 
 
 @ensemble.mistake(
-    "exp overflows for large logits. Subtract the largest of each image first, or use a library's softmax."
+    "exp overflows for large logits. Subtract the largest of each "
+    "image first, or use a library's softmax."
 )
 def _(logits):
     with np.errstate(over="ignore", invalid="ignore"):
@@ -1294,7 +1368,8 @@ def _(logits):
 
 
 @ensemble.mistake(
-    "One maximum is subtracted for all: an image far below it gets zeros from exp, and 0 / 0. Subtract each image's own."
+    "One maximum is subtracted for all: an image far below it gets zeros from "
+    "exp, and 0 / 0. Subtract each image's own."
 )
 def _(logits):
     with np.errstate(invalid="ignore"):
@@ -1323,7 +1398,7 @@ def _(logits):
     return total
 
 
-# 8. A few nets for a front --------------------------------------------------------------------------------------------------------------------
+# 8. A few nets for a front ------------------------------------------------------------------------
 
 OPTIONS = 8
 NEEDED = 0.85
@@ -1332,21 +1407,30 @@ NEEDED = 0.85
 @question(
     points=2,
     hints=[
-        "Two things spoil the obvious answers. The largest rewards are large because their noise was; and the five most accurate nets are all dear, where the area also counts cheap ones.",
-        "Against the noise: an error is here the sum of what its three layers contribute. The mean of the 64 nets with the same first layer is hardly noisy; the same of the second and the third. Their sum, less twice the mean of all, estimates every net.",
-        "Against the rest: start with no net; five times add the one that enlarges the area of question 5 most. `errors.ravel()` and `costs.ravel()` number the nets as `i * 64 + j * 8 + k`.",
+        "Two things spoil the obvious answers. The largest rewards are large because their "
+        "noise was; and the five most accurate nets are all dear, "
+        "where the area also counts cheap ones.",
+        "Against the noise: an error is here the sum of what its three layers contribute. The "
+        "mean of the 64 nets with the same first layer is hardly noisy; the same of the second "
+        "and the third. Their sum, less twice the mean of all, estimates every net.",
+        "Against the rest: start with no net; five times add the one that enlarges the area of "
+        "question 5 most. `errors.ravel()` and `costs.ravel()` number "
+        "the nets as `i * 64 + j * 8 + k`.",
     ],
     explanation="""
-        A front that is read off noisy measurements consists of the lucky nets. A model that pools what belongs together, here one number for every layer's option, takes most of the noise
-        away; the greedy choice then is never worse than 63 % of the best possible area, and in practice close to it.
+        A front that is read off noisy measurements consists of the lucky nets. A model that pools
+        what belongs together, here one number for every layer's option, takes most of the noise
+        away; the greedy choice then is never worse than 63 % of the best possible area, and in
+        practice close to it.
     """,
 )
 def five_nets(errors, costs):
     """Five nets whose true errors and costs dominate a large area.
 
-    errors: (8, 8, 8) float32, noisy; costs: (8, 8, 8) float32, exact; both between 0 and 1, the axes are the options of three layers.
-    Returns five numbers from 0 to 511: i * 64 + j * 8 + k for the net of the options i, j, k. The area below (1, 1), with the true errors, must be
-    at least 85 % of that of all nets.
+    errors: (8, 8, 8) float32, noisy; costs: (8, 8, 8) float32, exact; both between 0 and 1, the
+    axes are the options of three layers.
+    Returns five numbers from 0 to 511: i * 64 + j * 8 + k for the net of the options i, j, k. The
+    area below (1, 1), with the true errors, must be at least 85 % of that of all nets.
     """
     smooth = (
         errors.mean(axis=(1, 2))[:, None, None]
@@ -1399,7 +1483,8 @@ def _(inputs, output):
     share = _area(inputs.secret[nets]) / _area(inputs.secret)
     return Measurement(
         bool(share >= NEEDED),
-        f"The five nets dominate {share:.1%} of the area that all nets do; {NEEDED:.0%} are needed.",
+        f"The five nets dominate {share:.1%} of the area that all "
+        f"nets do; {NEEDED:.0%} are needed.",
     )
 
 
@@ -1451,7 +1536,8 @@ def _noisy_greedy(inputs, output):
 
 
 @five_nets.mistake(
-    "These are the five nets with the smallest noisy errors. They are close to each other in cost, and were lucky besides.",
+    "These are the five nets with the smallest noisy errors. They are close to "
+    "each other in cost, and were lucky besides.",
     recognise=_most_accurate,
 )
 def _(errors, costs):
@@ -1466,7 +1552,8 @@ def _(errors, costs):
 
 
 @five_nets.mistake(
-    "The nets are spread over the front, but it is a front of noisy errors: lucky nets. Smooth the errors first.",
+    "The nets are spread over the front, but it is a front of noisy "
+    "errors: lucky nets. Smooth the errors first.",
     recognise=_noisy_greedy,
 )
 def _(errors, costs):
@@ -1548,7 +1635,7 @@ def _(errors, costs):
     return chosen
 
 
-# Inputs ---------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _spread(rng, count):

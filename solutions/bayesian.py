@@ -1,27 +1,32 @@
-"""Bayesian optimisation: a kernel matrix, a Gaussian process's posterior and its evidence, expected improvement, a confidence bound, the next point to try, and the
-minima of functions that are known by a few noisy values."""
+"""Bayesian optimisation: a kernel matrix, a Gaussian process's posterior and its evidence, expected
+improvement, a confidence bound, the next point to try, and the minima of functions that are known
+by a few noisy values.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions.inputs import gaussian
 
-# 1. A kernel matrix ------------------------------------------------------------------------------------------------------------------------
+# 1. A kernel matrix -------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "`squared[i, j]` holds, so far, the d coordinates of A[i] - B[j]. Divide them by `length`; what then is the squared distance?",
+        "`squared[i, j]` holds, so far, the d coordinates of A[i] - B[j]. Divide them by "
+        "`length`; what then is the squared distance?",
         "A squared distance is a sum of squares over the last axis: square first, then add up.",
     ],
     explanation="""
-        The length scale is a unit of distance: differences are divided by it before they are squared, so r squared holds 1 over the length squared. With a length for each direction
-        the same line serves, by broadcasting; a direction with a very long one has no influence.
+        The length scale is a unit of distance: differences are divided by it before they are
+        squared, so r squared holds 1 over the length squared. With a length for each direction the
+        same line serves, by broadcasting; a direction with a very long one has no influence.
     """,
 )
 def kernel_matrix(A, B, length, variance):
-    """The squared-exponential kernel of each point of A with each point of B: variance times exp(-r^2 / 2), r the distance in units of the length scale.
+    """The squared-exponential kernel of each point of A with each point of B: variance times
+    exp(-r^2 / 2), r the distance in units of the length scale.
 
     A: (n, d), B: (m, d) float32; length, variance: positive numbers. Returns (n, m).
     """
@@ -64,7 +69,8 @@ def _(A, B, length, variance):
 
 
 @kernel_matrix.mistake(
-    "The coordinates' differences are added up and then squared, so that opposite signs cancel. Square first."
+    "The coordinates' differences are added up and then squared, so "
+    "that opposite signs cancel. Square first."
 )
 def _(A, B, length, variance):
     return variance * np.exp(-(((A[:, None] - B[None]) / length).sum(axis=2) ** 2) / 2)
@@ -106,26 +112,34 @@ def _(A, B, length, variance):
     return np.exp(np.log(variance) - squares / (2 * length**2))
 
 
-# 2. The posterior --------------------------------------------------------------------------------------------------------------------------
+# 2. The posterior ---------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "The noise belongs to the measured values: add it to the diagonal of K, and to nothing else.",
-        "With S = K + noise I the mean is K_new S^-1 y. Let `solve(S, y)` compute S^-1 y; the variance needs S^-1 K_new^T, of shape (n, m).",
-        "Of K_new S^-1 K_new^T only the diagonal is asked for: multiply K_new with the transpose of S^-1 K_new^T number by number, and add up each row.",
+        "The noise belongs to the measured values: add it to the "
+        "diagonal of K, and to nothing else.",
+        "With S = K + noise I the mean is K_new S^-1 y. Let `solve(S, y)` compute S^-1 y; the "
+        "variance needs S^-1 K_new^T, of shape (n, m).",
+        "Of K_new S^-1 K_new^T only the diagonal is asked for: multiply K_new with the "
+        "transpose of S^-1 K_new^T number by number, and add up each row.",
     ],
     explanation="""
-        The mean is a weighted sum of the measured values; the variance is what was known before minus what the trials tell, and does not depend on the values at all. It is that of the
-        function; a new measurement there would vary by the noise besides. With a Cholesky factor L of S the subtracted part is the squared length of L^-1 k, never negative.
+        The mean is a weighted sum of the measured values; the variance is what was known before
+        minus what the trials tell, and does not depend on the values at all. It is that of the
+        function; a new measurement there would vary by the noise besides. With a Cholesky factor L
+        of S the subtracted part is the squared length of L^-1 k, never negative.
     """,
 )
 def posterior(K, K_new, y, prior, noise):
-    """Mean and variance of a function at m new points, given noisy values at n points, under a Gaussian process with mean 0.
+    """Mean and variance of a function at m new points, given noisy values at n points, under a
+    Gaussian process with mean 0.
 
-    K: (n, n) float32, the kernel of the points where y was measured; K_new: (m, n) float32, of the new points with those; y: (n,) float32;
-    prior: the variance of the function at each new point before anything was measured; noise: the variance of the noise of y.
+    K: (n, n) float32, the kernel of the points where y was measured; K_new: (m, n) float32, of the
+    new points with those; y: (n,) float32;
+    prior: the variance of the function at each new point before anything was measured; noise: the
+    variance of the noise of y.
     Returns (mean, variance), (m,) each, of the function itself.
     """
     solved = np.linalg.solve(
@@ -165,7 +179,8 @@ def one_of_each(rng):
 
 
 @posterior.mistake(
-    "The noise is added to the variance of the new points. That would be the variance of a new measurement; the function's is asked for."
+    "The noise is added to the variance of the new points. That would be the variance of a new "
+    "measurement; the function's is asked for."
 )
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
@@ -188,7 +203,8 @@ def _(K, K_new, y, prior, noise):
 
 
 @posterior.mistake(
-    "The noise is added to every element of K. It belongs on the diagonal: each measurement has its own."
+    "The noise is added to every element of K. It belongs on the "
+    "diagonal: each measurement has its own."
 )
 def _(K, K_new, y, prior, noise):
     S = K + noise
@@ -243,24 +259,29 @@ def _(K, K_new, y, prior, noise):
     return np.array(mean), np.array([prior - row @ np.linalg.solve(S, row) for row in K_new])
 
 
-# 3. The evidence ---------------------------------------------------------------------------------------------------------------------------
+# 3. The evidence ----------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
         "Three terms: the fit, the determinant, the constant. All are halved and subtracted.",
-        "The determinant itself may be far too small for a float. `slogdet` gives its logarithm; so does a Cholesky factor L: log det = 2 * sum of log of L's diagonal.",
+        "The determinant itself may be far too small for a float. `slogdet` gives its "
+        "logarithm; so does a Cholesky factor L: log det = 2 * sum of log of L's diagonal.",
     ],
     explanation="""
-        The first term rewards kernels under which y is no surprise, the second charges kernels under which much else would have been possible, too. Their balance chooses length scale and
-        noise without any validation set. A determinant is a product of n numbers; only its logarithm is sure to fit into a float.
+        The first term rewards kernels under which y is no surprise, the second charges kernels
+        under which much else would have been possible, too. Their balance chooses length scale and
+        noise without any validation set. A determinant is a product of n numbers; only its
+        logarithm is sure to fit into a float.
     """,
 )
 def log_evidence(K, y, noise):
-    """The logarithm of the normal density of y, with mean 0 and covariance S = K + noise * identity: -(y S^-1 y + log det S + n log(2 pi)) / 2.
+    """The logarithm of the normal density of y, with mean 0 and covariance S = K + noise *
+    identity: -(y S^-1 y + log det S + n log(2 pi)) / 2.
 
-    K: (n, n) float32; y: (n,) float32; noise: a positive number. Returns a number, also where the determinant of S is too small for a float.
+    K: (n, n) float32; y: (n,) float32; noise: a positive number. Returns a number, also where the
+    determinant of S is too small for a float.
     """
     S = K + noise * np.eye(len(K))
     return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
@@ -287,7 +308,8 @@ def a_tiny_determinant(rng):
 
 
 @log_evidence.mistake(
-    "The determinant of a large matrix is too small for a float, and its logarithm infinite. Use `slogdet`, or a Cholesky factor's diagonal."
+    "The determinant of a large matrix is too small for a float, and its logarithm infinite. Use "
+    "`slogdet`, or a Cholesky factor's diagonal."
 )
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
@@ -298,7 +320,8 @@ def _(K, y, noise):
 
 
 @log_evidence.mistake(
-    "The sum of the logarithms on the Cholesky factor's diagonal is half of log det S already. It is halved twice here."
+    "The sum of the logarithms on the Cholesky factor's diagonal is half of "
+    "log det S already. It is halved twice here."
 )
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
@@ -375,25 +398,31 @@ log_evidence.equivalent("right for square inputs only", why="The kernel matrix i
 log_evidence.equivalent("right for symmetric inputs only", why="The kernel matrix is symmetric.")
 
 
-# 4. Expected improvement -------------------------------------------------------------------------------------------------------------------
+# 4. Expected improvement --------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "gain = best - mean - xi: by how much the mean lies below what is to be beaten. z = gain / std.",
-        "phi(z) = exp(-z^2 / 2) / sqrt(2 pi); Phi(z) = (1 + erf(z / sqrt(2))) / 2, with `torch.erf`, `nd.erf` or `scipy.special.erf`; `scipy.stats.norm` has both.",
-        "0 / 0 is not a number. Divide by std only where it is positive, by some other number elsewhere, and choose with `where` between the formula and max(gain, 0).",
+        "gain = best - mean - xi: by how much the mean lies below "
+        "what is to be beaten. z = gain / std.",
+        "phi(z) = exp(-z^2 / 2) / sqrt(2 pi); Phi(z) = (1 + erf(z / sqrt(2))) / 2, with "
+        "`torch.erf`, `nd.erf` or `scipy.special.erf`; `scipy.stats.norm` has both.",
+        "0 / 0 is not a number. Divide by std only where it is positive, by some other number "
+        "elsewhere, and choose with `where` between the formula and max(gain, 0).",
     ],
     explanation="""
-        gain * Phi(z) is what the mean promises, std * phi(z) what the uncertainty adds. Without uncertainty only a mean below the mark promises anything. xi moves the mark down:
-        small improvements no longer count, so that more is explored.
+        gain * Phi(z) is what the mean promises, std * phi(z) what the uncertainty adds. Without
+        uncertainty only a mean below the mark promises anything. xi moves the mark down: small
+        improvements no longer count, so that more is explored.
     """,
 )
 def expected_improvement(mean, std, best, xi):
-    """What a trial would on average fall below best - xi; no improvement counts as 0. For minimising.
+    """What a trial would on average fall below best - xi; no improvement counts as 0. For
+    minimising.
 
-    mean, std: (N,) float32, of the posterior, no std negative and some 0, where the value is certain; best: the smallest value so far; xi: a number >= 0. Returns (N,).
+    mean, std: (N,) float32, of the posterior, no std negative and some 0, where the value is
+    certain; best: the smallest value so far; xi: a number >= 0. Returns (N,).
     """
     from scipy.stats import norm
 
@@ -437,7 +466,8 @@ def no_margin(rng):
 
 
 @expected_improvement.mistake(
-    "Where std is 0 the formula divides by it, and gives what is not a number. There the improvement is max(best - mean - xi, 0)."
+    "Where std is 0 the formula divides by it, and gives what is not a number. There the "
+    "improvement is max(best - mean - xi, 0)."
 )
 def _(mean, std, best, xi):
     from scipy.stats import norm
@@ -448,7 +478,8 @@ def _(mean, std, best, xi):
 
 
 @expected_improvement.mistake(
-    "Where std and best - mean - xi are both 0, 0 / 0 is not a number. There the improvement is 0: choose with `where` between the formula and max(gain, 0)."
+    "Where std and best - mean - xi are both 0, 0 / 0 is not a number. There the improvement is "
+    "0: choose with `where` between the formula and max(gain, 0)."
 )
 def _(mean, std, best, xi):
     from scipy.stats import norm
@@ -470,7 +501,8 @@ def _(mean, std, best, xi):
 
 
 @expected_improvement.mistake(
-    "Where std is 0 the difference is returned even where it is negative. No improvement counts as 0."
+    "Where std is 0 the difference is returned even where it is "
+    "negative. No improvement counts as 0."
 )
 def _(mean, std, best, xi):
     from scipy.stats import norm
@@ -562,24 +594,28 @@ def _(mean, std, best, xi):
     return np.array(result)
 
 
-# 5. A confidence bound ---------------------------------------------------------------------------------------------------------------------
+# 5. A confidence bound ----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Optimism in both directions: how good might it be? When minimising, a good value is a low one, so look at mean - kappa * std.",
+        "Optimism in both directions: how good might it be? When minimising, a good value is a "
+        "low one, so look at mean - kappa * std.",
         "The result is always maximised. When minimising, return minus the lower bound.",
     ],
     explanation="""
-        Optimism under uncertainty: a point is worth what it might reasonably be. Uncertainty always adds, whether one minimises or maximises; only the mean turns its sign.
-        With kappa 0 nothing is explored.
+        Optimism under uncertainty: a point is worth what it might reasonably be. Uncertainty always
+        adds, whether one minimises or maximises; only the mean turns its sign. With kappa 0 nothing
+        is explored.
     """,
 )
 def optimistic_bound(mean, variance, kappa, minimise):
-    """An acquisition function, of which the *largest* value says where to try next: mean plus kappa standard deviations, or, if we minimise, minus (mean minus kappa of them).
+    """An acquisition function, of which the *largest* value says where to try next: mean plus kappa
+    standard deviations, or, if we minimise, minus (mean minus kappa of them).
 
-    mean, variance: (N,) float32, of the posterior, no variance negative; kappa: a number >= 0; minimise: True or False. Returns (N,).
+    mean, variance: (N,) float32, of the posterior, no variance negative; kappa: a number >= 0;
+    minimise: True or False. Returns (N,).
     """
     return (-mean if minimise else mean) + kappa * variance**0.5
 
@@ -616,14 +652,16 @@ def _(mean, variance, kappa, minimise):
 
 
 @optimistic_bound.mistake(
-    "When minimising, this is the lower bound itself, whose *smallest* value would be the best. Turn its sign."
+    "When minimising, this is the lower bound itself, whose *smallest* "
+    "value would be the best. Turn its sign."
 )
 def _(mean, variance, kappa, minimise):
     return mean + (-kappa if minimise else kappa) * variance**0.5
 
 
 @optimistic_bound.mistake(
-    "When minimising, uncertainty is punished here. Minus (mean - kappa * std) is -mean + kappa * std."
+    "When minimising, uncertainty is punished here. Minus (mean - "
+    "kappa * std) is -mean + kappa * std."
 )
 def _(mean, variance, kappa, minimise):
     return -mean - kappa * variance**0.5 if minimise else mean + kappa * variance**0.5
@@ -661,24 +699,28 @@ def _(mean, variance, kappa, minimise):
     return kappa * np.sqrt(variance) + sign * mean
 
 
-# 6. The next point -------------------------------------------------------------------------------------------------------------------------
+# 6. The next point --------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "A candidate was tried if some row of `tried` equals it in *all* coordinates.",
-        "Acquisition values may all be negative: what was tried must get minus infinity, not 0, before the largest is looked for.",
+        "Acquisition values may all be negative: what was tried must get minus infinity, not 0, "
+        "before the largest is looked for.",
     ],
     explanation="""
-        Without noise a point that was tried has nothing more to tell, yet rounding can leave it the largest acquisition, and a loop that tries it again never ends. On a grid, ties
-        are common; a rule for them makes a search repeatable.
+        Without noise a point that was tried has nothing more to tell, yet rounding can leave it the
+        largest acquisition, and a loop that tries it again never ends. On a grid, ties are common;
+        a rule for them makes a search repeatable.
     """,
 )
 def next_point(acquisition, candidates, tried):
-    """The row number of the candidate with the largest acquisition among those that were not tried; the smallest number of several that are equal; -1 if all were tried.
+    """The row number of the candidate with the largest acquisition among those that were not tried;
+    the smallest number of several that are equal; -1 if all were tried.
 
-    acquisition: (N,) float32, any numbers; candidates: (N, d) float32, all different; tried: (T, d) float32, T >= 1, rows of `candidates`, some perhaps twice. Returns a whole number.
+    acquisition: (N,) float32, any numbers; candidates: (N, d) float32, all different; tried: (T, d)
+    float32, T >= 1, rows of `candidates`, some perhaps twice. Returns a whole number.
     """
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)  # (N,)
     return -1 if known.all() else np.where(known, -np.inf, acquisition).argmax()
@@ -757,7 +799,8 @@ def _(acquisition, candidates, tried):
 
 
 @next_point.mistake(
-    "A candidate counts as tried here when one of its coordinates occurs in a tried point. All must be equal, in the same point."
+    "A candidate counts as tried here when one of its coordinates occurs in a tried point. All "
+    "must be equal, in the same point."
 )
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).any(axis=2).any(axis=1)
@@ -765,7 +808,8 @@ def _(acquisition, candidates, tried):
 
 
 @next_point.mistake(
-    "A candidate counts as tried here when each of its coordinates occurs anywhere in `tried`, as `isin` tells. All must occur in one and the same row."
+    "A candidate counts as tried here when each of its coordinates occurs anywhere in `tried`, "
+    "as `isin` tells. All must occur in one and the same row."
 )
 def _(acquisition, candidates, tried):
     known = np.isin(candidates, tried).all(axis=1)
@@ -773,7 +817,8 @@ def _(acquisition, candidates, tried):
 
 
 @next_point.mistake(
-    "What was tried gets the value 0, and wins where all others are negative. Minus infinity is what never wins."
+    "What was tried gets the value 0, and wins where all others are "
+    "negative. Minus infinity is what never wins."
 )
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
@@ -781,7 +826,8 @@ def _(acquisition, candidates, tried):
 
 
 @next_point.mistake(
-    "Of several that are equal, this is the last. The smallest number is asked for: `argmax` gives it, the end of `argsort` does not."
+    "Of several that are equal, this is the last. The smallest number is asked for: `argmax` "
+    "gives it, the end of `argsort` does not."
 )
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
@@ -795,7 +841,8 @@ def _(acquisition, candidates, tried):
 
 
 @next_point.mistake(
-    "This number counts only the candidates that were not tried. The row number among all of them is asked for."
+    "This number counts only the candidates that were not tried. The row "
+    "number among all of them is asked for."
 )
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
@@ -834,7 +881,7 @@ next_point.equivalent(
 )
 
 
-# 7. Minima from a few noisy values ---------------------------------------------------------------------------------------------------------
+# 7. Minima from a few noisy values ----------------------------------------------------------------
 
 NEEDED = 0.9
 FUNCTIONS, TRIALS, NOISE = 150, 30, 0.7
@@ -843,20 +890,26 @@ FUNCTIONS, TRIALS, NOISE = 150, 30, 0.7
 @question(
     points=3,
     hints=[
-        "With so much noise the smallest value is mostly luck. Ask for the smallest posterior *mean* over all candidates, with the functions of questions 1 and 2.",
-        "Noise variance 0.49, variance 1, length 0.3 are good for all of them. Mind that a process with mean 0 draws everything towards 0: leave the values as they are.",
+        "With so much noise the smallest value is mostly luck. Ask for the smallest posterior "
+        "*mean* over all candidates, with the functions of questions 1 and 2.",
+        "Noise variance 0.49, variance 1, length 0.3 are good for all of them. Mind that a "
+        "process with mean 0 draws everything towards 0: leave the values as they are.",
         "One function at a time: a matrix of 30 x 30 and one of 400 x 30.",
     ],
     explanation="""
-        The smallest of thirty noisy values tells more of the noise than of the function. The posterior mean pools neighbours; how many, the length scale says, which may be off by a third
-        without harm. Choosing it by the evidence for each function apart gains nothing here: thirty noisy values say little about a length scale.
+        The smallest of thirty noisy values tells more of the noise than of the function. The
+        posterior mean pools neighbours; how many, the length scale says, which may be off by a
+        third without harm. Choosing it by the evidence for each function apart gains nothing here:
+        thirty noisy values say little about a length scale.
     """,
     seconds=40,
 )
 def locate_minima(X, y, candidates):
-    """For each of F unknown functions, the row number of the candidate where it is smallest, as far as can be told from a few noisy values.
+    """For each of F unknown functions, the row number of the candidate where it is smallest, as far
+    as can be told from a few noisy values.
 
-    X: (F, 30, 2) float32, where each function was measured; y: (F, 30) float32, what was measured, with noise; candidates: (400, 2) float32. Returns (F,) whole numbers.
+    X: (F, 30, 2) float32, where each function was measured; y: (F, 30) float32, what was measured,
+    with noise; candidates: (400, 2) float32. Returns (F,) whole numbers.
     """
     found = []
     for points, values in zip(X.astype(np.float64), y, strict=True):
@@ -927,7 +980,8 @@ def _(inputs, output):
         )
     return Measurement(
         bool(reached >= NEEDED),
-        f"The points lie {reached:.0%} as low as those of a Gaussian process; {NEEDED:.0%} are needed.",
+        f"The points lie {reached:.0%} as low as those of a Gaussian "
+        f"process; {NEEDED:.0%} are needed.",
     )
 
 
@@ -951,7 +1005,9 @@ def _(X, y, candidates):
 
 
 @locate_minima.mistake(
-    "Better than chance, and not good enough. The smallest of noisy values is mostly luck, and a very short or very long length scale, or too little noise on the diagonal, does not help: average over neighbours.",
+    "Better than chance, and not good enough. The smallest of noisy values is mostly luck, and "
+    "a very short or very long length scale, or too little noise on the "
+    "diagonal, does not help: average over neighbours.",
     recognise=_next_to_the_smallest_value,
 )
 def _(X, y, candidates):
@@ -960,7 +1016,8 @@ def _(X, y, candidates):
 
 
 @locate_minima.mistake(
-    "These points are hardly better than others. Is the noise's variance, 0.49, on the diagonal, and is it the posterior mean that is smallest there?",
+    "These points are hardly better than others. Is the noise's variance, 0.49, on the "
+    "diagonal, and is it the posterior mean that is smallest there?",
     recognise=_at_random,
 )
 def _(X, y, candidates):

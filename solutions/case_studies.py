@@ -1,4 +1,6 @@
-"""Case studies: NDCG, the pairwise ranking loss, folds of whole hotels, a step of k-means, Wilson's interval, the price of choosing, and a ranker."""
+"""Case studies: NDCG, the pairwise ranking loss, folds of whole hotels, a step of k-means,
+Wilson's interval, the price of choosing, and a ranker.
+"""
 
 import numpy as np
 
@@ -8,24 +10,28 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. NDCG -----------------------------------------------------------------------------------------------------------------------------------
+# 1. NDCG ------------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "A picture counts the less, the lower it stands. The first place counts fully: for rank 1 the factor is 1.",
+        "A picture counts the less, the lower it stands. The first place "
+        "counts fully: for rank 1 the factor is 1.",
         "The factor is one divided by the logarithm to base 2 of rank + 1.",
     ],
     explanation="""
-        Both sums run over the same ranks with the same factors; only the order of the pictures differs. The base of the logarithm cancels in the quotient.
-        The best order gives 1, but the worst does not give 0: always say what a random order reaches.
+        Both sums run over the same ranks with the same factors; only the order of the pictures
+        differs. The base of the logarithm cancels in the quotient. The best order gives 1, but the
+        worst does not give 0: always say what a random order reaches.
     """,
 )
 def ndcg(relevance, scores, k):
-    """How good is the order that the scores give, measured on the first k places? 1 is the best order.
+    """How good is the order that the scores give, measured on the first k places? 1 is the best
+    order.
 
-    relevance, scores: (N,) float32, 1 <= k <= N; relevance is 0 or more, and more than 0 at least once; no two scores are equal. Returns a number.
+    relevance, scores: (N,) float32, 1 <= k <= N; relevance is 0 or more, and more than 0 at least
+    once; no two scores are equal. Returns a number.
     """
     by_score = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
     by_relevance = sorted(range(len(scores)), key=lambda i: -float(relevance[i]))
@@ -57,7 +63,9 @@ def the_first_place_only(rng):
 
 
 def _unequal(rng, n, k):
-    """Positive relevance, no two values equal, and scores that put neither the best picture first nor the worst."""
+    """Positive relevance, no two values equal, and scores that put neither the best picture
+    first nor the worst.
+    """
     while True:
         relevance, scores = rng.permutation(n).astype(np.float32) + 1, gaussian(rng, n, scale=2)
         order, best = np.argsort(-scores), -np.sort(-relevance)
@@ -99,7 +107,8 @@ def _(relevance, scores, k):
 
 
 @ndcg.mistake(
-    "The logarithm is of the rank itself, and rank 1 would count 1 / log2(1) = 1 / 0. It is of rank + 1."
+    "The logarithm is of the rank itself, and rank 1 would count 1 / "
+    "log2(1) = 1 / 0. It is of rank + 1."
 )
 def _(relevance, scores, k):
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -147,26 +156,34 @@ ndcg.equivalent(
 )
 
 
-# 2. The pairwise loss ----------------------------------------------------------------------------------------------------------------------
+# 2. The pairwise loss -----------------------------------------------------------------------------
 
 
 @question(
     points=3,
     atol=1e-5,
     hints=[
-        "Which pairs count? i and j are of one hotel, and the relevance of i is larger than that of j. A table of all pairs, (N, N), says it with two comparisons.",
-        "`scores[:, None] - scores[None, :]` (Gluon: `scores.reshape((-1, 1)) - scores.reshape((1, -1))`, with `broadcast_equal` and the like) holds s_i - s_j for all pairs.",
-        "log(1 + exp(x)) overflows for large x. Use `np.logaddexp(0, x)`, `torch.nn.functional.softplus(x)`, `nd.Activation(x, 'softrelu')`.",
+        "Which pairs count? i and j are of one hotel, and the relevance of i is larger than "
+        "that of j. A table of all pairs, (N, N), says it with two comparisons.",
+        "`scores[:, None] - scores[None, :]` (Gluon: `scores.reshape((-1, 1)) - "
+        "scores.reshape((1, -1))`, with `broadcast_equal` and the "
+        "like) holds s_i - s_j for all pairs.",
+        "log(1 + exp(x)) overflows for large x. Use `np.logaddexp(0, x)`, "
+        "`torch.nn.functional.softplus(x)`, `nd.Activation(x, 'softrelu')`.",
     ],
     explanation="""
-        Burges et al. (2005): the loss of a pair is the cross-entropy of "i is better than j", with the sigmoid of the difference of scores as its probability.
-        Only differences within a hotel enter, so nothing is learnt of hotels as such: adding a number to all scores of a hotel changes nothing.
+        Burges et al. (2005): the loss of a pair is the cross-entropy of "i is better than j", with
+        the sigmoid of the difference of scores as its probability. Only differences within a hotel
+        enter, so nothing is learnt of hotels as such: adding a number to all scores of a hotel
+        changes nothing.
     """,
 )
 def pairwise_loss(scores, relevance, hotels):
-    """The mean of log(1 + exp(-(scores[i] - scores[j]))) over all pairs (i, j) of one hotel in which relevance[i] > relevance[j].
+    """The mean of log(1 + exp(-(scores[i] - scores[j]))) over all pairs (i, j) of one hotel in
+    which relevance[i] > relevance[j].
 
-    scores, relevance: (N,) float32; hotels: (N,) int64; at least one pair counts. Scores may be hundreds apart. Returns a number.
+    scores, relevance: (N,) float32; hotels: (N,) int64; at least one pair counts. Scores may be
+    hundreds apart. Returns a number.
     """
     difference = scores[:, None] - scores[None, :]  # [i, j]
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
@@ -219,7 +236,8 @@ def _(scores, relevance, hotels):
 
 
 @pairwise_loss.mistake(
-    "Right while the scores are close together. When they are far apart, `exp` overflows: use a function made for log(1 + exp(x))."
+    "Right while the scores are close together. When they are far apart, `exp` overflows: use a "
+    "function made for log(1 + exp(x))."
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
@@ -229,7 +247,8 @@ def _(scores, relevance, hotels):
 
 
 @pairwise_loss.mistake(
-    "When the scores are far apart, `exp` overflows, and infinity times 0 is NaN. Use a function made for log(1 + exp(x)), and take only the pairs that count."
+    "When the scores are far apart, `exp` overflows, and infinity times 0 is NaN. Use a function "
+    "made for log(1 + exp(x)), and take only the pairs that count."
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
@@ -322,23 +341,29 @@ pairwise_loss.equivalent(
 )
 
 
-# 3. Folds of whole hotels ------------------------------------------------------------------------------------------------------------------
+# 3. Folds of whole hotels -------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "First give the different hotels the numbers 0, 1, 2, ... in increasing order; then the fold is a remainder.",
-        "`np.unique(hotels, return_inverse=True)` and `torch.unique(hotels, return_inverse=True)` give the numbers along with the hotels. In Gluon, or with loops: a dictionary from hotel to number, made from `sorted(set(...))`.",
+        "First give the different hotels the numbers 0, 1, 2, ... in "
+        "increasing order; then the fold is a remainder.",
+        "`np.unique(hotels, return_inverse=True)` and `torch.unique(hotels, "
+        "return_inverse=True)` give the numbers along with the hotels. In Gluon, or with loops: "
+        "a dictionary from hotel to number, made from `sorted(set(...))`.",
     ],
     explanation="""
-        All pictures of a hotel fall into one fold, so no hotel is both learnt from and measured on. scikit-learn's `GroupKFold` does this, too, and evens out the number of pictures.
+        All pictures of a hotel fall into one fold, so no hotel is both learnt from and measured on.
+        scikit-learn's `GroupKFold` does this, too, and evens out the number of pictures.
     """,
 )
 def group_folds(hotels, num_folds):
-    """The fold of each picture. Of the different hotels in increasing order, counted from 0, the one at place m goes to fold m % num_folds.
+    """The fold of each picture. Of the different hotels in increasing order, counted from 0, the
+    one at place m goes to fold m % num_folds.
 
-    hotels: (N,) int64; num_folds: a whole number from 2 to the number of hotels. Returns (N,) whole numbers.
+    hotels: (N,) int64; num_folds: a whole number from 2 to the number of hotels. Returns (N,) whole
+    numbers.
     """
     places = np.unique(hotels, return_inverse=True)[1]
     return places % num_folds
@@ -359,14 +384,16 @@ def a_hotel_a_fold(rng):
 
 
 @group_folds.mistake(
-    "Pictures are dealt out one by one, so that pictures of a hotel lie in several folds. Deal out hotels."
+    "Pictures are dealt out one by one, so that pictures of a hotel "
+    "lie in several folds. Deal out hotels."
 )
 def _(hotels, num_folds):
     return np.arange(len(hotels)) % num_folds
 
 
 @group_folds.mistake(
-    "The remainder is taken of the hotel's own number, which has gaps: folds may come out empty. Count the hotels from 0 first."
+    "The remainder is taken of the hotel's own number, which has gaps: folds may come out empty. "
+    "Count the hotels from 0 first."
 )
 def _(hotels, num_folds):
     return hotels % num_folds
@@ -381,7 +408,8 @@ def _(hotels, num_folds):
 
 
 @group_folds.mistake(
-    "These are the hotels' places, not their folds: the remainder by the number of folds is missing."
+    "These are the hotels' places, not their folds: the remainder "
+    "by the number of folds is missing."
 )
 def _(hotels, num_folds):
     return np.unique(hotels, return_inverse=True)[1]
@@ -407,25 +435,33 @@ def _(hotels, num_folds):
     return np.array([(names < hotel).sum() % num_folds for hotel in hotels])
 
 
-# 4. A step of k-means ----------------------------------------------------------------------------------------------------------------------
+# 4. A step of k-means -----------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First the squared distances of every colour to every centre, (N, k); then for each colour the centre that is nearest.",
-        "`((colours[:, None] - centres[None]) ** 2).sum(axis=2)` has the shape (N, k) (Gluon: `nd.broadcast_sub` of two `expand_dims`). Its `argmin` along the last axis says which centre is nearest.",
-        "The mean over no colours is 0 / 0. Ask first whether a centre has any, and keep the old centre if it has none.",
+        "First the squared distances of every colour to every centre, (N, k); then for each "
+        "colour the centre that is nearest.",
+        "`((colours[:, None] - centres[None]) ** 2).sum(axis=2)` has the shape (N, k) (Gluon: "
+        "`nd.broadcast_sub` of two `expand_dims`). Its `argmin` along the "
+        "last axis says which centre is nearest.",
+        "The mean over no colours is 0 / 0. Ask first whether a centre has any, "
+        "and keep the old centre if it has none.",
     ],
     explanation="""
-        One step of Lloyd's algorithm. Neither half can increase the sum of squared distances, so repeating it comes to a halt, at a local minimum that depends on the start.
-        What the centres mean depends on what distance means: in CIELAB it is about what people see, in RGB it is not.
+        One step of Lloyd's algorithm. Neither half can increase the sum of squared distances, so
+        repeating it comes to a halt, at a local minimum that depends on the start. What the centres
+        mean depends on what distance means: in CIELAB it is about what people see, in RGB it is
+        not.
     """,
 )
 def lloyd_step(colours, centres):
-    """Each colour goes to its nearest centre; each centre moves to the mean of its colours. A centre that got none stays where it is.
+    """Each colour goes to its nearest centre; each centre moves to the mean of its colours. A
+    centre that got none stays where it is.
 
-    colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres. Returns the new centres, (k, 3), in the same order.
+    colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres.
+    Returns the new centres, (k, 3), in the same order.
     """
     nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)  # (N,)
     moved = [
@@ -466,7 +502,8 @@ def _(colours, centres):
 
 
 @lloyd_step.mistake(
-    "The differences are added with their signs, so that they cancel. Square them before you add them up."
+    "The differences are added with their signs, so that they cancel. "
+    "Square them before you add them up."
 )
 def _(colours, centres):
     nearest = (colours[:, None] - centres[None]).sum(axis=2).argmin(axis=1)
@@ -490,14 +527,16 @@ def _(colours, centres):
 
 
 @lloyd_step.mistake(
-    "These are the colours' nearest centres as they were. Each centre must move to the mean of its colours."
+    "These are the colours' nearest centres as they were. Each centre "
+    "must move to the mean of its colours."
 )
 def _(colours, centres):
     return centres[((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)]
 
 
 @lloyd_step.mistake(
-    "The centres move while colours are still being assigned. Assign all colours first, to the centres as they were given."
+    "The centres move while colours are still being assigned. Assign all colours "
+    "first, to the centres as they were given."
 )
 def _(colours, centres):
     moved = centres.copy()
@@ -509,7 +548,8 @@ def _(colours, centres):
 
 
 @lloyd_step.mistake(
-    "A centre that got no colours is left out. It should stay where it is, so that there are as many centres as before."
+    "A centre that got no colours is left out. It should stay where it is, so "
+    "that there are as many centres as before."
 )
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
@@ -562,26 +602,31 @@ lloyd_step.equivalent(
 )
 
 
-# 5. Wilson's interval ----------------------------------------------------------------------------------------------------------------------
+# 5. Wilson's interval -----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     atol=1e-6,
     hints=[
-        "With q = correct / n, the two ends are the solutions of (q - p)² = z² p (1 - p) / n. Multiply out: it is a quadratic equation in p.",
+        "With q = correct / n, the two ends are the solutions of (q - p)² = z² p (1 - p) / n. "
+        "Multiply out: it is a quadratic equation in p.",
         "(1 + z²/n) p² - (2 q + z²/n) p + q² = 0.",
-        "The middle is (q + z²/2n) / (1 + z²/n); half the width is z sqrt(q (1 - q) / n + z²/4n²) / (1 + z²/n).",
+        "The middle is (q + z²/2n) / (1 + z²/n); half the width is z "
+        "sqrt(q (1 - q) / n + z²/4n²) / (1 + z²/n).",
     ],
     explanation="""
-        E. B. Wilson (1927). The usual interval, q ± z sqrt(q (1 - q) / n), puts the *found* frequency into the spread, and has no width at all when all are right.
-        Wilson's asks of each p whether it would explain what was found: 20 of 20 right leaves all p above 0.84 possible.
+        E. B. Wilson (1927). The usual interval, q ± z sqrt(q (1 - q) / n), puts the *found*
+        frequency into the spread, and has no width at all when all are right. Wilson's asks of each
+        p whether it would explain what was found: 20 of 20 right leaves all p above 0.84 possible.
     """,
 )
 def wilson(correct, n, z):
-    """The interval of all p, from 0 to 1, for which |correct / n - p| <= z sqrt(p (1 - p) / n): those accuracies that explain `correct` of `n`.
+    """The interval of all p, from 0 to 1, for which |correct / n - p| <= z sqrt(p (1 - p) / n):
+    those accuracies that explain `correct` of `n`.
 
-    correct, n: whole numbers, 0 <= correct <= n, n >= 1; z: a number above 0, 1.96 for 95 %. Returns (low, high).
+    correct, n: whole numbers, 0 <= correct <= n, n >= 1; z: a number above 0, 1.96 for 95 %.
+    Returns (low, high).
     """
     q, z2n = correct / n, z**2 / n
     middle = (q + z2n / 2) / (1 + z2n)
@@ -607,7 +652,8 @@ def none_is_right(rng):
 
 
 @wilson.mistake(
-    "This is the usual interval, with the found frequency in the spread. Here the spread is that of p itself: solve for p."
+    "This is the usual interval, with the found frequency in the spread. Here "
+    "the spread is that of p itself: solve for p."
 )
 def _(correct, n, z):
     q = correct / n
@@ -616,7 +662,8 @@ def _(correct, n, z):
 
 
 @wilson.mistake(
-    "The interval is centred on the found frequency. Its middle lies nearer to one half: divide q + z²/2n by 1 + z²/n."
+    "The interval is centred on the found frequency. Its middle lies nearer "
+    "to one half: divide q + z²/2n by 1 + z²/n."
 )
 def _(correct, n, z):
     q = correct / n
@@ -664,27 +711,33 @@ def _(correct, n, z):
     return middle - half, middle + half
 
 
-# 6. The price of choosing ------------------------------------------------------------------------------------------------------------------
+# 6. The price of choosing -------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Optimistic: for each setting the mean over the folds (a column of `outer`), and of these the largest.",
-        "Nested: in fold k, look only at row k of `inner` to choose a setting. Then read what this one reached in row k of `outer`.",
-        "`inner.argmax(axis=1)` chooses a setting for each fold; `outer[k, chosen[k]]` is what it gave there.",
+        "Optimistic: for each setting the mean over the folds (a column "
+        "of `outer`), and of these the largest.",
+        "Nested: in fold k, look only at row k of `inner` to choose a setting. Then read what "
+        "this one reached in row k of `outer`.",
+        "`inner.argmax(axis=1)` chooses a setting for each fold; "
+        "`outer[k, chosen[k]]` is what it gave there.",
     ],
     explanation="""
-        The largest of several noisy means is on average larger than what any of the settings is worth: the same pictures chose and measured. In the nested estimate
-        the pictures of fold k had no part in choosing; it measures the whole procedure, the choice included.
+        The largest of several noisy means is on average larger than what any of the settings is
+        worth: the same pictures chose and measured. In the nested estimate the pictures of fold k
+        had no part in choosing; it measures the whole procedure, the choice included.
     """,
 )
 def optimistic_and_nested(inner, outer):
     """Two estimates of how accurate the chosen setting will be.
 
-    outer: (K, C), the accuracy of setting c on fold k after training on all other folds; inner: (K, C), its accuracy in a cross-validation *within*
-    those other folds, fold k left out. Optimistic: the best setting's mean accuracy on the folds. Nested: for each fold the setting with the best
-    inner accuracy (of equals the first) is taken, and the mean of what these reached on their folds. Returns (optimistic, nested).
+    outer: (K, C), the accuracy of setting c on fold k after training on all other folds; inner: (K,
+    C), its accuracy in a cross-validation *within* those other folds, fold k left out. Optimistic:
+    the best setting's mean accuracy on the folds. Nested: for each fold the setting with the best
+    inner accuracy (of equals the first) is taken, and the mean of what these reached on their
+    folds. Returns (optimistic, nested).
     """
     chosen = inner.argmax(axis=1)
     reached = [float(outer[k, int(c)]) for k, c in enumerate(chosen)]
@@ -708,28 +761,32 @@ def equal_settings(rng):
 
 
 @optimistic_and_nested.mistake(
-    "In each fold the best setting *of that fold* is taken, so the pictures that measure have chosen. Choose by `inner`."
+    "In each fold the best setting *of that fold* is taken, so the pictures "
+    "that measure have chosen. Choose by `inner`."
 )
 def _(inner, outer):
     return outer.mean(axis=0).max(), outer.max(axis=1).mean()
 
 
 @optimistic_and_nested.mistake(
-    "The second number is what the chosen ones reached in the inner cross-validation, which chose them. Look it up in `outer`."
+    "The second number is what the chosen ones reached in the inner cross-validation, which "
+    "chose them. Look it up in `outer`."
 )
 def _(inner, outer):
     return outer.mean(axis=0).max(), inner.max(axis=1).mean()
 
 
 @optimistic_and_nested.mistake(
-    "One setting is chosen for all folds, by the mean over rows of `inner`, which contain every picture. Each fold chooses by its own row."
+    "One setting is chosen for all folds, by the mean over rows of `inner`, which contain every "
+    "picture. Each fold chooses by its own row."
 )
 def _(inner, outer):
     return outer.mean(axis=0).max(), outer.mean(axis=0)[inner.mean(axis=0).argmax()]
 
 
 @optimistic_and_nested.mistake(
-    "The first number takes the best of every fold and averages. Average each setting over the folds first, then take the best."
+    "The first number takes the best of every fold and averages. Average each setting over the "
+    "folds first, then take the best."
 )
 def _(inner, outer):
     return outer.max(axis=1).mean(), outer[np.arange(len(outer)), inner.argmax(axis=1)].mean()
@@ -767,7 +824,7 @@ def _(inner, outer):
     return outer.mean(axis=0).max(), outer.pick(inner.argmax(axis=1)).mean()
 
 
-# 7. A ranker for hotels it has not seen ----------------------------------------------------------------------------------------------------
+# 7. A ranker for hotels it has not seen -----------------------------------------------------------
 
 NDCG = 0.95
 FEATURES, PICTURES = 10, 8
@@ -780,19 +837,27 @@ FEATURES, PICTURES = 10, 8
     driver="fit_predict",
     seconds=60,
     hints=[
-        "Whoever predicts clicks learns which hotels are famous. Only which of *two pictures of one hotel* got more clicks says something of pictures.",
-        "One dense layer, features to one score, is enough. Its loss is that of question 2, on all pairs of pictures of a hotel.",
-        "The pairs do not change: compute once which (i, j) count, and in every step take `softplus(score_j - score_i)` of them (Gluon: `nd.Activation(..., 'softrelu')`). A hundred steps of Adam with lr 0.05 are plenty.",
+        "Whoever predicts clicks learns which hotels are famous. Only which of *two pictures of "
+        "one hotel* got more clicks says something of pictures.",
+        "One dense layer, features to one score, is enough. Its loss is that of question 2, on "
+        "all pairs of pictures of a hotel.",
+        "The pairs do not change: compute once which (i, j) count, and in every step take "
+        "`softplus(score_j - score_i)` of them (Gluon: `nd.Activation(..., 'softrelu')`). A "
+        "hundred steps of Adam with lr 0.05 are plenty.",
     ],
     explanation="""
-        In these data famous hotels have other features than the rest, and clicks follow fame more than pictures; across hotels what is good even looks bad. A regression on clicks
-        learns that, and orders the pictures of a hotel worse than chance. Differences within a hotel are free of it: whatever belongs to the hotel cancels.
+        In these data famous hotels have other features than the rest, and clicks follow fame more
+        than pictures; across hotels what is good even looks bad. A regression on clicks learns
+        that, and orders the pictures of a hotel worse than chance. Differences within a hotel are
+        free of it: whatever belongs to the hotel cancels.
     """,
 )
 def rank_pictures(features, clicks, hotels):
-    """A net that scores pictures, so that in hotels that it has not seen the order of the scores has a mean NDCG of at least 0.95.
+    """A net that scores pictures, so that in hotels that it has not seen the order of the scores
+    has a mean NDCG of at least 0.95.
 
-    features: (480, 10) float32; clicks: (480,) float32; hotels: (480,) int64, 60 hotels of 8 pictures. Returns the net: (N, 10) -> (N, 1) scores.
+    features: (480, 10) float32; clicks: (480,) float32; hotels: (480,) int64, 60 hotels of 8
+    pictures. Returns the net: (N, 10) -> (N, 1) scores.
     """
     import torch
     from torch import nn
@@ -815,7 +880,9 @@ def rank_pictures(features, clicks, hotels):
 
 @rank_pictures.probe()
 def unseen_hotels(rng):
-    """Fame moves the features of a hotel against the direction of quality, and multiplies its clicks."""
+    """Fame moves the features of a hotel against the direction of quality, and multiplies its
+    clicks.
+    """
     quality = gaussian(rng, FEATURES)
     quality /= np.linalg.norm(quality)
 
@@ -845,7 +912,8 @@ def _(inputs, output):
     if shape != (count, 1):
         return Measurement(
             False,
-            f"For {count} pictures the net gave an array of shape {shape}; it should be ({count}, 1).",
+            f"For {count} pictures the net gave an array of shape "
+            f"{shape}; it should be ({count}, 1).",
         )
     reached = _mean_ndcg(inputs, output)
     message = f"In hotels that the net has not seen, its order has a mean NDCG of {reached:.3f}"
@@ -879,7 +947,9 @@ def _has_no_scores(inputs, output):
 
 
 @rank_pictures.mistake(
-    "The net orders the pictures of a hotel backwards. It has learnt which hotels are famous, or the sign of its loss is turned: compare pictures within a hotel only, the better one first.",
+    "The net orders the pictures of a hotel backwards. It has learnt which hotels are famous, "
+    "or the sign of its loss is turned: compare pictures within a "
+    "hotel only, the better one first.",
     recognise=_is_worse_than_chance,
 )
 def _(features, clicks, hotels):
@@ -897,7 +967,8 @@ def _(features, clicks, hotels):
 
 
 @rank_pictures.mistake(
-    "The net has learnt too little to rank. Train until the loss no longer falls, with more steps or another lr, on all pairs of pictures of a hotel.",
+    "The net has learnt too little to rank. Train until the loss no longer falls, with more "
+    "steps or another lr, on all pairs of pictures of a hotel.",
     recognise=_is_about_chance,
 )
 def _(features, clicks, hotels):

@@ -1,29 +1,36 @@
-"""Classical augmentation: where a turned pixel comes from, flips that exchange labels, bilinear sampling, crops, a random crop, a pipeline, and a net that reads
-turned letters."""
+"""Classical augmentation: where a turned pixel comes from, flips that exchange labels, bilinear
+sampling, crops, a random crop, a pipeline, and a net that reads turned letters.
+"""
 
 import numpy as np
 
 from autograder import Inputs, NotADraw, question
 from solutions.accuracy import ByAccuracy
 
-# 1. Where a turned pixel comes from --------------------------------------------------------------------------------------------------------
+# 1. Where a turned pixel comes from ---------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The line after it turns about (0, 0), which is the upper left pixel. Before the turn, `rows` and `cols` must be distances from the middle; the last line adds the middle again.",
+        "The line after it turns about (0, 0), which is the upper left pixel. Before the turn, "
+        "`rows` and `cols` must be distances from the middle; the "
+        "last line adds the middle again.",
         "Of 5 rows, with centres at 0 to 4, the middle is at 2; of 6 it is at 2.5.",
     ],
     explanation="""
-        Every pixel of the result asks where it comes from, so it is turned back: clockwise. With rows that run downwards, a quarter of a turn back takes what lies above
-        the middle to the right of it. The middle of an image of `height` pixels, whose centres have the numbers 0 to height - 1, is at (height - 1) / 2.
+        Every pixel of the result asks where it comes from, so it is turned back: clockwise. With
+        rows that run downwards, a quarter of a turn back takes what lies above the middle to the
+        right of it. The middle of an image of `height` pixels, whose centres have the numbers 0 to
+        height - 1, is at (height - 1) / 2.
     """,
 )
 def turned_from(rows, cols, degrees, height, width):
-    """Where pixels of a turned image come from, if it is turned counterclockwise by `degrees` about its middle.
+    """Where pixels of a turned image come from, if it is turned counterclockwise by `degrees` about
+    its middle.
 
-    rows, cols: (n,) float32, places in the result; degrees, height, width: numbers. Returns (rows, cols), two arrays (n,), places in the image.
+    rows, cols: (n,) float32, places in the result; degrees, height, width: numbers. Returns (rows,
+    cols), two arrays (n,), places in the image.
     """
     angle = np.pi * degrees / 180
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
@@ -45,7 +52,8 @@ def any_angle(rng):
 
 
 @turned_from.mistake(
-    "This turns about the corner, pixel (0, 0), and moves the result by half an image. Take the middle away before the turn: the last line adds it again."
+    "This turns about the corner, pixel (0, 0), and moves the result by half an image. Take the "
+    "middle away before the turn: the last line adds it again."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
@@ -55,7 +63,8 @@ def _(rows, cols, degrees, height, width):
 
 
 @turned_from.mistake(
-    "The middle is half a pixel off. The centres of the pixels have the numbers 0 to height - 1, and half-way is (height - 1) / 2."
+    "The middle is half a pixel off. The centres of the pixels have the numbers 0 to height - 1, "
+    "and half-way is (height - 1) / 2."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
@@ -66,7 +75,8 @@ def _(rows, cols, degrees, height, width):
 
 
 @turned_from.mistake(
-    "`//` loses the half: of 6 rows the middle is at 2.5, between two pixels. Divide (height - 1) by 2 with `/`."
+    "`//` loses the half: of 6 rows the middle is at 2.5, between two "
+    "pixels. Divide (height - 1) by 2 with `/`."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
@@ -77,7 +87,8 @@ def _(rows, cols, degrees, height, width):
 
 
 @turned_from.mistake(
-    "The middle is not at a whole number where the height is even: of 6 rows, with centres at 0 to 5, it is at 2.5. It is (height - 1) / 2, not height // 2."
+    "The middle is not at a whole number where the height is even: of 6 rows, with centres at 0 "
+    "to 5, it is at 2.5. It is (height - 1) / 2, not height // 2."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
@@ -99,7 +110,8 @@ def _(rows, cols, degrees, height, width):
 
 
 @turned_from.mistake(
-    "The middle is added before the turn. Seen from the middle, a place is its distance from there: take the middle away."
+    "The middle is added before the turn. Seen from the middle, a place is its "
+    "distance from there: take the middle away."
 )
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
@@ -141,24 +153,29 @@ def _(rows, cols, degrees, height, width):
     return source[0], source[1]
 
 
-# 2. A flip that exchanges labels -----------------------------------------------------------------------------------------------------------
+# 2. A flip that exchanges labels ------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "`np.where`, `torch.where` and `nd.where` choose between two arrays. For the images `flips` needs three more axes (in Gluon it may stay as it is).",
-        "`partner[labels]` holds, for every image, the class that it would have if it were mirrored.",
+        "`np.where`, `torch.where` and `nd.where` choose between two arrays. For the images "
+        "`flips` needs three more axes (in Gluon it may stay as it is).",
+        "`partner[labels]` holds, for every image, the class that "
+        "it would have if it were mirrored.",
     ],
     explanation="""
-        The mirrored image of a b is an image of a d, so it must be learnt as a d: then flips double the examples instead of destroying them. Images and labels are chosen by the
-        same draws. Where every class is its own partner the flip leaves labels as they are, as with flowers.
+        The mirrored image of a b is an image of a d, so it must be learnt as a d: then flips double
+        the examples instead of destroying them. Images and labels are chosen by the same draws.
+        Where every class is its own partner the flip leaves labels as they are, as with flowers.
     """,
 )
 def flip_letters(images, labels, flips, partner):
-    """Mirror the images whose flip is true, left and right, and give them the label that they have then.
+    """Mirror the images whose flip is true, left and right, and give them the label that they have
+    then.
 
-    images: (N, C, H, W) float32; labels: (N,) int64; flips: (N,) bool; partner: (num_classes,) int64, what each class is when it is mirrored.
+    images: (N, C, H, W) float32; labels: (N,) int64; flips: (N,) bool; partner: (num_classes,)
+    int64, what each class is when it is mirrored.
     Returns (images, labels), of the same shapes.
     """
     images = np.where(flips[:, None, None, None], images[:, :, :, ::-1], images)
@@ -235,25 +252,32 @@ def _(images, labels, flips, partner):
     )
 
 
-# 3. Bilinear sampling ----------------------------------------------------------------------------------------------------------------------
+# 3. Bilinear sampling -----------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First put a frame of `fill`, one pixel wide, around the image; all places move by (1, 1) then. Places farther out than the frame may be moved onto it.",
-        "`top` and `left` are the whole parts of the row and the column, `down` and `right` what is left of them, from 0 to 1.",
-        "The pixel at (top, left) counts (1 - down) * (1 - right), the one below it down * (1 - right), the one beside it (1 - down) * right, the fourth down * right.",
+        "First put a frame of `fill`, one pixel wide, around the image; all places move by (1, "
+        "1) then. Places farther out than the frame may be moved onto it.",
+        "`top` and `left` are the whole parts of the row and the column, `down` and `right` "
+        "what is left of them, from 0 to 1.",
+        "The pixel at (top, left) counts (1 - down) * (1 - right), the one below it down * (1 - "
+        "right), the one beside it (1 - down) * right, the fourth down * right.",
     ],
     explanation="""
-        Between four pixels the value is a weighted mean, each weight a product of how near the place is in rows and in columns. A pixel outside counts like any other, with the
-        value `fill`: from the last pixel's centre to one pixel farther out, the image fades into it. A frame makes this fall out of the same formula.
+        Between four pixels the value is a weighted mean, each weight a product of how near the
+        place is in rows and in columns. A pixel outside counts like any other, with the value
+        `fill`: from the last pixel's centre to one pixel farther out, the image fades into it. A
+        frame makes this fall out of the same formula.
     """,
 )
 def sample(image, rows, cols, fill):
-    """The values of an image at places between its pixels, by bilinear interpolation; every pixel outside has the value `fill`.
+    """The values of an image at places between its pixels, by bilinear interpolation; every pixel
+    outside has the value `fill`.
 
-    image: (H, W) float32; rows, cols: (n,) float32, the pixel centres have whole numbers from 0; fill: a number. Returns (n,).
+    image: (H, W) float32; rows, cols: (n,) float32, the pixel centres have whole numbers from 0;
+    fill: a number. Returns (n,).
     """
     H, W = image.shape
     framed = np.pad(image, 1, constant_values=fill)
@@ -307,7 +331,8 @@ def far_outside(rng):
 
 
 @sample.mistake(
-    "This takes the nearest pixel. Bilinear sampling weighs the four around the place by how near they are."
+    "This takes the nearest pixel. Bilinear sampling weighs the four "
+    "around the place by how near they are."
 )
 def _(image, rows, cols, fill):
     framed = np.pad(image, 6, constant_values=fill)
@@ -326,7 +351,8 @@ def _(image, rows, cols, fill):
 
 
 @sample.mistake(
-    "The weights are the wrong way round: the nearer pixel must count more. A place just below `top` has a small `down`, so `top` counts 1 - down."
+    "The weights are the wrong way round: the nearer pixel must count more. A place just below "
+    "`top` has a small `down`, so `top` counts 1 - down."
 )
 def _(image, rows, cols, fill):
     framed = np.pad(image, 6, constant_values=fill)
@@ -361,7 +387,8 @@ def _(image, rows, cols, fill):
 
 
 @sample.mistake(
-    "Places beyond the outermost centres get `fill` at once. The image fades into it over one pixel: `fill` is the value of a pixel there."
+    "Places beyond the outermost centres get `fill` at once. The image fades into it over one "
+    "pixel: `fill` is the value of a pixel there."
 )
 def _(image, rows, cols, fill):
     H, W = image.shape
@@ -376,7 +403,8 @@ def _(image, rows, cols, fill):
 
 
 @sample.mistake(
-    "`int` cuts towards zero, so -0.4 becomes 0, and a weight negative. The pixel above is at the next whole number *below*: `floor`."
+    "`int` cuts towards zero, so -0.4 becomes 0, and a weight negative. The pixel above is at "
+    "the next whole number *below*: `floor`."
 )
 def _(image, rows, cols, fill):
     framed = np.pad(image, 6, constant_values=fill)
@@ -389,7 +417,8 @@ def _(image, rows, cols, fill):
 
 
 @sample.mistake(
-    "Up to a pixel beyond the image its edge is continued, and `fill` comes only then. The first pixel outside has the value `fill` already."
+    "Up to a pixel beyond the image its edge is continued, and `fill` comes only then. The first "
+    "pixel outside has the value `fill` already."
 )
 def _(image, rows, cols, fill):
     H, W = image.shape
@@ -457,24 +486,28 @@ sample.equivalent(
 )
 
 
-# 4. Crops ----------------------------------------------------------------------------------------------------------------------------------
+# 4. Crops -----------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "In a loop: image number i gives its rows from tops[i] to tops[i] + height, and its columns from lefts[i] to lefts[i] + width. Stack what comes out.",
-        "All channels of an image are cut at the same place: image[:, top : top + height, left : left + width].",
+        "In a loop: image number i gives its rows from tops[i] to tops[i] + height, and its "
+        "columns from lefts[i] to lefts[i] + width. Stack what comes out.",
+        "All channels of an image are cut at the same place: image[:, top "
+        ": top + height, left : left + width].",
     ],
     explanation="""
-        Each image has a place of its own, so one slice of the whole batch will not do. Either a loop cuts image by image, or whole-number arrays of rows (N, height, 1) and
-        columns (N, 1, width) pick all pixels at once.
+        Each image has a place of its own, so one slice of the whole batch will not do. Either a
+        loop cuts image by image, or whole-number arrays of rows (N, height, 1) and columns (N, 1,
+        width) pick all pixels at once.
     """,
 )
 def crop(images, tops, lefts, size):
     """From each image the part of `size` whose upper left pixel is at its own place.
 
-    images: (N, C, H, W) float32; tops, lefts: (N,) int64; size: (height, width). All parts lie inside. Returns (N, C, height, width).
+    images: (N, C, H, W) float32; tops, lefts: (N,) int64; size: (height, width). All parts lie
+    inside. Returns (N, C, height, width).
     """
     height, width = size
     parts = [
@@ -520,7 +553,8 @@ def _(images, tops, lefts, size):
 
 
 @crop.mistake(
-    "The part lies with its middle at the given place. `tops` and `lefts` are where its upper left pixel is."
+    "The part lies with its middle at the given place. `tops` and "
+    "`lefts` are where its upper left pixel is."
 )
 def _(images, tops, lefts, size):
     images = np.pad(images, ((0, 0), (0, 0), (9, 9), (9, 9)))
@@ -561,26 +595,34 @@ def _(images, tops, lefts, size):
 crop.equivalent("len(images) -> len(tops)", why="There is one top for each image.")
 
 
-# 5. A random crop --------------------------------------------------------------------------------------------------------------------------
+# 5. A random crop ---------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     driver="sampled",
     hints=[
-        "Pad rows and columns alone: `np.pad` with ((0, 0), (0, 0), (padding, padding), (padding, padding)). How many places has a window of the old height in the framed image?",
-        "There are 2 * padding + 1 places each way, with the tops 0 to 2 * padding. `rng.integers(high, size=n)` draws n whole numbers below `high`.",
-        "Draw N tops and N lefts, independently, and cut image i at its own place, as in question 4.",
+        "Pad rows and columns alone: `np.pad` with ((0, 0), (0, 0), (padding, padding), "
+        "(padding, padding)). How many places has a window of the "
+        "old height in the framed image?",
+        "There are 2 * padding + 1 places each way, with the tops 0 to 2 * padding. "
+        "`rng.integers(high, size=n)` draws n whole numbers below `high`.",
+        "Draw N tops and N lefts, independently, and cut image i at "
+        "its own place, as in question 4.",
     ],
     explanation="""
-        A framed image is higher by 2 * padding, so a window has that much room, and one more place than room. Every image gets a top and a left of its own; a single place for the
-        batch would let the net see the same shift 50 times at once, and a single number for both would move images along the diagonal only.
+        A framed image is higher by 2 * padding, so a window has that much room, and one more place
+        than room. Every image gets a top and a left of its own; a single place for the batch would
+        let the net see the same shift 50 times at once, and a single number for both would move
+        images along the diagonal only.
     """,
 )
 def random_crop(images, padding, rng):
-    """Frame every image with zeros, `padding` pixels on each side, and cut a window of the old size out of it, at a place drawn for each image.
+    """Frame every image with zeros, `padding` pixels on each side, and cut a window of the old size
+    out of it, at a place drawn for each image.
 
-    images: (N, C, H, W) float32; padding: a whole number, at least 1; rng: a np.random.Generator. All (2 * padding + 1) ** 2 places are equally likely.
+    images: (N, C, H, W) float32; padding: a whole number, at least 1; rng: a np.random.Generator.
+    All (2 * padding + 1) ** 2 places are equally likely.
     Returns (N, C, H, W), a new array.
     """
     count, _, height, width = images.shape
@@ -631,7 +673,8 @@ def _(images, padding, rng):
 
 
 @random_crop.mistake(
-    "The last place is never drawn: there are 2 * padding + 1 places each way, and `integers` leaves out its upper end."
+    "The last place is never drawn: there are 2 * padding + 1 places each way, "
+    "and `integers` leaves out its upper end."
 )
 def _(images, padding, rng):
     _, _, height, width = images.shape
@@ -646,7 +689,8 @@ def _(images, padding, rng):
 
 
 @random_crop.mistake(
-    "Only half of the places are used: with padding on both sides, the tops go from 0 to 2 * padding."
+    "Only half of the places are used: with padding on both sides, "
+    "the tops go from 0 to 2 * padding."
 )
 def _(images, padding, rng):
     _, _, height, width = images.shape
@@ -691,7 +735,8 @@ def _(images, padding, rng):
 
 
 @random_crop.mistake(
-    "The windows are written into the images that were given, and the originals are lost for the next epoch. Make a new array."
+    "The windows are written into the images that were given, and the originals are lost for the "
+    "next epoch. Make a new array."
 )
 def _(images, padding, rng):
     _, _, height, width = images.shape
@@ -715,7 +760,8 @@ def _(images, padding, rng):
 
 
 @random_crop.mistake(
-    "Every call gives the same windows: a generator that is made inside begins anew each time. Draw from the `rng` that is given.",
+    "Every call gives the same windows: a generator that is made inside begins anew each time. "
+    "Draw from the `rng` that is given.",
     recognise=lambda inputs, value: _always_the_same(value, inputs.args[1]),
 )
 def _(images, padding, rng):
@@ -731,7 +777,8 @@ def _(images, padding, rng):
 
 
 @random_crop.mistake(
-    "What leaves the image at one side comes back at the other, as `np.roll` does it. Zeros should move in."
+    "What leaves the image at one side comes back at the other, as "
+    "`np.roll` does it. Zeros should move in."
 )
 def _(images, padding, rng):
     offsets = rng.integers(-padding, padding + 1, size=(len(images), 2))
@@ -789,7 +836,7 @@ random_crop.equivalent(
 random_crop.equivalent("top, left = rng -> left, top = rng", why="Both are drawn alike.")
 
 
-# 6. A pipeline -----------------------------------------------------------------------------------------------------------------------------
+# 6. A pipeline ------------------------------------------------------------------------------------
 
 
 @question(
@@ -797,18 +844,24 @@ random_crop.equivalent("top, left = rng -> left, top = rng", why="Both are drawn
     driver="sampled",
     hints=[
         "The first mistake is what is not there: nothing asks for `train`.",
-        "`rng.standard_normal(images.shape)` draws from the generator that is given. `images += ...` writes into the caller's array.",
-        "To clip is to set what is below 0 to 0 and what is above 1 to 1, and to leave all others alone: `np.clip`, `torch.clamp`, `nd.clip`.",
+        "`rng.standard_normal(images.shape)` draws from the generator that is given. `images += "
+        "...` writes into the caller's array.",
+        "To clip is to set what is below 0 to 0 and what is above 1 to 1, and to leave all "
+        "others alone: `np.clip`, `torch.clamp`, `nd.clip`.",
     ],
     explanation="""
-        Validation images measure, so they must be the same in every epoch and for every net: no noise on them. Noise for training is drawn from `rng`, one number for each pixel,
-        and added to a copy, since `+=` would pile up noise from epoch to epoch. Rescaling by the smallest and largest value lets one pixel decide how bright all others are.
+        Validation images measure, so they must be the same in every epoch and for every net: no
+        noise on them. Noise for training is drawn from `rng`, one number for each pixel, and added
+        to a copy, since `+=` would pile up noise from epoch to epoch. Rescaling by the smallest and
+        largest value lets one pixel decide how bright all others are.
     """,
 )
 def prepare(images, sigma, train, rng):
-    """Gaussian noise on images to train on, clipped to [0, 1]; images that are not to train on stay as they are.
+    """Gaussian noise on images to train on, clipped to [0, 1]; images that are not to train on stay
+    as they are.
 
-    images: (N, C, H, W) float32 in [0, 1]; sigma: the noise's standard deviation, a number for every pixel; train: bool; rng: a np.random.Generator.
+    images: (N, C, H, W) float32 in [0, 1]; sigma: the noise's standard deviation, a number for
+    every pixel; train: bool; rng: a np.random.Generator.
     Returns (N, C, H, W); the images that were given stay unchanged.
     """
     if not train:
@@ -864,7 +917,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. Clip: what is outside moves to the end, the rest stays.",
+    "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. "
+    "Clip: what is outside moves to the end, the rest stays.",
     recognise=lambda inputs, value: (
         all(map(_rescaled, value["draws"])) and _repeated(value) and not value["changed"]
     ),
@@ -886,7 +940,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noise is written into the images that were given, and piles up from epoch to epoch. Make a new array, without `+=`."
+    "The noise is written into the images that were given, and piles up from "
+    "epoch to epoch. Make a new array, without `+=`."
 )
 def _(images, sigma, train, rng):
     if train:
@@ -896,7 +951,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "Each image gets one number for all its pixels: it becomes brighter or darker, not noisy. Draw a number for every pixel."
+    "Each image gets one number for all its pixels: it becomes brighter or "
+    "darker, not noisy. Draw a number for every pixel."
 )
 def _(images, sigma, train, rng):
     return (
@@ -924,7 +980,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The channels of an image share their noise, so it is grey. Draw a number for every pixel of every channel."
+    "The channels of an image share their noise, so it is grey. Draw a "
+    "number for every pixel of every channel."
 )
 def _(images, sigma, train, rng):
     count, _, height, width = images.shape
@@ -936,7 +993,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "Each noisy image is rescaled to reach from 0 to 1, so a single pixel dims all its others. Clip: what is outside moves to the end, the rest stays."
+    "Each noisy image is rescaled to reach from 0 to 1, so a single pixel dims all its others. "
+    "Clip: what is outside moves to the end, the rest stays."
 )
 def _(images, sigma, train, rng):
     if not train:
@@ -950,7 +1008,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noise is too weak: sigma ** 2 is its variance. A standard normal number is multiplied by the standard deviation, `sigma`."
+    "The noise is too weak: sigma ** 2 is its variance. A standard normal number is multiplied "
+    "by the standard deviation, `sigma`."
 )
 def _(images, sigma, train, rng):
     return np.clip(images + sigma**2 * rng.standard_normal(images.shape), 0, 1) if train else images
@@ -964,7 +1023,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "This is the colleague's code still. What becomes of validation images, of the caller's array, of `rng`, and of a pixel in the middle of the range?",
+    "This is the colleague's code still. What becomes of validation images, of the caller's "
+    "array, of `rng`, and of a pixel in the middle of the range?",
     recognise=lambda inputs, value: (
         value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(value)
     ),
@@ -975,7 +1035,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "Every call gives the same noise: a generator that is made inside begins anew each time. Draw from the `rng` that is given.",
+    "Every call gives the same noise: a generator that is made inside begins anew each time. "
+    "Draw from the `rng` that is given.",
     recognise=lambda inputs, value: _always_the_same(value, inputs.args[1]),
 )
 def _(images, sigma, train, rng):
@@ -1014,7 +1075,7 @@ prepare.equivalent("images + -> images -", why="Noise is as likely positive as n
 prepare.equivalent("image + -> image -", why="Noise is as likely positive as negative.")
 
 
-# 7. Turned letters -------------------------------------------------------------------------------------------------------------------------
+# 7. Turned letters --------------------------------------------------------------------------------
 
 TURNED = ByAccuracy(of="turned letters", needed=0.8, guessing=0.3)
 
@@ -1026,19 +1087,24 @@ TURNED = ByAccuracy(of="turned letters", needed=0.8, guessing=0.3)
     frameworks=("torch", "mxnet"),
     seconds=60,
     hints=[
-        "Trained on the upright letters as they are, a net reads six of ten. Show it turned ones: in every epoch each letter by another angle, between -50 and 50 degrees.",
-        "In PyTorch `affine_grid` and `grid_sample` turn a whole batch, each image by its own angle; in Gluon `mx.image.imrotate(images, angles)` does.",
-        "A convolution of 8 channels, one of 16, both 5 x 5 and each followed by ReLU and pooling, a dense layer of 64: 40 epochs in batches of 50 with Adam at 0.005 do.",
+        "Trained on the upright letters as they are, a net reads six of ten. Show it turned "
+        "ones: in every epoch each letter by another angle, between -50 and 50 degrees.",
+        "In PyTorch `affine_grid` and `grid_sample` turn a whole batch, each image by its own "
+        "angle; in Gluon `mx.image.imrotate(images, angles)` does.",
+        "A convolution of 8 channels, one of 16, both 5 x 5 and each followed by ReLU and "
+        "pooling, a dense layer of 64: 40 epochs in batches of 50 with Adam at 0.005 do.",
     ],
     explanation="""
-        The labels survive a turn of up to 50 degrees, so every epoch can show each letter at another angle, drawn for each image on its own. The net sees 300 letters in
-        thousands of positions. None of this is done to the letters that it is judged by.
+        The labels survive a turn of up to 50 degrees, so every epoch can show each letter at
+        another angle, drawn for each image on its own. The net sees 300 letters in thousands of
+        positions. None of this is done to the letters that it is judged by.
     """,
 )
 def read_turned(train_images, train_labels):
     """A net that reads turned letters, 80 % of them rightly, trained on upright ones.
 
-    train_images: (300, 1, 20, 20) float32 in [0, 1]; train_labels: (300,) int64 in 0, ..., 9. The unseen letters are turned by up to 50 degrees either way.
+    train_images: (300, 1, 20, 20) float32 in [0, 1]; train_labels: (300,) int64 in 0, ..., 9. The
+    unseen letters are turned by up to 50 degrees either way.
     Returns a net: (N, 1, 20, 20) -> (N, 10) logits.
     """
     import torch
@@ -1095,7 +1161,8 @@ read_turned.measure(TURNED.measure)
 
 
 @read_turned.mistake(
-    "The net reads some of the turned letters, but too few. Does it see turned letters in training, to either side, every image by its own angle and another one in each epoch?",
+    "The net reads some of the turned letters, but too few. Does it see turned letters in "
+    "training, to either side, every image by its own angle and another one in each epoch?",
     recognise=TURNED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1125,7 +1192,8 @@ def _(train_images, train_labels):
 
 
 @read_turned.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, do images and labels stay together, and is lr sensible?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, do images and labels stay together, and is lr sensible?",
     recognise=TURNED.guesses,
 )
 def _(train_images, train_labels):
@@ -1183,7 +1251,9 @@ def _(train_images, train_labels):
 
 @read_turned.alternative(framework="torch")
 def _(train_images, train_labels):
-    """Twenty turned copies of every letter, made once; the loss is that of the whole heap in shuffled batches."""
+    """Twenty turned copies of every letter, made once; the loss is that of the whole heap in
+    shuffled batches.
+    """
     import torch
     from scipy.ndimage import rotate
 
@@ -1214,7 +1284,7 @@ def _(train_images, train_labels):
     return net
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _places(rng, n, height, width):
@@ -1235,7 +1305,9 @@ def _always_the_same(value, images):
 
 
 def _rescaled(images):
-    """Whether a batch reaches from 0 to 1 and only one value lies at either end, as clipping does not leave it."""
+    """Whether a batch reaches from 0 to 1 and only one value lies at either end, as clipping
+    does not leave it.
+    """
     images = np.asarray(images)
     return (
         abs(images.min()) < 1e-6 > abs(images.max() - 1)
@@ -1258,7 +1330,9 @@ def _repeated(value):
 
 
 def _for_a_flip(rng, n, channels):
-    """Four classes in two pairs and one that is its own partner; some images are mirrored, some not, both with labels of either kind."""
+    """Four classes in two pairs and one that is its own partner; some images are mirrored, some
+    not, both with labels of either kind.
+    """
     names = rng.permutation(5)
     partner = np.empty(5, np.int64)
     partner[names] = names[[1, 0, 3, 2, 4]]

@@ -1,4 +1,6 @@
-"""Chapter 02, convolution: output sizes, cross-correlation, padding and stride, pooling, channels, receptive fields, im2col, an edge detector."""
+"""Chapter 02, convolution: output sizes, cross-correlation, padding and stride, pooling,
+channels, receptive fields, im2col, an edge detector.
+"""
 
 import numpy as np
 
@@ -6,26 +8,31 @@ from autograder import Inputs, Measurement, question
 from solutions import ready_made
 from solutions.inputs import gaussian
 
-# ------------------------------------------------------------------------------------------------------------------ output_size
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
     points=1,
     hints=[
-        "Lay the spread-out kernel on the leftmost place. By how many pixels can it still move to the right?",
-        "It moves in jumps of `stride`, and a jump that does not fit is not made: divide with `//`.",
+        "Lay the spread-out kernel on the leftmost place. By how many "
+        "pixels can it still move to the right?",
+        "It moves in jumps of `stride`, and a jump that does not "
+        "fit is not made: divide with `//`.",
         "Count the places, not the jumps: the first place costs no jump.",
     ],
     explanation="""
-    The kernel covers `dilation * (kernel - 1) + 1` pixels, so it can move by what is left of the padded input. Each whole stride in that room
-    gives one more place, and the starting place is one of its own: floor(room / stride) + 1.
+    The kernel covers `dilation * (kernel - 1) + 1` pixels, so it can move by what is left of the
+    padded input. Each whole stride in that room gives one more place, and the starting place is one
+    of its own: floor(room / stride) + 1.
     """,
 )
 def output_size(size, kernel, padding, stride, dilation):
     """Count the places where a kernel fits along one axis.
 
-    size: pixels of the input; kernel: taps of the kernel; padding: pixels added at each of the two ends; stride: pixels from one place to the next;
-    dilation: pixels from one tap to the next (1 = side by side). All are integers, and the kernel always fits at least once.
+    size: pixels of the input; kernel: taps of the kernel; padding: pixels added at each of the two
+    ends; stride: pixels from one place to the next;
+    dilation: pixels from one tap to the next (1 = side by side). All are integers, and the kernel
+        always fits at least once.
     Returns an integer.
     """
     covered = dilation * (kernel - 1) + 1  # pixels from the first tap to the last
@@ -76,7 +83,8 @@ def _(size, kernel, padding, stride, dilation):
 
 
 @output_size.mistake(
-    "The division is rounded up, so the last place hangs over the edge. A jump that does not fit is not made: round down."
+    "The division is rounded up, so the last place hangs over the edge. A jump "
+    "that does not fit is not made: round down."
 )
 def _(size, kernel, padding, stride, dilation):
     covered = dilation * (kernel - 1) + 1
@@ -85,7 +93,8 @@ def _(size, kernel, padding, stride, dilation):
 
 
 @output_size.mistake(
-    "The result is not a whole number where the stride does not divide the room. Divide with `//`, which rounds down."
+    "The result is not a whole number where the stride does not divide the "
+    "room. Divide with `//`, which rounds down."
 )
 def _(size, kernel, padding, stride, dilation):
     covered = dilation * (kernel - 1) + 1
@@ -100,14 +109,16 @@ def _(size, kernel, padding, stride, dilation):
 
 
 @output_size.mistake(
-    "The dilation is ignored. With gaps between its taps the kernel covers dilation * (kernel - 1) + 1 pixels."
+    "The dilation is ignored. With gaps between its taps the kernel "
+    "covers dilation * (kernel - 1) + 1 pixels."
 )
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding - kernel) // stride + 1
 
 
 @output_size.mistake(
-    "The dilated kernel is taken to cover dilation * kernel pixels. There is no gap after the last tap."
+    "The dilated kernel is taken to cover dilation * kernel pixels. "
+    "There is no gap after the last tap."
 )
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding - dilation * kernel) // stride + 1
@@ -163,7 +174,7 @@ output_size.equivalent(
 )
 
 
-# -------------------------------------------------------------------------------------------------------------- cross_correlate
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -171,19 +182,24 @@ output_size.equivalent(
     forbids=ready_made.CONVOLUTION,
     forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
-        "How many rows of the image can be the top row of a window that has as many rows as the kernel?",
-        "The window at (i, j) is image[i : i + h, j : j + w]. Multiply it by the kernel number by number.",
-        "Fill an array of zeros of shape (H - h + 1, W - w + 1) in two loops, over its rows and over its columns.",
+        "How many rows of the image can be the top row of a window "
+        "that has as many rows as the kernel?",
+        "The window at (i, j) is image[i : i + h, j : j + w]. Multiply "
+        "it by the kernel number by number.",
+        "Fill an array of zeros of shape (H - h + 1, W - w + 1) in two "
+        "loops, over its rows and over its columns.",
     ],
     explanation="""
-    Every output pixel is the sum of the products of the kernel and the window below it. The window starts at the output's own position, and the
-    last one must still fit, hence H - h + 1 rows. Deep-learning libraries call this convolution, although nothing is flipped.
+    Every output pixel is the sum of the products of the kernel and the window below it. The window
+    starts at the output's own position, and the last one must still fit, hence H - h + 1 rows.
+    Deep-learning libraries call this convolution, although nothing is flipped.
     """,
 )
 def cross_correlate(image, kernel):
     """Slide `kernel` over `image` without flipping it.
 
-    image: (H, W) float32; kernel: (h, w) float32, with 1 <= h <= H and 1 <= w <= W. Returns (H - h + 1, W - w + 1):
+    image: (H, W) float32; kernel: (h, w) float32, with 1 <= h <= H and 1 <= w <= W. Returns (H - h
+    + 1, W - w + 1):
     out[i, j] is the sum of kernel[a, b] * image[i + a, j + b] over all a and b.
     """
     H, W = image.shape
@@ -196,7 +212,9 @@ def cross_correlate(image, kernel):
 
 
 def _distinct(rng, *shape):
-    """Whole numbers 1, 2, 3, ... in random order: no two values are interchangeable, and a person can check a product."""
+    """Whole numbers 1, 2, 3, ... in random order: no two values are interchangeable, and a
+    person can check a product.
+    """
     return (rng.permutation(int(np.prod(shape))) + 1).reshape(shape).astype(np.float32)
 
 
@@ -207,7 +225,8 @@ def kernel_of_one_pixel(rng):
 
 @cross_correlate.probe(weight=1)
 def kernel_as_large_as_the_image(rng):
-    # All of one sign: the one sum must not be small beside its products, or float32 rounds right answers apart.
+    # All of one sign: the one sum must not be small beside its products, or float32 rounds right
+    # answers apart.
     return _distinct(rng, 3, 5), rng.uniform(0.5, 1.5, (3, 5)).astype(np.float32)
 
 
@@ -236,7 +255,8 @@ def random_shapes(rng):
 
 
 @cross_correlate.mistake(
-    "The kernel is flipped: this is convolution as mathematics defines it. Cross-correlation lays the kernel down as it is."
+    "The kernel is flipped: this is convolution as mathematics defines it. "
+    "Cross-correlation lays the kernel down as it is."
 )
 def _(image, kernel):
     kernel = kernel[::-1, ::-1]
@@ -264,7 +284,8 @@ def _(image, kernel):
 
 
 @cross_correlate.mistake(
-    "Rows and columns of the output are swapped. The shape of an image is (height, width): rows first."
+    "Rows and columns of the output are swapped. The shape of an "
+    "image is (height, width): rows first."
 )
 def _(image, kernel):
     H, W = image.shape
@@ -277,7 +298,8 @@ def _(image, kernel):
 
 
 @cross_correlate.mistake(
-    "The last row and the last column are missing. The kernel fits at H - h + 1 heights: both ends count."
+    "The last row and the last column are missing. The kernel fits at "
+    "H - h + 1 heights: both ends count."
 )
 def _(image, kernel):
     H, W = image.shape
@@ -315,7 +337,8 @@ def _(image, kernel):
 
 
 @cross_correlate.mistake(
-    "The window and the kernel are multiplied as matrices (`@`). Multiply them number by number (`*`), then sum."
+    "The window and the kernel are multiplied as matrices (`@`). Multiply "
+    "them number by number (`*`), then sum."
 )
 def _(image, kernel):
     H, W = image.shape
@@ -328,7 +351,8 @@ def _(image, kernel):
 
 
 @cross_correlate.mistake(
-    "The output array holds integers, so everything after the decimal point is lost. Make it an array of floats."
+    "The output array holds integers, so everything after the decimal "
+    "point is lost. Make it an array of floats."
 )
 def _(image, kernel):
     H, W = image.shape
@@ -399,7 +423,7 @@ cross_correlate.equivalent(
 )
 
 
-# --------------------------------------------------------------------------------------------------------------- pad_and_stride
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -407,22 +431,29 @@ cross_correlate.equivalent(
     forbids=ready_made.CONVOLUTION,
     forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
-        "Make the larger image first: an array of zeros of shape (H + 2 * rows, W + 2 * columns), with the image put in its middle.",
-        "The output has as many rows as `output_size` says; the two axes are counted each with its own padding and stride.",
-        "Output pixel (i, j) looks at the window that starts at row i * stride[0] and column j * stride[1] of the padded image.",
+        "Make the larger image first: an array of zeros of shape (H + 2 * rows, W + 2 * "
+        "columns), with the image put in its middle.",
+        "The output has as many rows as `output_size` says; the two axes are "
+        "counted each with its own padding and stride.",
+        "Output pixel (i, j) looks at the window that starts at row i * stride[0] and column j "
+        "* stride[1] of the padded image.",
     ],
     explanation="""
-    Padding changes the image, striding changes which windows are looked at: output pixel (i, j) belongs to the window that starts at
-    (i * down, j * across). Computing every window and keeping each stride-th one gives the same numbers at a higher price.
+    Padding changes the image, striding changes which windows are looked at: output pixel (i, j)
+    belongs to the window that starts at (i * down, j * across). Computing every window and keeping
+    each stride-th one gives the same numbers at a higher price.
     """,
 )
 def pad_and_stride(image, kernel, padding, stride):
     """Cross-correlate with zero padding and a stride.
 
     image: (H, W) float32; kernel: (h, w) float32, not flipped.
-    padding: (rows, columns), two integers >= 0: rows of zeros added at the top and again at the bottom, columns at the left and again at the right.
-    stride: (down, across), two integers >= 1: from one window to the one below it, and to the one on its right.
-    Returns ((H + 2 rows - h) // down + 1, (W + 2 columns - w) // across + 1). The kernel always fits into the padded image.
+    padding: (rows, columns), two integers >= 0: rows of zeros added at the top and again at the
+        bottom, columns at the left and again at the right.
+    stride: (down, across), two integers >= 1: from one window to the one below it, and to the one
+        on its right.
+    Returns ((H + 2 rows - h) // down + 1, (W + 2 columns - w) // across + 1). The kernel always
+    fits into the padded image.
     """
     (rows, columns), (down, across) = padding, stride
     H, W = image.shape
@@ -495,7 +526,8 @@ def _(image, kernel, padding, stride):
 
 
 @pad_and_stride.mistake(
-    "The output is as small as the stride asks, but its windows are neighbours. Window (i, j) starts at row i * down, column j * across."
+    "The output is as small as the stride asks, but its windows are neighbours. Window (i, j) "
+    "starts at row i * down, column j * across."
 )
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
@@ -509,7 +541,8 @@ def _(image, kernel, padding, stride):
 
 
 @pad_and_stride.mistake(
-    "The zeros stand on one side only, at the top and the left. Add as many at the bottom and the right."
+    "The zeros stand on one side only, at the top and the left. Add "
+    "as many at the bottom and the right."
 )
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
@@ -553,7 +586,8 @@ def _(image, kernel, padding, stride):
 
 
 @pad_and_stride.mistake(
-    "The last windows hang over the edge: the output's size is rounded up. A window that does not fit is not used."
+    "The last windows hang over the edge: the output's size is rounded up. "
+    "A window that does not fit is not used."
 )
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
@@ -568,7 +602,8 @@ def _(image, kernel, padding, stride):
 
 
 @pad_and_stride.mistake(
-    "The two numbers of the stride are swapped. The first says how far down, the second how far across."
+    "The two numbers of the stride are swapped. The first says how "
+    "far down, the second how far across."
 )
 def _(image, kernel, padding, stride):
     (rows, columns), (across, down) = padding, stride
@@ -584,7 +619,8 @@ def _(image, kernel, padding, stride):
 
 
 @pad_and_stride.mistake(
-    "The two numbers of the padding are swapped. The first counts rows, at the top and at the bottom."
+    "The two numbers of the padding are swapped. The first counts "
+    "rows, at the top and at the bottom."
 )
 def _(image, kernel, padding, stride):
     (columns, rows), (down, across) = padding, stride
@@ -691,7 +727,7 @@ pad_and_stride.equivalent(
 )
 
 
-# ------------------------------------------------------------------------------------------------------------------------- pool
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -699,19 +735,24 @@ pad_and_stride.equivalent(
     forbids=ready_made.POOLING,
     forbids_in_words=ready_made.POOLING_IN_WORDS,
     hints=[
-        "It is the loop of `pad_and_stride` without a kernel: cut the window out, and reduce it to one number.",
-        "What is the largest of -3 and -5? Take the maximum of the window itself, with nothing else to start from.",
+        "It is the loop of `pad_and_stride` without a kernel: cut the "
+        "window out, and reduce it to one number.",
+        "What is the largest of -3 and -5? Take the maximum of the window "
+        "itself, with nothing else to start from.",
         "The average divides by the number of pixels in the window, h * w.",
     ],
     explanation="""
-    Pooling slides a window as a convolution does, and replaces the weighted sum by a maximum or a mean. There is nothing to learn in it.
+    Pooling slides a window as a convolution does, and replaces the weighted sum by a maximum or a
+    mean. There is nothing to learn in it.
     """,
 )
 def pool(image, window, stride, mode):
     """Reduce every window of `image` to its maximum or its average.
 
-    image: (H, W) float32, of any sign; window: (h, w), two integers; stride: (down, across), two integers; mode: "max" or "average".
-    No padding; windows that would hang over the edge are left out. Returns ((H - h) // down + 1, (W - w) // across + 1).
+    image: (H, W) float32, of any sign; window: (h, w), two integers; stride: (down, across), two
+    integers; mode: "max" or "average".
+    No padding; windows that would hang over the edge are left out. Returns ((H - h) // down + 1, (W
+    - w) // across + 1).
     """
     (h, w), (down, across) = window, stride
     H, W = image.shape
@@ -771,7 +812,8 @@ def _random_pool(rng, mode):
 
 
 @pool.mistake(
-    "The search for the maximum starts at zero, so a window of negative numbers gives 0. Start from a value of the window."
+    "The search for the maximum starts at zero, so a window of negative numbers "
+    "gives 0. Start from a value of the window."
 )
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
@@ -785,7 +827,8 @@ def _(image, window, stride, mode):
 
 
 @pool.mistake(
-    "The average divides by the wrong number: by the square of the window's height. A window has h * w pixels."
+    "The average divides by the wrong number: by the square of the "
+    "window's height. A window has h * w pixels."
 )
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
@@ -811,7 +854,8 @@ def _(image, window, stride, mode):
 
 
 @pool.mistake(
-    "The stride is ignored: the windows are laid side by side. They start `stride` pixels apart and may overlap."
+    "The stride is ignored: the windows are laid side by side. They start "
+    "`stride` pixels apart and may overlap."
 )
 def _(image, window, stride, mode):
     h, w = window
@@ -837,7 +881,8 @@ def _(image, window, stride, mode):
 
 
 @pool.mistake(
-    "Windows that hang over the edge are used as well: the output's size is rounded up. Leave them out."
+    "Windows that hang over the edge are used as well: the output's "
+    "size is rounded up. Leave them out."
 )
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
@@ -944,7 +989,7 @@ pool.equivalent(
 )
 
 
-# --------------------------------------------------------------------------------------------------------------------- channels
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -952,20 +997,25 @@ pool.equivalent(
     forbids=ready_made.CONVOLUTION,
     forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
-        "kernels[o] has shape (C_in, h, w): one small picture for each input channel. All of them together make output channel o.",
+        "kernels[o] has shape (C_in, h, w): one small picture for each input channel. All of "
+        "them together make output channel o.",
         "Output channel o is the sum over c of the cross-correlation of X[c] with kernels[o, c].",
         "bias[o] is a single number. Add it once, to all pixels of output channel o.",
     ],
     explanation="""
-    A kernel of a convolutional layer is as deep as its input: it looks at all input channels at once and adds up what it sees, and the bias is
-    added once to that sum. With a 1x1 kernel this is a dense layer applied at every pixel.
+    A kernel of a convolutional layer is as deep as its input: it looks at all input channels at
+    once and adds up what it sees, and the bias is added once to that sum. With a 1x1 kernel this is
+    a dense layer applied at every pixel.
     """,
 )
 def channels(X, kernels, bias):
-    """Cross-correlate an image of several channels with a bank of kernels: one convolutional layer on one image, no padding, stride 1.
+    """Cross-correlate an image of several channels with a bank of kernels: one convolutional layer
+    on one image, no padding, stride 1.
 
-    X: (C_in, H, W) float32; kernels: (C_out, C_in, h, w) float32, not flipped; bias: (C_out,) float32.
-    Returns (C_out, H - h + 1, W - w + 1): out[o] is bias[o] plus the sum over c of X[c] cross-correlated with kernels[o, c].
+    X: (C_in, H, W) float32; kernels: (C_out, C_in, h, w) float32, not flipped; bias: (C_out,)
+    float32.
+    Returns (C_out, H - h + 1, W - w + 1): out[o] is bias[o] plus the sum over c of X[c]
+    cross-correlated with kernels[o, c].
     """
     _, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -1031,7 +1081,8 @@ def _(X, kernels, bias):
 
 
 @channels.mistake(
-    "The sum over the input channels is missing: there is one map for every pair of an input and an output channel."
+    "The sum over the input channels is missing: there is one map for every "
+    "pair of an input and an output channel."
 )
 def _(X, kernels, bias):
     C_in, H, W = X.shape
@@ -1046,7 +1097,8 @@ def _(X, kernels, bias):
 
 
 @channels.mistake(
-    "Every loop over an input channel starts the output anew, so only the last channel is left. Add to it (`+=`)."
+    "Every loop over an input channel starts the output anew, so only the "
+    "last channel is left. Add to it (`+=`)."
 )
 def _(X, kernels, bias):
     C_in, H, W = X.shape
@@ -1100,7 +1152,8 @@ def _(X, kernels, bias):
 
 
 @channels.mistake(
-    "`out + bias` lines the bias up with the columns, not with the channels. Give it the shape (C_out, 1, 1) first."
+    "`out + bias` lines the bias up with the columns, not with the "
+    "channels. Give it the shape (C_out, 1, 1) first."
 )
 def _(X, kernels, bias):
     _, H, W = X.shape
@@ -1193,25 +1246,31 @@ def _(X, kernels, bias):
 channels.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
 
 
-# -------------------------------------------------------------------------------------------------------------- receptive_field
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Follow two neighbouring pixels of a layer's output back to the image. How far apart are their centres? Call it `step`; before the first layer it is 1.",
-        "A layer widens the field by dilation * (kernel - 1) pixels of its own input, and each of those is `step` pixels of the image.",
-        "After a layer, `step` is multiplied by its stride. The order matters: a layer's own stride acts only on the layers after it.",
+        "Follow two neighbouring pixels of a layer's output back to the image. How far apart "
+        "are their centres? Call it `step`; before the first layer it is 1.",
+        "A layer widens the field by dilation * (kernel - 1) pixels of its own input, and each "
+        "of those is `step` pixels of the image.",
+        "After a layer, `step` is multiplied by its stride. The order matters: a layer's own "
+        "stride acts only on the layers after it.",
     ],
     explanation="""
-    A kernel with k taps reaches dilation * (k - 1) pixels further on its own input, and one pixel there is `step` pixels of the image, where
-    `step` is the product of the strides of all earlier layers. That product is why strided layers widen the view so fast.
+    A kernel with k taps reaches dilation * (k - 1) pixels further on its own input, and one pixel
+    there is `step` pixels of the image, where `step` is the product of the strides of all earlier
+    layers. That product is why strided layers widen the view so fast.
     """,
 )
 def receptive_field(layers):
-    """How many pixels of the image, along one axis, one output pixel of a stack of layers can see, from the first to the last.
+    """How many pixels of the image, along one axis, one output pixel of a stack of layers can see,
+    from the first to the last.
 
-    layers: a list of (kernel, stride, dilation) tuples of integers, the layer next to the image first. A pooling layer counts like a convolution.
+    layers: a list of (kernel, stride, dilation) tuples of integers, the layer next to the image
+        first. A pooling layer counts like a convolution.
     An empty list gives 1: the pixel itself. Returns an integer.
     """
     field = step = 1
@@ -1262,7 +1321,8 @@ def random_stacks(rng):
 
 
 @receptive_field.mistake(
-    "The strides are added up. They multiply: a stride of 2 after a stride of 3 makes steps of 6 pixels."
+    "The strides are added up. They multiply: a stride of 2 after a "
+    "stride of 3 makes steps of 6 pixels."
 )
 def _(layers):
     field, step = 1, 1
@@ -1273,7 +1333,8 @@ def _(layers):
 
 
 @receptive_field.mistake(
-    "The strides are ignored. After a strided layer, one pixel stands for several pixels of the image."
+    "The strides are ignored. After a strided layer, one pixel "
+    "stands for several pixels of the image."
 )
 def _(layers):
     field = 1
@@ -1294,7 +1355,8 @@ def _(layers):
 
 
 @receptive_field.mistake(
-    "The dilation is ignored. Taps that are `dilation` pixels apart reach dilation * (kernel - 1) pixels."
+    "The dilation is ignored. Taps that are `dilation` pixels apart "
+    "reach dilation * (kernel - 1) pixels."
 )
 def _(layers):
     field, step = 1, 1
@@ -1305,7 +1367,8 @@ def _(layers):
 
 
 @receptive_field.mistake(
-    "A layer's own stride widens its own view. It acts only on the layers after it: update the step last."
+    "A layer's own stride widens its own view. It acts only on the "
+    "layers after it: update the step last."
 )
 def _(layers):
     field, step = 1, 1
@@ -1327,7 +1390,8 @@ def _(layers):
 
 
 @receptive_field.mistake(
-    "Every layer adds its whole kernel. The first tap stands on a pixel that is seen already: add dilation * (kernel - 1)."
+    "Every layer adds its whole kernel. The first tap stands on a pixel that is "
+    "seen already: add dilation * (kernel - 1)."
 )
 def _(layers):
     field, step = 1, 1
@@ -1348,7 +1412,9 @@ def _(layers):
 
 @receptive_field.alternative()
 def _(layers):
-    field = 1  # walk back from the output: this many pixels of the layer above need how many of the layer below?
+    # walk back from the output: this many pixels of the layer above need how many of the layer
+    # below?
+    field = 1
     for kernel, stride, dilation in reversed(layers):
         field = (field - 1) * stride + dilation * (kernel - 1) + 1
     return field
@@ -1368,8 +1434,11 @@ def _(layers):
     import torch
 
     out = torch.empty(
-        1, 1
-    )  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+        1,
+        1,
+        # one output pixel; a transposed convolution spreads it over all that it sees, and only the
+        # shapes matter
+    )
     for kernel, stride, dilation in reversed(layers):
         out = torch.nn.functional.conv_transpose1d(
             out, torch.empty(1, 1, kernel), stride=stride, dilation=dilation
@@ -1392,7 +1461,9 @@ def _(layers):
 
     out = nd.empty(
         (1, 1, 1)
-    )  # one output pixel; a transposed convolution spreads it over all that it sees, and only the shapes matter
+        # one output pixel; a transposed convolution spreads it over all that it sees, and only the
+        # shapes matter
+    )
     for kernel, stride, dilation in reversed(layers):
         out = nd.Deconvolution(
             out,
@@ -1410,7 +1481,7 @@ receptive_field.equivalent(
 )
 
 
-# ----------------------------------------------------------------------------------------------------------------------- im2col
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
@@ -1418,20 +1489,25 @@ receptive_field.equivalent(
     forbids=ready_made.IM2COL,
     forbids_in_words=ready_made.IM2COL_IN_WORDS,
     hints=[
-        "Column number i * (W - w + 1) + j of the result is the window X[:, i : i + h, j : j + w], written as one long column.",
-        "`reshape(-1)` on a window of shape (C, h, w) already gives the order that is asked for: channel slowest, column fastest.",
+        "Column number i * (W - w + 1) + j of the result is the window X[:, i : i + h, j : j + "
+        "w], written as one long column.",
+        "`reshape(-1)` on a window of shape (C, h, w) already gives the order that is asked "
+        "for: channel slowest, column fastest.",
         "Collect the columns in a list, for i outside and j inside, and stack them along axis 1.",
     ],
     explanation="""
-    Once every window is a column, the whole convolutional layer is one matrix product, `kernels.reshape(C_out, -1) @ im2col(X, window)`, which
-    computers do fastest. The price is memory: each pixel is stored up to h * w times.
+    Once every window is a column, the whole convolutional layer is one matrix product,
+    `kernels.reshape(C_out, -1) @ im2col(X, window)`, which computers do fastest. The price is
+    memory: each pixel is stored up to h * w times.
     """,
 )
 def im2col(X, window):
     """Write every window of `X` as a column of a matrix.
 
-    X: (C, H, W) float32; window: (h, w), two integers; no padding, stride 1; with H' = H - h + 1 and W' = W - w + 1.
-    Returns (C * h * w, H' * W'): the value X[c, i + a, j + b] stands in row (c * h + a) * w + b and column i * W' + j.
+    X: (C, H, W) float32; window: (h, w), two integers; no padding, stride 1; with H' = H - h + 1
+    and W' = W - w + 1.
+    Returns (C * h * w, H' * W'): the value X[c, i + a, j + b] stands in row (c * h + a) * w + b and
+    column i * W' + j.
     """
     C, H, W = X.shape
     h, w = window
@@ -1491,7 +1567,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "The windows are in the wrong order: down the image first. Go along a row of windows, then to the next row."
+    "The windows are in the wrong order: down the image first. Go along "
+    "a row of windows, then to the next row."
 )
 def _(X, window):
     _, H, W = X.shape
@@ -1503,7 +1580,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "Within a column the channel changes fastest. It should change slowest: all of channel 0, then all of channel 1."
+    "Within a column the channel changes fastest. It should change slowest: "
+    "all of channel 0, then all of channel 1."
 )
 def _(X, window):
     _, H, W = X.shape
@@ -1517,7 +1595,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "Within a column the windows are read down their columns. Read them row by row: b changes fastest."
+    "Within a column the windows are read down their columns. Read "
+    "them row by row: b changes fastest."
 )
 def _(X, window):
     _, H, W = X.shape
@@ -1531,7 +1610,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "The shape is right but the numbers are shuffled: `reshape` does not reorder axes. Move the axes (`transpose`) before you merge them."
+    "The shape is right but the numbers are shuffled: `reshape` does not reorder axes. Move the "
+    "axes (`transpose`) before you merge them."
 )
 def _(X, window):
     C, H, W = X.shape
@@ -1541,7 +1621,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "The windows of the last row and of the last column are missing. There are H - h + 1 by W - w + 1 windows."
+    "The windows of the last row and of the last column are missing. "
+    "There are H - h + 1 by W - w + 1 windows."
 )
 def _(X, window):
     C, H, W = X.shape
@@ -1554,7 +1635,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "The windows do not overlap: each starts where the one before it ends. With stride 1 the next one starts a pixel further."
+    "The windows do not overlap: each starts where the one before it ends. With stride 1 the "
+    "next one starts a pixel further."
 )
 def _(X, window):
     _, H, W = X.shape
@@ -1568,7 +1650,8 @@ def _(X, window):
 
 
 @im2col.mistake(
-    "Only the first channel is there. A column holds the window of every channel, one below the other."
+    "Only the first channel is there. A column holds the window of "
+    "every channel, one below the other."
 )
 def _(X, window):
     _, H, W = X.shape
@@ -1646,26 +1729,32 @@ im2col.equivalent(
 )
 
 
-# ---------------------------------------------------------------------------------------------------------------- edge_detector
+# --------------------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "A vertical edge is a change from left to right. What do you subtract from what? On a flat region, bright or dark, the result should be 0.",
-        "Along a vertical edge all rows agree about the edge and disagree about the noise. Let many rows have a say.",
-        "The columns further from the edge know its sides as well: a kernel of five rows and five columns, negative left, positive right, sums to zero.",
+        "A vertical edge is a change from left to right. What do you subtract from what? On a "
+        "flat region, bright or dark, the result should be 0.",
+        "Along a vertical edge all rows agree about the edge and disagree "
+        "about the noise. Let many rows have a say.",
+        "The columns further from the edge know its sides as well: a kernel of five rows and "
+        "five columns, negative left, positive right, sums to zero.",
     ],
     explanation="""
-    Differences from left to right see vertical edges, and a sum of zero makes flat regions vanish at any brightness. Adding up five rows and two
-    columns a side averages the noise away: ten pixels against ten have a tenth of the variance of one against one.
+    Differences from left to right see vertical edges, and a sum of zero makes flat regions vanish
+    at any brightness. Adding up five rows and two columns a side averages the noise away: ten
+    pixels against ten have a tenth of the variance of one against one.
     """,
 )
 def edge_detector():
-    """Design a kernel that finds vertical edges, where dark meets bright from left to right or from right to left.
+    """Design a kernel that finds vertical edges, where dark meets bright from left to right or from
+    right to left.
 
-    Takes nothing and returns the kernel: (h, w) numbers, 1 <= h <= 5, 1 <= w <= 5. It is tried on images that you have not seen; the strength of
-    an edge is the absolute value of the cross-correlation, the larger one of the two pixels that meet at the edge.
+    Takes nothing and returns the kernel: (h, w) numbers, 1 <= h <= 5, 1 <= w <= 5. It is tried on
+    images that you have not seen; the strength of an edge is the absolute value of the
+    cross-correlation, the larger one of the two pixels that meet at the edge.
     """
     return np.array([[-1, -1, 0, 1, 1]] * 5)
 
@@ -1673,12 +1762,16 @@ def edge_detector():
 _QUIET, _NOISY = (
     0.05,
     0.2,
-)  # standard deviation of the noise; the images go from 0 to 1 and their weakest edge is a step of 0.25
+    # standard deviation of the noise; the images go from 0 to 1 and their weakest edge is a step of
+    # 0.25
+)
 _REQUIRED = {_QUIET: 0.97, _NOISY: 0.935}
 
 
 def _scenes(rng, noise):
-    """Images of three rectangles on a background, at four different levels of brightness: (clean, noisy) stacks of shape (96, 32, 40)."""
+    """Images of three rectangles on a background, at four different levels of brightness:
+    (clean, noisy) stacks of shape (96, 32, 40).
+    """
     clean = np.empty((96, 32, 40))
     for scene in clean:
         background, *levels = rng.permutation(4) / 4 + rng.uniform(0, 0.25)
@@ -1712,7 +1805,10 @@ def _(inputs, output):
     vertical, horizontal, flat = _places(clean)
     against_flat = _separation(strength[vertical], strength[flat])
     against_horizontal = _separation(strength[vertical], strength[horizontal])
-    figures = f"Vertical edges against flat places: {against_flat:.3f}; against horizontal edges: {against_horizontal:.3f}"
+    figures = (
+        f"Vertical edges against flat places: {against_flat:.3f}; against "
+        f"horizontal edges: {against_horizontal:.3f}"
+    )
     return Measurement(
         min(against_flat, against_horizontal) >= required,
         f"{figures} (at least {required:.3g} each).",
@@ -1720,7 +1816,9 @@ def _(inputs, output):
 
 
 def _as_kernel(output):
-    """The output as a float array scaled to a largest value of 1, or None where it is no kernel of an allowed size."""
+    """The output as a float array scaled to a largest value of 1, or None where it is no kernel
+    of an allowed size.
+    """
     try:
         kernel = np.asarray(output)
     except ValueError:  # rows of different lengths
@@ -1737,7 +1835,9 @@ def _as_kernel(output):
 
 
 def _strength(images, kernel):
-    """|cross-correlation| at every pair of horizontal neighbours, two pixels away from the border: (N, H - 4, W - 5)."""
+    """|cross-correlation| at every pair of horizontal neighbours, two pixels away from the
+    border: (N, H - 4, W - 5).
+    """
     h, w = kernel.shape
     _, H, W = images.shape
     response = np.zeros((len(images), H - h + 1, W - w + 1))
@@ -1750,7 +1850,9 @@ def _strength(images, kernel):
 
 
 def _places(clean):
-    """What lies within two pixels of each pair of neighbours: one straight vertical edge between the two, one horizontal edge, or nothing."""
+    """What lies within two pixels of each pair of neighbours: one straight vertical edge between
+    the two, one horizontal edge, or nothing.
+    """
     across, down = np.diff(clean, axis=2) != 0, np.diff(clean, axis=1) != 0
     steps_across, steps_down = _count(across, 5, 5), _count(down, 4, 6)  # (N, H - 4, W - 5)
     middle = _count(across, 5, 1)[:, :, 2:-2]
@@ -1772,7 +1874,9 @@ def _count(steps, h, w):
 
 
 def _separation(edges, others):
-    """The probability that an edge answers more strongly than another place, ties counting half: the area under the ROC curve."""
+    """The probability that an edge answers more strongly than another place, ties counting half:
+    the area under the ROC curve.
+    """
     others = np.sort(others)
     below, not_above = (
         np.searchsorted(others, edges, "left"),
@@ -1847,7 +1951,8 @@ def _():
 
 
 @edge_detector.mistake(
-    "All weights have the same sign: this is a blur, and it answers to brightness. An edge is a difference.",
+    "All weights have the same sign: this is a blur, and it answers to "
+    "brightness. An edge is a difference.",
     recognise=_is_blur,
 )
 def _():
@@ -1855,7 +1960,8 @@ def _():
 
 
 @edge_detector.mistake(
-    "The weights do not sum to zero, so a bright flat region answers like an edge. Balance both sides.",
+    "The weights do not sum to zero, so a bright flat region "
+    "answers like an edge. Balance both sides.",
     recognise=_does_not_sum_to_zero,
 )
 def _():
@@ -1871,7 +1977,8 @@ def _():
 
 
 @edge_detector.mistake(
-    "The kernel looks along a diagonal, so horizontal edges answer as strongly as vertical ones. Make all its rows alike.",
+    "The kernel looks along a diagonal, so horizontal edges answer as strongly "
+    "as vertical ones. Make all its rows alike.",
     recognise=_is_diagonal,
 )
 def _():
@@ -1879,7 +1986,8 @@ def _():
 
 
 @edge_detector.mistake(
-    "The direction is right, but so few pixels have a say that the noise drowns the edge. Use more rows and more columns.",
+    "The direction is right, but so few pixels have a say that the noise drowns "
+    "the edge. Use more rows and more columns.",
     recognise=_hears_too_few_pixels,
 )
 def _():

@@ -1,4 +1,6 @@
-"""Deeper nets, AlexNet and VGG: what a stack of convolutions costs, the shapes that flow through it, overlapping pooling, a VGG, and one that learns."""
+"""Deeper nets, AlexNet and VGG: what a stack of convolutions costs, the shapes that flow through
+it, overlapping pooling, a VGG, and one that learns.
+"""
 
 import numpy as np
 
@@ -9,25 +11,29 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. Parameters of a stack ------------------------------------------------------------------------------------------------------------------
+# 1. Parameters of a stack -------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Look at one output map of one layer. It has a kernel of height x width for every input map, and one bias.",
-        "So far `weights` is what a single kernel holds. How many kernels has an output map of layer i? As many as the layer has input maps.",
+        "Look at one output map of one layer. It has a kernel of height x "
+        "width for every input map, and one bias.",
+        "So far `weights` is what a single kernel holds. How many kernels has an output map of "
+        "layer i? As many as the layer has input maps.",
         "The layer's input maps are `channels[i]`. The bias is counted in the line below.",
     ],
     explanation="""
-        Each of a layer's output maps owns one kernel for every input map, and a single bias: outputs * (inputs * kernel[0] * kernel[1] + 1).
-        With C maps before and after every layer, three 3 x 3 kernels hold 27 C² weights and see 7 x 7 pixels; one 7 x 7 kernel holds 49 C².
+        Each of a layer's output maps owns one kernel for every input map, and a single bias:
+        outputs * (inputs * kernel[0] * kernel[1] + 1). With C maps before and after every layer,
+        three 3 x 3 kernels hold 27 C² weights and see 7 x 7 pixels; one 7 x 7 kernel holds 49 C².
     """,
 )
 def stack_parameters(channels, kernels):
     """How many weights and biases a stack of convolutions has.
 
-    channels: list of n + 1 integers, the number of maps before the first layer and after every layer;
+    channels: list of n + 1 integers, the number of maps before the first layer and after every
+        layer;
     kernels: list of n pairs (height, width)  ->  an integer
     """
     total = 0
@@ -66,7 +72,8 @@ def _(channels, kernels):
 
 
 @stack_parameters.mistake(
-    "A bias is counted for every kernel. An output map adds up the results of all its kernels, then a single bias."
+    "A bias is counted for every kernel. An output map adds up the results "
+    "of all its kernels, then a single bias."
 )
 def _(channels, kernels):
     total = 0
@@ -84,7 +91,8 @@ def _(channels, kernels):
 
 
 @stack_parameters.mistake(
-    "Here an output map has one kernel for all input maps. It has a kernel of its own for each of them."
+    "Here an output map has one kernel for all input maps. It has a "
+    "kernel of its own for each of them."
 )
 def _(channels, kernels):
     total = 0
@@ -144,27 +152,35 @@ def _(channels, kernels):
     return count
 
 
-# 2. What a convolution costs ---------------------------------------------------------------------------------------------------------------
+# 2. What a convolution costs ----------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "How many numbers does one output pixel add up? In a group it sees `in_channels // groups` maps, through a kernel of height x width each.",
-        "All pixels of an output map share that map's weights: the parameters do not depend on the size of the maps, the multiply-adds do.",
-        "Parameters: maps times (that number + 1). Multiply-adds: maps times height times width of the output, times that number.",
+        "How many numbers does one output pixel add up? In a group it sees `in_channels // "
+        "groups` maps, through a kernel of height x width each.",
+        "All pixels of an output map share that map's weights: the parameters do not depend on "
+        "the size of the maps, the multiply-adds do.",
+        "Parameters: maps times (that number + 1). Multiply-adds: maps times height times width "
+        "of the output, times that number.",
     ],
     explanation="""
-        Everything follows from the number of products in one output pixel, in_channels / groups * kernel height * kernel width. An output map has as many weights, and
-        a bias; every pixel of it costs as many multiply-adds. Two groups halve both, which is what AlexNet's two GPUs saved in its second convolution.
+        Everything follows from the number of products in one output pixel, in_channels / groups *
+        kernel height * kernel width. An output map has as many weights, and a bias; every pixel of
+        it costs as many multiply-adds. Two groups halve both, which is what AlexNet's two GPUs
+        saved in its second convolution.
     """,
 )
 def conv_cost(in_channels, output_shape, kernel, groups):
     """The parameters and the multiply-adds, for one image, of a convolution with bias.
 
-    in_channels: integer, a multiple of groups; output_shape: (maps, height, width), maps a multiple of groups;
-    kernel: (height, width); groups: integer: the input maps and the output maps are divided into so many equal groups, and each
-    output map sees the input maps of its own group only  ->  (parameters, multiply_adds), two integers; biases are no multiply-adds
+    in_channels: integer, a multiple of groups; output_shape: (maps, height, width), maps a multiple
+    of groups;
+    kernel: (height, width); groups: integer: the input maps and the output maps are divided into so
+    many equal groups, and each
+    output map sees the input maps of its own group only  ->  (parameters, multiply_adds), two
+    integers; biases are no multiply-adds
     """
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]  # that one output pixel adds up
@@ -207,7 +223,8 @@ def _(in_channels, output_shape, kernel, groups):
 
 
 @conv_cost.mistake(
-    "Input and output maps are both divided by the groups: that is a single group, and there are `groups` of them."
+    "Input and output maps are both divided by the groups: that is a "
+    "single group, and there are `groups` of them."
 )
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
@@ -284,25 +301,29 @@ conv_cost.equivalent(
 )
 
 
-# 3. Shapes through a net -------------------------------------------------------------------------------------------------------------------
+# 3. Shapes through a net --------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Keep the current shape in a variable, change it layer by layer, and append a copy to the list after every layer.",
-        "Both kinds of layer follow the formula of lesson 02, (size + 2 * padding - kernel) // stride + 1, for height and for width; a pooling has padding 0.",
+        "Keep the current shape in a variable, change it layer by layer, and "
+        "append a copy to the list after every layer.",
+        "Both kinds of layer follow the formula of lesson 02, (size + 2 * padding - kernel) // "
+        "stride + 1, for height and for width; a pooling has padding 0.",
         "A convolution replaces the number of maps. A pooling keeps it.",
     ],
     explanation="""
-        The formula of lesson 02 holds for convolutions and for pooling; only the number of maps differs. Writing such a table before writing the net is the quickest
-        way to find the input size of the first dense layer, and the layer at which a picture has shrunk to nothing.
+        The formula of lesson 02 holds for convolutions and for pooling; only the number of maps
+        differs. Writing such a table before writing the net is the quickest way to find the input
+        size of the first dense layer, and the layer at which a picture has shrunk to nothing.
     """,
 )
 def output_shapes(image_shape, layers):
     """The shape of one image after every layer.
 
-    image_shape: (channels, height, width); layers: list of ("conv", maps, kernel, stride, padding) and ("pool", kernel, stride), kernels square,
+    image_shape: (channels, height, width); layers: list of ("conv", maps, kernel, stride, padding)
+    and ("pool", kernel, stride), kernels square,
     sizes rounded down, pooling without padding  ->  list of (maps, height, width), one a layer
     """
     maps, height, width = image_shape
@@ -406,7 +427,8 @@ def _(image_shape, layers):
 
 
 @output_shapes.mistake(
-    "The pooling divides by its stride alone. Its window of `kernel` pixels must fit as well, as in a convolution."
+    "The pooling divides by its stride alone. Its window of `kernel` "
+    "pixels must fit as well, as in a convolution."
 )
 def _(image_shape, layers):
     maps, height, width = image_shape
@@ -529,25 +551,29 @@ output_shapes.equivalent(
 )
 
 
-# 4. Overlapping pooling --------------------------------------------------------------------------------------------------------------------
+# 4. Overlapping pooling ---------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Where do the windows start? At 0, stride, 2 * stride, ..., as long as the whole window fits.",
+        "Where do the windows start? At 0, stride, 2 * stride, ..., "
+        "as long as the whole window fits.",
         "Begin with zeros, one a pixel, and let every window add 1 to each of its pixels.",
         "The last start is size - window at most: `range(0, size - window + 1, stride)`.",
     ],
     explanation="""
-        With a window of 3 and a stride of 2, as in AlexNet, every second pixel is seen by two windows; where both choose it, its gradient is the sum of two.
-        With equal window and stride nothing overlaps, and when the size is not a multiple, the last pixels are seen by nobody and get no gradient at all.
+        With a window of 3 and a stride of 2, as in AlexNet, every second pixel is seen by two
+        windows; where both choose it, its gradient is the sum of two. With equal window and stride
+        nothing overlaps, and when the size is not a multiple, the last pixels are seen by nobody
+        and get no gradient at all.
     """,
 )
 def window_counts(size, window, stride):
     """In how many pooling windows each pixel of a row lies.
 
-    size: pixels of the row; window: pixels of a window, at most size; stride: pixels from one window to the next. Windows start at pixel 0 and
+    size: pixels of the row; window: pixels of a window, at most size; stride: pixels from one
+    window to the next. Windows start at pixel 0 and
     lie wholly inside the row  ->  (size,) integers
     """
     counts = [0] * size
@@ -670,7 +696,7 @@ window_counts.equivalent(
 )
 
 
-# 5. A small VGG ----------------------------------------------------------------------------------------------------------------------------
+# 5. A small VGG -----------------------------------------------------------------------------------
 
 
 @question(
@@ -681,20 +707,26 @@ window_counts.equivalent(
     seconds=30,
     atol=1e-4,
     hints=[
-        "Write a function for a block first: given the number of convolutions and of maps, it makes convolution, ReLU, convolution, ReLU, ..., pooling. The net is two blocks and two dense layers.",
-        "A 3 x 3 convolution with padding 1 keeps height and width: 16 x 16 stays, and only the two poolings halve it, to 4 x 4.",
-        "The flattened maps are 16 x 4 x 4 = 256 numbers. Behind the last dense layer comes nothing: the loss contains the softmax.",
+        "Write a function for a block first: given the number of convolutions and of maps, it "
+        "makes convolution, ReLU, convolution, ReLU, ..., pooling. The "
+        "net is two blocks and two dense layers.",
+        "A 3 x 3 convolution with padding 1 keeps height and width: 16 x 16 stays, and only the "
+        "two poolings halve it, to 4 x 4.",
+        "The flattened maps are 16 x 4 x 4 = 256 numbers. Behind the last dense layer comes "
+        "nothing: the loss contains the softmax.",
     ],
     explanation="""
-        Padding 1 makes up for the pixels that a 3 x 3 kernel takes, so that a block of any depth can be put anywhere, and only poolings change the size:
-        16 -> 8 -> 4. The net has 15,170 parameters, more than half of them in the first dense layer.
+        Padding 1 makes up for the pixels that a 3 x 3 kernel takes, so that a block of any depth
+        can be put anywhere, and only poolings change the size: 16 -> 8 -> 4. The net has 15,170
+        parameters, more than half of them in the first dense layer.
     """,
 )
 def build_vgg():
     """A small VGG, untrained: (N, 3, 16, 16) images to (N, 10) logits.
 
-    Block of 2 convolutions to 8 maps; block of 3 convolutions to 16 maps; dense 32; ReLU; dense 10. Convolutions are 3 x 3 with padding 1 and a bias,
-    each followed by ReLU; a block ends in max-pooling 2 x 2, stride 2. Layers are made in the order in which the image meets them.
+    Block of 2 convolutions to 8 maps; block of 3 convolutions to 16 maps; dense 32; ReLU; dense 10.
+    Convolutions are 3 x 3 with padding 1 and a bias, each followed by ReLU; a block ends in
+    max-pooling 2 x 2, stride 2. Layers are made in the order in which the image meets them.
     """
     from torch import nn
 
@@ -726,7 +758,9 @@ def shapes_of_the_parameters(rng):
 
 @build_vgg.probe(weight=3, repeat=2)
 def logits_and_gradients(rng):
-    """Rounding must not decide which way a gradient goes, else two right nets could differ: draw until no activation sits on a kink."""
+    """Rounding must not decide which way a gradient goes, else two right nets could differ: draw
+    until no activation sits on a kink.
+    """
     while True:
         images = gaussian(rng, 2, 3, 16, 16)
         weights = [
@@ -742,7 +776,9 @@ def logits_and_gradients(rng):
 
 
 def _distance_to_kink(images, weights):
-    """How near the net is to a kink: the smallest |input| of a ReLU, or difference between the two largest in a pooling window."""
+    """How near the net is to a kink: the smallest |input| of a ReLU, or difference between the
+    two largest in a pooling window.
+    """
     weights = [part.astype(np.float64) for part in weights]
     distances, maps = [], images
     for layer in range(len(_KERNELS)):
@@ -771,7 +807,8 @@ def _distance_to_kink(images, weights):
 
 
 @build_vgg.mistake(
-    "A block has a single ReLU, at its end. Every convolution is followed by one: without it, two convolutions are one linear map."
+    "A block has a single ReLU, at its end. Every convolution is followed by one: without it, "
+    "two convolutions are one linear map."
 )
 def _():
     from torch import nn
@@ -829,7 +866,8 @@ def _():
 
 
 @build_vgg.mistake(
-    "The ReLU between the two dense layers is missing: without it the two are together one linear layer."
+    "The ReLU between the two dense layers is missing: without it "
+    "the two are together one linear layer."
 )
 def _():
     from torch import nn
@@ -846,7 +884,8 @@ def _():
 
 
 @build_vgg.mistake(
-    "There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it."
+    "There is a ReLU after the last layer. Logits may be negative: the "
+    "last dense layer has nothing behind it."
 )
 def _():
     from torch import nn
@@ -892,7 +931,8 @@ def _():
 
 
 @build_vgg.mistake(
-    "The last convolution of the second block is 1 x 1, as in the paper's configuration C. Here all are 3 x 3."
+    "The last convolution of the second block is 1 x 1, as in the "
+    "paper's configuration C. Here all are 3 x 3."
 )
 def _():
     from torch import nn
@@ -924,7 +964,8 @@ def _():
 
 
 @build_vgg.mistake(
-    "There is batch normalisation in the net. It came a year after VGG, and its scales and shifts are parameters that this net has not."
+    "There is batch normalisation in the net. It came a year after VGG, and its scales and "
+    "shifts are parameters that this net has not."
 )
 def _():
     from torch import nn
@@ -1010,11 +1051,14 @@ def _():
 
 build_vgg.equivalent(
     "net.initialize() -> pass",
-    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
+    why=(
+        "The net is to be untrained: what its parameters hold, or whether "
+        "they hold anything yet, is left open."
+    ),
 )
 
 
-# 6. Letters ---------------------------------------------------------------------------------------------------------------------------------
+# 6. Letters ---------------------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.2, most_parameters=15_000)
 
@@ -1026,17 +1070,23 @@ JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.2, most_parameters=15_000)
     driver="fit_predict",
     seconds=120,
     hints=[
-        "Blocks of 3 x 3 convolutions with 8, 16 and 24 maps, a pooling behind each, bring 24 x 24 pixels down to 3 x 3 with about 10,000 parameters; then one dense layer.",
-        "Put a batch normalisation between each convolution and its ReLU (lesson 04). Without it such a net stays just below the bar.",
-        "Adam with lr 0.01, batches of 50, a learning rate that falls to 0, and 12 to 20 epochs are enough. Shuffle the images in every epoch.",
+        "Blocks of 3 x 3 convolutions with 8, 16 and 24 maps, a pooling behind each, bring 24 x "
+        "24 pixels down to 3 x 3 with about 10,000 parameters; then one dense layer.",
+        "Put a batch normalisation between each convolution and its ReLU (lesson 04). Without "
+        "it such a net stays just below the bar.",
+        "Adam with lr 0.01, batches of 50, a learning rate that falls to 0, and 12 to 20 epochs "
+        "are enough. Shuffle the images in every epoch.",
     ],
     explanation="""
-        Small kernels in blocks make a deep net of few parameters: four convolutions and one dense layer, 12,250 in all. Without a wide dense layer there is little to overfit
-        with, and batch normalisation lets all layers learn from the first epoch. A LeNet of this size, shallower and with larger kernels, is right on about 86 %.
+        Small kernels in blocks make a deep net of few parameters: four convolutions and one dense
+        layer, 12,250 in all. Without a wide dense layer there is little to overfit with, and batch
+        normalisation lets all layers learn from the first epoch. A LeNet of this size, shallower
+        and with larger kernels, is right on about 86 %.
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 15,000 parameters, trained to tell letters apart, right on at least 90 % of 500 images that it has not seen.
+    """A net of at most 15,000 parameters, trained to tell letters apart, right on at least 90 % of
+    500 images that it has not seen.
 
     train_images: (1000, 1, 24, 24) float32 in [0, 1]; train_labels: (1000,) int64 in 0, ..., 9
     Returns the net: (N, 1, 24, 24) -> (N, 10) logits.
@@ -1067,7 +1117,9 @@ def train(train_images, train_labels):
 
 @train.probe()
 def unseen_letters(rng):
-    """Letters A to J of 24 x 24 pixels: turned, scaled, shifted, blurred, noisy, before a pattern; drawn anew by every seed."""
+    """Letters A to J of 24 x 24 pixels: turned, scaled, shifted, blurred, noisy, before a
+    pattern; drawn anew by every seed.
+    """
     from dlkit.data import Nuisances, glyphs
 
     nuisances = Nuisances(rotation=15, scale=0.2, shift=3, blur=0.5, noise=0.1, background=0.4)
@@ -1081,7 +1133,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, is lr sensible, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -1101,7 +1154,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. Train for more epochs, or go deeper with small kernels and batch normalisation.",
+    "The net has learnt, but too little. Train for more epochs, or go deeper "
+    "with small kernels and batch normalisation.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1121,7 +1175,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has more than 15,000 parameters. A dense layer behind large maps holds most of them: pool once more, or take fewer units.",
+    "The net has more than 15,000 parameters. A dense layer behind large maps holds most of "
+    "them: pool once more, or take fewer units.",
     recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):

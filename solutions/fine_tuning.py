@@ -1,4 +1,6 @@
-"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step of it all, the crossover, and 140 labels."""
+"""Fine-tuning: a rate for each part, a few labels of each class, frozen normalisation, one step
+of it all, the crossover, and 140 labels.
+"""
 
 import numpy as np
 
@@ -9,25 +11,30 @@ from solutions.inputs import gaussian, parameter_shapes
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. A learning rate for each part ----------------------------------------------------------------------------------------------------------
+# 1. A learning rate for each part -----------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The last part, number num_parts - 1, learns with `lr` itself. What does the part below it learn with?",
-        "`above` counts the steps from this part up to the last one: for each of them the rate is divided by `factor` once.",
+        "The last part, number num_parts - 1, learns with `lr` itself. "
+        "What does the part below it learn with?",
+        "`above` counts the steps from this part up to the last one: for each of them the rate "
+        "is divided by `factor` once.",
         "Dividing k times by a number is dividing by its k-th power.",
     ],
     explanation="""
-        The head is new and has everything to learn; each part below it knows more that is worth keeping. Howard and Ruder (2018) divide by 2.6 from part to part.
-        With a factor of 1 all parts learn alike; with a very large one only the last does: freezing is the extreme case.
+        The head is new and has everything to learn; each part below it knows more that is worth
+        keeping. Howard and Ruder (2018) divide by 2.6 from part to part. With a factor of 1 all
+        parts learn alike; with a very large one only the last does: freezing is the extreme case.
     """,
 )
 def part_rates(num_parts, num_frozen, lr, factor):
-    """The learning rates of the parts of a net, first part first: 0 for the frozen ones, lr for the last, divided by `factor` for each part further down.
+    """The learning rates of the parts of a net, first part first: 0 for the frozen ones, lr for the
+    last, divided by `factor` for each part further down.
 
-    num_parts: at least 1; num_frozen: 0 to num_parts, the first ones; lr, factor: positive numbers. Returns a list of num_parts numbers.
+    num_parts: at least 1; num_frozen: 0 to num_parts, the first ones; lr, factor: positive numbers.
+    Returns a list of num_parts numbers.
     """
     num_trained, rates = num_parts - num_frozen, []
     for part in range(num_parts):
@@ -68,7 +75,8 @@ def _(num_parts, num_frozen, lr, factor):
 
 
 @part_rates.mistake(
-    "The rates grow towards the input. Each part further down learns more slowly: divide by `factor`."
+    "The rates grow towards the input. Each part further down "
+    "learns more slowly: divide by `factor`."
 )
 def _(num_parts, num_frozen, lr, factor):
     return [
@@ -83,7 +91,8 @@ def _(num_parts, num_frozen, lr, factor):
 
 
 @part_rates.mistake(
-    "The rate is divided by `factor` times the number of parts above. Divide by `factor` once for each of them: a power."
+    "The rate is divided by `factor` times the number of parts above. Divide "
+    "by `factor` once for each of them: a power."
 )
 def _(num_parts, num_frozen, lr, factor):
     return [
@@ -129,24 +138,29 @@ def _(num_parts, num_frozen, lr, factor):
     return (parts >= num_frozen) * lr / factor ** (num_parts - 1 - parts)
 
 
-# 2. A few labels of each class -------------------------------------------------------------------------------------------------------------
+# 2. A few labels of each class --------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Go through `order` once and keep a count for each class. `order` holds rows; the class of a row is `labels[row]`.",
-        "Take a row if its class has been taken fewer than `count` times, and raise the count of that class.",
+        "Go through `order` once and keep a count for each class. `order` holds "
+        "rows; the class of a row is `labels[row]`.",
+        "Take a row if its class has been taken fewer than `count` "
+        "times, and raise the count of that class.",
     ],
     explanation="""
-        Drawing count x classes images at random would leave some classes with one label and others with many, so that "five labels a class" means nothing.
-        The order decides the draw: another permutation, another draw, and the curve's interval comes from several of them.
+        Drawing count x classes images at random would leave some classes with one label and others
+        with many, so that "five labels a class" means nothing. The order decides the draw: another
+        permutation, another draw, and the curve's interval comes from several of them.
     """,
 )
 def few_labels(labels, count, order):
-    """The rows of a small training set: for each class the first `count` rows that `order` names, all of them where a class has fewer.
+    """The rows of a small training set: for each class the first `count` rows that `order` names,
+    all of them where a class has fewer.
 
-    labels: (N,) int64; count: at least 1; order: (N,) int64, a permutation of 0, ..., N - 1. Returns whole numbers, rows, as they come in `order`.
+    labels: (N,) int64; count: at least 1; order: (N,) int64, a permutation of 0, ..., N - 1.
+    Returns whole numbers, rows, as they come in `order`.
     """
     chosen, taken = [], {}
     for row in order:
@@ -192,7 +206,8 @@ def _(labels, count, order):
 
 
 @few_labels.mistake(
-    "These are the first rows of the order, whatever their class. Every class is to have `count` of its own."
+    "These are the first rows of the order, whatever their class. "
+    "Every class is to have `count` of its own."
 )
 def _(labels, count, order):
     return order[: count * len(set(labels.tolist()))]
@@ -298,27 +313,35 @@ few_labels.equivalent(
 )
 
 
-# 3. Batch normalisation in a frozen part ---------------------------------------------------------------------------------------------------
+# 3. Batch normalisation in a frozen part ----------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Two cases. Frozen: the stored statistics normalise, and nothing is stored. Not frozen: those of the batch do, and a tenth of the mean's way is stored.",
-        "The mean of a channel goes over images, height and width: `X.mean(axis=(0, 2, 3))`; the variance divides by their number.",
-        "To subtract (C,) from (N, C, H, W), give it the shape (1, C, 1, 1). The small number 1e-5 stands under the root.",
+        "Two cases. Frozen: the stored statistics normalise, and nothing is stored. Not frozen: "
+        "those of the batch do, and a tenth of the mean's way is stored.",
+        "The mean of a channel goes over images, height and width: `X.mean(axis=(0, 2, 3))`; "
+        "the variance divides by their number.",
+        "To subtract (C,) from (N, C, H, W), give it the shape (1, C, 1, 1). The "
+        "small number 1e-5 stands under the root.",
     ],
     explanation="""
-        Normalisation has two states that no gradient ever touches. In training mode it looks at the batch, so one image's features depend on its neighbours, and it stores what it saw.
-        A part with `requires_grad` off but in training mode does both: its parameters stand still and its features move.
+        Normalisation has two states that no gradient ever touches. In training mode it looks at the
+        batch, so one image's features depend on its neighbours, and it stores what it saw. A part
+        with `requires_grad` off but in training mode does both: its parameters stand still and its
+        features move.
     """,
 )
 def normalise(X, running_mean, running_var, frozen):
-    """Batch normalisation without scale and shift: the normalised batch, and the mean that is stored afterwards.
+    """Batch normalisation without scale and shift: the normalised batch, and the mean that is
+    stored afterwards.
 
-    X: (N, C, H, W) float32; running_mean, running_var: (C,) float32, stored; frozen: True or False. Returns Y (N, C, H, W) and the running mean (C,).
-    Y = (X - mean) / sqrt(var + 1e-5), channel by channel. Frozen: with the stored mean and variance; the running mean stays. Otherwise with those of the
-    batch (variance: divided by the count), and the running mean becomes 0.9 of the old one + 0.1 of the batch's.
+    X: (N, C, H, W) float32; running_mean, running_var: (C,) float32, stored; frozen: True or False.
+    Returns Y (N, C, H, W) and the running mean (C,).
+    Y = (X - mean) / sqrt(var + 1e-5), channel by channel. Frozen: with the stored mean and
+    variance; the running mean stays. Otherwise with those of the batch (variance: divided by the
+    count), and the running mean becomes 0.9 of the old one + 0.1 of the batch's.
     """
     mean, var = running_mean, running_var
     if not frozen:
@@ -354,7 +377,8 @@ def channels_that_hardly_vary(rng):
 
 
 @normalise.mistake(
-    "The frozen part is normalised with the batch's statistics, as a part left in training mode is. It must use the stored ones."
+    "The frozen part is normalised with the batch's statistics, as a part left in training mode "
+    "is. It must use the stored ones."
 )
 def _(X, running_mean, running_var, frozen):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
@@ -375,7 +399,8 @@ def _(X, running_mean, running_var, frozen):
 
 
 @normalise.mistake(
-    "This is training mode in both cases. When `frozen`, the stored statistics normalise and stay as they are."
+    "This is training mode in both cases. When `frozen`, the stored "
+    "statistics normalise and stay as they are."
 )
 def _(X, running_mean, running_var, frozen):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
@@ -383,7 +408,8 @@ def _(X, running_mean, running_var, frozen):
 
 
 @normalise.mistake(
-    "This is evaluation mode in both cases. A part that is not frozen normalises with the batch's own statistics, and stores them."
+    "This is evaluation mode in both cases. A part that is not frozen normalises with the "
+    "batch's own statistics, and stores them."
 )
 def _(X, running_mean, running_var, frozen):
     mean, var = running_mean.reshape(1, -1, 1, 1), running_var.reshape(1, -1, 1, 1)
@@ -391,7 +417,8 @@ def _(X, running_mean, running_var, frozen):
 
 
 @normalise.mistake(
-    "The weights of old and new are exchanged: 0.9 belongs to the old running mean, 0.1 to the batch's."
+    "The weights of old and new are exchanged: 0.9 belongs to the "
+    "old running mean, 0.1 to the batch's."
 )
 def _(X, running_mean, running_var, frozen):
     mean, var = running_mean, running_var
@@ -452,7 +479,7 @@ for _axes in ("(2, 0, 3)", "(0, 3, 2)"):
         )
 
 
-# 4. One step of fine-tuning ----------------------------------------------------------------------------------------------------------------
+# 4. One step of fine-tuning -----------------------------------------------------------------------
 
 
 @question(
@@ -461,20 +488,29 @@ for _axes in ("(2, 0, 3)", "(0, 3, 2)"):
     frameworks=NETWORKS,
     driver="change_network",
     hints=[
-        "PyTorch: `layer.eval()` for the frozen layers, then `loss.backward()`, and under `torch.no_grad()` p -= rate * p.grad for the parameters of the others.",
-        "Gluon: send X through the frozen layers before `autograd.record()`: outside of it, normalisation and dropout are in evaluation mode, and no gradient is kept.",
-        "Gluon's losses are one number a sample: take the mean before `backward`, or divide the step by the batch size. Running means and variances have grad_req 'null': leave them out.",
+        "PyTorch: `layer.eval()` for the frozen layers, then `loss.backward()`, and under "
+        "`torch.no_grad()` p -= rate * p.grad for the parameters of the others.",
+        "Gluon: send X through the frozen layers before `autograd.record()`: outside of it, "
+        "normalisation and dropout are in evaluation mode, and no gradient is kept.",
+        "Gluon's losses are one number a sample: take the mean before `backward`, or divide the "
+        "step by the batch size. Running means and variances have "
+        "grad_req 'null': leave them out.",
     ],
     explanation="""
-        Two things freeze a layer: it gets no step, and it is in evaluation mode. A rate of 0 alone leaves its batch normalisation storing the new data's statistics, and the features it was
-        trained to give are gone after some batches. Recording from the first trained layer on also saves the work of going backward through the frozen ones.
+        Two things freeze a layer: it gets no step, and it is in evaluation mode. A rate of 0 alone
+        leaves its batch normalisation storing the new data's statistics, and the features it was
+        trained to give are gone after some batches. Recording from the first trained layer on also
+        saves the work of going backward through the frozen ones.
     """,
 )
 def fine_tune_step(net, X, y, rates):
-    """One step of plain gradient descent on the mean cross-entropy of the batch, with a learning rate for each layer; `net` is changed in place.
+    """One step of plain gradient descent on the mean cross-entropy of the batch, with a learning
+    rate for each layer; `net` is changed in place.
 
-    net: layers one after another, to be iterated over; X: (N, ...) float32; y: (N,) int64 classes; rates: a number a layer. The layers with rate 0 are frozen;
-    they come first, and not all are. A frozen layer keeps its parameters and everything it has stored, and computes as in evaluation mode. Batch normalisation occurs in frozen layers only.
+    net: layers one after another, to be iterated over; X: (N, ...) float32; y: (N,) int64 classes;
+    rates: a number a layer. The layers with rate 0 are frozen; they come first, and not all are. A
+    frozen layer keeps its parameters and everything it has stored, and computes as in evaluation
+    mode. Batch normalisation occurs in frozen layers only.
     """
     import torch
 
@@ -529,7 +565,8 @@ def frozen_normalisation(rng):
 
 
 @fine_tune_step.mistake(
-    "The frozen batch normalisation was in training mode: it saw the batch, and stored its statistics. Put frozen layers in evaluation mode."
+    "The frozen batch normalisation was in training mode: it saw the batch, and stored its "
+    "statistics. Put frozen layers in evaluation mode."
 )
 def _(net, X, y, rates):
     import torch
@@ -656,26 +693,31 @@ fine_tune_step.equivalent(
 )
 
 
-# 5. Where transfer stops paying ------------------------------------------------------------------------------------------------------------
+# 5. Where transfer stops paying -------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First the mean over the draws, for each count: the rows are the draws. The two ways may have different numbers of draws.",
-        "Start at the largest count and go down while training from scratch is at least as good. The last count reached is the answer.",
+        "First the mean over the draws, for each count: the rows are the draws. The two ways "
+        "may have different numbers of draws.",
+        "Start at the largest count and go down while training from scratch is at least as "
+        "good. The last count reached is the answer.",
         "If the largest count itself is lost, there is no crossover: 0.",
     ],
     explanation="""
-        A single crossing may be luck and be undone at the next count, so the answer is the count from which on scratch is never behind again. Means of few draws are noisy themselves:
-        report the crossover with the intervals of both curves, as the lesson does.
+        A single crossing may be luck and be undone at the next count, so the answer is the count
+        from which on scratch is never behind again. Means of few draws are noisy themselves: report
+        the crossover with the intervals of both curves, as the lesson does.
     """,
 )
 def crossover(counts, transfer, scratch):
-    """The smallest count from which on training from scratch is at least as good as transfer: at that count and at every larger one; 0 if there is none.
+    """The smallest count from which on training from scratch is at least as good as transfer: at
+    that count and at every larger one; 0 if there is none.
 
-    counts: list of whole numbers, increasing, all at least 1, labels a class; transfer: (D, len(counts)), scratch: (E, len(counts)), float32 accuracies,
-    one row a draw, compared by their means over the draws. Returns a whole number.
+    counts: list of whole numbers, increasing, all at least 1, labels a class; transfer: (D,
+    len(counts)), scratch: (E, len(counts)), float32 accuracies, one row a draw, compared by their
+    means over the draws. Returns a whole number.
     """
     ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
     found = 0
@@ -687,7 +729,9 @@ def crossover(counts, transfer, scratch):
 
 
 def _curves(rng, ahead):
-    """Accuracies in 64ths, as many draws as make their means exact; scratch is ahead where asked."""
+    """Accuracies in 64ths, as many draws as make their means exact; scratch is ahead where
+    asked.
+    """
     counts = np.sort(rng.choice(np.arange(1, 60), len(ahead), replace=False)).tolist()
     draws = rng.permutation([2, 4])
     transfer = rng.integers(24, 40, len(ahead))
@@ -733,7 +777,8 @@ def equal_means(rng):
 
 
 @crossover.mistake(
-    "This is the first count at which scratch is ahead. It falls behind again later: every larger count must hold, too."
+    "This is the first count at which scratch is ahead. It falls behind again "
+    "later: every larger count must hold, too."
 )
 def _(counts, transfer, scratch):
     ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
@@ -842,7 +887,7 @@ crossover.equivalent(
 )
 
 
-# 6. Seven brands from twenty labels each ---------------------------------------------------------------------------------------------------
+# 6. Seven brands from twenty labels each ----------------------------------------------------------
 
 JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
 
@@ -854,17 +899,23 @@ JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
     driver="fit_predict",
     seconds=120,
     hints=[
-        "`nn.Sequential(*backbone_torch(), nn.Linear(96, 7))` is the net. Freeze nothing, or the first two or three parts (in evaluation mode), and train the rest.",
-        "Batches of 20, SGD with momentum 0.9 and lr 0.1 that falls to zero over about 100 steps. The trained parts belong in training mode: `net.train()`, then `.eval()` for the frozen ones.",
-        "If it stays near 60 %, the backbone is random or all of it is frozen: look at `net[0][0].weight` before and after.",
+        "`nn.Sequential(*backbone_torch(), nn.Linear(96, 7))` is the net. Freeze nothing, or "
+        "the first two or three parts (in evaluation mode), and train the rest.",
+        "Batches of 20, SGD with momentum 0.9 and lr 0.1 that falls to zero over about 100 "
+        "steps. The trained parts belong in training mode: `net.train()`, "
+        "then `.eval()` for the frozen ones.",
+        "If it stays near 60 %, the backbone is random or all of it is frozen: look at "
+        "`net[0][0].weight` before and after.",
     ],
     explanation="""
-        The features of the last part were made for animals and vehicles; a head on them is not enough. Trained on, with small steps and few of them, the same parts soon see logos.
-        With random weights the same 100 steps give much less: what transfer saves is labels and time.
+        The features of the last part were made for animals and vehicles; a head on them is not
+        enough. Trained on, with small steps and few of them, the same parts soon see logos. With
+        random weights the same 100 steps give much less: what transfer saves is labels and time.
     """,
 )
 def train(train_images, train_labels):
-    """A net that tells seven brands apart, fine-tuned on twenty images of each, right on at least 80 % of 350 images that it has not seen.
+    """A net that tells seven brands apart, fine-tuned on twenty images of each, right on at least
+    80 % of 350 images that it has not seen.
 
     train_images: (140, 3, 32, 32) float32 in [0, 1]; train_labels: (140,) int64 in 0, ..., 6
     Returns the net: (N, 3, 32, 32) -> (N, 7) logits.
@@ -901,7 +952,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, is lr sensible, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -915,7 +967,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. A head on frozen features, or a net with random weights, does not get there: train the pretrained parts on.",
+    "The net has learnt, but too little. A head on frozen features, or a net with random "
+    "weights, does not get there: train the pretrained parts on.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -937,7 +990,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net does not give seven numbers an image. The backbone ends in 96 features: put a dense layer with seven outputs behind it.",
+    "The net does not give seven numbers an image. The backbone ends in 96 features: put a "
+    "dense layer with seven outputs behind it.",
     recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):

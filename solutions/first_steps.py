@@ -1,26 +1,33 @@
-"""Chapter 00, first steps: an interval for a proportion, a baseline, a clean division of the data, a confusion matrix, a first net."""
+"""Chapter 00, first steps: an interval for a proportion, a baseline, a clean division of the
+data, a confusion matrix, a first net.
+"""
 
 import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
 
-# 1. An interval for a proportion -----------------------------------------------------------------------------------------------------------
+# 1. An interval for a proportion ------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The line is `root = ...`, the square root in the formula. The textbooks' root in the line above has only the first of its two terms.",
-        "Square the root above, add z² / (4 n²), take the root again; or write both terms anew. In Python `** 0.5` takes a root.",
+        "The line is `root = ...`, the square root in the formula. The textbooks' root in the "
+        "line above has only the first of its two terms.",
+        "Square the root above, add z² / (4 n²), take the root again; or write both terms anew. "
+        "In Python `** 0.5` takes a root.",
     ],
     explanation="""
-        Without the terms in z² this is the interval of the first textbooks, p plus or minus z times the standard error. Near 0 and 1 that one fails: for 0 of 20
-        it has length 0, as if twenty images proved that there are no errors. Wilson (1927) asks for which true proportions the count would not be surprising.
+        Without the terms in z² this is the interval of the first textbooks, p plus or minus z times
+        the standard error. Near 0 and 1 that one fails: for 0 of 20 it has length 0, as if twenty
+        images proved that there are no errors. Wilson (1927) asks for which true proportions the
+        count would not be surprising.
     """,
 )
 def wilson_interval(correct, total):
-    """The 95 % Wilson interval, z = 1.96, for the true proportion when `correct` of `total` were counted.
+    """The 95 % Wilson interval, z = 1.96, for the true proportion when `correct` of `total` were
+    counted.
 
     correct, total: whole numbers, 0 <= correct <= total, total >= 1. Returns the pair (low, high).
     """
@@ -60,7 +67,8 @@ def a_single_one(rng):
 
 
 @wilson_interval.mistake(
-    "This is p plus or minus z standard errors, the textbook interval. Wilson's has two more terms, and divides."
+    "This is p plus or minus z standard errors, the textbook interval. "
+    "Wilson's has two more terms, and divides."
 )
 def _(correct, total):
     p = correct / total
@@ -69,7 +77,8 @@ def _(correct, total):
 
 
 @wilson_interval.mistake(
-    "The second term under the root, z² / (4 n²), is missing. With it, 0 of 20 does not give an interval of length 0."
+    "The second term under the root, z² / (4 n²), is missing. With it, 0 of "
+    "20 does not give an interval of length 0."
 )
 def _(correct, total):
     z = 1.96
@@ -132,7 +141,9 @@ def _(correct, total):
 
 @wilson_interval.alternative()
 def _(correct, total):
-    """The two true proportions that lie exactly z standard errors away from what was counted: roots of a quadratic equation."""
+    """The two true proportions that lie exactly z standard errors away from what was counted:
+    roots of a quadratic equation.
+    """
     p, square = correct / total, 1.96**2
     return np.sort(np.roots([total + square, -(2 * total * p + square), total * p**2]))
 
@@ -162,24 +173,29 @@ def _(correct, total):
     ]
 
 
-# 2. The number to beat ---------------------------------------------------------------------------------------------------------------------
+# 2. The number to beat ----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Two steps: find the label that is most frequent among the training labels, then see how often it is right on the test labels.",
-        "`np.bincount` counts the labels 0, 1, 2, ...; PyTorch has `torch.bincount`. `argmax` of the counts gives the smallest label where several are equally frequent.",
+        "Two steps: find the label that is most frequent among the training labels, then see "
+        "how often it is right on the test labels.",
+        "`np.bincount` counts the labels 0, 1, 2, ...; PyTorch has `torch.bincount`. `argmax` "
+        "of the counts gives the smallest label where several are equally frequent.",
     ],
     explanation="""
-        The baseline is a program like any other: it may look at the training labels and at nothing else, and it is judged on the test labels. If it took the majority of
-        the test labels, it would know something that no program can know in use.
+        The baseline is a program like any other: it may look at the training labels and at nothing
+        else, and it is judged on the test labels. If it took the majority of the test labels, it
+        would know something that no program can know in use.
     """,
 )
 def majority_baseline(train_labels, test_labels):
-    """The accuracy on the test labels of always answering with the most frequent training label; of several such labels, the smallest.
+    """The accuracy on the test labels of always answering with the most frequent training label; of
+    several such labels, the smallest.
 
-    train_labels: (N,) int64, test_labels: (M,) int64, whole numbers >= 0. Returns a number between 0 and 1.
+    train_labels: (N,) int64, test_labels: (M,) int64, whole numbers >= 0. Returns a number between
+    0 and 1.
     """
     most_frequent = np.bincount(train_labels).argmax()
     return (test_labels == most_frequent).mean()
@@ -213,14 +229,16 @@ def not_in_the_test_part(rng):
 
 
 @majority_baseline.mistake(
-    "The most frequent label is taken from the test labels. A program that is to be put to use cannot know those."
+    "The most frequent label is taken from the test labels. A program that "
+    "is to be put to use cannot know those."
 )
 def _(train_labels, test_labels):
     return (test_labels == np.bincount(test_labels).argmax()).mean()
 
 
 @majority_baseline.mistake(
-    "The accuracy is that on the training labels. What counts is how often the answer is right on the test labels."
+    "The accuracy is that on the training labels. What counts is how often "
+    "the answer is right on the test labels."
 )
 def _(train_labels, test_labels):
     return (train_labels == np.bincount(train_labels).argmax()).mean()
@@ -275,25 +293,32 @@ def _(train_labels, test_labels):
     return (test_labels == answer).astype("float32").mean()
 
 
-# 3. A division that keeps the classes in proportion ----------------------------------------------------------------------------------------
+# 3. A division that keeps the classes in proportion -----------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Take one class at a time: at which places does its label stand? Of these places, which are the k-th, the 2k-th, ...?",
-        "`places[k - 1 :: k]` starts at the k-th (counting begins at 0) and takes every k-th from there.",
-        "Or walk through the labels once, and count in a dictionary how often each label has come so far.",
+        "Take one class at a time: at which places does its label stand? Of these places, which "
+        "are the k-th, the 2k-th, ...?",
+        "`places[k - 1 :: k]` starts at the k-th (counting begins at "
+        "0) and takes every k-th from there.",
+        "Or walk through the labels once, and count in a dictionary "
+        "how often each label has come so far.",
     ],
     explanation="""
-        Taking one in k of the whole list instead gives classes by luck, and nothing of a class if the list is sorted in an unfortunate way. Counting each class by itself
-        gives every class its share, to within one example. Whoever holds out at random shuffles first and then does the same.
+        Taking one in k of the whole list instead gives classes by luck, and nothing of a class if
+        the list is sorted in an unfortunate way. Counting each class by itself gives every class
+        its share, to within one example. Whoever holds out at random shuffles first and then does
+        the same.
     """,
 )
 def hold_out(labels, k):
-    """Which examples to hold out: of each class the k-th, the 2k-th, the 3k-th, ..., in the order in which they stand.
+    """Which examples to hold out: of each class the k-th, the 2k-th, the 3k-th, ..., in the order
+    in which they stand.
 
-    labels: (N,) int64, whole numbers >= 0; k: a whole number >= 2. Returns (N,): True (or 1) where an example is held out, else False (or 0).
+    labels: (N,) int64, whole numbers >= 0; k: a whole number >= 2. Returns (N,): True (or 1) where
+    an example is held out, else False (or 0).
     """
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -328,7 +353,8 @@ def _(labels, k):
 
 
 @hold_out.mistake(
-    "The first of each k is held out instead of the last. In Python, counting from 0, the k-th stands at k - 1."
+    "The first of each k is held out instead of the last. In Python, "
+    "counting from 0, the k-th stands at k - 1."
 )
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
@@ -338,7 +364,8 @@ def _(labels, k):
 
 
 @hold_out.mistake(
-    "The count is off by one: the places k, 2k, ... counted from 0 are the (k + 1)-th, the (2k + 1)-th, ..."
+    "The count is off by one: the places k, 2k, ... counted from 0 are "
+    "the (k + 1)-th, the (2k + 1)-th, ..."
 )
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
@@ -358,7 +385,8 @@ def _(labels, k):
 
 
 @hold_out.mistake(
-    "The answer is turned round: True where an example stays. It should be True where one is held out."
+    "The answer is turned round: True where an example stays. It "
+    "should be True where one is held out."
 )
 def _(labels, k):
     kept = np.ones(len(labels), dtype=bool)
@@ -368,7 +396,8 @@ def _(labels, k):
 
 
 @hold_out.mistake(
-    "These are the places of the examples that are held out. The task asks for one True or False for every example."
+    "These are the places of the examples that are held out. The task asks "
+    "for one True or False for every example."
 )
 def _(labels, k):
     return np.sort(
@@ -426,25 +455,31 @@ hold_out.equivalent(
 )
 
 
-# 4. A leak ---------------------------------------------------------------------------------------------------------------------------------
+# 4. A leak ----------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Compare each test image with each training image: two images are the same when all their pixels are.",
-        "`test_images[:, None] == train_images[None]` has the shape (M, N, h, w): one True or False for every pixel of every pair.",
-        "Over the pixels of a pair: all. Over the training images: any. In MXNet a comparison gives 0 or 1; then `min` is all, and `max` is any.",
+        "Compare each test image with each training image: two images are "
+        "the same when all their pixels are.",
+        "`test_images[:, None] == train_images[None]` has the shape (M, N, h, w): one True or "
+        "False for every pixel of every pair.",
+        "Over the pixels of a pair: all. Over the training images: any. In MXNet a comparison "
+        "gives 0 or 1; then `min` is all, and `max` is any.",
     ],
     explanation="""
-        A copy of a training image among the test images asks for memory, not for learning. The nearest neighbour of the lesson is always right on a copy.
-        Exact copies are the easy case: two photographs of one object, or two scans by one writer, leak as well, and there one divides by object or by writer.
+        A copy of a training image among the test images asks for memory, not for learning. The
+        nearest neighbour of the lesson is always right on a copy. Exact copies are the easy case:
+        two photographs of one object, or two scans by one writer, leak as well, and there one
+        divides by object or by writer.
     """,
 )
 def leaked(train_images, test_images):
     """Which test images are also among the training images, pixel for pixel.
 
-    train_images: (N, h, w) float32, test_images: (M, h, w) float32. Returns (M,): True (or 1) where the very same picture is a training image.
+    train_images: (N, h, w) float32, test_images: (M, h, w) float32. Returns (M,): True (or 1) where
+    the very same picture is a training image.
     """
     same = (test_images[:, None] == train_images[None]).all(axis=(2, 3))  # (M, N)
     return same.any(axis=1)
@@ -480,7 +515,9 @@ def same_sums(rng):
 
 @leaked.probe(weight=1)
 def copies_within_a_part(rng):
-    """A picture twice among the test images, and another twice among the training images: neither is a leak by itself."""
+    """A picture twice among the test images, and another twice among the training images:
+    neither is a leak by itself.
+    """
     train, test = _pictures(rng, 6, 2, 4), _pictures(rng, 5, 2, 4)
     train[4], test[3], test[0] = train[1], test[2], train[1]
     return train, test
@@ -488,14 +525,17 @@ def copies_within_a_part(rng):
 
 @leaked.probe(weight=1)
 def stitched_together(rng):
-    """The upper half of one training image over the lower half of another: every pixel is known, the picture is not."""
+    """The upper half of one training image over the lower half of another: every pixel is known,
+    the picture is not.
+    """
     train, test = _pictures(rng, 5, 4, 3), _pictures(rng, 4, 4, 3)
     test[1], test[2] = np.concatenate([train[3, :2], train[0, 2:]]), train[2]
     return train, test
 
 
 @leaked.mistake(
-    "Only images at the same place are compared. A copy may stand anywhere: compare each test image with every training image."
+    "Only images at the same place are compared. A copy may stand anywhere: compare each test "
+    "image with every training image."
 )
 def _(train_images, test_images):
     n = min(len(train_images), len(test_images))
@@ -512,7 +552,8 @@ def _(train_images, test_images):
 
 
 @leaked.mistake(
-    "Images are taken for the same when their pixels add up to the same. Different pictures can have equal sums."
+    "Images are taken for the same when their pixels add up to the same. "
+    "Different pictures can have equal sums."
 )
 def _(train_images, test_images):
     sums = [np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)]
@@ -520,14 +561,16 @@ def _(train_images, test_images):
 
 
 @leaked.mistake(
-    "Each pixel is looked up by itself among the pixels at its place. All pixels must agree with one and the same training image."
+    "Each pixel is looked up by itself among the pixels at its place. All pixels must agree with "
+    "one and the same training image."
 )
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).any(axis=1).all(axis=(1, 2))
 
 
 @leaked.mistake(
-    "These are the training images that are among the test images. The task asks for one answer for each test image."
+    "These are the training images that are among the test images. The task "
+    "asks for one answer for each test image."
 )
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=0)
@@ -580,7 +623,7 @@ leaked.equivalent(
 )
 
 
-# 5. Which is taken for which ---------------------------------------------------------------------------------------------------------------
+# 5. Which is taken for which ----------------------------------------------------------------------
 
 
 @question(
@@ -588,19 +631,23 @@ leaked.equivalent(
     forbids=["sklearn.metrics", "mxnet.metric"],
     forbids_in_words="a library's own confusion matrix (`sklearn.metrics` and the like)",
     hints=[
-        "Start with a square of zeros. Each example adds 1 in one place: in which row, in which column?",
-        "`matrix[labels, predictions] += 1` adds only once where a pair occurs several times. Loop over the examples, or count each pair.",
+        "Start with a square of zeros. Each example adds 1 in one "
+        "place: in which row, in which column?",
+        "`matrix[labels, predictions] += 1` adds only once where a pair occurs several times. "
+        "Loop over the examples, or count each pair.",
         "In MXNet take the arrays to NumPy first: `labels.asnumpy()`.",
     ],
     explanation="""
-        The diagonal holds what was right: its sum over the number of examples is the accuracy. A row shows where the examples of a class went, a column who was
-        taken for a class. Two programs with the same accuracy can have very different matrices.
+        The diagonal holds what was right: its sum over the number of examples is the accuracy. A
+        row shows where the examples of a class went, a column who was taken for a class. Two
+        programs with the same accuracy can have very different matrices.
     """,
 )
 def confusion_matrix(labels, predictions, num_classes):
     """How often class i was taken for class j.
 
-    labels, predictions: (N,) int64 in 0, ..., num_classes - 1; num_classes: a whole number. Returns (num_classes, num_classes) counts:
+    labels, predictions: (N,) int64 in 0, ..., num_classes - 1; num_classes: a whole number. Returns
+    (num_classes, num_classes) counts:
     row i, column j holds the number of examples of class i that were predicted as class j.
     """
     matrix = np.zeros((num_classes, num_classes), dtype=int)
@@ -639,7 +686,8 @@ def _(labels, predictions, num_classes):
 
 
 @confusion_matrix.mistake(
-    "A pair that occurs several times is counted once: `matrix[rows, columns] += 1` does not add up repeated places."
+    "A pair that occurs several times is counted once: `matrix[rows, "
+    "columns] += 1` does not add up repeated places."
 )
 def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
@@ -648,7 +696,8 @@ def _(labels, predictions, num_classes):
 
 
 @confusion_matrix.mistake(
-    "The matrix is only as large as the classes that occur. It has num_classes rows and columns, zeros included."
+    "The matrix is only as large as the classes that occur. It has "
+    "num_classes rows and columns, zeros included."
 )
 def _(labels, predictions, num_classes):
     size = max(labels.max(), predictions.max()) + 1
@@ -672,7 +721,8 @@ def _(labels, predictions, num_classes):
 
 
 @confusion_matrix.mistake(
-    "Only what was right is counted. Each error belongs in the row of its true and the column of its predicted class."
+    "Only what was right is counted. Each error belongs in the row of its "
+    "true and the column of its predicted class."
 )
 def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
@@ -720,7 +770,7 @@ confusion_matrix.equivalent(
 )
 
 
-# 6. A first net ----------------------------------------------------------------------------------------------------------------------------
+# 6. A first net -----------------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
 
@@ -732,17 +782,25 @@ JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
     driver="fit_predict",
     seconds=60,
     hints=[
-        "The function `net_torch` (or `net_gluon`) of the lesson is nearly the answer. Here the images come as arrays of your framework.",
-        "To shuffle in each epoch, PyTorch: `for rows in torch.randperm(len(train_images)).split(32)`, then `train_images[rows]`, `train_labels[rows]`.",
-        "Gluon: `order = nd.random.shuffle(nd.arange(len(train_images)))`, then `train_images.take(order[start : start + 32])`. Twenty epochs with lr 0.5 take a few seconds.",
+        "The function `net_torch` (or `net_gluon`) of the lesson is nearly the answer. Here the "
+        "images come as arrays of your framework.",
+        "To shuffle in each epoch, PyTorch: `for rows in "
+        "torch.randperm(len(train_images)).split(32)`, then "
+        "`train_images[rows]`, `train_labels[rows]`.",
+        "Gluon: `order = nd.random.shuffle(nd.arange(len(train_images)))`, then "
+        "`train_images.take(order[start : start + 32])`. Twenty "
+        "epochs with lr 0.5 take a few seconds.",
     ],
     explanation="""
-        The nearest mean of the lesson stays near 90 %. It is, by the way, a dense layer in disguise: the squared distance to a mean m is |x|² - 2 m·x + |m|², so the
-        weights 2 m and the biases -|m|² rank the classes in the same order. Learning the weights instead of averaging is what gains the points.
+        The nearest mean of the lesson stays near 90 %. It is, by the way, a dense layer in
+        disguise: the squared distance to a mean m is |x|² - 2 m·x + |m|², so the weights 2 m and
+        the biases -|m|² rank the classes in the same order. Learning the weights instead of
+        averaging is what gains the points.
     """,
 )
 def train(train_images, train_labels):
-    """A net, trained to tell digits apart, right on at least 93 % of 500 images that it has not seen.
+    """A net, trained to tell digits apart, right on at least 93 % of 500 images that it has not
+    seen.
 
     train_images: (1200, 1, 8, 8) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
     Returns the net: (N, 1, 8, 8) -> (N, 10), the largest of the ten outputs is the answer.
@@ -779,7 +837,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -797,7 +856,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little: the nearest mean reaches 90 % too. Train for more epochs, or take larger steps.",
+    "The net has learnt, but too little: the nearest mean reaches 90 % too. "
+    "Train for more epochs, or take larger steps.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):

@@ -1,28 +1,34 @@
-"""Stopping early: the rungs of successive halving, Hyperband's brackets, promotion, the epochs that are paid for, ASHA's next job, median stopping, and a forecast of
-learning curves."""
+"""Stopping early: the rungs of successive halving, Hyperband's brackets, promotion, the epochs that
+are paid for, ASHA's next job, median stopping, and a forecast of learning curves.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, question
 
-# 1. Rungs ----------------------------------------------------------------------------------------------------------------------------------
+# 1. Rungs -----------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Two things change from rung to rung: there are fewer configurations, and each gets more epochs.",
-        "`n // eta` rounds down, as the statement asks. What must not happen when 2 configurations are divided by 3?",
+        "Two things change from rung to rung: there are fewer "
+        "configurations, and each gets more epochs.",
+        "`n // eta` rounds down, as the statement asks. What must not happen "
+        "when 2 configurations are divided by 3?",
     ],
     explanation="""
-        Each rung costs about as much as the one before: a third as many configurations, three times as many epochs. Rounding down and the floor of one configuration are why the
-        costs are only about the same.
+        Each rung costs about as much as the one before: a third as many configurations, three times
+        as many epochs. Rounding down and the floor of one configuration are why the costs are only
+        about the same.
     """,
 )
 def rungs(n, r, R, eta):
-    """The rungs of successive halving: how many configurations, and how many epochs each has had in all at the end of the rung.
+    """The rungs of successive halving: how many configurations, and how many epochs each has had in
+    all at the end of the rung.
 
-    The first is (n, r). From rung to rung 1/eta of the configurations are kept, rounded down, at least one, and get eta times as many epochs, which never exceed R.
+    The first is (n, r). From rung to rung 1/eta of the configurations are kept, rounded down, at
+    least one, and get eta times as many epochs, which never exceed R.
     n, r, R, eta: whole numbers, n >= 1, 1 <= r <= R, eta >= 2. Returns a list of pairs.
     """
     found = []
@@ -82,7 +88,8 @@ def _(n, r, R, eta):
 
 
 @rungs.mistake(
-    "Configurations are kept, but get no more epochs than before plus eta. Epochs are multiplied by eta."
+    "Configurations are kept, but get no more epochs than before "
+    "plus eta. Epochs are multiplied by eta."
 )
 def _(n, r, R, eta):
     found = []
@@ -131,26 +138,32 @@ def _(n, r, R, eta):
     return nd.stack(nd.array(counts), nd.array(epochs), axis=1)
 
 
-# 2. Brackets -------------------------------------------------------------------------------------------------------------------------------
+# 2. Brackets --------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First s_max: the largest s for which eta ** s <= R. A loop over whole numbers is safe; `int(math.log(R, eta))` is not, try 243 and 3.",
-        "Then for s = s_max, ..., 0: n = ceil((s_max + 1) * eta**s / (s + 1)), and r = R // eta**s.",
+        "First s_max: the largest s for which eta ** s <= R. A loop over whole numbers is safe; "
+        "`int(math.log(R, eta))` is not, try 243 and 3.",
+        "Then for s = s_max, ..., 0: n = ceil((s_max + 1) * eta**s "
+        "/ (s + 1)), and r = R // eta**s.",
         "Whole numbers round up by `-(-a // b)`.",
     ],
     explanation="""
-        Every bracket may spend about (s_max + 1) R epochs, and a bracket of s + 1 rungs about n r in each of them. That gives n. The bracket with s = 0 is random search: Hyperband
-        never does much worse than that, and never costs more than s_max + 1 times what the best bracket alone would.
+        Every bracket may spend about (s_max + 1) R epochs, and a bracket of s + 1 rungs about n r
+        in each of them. That gives n. The bracket with s = 0 is random search: Hyperband never does
+        much worse than that, and never costs more than s_max + 1 times what the best bracket alone
+        would.
     """,
 )
 def brackets(R, eta):
-    """How Hyperband's brackets begin: (configurations, epochs) for s = s_max, ..., 0, by Algorithm 1 of the paper.
+    """How Hyperband's brackets begin: (configurations, epochs) for s = s_max, ..., 0, by Algorithm
+    1 of the paper.
 
-    s_max is the largest whole number with eta ** s_max <= R. Bracket s begins with (s_max + 1) * eta ** s / (s + 1) configurations, rounded up, and with R / eta ** s
-    epochs, rounded down. R, eta: whole numbers, R >= 1, eta >= 2. Returns a list of s_max + 1 pairs.
+    s_max is the largest whole number with eta ** s_max <= R. Bracket s begins with (s_max + 1) *
+    eta ** s / (s + 1) configurations, rounded up, and with R / eta ** s epochs, rounded down. R,
+    eta: whole numbers, R >= 1, eta >= 2. Returns a list of s_max + 1 pairs.
     """
     s_max = 0
     while eta ** (s_max + 1) <= R:
@@ -191,7 +204,8 @@ def one_bracket_only(rng):
 
 
 @brackets.mistake(
-    "The number of brackets comes from a logarithm in floating point, which falls short at exact powers."
+    "The number of brackets comes from a logarithm in floating "
+    "point, which falls short at exact powers."
 )
 def _(R, eta):
     import math
@@ -209,7 +223,8 @@ def _(R, eta):
 
 
 @brackets.mistake(
-    "(s_max + 1) / (s + 1) is rounded down before it is multiplied, as in a table printed with the paper. Algorithm 1 rounds once, in the end, and up."
+    "(s_max + 1) / (s + 1) is rounded down before it is multiplied, as in a table printed with "
+    "the paper. Algorithm 1 rounds once, in the end, and up."
 )
 def _(R, eta):
     s_max = 0
@@ -219,7 +234,8 @@ def _(R, eta):
 
 
 @brackets.mistake(
-    "eta to a negative power is not exact, and 49 * 7 ** -2 falls short of 1. Divide whole numbers: R // eta ** s."
+    "eta to a negative power is not exact, and 49 * 7 ** -2 falls short of "
+    "1. Divide whole numbers: R // eta ** s."
 )
 def _(R, eta):
     s_max = 0
@@ -298,26 +314,32 @@ brackets.equivalent(
 brackets.equivalent("len(left) -> len(powers)", why="There is one of each for every bracket.")
 
 
-# 3. Promote --------------------------------------------------------------------------------------------------------------------------------
+# 3. Promote ---------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "How many may go on: all that were tried count, the diverged as well. Who may go on: only those with a number.",
-        "`sorted` keeps the order of what is equal, also with `reverse=True`. But comparing with NaN is always false, which leaves a list unsorted: take NaN out first.",
+        "How many may go on: all that were tried count, the diverged as well. "
+        "Who may go on: only those with a number.",
+        "`sorted` keeps the order of what is equal, also with `reverse=True`. But comparing "
+        "with NaN is always false, which leaves a list unsorted: take NaN out first.",
         "`[i for i, a in enumerate(accuracies) if a == a]` are the places without NaN.",
     ],
     explanation="""
-        A diverged training reports NaN, and NaN has a way to the top: `np.argsort` puts it last, so whoever takes the last third for the best promotes what has blown up. Ties are
-        common too, since an accuracy on 400 images takes only 401 values; a rule for them makes a search repeatable.
+        A diverged training reports NaN, and NaN has a way to the top: `np.argsort` puts it last, so
+        whoever takes the last third for the best promotes what has blown up. Ties are common too,
+        since an accuracy on 400 images takes only 401 values; a rule for them makes a search
+        repeatable.
     """,
 )
 def promote(accuracies, eta):
     """The configurations that go on from a rung, the best first.
 
-    As many as len(accuracies) // eta, but at least one. Of equal accuracies the earlier is better. NaN, a training that has diverged, never goes on, even if fewer are left.
-    accuracies: a list of N floats, N >= 1; eta: a whole number, at least 2. Returns a list of indices, which may be empty.
+    As many as len(accuracies) // eta, but at least one. Of equal accuracies the earlier is better.
+    NaN, a training that has diverged, never goes on, even if fewer are left.
+    accuracies: a list of N floats, N >= 1; eta: a whole number, at least 2. Returns a list of
+    indices, which may be empty.
     """
     usable = [
         i for i, accuracy in enumerate(accuracies) if accuracy == accuracy
@@ -377,7 +399,8 @@ def _(accuracies, eta):
 
 
 @promote.mistake(
-    "NaN is taken for the best, and ties are turned round: sorting puts NaN last and the earlier of equals first, and reversing undoes both."
+    "NaN is taken for the best, and ties are turned round: sorting puts NaN last and the earlier "
+    "of equals first, and reversing undoes both."
 )
 def _(accuracies, eta):
     return np.argsort(accuracies)[::-1][: max(len(accuracies) // eta, 1)]
@@ -393,7 +416,8 @@ def _(accuracies, eta):
 
 
 @promote.mistake(
-    "Comparing with NaN is always false: with it the list is not sorted, reversed or not. Take NaN out first."
+    "Comparing with NaN is always false: with it the list is not "
+    "sorted, reversed or not. Take NaN out first."
 )
 def _(accuracies, eta):
     return sorted(range(len(accuracies)), key=lambda i: accuracies[i], reverse=True)[
@@ -402,7 +426,8 @@ def _(accuracies, eta):
 
 
 @promote.mistake(
-    "Of equal accuracies the later goes on. The earlier is to: reversing a sorted order reverses ties as well."
+    "Of equal accuracies the later goes on. The earlier is to: reversing "
+    "a sorted order reverses ties as well."
 )
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
@@ -452,25 +477,29 @@ def _(accuracies, eta):
     return places[: len(accuracies) // eta or 1]
 
 
-# 4. Epochs paid ----------------------------------------------------------------------------------------------------------------------------
+# 4. Epochs paid -----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "A dictionary: for each configuration, how many epochs it has had.",
-        "A job costs its epochs minus those that the configuration has had already, if training resumes; all of its epochs otherwise. Asked for again, what is there costs nothing.",
+        "A job costs its epochs minus those that the configuration has had already, if training "
+        "resumes; all of its epochs otherwise. Asked for again, what is there costs nothing.",
     ],
     explanation="""
-        With eta = 3, promotions that start anew cost up to half as much again. Papers and libraries count differently, so a comparison at "equal budgets" must say which book it keeps.
+        With eta = 3, promotions that start anew cost up to half as much again. Papers and libraries
+        count differently, so a comparison at "equal budgets" must say which book it keeps.
     """,
 )
 def epochs_paid(jobs, resume):
     """How many epochs a search has paid for.
 
-    jobs: a list of pairs (configuration, epochs) in the order in which they ran: train this configuration until it has had so many epochs in all.
-    resume: True where training goes on from the most epochs that the configuration has had before, so that a job that asks for no more than these costs nothing; False where
-    every job starts anew. Returns a whole number.
+    jobs: a list of pairs (configuration, epochs) in the order in which they ran: train this
+        configuration until it has had so many epochs in all.
+    resume: True where training goes on from the most epochs that the configuration has had before,
+    so that a job that asks for no more than these costs nothing; False where every job starts anew.
+    Returns a whole number.
     """
     reached, paid = {}, 0
     for configuration, epochs in jobs:
@@ -562,7 +591,8 @@ def _(jobs, resume):
 
 
 @epochs_paid.mistake(
-    "After a job for fewer epochs the larger number is forgotten. Going on starts from the most epochs that there were."
+    "After a job for fewer epochs the larger number is forgotten. Going on "
+    "starts from the most epochs that there were."
 )
 def _(jobs, resume):
     reached, paid = {}, 0
@@ -610,27 +640,36 @@ epochs_paid.equivalent(
 )
 
 
-# 5. ASHA's next job ------------------------------------------------------------------------------------------------------------------------
+# 5. ASHA's next job -------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Begin at the highest rung from which one can be promoted, and go down: `range(len(rungs) - 2, -1, -1)`.",
-        "In each rung sort the configurations by accuracy, best first, and take len(rung) // eta of them: here possibly none. The first of these that is not in `promoted[k]` is the answer.",
-        "Whoever has been promoted keeps its place among the best: the rest do not move up because it has left.",
+        "Begin at the highest rung from which one can be promoted, and go "
+        "down: `range(len(rungs) - 2, -1, -1)`.",
+        "In each rung sort the configurations by accuracy, best first, and take len(rung) // "
+        "eta of them: here possibly none. The first of these that is "
+        "not in `promoted[k]` is the answer.",
+        "Whoever has been promoted keeps its place among the best: the "
+        "rest do not move up because it has left.",
     ],
     explanation="""
-        ASHA waits for nobody: a promotion may turn out wrong when better configurations arrive later, and the paper argues that their share vanishes as configurations become many. The top rung is left out,
-        since nothing is above it; and a rung with fewer than eta results promotes nobody yet.
+        ASHA waits for nobody: a promotion may turn out wrong when better configurations arrive
+        later, and the paper argues that their share vanishes as configurations become many. The top
+        rung is left out, since nothing is above it; and a rung with fewer than eta results promotes
+        nobody yet.
     """,
 )
 def next_job(rungs, promoted, eta):
-    """Which configuration ASHA promotes next: a pair (configuration, rung from which it is promoted), or None if none is ready, and a new one is to be started.
+    """Which configuration ASHA promotes next: a pair (configuration, rung from which it is
+    promoted), or None if none is ready, and a new one is to be started.
 
-    Rungs are looked through from the last but one down to 0. In a rung the best len(rung) // eta of those that have finished it are candidates, the promoted ones included;
-    the best candidate that has not been promoted from there is the answer.
-    rungs: a list of dictionaries, configuration -> accuracy, no two of them equal; promoted: a list of lists, the configurations that were promoted from each rung.
+    Rungs are looked through from the last but one down to 0. In a rung the best len(rung) // eta of
+    those that have finished it are candidates, the promoted ones included; the best candidate that
+    has not been promoted from there is the answer.
+    rungs: a list of dictionaries, configuration -> accuracy, no two of them equal; promoted: a list
+    of lists, the configurations that were promoted from each rung.
     eta: a whole number, at least 2.
     """
     for k in range(len(rungs) - 2, -1, -1):
@@ -642,7 +681,9 @@ def next_job(rungs, promoted, eta):
 
 
 def _tower(rng, sizes, gone):
-    """Rungs of so many configurations, of which the best so many have been promoted, but for what else stands in the rung above."""
+    """Rungs of so many configurations, of which the best so many have been promoted, but for
+    what else stands in the rung above.
+    """
     names = [int(name) for name in 10 + rng.permutation(80)[: sizes[0]]]
     rungs, promoted = [], []
     for size, many in zip(sizes, gone, strict=True):
@@ -698,7 +739,8 @@ def too_few_yet(rng):
 
 
 @next_job.mistake(
-    "The lowest rung comes first here. Look at the highest from which one can be promoted, and go down."
+    "The lowest rung comes first here. Look at the highest from "
+    "which one can be promoted, and go down."
 )
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 1):
@@ -710,7 +752,8 @@ def _(rungs, promoted, eta):
 
 
 @next_job.mistake(
-    "A rung always promotes at least one here. In ASHA a rung with fewer than eta results promotes nobody yet."
+    "A rung always promotes at least one here. In ASHA a rung with fewer "
+    "than eta results promotes nobody yet."
 )
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
@@ -722,7 +765,8 @@ def _(rungs, promoted, eta):
 
 
 @next_job.mistake(
-    "Whoever was promoted is left out before the best are taken, so that worse ones move up. They keep their places."
+    "Whoever was promoted is left out before the best are taken, so that "
+    "worse ones move up. They keep their places."
 )
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
@@ -748,7 +792,8 @@ def _(rungs, promoted, eta):
 
 
 @next_job.mistake(
-    "Somebody is promoted from the last rung, above which there is none. Begin with the last but one."
+    "Somebody is promoted from the last rung, above which there is "
+    "none. Begin with the last but one."
 )
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 1, -1, -1):
@@ -830,25 +875,30 @@ for _known, _same in (("len(rungs)", "len(promoted)"), ("len(names)", "len(value
     next_job.equivalent(f"{_known} -> {_same}", why="There are as many of both.")
 
 
-# 6. Median stopping ------------------------------------------------------------------------------------------------------------------------
+# 6. Median stopping -------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Two numbers at every epoch: the running training's best accuracy so far, and the median of one column of `completed`.",
-        "`np.maximum.accumulate(curve)` and `np.median(completed, axis=0)`; the first epoch at which one is smaller than the other. Count epochs from 1.",
+        "Two numbers at every epoch: the running training's best accuracy so far, and the "
+        "median of one column of `completed`.",
+        "`np.maximum.accumulate(curve)` and `np.median(completed, axis=0)`; the first epoch at "
+        "which one is smaller than the other. Count epochs from 1.",
     ],
     explanation="""
-        The best so far stands for the running training, so that one bad epoch does not stop it; the median stands for the others. The rule asks for no rungs and no eta. It begins
-        mildly, and grows strict: whoever completes has passed it, and raises it for the next.
+        The best so far stands for the running training, so that one bad epoch does not stop it; the
+        median stands for the others. The rule asks for no rungs and no eta. It begins mildly, and
+        grows strict: whoever completes has passed it, and raises it for the next.
     """,
 )
 def stopped_at(curve, completed):
-    """After how many epochs the median rule stops a training: the first epoch at which the best accuracy so far is smaller than the median, over the completed trainings, of
-    their accuracies at that same epoch. If it is never stopped, all T.
+    """After how many epochs the median rule stops a training: the first epoch at which the best
+    accuracy so far is smaller than the median, over the completed trainings, of their accuracies at
+    that same epoch. If it is never stopped, all T.
 
-    curve: (T,) float32, accuracies after epochs 1 to T; completed: (M, T) float32. M is odd. Returns a whole number from 1 to T.
+    curve: (T,) float32, accuracies after epochs 1 to T; completed: (M, T) float32. M is odd.
+    Returns a whole number from 1 to T.
     """
     best = -np.inf
     for epoch in range(len(curve)):
@@ -860,8 +910,10 @@ def stopped_at(curve, completed):
 
 
 def _running(rng, T, M, stop):
-    """A training just above the median until epoch `stop`, with a jump and two dips that must not stop it, and high again after it. At one epoch the worst of the others
-    leads and the best is behind: the median of the bests so far is then above the running training."""
+    """A training just above the median until epoch `stop`, with a jump and two dips that must not
+    stop it, and high again after it. At one epoch the worst of the others leads and the best is
+    behind: the median of the bests so far is then above the running training.
+    """
     median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
     away = np.array(
         [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
@@ -915,7 +967,8 @@ def as_good_as_the_median(rng):
 
 
 @stopped_at.mistake(
-    "The accuracy of the epoch is compared, so that one bad epoch is enough. Compare the best so far."
+    "The accuracy of the epoch is compared, so that one bad epoch "
+    "is enough. Compare the best so far."
 )
 def _(curve, completed):
     below = curve < np.median(completed, axis=0)
@@ -937,7 +990,8 @@ def _(curve, completed):
 
 
 @stopped_at.mistake(
-    "The best so far is for the running training only. The others count with their accuracy at this epoch."
+    "The best so far is for the running training only. The others "
+    "count with their accuracy at this epoch."
 )
 def _(curve, completed):
     below = np.maximum.accumulate(curve) < np.median(
@@ -953,7 +1007,8 @@ def _(curve, completed):
 
 
 @stopped_at.mistake(
-    "A training that is never stopped gives 1 here: `argmax` of nothing but False is 0. It should give T."
+    "A training that is never stopped gives 1 here: `argmax` of "
+    "nothing but False is 0. It should give T."
 )
 def _(curve, completed):
     return int((np.maximum.accumulate(curve) < np.median(completed, axis=0)).argmax()) + 1
@@ -999,7 +1054,7 @@ stopped_at.equivalent(
 stopped_at.equivalent("cummax(dim=0) -> cummax(dim=-1)", why="A curve has one axis.")
 
 
-# 7. A forecast -----------------------------------------------------------------------------------------------------------------------------
+# 7. A forecast ------------------------------------------------------------------------------------
 
 RANK = 0.7
 
@@ -1007,21 +1062,28 @@ RANK = 0.7
 @question(
     points=3,
     hints=[
-        "The 60 complete curves show how beginnings and ends hang together: a fast start is a good end in one set, and a bad one in another. It is a regression, from 9 numbers to 1.",
-        "Single epochs are noisy. Try few features: the mean of the last three epochs, how much was gained since the first three, a constant; and their ends by least squares.",
-        "`np.linalg.lstsq(features, complete[:, -1], rcond=None)[0]` are the coefficients. A small ridge does no harm.",
+        "The 60 complete curves show how beginnings and ends hang together: a fast start is a "
+        "good end in one set, and a bad one in another. It is a regression, from 9 numbers to 1.",
+        "Single epochs are noisy. Try few features: the mean of the last three epochs, how much "
+        "was gained since the first three, a constant; and their ends by least squares.",
+        "`np.linalg.lstsq(features, complete[:, -1], rcond=None)[0]` are the "
+        "coefficients. A small ridge does no harm.",
     ],
     explanation="""
-        Rank by the latest accuracy, as halving does, and the slow ones lose that would have won. Where finished curves are at hand, a forecast of the end is a better reason to promote:
-        Domhan, Springenberg and Hutter (2015) and Klein et al. (2017) extrapolate learning curves in this way. It fails where a curve does what none has done before.
+        Rank by the latest accuracy, as halving does, and the slow ones lose that would have won.
+        Where finished curves are at hand, a forecast of the end is a better reason to promote:
+        Domhan, Springenberg and Hutter (2015) and Klein et al. (2017) extrapolate learning curves
+        in this way. It fails where a curve does what none has done before.
     """,
     seconds=20,
 )
 def forecast(complete, started):
     """A score for each started training, the larger the better it will be in the end.
 
-    complete: (60, 81) float32, the accuracies of 60 trainings after epochs 1 to 81; started: (40, 9) float32, of 40 others after epochs 1 to 9. Returns (40,) numbers.
-    Their rank correlation with the accuracies after 81 epochs, which you do not see, must reach 0.7.
+    complete: (60, 81) float32, the accuracies of 60 trainings after epochs 1 to 81; started: (40,
+    9) float32, of 40 others after epochs 1 to 9. Returns (40,) numbers.
+    Their rank correlation with the accuracies after 81 epochs, which you do not see, must reach
+    0.7.
     """
 
     def features(curves):
@@ -1032,7 +1094,9 @@ def forecast(complete, started):
 
 
 def _crossing(rng, n, sign):
-    """(n, 81): the fast start high, the slow start low; the slow end high (sign 1) or the fast (-1)."""
+    """(n, 81): the fast start high, the slow start low; the slow end high (sign 1) or the fast
+    (-1).
+    """
     slowness, quality = rng.uniform(0, 1, (2, n, 1))
     epochs = np.arange(1, 82)
     end = 0.625 + sign * 0.25 * (slowness - 0.5) + 0.05 * quality
@@ -1081,7 +1145,8 @@ def _(inputs, output):
 
 
 @forecast.mistake(
-    "The order is upside down. In some sets the highest after nine epochs end highest, in others the lowest do: the complete curves tell which.",
+    "The order is upside down. In some sets the highest after nine epochs end highest, in "
+    "others the lowest do: the complete curves tell which.",
     recognise=lambda inputs, output: _rank_correlation(inputs, output) <= -RANK,
 )
 def _(complete, started):
@@ -1089,7 +1154,8 @@ def _(complete, started):
 
 
 @forecast.mistake(
-    "The order has too little to do with the end. The complete curves show how beginnings and ends hang together: learn from them.",
+    "The order has too little to do with the end. The complete curves show how beginnings and "
+    "ends hang together: learn from them.",
     recognise=lambda inputs, output: -RANK < _rank_correlation(inputs, output) < RANK,
 )
 def _(complete, started):

@@ -1,31 +1,37 @@
-"""Hypergradients: of weight decay from a solved system, of ridge regression's penalty and scale, Hessian-vector products by central differences, conjugate gradient,
-the Neumann series, the learning rate's through truncated training, and a penalty for every feature."""
+"""Hypergradients: of weight decay from a solved system, of ridge regression's penalty and scale,
+Hessian-vector products by central differences, conjugate gradient, the Neumann series, the learning
+rate's through truncated training, and a penalty for every feature.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions.inputs import gaussian
 
-# 1. From the solved system to the hypergradient --------------------------------------------------------------------------------------------
+# 1. From the solved system to the hypergradient ---------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "How does the training gradient of a layer change with the logarithm of its decay? Its penalty is e^rho / 2 times the sum of squares of `w`.",
-        "The gradient of the penalty is e^rho w, and so is the derivative of that by rho. The hypergradient is minus the scalar product of this with `v`.",
+        "How does the training gradient of a layer change with the logarithm of its decay? Its "
+        "penalty is e^rho / 2 times the sum of squares of `w`.",
+        "The gradient of the penalty is e^rho w, and so is the derivative of that by rho. The "
+        "hypergradient is minus the scalar product of this with `v`.",
     ],
     explanation="""
-        A penalty of e^rho / 2 |w|^2 has the gradient e^rho w, and the derivative of that by rho is e^rho w again. The minus comes from the implicit function theorem: the weights
-        move so as to undo what the change of rho did to the gradient. One solved system serves all layers.
+        A penalty of e^rho / 2 |w|^2 has the gradient e^rho w, and the derivative of that by rho is
+        e^rho w again. The minus comes from the implicit function theorem: the weights move so as to
+        undo what the change of rho did to the gradient. One solved system serves all layers.
     """,
 )
 def decay_hypergradient(weights, solved, log_decays):
     """The derivative of the validation loss by the logarithm of each layer's weight decay.
 
-    weights: a list of the layers' weights, float32 of any shapes; solved: a list of arrays of the same shapes, the parts of the solution v of H v = (gradient of the validation loss)
-    log_decays: a list of numbers rho, one a layer; the training loss contains e^rho / 2 times the sum of the layer's squared weights
-    Returns a list of numbers.
+    weights: a list of the layers' weights, float32 of any shapes; solved: a list of arrays of the
+    same shapes, the parts of the solution v of H v = (gradient of the validation loss)
+    log_decays: a list of numbers rho, one a layer; the training loss contains e^rho / 2 times the
+    sum of the layer's squared weights Returns a list of numbers.
     """
     result = []
     for w, v, rho in zip(weights, solved, log_decays, strict=True):
@@ -58,7 +64,8 @@ def _pairs(rng, shapes):
 
 
 @decay_hypergradient.mistake(
-    "The sign is the wrong way round. The weights move so as to undo the change of the gradient, hence the minus."
+    "The sign is the wrong way round. The weights move so as to undo the "
+    "change of the gradient, hence the minus."
 )
 def _(weights, solved, log_decays):
     return [
@@ -67,7 +74,8 @@ def _(weights, solved, log_decays):
 
 
 @decay_hypergradient.mistake(
-    "This is the derivative by the decay. By its logarithm there is one more factor, the decay itself."
+    "This is the derivative by the decay. By its logarithm there is "
+    "one more factor, the decay itself."
 )
 def _(weights, solved, log_decays):
     return [-(w * v).sum() for w, v in zip(weights, solved, strict=True)]
@@ -134,26 +142,36 @@ decay_hypergradient.equivalent(
 )
 
 
-# 2. Two hyperparameters of ridge regression ------------------------------------------------------------------------------------------------
+# 2. Two hyperparameters of ridge regression -------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "The training gradient is s X'(s X w - y) / n + penalty w with X' the transpose. Its Hessian is H = s² X'X / n + penalty I, and w solves H w = s X'y / n.",
-        "With v the solution of H v = s X_val'(s X_val w - y_val) / m, each hypergradient is minus v times the derivative of the training gradient by that hyperparameter: by the penalty this is w.",
-        "By the scale it is X'(2 s X w - y) / n. And the validation loss contains the scale itself: add its own derivative at fixed w, the mean of (s X_val w - y_val) times X_val w.",
+        "The training gradient is s X'(s X w - y) / n + penalty w with X' the transpose. Its "
+        "Hessian is H = s² X'X / n + penalty I, and w solves H w = s X'y / n.",
+        "With v the solution of H v = s X_val'(s X_val w - y_val) / m, each hypergradient is "
+        "minus v times the derivative of the training gradient by that "
+        "hyperparameter: by the penalty this is w.",
+        "By the scale it is X'(2 s X w - y) / n. And the validation loss contains the scale "
+        "itself: add its own derivative at fixed w, the mean of "
+        "(s X_val w - y_val) times X_val w.",
     ],
     explanation="""
-        The penalty is felt by the validation loss only through the weights. The scale is felt directly as well: change it, and the predictions change before any weight moves.
-        A total derivative has both parts, and the direct one is easily forgotten because for a penalty it is zero.
+        The penalty is felt by the validation loss only through the weights. The scale is felt
+        directly as well: change it, and the predictions change before any weight moves. A total
+        derivative has both parts, and the direct one is easily forgotten because for a penalty it
+        is zero.
     """,
 )
 def ridge_hypergradients(X, y, X_val, y_val, penalty, scale):
-    """The derivatives of the validation loss by the penalty and by the scale of the inputs, with the weights at the minimum of the training loss.
+    """The derivatives of the validation loss by the penalty and by the scale of the inputs, with
+    the weights at the minimum of the training loss.
 
-    Training loss: mean of (scale * X w - y) squared, over 2, plus penalty / 2 times w squared. Validation loss: mean of (scale * X_val w - y_val) squared, over 2.
-    X: (n, d), y: (n,), X_val: (m, d), y_val: (m,), all float32; penalty, scale: positive numbers. Returns two numbers, by the penalty first.
+    Training loss: mean of (scale * X w - y) squared, over 2, plus penalty / 2 times w squared.
+    Validation loss: mean of (scale * X_val w - y_val) squared, over 2.
+    X: (n, d), y: (n,), X_val: (m, d), y_val: (m,), all float32; penalty, scale: positive numbers.
+    Returns two numbers, by the penalty first.
     """
     A, B = scale * X, scale * X_val
     H = A.T @ A / len(y) + penalty * np.eye(X.shape[1])
@@ -195,7 +213,8 @@ def _regression(rng, n, m, d):
 
 
 @ridge_hypergradients.mistake(
-    "By the scale, the direct part is missing: the validation loss changes with the scale even where the weights stay."
+    "By the scale, the direct part is missing: the validation loss changes "
+    "with the scale even where the weights stay."
 )
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
@@ -218,7 +237,8 @@ def _(X, y, X_val, y_val, penalty, scale):
 
 
 @ridge_hypergradients.mistake(
-    "The part that comes through the weights has the wrong sign: the implicit function theorem brings a minus."
+    "The part that comes through the weights has the wrong sign: the "
+    "implicit function theorem brings a minus."
 )
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
@@ -242,7 +262,8 @@ def _(X, y, X_val, y_val, penalty, scale):
 
 
 @ridge_hypergradients.mistake(
-    "The derivative of the training gradient by the scale is not complete. The scale stands in it twice, before the residual and inside it: X'(2 s X w - y) / n."
+    "The derivative of the training gradient by the scale is not complete. The scale stands in "
+    "it twice, before the residual and inside it: X'(2 s X w - y) / n."
 )
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
@@ -266,7 +287,8 @@ def _(X, y, X_val, y_val, penalty, scale):
 
 
 @ridge_hypergradients.mistake(
-    "The first is the derivative by the logarithm of the penalty, as in question 1. Here it is by the penalty itself."
+    "The first is the derivative by the logarithm of the penalty, as in "
+    "question 1. Here it is by the penalty itself."
 )
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
@@ -286,7 +308,8 @@ def _is_near(inputs, output):
 
 
 @ridge_hypergradients.mistake(
-    "Nearly right: digits are lost. Finite differences in float32 or with a poor step do that, and so does an iteration that stops early.",
+    "Nearly right: digits are lost. Finite differences in float32 or with a poor step do that, "
+    "and so does an iteration that stops early.",
     recognise=_is_near,
 )
 def _(X, y, X_val, y_val, penalty, scale):
@@ -359,25 +382,30 @@ ridge_hypergradients.equivalent("[:, 0] -> [:, -1]", why="There is one column.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
 
 
-# 3. A Hessian-vector product without second derivatives ------------------------------------------------------------------------------------
+# 3. A Hessian-vector product without second derivatives -------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The difference of two gradients, at w + step v and at w - step v, divided by how far apart the two points are.",
-        "Write the gradient as a function of the weights first. With p = sigmoid(X w) it is X'((p - y) p (1 - p)) / n; the penalty adds penalty times w.",
+        "The difference of two gradients, at w + step v and at w - step v, "
+        "divided by how far apart the two points are.",
+        "Write the gradient as a function of the weights first. With p = sigmoid(X w) it is "
+        "X'((p - y) p (1 - p)) / n; the penalty adds penalty times w.",
     ],
     explanation="""
-        Two gradients, no second derivatives, and no matrix: that is what Gluon needs. The error falls with the square of the step, where that of a one-sided difference falls only with
-        the step itself, until rounding takes over: small steps ask for float64.
+        Two gradients, no second derivatives, and no matrix: that is what Gluon needs. The error
+        falls with the square of the step, where that of a one-sided difference falls only with the
+        step itself, until rounding takes over: small steps ask for float64.
     """,
 )
 def hessian_vector_product(w, v, X, y, penalty, step):
     """The Hessian of the training loss at w times v, as the central difference of two gradients.
 
-    The loss is the mean of (p - y) squared, over 2, with p = sigmoid(X w), plus penalty / 2 times the sum of w squared; its gradient is X.T ((p - y) p (1 - p)) / n + penalty w.
-    w, v: (d,) float32; X: (n, d) float32; y: (n,) float32, zeros and ones; penalty, step: positive numbers. Returns (d,): the gradient at w + step v minus that at w - step v, over 2 step.
+    The loss is the mean of (p - y) squared, over 2, with p = sigmoid(X w), plus penalty / 2 times
+    the sum of w squared; its gradient is X.T ((p - y) p (1 - p)) / n + penalty w.
+    w, v: (d,) float32; X: (n, d) float32; y: (n,) float32, zeros and ones; penalty, step: positive
+    numbers. Returns (d,): the gradient at w + step v minus that at w - step v, over 2 step.
     """
 
     def gradient(w):
@@ -412,7 +440,8 @@ def _logistic(rng, n, d, step):
 
 
 @hessian_vector_product.mistake(
-    "This is a one-sided difference, from w to w + step v. Take the points w + step v and w - step v."
+    "This is a one-sided difference, from w to w + step v. Take "
+    "the points w + step v and w - step v."
 )
 def _(w, v, X, y, penalty, step):
     def gradient(w):
@@ -463,7 +492,8 @@ def _(w, v, X, y, penalty, step):
 
 
 @hessian_vector_product.mistake(
-    "The direction is scaled to length 1, so the length of v is lost: the Hessian times 2v is twice as much."
+    "The direction is scaled to length 1, so the length of v is lost: "
+    "the Hessian times 2v is twice as much."
 )
 def _(w, v, X, y, penalty, step):
     def gradient(w):
@@ -475,7 +505,8 @@ def _(w, v, X, y, penalty, step):
 
 
 @hessian_vector_product.mistake(
-    "The step is divided by the length of v, as in the lesson. Here the two points are w + step v and w - step v."
+    "The step is divided by the length of v, as in the lesson. Here the "
+    "two points are w + step v and w - step v."
 )
 def _(w, v, X, y, penalty, step):
     def gradient(w):
@@ -487,7 +518,8 @@ def _(w, v, X, y, penalty, step):
 
 
 @hessian_vector_product.mistake(
-    "This is the exact product. The central difference with the given step is asked for, which differs a little."
+    "This is the exact product. The central difference with the given "
+    "step is asked for, which differs a little."
 )
 def _(w, v, X, y, penalty, step):
     p = 1 / (1 + np.exp(-X @ w))
@@ -533,26 +565,32 @@ hessian_vector_product.equivalent(
 )
 
 
-# 4. Conjugate gradient ---------------------------------------------------------------------------------------------------------------------
+# 4. Conjugate gradient ----------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "x = 0, r = b, p = b. In each step: a = (r . r) / (p . H p), x + a p, r - a H p, and then the new direction p = new r + beta p.",
-        "beta is the squared length of the new residual over that of the old one. Keep the old one until beta is computed.",
-        "H p is X'(X p) / n + penalty p. Before each step compare the length of r with `tolerance`, and stop when it is not larger: r may be zero, and then p . H p is too.",
+        "x = 0, r = b, p = b. In each step: a = (r . r) / (p . H p), x + a p, r - a H p, and "
+        "then the new direction p = new r + beta p.",
+        "beta is the squared length of the new residual over that of the old one. "
+        "Keep the old one until beta is computed.",
+        "H p is X'(X p) / n + penalty p. Before each step compare the length of r with "
+        "`tolerance`, and stop when it is not larger: r may be zero, and then p . H p is too.",
     ],
     explanation="""
-        Each direction is conjugate to all before it: what a step has set right no later one spoils. After d steps nothing is left, but for rounding; with a good tolerance it is done
-        much earlier. Without the early stop a residual of zero is divided by zero.
+        Each direction is conjugate to all before it: what a step has set right no later one spoils.
+        After d steps nothing is left, but for rounding; with a good tolerance it is done much
+        earlier. Without the early stop a residual of zero is divided by zero.
     """,
 )
 def conjugate_gradient(X, b, penalty, num_steps, tolerance):
-    """The solution x of H x = b after at most `num_steps` steps of conjugate gradient from x = 0, where H = X'X / n + penalty I is the Hessian of ridge regression.
+    """The solution x of H x = b after at most `num_steps` steps of conjugate gradient from x = 0,
+    where H = X'X / n + penalty I is the Hessian of ridge regression.
 
     Before each step, stop if the length of the residual b - H x is at most `tolerance`.
-    X: (n, d) float32; b: (d,) float32; penalty: a positive number; num_steps: whole, from 0; tolerance: a positive number. Returns (d,).
+    X: (n, d) float32; b: (d,) float32; penalty: a positive number; num_steps: whole, from 0;
+    tolerance: a positive number. Returns (d,).
     """
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -595,7 +633,9 @@ def no_step(rng):
 
 
 def _system(rng, d):
-    """X (n, d) and a penalty, so that the eigenvalues of X'X / n + penalty I run from about 1 to 4, and b with a part along each eigenvector."""
+    """X (n, d) and a penalty, so that the eigenvalues of X'X / n + penalty I run from about 1 to
+    4, and b with a part along each eigenvector.
+    """
     n = d + int(rng.integers(2, 5))
     left, right = (np.linalg.qr(rng.normal(size=(size, size)))[0] for size in (n, d))
     penalty = float(rng.uniform(0.3, 0.8))
@@ -604,7 +644,9 @@ def _system(rng, d):
 
 
 def _krylov(H, b, k):
-    """Where k steps of conjugate gradient arrive: the best point of the space of b, H b, ..., in the norm of H."""
+    """Where k steps of conjugate gradient arrive: the best point of the space of b, H b, ..., in
+    the norm of H.
+    """
     if k == 0:
         return np.zeros(len(b))
     basis = np.linalg.qr(
@@ -614,7 +656,8 @@ def _krylov(H, b, k):
 
 
 @conjugate_gradient.mistake(
-    "Nothing stops it: once the residual is zero, it divides by zero; and steps are taken beyond the tolerance."
+    "Nothing stops it: once the residual is zero, it divides by zero; "
+    "and steps are taken beyond the tolerance."
 )
 def _(X, b, penalty, num_steps, tolerance):
     with np.errstate(all="ignore"):
@@ -661,7 +704,8 @@ def _(X, b, penalty, num_steps, tolerance):
 
 
 @conjugate_gradient.mistake(
-    "Each direction is the residual alone: that is steepest descent. Add beta times the last direction."
+    "Each direction is the residual alone: that is steepest "
+    "descent. Add beta times the last direction."
 )
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
@@ -709,7 +753,8 @@ def _(X, b, penalty, num_steps, tolerance):
 
 
 @conjugate_gradient.mistake(
-    "The tolerance is multiplied by the length of b, as in the lesson. Here the residual's length is compared with it as it stands."
+    "The tolerance is multiplied by the length of b, as in the lesson. Here the residual's "
+    "length is compared with it as it stands."
 )
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
@@ -782,7 +827,8 @@ def _(X, b, penalty, num_steps, tolerance):
 
 
 @conjugate_gradient.mistake(
-    "The residual is looked at only after a step. Look before the first one, too: b may be zero, and then the step is 0 / 0."
+    "The residual is looked at only after a step. Look before the first one, too: "
+    "b may be zero, and then the step is 0 / 0."
 )
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
@@ -862,24 +908,29 @@ conjugate_gradient.equivalent(
 )
 
 
-# 5. The Neumann series ---------------------------------------------------------------------------------------------------------------------
+# 5. The Neumann series ----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The first term is lr times g. Each next one is the last times (I - lr H): subtract lr H times it, where H times a vector is X'(X vector) / n + penalty vector.",
-        "num_terms counts the first one, so the loop turns num_terms - 1 times. Return the sum of all the terms, not the last.",
+        "The first term is lr times g. Each next one is the last times (I - lr H): subtract lr "
+        "H times it, where H times a vector is X'(X vector) / n + penalty vector.",
+        "num_terms counts the first one, so the loop turns num_terms - 1 times. Return the sum "
+        "of all the terms, not the last.",
     ],
     explanation="""
-        1 / (1 - q) = 1 + q + q² + ..., for matrices with q = I - lr H. It converges while lr is below 2 over H's largest eigenvalue, and each term does for the hypergradient what one
-        more step, remembered, does in a truncated unrolled training.
+        1 / (1 - q) = 1 + q + q² + ..., for matrices with q = I - lr H. It converges while lr is
+        below 2 over H's largest eigenvalue, and each term does for the hypergradient what one more
+        step, remembered, does in a truncated unrolled training.
     """,
 )
 def neumann(X, g, penalty, lr, num_terms):
-    """The first `num_terms` terms of the Neumann series for the solution of H v = g: lr times the sum of (I - lr H)^j g, j = 0 ... num_terms - 1.
+    """The first `num_terms` terms of the Neumann series for the solution of H v = g: lr times the
+    sum of (I - lr H)^j g, j = 0 ... num_terms - 1.
 
-    H = X'X / n + penalty I. X: (n, d) float32; g: (d,) float32; penalty, lr: positive numbers; num_terms: whole, at least 1. Returns (d,).
+    H = X'X / n + penalty I. X: (n, d) float32; g: (d,) float32; penalty, lr: positive numbers;
+    num_terms: whole, at least 1. Returns (d,).
     """
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -974,7 +1025,8 @@ def _(X, g, penalty, lr, num_terms):
 
 
 @neumann.mistake(
-    "The sum and its term are one array, which `-=` and `+=` change together. Copy it, or write `term = term - ...`."
+    "The sum and its term are one array, which `-=` and `+=` change "
+    "together. Copy it, or write `term = term - ...`."
 )
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
@@ -985,7 +1037,8 @@ def _(X, g, penalty, lr, num_terms):
 
 
 @neumann.mistake(
-    "The first term is lost and the second counts twice: sum and term were one array, and `term -= ...` changed both. Write `term = term - ...`."
+    "The first term is lost and the second counts twice: sum and term were one array, and `term "
+    "-= ...` changed both. Write `term = term - ...`."
 )
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
@@ -1015,26 +1068,32 @@ def _(X, g, penalty, lr, num_terms):
     return nd.add_n(*terms)
 
 
-# 6. The learning rate's hypergradient, truncated -------------------------------------------------------------------------------------------
+# 6. The learning rate's hypergradient, truncated --------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Train as always. Beside w carry z, the derivative of w by lr: differentiate w - lr X'(X w - y) / n by lr, where w depends on lr, too.",
-        "z becomes z - lr X'(X z) / n - gradient, with the gradient at the w before the step. At the end the hypergradient is (w - target) times z, added up.",
+        "Train as always. Beside w carry z, the derivative of w by lr: differentiate w - lr "
+        "X'(X w - y) / n by lr, where w depends on lr, too.",
+        "z becomes z - lr X'(X z) / n - gradient, with the gradient at the w before the step. "
+        "At the end the hypergradient is (w - target) times z, added up.",
         "Truncation: as long as more than `last` steps are still to come, z stays zero.",
     ],
     explanation="""
-        Each step adds its own gradient, the direct part, and passes on what it got, times I - lr H. With last = 1 only the direct part of the last step is left, which is how
-        some methods adapt the rate while training; it sees none of what a rate does to later steps, hence its bias.
+        Each step adds its own gradient, the direct part, and passes on what it got, times I - lr H.
+        With last = 1 only the direct part of the last step is left, which is how some methods adapt
+        the rate while training; it sees none of what a rate does to later steps, hence its bias.
     """,
 )
 def lr_hypergradient(X, y, w, target, lr, num_steps, last):
-    """The derivative by lr of half the squared distance between the trained w and `target`, through the last `last` steps only.
+    """The derivative by lr of half the squared distance between the trained w and `target`, through
+    the last `last` steps only.
 
-    Training: w becomes w - lr X'(X w - y) / n, `num_steps` times. The w with which the last `last` steps begin is taken as given, as if it did not depend on lr.
-    X: (n, d), y: (n,), w, target: (d,), all float32; lr: a positive number; num_steps, last: whole, 1 <= last <= num_steps. Returns a number.
+    Training: w becomes w - lr X'(X w - y) / n, `num_steps` times. The w with which the last `last`
+        steps begin is taken as given, as if it did not depend on lr.
+    X: (n, d), y: (n,), w, target: (d,), all float32; lr: a positive number; num_steps, last: whole,
+    1 <= last <= num_steps. Returns a number.
     """
     z = 0.0 * w
     for t in range(num_steps):
@@ -1097,7 +1156,8 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "The gradients of the steps are added up, but no step passes on what came before: a later gradient depends on lr through w."
+    "The gradients of the steps are added up, but no step passes on what came before: a later "
+    "gradient depends on lr through w."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1110,7 +1170,8 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "The gradient is taken after the step. The direct part of a step is the gradient that the step used."
+    "The gradient is taken after the step. The direct part of a step "
+    "is the gradient that the step used."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1124,7 +1185,8 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "The sign is turned. A larger lr moves w against the gradient, so z loses the gradient; and the result is `(w - target) @ z`."
+    "The sign is turned. A larger lr moves w against the gradient, so z loses the gradient; and "
+    "the result is `(w - target) @ z`."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1163,7 +1225,8 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "Only `last` steps are taken. Train for all `num_steps`, and differentiate through the last of them."
+    "Only `last` steps are taken. Train for all `num_steps`, and "
+    "differentiate through the last of them."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1175,7 +1238,8 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 @lr_hypergradient.mistake(
-    "One step too few is differentiated: where t counts from 0, the last steps begin at t = num_steps - last."
+    "One step too few is differentiated: where t counts from 0, the "
+    "last steps begin at t = num_steps - last."
 )
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
@@ -1223,7 +1287,7 @@ lr_hypergradient.equivalent(
 )
 
 
-# 7. Thirty penalties -----------------------------------------------------------------------------------------------------------------------
+# 7. Thirty penalties ------------------------------------------------------------------------------
 
 NEEDED = 0.6  # of the excess error that the best common penalty has
 LIMIT = 12.0
@@ -1232,21 +1296,28 @@ LIMIT = 12.0
 @question(
     points=3,
     hints=[
-        "One w and one solved system give the hypergradients of all thirty: with v from H v = (validation gradient), minus e^rho v w, number by number.",
-        "Start with all rho at -2 and take a few hundred steps of gradient descent on the validation loss; a step of 3 times the hypergradient is not too long.",
+        "One w and one solved system give the hypergradients of all thirty: with v from H v = "
+        "(validation gradient), minus e^rho v w, number by number.",
+        "Start with all rho at -2 and take a few hundred steps of gradient descent on the "
+        "validation loss; a step of 3 times the hypergradient is not too long.",
         "A penalty of noise wants to grow without end: keep each rho between, say, -8 and 8.",
     ],
     explanation="""
-        A grid of two values for each feature has 2^30 points. The hypergradient of all thirty costs one solved system more than the fit. 200 validation examples bear thirty
-        hyperparameters here; with thirty examples they would be overfitted like weights. (With so few weights, to fit all 240 examples and penalise what comes out small does as well.)
+        A grid of two values for each feature has 2^30 points. The hypergradient of all thirty costs
+        one solved system more than the fit. 200 validation examples bear thirty hyperparameters
+        here; with thirty examples they would be overfitted like weights. (With so few weights, to
+        fit all 240 examples and penalise what comes out small does as well.)
     """,
     seconds=30,
 )
 def tune_penalties(X, y, X_val, y_val):
-    """The logarithm of a penalty for each feature, with which ridge regression finds the true weights.
+    """The logarithm of a penalty for each feature, with which ridge regression finds the true
+    weights.
 
-    X: (40, 30), y: (40,), X_val: (200, 30), y_val: (200,), all float32. Returns (30,) numbers rho between -12 and 12.
-    Judged by w, the solution of (X'X / n + diag(e^rho)) w = X'y / n: its squared distance from the truth must be at most 0.6 of what the best common penalty gives.
+    X: (40, 30), y: (40,), X_val: (200, 30), y_val: (200,), all float32. Returns (30,) numbers rho
+    between -12 and 12.
+    Judged by w, the solution of (X'X / n + diag(e^rho)) w = X'y / n: its squared distance from the
+    truth must be at most 0.6 of what the best common penalty gives.
     """
     rho = np.full(X.shape[1], -2.0)
     for _ in range(300):
@@ -1274,7 +1345,8 @@ def _(inputs, output):
     if np.abs(rho).max() > LIMIT:
         return Measurement(
             False,
-            f"The numbers run from {rho.min():.3g} to {rho.max():.3g}; each must lie between {-LIMIT:g} and {LIMIT:g}.",
+            f"The numbers run from {rho.min():.3g} to {rho.max():.3g}; each must "
+            f"lie between {-LIMIT:g} and {LIMIT:g}.",
         )
     ratio = _ratio(inputs, rho)
     return Measurement(
@@ -1336,7 +1408,8 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "The penalties are worse than a common one. Does the hypergradient have its minus, and does rho go *against* it?",
+    "The penalties are worse than a common one. Does the hypergradient have "
+    "its minus, and does rho go *against* it?",
     recognise=lambda inputs, output: _kind(inputs, output) == "turned",
 )
 def _(X, y, X_val, y_val):
@@ -1363,7 +1436,8 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "Some of the thirty lie outside -12 to 12, where a penalty is as good as zero or infinity and going on changes nothing. Clip rho in every step.",
+    "Some of the thirty lie outside -12 to 12, where a penalty is as good as zero or infinity "
+    "and going on changes nothing. Clip rho in every step.",
     recognise=lambda inputs, output: _kind(inputs, output) == "outside",
 )
 def _(X, y, X_val, y_val):
@@ -1385,7 +1459,8 @@ def _(X, y, X_val, y_val):
 
 
 @tune_penalties.mistake(
-    "These are not thirty numbers, or not finite ones. Where e^rho overflows, take shorter steps or clip rho.",
+    "These are not thirty numbers, or not finite ones. Where e^rho "
+    "overflows, take shorter steps or clip rho.",
     recognise=lambda inputs, output: _kind(inputs, output) == "not thirty",
 )
 def _(X, y, X_val, y_val):

@@ -1,4 +1,6 @@
-"""What many probes draw: arrays of random numbers, and the shapes of a described net's parameters."""
+"""What many probes draw: arrays of random numbers, and the shapes of a described net's
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ def gaussian(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.nd
 
 
 def parameter_shapes(layers: list) -> Iterator[tuple[int, ...]]:
-    """Of the net that `autograder.answers.drivers.build_network` makes of `layers`: the weight, then the bias, layer by layer."""
+    """Of the net that `autograder.answers.drivers.build_network` makes of `layers`: the weight,
+    then the bias, layer by layer.
+    """
     for kind, *args in layers:
         if kind == "frozen":
             yield from parameter_shapes(args)

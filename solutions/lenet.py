@@ -1,4 +1,6 @@
-"""LeNet three ways: its loss, its layers, its parameters, its weights carried across, one step of its training, and a smaller one that learns."""
+"""LeNet three ways: its loss, its layers, its parameters, its weights carried across, one step
+of its training, and a smaller one that learns.
+"""
 
 import numpy as np
 
@@ -10,27 +12,33 @@ from solutions.inputs import gaussian, parameter_shapes
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. The loss -------------------------------------------------------------------------------------------------------------------------------
+# 1. The loss --------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
-    rtol=5e-4,  # sums near 1000 are rounded by 3e-5 in float32, and the loss may be 0.6: 1e-4 is too near what a right answer is off
+    # sums near 1000 are rounded by 3e-5 in float32, and the loss may be 0.6: 1e-4 is too near what
+    # a right answer is off
+    rtol=5e-4,
     forbids=ready_made.LOSSES,
     forbids_in_words=ready_made.LOSSES_IN_WORDS,
     hints=[
-        "After the second line, `log_p[n, c]` is the log-probability that image n is of class c. The loss needs one number of each row.",
-        "You need N pairs (row, column): rows 0, 1, ..., N - 1, columns the labels. `log_p[:, labels]` is something else: it takes every row for every label.",
+        "After the second line, `log_p[n, c]` is the log-probability that image n is of class "
+        "c. The loss needs one number of each row.",
+        "You need N pairs (row, column): rows 0, 1, ..., N - 1, columns the labels. `log_p[:, "
+        "labels]` is something else: it takes every row for every label.",
         "PyTorch: `log_p[torch.arange(len(labels)), labels]`. Gluon: `log_p.pick(labels, axis=1)`.",
     ],
     explanation="""
-        Softmax does not change when the same number is subtracted from all logits of a row. Subtracting the largest makes every exponent at most 0,
-        so that nothing overflows; and because the logarithm of the softmax is written out as a difference, nothing is ever log(0) either.
-        Of each row the loss looks at one entry only, that of the right class.
+        Softmax does not change when the same number is subtracted from all logits of a row.
+        Subtracting the largest makes every exponent at most 0, so that nothing overflows; and
+        because the logarithm of the softmax is written out as a difference, nothing is ever log(0)
+        either. Of each row the loss looks at one entry only, that of the right class.
     """,
 )
 def softmax_cross_entropy(logits, labels):
-    """The mean over a batch of minus the log-probability of the right class, safe for logits of any size.
+    """The mean over a batch of minus the log-probability of the right class, safe for logits of any
+    size.
 
     logits: (N, C) float32, any finite numbers; labels: (N,) int64 in 0, ..., C - 1  ->  one number
     """
@@ -60,7 +68,9 @@ def large_logits(rng):
 
 @softmax_cross_entropy.probe(weight=1)
 def rows_far_apart(rng):
-    """Each row needs its own largest logit: beside the largest of all, the exponents of the lower rows vanish."""
+    """Each row needs its own largest logit: beside the largest of all, the exponents of the
+    lower rows vanish.
+    """
     return gaussian(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(
         np.float32
     ), rng.permutation(5)[:3]
@@ -76,7 +86,8 @@ def _(logits, labels):
 
 
 @softmax_cross_entropy.mistake(
-    "`log_p[:, labels]` is an (N, N) array, every row at every label. Pair row n with label n instead."
+    "`log_p[:, labels]` is an (N, N) array, every row at every "
+    "label. Pair row n with label n instead."
 )
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -85,7 +96,8 @@ def _(logits, labels):
 
 
 @softmax_cross_entropy.mistake(
-    "This is the mean over all classes. Of each row, only the entry of the right class belongs in the loss."
+    "This is the mean over all classes. Of each row, only the entry of "
+    "the right class belongs in the loss."
 )
 def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -112,7 +124,8 @@ def _(logits, labels):
 
 
 @softmax_cross_entropy.mistake(
-    "exp(1000) is infinite, and infinity divided by infinity is not a number. Subtract each row's largest logit first."
+    "exp(1000) is infinite, and infinity divided by infinity is not a number. "
+    "Subtract each row's largest logit first."
 )
 def _(logits, labels):
     p = np.exp(logits)
@@ -129,7 +142,8 @@ def _(logits, labels):
 
 
 @softmax_cross_entropy.mistake(
-    "The largest logit of the whole batch is subtracted. In a row far below it every exp is 0, and its log infinite: subtract each row's own largest."
+    "The largest logit of the whole batch is subtracted. In a row far below it every exp is 0, "
+    "and its log infinite: subtract each row's own largest."
 )
 def _(logits, labels):
     shifted = logits - logits.max()
@@ -138,7 +152,8 @@ def _(logits, labels):
 
 
 @softmax_cross_entropy.mistake(
-    "A probability that is too small for a float32 becomes 0, and log(0) is minus infinity. Never form the softmax: subtract the logarithm of the sum."
+    "A probability that is too small for a float32 becomes 0, and log(0) is minus infinity. "
+    "Never form the softmax: subtract the logarithm of the sum."
 )
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -204,7 +219,7 @@ softmax_cross_entropy.equivalent(
 )
 
 
-# 2. The net --------------------------------------------------------------------------------------------------------------------------------
+# 2. The net ---------------------------------------------------------------------------------------
 
 
 @question(
@@ -215,19 +230,24 @@ softmax_cross_entropy.equivalent(
     seconds=30,
     atol=1e-4,
     hints=[
-        "Write the height and width after every layer on paper: a 5 x 5 kernel without padding takes 4 away, a pooling of 2 halves.",
-        "There are ten layers to write: conv, relu, pool, conv, relu, pool, (flatten), dense, relu, dense. The first dense layer sees 50 x 4 x 4 = 800 numbers.",
-        "No softmax at the end: the loss contains it already, as in question 1. In Gluon, `nn.Dense` flattens by itself.",
+        "Write the height and width after every layer on paper: a 5 x 5 kernel without padding "
+        "takes 4 away, a pooling of 2 halves.",
+        "There are ten layers to write: conv, relu, pool, conv, relu, pool, (flatten), dense, "
+        "relu, dense. The first dense layer sees 50 x 4 x 4 = 800 numbers.",
+        "No softmax at the end: the loss contains it already, as in question 1. "
+        "In Gluon, `nn.Dense` flattens by itself.",
     ],
     explanation="""
-        28 -> 24 -> 12 -> 8 -> 4: the first dense layer sees 50 x 4 x 4 = 800 numbers and holds 400,500 of the 431,080 parameters.
-        The two convolutions, which do the seeing, hold 25,570. In Gluon the input sizes may be left out; the first batch tells them.
+        28 -> 24 -> 12 -> 8 -> 4: the first dense layer sees 50 x 4 x 4 = 800 numbers and holds
+        400,500 of the 431,080 parameters. The two convolutions, which do the seeing, hold 25,570.
+        In Gluon the input sizes may be left out; the first batch tells them.
     """,
 )
 def build_lenet():
     """LeNet, untrained: (N, 1, 28, 28) images to (N, 10) logits.
 
-    Convolution to 20 maps, 5 x 5; ReLU; max-pooling 2; convolution to 50 maps, 5 x 5; ReLU; max-pooling 2; dense 500; ReLU; dense 10.
+    Convolution to 20 maps, 5 x 5; ReLU; max-pooling 2; convolution to 50 maps, 5 x 5; ReLU;
+    max-pooling 2; dense 500; ReLU; dense 10.
     """
     from torch import nn
 
@@ -252,7 +272,9 @@ def shapes_of_the_parameters(rng):
 
 @build_lenet.probe(weight=3, repeat=2)
 def logits_and_gradients(rng):
-    """Rounding must not decide which way a gradient goes, else two right nets could differ: draw until no activation sits on a kink."""
+    """Rounding must not decide which way a gradient goes, else two right nets could differ: draw
+    until no activation sits on a kink.
+    """
     while True:
         images = gaussian(rng, 2, 1, 28, 28)
         weights = [
@@ -268,7 +290,9 @@ def logits_and_gradients(rng):
 
 
 def _distance_to_kink(images, weights):
-    """How near LeNet is to a kink: the smallest |input| of a ReLU, or difference between the two largest in a pooling window."""
+    """How near LeNet is to a kink: the smallest |input| of a ReLU, or difference between the two
+    largest in a pooling window.
+    """
     kernel1, bias1, kernel2, bias2, weight3, bias3, _, _ = (
         part.astype(np.float64) for part in weights
     )
@@ -294,7 +318,8 @@ def _distance_to_kink(images, weights):
 
 
 @build_lenet.mistake(
-    "The ReLU between the two dense layers is missing: without it the two are together one linear layer."
+    "The ReLU between the two dense layers is missing: without it "
+    "the two are together one linear layer."
 )
 def _():
     from torch import nn
@@ -311,7 +336,8 @@ def _():
 
 
 @build_lenet.mistake(
-    "The ReLUs after the convolutions are missing. Each convolution is followed by a ReLU and a pooling."
+    "The ReLUs after the convolutions are missing. Each convolution "
+    "is followed by a ReLU and a pooling."
 )
 def _():
     from torch import nn
@@ -321,7 +347,8 @@ def _():
 
 
 @build_lenet.mistake(
-    "There is a ReLU after the last layer. Logits may be negative: the last dense layer has nothing behind it."
+    "There is a ReLU after the last layer. Logits may be negative: the "
+    "last dense layer has nothing behind it."
 )
 def _():
     from torch import nn
@@ -406,7 +433,8 @@ def _():
 
 
 @build_lenet.mistake(
-    "Both convolutions are padded by 2, so the first dense layer sees 50 x 7 x 7 numbers. Without padding 28 becomes 24, 12, 8 and 4."
+    "Both convolutions are padded by 2, so the first dense layer sees 50 x 7 x 7 numbers. "
+    "Without padding 28 becomes 24, 12, 8 and 4."
 )
 def _():
     from torch import nn
@@ -442,7 +470,8 @@ def _():
 
 
 @build_lenet.mistake(
-    "This is the LeNet-5 of 1998, with 6 and 16 maps and dense layers of 120 and 84. The task asks for 20 and 50 maps and one of 500."
+    "This is the LeNet-5 of 1998, with 6 and 16 maps and dense layers of 120 and 84. The task "
+    "asks for 20 and 50 maps and one of 500."
 )
 def _():
     from torch import nn
@@ -537,11 +566,14 @@ build_lenet.equivalent(
 )
 build_lenet.equivalent(
     "net.initialize() -> pass",
-    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
+    why=(
+        "The net is to be untrained: what its parameters hold, or whether "
+        "they hold anything yet, is left open."
+    ),
 )
 
 
-# 3. Counting parameters --------------------------------------------------------------------------------------------------------------------
+# 3. Counting parameters ---------------------------------------------------------------------------
 
 
 @question(
@@ -550,17 +582,23 @@ build_lenet.equivalent(
     frameworks=NETWORKS,
     driver="with_network",
     hints=[
-        "Three things must be told apart: the tensors, the numbers in them, and whether training may change them.",
-        "PyTorch: loop over `net.parameters()`. Gluon: loop over `net.collect_params().values()`. Each parameter knows its shape and whether it has a gradient.",
-        "PyTorch: `p.numel()` and `p.requires_grad`. Gluon: `p.data().size` and `p.grad_req`, which is 'null' where nothing is trained.",
+        "Three things must be told apart: the tensors, the numbers in them, "
+        "and whether training may change them.",
+        "PyTorch: loop over `net.parameters()`. Gluon: loop over "
+        "`net.collect_params().values()`. Each parameter knows its "
+        "shape and whether it has a gradient.",
+        "PyTorch: `p.numel()` and `p.requires_grad`. Gluon: `p.data().size` and `p.grad_req`, "
+        "which is 'null' where nothing is trained.",
     ],
     explanation="""
-        Frozen parameters and the running mean and variance of a batch normalisation belong to the net's state but are not trained by gradients.
-        PyTorch keeps running statistics apart, as buffers; Gluon keeps them among the parameters, with grad_req 'null'.
+        Frozen parameters and the running mean and variance of a batch normalisation belong to the
+        net's state but are not trained by gradients. PyTorch keeps running statistics apart, as
+        buffers; Gluon keeps them among the parameters, with grad_req 'null'.
     """,
 )
 def count_parameters(net):
-    """How many numbers training may change in `net`: weights, biases, scales and shifts that are not frozen; no running statistics.
+    """How many numbers training may change in `net`: weights, biases, scales and shifts that are
+    not frozen; no running statistics.
 
     net: a torch.nn.Module or a gluon.Block, initialised  ->  a whole number
     """
@@ -615,7 +653,8 @@ def with_batch_normalisation(rng):
 
 
 @count_parameters.mistake(
-    "Frozen parameters are counted. Only those that training may change count: look at `requires_grad` (Gluon: `grad_req`)."
+    "Frozen parameters are counted. Only those that training may change count: "
+    "look at `requires_grad` (Gluon: `grad_req`)."
 )
 def _(net):
     return sum(parameter.numel() for parameter in net.parameters())
@@ -629,7 +668,8 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "One-dimensional parameters are left out. Biases are trained, and so are the scale and shift of a batch normalisation."
+    "One-dimensional parameters are left out. Biases are trained, and so are the "
+    "scale and shift of a batch normalisation."
 )
 def _(net):
     return sum(
@@ -640,7 +680,8 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "Running statistics are counted, and frozen parameters too. The state of a net is more than what is trained.",
+    "Running statistics are counted, and frozen parameters too. The state "
+    "of a net is more than what is trained.",
     framework="torch",
 )
 def _(net):
@@ -648,7 +689,8 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "Everything that Gluon keeps is counted: frozen parameters, and running means and variances too. Leave out those with grad_req 'null'.",
+    "Everything that Gluon keeps is counted: frozen parameters, and running means and variances "
+    "too. Leave out those with grad_req 'null'.",
     framework="mxnet",
 )
 def _(net):
@@ -656,7 +698,8 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "Only convolutions and dense layers are counted. The scale and shift of a batch normalisation are trained as well.",
+    "Only convolutions and dense layers are counted. The scale and shift of a "
+    "batch normalisation are trained as well.",
     framework="torch",
 )
 def _(net):
@@ -700,7 +743,7 @@ def _(net):
     return int(sum(np.prod(parameter.shape) for parameter in trained))
 
 
-# 4. Weights from another framework ---------------------------------------------------------------------------------------------------------
+# 4. Weights from another framework ----------------------------------------------------------------
 
 
 @question(
@@ -709,22 +752,31 @@ def _(net):
     frameworks=NETWORKS,
     driver="change_network",
     hints=[
-        "Go through parameters and arrays together, and look at `array.ndim`: 1 is a bias, 2 a dense weight, 4 a kernel. Use `permute` (Gluon: `transpose`), never `reshape` alone.",
-        "A kernel (h, w, in, out) becomes (out, in, h, w) by taking the axes in the order 3, 2, 0, 1. PyTorch: `parameter.copy_(array)` under `torch.no_grad()`. Gluon: `parameter.set_data(array)`.",
-        "The first dense layer after a flattening: reshape (pixels * channels, out) to (pixels, channels, out), take the axes in the order 2, 1, 0, "
+        "Go through parameters and arrays together, and look at `array.ndim`: 1 is a bias, 2 a "
+        "dense weight, 4 a kernel. Use `permute` (Gluon: `transpose`), never `reshape` alone.",
+        "A kernel (h, w, in, out) becomes (out, in, h, w) by taking the axes in the order 3, 2, "
+        "0, 1. PyTorch: `parameter.copy_(array)` under `torch.no_grad()`. "
+        "Gluon: `parameter.set_data(array)`.",
+        "The first dense layer after a flattening: reshape (pixels * channels, out) to (pixels, "
+        "channels, out), take the axes in the order 2, 1, 0, "
         "and flatten all but the first. `channels` is the number of outputs of the layer before.",
     ],
     explanation="""
-        Reordering axes (`permute`, `transpose`) keeps every number with its meaning; `reshape` only cuts the same row of numbers elsewhere.
-        The flattening is the hidden part: channels-last gives pixel by pixel, channels-first map by map, so the inputs of the first dense layer come in another order.
-        For every other dense layer "pixels" is 1 and the same lines amount to a plain transposition.
+        Reordering axes (`permute`, `transpose`) keeps every number with its meaning; `reshape` only
+        cuts the same row of numbers elsewhere. The flattening is the hidden part: channels-last
+        gives pixel by pixel, channels-first map by map, so the inputs of the first dense layer come
+        in another order. For every other dense layer "pixels" is 1 and the same lines amount to a
+        plain transposition.
     """,
 )
 def load_weights(net, arrays):
-    """Give `net` the weights of the same net in a channels-last framework, so that both compute the same logits.
+    """Give `net` the weights of the same net in a channels-last framework, so that both compute the
+    same logits.
 
-    net:    layers are convolutions, ReLU, max-pooling, flatten and dense, one after another; changed in place.
-    arrays: weight, bias, weight, bias, ... in the order of the layers that have any: kernels (h, w, in, out), dense weights (in, out), biases (out,).
+    net:    layers are convolutions, ReLU, max-pooling, flatten and dense, one after another;
+            changed in place.
+    arrays: weight, bias, weight, bias, ... in the order of the layers that have any: kernels (h, w,
+        in, out), dense weights (in, out), biases (out,).
     """
     import torch
 
@@ -790,7 +842,8 @@ def several_pixels_before_flattening(rng):
 
 
 @load_weights.mistake(
-    "The inputs of the dense layer behind the flattening are in the wrong order. Channels-last flattens pixel by pixel, your net map by map."
+    "The inputs of the dense layer behind the flattening are in the wrong order. Channels-last "
+    "flattens pixel by pixel, your net map by map."
 )
 def _(net, arrays):
     import torch
@@ -801,7 +854,8 @@ def _(net, arrays):
 
 
 @load_weights.mistake(
-    "`reshape` gives the right shape and scrambles the numbers. To reorder axes use `permute` (Gluon: `transpose`)."
+    "`reshape` gives the right shape and scrambles the numbers. To reorder "
+    "axes use `permute` (Gluon: `transpose`)."
 )
 def _(net, arrays):
     import torch
@@ -830,7 +884,8 @@ def _(net, arrays):
 
 
 @load_weights.mistake(
-    "The kernels are transposed: reversing all axes gives (out, in, w, h). Their own height and width must keep their order."
+    "The kernels are transposed: reversing all axes gives (out, in, w, h). Their "
+    "own height and width must keep their order."
 )
 def _(net, arrays):
     import torch
@@ -851,7 +906,8 @@ def _(net, arrays):
 
 
 @load_weights.mistake(
-    "A square dense weight is copied as it is because its shape happens to fit. It is (in, out) like all the others and needs transposing."
+    "A square dense weight is copied as it is because its shape happens to fit. It is (in, out) "
+    "like all the others and needs transposing."
 )
 def _(net, arrays):
     import torch
@@ -873,7 +929,8 @@ def _(net, arrays):
 
 
 @load_weights.mistake(
-    "The net computes what it did before. Giving an array a new name or a place in a list changes no parameter: use `copy_` (Gluon: `set_data`)."
+    "The net computes what it did before. Giving an array a new name or a place in a list "
+    "changes no parameter: use `copy_` (Gluon: `set_data`)."
 )
 def _(net, arrays):
     parameters = list(net.parameters())
@@ -897,7 +954,9 @@ def _(net, arrays):
 
 @load_weights.alternative(framework="mxnet")
 def _(net, arrays):
-    """Layer by layer; the order of a flattened picture is found by flattening a picture of indices."""
+    """Layer by layer; the order of a flattened picture is found by flattening a picture of
+    indices.
+    """
     from dlkit.mx import gluon, nd
 
     arrays, channels = list(arrays), None
@@ -918,7 +977,9 @@ def _(net, arrays):
 
 @load_weights.alternative(framework="torch")
 def _(net, arrays):
-    """Layer by layer; the order of a flattened picture is found by flattening a picture of indices."""
+    """Layer by layer; the order of a flattened picture is found by flattening a picture of
+    indices.
+    """
     import torch
     from torch import nn
 
@@ -952,7 +1013,7 @@ load_weights.equivalent(
 )
 
 
-# 5. One step of stochastic gradient descent ------------------------------------------------------------------------------------------------
+# 5. One step of stochastic gradient descent -------------------------------------------------------
 
 
 @question(
@@ -961,19 +1022,24 @@ load_weights.equivalent(
     forbids_in_words=ready_made.OPTIMISERS_IN_WORDS,
     hints=[
         "The gradients are sums over the batch. First make means of them.",
-        "Only the gradients are divided by the batch size. The decay term is lr * weight_decay * parameter, whatever the batch.",
+        "Only the gradients are divided by the batch size. The decay term is lr * weight_decay "
+        "* parameter, whatever the batch.",
     ],
     explanation="""
-        This is what `Trainer.step(batch_size)` does in Gluon, where a loss has one value an image and `backward` adds up their gradients.
-        In PyTorch the mean is usually taken in the loss, and `optimizer.step()` divides by nothing: take the mean twice, and you train with a learning rate
-        that is batch_size times too small.
+        This is what `Trainer.step(batch_size)` does in Gluon, where a loss has one value an image
+        and `backward` adds up their gradients. In PyTorch the mean is usually taken in the loss,
+        and `optimizer.step()` divides by nothing: take the mean twice, and you train with a
+        learning rate that is batch_size times too small.
     """,
 )
 def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
-    """The parameters after one step of gradient descent on the batch's mean loss, with weight decay.
+    """The parameters after one step of gradient descent on the batch's mean loss, with weight
+    decay.
 
-    parameters: list of float32 arrays; gradients: list of arrays of the same shapes, of the loss summed over the batch;
-    lr, batch_size, weight_decay: numbers  ->  list of arrays: p - lr * (mean gradient + weight_decay * p)
+    parameters: list of float32 arrays; gradients: list of arrays of the same shapes, of the loss
+    summed over the batch;
+    lr, batch_size, weight_decay: numbers  ->  list of arrays: p - lr * (mean gradient +
+        weight_decay * p)
     """
     return [
         p - lr * (g / batch_size + weight_decay * p)
@@ -1007,7 +1073,8 @@ def with_decay(rng):
 
 
 @sgd_step.mistake(
-    "The gradients are sums over the batch and were not divided by its size. The step is batch_size times too long."
+    "The gradients are sums over the batch and were not divided by its "
+    "size. The step is batch_size times too long."
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [p - lr * (g + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
@@ -1024,7 +1091,8 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 
 
 @sgd_step.mistake(
-    "The decay is not multiplied by the learning rate. It is part of the gradient: lr * weight_decay * p."
+    "The decay is not multiplied by the learning rate. It is part of "
+    "the gradient: lr * weight_decay * p."
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
@@ -1047,7 +1115,8 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 
 
 @sgd_step.mistake(
-    "The decay pushes weights away from 0. It has the same sign as the gradient: both are subtracted."
+    "The decay pushes weights away from 0. It has the same sign as "
+    "the gradient: both are subtracted."
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
@@ -1092,7 +1161,7 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
     return parameters
 
 
-# 6. A LeNet of one twentieth the size ------------------------------------------------------------------------------------------------------
+# 6. A LeNet of one twentieth the size -------------------------------------------------------------
 
 JUDGED = ByAccuracy("digits", needed=0.8, guessing=0.3, most_parameters=20_000)
 
@@ -1104,18 +1173,25 @@ JUDGED = ByAccuracy("digits", needed=0.8, guessing=0.3, most_parameters=20_000)
     driver="fit_predict",
     seconds=120,
     hints=[
-        "Start from LeNet and take fewer maps: 8 and 16 instead of 20 and 50, and 32 units instead of 500, make 11,978 parameters.",
-        "Watch the loss on the training images. If it stands still at 2.3, the net guesses: is the optimiser stepping, is lr sensible? Adam with lr 0.003 is a good start.",
-        "If the loss still falls when training ends, train longer: 20 to 30 epochs with batches of 50 take a few seconds. Shuffle the images in every epoch; a learning rate that falls towards the end steadies the result.",
+        "Start from LeNet and take fewer maps: 8 and 16 instead of 20 and 50, and 32 units "
+        "instead of 500, make 11,978 parameters.",
+        "Watch the loss on the training images. If it stands still at 2.3, the net guesses: is "
+        "the optimiser stepping, is lr sensible? Adam with lr 0.003 is a good start.",
+        "If the loss still falls when training ends, train longer: 20 to 30 epochs with batches "
+        "of 50 take a few seconds. Shuffle the images in every epoch; a learning rate that "
+        "falls towards the end steadies the result.",
     ],
     explanation="""
-        The 400,000 parameters of LeNet's first dense layer are not what recognises digits: 16 maps instead of 50 leave 256 inputs instead of 800, and 32 units are enough.
-        A linear model stays near 60 % here and a net of dense layers near 70 %, because a digit that has moved by three pixels is, pixel by pixel, another picture;
-        shared kernels and pooling are what makes a move matter less.
+        The 400,000 parameters of LeNet's first dense layer are not what recognises digits: 16 maps
+        instead of 50 leave 256 inputs instead of 800, and 32 units are enough. A linear model stays
+        near 60 % here and a net of dense layers near 70 %, because a digit that has moved by three
+        pixels is, pixel by pixel, another picture; shared kernels and pooling are what makes a move
+        matter less.
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 20,000 trainable parameters, trained to tell digits apart, right on at least 80 % of 500 images that it has not seen.
+    """A net of at most 20,000 trainable parameters, trained to tell digits apart, right on at least
+    80 % of 500 images that it has not seen.
 
     train_images: (1200, 1, 28, 28) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
     Returns the net: (N, 1, 28, 28) -> (N, 10) logits.
@@ -1151,7 +1227,9 @@ def train(train_images, train_labels):
 
 @train.probe()
 def unseen_digits(rng):
-    """Real digits, divided anew by every seed, 20 x 20 pixels on a 28 x 28 canvas: moved by up to 3 pixels from the centre, with noise."""
+    """Real digits, divided anew by every seed, 20 x 20 pixels on a 28 x 28 canvas: moved by up
+    to 3 pixels from the centre, with noise.
+    """
     from dlkit.data import digits
 
     data = digits(size=20)
@@ -1172,7 +1250,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, is lr sensible, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -1198,7 +1277,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. Train for more epochs or with a larger lr; a net without convolutions hardly gets there.",
+    "The net has learnt, but too little. Train for more epochs or with a larger lr; a net "
+    "without convolutions hardly gets there.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1218,7 +1298,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has more than 20,000 parameters. Most sit in the first dense layer: give it fewer inputs or fewer units.",
+    "The net has more than 20,000 parameters. Most sit in the first dense "
+    "layer: give it fewer inputs or fewer units.",
     recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):
@@ -1299,7 +1380,9 @@ def _(train_images, train_labels):
 
 @train.alternative(framework="torch")
 def _(train_images, train_labels):
-    """Strides instead of pooling, batch normalisation, dropout, momentum and a learning rate that falls."""
+    """Strides instead of pooling, batch normalisation, dropout, momentum and a learning rate
+    that falls.
+    """
     import torch
     from torch import nn
 
@@ -1330,7 +1413,7 @@ def _(train_images, train_labels):
     return net
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _net_with_weights(rng, layers):
@@ -1338,7 +1421,9 @@ def _net_with_weights(rng, layers):
 
 
 def _transfer(rng, layers, input_shape):
-    """A net with weights of its own, a batch for it, and the arrays to load, as a channels-last framework would export them."""
+    """A net with weights of its own, a batch for it, and the arrays to load, as a channels-last
+    framework would export them.
+    """
     shapes = list(parameter_shapes(layers))
     weights = [gaussian(rng, *shape) for shape in shapes]
     exported = [

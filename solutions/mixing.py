@@ -1,4 +1,6 @@
-"""Erasing and mixing: blended images and labels, holes, pasted boxes, a loss for soft labels, calibration, two random operations, and digits with a hole."""
+"""Erasing and mixing: blended images and labels, holes, pasted boxes, a loss for soft labels,
+calibration, two random operations, and digits with a hole.
+"""
 
 import numpy as np
 
@@ -9,24 +11,29 @@ from solutions.accuracy import ByAccuracy
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. Mixup with given draws -----------------------------------------------------------------------------------------------------------------
+# 1. Mixup with given draws ------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Labels are mixed as images are: the same lam, the same partners. What is missing is 1 - lam of the partner's label.",
-        "`labels[partners]` are the partners' labels, (N, num_classes). So 1 - lam must be (N, 1), as `own` is.",
+        "Labels are mixed as images are: the same lam, the same partners. What is missing is 1 "
+        "- lam of the partner's label.",
+        "`labels[partners]` are the partners' labels, (N, num_classes). So "
+        "1 - lam must be (N, 1), as `own` is.",
     ],
     explanation="""
-        The label has to say what is in the picture: 30 % of one, 70 % of the other. The loss then asks for exactly these probabilities, and between two images
-        the net learns to go from one answer to the other in a straight line (Zhang et al. 2018).
+        The label has to say what is in the picture: 30 % of one, 70 % of the other. The loss then
+        asks for exactly these probabilities, and between two images the net learns to go from one
+        answer to the other in a straight line (Zhang et al. 2018).
     """,
 )
 def mix(images, labels, partners, lam):
-    """Blend each image and label with those of its partner: lam of its own, 1 - lam of the partner's.
+    """Blend each image and label with those of its partner: lam of its own, 1 - lam of the
+    partner's.
 
-    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; lam: (N,) float32. Returns (images, labels), mixed.
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; lam: (N,)
+    float32. Returns (images, labels), mixed.
     """
     own = lam.reshape(-1, 1)
     weight = lam.reshape(-1, 1, 1, 1)
@@ -49,7 +56,8 @@ def some_are_their_own_partners(rng):
 
 
 @mix.mistake(
-    "The images are blended, the labels are not. A picture that is 30 % of another class needs a label that says so."
+    "The images are blended, the labels are not. A picture that is 30 % of "
+    "another class needs a label that says so."
 )
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
@@ -57,7 +65,8 @@ def _(images, labels, partners, lam):
 
 
 @mix.mistake(
-    "In the labels lam and 1 - lam are exchanged: lam belongs to the example itself, in images and labels alike."
+    "In the labels lam and 1 - lam are exchanged: lam belongs to the "
+    "example itself, in images and labels alike."
 )
 def _(images, labels, partners, lam):
     weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
@@ -93,7 +102,8 @@ def _(images, labels, partners, lam):
 
 
 @mix.mistake(
-    "The partner's part is taken from `mixed_labels`, which has a share already. Take `labels[partners]`."
+    "The partner's part is taken from `mixed_labels`, which has a "
+    "share already. Take `labels[partners]`."
 )
 def _(images, labels, partners, lam):
     weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
@@ -117,7 +127,8 @@ def _(images, labels, partners, lam):
 
 
 @mix.mistake(
-    "The labels are mixed with another partner than the images: the neighbour in the batch. Take `labels[partners]`."
+    "The labels are mixed with another partner than the images: the "
+    "neighbour in the batch. Take `labels[partners]`."
 )
 def _(images, labels, partners, lam):
     weight, of_labels = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
@@ -160,25 +171,31 @@ mix.equivalent(
 )
 
 
-# 2. Cutout with given centres --------------------------------------------------------------------------------------------------------------
+# 2. Cutout with given centres ---------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The square of one image covers the rows from row - size // 2 up to, but not including, row - size // 2 + size. Some of them may not exist.",
-        "A slice may end beyond the image, but must not begin below 0: `images[i, :, -2:1]` counts from the end. Take `max(0, ...)`.",
-        "Or without a loop: a row r is covered where 0 <= r - (row - size // 2) < size; the square is where rows and columns both are.",
+        "The square of one image covers the rows from row - size // 2 up to, but not including, "
+        "row - size // 2 + size. Some of them may not exist.",
+        "A slice may end beyond the image, but must not begin below 0: `images[i, :, -2:1]` "
+        "counts from the end. Take `max(0, ...)`.",
+        "Or without a loop: a row r is covered where 0 <= r - (row - size // 2) < size; the "
+        "square is where rows and columns both are.",
     ],
     explanation="""
-        Whoever moves the square back into the image never hides the outermost pixels alone, and always hides as much. Cutout lets it be cut off at the border,
-        so some images lose only a corner (DeVries and Taylor 2017 found this to matter).
+        Whoever moves the square back into the image never hides the outermost pixels alone, and
+        always hides as much. Cutout lets it be cut off at the border, so some images lose only a
+        corner (DeVries and Taylor 2017 found this to matter).
     """,
 )
 def cutout(images, rows, columns, size):
-    """Blacken a square of each image, centred at a given pixel; what lies beyond the border is lost.
+    """Blacken a square of each image, centred at a given pixel; what lies beyond the border is
+    lost.
 
-    images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N, C, H, W).
+    images: (N, C, H, W) float32; rows, columns: (N,) int64; size: side of the square. Returns (N,
+    C, H, W).
     """
     _, _, height, width = images.shape
     below, right = (
@@ -224,7 +241,8 @@ def a_single_pixel(rng):
 
 
 @cutout.mistake(
-    "Squares at the border are moved back into the image. They are to be cut off: what lies outside is lost."
+    "Squares at the border are moved back into the image. They are to "
+    "be cut off: what lies outside is lost."
 )
 def _(images, rows, columns, size):
     result = images.copy()
@@ -249,7 +267,8 @@ def _(images, rows, columns, size):
 
 
 @cutout.mistake(
-    "Squares over the upper or left border are wrong: a slice that begins below 0 counts from the end. Begin at 0 there."
+    "Squares over the upper or left border are wrong: a slice that begins "
+    "below 0 counts from the end. Begin at 0 there."
 )
 def _(images, rows, columns, size):
     result = images.copy()
@@ -290,7 +309,8 @@ def _(images, rows, columns, size):
 
 
 @cutout.mistake(
-    "For odd sizes the square lacks its last row and column: it ends at row - size // 2 + size, not at row + size // 2."
+    "For odd sizes the square lacks its last row and column: it ends at row - "
+    "size // 2 + size, not at row + size // 2."
 )
 def _(images, rows, columns, size):
     result = images.copy()
@@ -305,7 +325,8 @@ def _(images, rows, columns, size):
 
 
 @cutout.mistake(
-    "For even sizes the square has a row and a column too many: it ends at row - size // 2 + size, not at row + size // 2 + 1."
+    "For even sizes the square has a row and a column too many: it ends at row - size // 2 + "
+    "size, not at row + size // 2 + 1."
 )
 def _(images, rows, columns, size):
     result = images.copy()
@@ -357,26 +378,32 @@ cutout.equivalent(
     why="Pixels lie at whole numbers: half a one more or less covers the same.",
 )
 
-# 3. CutMix with given boxes ----------------------------------------------------------------------------------------------------------------
+# 3. CutMix with given boxes -----------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First cut the box off at the border: its rows go from max(top, 0) to min(top + height, H). Then paste.",
-        "The partner's share of the label is the number of pixels that were pasted, divided by H times W. The box as it was drawn may be larger.",
-        "new label = (1 - share) * label + share * label of the partner, for each image with its own share.",
+        "First cut the box off at the border: its rows go from max(top, 0) "
+        "to min(top + height, H). Then paste.",
+        "The partner's share of the label is the number of pixels that were pasted, divided by "
+        "H times W. The box as it was drawn may be larger.",
+        "new label = (1 - share) * label + share * label of the "
+        "partner, for each image with its own share.",
     ],
     explanation="""
-        Boxes that reach over the border lose part of their area; on average the image keeps 70 % of its pixels where the draw said 50 %. A label made of the drawn area
-        would promise more of the partner than there is to see (Yun et al. 2019 correct it in the same way).
+        Boxes that reach over the border lose part of their area; on average the image keeps 70 % of
+        its pixels where the draw said 50 %. A label made of the drawn area would promise more of
+        the partner than there is to see (Yun et al. 2019 correct it in the same way).
     """,
 )
 def cutmix(images, labels, partners, boxes):
-    """Paste a box of its partner, at the same place, into each image; a label's share is its share of the pixels.
+    """Paste a box of its partner, at the same place, into each image; a label's share is its share
+    of the pixels.
 
-    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; boxes: (N, 4) int64, rows of (top, left, height, width), which may
-    reach over any border. Returns (images, labels), new ones.
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; partners: (N,) int64; boxes: (N,
+    4) int64, rows of (top, left, height, width), which may reach over any border. Returns (images,
+    labels), new ones.
     """
     tops, lefts, heights, widths = boxes.T[:, :, None]  # (N, 1) each
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
@@ -418,7 +445,8 @@ def nothing_and_everything(rng):
 
 
 @cutmix.mistake(
-    "The share is that of the box as it was drawn. What lies beyond the border was not pasted: count the pixels that were."
+    "The share is that of the box as it was drawn. What lies beyond the border "
+    "was not pasted: count the pixels that were."
 )
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
@@ -485,7 +513,8 @@ def _(images, labels, partners, boxes):
 
 
 @cutmix.mistake(
-    "The last two numbers of a box are taken for its bottom and right edge. They are its height and width."
+    "The last two numbers of a box are taken for its bottom and right "
+    "edge. They are its height and width."
 )
 def _(images, labels, partners, boxes):
     tops, lefts, bottoms, rights = boxes.T[:, :, None]
@@ -502,7 +531,8 @@ def _(images, labels, partners, boxes):
 
 
 @cutmix.mistake(
-    "Boxes are not cut off at the border: a slice that begins below 0 counts from the end. Begin at 0 there, and count what is pasted."
+    "Boxes are not cut off at the border: a slice that begins below 0 counts from the end. Begin "
+    "at 0 there, and count what is pasted."
 )
 def _(images, labels, partners, boxes):
     pasted, size = images.copy(), images.shape[2] * images.shape[3]
@@ -515,7 +545,8 @@ def _(images, labels, partners, boxes):
 
 
 @cutmix.mistake(
-    "A partner that has a box already is pasted, or its mixed label is taken. Take both from the batch as it was given: write into a copy."
+    "A partner that has a box already is pasted, or its mixed label is taken. Take both from the "
+    "batch as it was given: write into a copy."
 )
 def _(images, labels, partners, boxes):
     images = images.copy()
@@ -567,7 +598,7 @@ def _(images, labels, partners, boxes):
     ]
 
 
-# 4. Cross-entropy with soft labels ---------------------------------------------------------------------------------------------------------
+# 4. Cross-entropy with soft labels ----------------------------------------------------------------
 
 
 @question(
@@ -575,17 +606,21 @@ def _(images, labels, partners, boxes):
     forbids=ready_made.LOSSES,
     forbids_in_words=ready_made.LOSSES_IN_WORDS,
     hints=[
-        "log p of all classes first: each row minus its largest logit, then minus the logarithm of the sum of exp of the row.",
-        "Multiply by the labels, add up over the classes, change the sign; then the mean over the examples.",
+        "log p of all classes first: each row minus its largest logit, then minus the logarithm "
+        "of the sum of exp of the row.",
+        "Multiply by the labels, add up over the classes, change the "
+        "sign; then the mean over the examples.",
     ],
     explanation="""
-        The loss is linear in the label: that of a mixed label is the mix of the two hard losses. It is smallest where the probabilities equal the label, and not zero there.
+        The loss is linear in the label: that of a mixed label is the mix of the two hard losses. It
+        is smallest where the probabilities equal the label, and not zero there.
     """,
 )
 def soft_cross_entropy(logits, labels):
     """The mean over the examples of minus the sum over the classes of label times log probability.
 
-    logits: (N, num_classes) float32, of any size; labels: (N, num_classes) float32, each row adds up to 1. Returns a number.
+    logits: (N, num_classes) float32, of any size; labels: (N, num_classes) float32, each row adds
+    up to 1. Returns a number.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -620,7 +655,8 @@ def _(logits, labels):
 
 
 @soft_cross_entropy.mistake(
-    "The mean is taken over classes, too. Add up over the classes, and average over the examples alone."
+    "The mean is taken over classes, too. Add up over the classes, "
+    "and average over the examples alone."
 )
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
@@ -645,7 +681,8 @@ def _(logits, labels):
 
 
 @soft_cross_entropy.mistake(
-    "This is minus the log of the probability that the labels give the net's answers: the logarithm belongs inside the sum."
+    "This is minus the log of the probability that the labels give the net's "
+    "answers: the logarithm belongs inside the sum."
 )
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
@@ -654,7 +691,8 @@ def _(logits, labels):
 
 
 @soft_cross_entropy.mistake(
-    "Large logits give infinity or nothing at all: `exp` overflows. Subtract each row's largest logit first."
+    "Large logits give infinity or nothing at all: `exp` overflows. "
+    "Subtract each row's largest logit first."
 )
 def _(logits, labels):
     with np.errstate(all="ignore"):
@@ -666,7 +704,8 @@ def _(logits, labels):
 
 
 @soft_cross_entropy.mistake(
-    "The logarithm of a softmax that is too small for float32 is minus infinity. Take `log_softmax`, or subtract before you take `exp`."
+    "The logarithm of a softmax that is too small for float32 is minus infinity. Take "
+    "`log_softmax`, or subtract before you take `exp`."
 )
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -675,7 +714,8 @@ def _(logits, labels):
 
 
 @soft_cross_entropy.mistake(
-    "A small number added to the softmax, against infinity, limits how large a loss can be. Take `log_softmax`."
+    "A small number added to the softmax, against infinity, limits how "
+    "large a loss can be. Take `log_softmax`."
 )
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -699,25 +739,32 @@ def _(logits, labels):
     return (torch.logsumexp(logits, dim=1) - (labels * logits).sum(dim=1)).mean()
 
 
-# 5. Expected calibration error -------------------------------------------------------------------------------------------------------------
+# 5. Expected calibration error --------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Confidence: the largest probability of a row. Right: whether its place is the label. Both are (N,).",
-        "The bin of a confidence c is the whole part of c * num_bins, but a confidence of exactly 1 belongs to the last bin: at most num_bins - 1.",
-        "For each bin that is not empty: how many, times the distance of share right and mean confidence. Divide the sum by N.",
+        "Confidence: the largest probability of a row. Right: whether "
+        "its place is the label. Both are (N,).",
+        "The bin of a confidence c is the whole part of c * num_bins, but a confidence of "
+        "exactly 1 belongs to the last bin: at most num_bins - 1.",
+        "For each bin that is not empty: how many, times the distance of share right and mean "
+        "confidence. Divide the sum by N.",
     ],
     explanation="""
-        In each bin the confidence promises a share of right answers; the error is how far the promise is off, on average over the images (Guo et al. 2017). Being too sure and not being
-        sure enough count alike. With few images a bin the distances are partly chance, so that even a perfect net has an error above 0.
+        In each bin the confidence promises a share of right answers; the error is how far the
+        promise is off, on average over the images (Guo et al. 2017). Being too sure and not being
+        sure enough count alike. With few images a bin the distances are partly chance, so that even
+        a perfect net has an error above 0.
     """,
 )
 def calibration_error(probabilities, labels, num_bins):
-    """The mean distance of accuracy and confidence over `num_bins` bins of equal width, weighted by the number of images in them.
+    """The mean distance of accuracy and confidence over `num_bins` bins of equal width, weighted by
+    the number of images in them.
 
-    probabilities: (N, num_classes) float32, rows add up to 1, no two largest equal; labels: (N,) int64; num_bins: whole number. Returns a number.
+    probabilities: (N, num_classes) float32, rows add up to 1, no two largest equal; labels: (N,)
+    int64; num_bins: whole number. Returns a number.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     bins = (confidence * num_bins).astype(int).clip(max=num_bins - 1)
@@ -736,7 +783,9 @@ def some_bins_are_empty(rng):
 
 @calibration_error.probe(weight=1)
 def quite_sure(rng):
-    """Ten of them wrong with a confidence of exactly 1, while the others of the last bin are right."""
+    """Ten of them wrong with a confidence of exactly 1, while the others of the last bin are
+    right.
+    """
     probabilities, labels = _forecasts(rng, 35, 4, 6)
     labels = np.where(probabilities.max(axis=1) > 5 / 6, probabilities.argmax(axis=1), labels)
     sure = rng.permutation(35)[:10]
@@ -746,7 +795,9 @@ def quite_sure(rng):
 
 @calibration_error.probe(weight=1)
 def on_the_edge_of_bins(rng):
-    """Confidences of just 4, 5, 6 or 7 eighths, which are right and belong to the bin above, and some a little lower, which are wrong."""
+    """Confidences of just 4, 5, 6 or 7 eighths, which are right and belong to the bin above, and
+    some a little lower, which are wrong.
+    """
     eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0.3, 0.3], 4))[:, None]
     answers, others = rng.integers(5, size=12), rng.integers(1, 5, size=12)
     probabilities = np.where(np.eye(5)[answers] > 0, eighths / 8, (1 - eighths / 8) / 4)
@@ -763,7 +814,8 @@ def one_bin(rng):
 
 
 @calibration_error.mistake(
-    "Every bin counts the same, however many images are in it. Weight each by its share of the images."
+    "Every bin counts the same, however many images are in it. "
+    "Weight each by its share of the images."
 )
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -784,7 +836,8 @@ def _(probabilities, labels, num_bins):
 
 
 @calibration_error.mistake(
-    "A confidence on the edge of two bins is counted in the lower one. The bin is the whole part of c * num_bins."
+    "A confidence on the edge of two bins is counted in the lower one. The "
+    "bin is the whole part of c * num_bins."
 )
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -793,7 +846,8 @@ def _(probabilities, labels, num_bins):
 
 
 @calibration_error.mistake(
-    "This is the distance in the worst bin. The mean over all is asked for, weighted by the number of images."
+    "This is the distance in the worst bin. The mean over all is asked "
+    "for, weighted by the number of images."
 )
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -812,7 +866,8 @@ def _(probabilities, labels, num_bins):
 
 
 @calibration_error.mistake(
-    "The probability of the true class is taken for the confidence. It is that of the answer, the largest of the row."
+    "The probability of the true class is taken for the confidence. It is "
+    "that of the answer, the largest of the row."
 )
 def _(probabilities, labels, num_bins):
     own, right = (
@@ -826,7 +881,8 @@ def _(probabilities, labels, num_bins):
 
 
 @calibration_error.mistake(
-    "The middle of each bin is taken for its confidence. Take the mean of the confidences that are in it."
+    "The middle of each bin is taken for its confidence. Take the "
+    "mean of the confidences that are in it."
 )
 def _(probabilities, labels, num_bins):
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -868,25 +924,29 @@ calibration_error.equivalent(
 )
 
 
-# 6. Random holes ---------------------------------------------------------------------------------------------------------------------------
+# 6. Random holes ----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     driver="sampled",
     hints=[
-        "`rng.integers(0, n, size=N)` draws N whole numbers from 0 to n - 1: one call for the rows, one for the columns.",
+        "`rng.integers(0, n, size=N)` draws N whole numbers from 0 to n - 1: one "
+        "call for the rows, one for the columns.",
         "The rest is question 2: give the centres that you drew to `cutout`.",
     ],
     explanation="""
-        Every pixel is equally likely to be the centre, so that pixels at the border are hidden less often than those in the middle. A hole drawn once for the whole batch
-        would tell the net to read batches, not images.
+        Every pixel is equally likely to be the centre, so that pixels at the border are hidden less
+        often than those in the middle. A hole drawn once for the whole batch would tell the net to
+        read batches, not images.
     """,
 )
 def random_cutout(images, size, rng):
-    """Blacken a square of each image, centred at a pixel that is drawn for it: all H * W are equally likely; what lies beyond the border is left out.
+    """Blacken a square of each image, centred at a pixel that is drawn for it: all H * W are
+    equally likely; what lies beyond the border is left out.
 
-    images: (N, C, H, W) float32, all above 0; size: side of the square; rng: np.random.Generator. Returns (N, C, H, W).
+    images: (N, C, H, W) float32, all above 0; size: side of the square; rng: np.random.Generator.
+    Returns (N, C, H, W).
     """
     n, _, height, width = images.shape
     tops, lefts = (
@@ -919,7 +979,8 @@ def _(result, images, size):
         result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5
     ):
         raise NotADraw(
-            "An image is not what was given with one black square of the given side, cut off at the border."
+            "An image is not what was given with one black square of the "
+            "given side, cut off at the border."
         )
     return {
         "the row of the centre": tops + size // 2,
@@ -958,7 +1019,8 @@ def _(images, size, rng):
 
 
 @random_cutout.mistake(
-    "What is drawn is the upper left corner of each square, not its centre. Squares begin `size // 2` before the centre."
+    "What is drawn is the upper left corner of each square, not its centre. "
+    "Squares begin `size // 2` before the centre."
 )
 def _(images, size, rng):
     n, _, height, width = images.shape
@@ -985,7 +1047,8 @@ def _(images, size, rng):
 
 
 @random_cutout.mistake(
-    "The last row and the last column are never a centre: `rng.integers(0, n)` leaves n out already."
+    "The last row and the last column are never a centre: "
+    "`rng.integers(0, n)` leaves n out already."
 )
 def _(images, size, rng):
     n, _, height, width = images.shape
@@ -1017,7 +1080,8 @@ def _(images, size, rng):
 
 
 @random_cutout.mistake(
-    "Squares at the border are moved back into the image, so that the outermost places come up too often. Cut them off."
+    "Squares at the border are moved back into the image, so that the "
+    "outermost places come up too often. Cut them off."
 )
 def _(images, size, rng):
     n, _, height, width = images.shape
@@ -1051,7 +1115,8 @@ def _(images, size, rng):
 
 
 @random_cutout.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same holes again. Draw from `rng`."
+    "Each call makes a generator of its own with a fixed seed, and draws "
+    "the same holes again. Draw from `rng`."
 )
 def _(images, size, rng):
     n, _, height, width = images.shape
@@ -1114,25 +1179,31 @@ random_cutout.equivalent(
 )
 
 
-# 7. Random mixup ---------------------------------------------------------------------------------------------------------------------------
+# 7. Random mixup ----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     driver="sampled",
     hints=[
-        "Two draws: `rng.permutation(N)` for the partners, `rng.beta(alpha, alpha, N)` for lam, one for each image.",
-        "The rest is question 1: give what you drew to `mix`. In PyTorch `torch.from_numpy(...)`, in Gluon `nd.array(...)` makes arrays of it; lam should be float32.",
+        "Two draws: `rng.permutation(N)` for the partners, `rng.beta(alpha, "
+        "alpha, N)` for lam, one for each image.",
+        "The rest is question 1: give what you drew to `mix`. In PyTorch "
+        "`torch.from_numpy(...)`, in Gluon `nd.array(...)` makes "
+        "arrays of it; lam should be float32.",
     ],
     explanation="""
-        A small alpha gives lam near 0 or 1, images that are nearly pure; a large one gives halves. By a permutation each image is used twice, once as itself and once as a partner,
-        so that no class is seen more often than before.
+        A small alpha gives lam near 0 or 1, images that are nearly pure; a large one gives halves.
+        By a permutation each image is used twice, once as itself and once as a partner, so that no
+        class is seen more often than before.
     """,
 )
 def random_mixup(images, labels, alpha, rng):
-    """Blend each image and label with those of a partner: partners are a random order of the batch, lam is drawn from Beta(alpha, alpha) for each image.
+    """Blend each image and label with those of a partner: partners are a random order of the batch,
+    lam is drawn from Beta(alpha, alpha) for each image.
 
-    images: (N, C, H, W) float32; labels: (N, num_classes) float32; alpha: number; rng: np.random.Generator. Returns (images, labels), mixed.
+    images: (N, C, H, W) float32; labels: (N, num_classes) float32; alpha: number; rng:
+    np.random.Generator. Returns (images, labels), mixed.
     """
     partners = rng.permutation(len(images))
     lam = rng.beta(alpha, alpha, (len(images), 1))
@@ -1209,7 +1280,8 @@ def _(images, labels, alpha, rng):
 
 
 @random_mixup.mistake(
-    "The partner is always the neighbour in the batch. Partners are a random order, `rng.permutation(N)`."
+    "The partner is always the neighbour in the batch. Partners are a "
+    "random order, `rng.permutation(N)`."
 )
 def _(images, labels, alpha, rng):
     partners, lam = np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images))
@@ -1218,7 +1290,8 @@ def _(images, labels, alpha, rng):
 
 
 @random_mixup.mistake(
-    "Partners are drawn with repetition: some images are used often, others never. Take a random order of the batch."
+    "Partners are drawn with repetition: some images are used often, others "
+    "never. Take a random order of the batch."
 )
 def _(images, labels, alpha, rng):
     partners, lam = rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images))
@@ -1255,7 +1328,8 @@ def _(images, labels, alpha, rng):
 
 
 @random_mixup.mistake(
-    "Labels have draws of their own: another partner, another lam than their images. Draw once, and use it for both."
+    "Labels have draws of their own: another partner, another lam than their "
+    "images. Draw once, and use it for both."
 )
 def _(images, labels, alpha, rng):
     partners, others = rng.permutation(len(images)), rng.permutation(len(images))
@@ -1330,7 +1404,7 @@ random_mixup.equivalent(
 )
 
 
-# 8. Digits with a hole ---------------------------------------------------------------------------------------------------------------------
+# 8. Digits with a hole ----------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("digits with a hole", needed=0.6, guessing=0.2)
 HOLE = 4
@@ -1343,20 +1417,26 @@ HOLE = 4
     driver="fit_predict",
     seconds=60,
     hints=[
-        "The training digits are whole, the unseen ones have a black square of 4 x 4 somewhere. Which of the five methods makes training images like those?",
-        "In each step give the net new holes: `random_cutout` of question 6, on each image of the batch.",
-        "Conv 16 of 3 x 3, pool, conv 32 of 3 x 3, pool, dense 64, dense 10; SGD with lr 0.05 and momentum 0.9, 400 steps on batches of 50.",
+        "The training digits are whole, the unseen ones have a black square of 4 x 4 somewhere. "
+        "Which of the five methods makes training images like those?",
+        "In each step give the net new holes: `random_cutout` of "
+        "question 6, on each image of the batch.",
+        "Conv 16 of 3 x 3, pool, conv 32 of 3 x 3, pool, dense 64, dense 10; SGD with lr 0.05 "
+        "and momentum 0.9, 400 steps on batches of 50.",
     ],
     explanation="""
-        An augmentation helps where it brings training images closer to those that will come. Here Cutout does just this, and without it the net has never seen a digit of which a part is missing.
-        Holes have to be drawn anew in every step: a hundred fixed ones would be a hundred other images.
+        An augmentation helps where it brings training images closer to those that will come. Here
+        Cutout does just this, and without it the net has never seen a digit of which a part is
+        missing. Holes have to be drawn anew in every step: a hundred fixed ones would be a hundred
+        other images.
     """,
 )
 def fit_digits(train_images, train_labels):
-    """A net that reads digits of which a square of 4 x 4 pixels is black, trained on whole ones; right on at least 60 % of 600 that it has not seen.
+    """A net that reads digits of which a square of 4 x 4 pixels is black, trained on whole ones;
+    right on at least 60 % of 600 that it has not seen.
 
-    train_images: (100, 1, 8, 8) float32 in [0, 1], whole digits; train_labels: (100,) int64 in 0, ..., 9
-    Returns the net: (N, 1, 8, 8) -> (N, 10) logits.
+    train_images: (100, 1, 8, 8) float32 in [0, 1], whole digits; train_labels: (100,) int64 in 0,
+    ..., 9 Returns the net: (N, 1, 8, 8) -> (N, 10) logits.
     """
     import torch
     from torch import nn
@@ -1407,7 +1487,8 @@ fit_digits.measure(JUDGED.measure)
 
 
 @fit_digits.mistake(
-    "The net reads too few digits with a hole; trained on whole ones alone it stays near 40 %. Hide a part of every training image, anew in each step.",
+    "The net reads too few digits with a hole; trained on whole ones alone it stays near 40 %. "
+    "Hide a part of every training image, anew in each step.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1435,7 +1516,8 @@ def _(train_images, train_labels):
 
 
 @fit_digits.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, and do images and labels stay together?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -1518,7 +1600,7 @@ def _(train_images, train_labels):
     return net
 
 
-# Inputs and common parts -------------------------------------------------------------------------------------------------------------------
+# Inputs and common parts --------------------------------------------------------------------------
 
 
 def _normal(rng, *shape, scale=1.0):
@@ -1530,7 +1612,9 @@ def _images(rng, *shape):
 
 
 def _cycle(rng, n):
-    """A random order in which nobody is in their own place, and the neighbours are not all partners."""
+    """A random order in which nobody is in their own place, and the neighbours are not all
+    partners.
+    """
     order = rng.permutation(n)
     partners = np.empty(n, int)
     partners[order] = np.roll(order, 2)
@@ -1554,7 +1638,9 @@ def _soft(rng, n, num_classes):
 
 
 def _forecasts(rng, n, num_classes, num_bins):
-    """Probabilities in float32 whose confidences keep clear of the edges of bins, and labels: right in every other bin, wrong in the others, for the most part."""
+    """Probabilities in float32 whose confidences keep clear of the edges of bins, and labels:
+    right in every other bin, wrong in the others, for the most part.
+    """
     while True:
         logits = rng.normal(0, 2, (n, num_classes))
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

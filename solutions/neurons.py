@@ -1,4 +1,6 @@
-"""Chapter 01, neurons to networks: a threshold unit, the perceptron rule, a net of two layers forward and backward, a staircase, and a small net that learns."""
+"""Chapter 01, neurons to networks: a threshold unit, the perceptron rule, a net of two layers
+forward and backward, a staircase, and a small net that learns.
+"""
 
 import numpy as np
 
@@ -6,21 +8,25 @@ from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
 from solutions.inputs import gaussian
 
-# 1. A threshold unit -----------------------------------------------------------------------------------------------------------------------
+# 1. A threshold unit ------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "`answers` holds the sums so far, one an example. A unit fires where its sum is greater than 0.",
-        "A comparison such as `answers > 0` gives one True or False an example, and True counts as 1.",
+        "`answers` holds the sums so far, one an example. A unit "
+        "fires where its sum is greater than 0.",
+        "A comparison such as `answers > 0` gives one True or False "
+        "an example, and True counts as 1.",
     ],
     explanation="""
-        The line on which the sum is exactly 0 belongs to the side on which the unit is silent. The bias is minus the threshold: w·x > threshold is w·x - threshold > 0.
+        The line on which the sum is exactly 0 belongs to the side on which the unit is silent. The
+        bias is minus the threshold: w·x > threshold is w·x - threshold > 0.
     """,
 )
 def fire(X, weights, bias):
-    """Which examples make a unit fire: 1 where the weighted sum of the inputs plus the bias is greater than 0, else 0.
+    """Which examples make a unit fire: 1 where the weighted sum of the inputs plus the bias is
+    greater than 0, else 0.
 
     X: (N, d) float32; weights: (d,) float32; bias: a number. Returns (N,).
     """
@@ -71,7 +77,8 @@ def _(X, weights, bias):
 
 
 @fire.mistake(
-    "The bias is taken for the threshold: the sum is compared with it. Add the bias to the sum and compare with 0."
+    "The bias is taken for the threshold: the sum is compared with it. Add "
+    "the bias to the sum and compare with 0."
 )
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) > bias
@@ -117,32 +124,39 @@ def _(X, weights, bias):
     return sums > 0
 
 
-# 2. The perceptron rule --------------------------------------------------------------------------------------------------------------------
+# 2. The perceptron rule ---------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "First let the unit answer: 1 if w·x + b > 0, else 0. Then take label minus answer, which is 0, 1 or -1.",
+        "First let the unit answer: 1 if w·x + b > 0, else 0. Then take "
+        "label minus answer, which is 0, 1 or -1.",
         "The weights move by that number times x, the bias by that number itself. Return both.",
     ],
     explanation="""
-        After a mistake the sum for the same example changes by |x|² + 1 in the right direction, so sooner or later the example is right; where a line exists, the rule
-        finds one after finitely many mistakes (Novikoff 1962). Nothing in the rule says how wrong the unit was: a mistake by little and one by much move the weights alike.
+        After a mistake the sum for the same example changes by |x|² + 1 in the right direction, so
+        sooner or later the example is right; where a line exists, the rule finds one after finitely
+        many mistakes (Novikoff 1962). Nothing in the rule says how wrong the unit was: a mistake by
+        little and one by much move the weights alike.
     """,
 )
 def perceptron_step(weights, bias, x, label):
     """The weights and the bias after the perceptron rule has seen one example.
 
-    weights: (d,) float32; bias: a number; x: (d,) float32; label: 0 or 1. Returns the pair (weights, bias).
-    The unit answers 1 if weights·x + bias > 0, else 0; both change by (label - answer), the weights times x.
+    weights: (d,) float32; bias: a number; x: (d,) float32; label: 0 or 1. Returns the pair
+    (weights, bias).
+    The unit answers 1 if weights·x + bias > 0, else 0; both change by (label - answer), the weights
+    times x.
     """
     answer = float((weights * x).sum() + bias > 0)
     return weights + (label - answer) * x, bias + (label - answer)
 
 
 def _example(rng, label, answer):
-    """Weights and an example for which the unit answers `answer`, though only just, and neither for its bias nor for its weights alone."""
+    """Weights and an example for which the unit answers `answer`, though only just, and neither
+    for its bias nor for its weights alone.
+    """
     while True:
         size = int(rng.integers(3, 6))
         weights, x, bias = gaussian(rng, size), gaussian(rng, size), float(rng.normal())
@@ -198,7 +212,8 @@ def the_first_example(rng):
 
 
 @perceptron_step.mistake(
-    "The weights move the wrong way: towards what should not fire. The factor is label minus answer."
+    "The weights move the wrong way: towards what should not "
+    "fire. The factor is label minus answer."
 )
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() + bias > 0)
@@ -206,7 +221,8 @@ def _(weights, bias, x, label):
 
 
 @perceptron_step.mistake(
-    "The weights move after right answers too. Where the answer is right, label minus answer is 0 and nothing changes."
+    "The weights move after right answers too. Where the answer is right, "
+    "label minus answer is 0 and nothing changes."
 )
 def _(weights, bias, x, label):
     sign = 2 * label - 1
@@ -274,25 +290,29 @@ perceptron_step.equivalent(
 )
 
 
-# 3. Forward --------------------------------------------------------------------------------------------------------------------------------
+# 3. Forward ---------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Hidden sums first: (N, d) times the transpose of (h, d) is (N, h). Add the biases, then take tanh.",
-        "The logit of an example is the sum over the hidden units of unit times weight, plus the last bias. Nothing comes behind it.",
-        "NumPy and PyTorch: `X @ W1.T`. MXNet: `nd.dot(X, W1.T)`, and `.tanh()` works on arrays of both libraries.",
+        "Hidden sums first: (N, d) times the transpose of (h, d) is (N, "
+        "h). Add the biases, then take tanh.",
+        "The logit of an example is the sum over the hidden units of unit times weight, plus "
+        "the last bias. Nothing comes behind it.",
+        "NumPy and PyTorch: `X @ W1.T`. MXNet: `nd.dot(X, W1.T)`, and "
+        "`.tanh()` works on arrays of both libraries.",
     ],
     explanation="""
-        W1 is stored (h, d), a row for each hidden unit, as both libraries do. Without the tanh the result would be X (W1ᵀ w2) plus a constant:
-        one single unit again, whatever h is.
+        W1 is stored (h, d), a row for each hidden unit, as both libraries do. Without the tanh the
+        result would be X (W1ᵀ w2) plus a constant: one single unit again, whatever h is.
     """,
 )
 def forward_pass(X, W1, b1, w2, b2):
     """The logits of a net with one hidden layer of tanh units.
 
-    X: (N, d); W1: (h, d), b1: (h,): the hidden layer; w2: (h,), b2: a number: the output. All arrays float32. Returns (N,).
+    X: (N, d); W1: (h, d), b1: (h,): the hidden layer; w2: (h,), b2: a number: the output. All
+    arrays float32. Returns (N,).
     """
     H = np.tanh(X @ W1.T + b1)  # (N, h)
     return H @ w2 + b2
@@ -391,7 +411,7 @@ def _(X, W1, b1, w2, b2):
     return z
 
 
-# 4. Backward -------------------------------------------------------------------------------------------------------------------------------
+# 4. Backward --------------------------------------------------------------------------------------
 
 
 @question(
@@ -403,19 +423,27 @@ def _(X, W1, b1, w2, b2):
         "torch.func",
         "mxnet.autograd",
     ],
-    forbids_in_words="a library's automatic differentiation (`backward`, `torch.autograd.grad`, `autograd.record` and the like)",
+    forbids_in_words=(
+        "a library's automatic differentiation (`backward`, "
+        "`torch.autograd.grad`, `autograd.record` and the like)"
+    ),
     hints=[
-        "Go from the right to the left through the picture of the lesson. dz = (p - y) / N has one number an example, and p is the sigmoid of the logits.",
-        "dw2 adds up dz times H over the examples, db2 adds up dz. dZ is (N, h): dz of the example, times w2 of the unit, times 1 - H².",
+        "Go from the right to the left through the picture of the lesson. dz = (p - y) / N has "
+        "one number an example, and p is the sigmoid of the logits.",
+        "dw2 adds up dz times H over the examples, db2 adds up dz. dZ is (N, h): dz of the "
+        "example, times w2 of the unit, times 1 - H².",
         "dW1 is (h, d) like W1: the transpose of dZ times X. db1 adds up dZ over the examples.",
     ],
     explanation="""
-        Every line is the derivative of one line of the forward pass: a product with a matrix becomes a product with its transpose, a sum that was spread over the examples
-        (a bias) becomes a sum over the examples, and tanh becomes a factor 1 - tanh². This is all that autograd does.
+        Every line is the derivative of one line of the forward pass: a product with a matrix
+        becomes a product with its transpose, a sum that was spread over the examples (a bias)
+        becomes a sum over the examples, and tanh becomes a factor 1 - tanh². This is all that
+        autograd does.
     """,
 )
 def backward_pass(X, y, W1, b1, w2, b2):
-    """The gradients of the mean cross-entropy of a net with one hidden layer of tanh units, for its weights and biases.
+    """The gradients of the mean cross-entropy of a net with one hidden layer of tanh units, for its
+    weights and biases.
 
     X: (N, d); y: (N,) of 0 and 1; W1: (h, d), b1: (h,), w2: (h,), b2: a number. All arrays float32.
     Returns (dW1, db1, dw2, db2), each of the shape of what it belongs to.
@@ -452,7 +480,8 @@ def one_example(rng):
 
 
 @backward_pass.mistake(
-    "The gradients are those of the summed loss. The loss is a mean: divide by the number of examples."
+    "The gradients are those of the summed loss. The loss is a "
+    "mean: divide by the number of examples."
 )
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
@@ -480,7 +509,8 @@ def _(X, y, W1, b1, w2, b2):
 
 
 @backward_pass.mistake(
-    "The derivative of tanh is taken as H (1 - H), which is that of the sigmoid. For tanh it is 1 - H²."
+    "The derivative of tanh is taken as H (1 - H), which is that of "
+    "the sigmoid. For tanh it is 1 - H²."
 )
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
@@ -490,7 +520,8 @@ def _(X, y, W1, b1, w2, b2):
 
 
 @backward_pass.mistake(
-    "The sigmoid is missing: the logits z themselves are compared with the labels. The gradient is p - y."
+    "The sigmoid is missing: the logits z themselves are compared "
+    "with the labels. The gradient is p - y."
 )
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
@@ -500,7 +531,8 @@ def _(X, y, W1, b1, w2, b2):
 
 
 @backward_pass.mistake(
-    "The gradient is multiplied by p (1 - p) as for a squared error. With the cross-entropy that factor cancels: it is p - y."
+    "The gradient is multiplied by p (1 - p) as for a squared error. With the cross-entropy that "
+    "factor cancels: it is p - y."
 )
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
@@ -519,7 +551,8 @@ def _(X, y, W1, b1, w2, b2):
 
 
 @backward_pass.mistake(
-    "w2 is missing on the way back: what reaches a hidden unit is the error times the weight that the unit was given."
+    "w2 is missing on the way back: what reaches a hidden unit is the error "
+    "times the weight that the unit was given."
 )
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
@@ -563,26 +596,31 @@ def _(X, y, W1, b1, w2, b2):
 backward_pass.equivalent("len(y) -> len(X)", why="There is one label for each example.")
 
 
-# 5. A staircase of units -------------------------------------------------------------------------------------------------------------------
+# 5. A staircase of units --------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
         "Left of the first edge no unit fires: what must the output be there? That is the bias.",
-        "Crossing an edge, one more unit fires, and the output jumps from one height to the next: the weight of that unit is the jump.",
+        "Crossing an edge, one more unit fires, and the output jumps from one height to the "
+        "next: the weight of that unit is the jump.",
     ],
     explanation="""
-        Every unit that has fired keeps firing further to the right, so the weights are differences of neighbouring heights and the output adds them up again.
-        With cells narrow enough this comes as near as you like to any continuous function on a closed interval: the universal approximation theorem, by hand.
+        Every unit that has fired keeps firing further to the right, so the weights are differences
+        of neighbouring heights and the output adds them up again. With cells narrow enough this
+        comes as near as you like to any continuous function on a closed interval: the universal
+        approximation theorem, by hand.
     """,
 )
 def staircase(heights):
     """The output layer that makes n - 1 step units into a staircase of n given heights.
 
-    heights: (n,) float32, n >= 2. Unit i (of 0, ..., n - 2) fires, with value 1, to the right of edge i, and gives 0 to the left of it; edges go up.
-    Returns the pair (weights, bias): (n - 1,) and a number, such that bias + sum of weights[i] * unit i is heights[0] left of
-    all edges, heights[1] between the first two, and so on up to heights[n - 1].
+    heights: (n,) float32, n >= 2. Unit i (of 0, ..., n - 2) fires, with value 1, to the right of
+    edge i, and gives 0 to the left of it; edges go up.
+    Returns the pair (weights, bias): (n - 1,) and a number, such that bias + sum of weights[i] *
+    unit i is heights[0] left of all edges, heights[1] between the first two, and so on up to
+    heights[n - 1].
     """
     return heights[1:] - heights[:-1], heights[0]
 
@@ -603,7 +641,8 @@ def flat_places(rng):
 
 
 @staircase.mistake(
-    "The weights are the heights themselves. A unit that has fired keeps firing, so heights would pile up: a weight is the jump at its edge."
+    "The weights are the heights themselves. A unit that has fired keeps firing, so heights "
+    "would pile up: a weight is the jump at its edge."
 )
 def _(heights):
     return heights[1:], heights[0]
@@ -615,14 +654,16 @@ def _(heights):
 
 
 @staircase.mistake(
-    "The bias is 0, so all is too low by the first height. Left of all edges only the bias is there."
+    "The bias is 0, so all is too low by the first height. Left "
+    "of all edges only the bias is there."
 )
 def _(heights):
     return heights[1:] - heights[:-1], 0.0
 
 
 @staircase.mistake(
-    "There is a weight too many. Between n heights there are n - 1 jumps, and the first height is the bias."
+    "There is a weight too many. Between n heights there are n - 1 "
+    "jumps, and the first height is the bias."
 )
 def _(heights):
     return np.diff(heights, prepend=0), 0.0
@@ -636,7 +677,8 @@ def _(heights):
 
 
 @staircase.mistake(
-    "Each weight is the rise from the first height. The units before have already lifted the output: only the last jump is missing."
+    "Each weight is the rise from the first height. The units before have already lifted the "
+    "output: only the last jump is missing."
 )
 def _(heights):
     return heights[1:] - heights[0], heights[0]
@@ -661,7 +703,7 @@ def _(heights):
     return weights, bias
 
 
-# 6. XOR, learned ---------------------------------------------------------------------------------------------------------------------------
+# 6. XOR, learned ----------------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("points", needed=0.9, guessing=0.35, num_classes=2)
 
@@ -673,17 +715,22 @@ JUDGED = ByAccuracy("points", needed=0.9, guessing=0.35, num_classes=2)
     driver="fit_predict",
     seconds=60,
     hints=[
-        "Two inputs, one hidden layer with a bend (tanh or ReLU), two outputs. With 8 hidden units that is 42 weights.",
-        "The labels are 0 and 1, so ten classes become two: `CrossEntropyLoss` (Gluon: `SoftmaxCrossEntropyLoss`) as in lesson 00.",
-        "All 300 points fit into one batch. A few hundred steps of Adam with lr 0.05 take about a second.",
+        "Two inputs, one hidden layer with a bend (tanh or ReLU), two outputs. "
+        "With 8 hidden units that is 42 weights.",
+        "The labels are 0 and 1, so ten classes become two: `CrossEntropyLoss` (Gluon: "
+        "`SoftmaxCrossEntropyLoss`) as in lesson 00.",
+        "All 300 points fit into one batch. A few hundred steps of "
+        "Adam with lr 0.05 take about a second.",
     ],
     explanation="""
-        A single unit cannot do better than three clouds of four. A few hidden units draw the two lines that are needed, wherever the picture is turned,
-        and a few more than needed make sure that training finds them: lesson 01 counted how often it gets stuck.
+        A single unit cannot do better than three clouds of four. A few hidden units draw the two
+        lines that are needed, wherever the picture is turned, and a few more than needed make sure
+        that training finds them: lesson 01 counted how often it gets stuck.
     """,
 )
 def train(points, labels):
-    """A net that tells the two classes of a turned, noisy XOR apart: right on at least 90 % of 500 points that it has not seen.
+    """A net that tells the two classes of a turned, noisy XOR apart: right on at least 90 % of 500
+    points that it has not seen.
 
     points: (300, 2) float32; labels: (300,) int64, 0 or 1
     Returns the net: (N, 2) -> (N, 2) logits, one a class.
@@ -704,7 +751,9 @@ def train(points, labels):
 
 @train.probe()
 def turned_xor(rng):
-    """Four clouds at the corners of a square that is turned by any angle; opposite corners are of one class."""
+    """Four clouds at the corners of a square that is turned by any angle; opposite corners are
+    of one class.
+    """
     labels = rng.integers(0, 2, 800)
     angle = (
         rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
@@ -718,7 +767,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "A single line gets about 72 % at most: up to there, is there a hidden layer, wide enough, with tanh or ReLU behind it? Above, train until the loss is low.",
+    "A single line gets about 72 % at most: up to there, is there a hidden layer, wide enough, "
+    "with tanh or ReLU behind it? Above, train until the loss is low.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(points, labels):
@@ -756,7 +806,8 @@ def _(points, labels):
 
 
 @train.mistake(
-    "The net does not give two numbers a point. Its last layer is a dense layer with two outputs, one a class.",
+    "The net does not give two numbers a point. Its last layer is a "
+    "dense layer with two outputs, one a class.",
     recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(points, labels):
@@ -801,7 +852,7 @@ def _(points, labels):
     return net
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _whole(rng, *shape):

@@ -1,28 +1,36 @@
-"""Learned augmentation policies: log-probabilities of choices and their gradient, REINFORCE, a moving baseline, a policy applied to a batch, choices and operations drawn at
-random, and a policy from noisy rewards."""
+"""Learned augmentation policies: log-probabilities of choices and their gradient, REINFORCE, a
+moving baseline, a policy applied to a batch, choices and operations drawn at random, and a policy
+from noisy rewards.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, NotADraw, question
 
-# 1. The logarithm of a policy's probability ---------------------------------------------------------------------------------------------------
+# 1. The logarithm of a policy's probability -------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The loop multiplies the probabilities of the choices, which are made independently. What is asked for is not yet that product.",
-        "The missing line takes its logarithm. Another way, which does not underflow with thousands of decisions, adds up logarithms: the log-softmax of `logits`, from which `[range(len(choices)), choices]` takes one number of each row.",
+        "The loop multiplies the probabilities of the choices, which are made independently. "
+        "What is asked for is not yet that product.",
+        "The missing line takes its logarithm. Another way, which does not underflow with "
+        "thousands of decisions, adds up logarithms: the log-softmax of `logits`, from which "
+        "`[range(len(choices)), choices]` takes one number of each row.",
     ],
     explanation="""
-        Six choices with five options each make 15,625 policies, and the controller still needs only 30 numbers: its probability of a policy is a product, the logarithm a sum.
-        That independence is also what it cannot express: that one operation is good only if another came first.
+        Six choices with five options each make 15,625 policies, and the controller still needs only
+        30 numbers: its probability of a policy is a product, the logarithm a sum. That independence
+        is also what it cannot express: that one operation is good only if another came first.
     """,
 )
 def log_probability(logits, choices):
-    """The logarithm of the probability that a controller makes these choices, each independently, from the softmax of its own row.
+    """The logarithm of the probability that a controller makes these choices, each independently,
+    from the softmax of its own row.
 
-    logits: (D, K) float32, a row for each decision; choices: (D,) int64, from 0 to K - 1. Returns a number.
+    logits: (D, K) float32, a row for each decision; choices: (D,) int64, from 0 to K - 1. Returns a
+    number.
     """
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return log_p[range(len(choices)), choices].sum()
@@ -39,7 +47,8 @@ def one_decision(rng):
 
 
 @log_probability.mistake(
-    "This is the probability of the policy. Its logarithm is asked for, the sum of the choices' log-probabilities."
+    "This is the probability of the policy. Its logarithm is asked for, "
+    "the sum of the choices' log-probabilities."
 )
 def _(logits, choices):
     return np.exp(
@@ -50,7 +59,8 @@ def _(logits, choices):
 
 
 @log_probability.mistake(
-    "The choices' log-probabilities are averaged. All decisions together make one policy: add them up."
+    "The choices' log-probabilities are averaged. All decisions "
+    "together make one policy: add them up."
 )
 def _(logits, choices):
     return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))[
@@ -59,7 +69,8 @@ def _(logits, choices):
 
 
 @log_probability.mistake(
-    "The probabilities are added up and then the logarithm is taken. The probability of the policy is their product."
+    "The probabilities are added up and then the logarithm is taken. The "
+    "probability of the policy is their product."
 )
 def _(logits, choices):
     return np.log(
@@ -122,19 +133,23 @@ log_probability.equivalent(
 )
 
 
-# 2. Its gradient -----------------------------------------------------------------------------------------------------------------------------
+# 2. Its gradient ----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Each row depends on its own decision only. For one row, differentiate z_c - log(sum of exp(z_k)) by each z_k.",
-        "The first term gives 1 where k is the choice and 0 elsewhere; the second gives minus the softmax.",
-        "Check it: every row of the result adds up to 0, and only the chosen option's number is positive.",
+        "Each row depends on its own decision only. For one row, differentiate "
+        "z_c - log(sum of exp(z_k)) by each z_k.",
+        "The first term gives 1 where k is the choice and 0 elsewhere; "
+        "the second gives minus the softmax.",
+        "Check it: every row of the result adds up to 0, and only the "
+        "chosen option's number is positive.",
     ],
     explanation="""
-        One-hot minus softmax: what was chosen becomes likelier, all else less likely, and the more so the less it had been expected. Cross-entropy's gradient is the same with the
-        other sign, since a classifier's loss is the negative logarithm of the probability of its label.
+        One-hot minus softmax: what was chosen becomes likelier, all else less likely, and the more
+        so the less it had been expected. Cross-entropy's gradient is the same with the other sign,
+        since a classifier's loss is the negative logarithm of the probability of its label.
     """,
 )
 def log_probability_gradient(logits, choices):
@@ -157,7 +172,8 @@ def one_decision_to_differentiate(rng):
 
 
 @log_probability_gradient.mistake(
-    "The sign is wrong: this is the gradient of the negative logarithm, which makes what was chosen less likely."
+    "The sign is wrong: this is the gradient of the negative logarithm, "
+    "which makes what was chosen less likely."
 )
 def _(logits, choices):
     exps = np.exp(logits)
@@ -174,7 +190,8 @@ def _(logits, choices):
 
 
 @log_probability_gradient.mistake(
-    "Each row is multiplied by its choice's probability: so it is for the probability, and not for its logarithm."
+    "Each row is multiplied by its choice's probability: so it is for the "
+    "probability, and not for its logarithm."
 )
 def _(logits, choices):
     exps = np.exp(logits)
@@ -183,7 +200,8 @@ def _(logits, choices):
 
 
 @log_probability_gradient.mistake(
-    "The options that were not chosen have gradients, too: raising their logits lowers the choice's probability."
+    "The options that were not chosen have gradients, too: raising their "
+    "logits lowers the choice's probability."
 )
 def _(logits, choices):
     exps = np.exp(logits)
@@ -192,7 +210,8 @@ def _(logits, choices):
 
 
 @log_probability_gradient.mistake(
-    "This divides by the number of decisions, as if their log-probabilities were averaged. They are added up."
+    "This divides by the number of decisions, as if their "
+    "log-probabilities were averaged. They are added up."
 )
 def _(logits, choices):
     exps = np.exp(logits)
@@ -231,25 +250,33 @@ def _(logits, choices):
     return result
 
 
-# 3. REINFORCE ---------------------------------------------------------------------------------------------------------------------------------
+# 3. REINFORCE -------------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Two things for each policy: how much better it was than the baseline, (B,), and one-hot minus softmax, (B, D, K). The mean over the policies of one times the other.",
-        "`np.eye(K)[choices]` is (B, D, K); PyTorch and Gluon have `one_hot`. The softmax, (D, K), is the same for all policies.",
-        "`(rewards - baseline)[:, None, None]` has the shape (B, 1, 1) and multiplies a whole (D, K) for each policy. With autograd: differentiate the mean of (reward - baseline) times log-probability.",
+        "Two things for each policy: how much better it was than the baseline, (B,), and "
+        "one-hot minus softmax, (B, D, K). The mean over the policies of one times the other.",
+        "`np.eye(K)[choices]` is (B, D, K); PyTorch and Gluon have `one_hot`. The softmax, (D, "
+        "K), is the same for all policies.",
+        "`(rewards - baseline)[:, None, None]` has the shape (B, 1, 1) and multiplies a whole "
+        "(D, K) for each policy. With autograd: differentiate the mean of "
+        "(reward - baseline) times log-probability.",
     ],
     explanation="""
-        The gradient of the log-probability has mean zero under the controller's own draws, so a baseline leaves the mean of the estimate as it is and takes away noise, provided that
-        it does not depend on the choices that it is used for. The mean of this batch does depend on them: with it the estimate shrinks by the factor (B - 1) / B.
+        The gradient of the log-probability has mean zero under the controller's own draws, so a
+        baseline leaves the mean of the estimate as it is and takes away noise, provided that it
+        does not depend on the choices that it is used for. The mean of this batch does depend on
+        them: with it the estimate shrinks by the factor (B - 1) / B.
     """,
 )
 def reinforce_gradient(logits, choices, rewards, baseline):
-    """REINFORCE's estimate of the gradient of the expected reward: the mean over the policies of (reward - baseline) times the gradient of log-probability.
+    """REINFORCE's estimate of the gradient of the expected reward: the mean over the policies of
+    (reward - baseline) times the gradient of log-probability.
 
-    logits: (D, K) float32; choices: (B, D) int64, the choices of B policies; rewards: (B,) float32; baseline: a number. Returns (D, K).
+    logits: (D, K) float32; choices: (B, D) int64, the choices of B policies; rewards: (B,) float32;
+    baseline: a number. Returns (D, K).
     """
     exps = np.exp(logits)
     gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(
@@ -269,7 +296,8 @@ def one_policy(rng):
 
 
 @reinforce_gradient.mistake(
-    "The mean of these rewards serves as baseline, and each policy's own is in it. Use the baseline that is given."
+    "The mean of these rewards serves as baseline, and each policy's own "
+    "is in it. Use the baseline that is given."
 )
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
@@ -294,7 +322,8 @@ def _(logits, choices, rewards, baseline):
 
 
 @reinforce_gradient.mistake(
-    "The sign is wrong: following this, the reward falls. A policy better than the baseline is to become likelier."
+    "The sign is wrong: following this, the reward falls. A policy better "
+    "than the baseline is to become likelier."
 )
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
@@ -312,7 +341,8 @@ def _(logits, choices, rewards, baseline):
 
 
 @reinforce_gradient.mistake(
-    "Each policy counts in proportion to its probability. It was drawn with this probability already: leave the factor out."
+    "Each policy counts in proportion to its probability. It was drawn with this "
+    "probability already: leave the factor out."
 )
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
@@ -358,25 +388,30 @@ reinforce_gradient.equivalent(
 )
 
 
-# 4. A moving baseline -------------------------------------------------------------------------------------------------------------------------
+# 4. A moving baseline -----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "A loop with one variable: subtract the baseline from the reward first, then move it.",
-        "baseline = decay * baseline + (1 - decay) * reward; it starts as the first reward, so the first advantage is 0.",
-        "A list of advantages becomes one array by `torch.stack(result)` or, in Gluon, where each of them has the shape (1,), by `nd.concat(*result, dim=0)`.",
+        "baseline = decay * baseline + (1 - decay) * reward; it starts as the "
+        "first reward, so the first advantage is 0.",
+        "A list of advantages becomes one array by `torch.stack(result)` or, in Gluon, where "
+        "each of them has the shape (1,), by `nd.concat(*result, dim=0)`.",
     ],
     explanation="""
-        A search that trains one child at a time has no other rewards at hand, and keeps an average of the past. It must be read before it is moved: then it knows nothing of the
-        choices that it is used for, and the estimate stays right on average. As the controller improves, the baseline follows.
+        A search that trains one child at a time has no other rewards at hand, and keeps an average
+        of the past. It must be read before it is moved: then it knows nothing of the choices that
+        it is used for, and the estimate stays right on average. As the controller improves, the
+        baseline follows.
     """,
 )
 def advantages(rewards, decay):
     """Each reward minus a moving average of those before it.
 
-    The baseline starts as the first reward; after each reward it becomes decay * baseline + (1 - decay) * reward.
+    The baseline starts as the first reward; after each reward it becomes decay * baseline + (1 -
+    decay) * reward.
     rewards: (T,) float32, T >= 1; decay: a number between 0 and 1. Returns (T,); the first is 0.
     """
     baseline, result = rewards[0], []
@@ -399,7 +434,8 @@ def two_rewards(rng):
 
 
 @advantages.mistake(
-    "The baseline is moved before it is subtracted, so the policy's own reward is in it. Subtract first."
+    "The baseline is moved before it is subtracted, so the policy's "
+    "own reward is in it. Subtract first."
 )
 def _(rewards, decay):
     baseline, result = rewards[0], []
@@ -446,7 +482,8 @@ def _(rewards, decay):
 
 
 @advantages.mistake(
-    "The mean of all rewards is subtracted, those to come included. Each reward meets an average of those before it."
+    "The mean of all rewards is subtracted, those to come included. Each "
+    "reward meets an average of those before it."
 )
 def _(rewards, decay):
     return rewards - rewards.mean()
@@ -499,28 +536,36 @@ def _(rewards, decay):
 advantages.equivalent("dim=0) -> dim=-1)", why="Arrays of the shape (1,) have one axis.")
 
 
-# 5. A policy applied to a batch ---------------------------------------------------------------------------------------------------------------
+# 5. A policy applied to a batch -------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "A loop over the steps of the policy; within a step no loop over images is needed. Column k of `gates` and of `amounts` belongs to step k.",
-        "How strongly: `amounts[:, k] * magnitude * largest`, (N,), reshaped to (N, 1, 1, 1). Compute the changed batch, then choose image by image with `where`.",
-        "Clip after each step and use the result in the next one: order matters, because what has been clipped is lost.",
+        "A loop over the steps of the policy; within a step no loop over images is needed. "
+        "Column k of `gates` and of `amounts` belongs to step k.",
+        "How strongly: `amounts[:, k] * magnitude * largest`, (N,), reshaped to (N, 1, 1, 1). "
+        "Compute the changed batch, then choose image by image with `where`.",
+        "Clip after each step and use the result in the next one: order "
+        "matters, because what has been clipped is lost.",
     ],
     explanation="""
-        Every image has its own decision and its own amount. One decision for the batch would give each step of training one kind of image; the policy would be the same on average,
-        and the batches far less varied. Magnitudes are given as fractions so that all operations share one scale for the controller to choose from.
+        Every image has its own decision and its own amount. One decision for the batch would give
+        each step of training one kind of image; the policy would be the same on average, and the
+        batches far less varied. Magnitudes are given as fractions so that all operations share one
+        scale for the controller to choose from.
     """,
 )
 def apply_policy(images, policy, gates, amounts):
     """Apply a policy to a batch, with the draws given.
 
-    images: (N, C, H, W) float32 in [0, 1]; policy: a list of (operation, probability, magnitude), applied in this order
-    gates: (N, len(policy)) in [0, 1); step k changes image i where gates[i, k] < probability, and leaves it as it is elsewhere
-    amounts: (N, len(policy)) in [-1, 1); step k uses v = amounts[i, k] * magnitude * largest; the largest is 0.5 for "brightness" and 0.8 for "contrast"
-    "brightness" gives image + v, "contrast" gives 0.5 + (1 + v) * (image - 0.5); each is clipped to [0, 1] at once. Returns (N, C, H, W).
+    images: (N, C, H, W) float32 in [0, 1]; policy: a list of (operation, probability, magnitude),
+    applied in this order
+    gates: (N, len(policy)) in [0, 1); step k changes image i where gates[i, k] < probability, and
+    leaves it as it is elsewhere
+    amounts: (N, len(policy)) in [-1, 1); step k uses v = amounts[i, k] * magnitude * largest; the
+    largest is 0.5 for "brightness" and 0.8 for "contrast" "brightness" gives image + v, "contrast"
+    gives 0.5 + (1 + v) * (image - 0.5); each is clipped to [0, 1] at once. Returns (N, C, H, W).
     """
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
@@ -532,8 +577,10 @@ def apply_policy(images, policy, gates, amounts):
 
 
 def _batch(rng, policy):
-    """Eight images; the gates of a step are all eighths below 1, one of which is its probability. The first image is left alone by
-    the first step; the second is changed by all, from beyond the range back into it."""
+    """Eight images; the gates of a step are all eighths below 1, one of which is its probability.
+    The first image is left alone by the first step; the second is changed by all, from beyond the
+    range back into it.
+    """
     n = 8
     images = rng.random((n, int(rng.integers(1, 4)), 3, 5), dtype=np.float32)
     gates = np.stack(
@@ -607,7 +654,8 @@ def _(images, policy, gates, amounts):
 
 
 @apply_policy.mistake(
-    "The steps are applied in the reverse order. Brightness before contrast is not contrast before brightness."
+    "The steps are applied in the reverse order. Brightness before "
+    "contrast is not contrast before brightness."
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in reversed(list(enumerate(policy))):
@@ -635,7 +683,8 @@ def _(images, policy, gates, amounts):
 
 
 @apply_policy.mistake(
-    "The gates are read the wrong way round: a step changes an image where its gate is below the probability."
+    "The gates are read the wrong way round: a step changes an image "
+    "where its gate is below the probability."
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
@@ -663,7 +712,8 @@ def _(images, policy, gates, amounts):
 
 
 @apply_policy.mistake(
-    "A step changes an image where its gate is below the probability, and leaves it alone where the two are equal."
+    "A step changes an image where its gate is below the probability, and "
+    "leaves it alone where the two are equal."
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
@@ -766,7 +816,7 @@ def _(images, policy, gates, amounts):
     return np.stack(result)
 
 
-# 6. Policies drawn at random ------------------------------------------------------------------------------------------------------------------
+# 6. Policies drawn at random ----------------------------------------------------------------------
 
 
 @question(
@@ -774,19 +824,25 @@ def _(images, policy, gates, amounts):
     driver="sampled",
     each="policy",
     hints=[
-        "Softmax of each row first. Then one draw for each policy and each decision: `rng.choice(K, size=num_policies, p=...)` for every decision gives a column.",
-        "Without a loop: `rng.random((num_policies, D, 1))` against the cumulated probabilities, (D, K): the choice is the number of sums that the draw exceeds.",
-        "`rng` is a NumPy generator. In PyTorch take `logits.softmax(1).numpy()`, in Gluon `nd.softmax(logits).asnumpy()`; a NumPy array may be returned.",
+        "Softmax of each row first. Then one draw for each policy and each decision: "
+        "`rng.choice(K, size=num_policies, p=...)` for every decision gives a column.",
+        "Without a loop: `rng.random((num_policies, D, 1))` against the cumulated "
+        "probabilities, (D, K): the choice is the number of sums that the draw exceeds.",
+        "`rng` is a NumPy generator. In PyTorch take `logits.softmax(1).numpy()`, in Gluon "
+        "`nd.softmax(logits).asnumpy()`; a NumPy array may be returned.",
     ],
     explanation="""
-        Every choice needs a number of its own. One number for all decisions of a policy makes them hang together, and the gradient of the log-probability, which takes them to be
-        independent, no longer belongs to what is drawn.
+        Every choice needs a number of its own. One number for all decisions of a policy makes them
+        hang together, and the gradient of the log-probability, which takes them to be independent,
+        no longer belongs to what is drawn.
     """,
 )
 def sample_policies(logits, num_policies, rng):
-    """Draw policies: every decision of every policy independently, from the softmax of the decision's row of logits.
+    """Draw policies: every decision of every policy independently, from the softmax of the
+    decision's row of logits.
 
-    logits: (D, K) float32; num_policies: a whole number; rng: a np.random.Generator, from which everything is drawn.
+    logits: (D, K) float32; num_policies: a whole number; rng: a np.random.Generator, from which
+    everything is drawn.
     Returns (num_policies, D) whole numbers from 0 to K - 1.
     """
     exps = np.exp(logits)
@@ -799,11 +855,13 @@ def _(result, logits, num_policies):
     choices = np.asarray(result)
     if choices.shape != (num_policies, len(logits)):
         raise NotADraw(
-            f"One call gives an array of shape {choices.shape}; it should be {(num_policies, len(logits))}."
+            f"One call gives an array of shape {choices.shape}; it should "
+            f"be {(num_policies, len(logits))}."
         )
     if choices.min() < 0 or choices.max() >= logits.shape[1]:
         raise NotADraw(
-            f"Choices lie between {choices.min()} and {choices.max()}; options are numbered from 0 to {logits.shape[1] - 1}."
+            f"Choices lie between {choices.min()} and {choices.max()}; options are numbered from "
+            f"0 to {logits.shape[1] - 1}."
         )
     return {f"choice {d + 1}": choices[:, d] for d in range(len(logits))}
 
@@ -828,7 +886,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "All decisions of a policy share one random number, so they hang together. Draw one for each decision."
+    "All decisions of a policy share one random number, so they hang "
+    "together. Draw one for each decision."
 )
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
@@ -837,7 +896,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "Always the likeliest option is taken. Draw from the probabilities, or nothing else will ever be tried."
+    "Always the likeliest option is taken. Draw from the "
+    "probabilities, or nothing else will ever be tried."
 )
 def _(logits, num_policies, rng):
     return np.tile(logits.argmax(axis=1), (num_policies, 1))
@@ -849,7 +909,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "The probabilities are in proportion to something other than exp(logit). Take the softmax of each row."
+    "The probabilities are in proportion to something other than "
+    "exp(logit). Take the softmax of each row."
 )
 def _(logits, num_policies, rng):
     positive = logits.astype(float) - logits.min(axis=1, keepdims=True)
@@ -858,7 +919,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+    "The draws come from a generator other than `rng`. Draw from "
+    "`rng`: otherwise nothing can be repeated."
 )
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
@@ -867,7 +929,8 @@ def _(logits, num_policies, rng):
 
 
 @sample_policies.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    "Each call makes a generator of its own with a fixed seed, and "
+    "draws the same again. Draw from `rng`.",
     recognise=_repeats,
 )
 def _(logits, num_policies, rng):
@@ -919,25 +982,30 @@ sample_policies.equivalent(
 )
 
 
-# 7. An operation applied at random ------------------------------------------------------------------------------------------------------------
+# 7. An operation applied at random ----------------------------------------------------------------
 
 
 @question(
     points=2,
     driver="sampled",
     hints=[
-        "Two draws an image: whether (`rng.random(N) < probability`) and how much (`rng.uniform(low, high, N)`).",
-        "Where an image is left alone its amount is 0: multiply, or use `where`. Give the amounts the shape (N, 1, 1, 1) before adding.",
+        "Two draws an image: whether (`rng.random(N) < probability`) and "
+        "how much (`rng.uniform(low, high, N)`).",
+        "Where an image is left alone its amount is 0: multiply, or use `where`. Give the "
+        "amounts the shape (N, 1, 1, 1) before adding.",
         "In PyTorch bring the draws over by `torch.from_numpy(...)`, in Gluon by `nd.array(...)`.",
     ],
     explanation="""
-        Whether and how much are two decisions, and each image has its own two. Clipping cuts what lies outside [0, 1]; rescaling the image to fit would change all of its pixels.
+        Whether and how much are two decisions, and each image has its own two. Clipping cuts what
+        lies outside [0, 1]; rescaling the image to fit would change all of its pixels.
     """,
 )
 def brighten_randomly(images, probability, low, high, rng):
-    """With the given probability, image by image, add one amount to all pixels of an image, uniform in [low, high], and clip to [0, 1].
+    """With the given probability, image by image, add one amount to all pixels of an image, uniform
+    in [low, high], and clip to [0, 1].
 
-    images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from which everything is drawn. Returns (N, C, H, W) floats.
+    images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from
+    which everything is drawn. Returns (N, C, H, W) floats.
     """
     amounts = rng.uniform(low, high, len(images)) * (rng.random(len(images)) < probability)
     return (images + amounts[:, None, None, None]).clip(0, 1)
@@ -962,7 +1030,8 @@ def _(result, images, probability, low, high):
         not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4
     ):  # of NaN neither is true
         raise NotADraw(
-            "No single amount, added to all pixels of an image and clipped to [0, 1], gives this result."
+            "No single amount, added to all pixels of an image and "
+            "clipped to [0, 1], gives this result."
         )
     amounts[np.abs(amounts) < 1e-6] = 0
     return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
@@ -1061,7 +1130,8 @@ def _(images, probability, low, high, rng):
 
 
 @brighten_randomly.mistake(
-    "Only `low` and `high` themselves are added, never anything between them. The amount is uniform in [low, high]."
+    "Only `low` and `high` themselves are added, never anything between "
+    "them. The amount is uniform in [low, high]."
 )
 def _(images, probability, low, high, rng):
     n = len(images)
@@ -1070,7 +1140,8 @@ def _(images, probability, low, high, rng):
 
 
 @brighten_randomly.mistake(
-    "The draws come from a generator other than `rng`. Draw from `rng`: otherwise nothing can be repeated."
+    "The draws come from a generator other than `rng`. Draw from "
+    "`rng`: otherwise nothing can be repeated."
 )
 def _(images, probability, low, high, rng):
     n = len(images)
@@ -1079,7 +1150,8 @@ def _(images, probability, low, high, rng):
 
 
 @brighten_randomly.mistake(
-    "Each call makes a generator of its own with a fixed seed, and draws the same again. Draw from `rng`.",
+    "Each call makes a generator of its own with a fixed seed, and "
+    "draws the same again. Draw from `rng`.",
     recognise=_repeats,
 )
 def _(images, probability, low, high, rng):
@@ -1143,7 +1215,7 @@ brighten_randomly.equivalent(
 )
 
 
-# 8. A policy from noisy rewards ---------------------------------------------------------------------------------------------------------------
+# 8. A policy from noisy rewards -------------------------------------------------------------------
 
 SETTINGS = 30
 NEEDED = 0.95
@@ -1152,20 +1224,27 @@ NEEDED = 0.95
 @question(
     points=2,
     hints=[
-        "The largest of 2,700 noisy rewards is large because its noise was. Take the mean of the three rewards of each policy first.",
-        "A mean of three is still noisy, and there are 900 of them. But each first setting was tried with 30 partners, three times: the mean of 90 rewards is hardly noisy at all.",
-        "Here a policy gives what its first setting gives plus what its second gives. Find the best first setting and the best second one, each by its mean.",
+        "The largest of 2,700 noisy rewards is large because its noise was. Take the mean of "
+        "the three rewards of each policy first.",
+        "A mean of three is still noisy, and there are 900 of them. But each first setting was "
+        "tried with 30 partners, three times: the mean of 90 rewards is hardly noisy at all.",
+        "Here a policy gives what its first setting gives plus what its second gives. Find the "
+        "best first setting and the best second one, each by its mean.",
     ],
     explanation="""
-        Choosing the best of many noisy numbers selects for noise. Repeating helps; so does a model that pools what belongs together, here one number for each setting. The controller of
-        the lesson has the same structure: it learns about an operation from all policies that contain it.
+        Choosing the best of many noisy numbers selects for noise. Repeating helps; so does a model
+        that pools what belongs together, here one number for each setting. The controller of the
+        lesson has the same structure: it learns about an operation from all policies that contain
+        it.
     """,
 )
 def find_policy(rewards):
     """A policy whose true mean reward is high, from three noisy rewards of each.
 
-    rewards: (30, 30, 3) float32; rewards[i, j] are those of three children trained with setting i and then setting j.
-    Returns two whole numbers, i and j. The true mean of this policy must be at least 95 % of that of the best.
+    rewards: (30, 30, 3) float32; rewards[i, j] are those of three children trained with setting i
+    and then setting j.
+    Returns two whole numbers, i and j. The true mean of this policy must be at least 95 % of that
+    of the best.
     """
     means = rewards.mean(axis=2)
     return means.mean(axis=1).argmax(), means.mean(axis=0).argmax()
@@ -1233,7 +1312,8 @@ def _is_swapped(inputs, output):
 
 
 @find_policy.mistake(
-    "This is the policy with the largest single reward, which mostly had luck. Look at more than one reward.",
+    "This is the policy with the largest single reward, which mostly "
+    "had luck. Look at more than one reward.",
     recognise=_is_the_largest_reward,
 )
 def _(rewards):
@@ -1242,7 +1322,8 @@ def _(rewards):
 
 
 @find_policy.mistake(
-    "This is the policy with the largest mean of three rewards. Of 900 such means the largest still had luck: use what its settings gave with other partners.",
+    "This is the policy with the largest mean of three rewards. Of 900 such means the largest "
+    "still had luck: use what its settings gave with other partners.",
     recognise=_is_the_largest_mean,
 )
 def _(rewards):
@@ -1280,7 +1361,7 @@ def _(rewards):
     return i, j
 
 
-# Inputs ---------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _sizes(rng):

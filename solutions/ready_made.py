@@ -1,4 +1,6 @@
-"""What libraries have ready made, under all the names that it goes by: what a question forbids, where to call it would be to skip the task."""
+"""What libraries have ready made, under all the names that it goes by: what a question forbids,
+where to call it would be to skip the task.
+"""
 
 _FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten", "torch._C._nn")
 _MXNET = ("mxnet.nd", "mxnet.sym", "mxnet.npx")
@@ -33,7 +35,10 @@ CONVOLUTION = [
     "scipy.signal",
     "cv2.filter2D",
 ]
-CONVOLUTION_IN_WORDS = "a library's own convolution or correlation (`conv2d`, `nd.Convolution`, `scipy.signal` and the like)"
+CONVOLUTION_IN_WORDS = (
+    "a library's own convolution or correlation (`conv2d`, "
+    "`nd.Convolution`, `scipy.signal` and the like)"
+)
 
 POOLING = [
     *_under(

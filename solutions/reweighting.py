@@ -1,29 +1,37 @@
-"""Instance reweighting: from a domain classifier to weights, their effective number, clipping, a weighted loss, an estimate for the target, a weighted line,
-and weights from examples alone."""
+"""Instance reweighting: from a domain classifier to weights, their effective number, clipping, a
+weighted loss, an estimate for the target, a weighted line, and weights from examples alone.
+"""
 
 import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions.inputs import gaussian
 
-# 1. From a domain classifier to weights ----------------------------------------------------------------------------------------------------
+# 1. From a domain classifier to weights -----------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "`weights` are so far the odds, P(target | x) / P(source | x), among the examples that the classifier was trained on. With 900 source and 300 target examples, what would the odds be if it could tell nothing?",
-        "Bayes' rule: P(target | x) / P(source | x) = p(x | target) / p(x | source) times num_target / num_source. The weight is the first of the two factors.",
+        "`weights` are so far the odds, P(target | x) / P(source | x), among the examples that "
+        "the classifier was trained on. With 900 source and 300 target examples, what would the "
+        "odds be if it could tell nothing?",
+        "Bayes' rule: P(target | x) / P(source | x) = p(x | target) / p(x | source) times "
+        "num_target / num_source. The weight is the first of the two factors.",
     ],
     explanation="""
-        A classifier's odds hold two things: how much likelier x is in the target, and how many target examples the classifier was shown. The second says nothing about x
-        and is divided out. Where there are as many of both, odds and weights are the same, which is why the step is so easily forgotten.
+        A classifier's odds hold two things: how much likelier x is in the target, and how many
+        target examples the classifier was shown. The second says nothing about x and is divided
+        out. Where there are as many of both, odds and weights are the same, which is why the step
+        is so easily forgotten.
     """,
 )
 def domain_weights(logits, num_source, num_target):
-    """The weights p(x | target) / p(x | source) of examples, from the logits of a domain classifier.
+    """The weights p(x | target) / p(x | source) of examples, from the logits of a domain
+    classifier.
 
-    logits: (N, 2) float32, column 0 for "source", column 1 for "target"; num_source, num_target: how many examples of each the classifier was trained on.
+    logits: (N, 2) float32, column 0 for "source", column 1 for "target"; num_source, num_target:
+    how many examples of each the classifier was trained on.
     Returns (N,).
     """
     weights = np.e ** (
@@ -47,28 +55,32 @@ def more_of_one(rng):
 
 
 @domain_weights.mistake(
-    "These are the odds: they still say how many examples of each the classifier was shown. Divide that out."
+    "These are the odds: they still say how many examples of each the "
+    "classifier was shown. Divide that out."
 )
 def _(logits, num_source, num_target):
     return np.exp(logits[:, 1] - logits[:, 0])
 
 
 @domain_weights.mistake(
-    "The correction is upside down. Many target examples make the odds large, so they must make the weights smaller."
+    "The correction is upside down. Many target examples make the odds "
+    "large, so they must make the weights smaller."
 )
 def _(logits, num_source, num_target):
     return np.exp(logits[:, 1] - logits[:, 0]) * num_target / num_source
 
 
 @domain_weights.mistake(
-    "This is the ratio the wrong way round: it favours what is common in the source. Target, column 1, belongs above the line."
+    "This is the ratio the wrong way round: it favours what is common in the source. Target, "
+    "column 1, belongs above the line."
 )
 def _(logits, num_source, num_target):
     return np.exp(logits[:, 0] - logits[:, 1]) * num_target / num_source
 
 
 @domain_weights.mistake(
-    'This is the probability of "target", which never exceeds 1. The weight is made of the odds, p / (1 - p).'
+    'This is the probability of "target", which never exceeds 1. The '
+    "weight is made of the odds, p / (1 - p)."
 )
 def _(logits, num_source, num_target):
     return 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
@@ -97,22 +109,26 @@ def _(logits, num_source, num_target):
     return np.exp(logits[:, 1] - logits[:, 0] + np.log(num_source) - np.log(num_target))
 
 
-# 2. The effective sample size --------------------------------------------------------------------------------------------------------------
+# 2. The effective sample size ---------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "The square of the sum, over the sum of the squares.",
-        "Four equal weights give 4, whatever they are; three zeros and one other give 1. Try your function on both.",
+        "Four equal weights give 4, whatever they are; three zeros and one "
+        "other give 1. Try your function on both.",
     ],
     explanation="""
-        The variance of a weighted mean of independent values is that of one value times the sum of squares over the squared sum (Kish 1965). A mean of n values has one n-th of it;
-        so the weighted mean is as uncertain as one of that many equal examples. It depends on the spread of the weights alone, not on their scale.
+        The variance of a weighted mean of independent values is that of one value times the sum of
+        squares over the squared sum (Kish 1965). A mean of n values has one n-th of it; so the
+        weighted mean is as uncertain as one of that many equal examples. It depends on the spread
+        of the weights alone, not on their scale.
     """,
 )
 def effective_sample_size(weights):
-    """The number of equally weighted examples whose mean would be as uncertain: (sum of weights) squared over the sum of squared weights.
+    """The number of equally weighted examples whose mean would be as uncertain: (sum of weights)
+    squared over the sum of squared weights.
 
     weights: (N,) float32, none negative, at least one positive. Returns a number.
     """
@@ -167,7 +183,8 @@ def _(weights):
 
 
 @effective_sample_size.mistake(
-    "This counts the weights that are not zero. Two weights of 1 and 100 are hardly more than one example."
+    "This counts the weights that are not zero. Two weights of 1 and "
+    "100 are hardly more than one example."
 )
 def _(weights):
     return (weights > 0).sum()
@@ -189,24 +206,28 @@ def _(weights):
     return len(weights) / (1 + weights.var() / weights.mean() ** 2)
 
 
-# 3. Clipping -------------------------------------------------------------------------------------------------------------------------------
+# 3. Clipping --------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Two steps, in this order: no weight above `limit`, then divide by the mean of what came out.",
-        "The smaller of weight and limit: `np.minimum(weights, limit)`; in PyTorch `weights.clamp(max=limit)`, in Gluon `nd.minimum(weights, limit)`.",
+        "Two steps, in this order: no weight above `limit`, then "
+        "divide by the mean of what came out.",
+        "The smaller of weight and limit: `np.minimum(weights, limit)`; in PyTorch "
+        "`weights.clamp(max=limit)`, in Gluon `nd.minimum(weights, limit)`.",
     ],
     explanation="""
-        A clipped example counts for less than it should, a bias; in return no single example decides alone, and variance falls. Dividing by the mean afterwards keeps
-        the weighted loss as large as the plain one, so that the learning rate means what it did.
+        A clipped example counts for less than it should, a bias; in return no single example
+        decides alone, and variance falls. Dividing by the mean afterwards keeps the weighted loss
+        as large as the plain one, so that the learning rate means what it did.
     """,
 )
 def clip_weights(weights, limit):
     """Weights above `limit` become `limit`; then all are divided by their new mean.
 
-    weights: (N,) float32, none negative, at least one positive; limit: a positive number. Returns (N,), with mean 1.
+    weights: (N,) float32, none negative, at least one positive; limit: a positive number. Returns
+    (N,), with mean 1.
     """
     clipped = np.minimum(weights, limit)
     return clipped / clipped.mean()
@@ -237,14 +258,16 @@ def _(weights, limit):
 
 
 @clip_weights.mistake(
-    "The weights are divided by their mean before clipping. Clip first: `limit` is meant for the weights as they come."
+    "The weights are divided by their mean before clipping. Clip first: "
+    "`limit` is meant for the weights as they come."
 )
 def _(weights, limit):
     return np.minimum(weights / weights.mean(), limit)
 
 
 @clip_weights.mistake(
-    "The weights above the limit are dropped. They are to become `limit`: those examples matter most."
+    "The weights above the limit are dropped. They are to become "
+    "`limit`: those examples matter most."
 )
 def _(weights, limit):
     kept = np.where(weights < limit, weights, 0)
@@ -298,25 +321,31 @@ clip_weights.equivalent(
 )
 
 
-# 4. A weighted loss ------------------------------------------------------------------------------------------------------------------------
+# 4. A weighted loss -------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        'First the cross-entropy of each example, (N,), without any mean: `cross_entropy(logits, y, reduction="none")`, in Gluon `SoftmaxCrossEntropyLoss()(logits, y)`.',
+        "First the cross-entropy of each example, (N,), without any mean: "
+        '`cross_entropy(logits, y, reduction="none")`, in Gluon '
+        "`SoftmaxCrossEntropyLoss()(logits, y)`.",
         "Then the sum of weights times losses, divided by the sum of the weights.",
-        "By hand: subtract each row's largest logit, or `exp` overflows; the loss is then log(sum of exp) minus the logit of the label.",
+        "By hand: subtract each row's largest logit, or `exp` overflows; the loss is then "
+        "log(sum of exp) minus the logit of the label.",
     ],
     explanation="""
-        Each example has its own loss and its own weight; multiply them before anything is averaged. Dividing by the sum of the weights makes it a weighted mean:
-        equal weights, of whatever size, give the ordinary cross-entropy.
+        Each example has its own loss and its own weight; multiply them before anything is averaged.
+        Dividing by the sum of the weights makes it a weighted mean: equal weights, of whatever
+        size, give the ordinary cross-entropy.
     """,
 )
 def weighted_loss(logits, y, weights):
-    """The weighted mean of the examples' cross-entropies: the sum of weight times loss over the sum of the weights.
+    """The weighted mean of the examples' cross-entropies: the sum of weight times loss over the sum
+    of the weights.
 
-    logits: (N, num_classes) float32, of any size; y: (N,) int64 labels; weights: (N,) float32, none negative, at least one positive. Returns a number.
+    logits: (N, num_classes) float32, of any size; y: (N,) int64 labels; weights: (N,) float32, none
+    negative, at least one positive. Returns a number.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]  # (N,)
@@ -351,7 +380,8 @@ def large_logits(rng):
 
 
 @weighted_loss.mistake(
-    "The weights have no effect: losses and weights are each averaged before they meet. Multiply example by example."
+    "The weights have no effect: losses and weights are each averaged before "
+    "they meet. Multiply example by example."
 )
 def _(logits, y, weights):
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -360,7 +390,8 @@ def _(logits, y, weights):
 
 
 @weighted_loss.mistake(
-    "This is the mean loss times the mean weight: each loss met all weights. In Gluon, give weights of shape (N, 1) to a loss, not (N,)."
+    "This is the mean loss times the mean weight: each loss met all weights. In Gluon, give "
+    "weights of shape (N, 1) to a loss, not (N,)."
 )
 def _(logits, y, weights):
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -369,7 +400,8 @@ def _(logits, y, weights):
 
 
 @weighted_loss.mistake(
-    "The sum is divided by the number of examples. Divide by the sum of the weights: equal weights must give the plain mean."
+    "The sum is divided by the number of examples. Divide by the sum of the "
+    "weights: equal weights must give the plain mean."
 )
 def _(logits, y, weights):
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -385,7 +417,8 @@ def _(logits, y, weights):
 
 
 @weighted_loss.mistake(
-    "The logits are multiplied by the weights, which changes what the model says. The weights belong to the losses."
+    "The logits are multiplied by the weights, which changes what the model "
+    "says. The weights belong to the losses."
 )
 def _(logits, y, weights):
     logits = logits * weights[:, None]
@@ -395,7 +428,8 @@ def _(logits, y, weights):
 
 
 @weighted_loss.mistake(
-    "Large logits overflow in `exp`. Subtract each row's largest first, or use the library's cross-entropy."
+    "Large logits overflow in `exp`. Subtract each row's largest "
+    "first, or use the library's cross-entropy."
 )
 def _(logits, y, weights):
     with np.errstate(all="ignore"):
@@ -436,25 +470,29 @@ weighted_loss.equivalent("len(y) -> len(logits)", why="There is one label for ea
 weighted_loss.equivalent("len(y) -> len(weights)", why="There is one label for each weight.")
 
 
-# 5. An estimate for the target -------------------------------------------------------------------------------------------------------------
+# 5. An estimate for the target --------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
         "The estimate is a weighted mean: sum of weight times loss, over the sum of the weights.",
-        "For the standard error take each loss's distance from the estimate, multiply it by its weight, square that, add up, take the root; divide by the sum of the weights.",
+        "For the standard error take each loss's distance from the estimate, multiply it by its "
+        "weight, square that, add up, take the root; divide by the sum of the weights.",
     ],
     explanation="""
-        So labelled source images say how well a model will do in the target, where there are no labels (Sugiyama 2007 chooses models by it). The standard error grows with
-        the spread of the weights; with equal weights it is the ordinary one. It is an approximation for many examples, and knows nothing of errors in the weights.
+        So labelled source images say how well a model will do in the target, where there are no
+        labels (Sugiyama 2007 chooses models by it). The standard error grows with the spread of the
+        weights; with equal weights it is the ordinary one. It is an approximation for many
+        examples, and knows nothing of errors in the weights.
     """,
 )
 def target_estimate(losses, weights):
     """The mean loss in the target, estimated from losses in the source, and its standard error.
 
-    losses: (N,) float32; weights: (N,) float32, none negative, at least two positive. Returns (estimate, standard error): the weighted mean m, and
-    the root of the sum of (weight * (loss - m)) squared, over the sum of the weights.
+    losses: (N,) float32; weights: (N,) float32, none negative, at least two positive. Returns
+    (estimate, standard error): the weighted mean m, and the root of the sum of (weight * (loss -
+    m)) squared, over the sum of the weights.
     """
     total = weights.sum()
     estimate = weights @ losses / total
@@ -480,7 +518,8 @@ def equal_weights_for_all(rng):
 
 
 @target_estimate.mistake(
-    "The sum of weight times loss is divided by the number of examples. Divide by the sum of the weights."
+    "The sum of weight times loss is divided by the number of "
+    "examples. Divide by the sum of the weights."
 )
 def _(losses, weights):
     estimate = (weights * losses).mean()
@@ -496,14 +535,16 @@ def _(losses, weights):
 
 
 @target_estimate.mistake(
-    "The standard error is that of an unweighted mean. Unequal weights make it larger: each distance is multiplied by its weight."
+    "The standard error is that of an unweighted mean. Unequal weights make it larger: each "
+    "distance is multiplied by its weight."
 )
 def _(losses, weights):
     return np.average(losses, weights=weights), losses.std() / np.sqrt(len(losses))
 
 
 @target_estimate.mistake(
-    "In the standard error the weights are not squared: multiply each distance by its weight first, then square."
+    "In the standard error the weights are not squared: multiply each "
+    "distance by its weight first, then square."
 )
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
@@ -557,24 +598,29 @@ def _(losses, weights):
     )
 
 
-# 6. A weighted line ------------------------------------------------------------------------------------------------------------------------
+# 6. A weighted line -------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
         "The weighted means of x and y first: the line passes through that point.",
-        "slope = sum of w (x - mean x) (y - mean y), over the sum of w (x - mean x) squared. The intercept is mean y - slope * mean x.",
-        "Library routines differ in what they call a weight: `np.polyfit` multiplies the *residual* by it, before squaring. It wants the root.",
+        "slope = sum of w (x - mean x) (y - mean y), over the sum of w (x - mean x) squared. "
+        "The intercept is mean y - slope * mean x.",
+        "Library routines differ in what they call a weight: `np.polyfit` multiplies the "
+        "*residual* by it, before squaring. It wants the root.",
     ],
     explanation="""
-        Weighted least squares is ordinary least squares with means, variance and covariance replaced by weighted ones. A weight of 3 does what three copies of the example would.
+        Weighted least squares is ordinary least squares with means, variance and covariance
+        replaced by weighted ones. A weight of 3 does what three copies of the example would.
     """,
 )
 def weighted_line(x, y, weights):
-    """The line y = slope * x + intercept for which the sum of weight times squared residual is smallest.
+    """The line y = slope * x + intercept for which the sum of weight times squared residual is
+    smallest.
 
-    x, y: (N,) float32; weights: (N,) float32, none negative; at least two different x have a positive weight. Returns (slope, intercept).
+    x, y: (N,) float32; weights: (N,) float32, none negative; at least two different x have a
+    positive weight. Returns (slope, intercept).
     """
     total = weights.sum()
     x_mean, y_mean = weights @ x / total, weights @ y / total
@@ -609,7 +655,8 @@ def all_count_the_same(rng):
 
 
 @weighted_line.mistake(
-    "The residuals are multiplied by the weights and then squared, so a weight of 3 counts as 9: give `polyfit` and its like the roots."
+    "The residuals are multiplied by the weights and then squared, so a weight of 3 counts as 9: "
+    "give `polyfit` and its like the roots."
 )
 def _(x, y, weights):
     slope, intercept = np.polyfit(x, y, 1, w=weights)
@@ -623,7 +670,8 @@ def _(x, y, weights):
 
 
 @weighted_line.mistake(
-    "The distances are taken from the unweighted means. A weighted line passes through the weighted means."
+    "The distances are taken from the unweighted means. A weighted "
+    "line passes through the weighted means."
 )
 def _(x, y, weights):
     slope = (weights * (x - x.mean()) * (y - y.mean())).sum() / (
@@ -633,7 +681,8 @@ def _(x, y, weights):
 
 
 @weighted_line.mistake(
-    "The intercept is made of the unweighted means. A weighted line passes through the weighted means."
+    "The intercept is made of the unweighted means. A weighted line "
+    "passes through the weighted means."
 )
 def _(x, y, weights):
     slope, _ = np.polyfit(x, y, 1, w=np.sqrt(weights))
@@ -675,7 +724,7 @@ weighted_line.equivalent(
 )
 
 
-# 7. Weights from examples alone ------------------------------------------------------------------------------------------------------------
+# 7. Weights from examples alone -------------------------------------------------------------------
 
 CORRELATION = 0.85
 MEANS = (0.75, 1.3)
@@ -684,20 +733,27 @@ MEANS = (0.75, 1.3)
 @question(
     points=3,
     hints=[
-        "Train a classifier to tell target from source points, and use what you wrote in question 1. There are twice as many source points.",
-        "A classifier that is linear in x can only see that the target has moved, not that it is narrower. Give it the squares and the product of the coordinates as well.",
-        "Six features, two classes: a few hundred steps of gradient descent on all points at once, or a Gaussian fitted to each set and the quotient of their densities.",
+        "Train a classifier to tell target from source points, and use what you wrote in "
+        "question 1. There are twice as many source points.",
+        "A classifier that is linear in x can only see that the target has moved, not that it "
+        "is narrower. Give it the squares and the product of the coordinates as well.",
+        "Six features, two classes: a few hundred steps of gradient descent on all points at "
+        "once, or a Gaussian fitted to each set and the quotient of their densities.",
     ],
     explanation="""
-        For two Gaussians the logarithm of the density ratio is quadratic in x, so a logistic regression on quadratic features can be exactly right. A linear one leaves out the
-        change in spread. Fitting a density to each set works here as well, in two dimensions; for images it does not, and the classifier does.
+        For two Gaussians the logarithm of the density ratio is quadratic in x, so a logistic
+        regression on quadratic features can be exactly right. A linear one leaves out the change in
+        spread. Fitting a density to each set works here as well, in two dimensions; for images it
+        does not, and the classifier does.
     """,
     seconds=30,
 )
 def estimate_weights(source, target):
-    """Weights for the source points that make them stand for the target: an estimate of p(x | target) / p(x | source) at each of them.
+    """Weights for the source points that make them stand for the target: an estimate of p(x |
+    target) / p(x | source) at each of them.
 
-    source: (800, 2) float32, target: (400, 2) float32, drawn from two distributions that you do not know. Returns (800,) numbers, none negative.
+    source: (800, 2) float32, target: (400, 2) float32, drawn from two distributions that you do not
+    know. Returns (800,) numbers, none negative.
     Their correlation with the true ratio must reach 0.85, and their mean lie between 0.75 and 1.3.
     """
     X = np.concatenate([source, target]).astype(np.float64)
@@ -736,7 +792,10 @@ def _(inputs, output):
             "800 weights were expected, numbers of which none is negative and not all are equal.",
         )
     correlation, mean = _correlation(inputs, weights), weights.mean()
-    figures = f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean {mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
+    figures = (
+        f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean "
+        f"{mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
+    )
     return Measurement(bool(correlation >= CORRELATION and MEANS[0] <= mean <= MEANS[1]), figures)
 
 
@@ -785,7 +844,8 @@ def _does_not_differ(inputs, output):
 
 
 @estimate_weights.mistake(
-    "These are right but for a factor, the odds of a classifier that saw 800 source and 400 target points. Divide the numbers out.",
+    "These are right but for a factor, the odds of a classifier that saw 800 source and 400 "
+    "target points. Divide the numbers out.",
     recognise=_is_the_odds,
 )
 def _(source, target):
@@ -808,7 +868,8 @@ def _(source, target):
 
 
 @estimate_weights.mistake(
-    "The weights follow the target only roughly. Besides having moved it is narrower, which a classifier sees only if it is given squares of the coordinates.",
+    "The weights follow the target only roughly. Besides having moved it is narrower, which a "
+    "classifier sees only if it is given squares of the coordinates.",
     recognise=_sees_the_shift_only,
 )
 def _(source, target):

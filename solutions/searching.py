@@ -1,28 +1,35 @@
-"""Searching by hand, on a grid, at random: configurations, log-uniform draws, how many tries, the best of them, one standard error, a leak, nested validation, a plan."""
+"""Searching by hand, on a grid, at random: configurations, log-uniform draws, how many tries,
+the best of them, one standard error, a leak, nested validation, a plan.
+"""
 
 import numpy as np
 
 from autograder import Measurement, NotADraw, question
 
-# 1. A grid ---------------------------------------------------------------------------------------------------------------------------------
+# 1. A grid ----------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "After the first name the list holds one configuration for each of its values; after the second, one for each pair. So the new list comes from the old one and the values.",
-        "Two loops in one comprehension, `for configuration in configurations for value in values`: the one on the right runs fastest.",
+        "After the first name the list holds one configuration for each of its values; after "
+        "the second, one for each pair. So the new list comes from the old one and the values.",
+        "Two loops in one comprehension, `for configuration in configurations for value in "
+        "values`: the one on the right runs fastest.",
         "A new dictionary with one more entry is `{**configuration, name: value}`.",
     ],
     explanation="""
-        The list grows by a factor with every name: three values for each of d hyperparameters are 3 to the power of d configurations. It begins with one empty
-        configuration, not with none: a product of nothing is one.
+        The list grows by a factor with every name: three values for each of d hyperparameters are 3
+        to the power of d configurations. It begins with one empty configuration, not with none: a
+        product of nothing is one.
     """,
 )
 def grid(space):
-    """All configurations of a grid; the values of the last name change fastest, those of the first slowest.
+    """All configurations of a grid; the values of the last name change fastest, those of the first
+    slowest.
 
-    space: dict from name to a list of values, numbers or strings. Returns a list of dicts from name to value; of an empty space one empty dict.
+    space: dict from name to a list of values, numbers or strings. Returns a list of dicts from name
+    to value; of an empty space one empty dict.
     """
     configurations = [{}]
     for name, values in space.items():
@@ -89,7 +96,8 @@ def _(space):
 
 
 @grid.mistake(
-    "Each configuration holds one name only. Keep what the configuration held before: `{**configuration, name: value}`."
+    "Each configuration holds one name only. Keep what the configuration held "
+    "before: `{**configuration, name: value}`."
 )
 def _(space):
     configurations = [{}]
@@ -99,7 +107,8 @@ def _(space):
 
 
 @grid.mistake(
-    "The same dictionary is changed again and again, so all configurations are equal in the end. Make a new one for each."
+    "The same dictionary is changed again and again, so all configurations are "
+    "equal in the end. Make a new one for each."
 )
 def _(space):
     configurations = [{}]
@@ -114,7 +123,8 @@ def _(space):
 
 
 @grid.mistake(
-    "One hyperparameter is varied at a time, the others stay at their first values. A grid holds every combination."
+    "One hyperparameter is varied at a time, the others stay at their first "
+    "values. A grid holds every combination."
 )
 def _(space):
     first = {name: values[0] for name, values in space.items() if values}
@@ -137,7 +147,7 @@ def _(space):
     ]
 
 
-# 2. Log-uniform draws ----------------------------------------------------------------------------------------------------------------------
+# 2. Log-uniform draws -----------------------------------------------------------------------------
 
 
 @question(
@@ -145,19 +155,22 @@ def _(space):
     driver="sampled",
     each="number",
     hints=[
-        "What is to be uniform is the logarithm. Draw it between log(low) and log(high), then undo the logarithm.",
+        "What is to be uniform is the logarithm. Draw it between log(low) "
+        "and log(high), then undo the logarithm.",
         "`np.log` is undone by `np.exp`, `np.log10` by `10 **`. Do not mix the two.",
         "`rng.uniform(a, b, count)` draws `count` numbers between a and b.",
     ],
     explanation="""
-        Each factor of ten gets as many draws as any other. Drawn uniformly between 0.0001 and 1, nine of ten learning rates would lie above 0.1,
-        and one in a thousand below 0.001.
+        Each factor of ten gets as many draws as any other. Drawn uniformly between 0.0001 and 1,
+        nine of ten learning rates would lie above 0.1, and one in a thousand below 0.001.
     """,
 )
 def log_uniform(low, high, count, rng):
-    """Numbers between `low` and `high` whose logarithm is uniformly distributed, independent of each other.
+    """Numbers between `low` and `high` whose logarithm is uniformly distributed, independent of
+    each other.
 
-    low, high: numbers, 0 < low < high; count: whole number; rng: np.random.Generator. Returns (count,) floats.
+    low, high: numbers, 0 < low < high; count: whole number; rng: np.random.Generator. Returns
+    (count,) floats.
     """
     return low * (high / low) ** rng.random(count)
 
@@ -191,21 +204,24 @@ def _(values, low, high, count):
 
 
 @log_uniform.mistake(
-    "The values themselves are uniform: nearly all lie within a factor of ten of `high`. Their logarithm should be."
+    "The values themselves are uniform: nearly all lie within a factor of "
+    "ten of `high`. Their logarithm should be."
 )
 def _(low, high, count, rng):
     return rng.uniform(low, high, count)
 
 
 @log_uniform.mistake(
-    "A natural logarithm is undone with 10 to the power of it. `np.log` goes with `np.exp`, `np.log10` with `10 **`."
+    "A natural logarithm is undone with 10 to the power of it. `np.log` goes "
+    "with `np.exp`, `np.log10` with `10 **`."
 )
 def _(low, high, count, rng):
     return 10 ** rng.uniform(np.log(low), np.log(high), count)
 
 
 @log_uniform.mistake(
-    "A logarithm to base ten is undone with `np.exp`. `np.log10` goes with `10 **`, `np.log` with `np.exp`."
+    "A logarithm to base ten is undone with `np.exp`. `np.log10` goes "
+    "with `10 **`, `np.log` with `np.exp`."
 )
 def _(low, high, count, rng):
     return np.exp(rng.uniform(np.log10(low), np.log10(high), count))
@@ -259,22 +275,25 @@ def _(low, high, count, rng):
     return loguniform.rvs(low, high, size=count, random_state=rng)
 
 
-# 3. How many tries -------------------------------------------------------------------------------------------------------------------------
+# 3. How many tries --------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "How likely is it that one try misses? And that n independent ones all do?",
-        "All miss with probability (1 - share) ** n. Look for the first n for which this is at most 1 - confidence: with a loop, or with logarithms, rounded up.",
+        "All miss with probability (1 - share) ** n. Look for the first n for which this is at "
+        "most 1 - confidence: with a loop, or with logarithms, rounded up.",
     ],
     explanation="""
-        A try misses the best 5 % with probability 0.95, and 59 tries all miss with 0.95 to the power of 59, just below 5 %. The number of hyperparameters does not
-        occur: the best 5 % are 5 % in any number of dimensions. How good they are is another question.
+        A try misses the best 5 % with probability 0.95, and 59 tries all miss with 0.95 to the
+        power of 59, just below 5 %. The number of hyperparameters does not occur: the best 5 % are
+        5 % in any number of dimensions. How good they are is another question.
     """,
 )
 def tries_needed(share, confidence):
-    """How many random tries it takes until at least one is among the best `share` of all configurations with probability at least `confidence`.
+    """How many random tries it takes until at least one is among the best `share` of all
+    configurations with probability at least `confidence`.
 
     share, confidence: numbers strictly between 0 and 1. Returns a whole number.
     """
@@ -282,7 +301,9 @@ def tries_needed(share, confidence):
 
 
 def _above_whole(share, confidence, part):
-    """share, and a confidence near the given one for which the tries needed, before they are rounded up, have the fraction `part`."""
+    """share, and a confidence near the given one for which the tries needed, before they are
+    rounded up, have the fraction `part`.
+    """
     whole = int(np.log(1 - confidence) / np.log(1 - share))
     return float(share), float(1 - (1 - share) ** (whole + part))
 
@@ -309,7 +330,8 @@ def a_share_larger_than_the_confidence(rng):
 
 
 @tries_needed.mistake(
-    "Shares are added up. Tries overlap: two of them hit with probability 1 - (1 - share) ** 2, less than twice the share."
+    "Shares are added up. Tries overlap: two of them hit with probability 1 - (1 "
+    "- share) ** 2, less than twice the share."
 )
 def _(share, confidence):
     return int(np.ceil(confidence / share))
@@ -337,7 +359,8 @@ def _(share, confidence):
 
 
 @tries_needed.mistake(
-    "Where a whole number of tries gives exactly `confidence`, this asks for one more. Rounding up leaves a whole number as it is; `int(x) + 1` does not."
+    "Where a whole number of tries gives exactly `confidence`, this asks for one more. Rounding "
+    "up leaves a whole number as it is; `int(x) + 1` does not."
 )
 def _(share, confidence):
     return int(np.log(1 - confidence) / np.log(1 - share)) + 1
@@ -399,26 +422,33 @@ tries_needed.equivalent(
 )
 
 
-# 4. The best of the tries ------------------------------------------------------------------------------------------------------------------
+# 4. The best of the tries -------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "NaN spreads: the mean of a row that holds one is NaN, and that is what marks a failed try. No comparison with NaN is true; `mean != mean` is for NaN alone.",
-        "First the numbers of the tries that did not fail. Of an empty list there is no best: return `None`.",
-        "Python compares tuples place by place: `max(..., key=lambda i: (mean of i, -parameters[i]))` settles ties by the second.",
+        "NaN spreads: the mean of a row that holds one is NaN, and that is what marks a failed "
+        "try. No comparison with NaN is true; `mean != mean` is for NaN alone.",
+        "First the numbers of the tries that did not fail. Of an empty "
+        "list there is no best: return `None`.",
+        "Python compares tuples place by place: `max(..., key=lambda i: (mean of i, "
+        "-parameters[i]))` settles ties by the second.",
     ],
     explanation="""
-        `argmax` takes NaN for the largest of all, so that a search would end with the run that diverged. To leave failed seeds out of the mean is no better: a
-        configuration that fails in one of four runs is not as good as its three others.
+        `argmax` takes NaN for the largest of all, so that a search would end with the run that
+        diverged. To leave failed seeds out of the mean is no better: a configuration that fails in
+        one of four runs is not as good as its three others.
     """,
 )
 def best_try(accuracies, parameters):
-    """The number of the try with the largest mean accuracy over its seeds; of equally good ones that with fewest parameters.
+    """The number of the try with the largest mean accuracy over its seeds; of equally good ones
+    that with fewest parameters.
 
-    accuracies: (tries, seeds) float32, NaN where a run failed; a try with a failed run is out of question.
-    parameters: (tries,) int64, all different. Returns a whole number, or None if every try has failed.
+    accuracies: (tries, seeds) float32, NaN where a run failed; a try with a failed run is out of
+    question.
+    parameters: (tries,) int64, all different. Returns a whole number, or None if every try has
+    failed.
     """
     means = accuracies.mean(axis=1)
     finished = [i for i in range(len(means)) if not np.isnan(means[i])]
@@ -482,7 +512,8 @@ def the_last_is_the_best(rng):
 
 
 @best_try.mistake(
-    "A try that failed has won: `argmax` takes NaN for the largest number. Leave out tries whose mean is NaN."
+    "A try that failed has won: `argmax` takes NaN for the largest "
+    "number. Leave out tries whose mean is NaN."
 )
 def _(accuracies, parameters):
     return int(accuracies.mean(axis=1).argmax())
@@ -563,24 +594,29 @@ best_try.equivalent(
 best_try.equivalent("range(len(means) -> range(len(parameters)", why="There are as many.")
 
 
-# 5. One standard error ---------------------------------------------------------------------------------------------------------------------
+# 5. One standard error ----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Three steps: the largest mean; the standard error of that row's mean; of all rows whose mean is at most so much less, the one with fewest parameters.",
-        "The standard error of a mean is the standard deviation, with folds - 1 below the line, divided by the root of folds.",
+        "Three steps: the largest mean; the standard error of that row's mean; of all rows "
+        "whose mean is at most so much less, the one with fewest parameters.",
+        "The standard error of a mean is the standard deviation, with folds - 1 below the line, "
+        "divided by the root of folds.",
     ],
     explanation="""
-        Differences smaller than the uncertainty of the best are no reason to take a larger net. The rule is from Breiman, Friedman, Olshen and Stone's book
-        of 1984; it makes the choice steadier and the net smaller, and leans to the simple side on purpose.
+        Differences smaller than the uncertainty of the best are no reason to take a larger net. The
+        rule is from Breiman, Friedman, Olshen and Stone's book of 1984; it makes the choice
+        steadier and the net smaller, and leans to the simple side on purpose.
     """,
 )
 def one_standard_error(accuracies, parameters):
-    """The number of the configuration with fewest parameters whose mean is at least the largest mean less one standard error of that mean.
+    """The number of the configuration with fewest parameters whose mean is at least the largest
+    mean less one standard error of that mean.
 
-    accuracies: (configurations, folds) float32, at least 3 folds; parameters: (configurations,) int64, all different. Returns a whole number.
+    accuracies: (configurations, folds) float32, at least 3 folds; parameters: (configurations,)
+    int64, all different. Returns a whole number.
     """
     means = accuracies.mean(axis=1)
     best = means.argmax()
@@ -590,8 +626,10 @@ def one_standard_error(accuracies, parameters):
 
 
 def _graded(rng, configurations, folds, step, first=None):
-    """Means that fall in steps of `step` standard errors of the best, whose limit lies between two of them; the smaller the mean, the fewer parameters,
-    but for the worst, which has most. first: which of them, from the best, stands first."""
+    """Means that fall in steps of `step` standard errors of the best, whose limit lies between two
+    of them; the smaller the mean, the fewer parameters, but for the worst, which has most. first:
+    which of them, from the best, stands first.
+    """
     best = rng.normal(0.8, 0.05, folds)
     error = best.std(ddof=1) / np.sqrt(folds)
     rows = [best]
@@ -625,7 +663,9 @@ def the_best_never_varies(rng):
 
 @one_standard_error.probe(weight=1)
 def one_lies_on_the_limit(rng):
-    """Of four values 3, -1, -1 and -1 apart from their mean the standard error is 1. All of it is exact in 5/64, and what a roundabout way of computing rounds falls above."""
+    """Of four values 3, -1, -1 and -1 apart from their mean the standard error is 1. All of it
+    is exact in 5/64, and what a roundabout way of computing rounds falls above.
+    """
     accuracies = np.full((7, 4), 0.625, np.float32)
     accuracies[0], accuracies[1:3] = 0.75 + rng.permutation([3, -1, -1, -1]) * 5 / 64, 0.671875
     return accuracies[[3, 0, 4, 1, 5, 2, 6]], np.array([61, 733, 98, 347, 135, 421, 172])
@@ -644,14 +684,16 @@ def only_the_best_is_good_enough(rng):
 
 
 @one_standard_error.mistake(
-    "This is the configuration with the largest mean. Look for a smaller one within a standard error of it."
+    "This is the configuration with the largest mean. Look for a "
+    "smaller one within a standard error of it."
 )
 def _(accuracies, parameters):
     return int(accuracies.mean(axis=1).argmax())
 
 
 @one_standard_error.mistake(
-    "This is the standard deviation of the folds. The standard error of their mean is smaller: divide by the root of their number."
+    "This is the standard deviation of the folds. The standard error of their mean is smaller: "
+    "divide by the root of their number."
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
@@ -660,7 +702,8 @@ def _(accuracies, parameters):
 
 
 @one_standard_error.mistake(
-    "The standard deviation is divided by folds, not by folds - 1. Of a few folds it comes out too small."
+    "The standard deviation is divided by folds, not by folds - 1. Of "
+    "a few folds it comes out too small."
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
@@ -711,7 +754,8 @@ def _(accuracies, parameters):
 
 
 @one_standard_error.mistake(
-    "This number counts only the configurations that are good enough. The number among all of them is asked for."
+    "This number counts only the configurations that are good enough. The "
+    "number among all of them is asked for."
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
@@ -752,26 +796,34 @@ def _(accuracies, parameters):
             return i
 
 
-# 6. A leak to mend -------------------------------------------------------------------------------------------------------------------------
+# 6. A leak to mend --------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Ask of every number that is computed from data: may it see these examples? Mean and standard deviation of the columns belong to the model, as its weights do.",
-        "Test examples may be touched once, at the end, by a choice that is already made. So `best` is chosen by the error on the validation part.",
-        "Scale all three parts by the mean and standard deviation of the training part. In Gluon, where arrays have no `std`: the root of the mean of `(X - mean) ** 2`.",
+        "Ask of every number that is computed from data: may it see these examples? Mean and "
+        "standard deviation of the columns belong to the model, as its weights do.",
+        "Test examples may be touched once, at the end, by a choice that is already made. So "
+        "`best` is chosen by the error on the validation part.",
+        "Scale all three parts by the mean and standard deviation of the training part. In "
+        "Gluon, where arrays have no `std`: the root of the mean of `(X - mean) ** 2`.",
     ],
     explanation="""
-        Two leaks: the scaling had seen all rows, and alpha was chosen by the number that was then reported. The first often does little harm, the second always
-        some, and more the more is tried. A report is honest when the test part could have been collected after everything else was fixed.
+        Two leaks: the scaling had seen all rows, and alpha was chosen by the number that was then
+        reported. The first often does little harm, the second always some, and more the more is
+        tried. A report is honest when the test part could have been collected after everything else
+        was fixed.
     """,
 )
 def mended(train, val, test, alphas):
-    """Ridge regression whose alpha is chosen by validation: (the chosen alpha, the mean squared error on the test part).
+    """Ridge regression whose alpha is chosen by validation: (the chosen alpha, the mean squared
+    error on the test part).
 
-    train, val, test: (X, y) each, X (n, d) float32 with n different in each, y (n,) float32; alphas: list of positive numbers.
-    Columns are scaled to mean 0 and standard deviation 1 in the training part; w = (A'A + alpha I)^-1 A'y with A the scaled training part.
+    train, val, test: (X, y) each, X (n, d) float32 with n different in each, y (n,) float32;
+    alphas: list of positive numbers.
+    Columns are scaled to mean 0 and standard deviation 1 in the training part; w = (A'A + alpha
+    I)^-1 A'y with A the scaled training part.
     """
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
@@ -801,7 +853,9 @@ ALPHAS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 def _choices(train, val, test):
-    """The alphas that training, validation and test part would choose, and how clear the validation's choice is."""
+    """The alphas that training, validation and test part would choose, and how clear the
+    validation's choice is.
+    """
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A = (train[0] - mean) / spread
     errors = []
@@ -852,7 +906,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The test part still chooses alpha. Let the validation part choose; then look at the test part once."
+    "The test part still chooses alpha. Let the validation part "
+    "choose; then look at the test part once."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
@@ -865,7 +920,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The scaling has still seen validation and test rows. Take mean and standard deviation of the training part alone."
+    "The scaling has still seen validation and test rows. Take mean and "
+    "standard deviation of the training part alone."
 )
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0], test[0]])
@@ -878,7 +934,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "Each part is scaled by its own mean and standard deviation. The model has learnt those of the training part: use them for all."
+    "Each part is scaled by its own mean and standard deviation. The model has learnt those of "
+    "the training part: use them for all."
 )
 def _(train, val, test, alphas):
     A, B, C = ((X - X.mean(axis=0)) / X.std(axis=0) for X, _ in (train, val, test))
@@ -890,7 +947,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The training error chooses alpha: it always takes the smallest. Let the validation part choose."
+    "The training error chooses alpha: it always takes the "
+    "smallest. Let the validation part choose."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
@@ -903,7 +961,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The error that is returned is that of the validation part, by which alpha was chosen. Return the error on the test part."
+    "The error that is returned is that of the validation part, by which alpha was chosen. "
+    "Return the error on the test part."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
@@ -916,7 +975,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The standard deviations have n - 1 below the line, as those of `torch.std` have by default. Pass `correction=0`."
+    "The standard deviations have n - 1 below the line, as those of "
+    "`torch.std` have by default. Pass `correction=0`."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0, ddof=1)
@@ -929,7 +989,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The scaling has seen the validation rows. They choose alpha; mean and standard deviation are learnt from the training part alone."
+    "The scaling has seen the validation rows. They choose alpha; mean and standard deviation "
+    "are learnt from the training part alone."
 )
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0]])
@@ -942,7 +1003,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "Scaling and model were learnt again, from training and validation rows. Return the test error of those from the training part alone."
+    "Scaling and model were learnt again, from training and validation rows. Return the test "
+    "error of those from the training part alone."
 )
 def _(train, val, test, alphas):
     def error(alpha, rows, judged):
@@ -958,7 +1020,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The model was fitted again, on training and validation rows. Return the test error of the w from the training part alone."
+    "The model was fitted again, on training and validation rows. Return the test error of the w "
+    "from the training part alone."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
@@ -973,7 +1036,8 @@ def _(train, val, test, alphas):
 
 
 @mended.mistake(
-    "The test error is that of the last w that was fitted. Keep the w of the alpha that is chosen, or fit it again."
+    "The test error is that of the last w that was fitted. Keep the w of "
+    "the alpha that is chosen, or fit it again."
 )
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
@@ -1044,25 +1108,31 @@ mended.equivalent(
 )
 
 
-# 7. Nested validation ----------------------------------------------------------------------------------------------------------------------
+# 7. Nested validation -----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Each outer fold is a small test: which configuration would have been chosen without it? `inner[k].argmax()`, for fold k alone.",
-        "Look up how that configuration did on the fold, `outer[k, ...]`. Then the mean over folds, weighted with their sizes.",
+        "Each outer fold is a small test: which configuration would have been chosen without "
+        "it? `inner[k].argmax()`, for fold k alone.",
+        "Look up how that configuration did on the fold, `outer[k, ...]`. Then the mean over "
+        "folds, weighted with their sizes.",
     ],
     explanation="""
-        What is estimated is the whole procedure, choice included, and so each fold may choose another configuration. The fold that judges has had no part in the
-        choice; that, and not the averaging, makes the estimate honest.
+        What is estimated is the whole procedure, choice included, and so each fold may choose
+        another configuration. The fold that judges has had no part in the choice; that, and not the
+        averaging, makes the estimate honest.
     """,
 )
 def nested_estimate(inner, outer, sizes):
-    """The accuracy that nested validation reports: each outer fold judges the configuration that the inner validation chose without it.
+    """The accuracy that nested validation reports: each outer fold judges the configuration that
+    the inner validation chose without it.
 
-    inner: (folds, configurations) float32, mean accuracies of the inner validation, made without the fold; no two of a row are equal.
-    outer: (folds, configurations) float32, accuracies on the fold of nets trained on all others. sizes: (folds,) int64, the examples of each fold.
+    inner: (folds, configurations) float32, mean accuracies of the inner validation, made without
+    the fold; no two of a row are equal.
+    outer: (folds, configurations) float32, accuracies on the fold of nets trained on all others.
+        sizes: (folds,) int64, the examples of each fold.
     Returns a number: the share of all examples that are right.
     """
     right = 0
@@ -1094,28 +1164,32 @@ def one_wins_everywhere(rng):
 
 
 @nested_estimate.mistake(
-    "Each fold chooses the configuration that is best on itself, which is the leak that nesting is to stop. `inner` chooses."
+    "Each fold chooses the configuration that is best on itself, which is the "
+    "leak that nesting is to stop. `inner` chooses."
 )
 def _(inner, outer, sizes):
     return (sizes * outer.max(axis=1)).sum() / sizes.sum()
 
 
 @nested_estimate.mistake(
-    "These are the inner accuracies of the winners, by which they were chosen. Report how the winners did on the outer fold."
+    "These are the inner accuracies of the winners, by which they were chosen. "
+    "Report how the winners did on the outer fold."
 )
 def _(inner, outer, sizes):
     return (sizes * inner.max(axis=1)).sum() / sizes.sum()
 
 
 @nested_estimate.mistake(
-    "One configuration is chosen for all folds; so each fold has taken part in the choice that it judges. Choose for each fold anew."
+    "One configuration is chosen for all folds; so each fold has taken part in the choice that "
+    "it judges. Choose for each fold anew."
 )
 def _(inner, outer, sizes):
     return (sizes * outer[:, inner.mean(axis=0).argmax()]).sum() / sizes.sum()
 
 
 @nested_estimate.mistake(
-    "This is the largest mean of the outer accuracies: the configuration was chosen by the number that is reported."
+    "This is the largest mean of the outer accuracies: the configuration "
+    "was chosen by the number that is reported."
 )
 def _(inner, outer, sizes):
     return (sizes @ outer / sizes.sum()).max()
@@ -1127,7 +1201,8 @@ def _(inner, outer, sizes):
 
 
 @nested_estimate.mistake(
-    "The worst configuration of the inner validation is taken. These are accuracies: the largest is best."
+    "The worst configuration of the inner validation is taken. These "
+    "are accuracies: the largest is best."
 )
 def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]).sum() / sizes.sum()
@@ -1155,7 +1230,7 @@ def _(inner, outer, sizes):
     )
 
 
-# 8. A plan for few tries -------------------------------------------------------------------------------------------------------------------
+# 8. A plan for few tries --------------------------------------------------------------------------
 
 STRIPES, SQUARES = 0.92, 0.9
 
@@ -1163,20 +1238,27 @@ STRIPES, SQUARES = 0.92, 0.9
 @question(
     points=3,
     hints=[
-        "Independent draws leave gaps by chance, and a grid by design. What would the values of one hyperparameter look like if it had all tries for itself?",
-        "Cut (0, 1) into as many equal pieces as there are tries and put one value into each. That is for one hyperparameter; in what order should another take its pieces?",
-        "For each column another order, drawn at random: `(rng.permutation(budget) + 0.5) / budget`. This is called a Latin hypercube.",
+        "Independent draws leave gaps by chance, and a grid by design. What would the values of "
+        "one hyperparameter look like if it had all tries for itself?",
+        "Cut (0, 1) into as many equal pieces as there are tries and put one value into each. "
+        "That is for one hyperparameter; in what order should another take its pieces?",
+        "For each column another order, drawn at random: `(rng.permutation(budget) + 0.5) / "
+        "budget`. This is called a Latin hypercube.",
     ],
     explanation="""
-        Projected on any one hyperparameter, a Latin hypercube (McKay, Beckman and Conover 1979) is an even row of all tries: a stripe wider than a piece cannot be missed. Grids put
-        many tries on each value, independent draws leave gaps. Points on the diagonal would do for stripes, and miss the squares.
+        Projected on any one hyperparameter, a Latin hypercube (McKay, Beckman and Conover 1979) is
+        an even row of all tries: a stripe wider than a piece cannot be missed. Grids put many tries
+        on each value, independent draws leave gaps. Points on the diagonal would do for stripes,
+        and miss the squares.
     """,
 )
 def plan(budget, num_dimensions, seed):
-    """Which configurations to try: points whose coordinates are the hyperparameters, each scaled to (0, 1).
+    """Which configurations to try: points whose coordinates are the hyperparameters, each scaled to
+    (0, 1).
 
-    budget, num_dimensions, seed: whole numbers; the seed is for whoever wants to draw. Returns (budget, num_dimensions) floats in [0, 1] that hit
-    92 % of the stripes, where one hyperparameter matters, and 90 % of the squares, where two do.
+    budget, num_dimensions, seed: whole numbers; the seed is for whoever wants to draw. Returns
+    (budget, num_dimensions) floats in [0, 1] that hit 92 % of the stripes, where one hyperparameter
+    matters, and 90 % of the squares, where two do.
     """
     rng = np.random.default_rng(seed)
     columns = [(rng.permutation(budget) + 0.5) / budget for _ in range(num_dimensions)]
@@ -1207,7 +1289,9 @@ def _points(inputs, output):
 
 
 def _hits(points):
-    """The shares of stripes and of squares that hold a point, over all places where they may lie and all (pairs of) hyperparameters."""
+    """The shares of stripes and of squares that hold a point, over all places where they may lie
+    and all (pairs of) hyperparameters.
+    """
     budget, d = points.shape
     hit = []
     for width in (1.6 / budget, 1.6 / budget**0.5):
@@ -1229,7 +1313,8 @@ def _(inputs, output):
     if points is None:
         return Measurement(
             False,
-            f"Asked for are {inputs.args[0]} points of {inputs.args[1]} coordinates, all between 0 and 1.",
+            f"Asked for are {inputs.args[0]} points of {inputs.args[1]} "
+            "coordinates, all between 0 and 1.",
         )
     stripes, squares = _hits(points)
     message = f"{stripes:.1%} of the stripes and {squares:.1%} of the squares are hit"
@@ -1265,7 +1350,8 @@ def _moves_together(inputs, output):
 
 
 @plan.mistake(
-    "The same values of a hyperparameter are tried more than once, as on a grid. If it is the one that matters, these tries are lost.",
+    "The same values of a hyperparameter are tried more than once, as on a grid. If it is the "
+    "one that matters, these tries are lost.",
     recognise=_repeats_values,
 )
 def _(budget, num_dimensions, seed):
@@ -1277,7 +1363,8 @@ def _(budget, num_dimensions, seed):
 
 
 @plan.mistake(
-    "There are gaps in which no value of a hyperparameter lies. Independent draws leave such gaps by chance; spread the values of each evenly.",
+    "There are gaps in which no value of a hyperparameter lies. Independent draws leave such "
+    "gaps by chance; spread the values of each evenly.",
     recognise=_leaves_gaps,
 )
 def _(budget, num_dimensions, seed):
@@ -1285,7 +1372,8 @@ def _(budget, num_dimensions, seed):
 
 
 @plan.mistake(
-    "Each hyperparameter alone is covered, but two of them move together, and most pairs are never tried. Let each run through its values in an order of its own.",
+    "Each hyperparameter alone is covered, but two of them move together, and most pairs are "
+    "never tried. Let each run through its values in an order of its own.",
     recognise=_moves_together,
 )
 def _(budget, num_dimensions, seed):
@@ -1293,7 +1381,8 @@ def _(budget, num_dimensions, seed):
 
 
 @plan.mistake(
-    "The result has not the form that was asked for: one row for each try, one column for each hyperparameter, numbers from 0 to 1.",
+    "The result has not the form that was asked for: one row for each try, one column for each "
+    "hyperparameter, numbers from 0 to 1.",
     recognise=lambda inputs, output: _points(inputs, output) is None,
 )
 def _(budget, num_dimensions, seed):

@@ -1,4 +1,6 @@
-"""Branches and shortcuts: a residual block, its gradient, joined branches, a dense block, a bottleneck's size, a residual net, a thin net that learns."""
+"""Branches and shortcuts: a residual block, its gradient, joined branches, a dense block, a
+bottleneck's size, a residual net, a thin net that learns.
+"""
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. The sum --------------------------------------------------------------------------------------------------------------------------------
+# 1. The sum ---------------------------------------------------------------------------------------
 
 
 @question(
@@ -19,8 +21,9 @@ NETWORKS = ("torch", "mxnet")
         "The last ReLU comes after the sum: of the two ways together.",
     ],
     explanation="""
-        With W1 or W2 all zero the block is relu(X): whatever comes out of another block, which has no negative numbers, passes unchanged.
-        The ReLU stands after the sum, so that the body itself may give negative numbers and take something away from X.
+        With W1 or W2 all zero the block is relu(X): whatever comes out of another block, which has
+        no negative numbers, passes unchanged. The ReLU stands after the sum, so that the body
+        itself may give negative numbers and take something away from X.
     """,
 )
 def residual_forward(X, W1, W2):
@@ -67,7 +70,8 @@ def _(X, W1, W2):
 
 
 @residual_forward.mistake(
-    "There is a ReLU before the sum as well. The body must be able to give negative numbers, or X could only grow."
+    "There is a ReLU before the sum as well. The body must be able to give "
+    "negative numbers, or X could only grow."
 )
 def _(X, W1, W2):
     return np.maximum(X + np.maximum(np.maximum(X @ W1, 0) @ W2, 0), 0)
@@ -104,23 +108,28 @@ def _(X, W1, W2):
     return np.array(rows).clip(0)
 
 
-# 2. Its gradient ---------------------------------------------------------------------------------------------------------------------------
+# 2. Its gradient ----------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "The gradient of a sum goes both ways unchanged: one copy straight to X, one through the body.",
-        "Through the body, backwards: by W2 transposed, by the mask of the inner ReLU (X @ W1 > 0), by W1 transposed.",
-        "G @ W2.T is (N, h). Where X @ W1 is not positive it becomes 0. Then @ W1.T makes it (N, d) again; add G.",
+        "The gradient of a sum goes both ways unchanged: one copy "
+        "straight to X, one through the body.",
+        "Through the body, backwards: by W2 transposed, by the mask of the "
+        "inner ReLU (X @ W1 > 0), by W1 transposed.",
+        "G @ W2.T is (N, h). Where X @ W1 is not positive it becomes 0. "
+        "Then @ W1.T makes it (N, d) again; add G.",
     ],
     explanation="""
-        The term G stands there by itself: this is the 1 of 1 + f'. Whatever the weights are, the gradient that arrives at the output arrives at the input as well,
-        and the body's contribution is added to it.
+        The term G stands there by itself: this is the 1 of 1 + f'. Whatever the weights are, the
+        gradient that arrives at the output arrives at the input as well, and the body's
+        contribution is added to it.
     """,
 )
 def residual_backward(X, W1, W2, G):
-    """The gradient of a loss by X, where Y = X + relu(X W1) W2 and G is its gradient by Y. There is no ReLU after the sum.
+    """The gradient of a loss by X, where Y = X + relu(X W1) W2 and G is its gradient by Y. There is
+    no ReLU after the sum.
 
     X: (N, d); W1: (d, h); W2: (h, d); G: (N, d); float32  ->  (N, d)
     """
@@ -153,7 +162,8 @@ def _(X, W1, W2, G):
 
 
 @residual_backward.mistake(
-    "The mask is taken from the gradient. What counts is where the ReLU's input in the forward pass, X @ W1, was positive."
+    "The mask is taken from the gradient. What counts is where the ReLU's input "
+    "in the forward pass, X @ W1, was positive."
 )
 def _(X, W1, W2, G):
     return G + np.maximum(G @ W2.T, 0) @ W1.T
@@ -206,23 +216,27 @@ residual_backward.equivalent(
 )
 
 
-# 3. Branches joined ------------------------------------------------------------------------------------------------------------------------
+# 3. Branches joined -------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "A 1x1 convolution without bias mixes channels at each position: W is (outputs, inputs), and positions do not meet.",
+        "A 1x1 convolution without bias mixes channels at each position: W is (outputs, "
+        "inputs), and positions do not meet.",
         "The three results are laid side by side along the channels, axis 1.",
-        "PyTorch: torch.einsum('oc,nchw->nohw', W, X). Gluon: nd.Convolution with a kernel of shape (outputs, inputs, 1, 1), or nd.dot on reshaped arrays.",
+        "PyTorch: torch.einsum('oc,nchw->nohw', W, X). Gluon: nd.Convolution with a kernel of "
+        "shape (outputs, inputs, 1, 1), or nd.dot on reshaped arrays.",
     ],
     explanation="""
-        A 1x1 convolution is a dense layer used at every position, which is why it can change the number of channels cheaply.
-        Branches may have any numbers of channels; only height and width must agree, and the counts add up.
+        A 1x1 convolution is a dense layer used at every position, which is why it can change the
+        number of channels cheaply. Branches may have any numbers of channels; only height and width
+        must agree, and the counts add up.
     """,
 )
 def join_branches(X, W1, W2):
-    """Three branches on X, joined along the channels in this order: 1x1 convolution by W1, 1x1 convolution by W2 and ReLU, X itself.
+    """Three branches on X, joined along the channels in this order: 1x1 convolution by W1, 1x1
+    convolution by W2 and ReLU, X itself.
 
     X: (N, C, H, W); W1: (A, C); W2: (B, C); float32  ->  (N, A + B + C, H, W)
     """
@@ -313,24 +327,28 @@ join_branches.equivalent(
 )
 
 
-# 4. How many channels ----------------------------------------------------------------------------------------------------------------------
+# 4. How many channels -----------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Within a block every layer adds `growth` channels to what came in. A transition then keeps half, rounded down.",
+        "Within a block every layer adds `growth` channels to what came in. A "
+        "transition then keeps half, rounded down.",
         "There is a transition between blocks, none after the last.",
     ],
     explanation="""
-        DenseNet-121 is dense_channels(64, [6, 12, 24, 16], 32) = [256, 512, 1024, 1024], with transitions to 128, 256 and 512 between them.
-        Without transitions it would be 64 + 58 x 32 = 1,920 channels at the end, and the work would grow with the square.
+        DenseNet-121 is dense_channels(64, [6, 12, 24, 16], 32) = [256, 512, 1024, 1024], with
+        transitions to 128, 256 and 512 between them. Without transitions it would be 64 + 58 x 32 =
+        1,920 channels at the end, and the work would grow with the square.
     """,
 )
 def dense_channels(channels, layers, growth):
-    """The number of channels that leaves each dense block of a DenseNet; after every block but the last a transition keeps half, rounded down.
+    """The number of channels that leaves each dense block of a DenseNet; after every block but the
+    last a transition keeps half, rounded down.
 
-    channels: into the first block; layers: list, number of layers of each block; growth: channels that each layer adds; whole numbers  ->  list
+    channels: into the first block; layers: list, number of layers of each block; growth: channels
+    that each layer adds; whole numbers  ->  list
     """
     leaving = []
     for number in layers:
@@ -424,25 +442,31 @@ dense_channels.equivalent(
 )
 
 
-# 5. A bottleneck counted -------------------------------------------------------------------------------------------------------------------
+# 5. A bottleneck counted --------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "A convolution without bias has outputs * inputs * kernel * kernel weights; a normalisation of c channels has 2c parameters.",
-        "The three convolutions: inputs -> middle (1x1), middle -> middle (3x3), middle -> outputs (1x1), each followed by a normalisation.",
-        "The projection, inputs -> outputs (1x1) with its normalisation, exists if stride is not 1, or inputs and outputs differ.",
+        "A convolution without bias has outputs * inputs * kernel * kernel weights; a "
+        "normalisation of c channels has 2c parameters.",
+        "The three convolutions: inputs -> middle (1x1), middle -> middle (3x3), middle -> "
+        "outputs (1x1), each followed by a normalisation.",
+        "The projection, inputs -> outputs (1x1) with its normalisation, exists if stride is "
+        "not 1, or inputs and outputs differ.",
     ],
     explanation="""
-        The first block of ResNet-50's second stage, bottleneck_parameters(256, 128, 512, 2), has 379,392 parameters, of which the projection is a third.
-        The stride itself has no parameters; it only decides whether the identity still fits.
+        The first block of ResNet-50's second stage, bottleneck_parameters(256, 128, 512, 2), has
+        379,392 parameters, of which the projection is a third. The stride itself has no parameters;
+        it only decides whether the identity still fits.
     """,
 )
 def bottleneck_parameters(inputs, middle, outputs, stride):
-    """The number of parameters of a bottleneck block: 1x1 to `middle` channels, 3x3 with the stride, 1x1 to `outputs`; normalised each; no biases.
+    """The number of parameters of a bottleneck block: 1x1 to `middle` channels, 3x3 with the
+    stride, 1x1 to `outputs`; normalised each; no biases.
 
-    If stride != 1 or inputs != outputs, the shortcut is a projection: a 1x1 convolution, normalised; else the identity.
+    If stride != 1 or inputs != outputs, the shortcut is a projection: a 1x1 convolution,
+    normalised; else the identity.
     """
     kernels = inputs * middle + 9 * middle * middle + middle * outputs
     scales = 4 * middle + 2 * outputs
@@ -491,7 +515,8 @@ def _(inputs, middle, outputs, stride):
 
 
 @bottleneck_parameters.mistake(
-    "The projection is always counted. With stride 1 and equal channels the shortcut is the identity."
+    "The projection is always counted. With stride 1 and equal "
+    "channels the shortcut is the identity."
 )
 def _(inputs, middle, outputs, stride):
     return (
@@ -573,12 +598,13 @@ bottleneck_parameters.equivalent(
     why="Without a bias, a kernel has as many weights in either direction.",
 )
 bottleneck_parameters.equivalent(
-    "kernel, bias=False), nn.BatchNorm2d(after)) -> nn.BatchNorm2d(after), nn.Conv2d(before, after, kernel, bias=False))",
+    "kernel, bias=False), nn.BatchNorm2d(after)) -> nn.BatchNorm2d(after), "
+    "nn.Conv2d(before, after, kernel, bias=False))",
     why="The layers are only counted, whatever their order.",
 )
 
 
-# 6. A residual net -------------------------------------------------------------------------------------------------------------------------
+# 6. A residual net --------------------------------------------------------------------------------
 
 
 @question(
@@ -589,19 +615,24 @@ bottleneck_parameters.equivalent(
     seconds=30,
     atol=1e-4,
     hints=[
-        "Write a class for the block: it gets a body and a shortcut, and its forward is relu(body(X) + shortcut(X)). The two blocks differ only in what they are given.",
-        "The first block's shortcut is a 1x1 convolution with stride 2, from 4 to 6 channels; the second's is the identity. No ReLU at the end of a body.",
-        "PyTorch: nn.AdaptiveAvgPool2d(1), nn.Flatten() before the dense layer; Gluon: nn.GlobalAvgPool2D(). Every convolution has bias=False (use_bias=False).",
+        "Write a class for the block: it gets a body and a shortcut, and its forward is "
+        "relu(body(X) + shortcut(X)). The two blocks differ only in what they are given.",
+        "The first block's shortcut is a 1x1 convolution with stride 2, from 4 to 6 channels; "
+        "the second's is the identity. No ReLU at the end of a body.",
+        "PyTorch: nn.AdaptiveAvgPool2d(1), nn.Flatten() before the dense layer; Gluon: "
+        "nn.GlobalAvgPool2D(). Every convolution has bias=False (use_bias=False).",
     ],
     explanation="""
-        The stride and the new number of channels make a projection necessary in the first block; in the second everything fits, and the identity costs nothing.
-        A real residual net would normalise after each convolution; that is left out here so that the net has fewer parts.
+        The stride and the new number of channels make a projection necessary in the first block; in
+        the second everything fits, and the identity costs nothing. A real residual net would
+        normalise after each convolution; that is left out here so that the net has fewer parts.
     """,
 )
 def build_residual():
     """A small residual net, untrained: (N, 1, 12, 12) images to (N, 10) logits.
 
-    Convolution to 4 maps; a block that halves the image, 4 to 8 to 6 maps; a block 6 to 5 to 6; the mean of every map; dense 10.
+    Convolution to 4 maps; a block that halves the image, 4 to 8 to 6 maps; a block 6 to 5 to 6; the
+    mean of every map; dense 10.
     """
     import torch
     from torch import nn
@@ -777,7 +808,8 @@ def _():
 
 
 @build_residual.mistake(
-    "There is a ReLU at the end of the body. The sum comes first: the body may give negative numbers."
+    "There is a ReLU at the end of the body. The sum comes first: "
+    "the body may give negative numbers."
 )
 def _():
     import torch
@@ -894,7 +926,8 @@ def _():
 
 
 @build_residual.mistake(
-    "The second block has a projection. Its input and output have one shape: the identity will do, and has no parameters."
+    "The second block has a projection. Its input and output have one shape: "
+    "the identity will do, and has no parameters."
 )
 def _():
     import torch
@@ -1003,7 +1036,7 @@ def _():
     return net
 
 
-# 7. A thin net that learns -----------------------------------------------------------------------------------------------------------------
+# 7. A thin net that learns ------------------------------------------------------------------------
 
 JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.2, most_parameters=8_000)
 
@@ -1015,17 +1048,22 @@ JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.2, most_parameters=8_000)
     driver="fit_predict",
     seconds=120,
     hints=[
-        "Take the tower of the lesson: a convolution to 12 maps, blocks of two convolutions with a shortcut, the mean of every map, a dense layer. Two blocks fit.",
-        "Normalise after every convolution. SGD with momentum 0.9 and lr 0.1, or Adam with 0.01, falling towards the end, learns this in about ten epochs.",
-        "If it falls short: train for longer, shuffle in every epoch, and let one block halve the image so that a position sees more of the digit.",
+        "Take the tower of the lesson: a convolution to 12 maps, blocks of two convolutions "
+        "with a shortcut, the mean of every map, a dense layer. Two blocks fit.",
+        "Normalise after every convolution. SGD with momentum 0.9 and lr 0.1, or Adam with "
+        "0.01, falling towards the end, learns this in about ten epochs.",
+        "If it falls short: train for longer, shuffle in every epoch, and let one block halve "
+        "the image so that a position sees more of the digit.",
     ],
     explanation="""
-        The mean over all positions replaces a dense layer on the flattened maps: it spends no parameters, and does not mind where a digit lies.
-        Nearly all 8,000 parameters can go into kernels, and the shortcuts let you stack as many thin layers of them as you like.
+        The mean over all positions replaces a dense layer on the flattened maps: it spends no
+        parameters, and does not mind where a digit lies. Nearly all 8,000 parameters can go into
+        kernels, and the shortcuts let you stack as many thin layers of them as you like.
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 8,000 trainable parameters, trained to tell digits apart, right on at least 90 % of 500 images that it has not seen.
+    """A net of at most 8,000 trainable parameters, trained to tell digits apart, right on at least
+    90 % of 500 images that it has not seen.
 
     train_images: (1200, 1, 12, 12) float32 in [0, 1]; train_labels: (1200,) int64 in 0, ..., 9
     Returns the net: (N, 1, 12, 12) -> (N, 10) logits.
@@ -1071,7 +1109,9 @@ def train(train_images, train_labels):
 
 @train.probe()
 def unseen_digits(rng):
-    """Real digits, divided anew by every seed, 8 x 8 pixels on a 12 x 12 canvas: moved by up to 2 pixels from the centre, with noise."""
+    """Real digits, divided anew by every seed, 8 x 8 pixels on a 12 x 12 canvas: moved by up to
+    2 pixels from the centre, with noise.
+    """
     from dlkit.data import digits
 
     data = digits()
@@ -1092,7 +1132,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -1106,7 +1147,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. Train for more epochs or with a larger lr; a net without convolutions hardly gets there.",
+    "The net has learnt, but too little. Train for more epochs or with a larger lr; a net "
+    "without convolutions hardly gets there.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1128,7 +1170,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has more than 8,000 parameters. Use fewer channels: the parameters of a convolution grow with their square.",
+    "The net has more than 8,000 parameters. Use fewer channels: the "
+    "parameters of a convolution grow with their square.",
     recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):

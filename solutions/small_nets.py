@@ -1,4 +1,6 @@
-"""Small and fast: depthwise convolution, what a separable one costs, grouped parameters, channel shuffle, the Pareto front, a block, and a tiny net."""
+"""Small and fast: depthwise convolution, what a separable one costs, grouped parameters, channel
+shuffle, the Pareto front, a block, and a tiny net.
+"""
 
 import numpy as np
 
@@ -27,7 +29,7 @@ SHUFFLES = [
 ]
 
 
-# 1. Depthwise convolution ------------------------------------------------------------------------------------------------------------------
+# 1. Depthwise convolution -------------------------------------------------------------------------
 
 
 @question(
@@ -35,19 +37,24 @@ SHUFFLES = [
     forbids=ready_made.CONVOLUTION,
     forbids_in_words=ready_made.CONVOLUTION_IN_WORDS,
     hints=[
-        "The loops go over the places of the kernel, not over the image: `part` holds, for all outputs at once, the pixels that lie under weight (i, j).",
-        "All of these pixels of channel c is multiplied by one number, `weight[c, 0, i, j]`; those numbers are `weight[:, 0, i, j]`, of shape (C,).",
-        "To multiply (N, C, H, W) by C numbers, one a channel, give them the shape (1, C, 1, 1): `.reshape((1, -1, 1, 1))`.",
+        "The loops go over the places of the kernel, not over the image: `part` holds, for all "
+        "outputs at once, the pixels that lie under weight (i, j).",
+        "All of these pixels of channel c is multiplied by one number, `weight[c, 0, i, j]`; "
+        "those numbers are `weight[:, 0, i, j]`, of shape (C,).",
+        "To multiply (N, C, H, W) by C numbers, one a channel, give them the shape (1, C, 1, "
+        "1): `.reshape((1, -1, 1, 1))`.",
     ],
     explanation="""
-        A sum of h x w shifted images, each multiplied by one number for each channel. Nothing is ever added across channels: that is left to a 1x1 convolution.
-        A full convolution would need a sum over the input channels here, C times as many products.
+        A sum of h x w shifted images, each multiplied by one number for each channel. Nothing is
+        ever added across channels: that is left to a 1x1 convolution. A full convolution would need
+        a sum over the input channels here, C times as many products.
     """,
 )
 def depthwise(X, weight):
     """The cross-correlation of every channel with a kernel of its own, without padding, stride 1.
 
-    X: (N, C, H, W) float32; weight: (C, 1, h, w) float32, h <= H, w <= W  ->  (N, C, H - h + 1, W - w + 1)
+    X: (N, C, H, W) float32; weight: (C, 1, h, w) float32, h <= H, w <= W  ->  (N, C, H - h + 1, W -
+    w + 1)
     """
     h, w = weight.shape[2:]
     height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
@@ -79,7 +86,8 @@ def kernel_as_large_as_the_image(rng):
 
 
 @depthwise.mistake(
-    "The products are summed over the channels, so all maps are equal. Each channel keeps to itself."
+    "The products are summed over the channels, so all maps are "
+    "equal. Each channel keeps to itself."
 )
 def _(X, weight):
     h, w = weight.shape[2:]
@@ -106,7 +114,8 @@ def _(X, weight):
 
 
 @depthwise.mistake(
-    "`maps` holds only what the last place of the kernel contributed. Add each product to what is there."
+    "`maps` holds only what the last place of the kernel "
+    "contributed. Add each product to what is there."
 )
 def _(X, weight):
     h, w = weight.shape[2:]
@@ -117,7 +126,8 @@ def _(X, weight):
 
 
 @depthwise.mistake(
-    "The kernels are flipped. Here, as in every deep-learning library, they are laid on as they are."
+    "The kernels are flipped. Here, as in every deep-learning "
+    "library, they are laid on as they are."
 )
 def _(X, weight):
     h, w = weight.shape[2:]
@@ -169,7 +179,7 @@ depthwise.equivalent(
 )
 
 
-# 2. What a separable convolution costs -----------------------------------------------------------------------------------------------------
+# 2. What a separable convolution costs ------------------------------------------------------------
 
 
 @question(
@@ -177,20 +187,27 @@ depthwise.equivalent(
     rtol=1e-5,
     atol=0.0,  # one result is a count in the thousands, the other is below 1
     hints=[
-        "Count the numbers in all weights first. Each weight is used once at every position of the output maps.",
-        "Depthwise there are `inputs` kernels of size x size numbers; the 1x1 convolution has inputs x outputs numbers. Both run over height x width positions.",
-        "The full convolution has size x size x inputs x outputs weights, over the same positions: they cancel in the quotient.",
+        "Count the numbers in all weights first. Each weight is used once "
+        "at every position of the output maps.",
+        "Depthwise there are `inputs` kernels of size x size numbers; the 1x1 convolution has "
+        "inputs x outputs numbers. Both run over height x width positions.",
+        "The full convolution has size x size x inputs x outputs weights, over the same "
+        "positions: they cancel in the quotient.",
     ],
     explanation="""
-        Every weight of a convolution is used once at every position, so multiply-adds are weights times positions. The quotient is 1 / outputs + 1 / size²:
-        for 3x3 kernels and many outputs close to one ninth, whatever the maps.
+        Every weight of a convolution is used once at every position, so multiply-adds are weights
+        times positions. The quotient is 1 / outputs + 1 / size²: for 3x3 kernels and many outputs
+        close to one ninth, whatever the maps.
     """,
 )
 def separable_cost(inputs, outputs, size, height, width):
-    """The multiply-adds of a depthwise convolution followed by a 1x1 convolution, and what part of a full convolution's that is.
+    """The multiply-adds of a depthwise convolution followed by a 1x1 convolution, and what part of
+    a full convolution's that is.
 
-    inputs, outputs: channels; size: height and width of the kernels; height, width: of the output maps; all whole numbers. Biases are not counted.
-    Returns (multiply-adds, a whole number; the part, a number between 0 and 1 for all but the smallest layers).
+    inputs, outputs: channels; size: height and width of the kernels; height, width: of the output
+    maps; all whole numbers. Biases are not counted.
+    Returns (multiply-adds, a whole number; the part, a number between 0 and 1 for all but the
+    smallest layers).
     """
     separable = (size**2 * inputs + inputs * outputs) * height * width
     full = size**2 * inputs * outputs * height * width
@@ -228,7 +245,8 @@ def _(inputs, outputs, size, height, width):
 
 
 @separable_cost.mistake(
-    "The second number is upside down: it should say what part of the full convolution's cost is left."
+    "The second number is upside down: it should say what part of "
+    "the full convolution's cost is left."
 )
 def _(inputs, outputs, size, height, width):
     separable = (size**2 * inputs + inputs * outputs) * height * width
@@ -242,7 +260,8 @@ def _(inputs, outputs, size, height, width):
 
 
 @separable_cost.mistake(
-    "The depthwise convolution is counted with a kernel for each output. It has one for each input; the outputs are made by the 1x1 convolution."
+    "The depthwise convolution is counted with a kernel for each output. It has one for each "
+    "input; the outputs are made by the 1x1 convolution."
 )
 def _(inputs, outputs, size, height, width):
     separable = (size**2 * outputs + inputs * outputs) * height * width
@@ -275,24 +294,27 @@ def _(inputs, outputs, size, height, width):
     return (looking + mixing) * height * width, (looking + mixing) / (looking * outputs)
 
 
-# 3. Parameters of a grouped convolution ----------------------------------------------------------------------------------------------------
+# 3. Parameters of a grouped convolution -----------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "Each output channel sees only the inputs of its own group. How many are these?",
-        "An output channel has one kernel of h x w numbers for each of those inputs / groups channels, and at most one bias.",
+        "An output channel has one kernel of h x w numbers for each of those inputs / groups "
+        "channels, and at most one bias.",
     ],
     explanation="""
-        The weight of a grouped convolution has the shape (outputs, inputs / groups, h, w): the number of outputs stays, each sees fewer inputs.
-        Biases belong to outputs and do not care about groups.
+        The weight of a grouped convolution has the shape (outputs, inputs / groups, h, w): the
+        number of outputs stays, each sees fewer inputs. Biases belong to outputs and do not care
+        about groups.
     """,
 )
 def grouped_parameters(inputs, outputs, kernel, groups, bias):
     """The parameters of a grouped convolution.
 
-    inputs, outputs: channels, both divisible by `groups`; kernel: (height, width); bias: True or False. Returns a whole number.
+    inputs, outputs: channels, both divisible by `groups`; kernel: (height, width); bias: True or
+    False. Returns a whole number.
     """
     return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs if bias else 0)
 
@@ -402,7 +424,7 @@ grouped_parameters.equivalent(
 )
 
 
-# 4. Channel shuffle ------------------------------------------------------------------------------------------------------------------------
+# 4. Channel shuffle -------------------------------------------------------------------------------
 
 
 @question(
@@ -410,19 +432,25 @@ grouped_parameters.equivalent(
     forbids=SHUFFLES,
     forbids_in_words="a library's own channel shuffle (`nn.ChannelShuffle` and the like)",
     hints=[
-        "Write the channels into a table with one row for each group, and read it column by column.",
-        "Reshape (N, C, H, W) to (N, groups, C / groups, H, W), swap the two axes in the middle, and reshape back to (N, C, H, W).",
-        "Two axes change places with `swapaxes(1, 2)` in NumPy and Gluon, `transpose(1, 2)` in PyTorch. A reshape alone moves nothing.",
+        "Write the channels into a table with one row for each "
+        "group, and read it column by column.",
+        "Reshape (N, C, H, W) to (N, groups, C / groups, H, W), swap the two axes in the "
+        "middle, and reshape back to (N, C, H, W).",
+        "Two axes change places with `swapaxes(1, 2)` in NumPy and Gluon, `transpose(1, 2)` in "
+        "PyTorch. A reshape alone moves nothing.",
     ],
     explanation="""
-        The channel at place p of group g goes to place p * groups + g. In the next grouped convolution each group then sees channels of all groups,
-        as long as a group holds at least as many channels as there are groups. Nothing is computed, only moved; and the way back is a shuffle with C / groups groups.
+        The channel at place p of group g goes to place p * groups + g. In the next grouped
+        convolution each group then sees channels of all groups, as long as a group holds at least
+        as many channels as there are groups. Nothing is computed, only moved; and the way back is a
+        shuffle with C / groups groups.
     """,
 )
 def channel_shuffle(X, groups):
     """Deal the channels of every group out over all groups.
 
-    X: (N, C, H, W) float32; groups divides C. Channel p of group g (both counted from 0) moves to place p * groups + g. Returns (N, C, H, W).
+    X: (N, C, H, W) float32; groups divides C. Channel p of group g (both counted from 0) moves to
+    place p * groups + g. Returns (N, C, H, W).
     """
     n, c, h, w = X.shape
     return X.reshape(n, groups, c // groups, h, w).swapaxes(1, 2).reshape(n, c, h, w)
@@ -450,7 +478,8 @@ def one_group(rng):
 
 
 @channel_shuffle.mistake(
-    "This is the shuffle backwards: the table has one row for each group, so the first reshape puts `groups` before C / groups."
+    "This is the shuffle backwards: the table has one row for each group, so the first reshape "
+    "puts `groups` before C / groups."
 )
 def _(X, groups):
     n, c, h, w = X.shape
@@ -465,7 +494,8 @@ def _(X, groups):
 
 
 @channel_shuffle.mistake(
-    "The channels have moved on by one group, and every group is still together. Deal them out one by one."
+    "The channels have moved on by one group, and every group is "
+    "still together. Deal them out one by one."
 )
 def _(X, groups):
     return np.roll(X, X.shape[1] // groups, axis=1)
@@ -522,7 +552,10 @@ channel_shuffle.equivalent(
 )
 channel_shuffle.equivalent(
     "c // groups, w, h).swapaxes",
-    why="The pixels of a channel stay together and in order, and the last reshape gives them their rows back.",
+    why=(
+        "The pixels of a channel stay together and in order, and the last "
+        "reshape gives them their rows back."
+    ),
 )
 channel_shuffle.equivalent(
     "-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded."
@@ -543,26 +576,31 @@ channel_shuffle.equivalent(
 )
 
 
-# 5. The Pareto front -----------------------------------------------------------------------------------------------------------------------
+# 5. The Pareto front ------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Compare each net with every other. Which two comparisons must hold for one net to beat another, and which must hold strictly?",
-        "j beats i if costs[j] <= costs[i] and accuracies[j] >= accuracies[i] and at least one of the two is not an equality. Nets that are equal in both do not beat each other.",
+        "Compare each net with every other. Which two comparisons must hold for one net to beat "
+        "another, and which must hold strictly?",
+        "j beats i if costs[j] <= costs[i] and accuracies[j] >= accuracies[i] and at least one "
+        "of the two is not an equality. Nets that are equal in both do not beat each other.",
         "A net is on the front if no other beats it. Two nested loops are quite good enough.",
     ],
     explanation="""
-        Nobody needs a net that another one beats; between the nets of the front one has to choose, by what a multiply-add is worth.
-        The strict inequality is there for ties: without it, two equal nets would throw each other out.
+        Nobody needs a net that another one beats; between the nets of the front one has to choose,
+        by what a multiply-add is worth. The strict inequality is there for ties: without it, two
+        equal nets would throw each other out.
     """,
 )
 def pareto_front(costs, accuracies):
-    """The nets that no other net beats. j beats i if it costs no more and is no less accurate, and is strictly better in at least one of the two.
+    """The nets that no other net beats. j beats i if it costs no more and is no less accurate, and
+    is strictly better in at least one of the two.
 
-    costs, accuracies: (N,) float32, N >= 1; small costs and large accuracies are good; values may be equal. Returns the positions (whole numbers from 0)
-    of the nets on the front, in increasing order.
+    costs, accuracies: (N,) float32, N >= 1; small costs and large accuracies are good; values may
+    be equal. Returns the positions (whole numbers from 0) of the nets on the front, in increasing
+    order.
     """
     front = []
     for i in range(len(costs)):
@@ -603,7 +641,8 @@ def equal_nets(rng):
 
 
 @pareto_front.mistake(
-    "A net is thrown out only by one that is better in both. One that costs the same and is more accurate beats it as well."
+    "A net is thrown out only by one that is better in both. One that costs the "
+    "same and is more accurate beats it as well."
 )
 def _(costs, accuracies):
     front = []
@@ -614,7 +653,8 @@ def _(costs, accuracies):
 
 
 @pareto_front.mistake(
-    "Nets that are equal in both throw each other out. To beat another, a net must be strictly better in at least one."
+    "Nets that are equal in both throw each other out. To beat another, a net "
+    "must be strictly better in at least one."
 )
 def _(costs, accuracies):
     front = []
@@ -729,7 +769,7 @@ pareto_front.equivalent(
 )
 
 
-# 6. A separable block ----------------------------------------------------------------------------------------------------------------------
+# 6. A separable block -----------------------------------------------------------------------------
 
 
 @question(
@@ -740,19 +780,27 @@ pareto_front.equivalent(
     seconds=30,
     atol=1e-4,
     hints=[
-        "Both convolutions are `Conv2d` / `Conv2D`; the first has 6 inputs, 6 outputs and `groups=6`.",
-        "Behind a batch normalisation a bias does nothing: switch it off with `bias=False` (Gluon: `use_bias=False`).",
-        "With padding 1 and stride 2, maps of 11 x 8 become 6 x 4. The mean over all positions of a map is `nn.AdaptiveAvgPool2d(1)`, in Gluon `nn.GlobalAvgPool2D()`; flatten what it gives.",
+        "Both convolutions are `Conv2d` / `Conv2D`; the first has 6 "
+        "inputs, 6 outputs and `groups=6`.",
+        "Behind a batch normalisation a bias does nothing: switch it off with "
+        "`bias=False` (Gluon: `use_bias=False`).",
+        "With padding 1 and stride 2, maps of 11 x 8 become 6 x 4. The mean over all positions "
+        "of a map is `nn.AdaptiveAvgPool2d(1)`, in Gluon "
+        "`nn.GlobalAvgPool2D()`; flatten what it gives.",
     ],
     explanation="""
-        54 weights look and 60 mix, where a full 3x3 convolution would have 540. Strides belong to the depthwise part, so that the 1x1 convolution, which does most of the work,
-        already runs on the small maps. In Gluon the numbers of inputs may be left out; the first batch tells them.
+        54 weights look and 60 mix, where a full 3x3 convolution would have 540. Strides belong to
+        the depthwise part, so that the 1x1 convolution, which does most of the work, already runs
+        on the small maps. In Gluon the numbers of inputs may be left out; the first batch tells
+        them.
     """,
 )
 def separable_net():
-    """A separable block and the mean of its maps, untrained: (N, 6, 11, 8) images to (N, 10) logits.
+    """A separable block and the mean of its maps, untrained: (N, 6, 11, 8) images to (N, 10)
+    logits.
 
-    Depthwise 3x3, stride 2, padding 1, no bias; batch normalisation; ReLU; 1x1 convolution to 10 maps, no bias; batch normalisation; ReLU; mean over each map.
+    Depthwise 3x3, stride 2, padding 1, no bias; batch normalisation; ReLU; 1x1 convolution to 10
+    maps, no bias; batch normalisation; ReLU; mean over each map.
     """
     from torch import nn
 
@@ -817,7 +865,8 @@ def _normalised(X, scale, shift):
 
 
 @separable_net.mistake(
-    "The first convolution is a full one, of 324 weights. With `groups=6` each channel has one kernel."
+    "The first convolution is a full one, of 324 weights. With "
+    "`groups=6` each channel has one kernel."
 )
 def _():
     from torch import nn
@@ -834,7 +883,8 @@ def _():
 
 
 @separable_net.mistake(
-    "The convolutions have biases. The batch normalisation behind them has a shift of its own: switch the biases off."
+    "The convolutions have biases. The batch normalisation behind them has a "
+    "shift of its own: switch the biases off."
 )
 def _():
     from torch import nn
@@ -905,7 +955,8 @@ def _():
 
 
 @separable_net.mistake(
-    "The stride sits in the 1x1 convolution. It belongs to the depthwise one, which sees the neighbours of what it leaves out."
+    "The stride sits in the 1x1 convolution. It belongs to the depthwise one, which sees the "
+    "neighbours of what it leaves out."
 )
 def _():
     from torch import nn
@@ -1010,12 +1061,15 @@ def _():
 
 separable_net.equivalent(
     "net.initialize() -> pass",
-    why="The net is to be untrained: what its parameters hold, or whether they hold anything yet, is left open.",
+    why=(
+        "The net is to be untrained: what its parameters hold, or whether "
+        "they hold anything yet, is left open."
+    ),
 )
 separable_net.equivalent("dim=(2, 3) -> dim=(3, 2)", why="The mean is over both axes.")
 
 
-# 7. Letters with five thousand parameters --------------------------------------------------------------------------------------------------
+# 7. Letters with five thousand parameters ---------------------------------------------------------
 
 JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.25, most_parameters=5_000)
 
@@ -1027,17 +1081,24 @@ JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.25, most_parameters=5_000)
     driver="fit_predict",
     seconds=120,
     hints=[
-        "A dense layer on flattened maps is too dear. Let the last maps be many and take their means: 64 means into 10 logits are 650 parameters.",
-        "Convolution to 16 maps with stride 2, then separable blocks 16 to 32 (stride 2), 32 to 48 (stride 2), batch normalisation and ReLU after every convolution: about 3,400 parameters.",
-        "Batch normalisation lets you use a large learning rate: momentum 0.9 with lr 0.1 to 0.2, falling to zero over 8 to 12 epochs of batches of 40.",
+        "A dense layer on flattened maps is too dear. Let the last maps be many and take their "
+        "means: 64 means into 10 logits are 650 parameters.",
+        "Convolution to 16 maps with stride 2, then separable blocks 16 to 32 (stride 2), 32 to "
+        "48 (stride 2), batch normalisation and ReLU after every "
+        "convolution: about 3,400 parameters.",
+        "Batch normalisation lets you use a large learning rate: momentum 0.9 with lr 0.1 to "
+        "0.2, falling to zero over 8 to 12 epochs of batches of 40.",
     ],
     explanation="""
-        Separable convolutions buy many maps for few parameters, and the mean over the last maps replaces the dense layer that held most of LeNet's. Batch normalisation is what lets
-        such a net learn within a dozen epochs. Without convolutions 5,000 parameters do not go far: 28 x 28 pixels into ten logits are 7,850.
+        Separable convolutions buy many maps for few parameters, and the mean over the last maps
+        replaces the dense layer that held most of LeNet's. Batch normalisation is what lets such a
+        net learn within a dozen epochs. Without convolutions 5,000 parameters do not go far: 28 x
+        28 pixels into ten logits are 7,850.
     """,
 )
 def train(train_images, train_labels):
-    """A net of at most 5,000 parameters, trained to tell letters apart, right on at least 90 % of 500 images that it has not seen.
+    """A net of at most 5,000 parameters, trained to tell letters apart, right on at least 90 % of
+    500 images that it has not seen.
 
     train_images: (1000, 1, 28, 28) float32 in [0, 1]; train_labels: (1000,) int64 in 0, ..., 9
     Returns the net: (N, 1, 28, 28) -> (N, 10) logits.
@@ -1093,7 +1154,8 @@ train.measure(JUDGED.measure)
 
 
 @train.mistake(
-    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, is lr sensible, and do images and labels stay together when shuffled?",
+    "The net guesses. Is `optimizer.step()` (Gluon: `trainer.step`) called after every "
+    "`backward`, is lr sensible, and do images and labels stay together when shuffled?",
     recognise=JUDGED.guesses,
 )
 def _(train_images, train_labels):
@@ -1111,7 +1173,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has learnt, but too little. Batch normalisation after every convolution and a larger lr that falls to zero help most; then more maps and more epochs.",
+    "The net has learnt, but too little. Batch normalisation after every convolution and a "
+    "larger lr that falls to zero help most; then more maps and more epochs.",
     recognise=JUDGED.learnt_too_little,
 )
 def _(train_images, train_labels):
@@ -1133,7 +1196,8 @@ def _(train_images, train_labels):
 
 
 @train.mistake(
-    "The net has more than 5,000 parameters. Replace full convolutions by separable ones and the dense layer on flattened maps by the mean of each map.",
+    "The net has more than 5,000 parameters. Replace full convolutions by separable ones and "
+    "the dense layer on flattened maps by the mean of each map.",
     recognise=JUDGED.is_too_large,
 )
 def _(train_images, train_labels):

@@ -1,4 +1,6 @@
-"""Staying close: a penalty on the distance from the source weights, its step, the drift of each part, the exact minimiser, early stopping, and a net that must not forget."""
+"""Staying close: a penalty on the distance from the source weights, its step, the drift of each
+part, the exact minimiser, early stopping, and a net that must not forget.
+"""
 
 import numpy as np
 
@@ -9,24 +11,29 @@ from solutions.inputs import gaussian
 NETWORKS = ("torch", "mxnet")
 
 
-# 1. The penalty ----------------------------------------------------------------------------------------------------------------------------
+# 1. The penalty -----------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "The lines for the new layer are given. Yours has the same form; only, what is squared is not the weight.",
-        "What is squared is the distance of each weight from its start, `w - w0`. Half of alpha stands before the sum.",
+        "The lines for the new layer are given. Yours has the same form; "
+        "only, what is squared is not the weight.",
+        "What is squared is the distance of each weight from its start, `w - "
+        "w0`. Half of alpha stands before the sum.",
     ],
     explanation="""
-        Copied weights are pulled to where they began, which holds what the source task has taught; new ones have no such place, and are pulled to zero.
-        With the halves, the gradients are alpha (w - w0) and beta w, without a factor of two.
+        Copied weights are pulled to where they began, which holds what the source task has taught;
+        new ones have no such place, and are pulled to zero. With the halves, the gradients are
+        alpha (w - w0) and beta w, without a factor of two.
     """,
 )
 def penalty(weights, start, new, alpha, beta):
-    """Half of alpha times the squared distance of `weights` from `start`, plus half of beta times the squares of `new` (L2-SP).
+    """Half of alpha times the squared distance of `weights` from `start`, plus half of beta times
+    the squares of `new` (L2-SP).
 
-    weights, start: lists of float32 arrays of the same shapes; new: list of float32 arrays, perhaps empty; alpha, beta: numbers  ->  a number
+    weights, start: lists of float32 arrays of the same shapes; new: list of float32 arrays, perhaps
+    empty; alpha, beta: numbers  ->  a number
     """
     total = 0
     for w in new:
@@ -48,7 +55,8 @@ def nothing_new(rng):
 
 
 @penalty.mistake(
-    "This pulls the copied weights to zero, which is plain weight decay. Take their distance from `start`."
+    "This pulls the copied weights to zero, which is plain weight "
+    "decay. Take their distance from `start`."
 )
 def _(weights, start, new, alpha, beta):
     return alpha / 2 * sum((w**2).sum() for w in weights) + beta / 2 * sum(
@@ -57,7 +65,8 @@ def _(weights, start, new, alpha, beta):
 
 
 @penalty.mistake(
-    "The half before alpha is missing. With it, the gradient is alpha (w - w0), without a factor of two."
+    "The half before alpha is missing. With it, the gradient is "
+    "alpha (w - w0), without a factor of two."
 )
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
@@ -65,7 +74,8 @@ def _(weights, start, new, alpha, beta):
 
 
 @penalty.mistake(
-    "This takes the mean of the squares in each array. The penalty is their sum: an array with more weights counts for more."
+    "This takes the mean of the squares in each array. The penalty is their sum: "
+    "an array with more weights counts for more."
 )
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
@@ -75,7 +85,8 @@ def _(weights, start, new, alpha, beta):
 
 
 @penalty.mistake(
-    "The root of each sum is taken. The penalty is the squared distance, whose gradient falls to zero at the start."
+    "The root of each sum is taken. The penalty is the squared distance, "
+    "whose gradient falls to zero at the start."
 )
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
@@ -95,7 +106,8 @@ def _(weights, start, new, alpha, beta):
 
 
 @penalty.mistake(
-    "Only the last of the arrays counts: `total =` begins anew each time. Add to what `total` is already."
+    "Only the last of the arrays counts: `total =` begins anew each "
+    "time. Add to what `total` is already."
 )
 def _(weights, start, new, alpha, beta):
     return alpha / 2 * ((weights[-1] - start[-1]) ** 2).sum()
@@ -124,7 +136,7 @@ penalty.equivalent(
 )
 
 
-# 2. A step ---------------------------------------------------------------------------------------------------------------------------------
+# 2. A step ----------------------------------------------------------------------------------------
 
 
 @question(
@@ -132,19 +144,24 @@ penalty.equivalent(
     forbids=ready_made.OPTIMISERS,
     forbids_in_words=ready_made.OPTIMISERS_IN_WORDS,
     hints=[
-        "What is the gradient of alpha / 2 (w - w0)^2? Add it to the gradient of the loss, then make the step as always.",
-        "A copied array moves by -lr (gradient + alpha (w - w0)), a new one by -lr (gradient + beta w). `None` in `start` says which is which.",
-        "`if w0 is None:` asks for a new array. (`w0 == None` compares an array with None, number by number.)",
+        "What is the gradient of alpha / 2 (w - w0)^2? Add it to the gradient of "
+        "the loss, then make the step as always.",
+        "A copied array moves by -lr (gradient + alpha (w - w0)), a new one by -lr (gradient + "
+        "beta w). `None` in `start` says which is which.",
+        "`if w0 is None:` asks for a new array. (`w0 == None` compares an "
+        "array with None, number by number.)",
     ],
     explanation="""
-        Both pulls are the same formula with another centre: w0 where there is one, zero where there is none. At the first step nothing has moved,
-        so that the penalty of the copied weights is silent; it begins to speak once they leave.
+        Both pulls are the same formula with another centre: w0 where there is one, zero where there
+        is none. At the first step nothing has moved, so that the penalty of the copied weights is
+        silent; it begins to speak once they leave.
     """,
 )
 def one_step(parameters, gradients, start, lr, alpha, beta):
     """The parameters after one step of gradient descent with L2-SP.
 
-    parameters, gradients: lists of float32 arrays of the same shapes; start: a list of such arrays, or None where an array is new  ->  list of arrays
+    parameters, gradients: lists of float32 arrays of the same shapes; start: a list of such arrays,
+    or None where an array is new  ->  list of arrays
     """
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -176,7 +193,8 @@ def _(parameters, gradients, start, lr, alpha, beta):
 
 
 @one_step.mistake(
-    "The pull has the wrong sign: it drives the weights away from their start. The gradient of the penalty is alpha (w - w0)."
+    "The pull has the wrong sign: it drives the weights away from their start. The gradient of "
+    "the penalty is alpha (w - w0)."
 )
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
@@ -198,7 +216,8 @@ def _(parameters, gradients, start, lr, alpha, beta):
 
 
 @one_step.mistake(
-    "The pull is twice as large as it should be. The penalty has a half, so that its gradient has no factor of two."
+    "The pull is twice as large as it should be. The penalty has a half, so "
+    "that its gradient has no factor of two."
 )
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
@@ -245,26 +264,32 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-# 3. The drift of each part -----------------------------------------------------------------------------------------------------------------
+# 3. The drift of each part ------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        'The part of a name is what stands before its first dot: `name.split(".")[0]`. A part may have many arrays.',
-        "For each part add up two sums over all its arrays: of the squares of w - w0, and of the squares of w0. Divide, and take the root once, at the end.",
-        "Go over the names of `start`: arrays that are in `parameters` alone are new and have no distance.",
+        "The part of a name is what stands before its first dot: "
+        '`name.split(".")[0]`. A part may have many arrays.',
+        "For each part add up two sums over all its arrays: of the squares of w - w0, and of "
+        "the squares of w0. Divide, and take the root once, at the end.",
+        "Go over the names of `start`: arrays that are in `parameters` "
+        "alone are new and have no distance.",
     ],
     explanation="""
-        Norms of several arrays are joined by their squares: they behave as one long vector. Relative distances can be compared between parts of different sizes,
-        and show which of them a training has used.
+        Norms of several arrays are joined by their squares: they behave as one long vector.
+        Relative distances can be compared between parts of different sizes, and show which of them
+        a training has used.
     """,
 )
 def drift(parameters, start):
-    """How far each part of a net has moved, relative to where it began: the norm of the difference divided by the norm of the start.
+    """How far each part of a net has moved, relative to where it began: the norm of the difference
+    divided by the norm of the start.
 
-    parameters, start: dicts from names such as "4.body.0.weight" to float32 arrays; the part is what stands before the first dot. Names that are
-    in `parameters` alone are passed over. Returns a dict from part to number.
+    parameters, start: dicts from names such as "4.body.0.weight" to float32 arrays; the part is
+    what stands before the first dot. Names that are in `parameters` alone are passed over. Returns
+    a dict from part to number.
     """
     sums = {}
     for name, w0 in start.items():
@@ -329,7 +354,8 @@ def _(parameters, start):
 
 
 @drift.mistake(
-    "This is the mean of the ratios of a part's arrays, in which a small bias counts as much as a large kernel. Take one ratio a part."
+    "This is the mean of the ratios of a part's arrays, in which a small bias counts as much as "
+    "a large kernel. Take one ratio a part."
 )
 def _(parameters, start):
     ratios = {}
@@ -361,7 +387,8 @@ def _(parameters, start):
 
 
 @drift.mistake(
-    "The part is taken for the first character of the name. It is all that stands before the first dot."
+    "The part is taken for the first character of the name. It is "
+    "all that stands before the first dot."
 )
 def _(parameters, start):
     moved, size = {}, {}
@@ -407,7 +434,7 @@ def _(parameters, start):
     return {part: (pair[0] / pair[1]).sqrt().asscalar() for part, pair in squares.items()}
 
 
-# 4. The exact minimiser --------------------------------------------------------------------------------------------------------------------
+# 4. The exact minimiser ---------------------------------------------------------------------------
 
 
 @question(
@@ -415,17 +442,21 @@ def _(parameters, start):
     hints=[
         "Set the gradient to zero: what is the gradient of each of the two terms by w?",
         "X^T (X w - y) + alpha (w - start) = 0. Bring everything with w to the left.",
-        "(X^T X + alpha I) w = X^T y + alpha start: a system of d equations, for `np.linalg.solve`, `torch.linalg.solve` or `nd.linalg.inverse`.",
+        "(X^T X + alpha I) w = X^T y + alpha start: a system of d equations, for "
+        "`np.linalg.solve`, `torch.linalg.solve` or `nd.linalg.inverse`.",
     ],
     explanation="""
-        Where the examples say nothing, X^T X has a zero and w stays exactly at its start, however small alpha is; where they say much, alpha hardly counts.
-        Equivalently: fit what the start leaves unexplained, y - X start, by ridge regression, and add the start.
+        Where the examples say nothing, X^T X has a zero and w stays exactly at its start, however
+        small alpha is; where they say much, alpha hardly counts. Equivalently: fit what the start
+        leaves unexplained, y - X start, by ridge regression, and add the start.
     """,
 )
 def nearest_fit(X, y, start, alpha):
-    """The w that minimises half of the sum of squares of X w - y, plus half of alpha times the squared distance of w from `start`.
+    """The w that minimises half of the sum of squares of X w - y, plus half of alpha times the
+    squared distance of w from `start`.
 
-    X: (N, d) float32, often N < d; y: (N,) float32; start: (d,) float32; alpha: a positive number  ->  (d,)
+    X: (N, d) float32, often N < d; y: (N,) float32; start: (d,) float32; alpha: a positive number
+    ->  (d,)
     """
     d = X.shape[1]
     return np.linalg.solve(X.T @ X + alpha * np.eye(d), X.T @ y + alpha * start)
@@ -456,7 +487,8 @@ def _(X, y, start, alpha):
 
 
 @nearest_fit.mistake(
-    "This adds the start to a ridge regression of y. Regress what the start leaves unexplained, y - X start, and then add it."
+    "This adds the start to a ridge regression of y. Regress what the start leaves unexplained, "
+    "y - X start, and then add it."
 )
 def _(X, y, start, alpha):
     return start + np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y)
@@ -505,26 +537,31 @@ nearest_fit.equivalent(
 )
 
 
-# 5. Early stopping -------------------------------------------------------------------------------------------------------------------------
+# 5. Early stopping --------------------------------------------------------------------------------
 
 
 @question(
     points=3,
     hints=[
-        "Go through the losses once and remember the position of the least so far. Nothing that comes later may be used.",
-        "At position i, i - kept evaluations in a row have brought nothing better. When do you stop?",
-        "The number of evaluations made is i + 1 where training stops, and all of them where it does not.",
+        "Go through the losses once and remember the position of the least so "
+        "far. Nothing that comes later may be used.",
+        "At position i, i - kept evaluations in a row have brought "
+        "nothing better. When do you stop?",
+        "The number of evaluations made is i + 1 where training stops, "
+        "and all of them where it does not.",
     ],
     explanation="""
-        Early stopping keeps a net that is near its start because it has not had the time to go far. It may miss a better net beyond a plateau longer than its patience:
-        that is the price of not going there.
+        Early stopping keeps a net that is near its start because it has not had the time to go far.
+        It may miss a better net beyond a plateau longer than its patience: that is the price of not
+        going there.
     """,
 )
 def stop_early(losses, patience):
-    """Which evaluation is kept, and how many were made, when training stops after `patience` evaluations in a row that were no better than the best.
+    """Which evaluation is kept, and how many were made, when training stops after `patience`
+    evaluations in a row that were no better than the best.
 
-    losses: (num_evaluations,) float32, as they would come if training never stopped; patience: whole number, at least 1
-    Returns (position of the one that is kept, number of evaluations made).
+    losses: (num_evaluations,) float32, as they would come if training never stopped; patience:
+    whole number, at least 1 Returns (position of the one that is kept, number of evaluations made).
     """
     kept = 0
     for i, loss in enumerate(losses):
@@ -586,7 +623,8 @@ def equal_losses(rng):
 
 
 @stop_early.mistake(
-    "This looks at losses that come after training has stopped. Only what has been seen until then can be kept."
+    "This looks at losses that come after training has stopped. Only "
+    "what has been seen until then can be kept."
 )
 def _(losses, patience):
     kept = 0
@@ -599,14 +637,16 @@ def _(losses, patience):
 
 
 @stop_early.mistake(
-    "This never stops. After `patience` evaluations in a row without a better one no more are made, and what they would give is not known."
+    "This never stops. After `patience` evaluations in a row without a better one no more are "
+    "made, and what they would give is not known."
 )
 def _(losses, patience):
     return int(np.argmin(losses)), len(losses)
 
 
 @stop_early.mistake(
-    "The last evaluation is kept. Keep the best: the ones after it only served to find out that it was."
+    "The last evaluation is kept. Keep the best: the ones after it "
+    "only served to find out that it was."
 )
 def _(losses, patience):
     kept = 0
@@ -630,7 +670,8 @@ def _(losses, patience):
 
 
 @stop_early.mistake(
-    "The count of evaluations that were no better is not set back to zero by a better one. They must be in a row."
+    "The count of evaluations that were no better is not set back to zero "
+    "by a better one. They must be in a row."
 )
 def _(losses, patience):
     kept, bad = 0, 0
@@ -659,7 +700,8 @@ def _(losses, patience):
 
 
 @stop_early.mistake(
-    "Training stops one evaluation too late: it stops as soon as `patience` of them in a row were no better."
+    "Training stops one evaluation too late: it stops as soon as "
+    "`patience` of them in a row were no better."
 )
 def _(losses, patience):
     kept = 0
@@ -672,7 +714,8 @@ def _(losses, patience):
 
 
 @stop_early.mistake(
-    "The second number is the position at which training stopped. Asked for is how many evaluations were made, one more."
+    "The second number is the position at which training stopped. Asked for is "
+    "how many evaluations were made, one more."
 )
 def _(losses, patience):
     kept = 0
@@ -707,7 +750,7 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-# 6. Slanted digits, and the upright ones not forgotten ---------------------------------------------------------------------------------------
+# 6. Slanted digits, and the upright ones not forgotten --------------------------------------------
 
 SLANTED, UPRIGHT = 0.8, 0.75
 HIDDEN = 64
@@ -720,21 +763,27 @@ HIDDEN = 64
     driver="fit_predict",
     seconds=60,
     hints=[
-        "Build the net, copy the source weights into it before the first step, and keep copies of them aside: training changes the net's own.",
-        "Add alpha / 2 times the squared distance of all parameters from these copies to the mean cross-entropy. A hundred images make one batch.",
-        "lr 0.1, momentum 0.9, 300 steps and alpha 0.01 will do. A larger alpha forgets less and learns less; try 0.001 and 0.1, too.",
+        "Build the net, copy the source weights into it before the first step, and keep copies "
+        "of them aside: training changes the net's own.",
+        "Add alpha / 2 times the squared distance of all parameters from these copies to the "
+        "mean cross-entropy. A hundred images make one batch.",
+        "lr 0.1, momentum 0.9, 300 steps and alpha 0.01 will do. A larger alpha forgets less "
+        "and learns less; try 0.001 and 0.1, too.",
     ],
     explanation="""
-        The hundred slanted digits can be learnt in many ways, and most of them give up the upright ones, which nothing in the loss defends any more. The penalty chooses, among the nets
-        that read the slanted digits, one near the source. Stopping early does something similar; weight decay does the opposite, since what it pulls towards is a net that knows nothing.
+        The hundred slanted digits can be learnt in many ways, and most of them give up the upright
+        ones, which nothing in the loss defends any more. The penalty chooses, among the nets that
+        read the slanted digits, one near the source. Stopping early does something similar; weight
+        decay does the opposite, since what it pulls towards is a net that knows nothing.
     """,
 )
 def adapt(train_images, train_labels, source):
     """A net that reads slanted digits, 80 % of them rightly, and upright ones still, at least 75 %.
 
-    train_images: (100, 64) float32 in [0, 1], slanted digits, ten of each; train_labels: (100,) int64
-    source: [weight (64, 64), bias (64,), weight (10, 64), bias (10,)] of a net trained on upright digits: dense, ReLU, dense
-    Returns a net: (N, 64) -> (N, 10) logits.
+    train_images: (100, 64) float32 in [0, 1], slanted digits, ten of each; train_labels: (100,)
+    int64
+    source: [weight (64, 64), bias (64,), weight (10, 64), bias (10,)] of a net trained on upright
+    digits: dense, ReLU, dense Returns a net: (N, 64) -> (N, 10) logits.
     """
     import torch
     from torch import nn
@@ -758,7 +807,9 @@ def adapt(train_images, train_labels, source):
 
 @adapt.probe()
 def slanted_and_upright(rng):
-    """900 upright digits for the source, 100 slanted ones to learn from, and the rest, once slanted and once upright, to be judged by."""
+    """900 upright digits for the source, 100 slanted ones to learn from, and the rest, once
+    slanted and once upright, to be judged by.
+    """
     from dlkit.data import digits
 
     data = digits()
@@ -784,10 +835,14 @@ def _(inputs, output):
     if shape != (len(inputs.secret), 10):
         return Measurement(
             False,
-            f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should be ({len(inputs.secret)}, 10).",
+            f"For {len(inputs.secret)} images the net gave an array of shape {shape}; it should "
+            f"be ({len(inputs.secret)}, 10).",
         )
     slanted, upright = _accuracies(inputs, output)
-    message = f"{slanted:.1%} of {len(inputs.secret) // 2} unseen slanted digits are right, and {upright:.1%} of the same upright"
+    message = (
+        f"{slanted:.1%} of {len(inputs.secret) // 2} unseen slanted digits are "
+        f"right, and {upright:.1%} of the same upright"
+    )
     if slanted < SLANTED or upright < UPRIGHT:
         return Measurement(False, f"{message}; {SLANTED:.0%} and {UPRIGHT:.0%} are needed.")
     return Measurement(True, f"{message}.")
@@ -828,7 +883,8 @@ def _has_another_number_of_outputs(inputs, output):
 
 
 @adapt.mistake(
-    "The net has learnt the slanted digits and forgotten the upright ones. Did it begin at the source weights, and what keeps it near them? Weight decay does not: it pulls to zero.",
+    "The net has learnt the slanted digits and forgotten the upright ones. Did it begin at the "
+    "source weights, and what keeps it near them? Weight decay does not: it pulls to zero.",
     recognise=_forgot,
 )
 def _(train_images, train_labels, source):
@@ -848,7 +904,8 @@ def _(train_images, train_labels, source):
 
 
 @adapt.mistake(
-    "The net still reads upright digits but has not learnt the slanted ones. The penalty is too large, or training too short.",
+    "The net still reads upright digits but has not learnt the slanted ones. The penalty is too "
+    "large, or training too short.",
     recognise=_stayed,
 )
 def _(train_images, train_labels, source):
@@ -868,7 +925,8 @@ def _(train_images, train_labels, source):
 
 
 @adapt.mistake(
-    "The net guesses. Are the source weights copied into it, is `optimizer.step()` (Gluon: `trainer.step`) called after every `backward`, and is lr sensible?",
+    "The net guesses. Are the source weights copied into it, is `optimizer.step()` (Gluon: "
+    "`trainer.step`) called after every `backward`, and is lr sensible?",
     recognise=_guesses,
 )
 def _(train_images, train_labels, source):
@@ -933,7 +991,7 @@ def _(train_images, train_labels, source):
     return net
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _weights_and_start(rng, shapes):
@@ -981,7 +1039,9 @@ def _for_a_fit(rng, n, d):
 
 
 def _slant(images):
-    """(N, 8, 8): every row moved sideways by half a pixel more than the one above it, so that the middle stays."""
+    """(N, 8, 8): every row moved sideways by half a pixel more than the one above it, so that
+    the middle stays.
+    """
     rows = images.shape[1]
     slanted = np.zeros_like(images)
     for row in range(rows):
@@ -994,7 +1054,9 @@ def _slant(images):
 
 
 def _learn(X, y, rng):
-    """The weights of a net of one hidden layer after 200 steps of gradient descent with momentum, in plain NumPy."""
+    """The weights of a net of one hidden layer after 200 steps of gradient descent with
+    momentum, in plain NumPy.
+    """
     weights = [
         gaussian(rng, HIDDEN, 64, scale=0.18),
         np.zeros(HIDDEN),

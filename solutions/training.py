@@ -1,4 +1,6 @@
-"""Training deep networks: the start, batch normalisation and its running statistics, dropout, a step with weight decay, a schedule, ten layers that learn."""
+"""Training deep networks: the start, batch normalisation and its running statistics, dropout, a
+step with weight decay, a schedule, ten layers that learn.
+"""
 
 import numpy as np
 
@@ -37,25 +39,28 @@ NORMALISATION_IN_WORDS = (
 )
 
 
-# 1. The start ------------------------------------------------------------------------------------------------------------------------------
+# 1. The start -------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "One output of a layer is a sum. How many products does it add up?",
-        "A dense weight (out, in): `in` products. A kernel (out, in, h, w): in * h * w. Both are the product of all sizes but the first.",
+        "A dense weight (out, in): `in` products. A kernel (out, in, h, w): in * h * w. Both "
+        "are the product of all sizes but the first.",
         "`fan_in = int(np.prod(normal.shape[1:]))`",
     ],
     explanation="""
-        n products with independent weights of variance 2 / n add up to a variance of twice the mean square of the inputs, and ReLU, which cuts away one half,
-        brings it back to where it was. n counts the products that meet in one output: for a kernel that is in * h * w, not in alone.
+        n products with independent weights of variance 2 / n add up to a variance of twice the mean
+        square of the inputs, and ReLU, which cuts away one half, brings it back to where it was. n
+        counts the products that meet in one output: for a kernel that is in * h * w, not in alone.
     """,
 )
 def he_weights(normals):
     """Weights with variance 2 / fan_in, made of standard normal numbers (He et al. 2015).
 
-    normals: list of float32 arrays, dense weights (out, in) or kernels (out, in, h, w)  ->  list of arrays of the same shapes
+    normals: list of float32 arrays, dense weights (out, in) or kernels (out, in, h, w)  ->  list of
+        arrays of the same shapes
     """
     weights = []
     for normal in normals:
@@ -85,7 +90,8 @@ def a_single_output(rng):
 
 
 @he_weights.mistake(
-    "fan_in is taken for the number of outputs, the first size. Inputs are what a sum runs over: all the sizes behind it."
+    "fan_in is taken for the number of outputs, the first size. Inputs are what "
+    "a sum runs over: all the sizes behind it."
 )
 def _(normals):
     return [normal * (2 / normal.shape[0]) ** 0.5 for normal in normals]
@@ -99,14 +105,16 @@ def _(normals):
 
 
 @he_weights.mistake(
-    "fan_in is taken for the number of all weights. One output is the sum over all sizes but the first."
+    "fan_in is taken for the number of all weights. One output is "
+    "the sum over all sizes but the first."
 )
 def _(normals):
     return [normal * (2 / int(np.prod(normal.shape))) ** 0.5 for normal in normals]
 
 
 @he_weights.mistake(
-    "This multiplies by the variance. A standard normal number times s has variance s squared: take the root."
+    "This multiplies by the variance. A standard normal number times s "
+    "has variance s squared: take the root."
 )
 def _(normals):
     return [normal * (2 / int(np.prod(normal.shape[1:]))) for normal in normals]
@@ -151,7 +159,7 @@ he_weights.equivalent(
 )
 
 
-# 2. Batch normalisation --------------------------------------------------------------------------------------------------------------------
+# 2. Batch normalisation ---------------------------------------------------------------------------
 
 
 @question(
@@ -160,18 +168,23 @@ he_weights.equivalent(
     forbids_in_words=NORMALISATION_IN_WORDS,
     hints=[
         "Each channel has one mean and one variance. Which axes of (N, C, H, W) do they run over?",
-        "Over all but the channels: axes 0, 2 and 3, with the axes kept so that the result is (1, C, 1, 1).",
-        "The variance divides by the number of values. PyTorch's `var` does so with `correction=0`; in MXNet take the mean of the squared distances from the mean.",
+        "Over all but the channels: axes 0, 2 and 3, with the axes kept "
+        "so that the result is (1, C, 1, 1).",
+        "The variance divides by the number of values. PyTorch's `var` does so with "
+        "`correction=0`; in MXNet take the mean of the squared distances from the mean.",
     ],
     explanation="""
-        A convolution uses one kernel at every position, so all positions of all images are draws of the same unit: they share one mean and one variance.
-        eps stands under the root, where it keeps a channel of equal values from being divided by zero. gamma and beta have one number a channel.
+        A convolution uses one kernel at every position, so all positions of all images are draws of
+        the same unit: they share one mean and one variance. eps stands under the root, where it
+        keeps a channel of equal values from being divided by zero. gamma and beta have one number a
+        channel.
     """,
 )
 def batch_norm(X, gamma, beta, eps):
     """Batch normalisation of maps, as it computes while training.
 
-    X: (N, C, H, W) float32; gamma, beta: (C,) float32; eps: number, to be added to the variance  ->  (N, C, H, W)
+    X: (N, C, H, W) float32; gamma, beta: (C,) float32; eps: number, to be added to the variance  ->
+    (N, C, H, W)
     """
     mean = X.mean(axis=(0, 2, 3), keepdims=True)  # (1, C, 1, 1)
     var = X.var(axis=(0, 2, 3), keepdims=True)
@@ -210,7 +223,8 @@ def a_channel_of_equal_values(rng):
 
 
 @batch_norm.mistake(
-    "Mean and variance are taken for every pixel. A channel has one mean: over images, rows and columns."
+    "Mean and variance are taken for every pixel. A channel has one "
+    "mean: over images, rows and columns."
 )
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=0, keepdims=True), X.var(axis=0, keepdims=True)
@@ -218,7 +232,8 @@ def _(X, gamma, beta, eps):
 
 
 @batch_norm.mistake(
-    "Each image is normalised by itself: that is instance normalisation. The mean runs over the images of the batch, too."
+    "Each image is normalised by itself: that is instance normalisation. The "
+    "mean runs over the images of the batch, too."
 )
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=(2, 3), keepdims=True), X.var(axis=(2, 3), keepdims=True)
@@ -226,7 +241,8 @@ def _(X, gamma, beta, eps):
 
 
 @batch_norm.mistake(
-    "Each image is normalised over all its channels: that is layer normalisation. Here every channel has its own mean, over the whole batch."
+    "Each image is normalised over all its channels: that is layer normalisation. Here every "
+    "channel has its own mean, over the whole batch."
 )
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=(1, 2, 3), keepdims=True), X.var(axis=(1, 2, 3), keepdims=True)
@@ -239,7 +255,8 @@ def _(X, gamma, beta, eps):
 
 
 @batch_norm.mistake(
-    "The variance is divided by one less than the number of values. Only the running variance of PyTorch is; the batch itself uses the plain mean."
+    "The variance is divided by one less than the number of values. Only the running variance of "
+    "PyTorch is; the batch itself uses the plain mean."
 )
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True, ddof=1)
@@ -304,7 +321,7 @@ batch_norm.equivalent(
 )
 
 
-# 3. Running statistics ---------------------------------------------------------------------------------------------------------------------
+# 3. Running statistics ----------------------------------------------------------------------------
 
 
 @question(
@@ -312,19 +329,24 @@ batch_norm.equivalent(
     forbids=NORMALISATION,
     forbids_in_words=NORMALISATION_IN_WORDS,
     hints=[
-        "new = (1 - momentum) * old + momentum * (what this batch says), for the mean and for the variance.",
-        "The batch's variance divides by N - 1 here. NumPy: `var(axis=0, ddof=1)`; PyTorch: `var(dim=0)`; MXNet: the sum of squared distances over N - 1.",
+        "new = (1 - momentum) * old + momentum * (what this batch "
+        "says), for the mean and for the variance.",
+        "The batch's variance divides by N - 1 here. NumPy: `var(axis=0, ddof=1)`; PyTorch: "
+        "`var(dim=0)`; MXNet: the sum of squared distances over N - 1.",
     ],
     explanation="""
-        This is PyTorch's convention: momentum weighs the new value, and the variance is the unbiased one. Gluon writes 0.9 for the same thing, because there momentum
-        weighs the old value, and divides by N. Whoever copies running variances from one to the other by hand need not convert anything, but will see them drift apart.
+        This is PyTorch's convention: momentum weighs the new value, and the variance is the
+        unbiased one. Gluon writes 0.9 for the same thing, because there momentum weighs the old
+        value, and divides by N. Whoever copies running variances from one to the other by hand need
+        not convert anything, but will see them drift apart.
     """,
 )
 def running_statistics(running_mean, running_var, X, momentum):
     """The running mean and variance after one more batch, in PyTorch's convention.
 
-    running_mean, running_var: (d,) float32; X: (N, d) float32, N at least 2; momentum: weight of the new value, 0 to 1
-    Returns the pair of new (d,) arrays. The batch's variance divides by N - 1.
+    running_mean, running_var: (d,) float32; X: (N, d) float32, N at least 2; momentum: weight of
+    the new value, 0 to 1 Returns the pair of new (d,) arrays. The batch's variance divides by N -
+    1.
     """
     mean = (1 - momentum) * running_mean + momentum * X.mean(axis=0)
     var = (1 - momentum) * running_var + momentum * X.var(axis=0, ddof=1)
@@ -346,7 +368,8 @@ def two_rows(rng):
 
 
 @running_statistics.mistake(
-    "Here momentum weighs the old value, as in Gluon. The task asks for PyTorch's convention: it weighs the new one."
+    "Here momentum weighs the old value, as in Gluon. The task asks for "
+    "PyTorch's convention: it weighs the new one."
 )
 def _(running_mean, running_var, X, momentum):
     mean = momentum * running_mean + (1 - momentum) * X.mean(axis=0)
@@ -362,7 +385,8 @@ def _(running_mean, running_var, X, momentum):
 
 
 @running_statistics.mistake(
-    "The old averages are not made smaller: a part of the new is added to all of the old. The two weights must add up to 1."
+    "The old averages are not made smaller: a part of the new is added to all of "
+    "the old. The two weights must add up to 1."
 )
 def _(running_mean, running_var, X, momentum):
     return running_mean + momentum * X.mean(axis=0), running_var + momentum * X.var(axis=0, ddof=1)
@@ -403,25 +427,28 @@ def _(running_mean, running_var, X, momentum):
     )
 
 
-# 4. Dropout --------------------------------------------------------------------------------------------------------------------------------
+# 4. Dropout ---------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
         "Two cases. When not training, dropout does nothing at all.",
-        "When training, what is kept is divided by 1 - p, the share that is kept, so that the mean stays what it was.",
+        "When training, what is kept is divided by 1 - p, the share that is "
+        "kept, so that the mean stays what it was.",
     ],
     explanation="""
-        This is inverted dropout, which both libraries use: the correction is made while training, so that afterwards nothing needs to be remembered.
-        With draws uniform in [0, 1), draws < p happens with probability p, independently for every value.
+        This is inverted dropout, which both libraries use: the correction is made while training,
+        so that afterwards nothing needs to be remembered. With draws uniform in [0, 1), draws < p
+        happens with probability p, independently for every value.
     """,
 )
 def dropout(X, p, draws, training):
     """Inverted dropout with its random numbers given.
 
-    X: float32 array; p: probability of dropping a value, 0 <= p < 1; draws: array of X's shape, uniform in [0, 1); training: True or False
-    Returns an array of X's shape: while training 0 where draws < p, and X / (1 - p) elsewhere; otherwise X.
+    X: float32 array; p: probability of dropping a value, 0 <= p < 1; draws: array of X's shape,
+    uniform in [0, 1); training: True or False Returns an array of X's shape: while training 0 where
+    draws < p, and X / (1 - p) elsewhere; otherwise X.
     """
     if not training:
         return X
@@ -466,7 +493,8 @@ def afterwards(rng):
 
 
 @dropout.mistake(
-    "What is kept is not made larger. Divide by 1 - p, or the next layer sees less while training than afterwards."
+    "What is kept is not made larger. Divide by 1 - p, or the next layer "
+    "sees less while training than afterwards."
 )
 def _(X, p, draws, training):
     return X * (draws >= p) if training else X
@@ -490,7 +518,8 @@ def _(X, p, draws, training):
 
 
 @dropout.mistake(
-    "This is the dropout of 2014, which shrinks everything by 1 - p afterwards. Inverted dropout enlarges while training instead."
+    "This is the dropout of 2014, which shrinks everything by 1 - p afterwards. Inverted dropout "
+    "enlarges while training instead."
 )
 def _(X, p, draws, training):
     return X * (draws >= p) if training else X * (1 - p)
@@ -525,7 +554,7 @@ def _(X, p, draws, training):
     return np.where(draws < p, 0, X / (1 - p)) if training else X
 
 
-# 5. A step with momentum and weight decay --------------------------------------------------------------------------------------------------
+# 5. A step with momentum and weight decay ---------------------------------------------------------
 
 
 @question(
@@ -533,21 +562,27 @@ def _(X, p, draws, training):
     forbids=ready_made.OPTIMISERS,
     forbids_in_words=ready_made.OPTIMISERS_IN_WORDS,
     hints=[
-        "Go through the three lists together. What distinguishes a weight from a bias is its number of axes.",
-        "In this order: add the decay to the gradient (weights only), then v = momentum * v + gradient, then p = p - lr * v.",
-        "The learning rate stays outside the velocity. Return two lists: the new parameters, the new velocities.",
+        "Go through the three lists together. What distinguishes a "
+        "weight from a bias is its number of axes.",
+        "In this order: add the decay to the gradient (weights only), then v = momentum * v + "
+        "gradient, then p = p - lr * v.",
+        "The learning rate stays outside the velocity. Return two lists: "
+        "the new parameters, the new velocities.",
     ],
     explanation="""
-        This is PyTorch's convention, with lr outside the velocity; Gluon keeps lr inside it, and the two differ as soon as lr changes.
-        Left to themselves both libraries decay everything, biases and the scales of normalisation too. To spare those is common practice: PyTorch does it with
-        two parameter groups, Gluon with `wd_mult = 0`.
+        This is PyTorch's convention, with lr outside the velocity; Gluon keeps lr inside it, and
+        the two differ as soon as lr changes. Left to themselves both libraries decay everything,
+        biases and the scales of normalisation too. To spare those is common practice: PyTorch does
+        it with two parameter groups, Gluon with `wd_mult = 0`.
     """,
 )
 def momentum_step(parameters, velocities, gradients, lr, momentum, weight_decay):
-    """One step of gradient descent with momentum; arrays with more than one axis are decayed, others (biases, scales, shifts) are not.
+    """One step of gradient descent with momentum; arrays with more than one axis are decayed,
+    others (biases, scales, shifts) are not.
 
-    parameters, velocities, gradients: lists of float32 arrays, equal shapes in threes; lr, momentum, weight_decay: numbers
-    Returns two lists, the new parameters and the new velocities: v = momentum * v + (g + weight_decay * p), p = p - lr * v.
+    parameters, velocities, gradients: lists of float32 arrays, equal shapes in threes; lr,
+    momentum, weight_decay: numbers Returns two lists, the new parameters and the new velocities: v
+    = momentum * v + (g + weight_decay * p), p = p - lr * v.
     """
     stepped, moving = [], []
     for p, v, g in zip(parameters, velocities, gradients, strict=True):
@@ -613,7 +648,8 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
 
 
 @momentum_step.mistake(
-    "The learning rate is inside the velocity, as in Gluon. Here it multiplies the velocity in the last line only."
+    "The learning rate is inside the velocity, as in Gluon. Here it "
+    "multiplies the velocity in the last line only."
 )
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     decayed = [
@@ -649,7 +685,8 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
 
 
 @momentum_step.mistake(
-    "The decay pushes weights away from 0. It has the gradient's sign: weight_decay * p is added to it."
+    "The decay pushes weights away from 0. It has the gradient's "
+    "sign: weight_decay * p is added to it."
 )
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     decayed = [
@@ -691,25 +728,29 @@ momentum_step.equivalent(
 )
 
 
-# 6. A schedule -----------------------------------------------------------------------------------------------------------------------------
+# 6. A schedule ------------------------------------------------------------------------------------
 
 
 @question(
     points=2,
     hints=[
-        "Two stretches: a line while step < warmup, half a cosine after it. Steps count from 0, so the first step of the line is 1 / warmup.",
+        "Two stretches: a line while step < warmup, half a cosine after it. Steps count from 0, "
+        "so the first step of the line is 1 / warmup.",
         "After the warm-up, the fraction that is done is (step - warmup) / (num_steps - warmup).",
     ],
     explanation="""
-        Warm-up keeps the first steps small, while the gradients are still wild (Goyal et al. 2017); the cosine then falls slowly, fast, and slowly.
-        At step == warmup both halves agree: the line would reach 1 just before, and the cosine starts at 1.
+        Warm-up keeps the first steps small, while the gradients are still wild (Goyal et al. 2017);
+        the cosine then falls slowly, fast, and slowly. At step == warmup both halves agree: the
+        line would reach 1 just before, and the cosine starts at 1.
     """,
 )
 def warmup_cosine(step, num_steps, warmup):
-    """The factor of the learning rate: a line from 1 / warmup to 1, then half a cosine from 1 towards 0.
+    """The factor of the learning rate: a line from 1 / warmup to 1, then half a cosine from 1
+    towards 0.
 
-    step: whole number, 0 <= step < num_steps; warmup: whole number of steps, 0 <= warmup < num_steps
-    Returns (step + 1) / warmup while step < warmup, then (1 + cos(pi * done)) / 2, done = (step - warmup) / (num_steps - warmup).
+    step: whole number, 0 <= step < num_steps; warmup: whole number of steps, 0 <= warmup <
+    num_steps Returns (step + 1) / warmup while step < warmup, then (1 + cos(pi * done)) / 2, done =
+    (step - warmup) / (num_steps - warmup).
     """
     if step < warmup:
         return (step + 1) / warmup
@@ -741,7 +782,8 @@ def without_warmup(rng):
 
 
 @warmup_cosine.mistake(
-    "The line starts at 0, so the first step does nothing. Steps count from 0: take (step + 1) / warmup."
+    "The line starts at 0, so the first step does nothing. Steps "
+    "count from 0: take (step + 1) / warmup."
 )
 def _(step, num_steps, warmup):
     if step < warmup:
@@ -750,7 +792,8 @@ def _(step, num_steps, warmup):
 
 
 @warmup_cosine.mistake(
-    "The cosine begins at step 0, not at the end of the warm-up, so that the factor jumps. Subtract warmup above and below the bar."
+    "The cosine begins at step 0, not at the end of the warm-up, so that the factor jumps. "
+    "Subtract warmup above and below the bar."
 )
 def _(step, num_steps, warmup):
     if step < warmup:
@@ -759,7 +802,8 @@ def _(step, num_steps, warmup):
 
 
 @warmup_cosine.mistake(
-    "The cosine does not end at the last step. After the warm-up only num_steps - warmup steps are left."
+    "The cosine does not end at the last step. After the warm-up "
+    "only num_steps - warmup steps are left."
 )
 def _(step, num_steps, warmup):
     if step < warmup:
@@ -810,7 +854,7 @@ def _(step, num_steps, warmup):
     return (step + 1) / warmup
 
 
-# 7. Ten layers -----------------------------------------------------------------------------------------------------------------------------
+# 7. Ten layers ------------------------------------------------------------------------------------
 
 SHAPES = [shape for outputs in (*(64,) * 9, 10) for shape in ((outputs, 64), (outputs,))]
 ACCURACY = 0.85
@@ -820,20 +864,28 @@ ACCURACY = 0.85
     points=4,
     seconds=60,
     hints=[
-        "Start from He's weights and zero biases. With a library's own, SGD stands still at ln 10 = 2.30 for a long time.",
-        "SGD with momentum 0.9, lr 0.02 and batches of 50, the images shuffled in every epoch: 15 epochs take a second or two. A cosine schedule steadies the end.",
-        "The last layer has no ReLU behind it. Return [weight, bias, weight, bias, ...]; in PyTorch `list(net.parameters())` is just that, in Gluon `[p.data() for p in net.collect_params().values()]`.",
+        "Start from He's weights and zero biases. With a library's own, SGD "
+        "stands still at ln 10 = 2.30 for a long time.",
+        "SGD with momentum 0.9, lr 0.02 and batches of 50, the images shuffled in every epoch: "
+        "15 epochs take a second or two. A cosine schedule steadies the end.",
+        "The last layer has no ReLU behind it. Return [weight, bias, weight, bias, ...]; in "
+        "PyTorch `list(net.parameters())` is just that, in Gluon `[p.data() "
+        "for p in net.collect_params().values()]`.",
     ],
     explanation="""
-        Library defaults draw weights with a variance below 1 / n, and SGD hardly moves ten layers without normalisation from there. With variance 2 / n the gradient
-        arrives at the first layer as long as it set out. A falling learning rate does the rest: at a constant one, such a net now and then blows up.
+        Library defaults draw weights with a variance below 1 / n, and SGD hardly moves ten layers
+        without normalisation from there. With variance 2 / n the gradient arrives at the first
+        layer as long as it set out. A falling learning rate does the rest: at a constant one, such
+        a net now and then blows up.
     """,
 )
 def train_ten_layers(X, y):
-    """The weights and biases of a plain net of ten dense layers, trained to tell digits apart, right on at least 85 % of 597 that it has not seen.
+    """The weights and biases of a plain net of ten dense layers, trained to tell digits apart,
+    right on at least 85 % of 597 that it has not seen.
 
-    X: (1200, 64) float32, 8 x 8 images in a row, mean 0 and standard deviation 1; y: (1200,) int64 in 0, ..., 9
-    Returns [weight, bias, weight, bias, ...], twenty arrays: nine times (64, 64) and (64,), then (10, 64) and (10,).
+    X: (1200, 64) float32, 8 x 8 images in a row, mean 0 and standard deviation 1; y: (1200,) int64
+    in 0, ..., 9 Returns [weight, bias, weight, bias, ...], twenty arrays: nine times (64, 64) and
+    (64,), then (10, 64) and (10,).
     The net computes H = ReLU(H @ weight.T + bias) nine times, then logits = H @ weight.T + bias.
     """
     rng = np.random.default_rng(0)
@@ -927,7 +979,8 @@ def _learnt_too_little(inputs, output):
 
 
 @train_ten_layers.mistake(
-    "The net guesses. Most often the start has weights too small for ten layers; if they are He's, look at the learning rate, and whether X and y stay together when shuffled.",
+    "The net guesses. Most often the start has weights too small for ten layers; if they are "
+    "He's, look at the learning rate, and whether X and y stay together when shuffled.",
     recognise=_guesses,
 )
 def _(X, y):
@@ -940,7 +993,8 @@ def _(X, y):
 
 
 @train_ten_layers.mistake(
-    "The weights are not finite: the training blew up. Take a smaller learning rate, or one that falls.",
+    "The weights are not finite: the training blew up. Take a "
+    "smaller learning rate, or one that falls.",
     recognise=_blew_up,
 )
 def _(X, y):
@@ -952,7 +1006,8 @@ def _(X, y):
 
 
 @train_ten_layers.mistake(
-    "The shapes are wrong: return nine times a weight (64, 64) and a bias (64,), then (10, 64) and (10,), weights as (out, in).",
+    "The shapes are wrong: return nine times a weight (64, 64) and a bias (64,), then (10, 64) "
+    "and (10,), weights as (out, in).",
     recognise=_has_wrong_shapes,
 )
 def _(X, y):
@@ -960,11 +1015,14 @@ def _(X, y):
 
 
 @train_ten_layers.mistake(
-    "The net has learnt, but too little: train for more epochs, with momentum, and let the learning rate fall towards the end.",
+    "The net has learnt, but too little: train for more epochs, with momentum, and let the "
+    "learning rate fall towards the end.",
     recognise=_learnt_too_little,
 )
 def _(X, y):
-    """Nine layers that pass their input on, and one that knows the mean picture of each class a little."""
+    """Nine layers that pass their input on, and one that knows the mean picture of each class a
+    little.
+    """
     parameters = []
     for _layer in range(9):
         parameters += [np.eye(64), np.zeros(64)]
@@ -1030,7 +1088,7 @@ def _(X, y):
     return [parameter.data() for parameter in net.collect_params().values()]
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------------------------------
+# Inputs -------------------------------------------------------------------------------------------
 
 
 def _away_from_zero(rng, *shape):

@@ -1,4 +1,6 @@
-"""Which chapters of the course differ from the main branch, as git sees it: those whose questions `pytest tests/solutions --changed` judges."""
+"""Which chapters of the course differ from the main branch, as git sees it: those whose
+questions `pytest tests/solutions --changed` judges.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ class NoHistory(Exception):
 
 
 def changed_files(root: Path) -> list[str]:
-    """Files under `root` that differ from where this branch left the main one, committed or not, new ones too; POSIX paths below `root`."""
+    """Files under `root` that differ from where this branch left the main one, committed or not,
+    new ones too; POSIX paths below `root`.
+    """
     bases = [
         base for branch in MAIN if (base := _git(root, "merge-base", "HEAD", branch, missing=""))
     ]
@@ -42,7 +46,9 @@ def _git(root: Path, *arguments: str, missing: str | None = None) -> str:
 
 
 def changed_chapters(root: Path, files: Iterable[str]) -> set[str]:
-    """The chapters (modules of `solutions`) that these files belong to: their questions, what the questions import, their lesson, their exercise."""
+    """The chapters (modules of `solutions`) that these files belong to: their questions, what
+    the questions import, their lesson, their exercise.
+    """
     chapters = chapters_by_number(root)
     found = set()
     for file in map(Path, files):

@@ -1,4 +1,6 @@
-"""An nbgrader course of two one-line questions (see the package `questions`): graded in about a second a submission."""
+"""An nbgrader course of two one-line questions (see the package `questions`): graded in about a
+second a submission.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def _cell(grade_id, source, **facts):
 
 
 def lay_out(root, questions=QUESTIONS, config=""):
-    """A course in `root` with one exercise, not released; `config` is added to its nbgrader_config.py."""
+    """A course in `root` with one exercise, not released; `config` is added to its
+    nbgrader_config.py.
+    """
     (root / "exercises" / NAME).mkdir(parents=True)
     nbformat.write(exercise(questions), root / "exercises" / NAME / f"{NAME}.ipynb")
     text = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
@@ -72,7 +76,9 @@ def submission_path(course, student):
 
 
 def hand_in(course, student, raw=None, **answers):
-    """Write a submission: the exercise with these answers by function name, or `raw` (bytes or text) instead of a notebook."""
+    """Write a submission: the exercise with these answers by function name, or `raw` (bytes or
+    text) instead of a notebook.
+    """
     path = submission_path(course, student)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = nbformat.writes(notebook(**answers)) if raw is None else raw

@@ -1,4 +1,6 @@
-"""Shared fixtures. No test touches the user's own progress; the engine's tests run on the small question package beside this file."""
+"""Shared fixtures. No test touches the user's own progress; the engine's tests run on the small
+question package beside this file.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], dict[str, str]]:
-    """``(benchmark, line, other)``: what the benchmark would say of its results if a line in its lesson's net cells were another."""
+    """``(benchmark, line, other)``: what the benchmark would say of its results if a line in its
+    lesson's net cells were another.
+    """
 
     def facts(benchmark: ModuleType, line: str, other: str) -> dict[str, str]:
         lesson = nbformat.read(benchmark.LESSON, as_version=4)
@@ -58,7 +62,9 @@ def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], 
 
 @pytest.fixture
 def small_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The package `questions` of this folder in place of the course, in this process and in those that it starts."""
+    """The package `questions` of this folder in place of the course, in this process and in
+    those that it starts.
+    """
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "questions")
     catalogue.chapters.cache_clear()
     yield
@@ -67,7 +73,9 @@ def small_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def learner(small_course: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process as a learner's: answers in NumPy, no judge yet; the judge that a test started ends with it."""
+    """This process as a learner's: answers in NumPy, no judge yet; the judge that a test started
+    ends with it.
+    """
     monkeypatch.setattr(client, "_judge", None)
     monkeypatch.setitem(client._settings, "framework", "numpy")
     yield
@@ -77,7 +85,9 @@ def learner(small_course: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.fixture
 def run_script(small_course: None, tmp_path: Path) -> Callable[[str], str]:
-    """Run a learner's script in a process of its own and return what it printed; it must end well and keep standard error clean."""
+    """Run a learner's script in a process of its own and return what it printed; it must end
+    well and keep standard error clean.
+    """
 
     def run(source: str) -> str:
         script = tmp_path / "script.py"

@@ -1,4 +1,6 @@
-"""Links of a page to what should be there: other notebooks and files of the project, and headings."""
+"""Links of a page to what should be there: other notebooks and files of the project, and
+headings.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ _FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:ipynb|py|md|csv|toml|png|jpg|html|
 
 
 def dead_links(path: Path, root: Path = ROOT) -> list[str]:
-    """What the Markdown of a notebook or page at `path` refers to and is not there: links as they are written, files as they are named.
+    """What the Markdown of a notebook or page at `path` refers to and is not there: links as they
+    are written, files as they are named.
 
-    Addresses on the web are not looked at. Links are relative to the page; files named in code to the page or to `root`.
+    Addresses on the web are not looked at. Links are relative to the page; files named in code to
+    the page or to `root`.
     """
     text = markdown(path)
     prose = _FENCE.sub("", text)
@@ -67,7 +71,9 @@ def _leads_somewhere(link: str, page: Path) -> bool:
 
 
 def _anchors(text: str) -> set[str]:
-    """What a link may point to within a page: its headings, as Jupyter and as GitHub write them, and anchors of its own; in lower case."""
+    """What a link may point to within a page: its headings, as Jupyter and as GitHub write them,
+    and anchors of its own; in lower case.
+    """
     prose = _FENCE.sub("", text)
     headings = [heading.lower() for heading in _HEADING.findall(prose)]
     jupyter = {heading.replace(" ", "-") for heading in headings}

@@ -24,7 +24,9 @@ shapes = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
 @st.composite
 def any_arrays(draw: st.DrawFn) -> np.ndarray:
-    """An array of any dtype and shape with arbitrary bits: NaN, infinity and subnormal numbers among them."""
+    """An array of any dtype and shape with arbitrary bits: NaN, infinity and subnormal numbers
+    among them.
+    """
     dtype, shape = np.dtype(draw(st.sampled_from(DTYPES))), draw(shapes)
     bits = draw(st.binary(min_size=(size := math.prod(shape) * dtype.itemsize), max_size=size))
     if dtype == np.bool_:
@@ -112,7 +114,9 @@ array_descriptions = st.fixed_dictionaries(
 def arrays_of_numbers(
     draw: st.DrawFn, min_dims: int = 0, max_dims: int = 4, scale: st.SearchStrategy | None = None
 ) -> np.ndarray:
-    """A float64 array of random shape, normal values times a scale between 1e-4 and 1e30, never all zero."""
+    """A float64 array of random shape, normal values times a scale between 1e-4 and 1e30, never
+    all zero.
+    """
     shape = tuple(draw(st.lists(st.integers(1, 5), min_size=min_dims, max_size=max_dims)))
     exponent = draw(st.integers(-4, 30) if scale is None else scale)
     array = draw(generators).normal(size=shape)

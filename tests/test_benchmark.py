@@ -1,4 +1,6 @@
-"""The benchmark works and what it compares is the same work. How long anything takes is not asked here."""
+"""The benchmark works and what it compares is the same work. How long anything takes is not
+asked here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A right answer that trains a net is right on a busy machine too: a learner's script with default threads, and four processes beside it that never rest."""
+"""A right answer that trains a net is right on a busy machine too: a learner's script with
+default threads, and four processes beside it that never rest.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from changed import NoHistory, changed_chapters, changed_files
 
 @pytest.fixture
 def project(tmp_path):
-    """A repository of two chapters on its main branch, and one more commit on a branch of its own."""
+    """A repository of two chapters on its main branch, and one more commit on a branch of its
+    own.
+    """
     root = tmp_path / "project"
     write(root, "solutions/__init__.py", "")
     write(root, "solutions/inputs.py", "LIMIT = 3\n")

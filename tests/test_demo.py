@@ -1,4 +1,6 @@
-"""The main job: a class is made from the questions' own definitions, graded through nbgrader, and every grade is what it was made to be."""
+"""The main job: a class is made from the questions' own definitions, graded through nbgrader,
+and every grade is what it was made to be.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def options(only):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, options):
-    """The demonstration, run once as a user runs it; returns (its course, what it printed, exit code)."""
+    """The demonstration, run once as a user runs it; returns (its course, what it printed, exit
+    code).
+    """
     folder = tmp_path_factory.mktemp("demonstration") / "demo"
     command = [
         sys.executable,
@@ -65,7 +69,9 @@ def course(done):
 
 @pytest.fixture(scope="module")
 def made(course, only):
-    """What was handed in, by assignment and student, made again from the same released notebooks."""
+    """What was handed in, by assignment and student, made again from the same released
+    notebooks.
+    """
     return {name: _class(course, name) for name in demo.assignments(course) if only in (None, name)}
 
 
@@ -99,8 +105,8 @@ def test_it_ends_well_and_prints_the_table(done, made):
         assert len(rows) == len(works)
         assert all("✓" in row for row in rows)
     assert (
-        f"All {sum(map(len, made.values()))} submissions earned exactly what they were made to earn."
-        in out
+        f"All {sum(map(len, made.values()))} submissions earned "
+        "exactly what they were made to earn." in out
     )
 
 

@@ -1,6 +1,8 @@
-"""What lesson 12 says of a few dozen made-up pictures holds on photographs, too: two signs of Sign-Language-Digits (Mavi 2020), 48 at a time.
+"""What lesson 12 says of a few dozen made-up pictures holds on photographs, too: two signs of
+Sign-Language-Digits (Mavi 2020), 48 at a time.
 
-The functions are those of the lesson's cells tagged "net". The photographs are looked for beside the project; nothing is downloaded.
+The functions are those of the lesson's cells tagged "net". The photographs are looked for beside
+the project; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ def unpacked(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photographs(lesson, unpacked):
-    """(inner products of the features, a table for each of three depths; labels -1 and 1) of all photographs of the two signs."""
+    """(inner products of the features, a table for each of three depths; labels -1 and 1) of all
+    photographs of the two signs.
+    """
     images, labels, names = read_folder(unpacked, 32)
     assert names == SIGNS
     assert len(images) > 8 * FEW
@@ -61,7 +65,9 @@ def photographs(lesson, unpacked):
 
 @pytest.fixture(scope="module")
 def measured(lesson, photographs):
-    """For each draw of 48, with three blocks and lambda 0.1: the accuracy on all others, and that on each of 5 x 8 folds."""
+    """For each draw of 48, with three blocks and lambda 0.1: the accuracy on all others, and
+    that on each of 5 x 8 folds.
+    """
     products, signs = photographs
     setting = products[1:2], lesson["LAMBDAS"][3:4]
     rng, found = np.random.default_rng(0), []

@@ -1,11 +1,16 @@
-"""What lesson 14 says of digits and logos holds for photographs of clothes, too: part of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), in 14 x 14 pixels.
+"""What lesson 14 says of digits and logos holds for photographs of clothes, too: part of
+Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), in 14 x 14 pixels.
 
-What holds: a net trained on 50 images is far too sure, and one on 1,000 is not; mixing halves the calibration error of the first at least and multiplies that of the second,
-which becomes not sure enough; with 1,000 images and as many steps it gains no accuracy. Cutout changes calibration less than mixing does. What could not be shown: gains in accuracy with
-50 images. In a trial with four other seeds Cutout lost 2 points, mixup and CutMix gained 3 to 4 with intervals that hold 0, and Random Erasing's 4.1 ± 3.6 is the one that does not.
+What holds: a net trained on 50 images is far too sure, and one on 1,000 is not; mixing halves the
+calibration error of the first at least and multiplies that of the second, which becomes not sure
+enough; with 1,000 images and as many steps it gains no accuracy. Cutout changes calibration less
+than mixing does. What could not be shown: gains in accuracy with 50 images. In a trial with four
+other seeds Cutout lost 2 points, mixup and CutMix gained 3 to 4 with intervals that hold 0, and
+Random Erasing's 4.1 ± 3.6 is the one that does not.
 
-The functions are those of the lesson's cells tagged "net", settings and learning rate those of the lesson: nothing was tuned on clothes. The data are looked for beside the
-project; nothing is downloaded. A minute in all.
+The functions are those of the lesson's cells tagged "net", settings and learning rate those of the
+lesson: nothing was tuned on clothes. The data are looked for beside the project; nothing is
+downloaded. A minute in all.
 """
 
 from __future__ import annotations
@@ -38,7 +43,9 @@ def halved(images):
 
 @pytest.fixture(scope="module")
 def measured():
-    """(method, count) -> (seeds, 3): accuracy, mean confidence and calibration error on 1,500 images."""
+    """(method, count) -> (seeds, 3): accuracy, mean confidence and calibration error on 1,500
+    images.
+    """
     import torch
 
     torch.set_num_threads(1)

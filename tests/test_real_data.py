@@ -1,11 +1,15 @@
-"""What lessons 06 and 07 say of digits and of drawn letters, tried on photographs of clothes: part of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017).
+"""What lessons 06 and 07 say of digits and of drawn letters, tried on photographs of clothes: part
+of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017).
 
-What holds: a plain net of 32 layers trains worse than one of 8, and shortcuts mend it; both frameworks agree; depthwise convolutions do with an
-eighteenth of LeNet's parameters and a third of its work, for a few points of accuracy. What does not: on letters the residual net reads ten points
-more than LeNet, on clothes about as many; and on digits a residual net of 32 layers trains better than one of 8, on clothes not within three epochs.
+What holds: a plain net of 32 layers trains worse than one of 8, and shortcuts mend it; both
+frameworks agree; depthwise convolutions do with an eighteenth of LeNet's parameters and a third of
+its work, for a few points of accuracy. What does not: on letters the residual net reads ten points
+more than LeNet, on clothes about as many; and on digits a residual net of 32 layers trains better
+than one of 8, on clothes not within three epochs.
 
-The nets are those of the lessons' cells tagged "net". Learning rates are those that the comparison chose on letters, and lesson 06's: none was tuned
-on clothes. The data are looked for beside the project; nothing is downloaded. A minute and a half in all.
+The nets are those of the lessons' cells tagged "net". Learning rates are those that the comparison
+chose on letters, and lesson 06's: none was tuned on clothes. The data are looked for beside the
+project; nothing is downloaded. A minute and a half in all.
 """
 
 from __future__ import annotations
@@ -54,13 +58,17 @@ def framed(images):
 
 
 def shrunk(images):
-    """(N, 1, 28, 28) without its border, means of 3 x 3 pixels: (N, 1, 8, 8), as large as the digits."""
+    """(N, 1, 28, 28) without its border, means of 3 x 3 pixels: (N, 1, 8, 8), as large as the
+    digits.
+    """
     return images[:, :, 2:26, 2:26].reshape(-1, 1, 8, 3, 8, 3).mean(axis=(3, 5))
 
 
 @pytest.fixture(scope="module")
 def measured():
-    """(family, framework, seed) -> accuracy on 2,000 images, parameters, multiply-adds; after five epochs on 3,000 images."""
+    """(family, framework, seed) -> accuracy on 2,000 images, parameters, multiply-adds; after
+    five epochs on 3,000 images.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -120,7 +128,9 @@ def test_depthwise_convolutions_cost_a_little_accuracy_and_save_most_of_the_work
 
 
 def test_a_deep_net_trains_only_with_shortcuts():
-    """As on the digits of lesson 06, by its plan, on 1,000 images: the losses are those of training."""
+    """As on the digits of lesson 06, by its plan, on 1,000 images: the losses are those of
+    training.
+    """
     import torch
 
     torch.set_num_threads(1)

@@ -1,6 +1,8 @@
-"""What lesson 08 says of drawn letters and logos holds on photographs, too: hands that show the digits 0 to 9 (Sign-Language-Digits, Apache-2.0), about a minute in all.
+"""What lesson 08 says of drawn letters and logos holds on photographs, too: hands that show the
+digits 0 to 9 (Sign-Language-Digits, Apache-2.0), about a minute in all.
 
-The functions are those of the lesson's cells tagged "net". The photographs are looked for beside the project; nothing is downloaded.
+The functions are those of the lesson's cells tagged "net". The photographs are looked for beside
+the project; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def hands(unpacked):
 
 @pytest.fixture(scope="module")
 def accuracies(hands):
-    """(way, labels a class, draws) -> (draws,) accuracies on the test photographs; each training is done once."""
+    """(way, labels a class, draws) -> (draws,) accuracies on the test photographs; each training
+    is done once.
+    """
     import torch
 
     torch.set_num_threads(1)

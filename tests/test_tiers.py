@@ -1,4 +1,6 @@
-"""The unit tier keeps its promise by itself: a test that starts a process, imports a framework or takes a second there fails."""
+"""The unit tier keeps its promise by itself: a test that starts a process, imports a framework
+or takes a second there fails.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ PURE = {"test_is_quick_and_pure", "test_sleeps", "test_imports_nothing_new"}
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs test files in a tier that is as the real one, where an empty module stands for a framework; returns what pytest printed."""
+    """Runs test files in a tier that is as the real one, where an empty module stands for a
+    framework; returns what pytest printed.
+    """
     (tmp_path / "mxnet.py").touch()
     shutil.copy(TESTS / "unit" / "conftest.py", tmp_path)
 
@@ -78,7 +82,10 @@ def test_a_file_that_imports_a_framework_fails_as_a_whole(run):
 
 
 def test_the_tiers_own_files_import_no_framework():
-    program = "import pytest, sys; pytest.main(['--collect-only', '-q', 'tests/unit']); print(*{'torch', 'torchvision', 'mxnet'} & sys.modules.keys(), 'end')"
+    program = (
+        "import pytest, sys; pytest.main(['--collect-only', '-q', 'tests/unit']); "
+        "print(*{'torch', 'torchvision', 'mxnet'} & sys.modules.keys(), 'end')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=TESTS.parent,

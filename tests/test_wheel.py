@@ -1,4 +1,6 @@
-"""The wheel holds all that a learner and a grader need: it works in an empty folder, without the clone."""
+"""The wheel holds all that a learner and a grader need: it works in an empty folder, without the
+clone.
+"""
 
 import json
 import os
@@ -29,7 +31,9 @@ print(check("first_steps.wilson_interval", wilson_interval))
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The wheel unpacked in a folder, as pip would lay it out, and an environment in which it comes before this clone."""
+    """The wheel unpacked in a folder, as pip would lay it out, and an environment in which it
+    comes before this clone.
+    """
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -70,7 +74,8 @@ def run(installed, tmp_path):
 def test_what_runs_is_the_wheel(run, installed):
     found = run(
         "-c",
-        "import autograder, dlkit, solutions; print(autograder.__file__, dlkit.__file__, solutions.__file__)",
+        "import autograder, dlkit, solutions; print(autograder.__file__, "
+        "dlkit.__file__, solutions.__file__)",
     ).split()
     assert all(path.startswith(installed["PYTHONPATH"]) for path in found)
 

@@ -1,7 +1,9 @@
-"""Questions, lessons and exercises on the lowest and on the newest versions that pyproject.toml allows: ``python -m tests.versions``.
+"""Questions, lessons and exercises on the lowest and on the newest versions that pyproject.toml
+allows: ``python -m tests.versions``.
 
-Each set of versions gets an environment of its own in ``build/versions/``. The lowest are tried on the oldest Python of `PYTHONS` that is
-found on this machine, the newest on the newest. Two environments take some ten gigabytes and twenty minutes of downloading and installing.
+Each set of versions gets an environment of its own in ``build/versions/``. The lowest are tried on
+the oldest Python of `PYTHONS` that is found on this machine, the newest on the newest. Two
+environments take some ten gigabytes and twenty minutes of downloading and installing.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ TESTS = ("tests/solutions", "tests/notebooks", "tests/dlkit", "tests/unit")
 
 @dataclass(frozen=True)
 class Versions:
-    """One choice among the versions that are allowed: uv's name for it, and the Pythons to try it on, best first."""
+    """One choice among the versions that are allowed: uv's name for it, and the Pythons to try
+    it on, best first.
+    """
 
     resolution: str
     pythons: tuple[str, ...]
@@ -45,7 +49,10 @@ def main() -> None:
 
 def _test(versions: Versions) -> bool:
     python = _environment(versions)
-    shown = "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', numpy.__version__, 'torch', torch.__version__)"
+    shown = (
+        "import platform, numpy, torch; print('Python', platform.python_version(), 'NumPy', "
+        "numpy.__version__, 'torch', torch.__version__)"
+    )
     print(f"--- {versions.resolution}:", flush=True)
     subprocess.run([python, "-c", shown], check=True)
     tests = [python, "-m", "pytest", "-n", "2", "--dist", "worksteal", *TESTS]

@@ -1,6 +1,8 @@
-"""Notices a forbidden call while an answer runs, by the identity of what is called and not by its name.
+"""Notices a forbidden call while an answer runs, by the identity of what is called and not by its
+name.
 
-It lives in the process of the answer, where whoever means ill can switch it off; `autograder.judge.code_reader` reads the code, out of their reach.
+It lives in the process of the answer, where whoever means ill can switch it off;
+`autograder.judge.code_reader` reads the code, out of their reach.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def find(name: str) -> Any:
 
 @contextlib.contextmanager
 def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
-    """Add to `called` the names among `forbids` that are called inside the block, in this thread and in those that it starts."""
+    """Add to `called` the names among `forbids` that are called inside the block, in this thread
+    and in those that it starts.
+    """
     before, before_in_threads = sys.getprofile(), threading.getprofile()
     watch = _watch(tuple(forbids)).profile(called)
     threading.setprofile(watch)
@@ -82,7 +86,9 @@ class _Files(dict):
 
 
 class _Watch:
-    """The tables of what is forbidden, filled as modules are loaded, and the function that `sys.setprofile` calls at every call."""
+    """The tables of what is forbidden, filled as modules are loaded, and the function that
+    `sys.setprofile` calls at every call.
+    """
 
     def __init__(self, forbids: Sequence[str]):
         self._open, self._known = (
@@ -163,7 +169,9 @@ class _Watch:
 
 
 def _only_importing(frame: FrameType) -> bool:
-    """Whether a library does this while it is imported, for reasons of its own; an import of the forbidden module itself, by anybody else, is not that."""
+    """Whether a library does this while it is imported, for reasons of its own; an import of the
+    forbidden module itself, by anybody else, is not that.
+    """
     inner, outer = frame, frame.f_back
     while outer is not None:
         if not outer.f_code.co_filename.startswith(_IMPORT):

@@ -1,11 +1,14 @@
-"""How an answer is exercised. A driver runs in the process that holds the answer: the student's for a submission, the judge's for the reference.
+"""How an answer is exercised. A driver runs in the process that holds the answer: the student's for
+a submission, the judge's for the reference.
 
-A driver is ``driver(answer, framework, *args) -> plain or framework value``; `args` are already arrays of the framework.
-Drivers know the frameworks and no particular question; what they return is judged elsewhere.
+A driver is ``driver(answer, framework, *args) -> plain or framework value``; `args` are already
+arrays of the framework. Drivers know the frameworks and no particular question; what they return is
+judged elsewhere.
 
 Networks that are handed to an answer are described by a plain list of layers (`build_network`)::
 
-    [["conv", 1, 4, 3], ["batchnorm", 4], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 36, 10], ...]
+    [["conv", 1, 4, 3], ["batchnorm", 4], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 36, 10],
+    ...]
 """
 
 from __future__ import annotations
@@ -32,10 +35,12 @@ def call(answer: Callable, framework: str, *args: Any) -> Any:
 def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any) -> dict[str, Any]:
     """Build a net, give it `weights`, and report what it computes.
 
-    weights: arrays, one a parameter; a parameter takes the first unused one of its own shape, so that the order of definition is free.
+    weights: arrays, one a parameter; a parameter takes the first unused one of its own shape, so
+    that the order of definition is free.
     X: (N, C, H, W) float32; y: (N,) int64 class labels.
-    Returns ``parameter_shapes`` (sorted), ``parameter_count``, ``logits`` (N, num_classes), and ``gradients`` of the mean cross-entropy
-    (in training mode), by the position of the weight that the parameter took. With weights that do not fit, only the shapes and the count.
+    Returns ``parameter_shapes`` (sorted), ``parameter_count``, ``logits`` (N, num_classes), and
+    ``gradients`` of the mean cross-entropy (in training mode), by the position of the weight that
+    the parameter took. With weights that do not fit, only the shapes and the count.
     """
     net = answer() if not is_network(answer) else answer
     backend = _backend(net)
@@ -69,7 +74,9 @@ def with_network(
 def change_network(
     answer: Callable, framework: str, layers: list, weights: Sequence, X: Any, *args: Any
 ) -> dict[str, Any]:
-    """Let ``answer(net, *args)`` change a net built from `layers`, and report what the net (or the net that it returned) then computes on X."""
+    """Let ``answer(net, *args)`` change a net built from `layers`, and report what the net (or
+    the net that it returned) then computes on X.
+    """
     net = build_network(layers, weights, framework)
     returned = answer(net, *args)
     net = returned if is_network(returned) else net
@@ -79,7 +86,8 @@ def change_network(
 def fit_predict(
     answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *args: Any
 ) -> dict[str, Any]:
-    """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees) and its number of parameters, frozen ones included.
+    """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees)
+    and its number of parameters, frozen ones included.
 
     Evaluated in batches of 256 in prediction mode.
     """
@@ -102,10 +110,11 @@ def fit_predict(
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
-    """``answer(*args, rng)`` once for each seed, with a NumPy generator made of it: what a random operation does, many times over.
+    """``answer(*args, rng)`` once for each seed, with a NumPy generator made of it: what a random
+    operation does, many times over.
 
-    Every call gets arrays of its own. Returns ``draws`` (the results), ``again`` (those of the first seeds once more), and ``changed`` (whether a call
-    changed what it was given).
+    Every call gets arrays of its own. Returns ``draws`` (the results), ``again`` (those of the
+    first seeds once more), and ``changed`` (whether a call changed what it was given).
     """
     given = to_plain(args)
     draws, changed = [], False
@@ -136,10 +145,12 @@ def is_network(value: Any) -> bool:
 
 
 def build_network(layers: list, weights: Sequence, framework: str) -> Any:
-    """A sequential net of `framework` with `weights` as its trainable parameters, in order (weight, then bias, layer by layer).
+    """A sequential net of `framework` with `weights` as its trainable parameters, in order (weight,
+    then bias, layer by layer).
 
-    Layers: ["conv", in, out, kernel] (with bias, no padding), ["dense", in, out], ["batchnorm", channels], ["relu"], ["tanh"], ["maxpool", size],
-    ["avgpool", size], ["flatten"], ["dropout", rate], and ["frozen", layer], whose parameters are not trained.
+    Layers: ["conv", in, out, kernel] (with bias, no padding), ["dense", in, out], ["batchnorm",
+    channels], ["relu"], ["tanh"], ["maxpool", size], ["avgpool", size], ["flatten"], ["dropout",
+    rate], and ["frozen", layer], whose parameters are not trained.
     """
     backend = _TORCH if framework == "torch" else _GLUON
     net = backend.sequential(layers)
@@ -270,7 +281,8 @@ class _Gluon:
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         mxnet = frameworks.module("mxnet")
-        # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its gradients come out wrong without a word.
+        # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its
+        # gradients come out wrong without a word.
         with mxnet.autograd.record(train_mode=True):
             loss = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y).mean()
         loss.backward()

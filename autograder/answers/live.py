@@ -1,7 +1,9 @@
-"""What is to be seen while an answer runs that takes its time: how long it has worked, how long it may, and what it prints.
+"""What is to be seen while an answer runs that takes its time: how long it has worked, how long it
+may, and what it prints.
 
-In a notebook one display that is updated and folded in the end, in a terminal one line; nothing where nobody looks. Drawn from a signal's handler, in the
-main thread: a thread of its own could hold a lock when the answer forks.
+In a notebook one display that is updated and folded in the end, in a terminal one line; nothing
+where nobody looks. Drawn from a signal's handler, in the main thread: a thread of its own could
+hold a lock when the answer forks.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ class Screen(Protocol):
 
 
 class Live(Watcher):
-    """Shows one check on `screen`: from `AFTER` seconds on, every `EVERY` seconds. `allowed`: the seconds of work that all calls together have."""
+    """Shows one check on `screen`: from `AFTER` seconds on, every `EVERY` seconds. `allowed`:
+    the seconds of work that all calls together have.
+    """
 
     def __init__(self, question: str, screen: Screen, allowed: float = 0.0):
         self._question, self._screen, self.allowed = plain(question[:80]), screen, allowed
@@ -157,7 +161,9 @@ class _Terminal:
 
 
 def _displaying(frame: FrameType | None) -> bool:
-    """Whether the answer, which was interrupted at `frame`, is showing something itself just now."""
+    """Whether the answer, which was interrupted at `frame`, is showing something itself just
+    now.
+    """
     return any(
         str(one.f_globals.get("__name__")).partition(".")[0] in _DISPLAYS
         for one in frames_of_answer(frame)

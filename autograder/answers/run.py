@@ -1,4 +1,6 @@
-"""Runs an answer once and says what it came to. Used where the answer lives: in the student's process for a submission, in the judge's for the reference."""
+"""Runs an answer once and says what it came to. Used where the answer lives: in the student's
+process for a submission, in the judge's for the reference.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,19 @@ _ENGINE = str(Path(__file__).parents[1])
 
 
 def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
-    """Exercise `answer` through `driver` with `args` (plain values, turned into arrays of `framework`).
+    """Exercise `answer` through `driver` with `args` (plain values, turned into arrays of
+    `framework`).
 
-    Whatever it raises or returns ends in the `Outcome`; only KeyboardInterrupt and `OutOfTime` pass.
+    Whatever it raises or returns ends in the `Outcome`; only KeyboardInterrupt and `OutOfTime`
+    pass.
     """
     if driver == "call" and not callable(answer):
         return Outcome(
             "refused",
-            message=f"check takes the function itself, not {to_name(answer)}: leave out the call's parentheses",
+            message=(
+                f"check takes the function itself, not {to_name(answer)}: "
+                "leave out the call's parentheses"
+            ),
         )
     try:
         return Outcome(
@@ -67,12 +74,16 @@ def run_contained(
     wall: float | None = None,
     live: Live | None = None,
 ) -> Outcome:
-    """`run` for an answer that may print, warn or never end: what it prints is kept (the beginning, and the last line), warnings are dropped, time is limited.
+    """`run` for an answer that may print, warn or never end: what it prints is kept (the beginning,
+    and the last line), warnings are dropped, time is limited.
 
-    seconds: of work; see `autograder.answers.time_limit`. wall: seconds by the clock, by default what `patience` gives. live: who shows how it gets on.
-    Calls of what `forbids` names are noticed while the answer itself runs; what a driver does with its result is not its own.
+    seconds: of work; see `autograder.answers.time_limit`. wall: seconds by the clock, by default
+    what `patience` gives. live: who shows how it gets on.
+    Calls of what `forbids` names are noticed while the answer itself runs; what a driver does with
+    its result is not its own.
 
-    Standard output and the warning filters belong to the whole process: for the process that holds the answer, not for the judge's.
+    Standard output and the warning filters belong to the whole process: for the process that holds
+    the answer, not for the judge's.
     """
     printed = Printed()
     called: list[str] = []
@@ -130,7 +141,9 @@ class Printed(io.TextIOBase):
         return len(text)
 
     def last_lines(self, most: int) -> list[str]:
-        """The last lines that are not empty; what a carriage return would overwrite counts as a line."""
+        """The last lines that are not empty; what a carriage return would overwrite counts as a
+        line.
+        """
         return [
             line.strip() for line in self._tail.replace("\r", "\n").split("\n") if line.strip()
         ][-most:]
@@ -161,7 +174,9 @@ def _own_lines(frames: Iterable[traceback.FrameSummary]) -> tuple[str, ...]:
 
 
 def is_stub(outcome: Outcome, name: str) -> bool:
-    """Whether the answer is the stub that students get: ``raise NotImplementedError("<question>")``, or without words. Libraries raise it with other words."""
+    """Whether the answer is the stub that students get: ``raise
+    NotImplementedError("<question>")``, or without words. Libraries raise it with other words.
+    """
     return (
         outcome.kind == "raised"
         and outcome.error == "NotImplementedError"
@@ -170,11 +185,15 @@ def is_stub(outcome: Outcome, name: str) -> bool:
 
 
 Peer = Callable[[str, tuple, float, float], Outcome]
-"""``peer(driver, args, seconds, wall) -> Outcome``: an answer that can be called, wherever it is; `seconds` of work and `wall` seconds by the clock are left to it."""
+"""``peer(driver, args, seconds, wall) -> Outcome``: an answer that can be called, wherever it
+is; `seconds` of work and `wall` seconds by the clock are left to it.
+"""
 
 
 def in_process(answer: Any, framework: str, forbids: Sequence[str] = ()) -> Peer:
-    """An answer in this very process: for references, mistakes and tests, never for a stranger's code."""
+    """An answer in this very process: for references, mistakes and tests, never for a stranger's
+    code.
+    """
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         return run_contained(answer, driver, framework, args, seconds, forbids, wall=wall)

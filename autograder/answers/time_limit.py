@@ -1,6 +1,8 @@
-"""How long an answer may take: in seconds of a processor's work, which a busy machine does not use up, with a wall limit behind them.
+"""How long an answer may take: in seconds of a processor's work, which a busy machine does not use
+up, with a wall limit behind them.
 
-The process of the answer stops itself by a signal where it can; whoever waits for it from outside (`autograder.judge.remote_answer`) measures the same two things.
+The process of the answer stops itself by a signal where it can; whoever waits for it from outside
+(`autograder.judge.remote_answer`) measures the same two things.
 """
 
 from __future__ import annotations
@@ -17,29 +19,40 @@ from types import FrameType, TracebackType
 from typing import Any
 
 STARVED = 5.0
-"""The wall limit is that many times the limit on work: a machine that gives an answer less than a fifth of a processor is too busy to judge it."""
+"""The wall limit is that many times the limit on work: a machine that gives an answer less than
+a fifth of a processor is too busy to judge it.
+"""
 
 HICCUP = 10.0
-"""Seconds that the wall limit has beyond that: a machine that swaps, or wakes up, stands still for as long whatever the question is."""
+"""Seconds that the wall limit has beyond that: a machine that swaps, or wakes up, stands still
+for as long whatever the question is.
+"""
 
 _CALLER = "autograder.answers.run"
 _DEEP = 100  # frames of a recursion that are looked at
-_AGAIN = 0.5  # seconds until the signal comes again: an exception that is raised in the midst of a destructor is lost
+# seconds until the signal comes again: an exception that is raised in the midst of a destructor is
+# lost
+_AGAIN = 0.5
 
 
 def patience(seconds: float) -> float:
-    """The seconds by the clock after which an answer that may work for `seconds` is stopped, whatever it has worked: it may be asleep."""
+    """The seconds by the clock after which an answer that may work for `seconds` is stopped,
+    whatever it has worked: it may be asleep.
+    """
     return HICCUP + STARVED * seconds
 
 
 def worked() -> float:
-    """Seconds of processor time of this process, all its threads and its children that have ended."""
+    """Seconds of processor time of this process, all its threads and its children that have
+    ended.
+    """
     times = os.times()
     return time.process_time() + times.children_user + times.children_system
 
 
 class OutOfTime(BaseException):
-    """The answer took longer than it may. Not an Exception, so that an answer's own `except Exception` does not swallow it.
+    """The answer took longer than it may. Not an Exception, so that an answer's own `except
+    Exception` does not swallow it.
 
     stack: where it was, from the call of the answer inwards.
     """
@@ -57,7 +70,9 @@ def frames_of_answer(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 class Watcher:
-    """Somebody who looks at an answer while it runs: asked when (`due`), called then with the interrupted frame (`look`)."""
+    """Somebody who looks at an answer while it runs: asked when (`due`), called then with the
+    interrupted frame (`look`).
+    """
 
     def due(self) -> float:
         """Seconds until the next look."""
@@ -69,10 +84,12 @@ class Watcher:
 
 
 class Limit:
-    """A context that raises `OutOfTime` inside the block once it has worked for `seconds` or the clock went on by `wall`.
+    """A context that raises `OutOfTime` inside the block once it has worked for `seconds` or the
+    clock went on by `wall`.
 
-    One signal serves both, and `watcher`: it comes when the first of them can be due, and is set anew. Signals reach the main thread only; elsewhere,
-    and where there are none, whoever waits outside must do.
+    One signal serves both, and `watcher`: it comes when the first of them can be due, and is set
+    anew. Signals reach the main thread only; elsewhere, and where there are none, whoever waits
+    outside must do.
     """
 
     def __init__(self, seconds: float, wall: float, watcher: Watcher | None = None):
@@ -108,7 +125,8 @@ class Limit:
         return worked() - self._start
 
     def _left(self) -> float:
-        # Work goes on no faster than the clock, but for an answer with several threads, which is noticed when its one thread's time would be up.
+        # Work goes on no faster than the clock, but for an answer with several threads, which is
+        # noticed when its one thread's time would be up.
         return min(self._seconds - self.seconds, self._wall - (time.monotonic() - self._began))
 
     def _set(self) -> None:
@@ -132,7 +150,9 @@ def _stack(frame: FrameType | None) -> Sequence[traceback.FrameSummary]:
 
 
 def _unseen(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:
-    """Call `look` without the answer's profile function, which would take these calls for the answer's."""
+    """Call `look` without the answer's profile function, which would take these calls for the
+    answer's.
+    """
     profile = sys.getprofile()
     sys.setprofile(None)
     try:

@@ -1,4 +1,5 @@
-"""Proof that the grader is right: every question's check is tried on right answers, on known mistakes and on mutants, and its error rates are stated.
+"""Proof that the grader is right: every question's check is tried on right answers, on known
+mistakes and on mutants, and its error rates are stated.
 
 audit(question) -> QuestionCard          in this process
 audit_all(names) -> Card                 in fresh processes of its own, as `course audit` does

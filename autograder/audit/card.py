@@ -1,4 +1,6 @@
-"""The report card: what the audit found of each question, the thresholds that it is held to, and its JSON."""
+"""The report card: what the audit found of each question, the thresholds that it is held to, and
+its JSON.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,15 @@ class QuestionCard:
 
     mutants, killed, equivalent: counts; what is in none of the last two is among `survivors`.
     alternatives:   right answers tried, the reference not counted.
-    false_rejects:  right answers, or harmless variants of them, that the check does not accept: one sentence each.
+    false_rejects:  right answers, or harmless variants of them, that the check does not accept: one
+                    sentence each.
     false_accepts:  wrong answers other than mutants that it does accept.
-    mistakes, mistakes_named, misnamed: known mistakes, how many are named as themselves, and a sentence about each that is not.
+    mistakes, mistakes_named, misnamed: known mistakes, how many are named as themselves, and a
+        sentence about each that is not.
     errors:         what is wrong with the question's own declarations.
     notes:          what could not be examined, and why; no fault.
-    median_check_s, slowest_check_s: processor time of one check of a right answer; the slowest is one for which the reference had to run, too.
+    median_check_s, slowest_check_s: processor time of one check of a right answer; the slowest is
+    one for which the reference had to run, too.
     """
 
     name: str
@@ -64,7 +69,8 @@ class QuestionCard:
         if self.kill_rate < LEAST_KILLED:
             count = len(self.survivors)
             found.append(
-                f"Too weak: {count} {'mutant passes' if count == 1 else 'mutants pass'}; {LEAST_KILLED:.0%} must be killed."
+                f"Too weak: {count} {'mutant passes' if count == 1 else 'mutants pass'}; "
+                f"{LEAST_KILLED:.0%} must be killed."
             )
         if _rate(self.mistakes_named, self.mistakes) < LEAST_NAMED:
             found += self.misnamed

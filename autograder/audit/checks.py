@@ -1,4 +1,6 @@
-"""What is examined of one question: right answers and harmless variants of them, known mistakes, memorisers, tolerance, mutants."""
+"""What is examined of one question: right answers and harmless variants of them, known mistakes,
+memorisers, tolerance, mutants.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ from autograder.values.plain_values import pack
 from autograder.verdict import Outcome, Status
 
 SEEDS = 10
-"""Seeds of a question: a mutant must fail on one of them, drawn for it; one that does not is tried on all."""
+"""Seeds of a question: a mutant must fail on one of them, drawn for it; one that does not is
+tried on all.
+"""
 
 TRIES = 3
-"""Fresh seeds for every right answer and every mistake, unless more are asked for; training, which takes seconds, gets one."""
+"""Fresh seeds for every right answer and every mistake, unless more are asked for; training,
+which takes seconds, gets one.
+"""
 
 VISIBLE = 0
 """The seed of whoever has seen the inputs."""
@@ -39,7 +45,9 @@ _PATIENCE = 20
 
 
 _SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric inputs only"
-"""What is no error where only such inputs have a meaning; a question declares it with `Question.equivalent`."""
+"""What is no error where only such inputs have a meaning; a question declares it with
+`Question.equivalent`.
+"""
 
 
 def audit(
@@ -52,9 +60,12 @@ def audit(
 ) -> QuestionCard:
     """Examine everything that `question` promises.
 
-    sample: this many mutants instead of all, the same ones every time; 0 leaves them and what was declared of them out.
-    repeat: fresh seeds on which right answers must pass and mistakes must fail. seeds: these instead.
-    hands:  processes that try mutants. Runs the answers of the question in this process: not for a stranger's questions.
+    sample: this many mutants instead of all, the same ones every time; 0 leaves them and what was
+    declared of them out.
+    repeat: fresh seeds on which right answers must pass and mistakes must fail. seeds: these
+        instead.
+    hands:  processes that try mutants. Runs the answers of the question in this process: not for a
+            stranger's questions.
     """
     tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
@@ -71,7 +82,10 @@ def audit(
         for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
     }
     if question.reference not in right:
-        note = f"{question.reference.framework}, in which the reference is written, is not available on this machine."
+        note = (
+            f"{question.reference.framework}, in which the reference is "
+            "written, is not available on this machine."
+        )
         return QuestionCard(question.name, question.points, errors=(note,))
     if fault := _fault(question):
         return QuestionCard(question.name, question.points, errors=(fault,))
@@ -85,7 +99,8 @@ def audit(
     parts: dict[str, Any] = {}
     if question.measurement:
         notes.append(
-            "No mutants: answers are judged by what they achieve, so a mutant that achieves it is right."
+            "No mutants: answers are judged by what they achieve, so a "
+            "mutant that achieves it is right."
         )
     elif sample == 0:
         notes.append("No mutants: none were asked for.")
@@ -135,11 +150,16 @@ def fresh_seeds(question: Question, count: int) -> list[int]:
 
 
 def _fault(question: Question) -> str | None:
-    """What keeps the question from being audited at all: no probe, or a probe or a reference that fails."""
+    """What keeps the question from being audited at all: no probe, or a probe or a reference
+    that fails.
+    """
     if not question.probes:
         return "The question has no probes."
     if (question.driver == "sampled") != (question.recovery is not None):
-        return 'The driver "sampled" and a function that recovers what was drawn (`Question.recover`) need each other.'
+        return (
+            'The driver "sampled" and a function that recovers what was drawn '
+            "(`Question.recover`) need each other."
+        )
     for probe in question.probes:
         alone = replace(question, probes=[probe])
         try:
@@ -147,40 +167,62 @@ def _fault(question: Question) -> str | None:
             for case in drawn[0]:
                 expected_outcome(question, case)
         except Exception as error:  # a probe is the question's own code
-            return f"The probe {probe.name!r} gives no inputs, or the reference no result for them: {type(error).__name__}: {error}"
+            return (
+                f"The probe {probe.name!r} gives no inputs, or the reference no result for them: "
+                f"{type(error).__name__}: {error}"
+            )
         if len({_fingerprint(tuple(case.inputs.args for case in cases)) for cases in drawn}) > 1:
-            return f"The probe {probe.name!r} draws other inputs from the same seed: it must use no randomness but `rng`, or a regrade gives other verdicts."
+            return (
+                f"The probe {probe.name!r} draws other inputs from the same seed: it must use no "
+                "randomness but `rng`, or a regrade gives other verdicts."
+            )
     return None
 
 
 def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
-    """A sentence for each argument that is the same in every input: an answer that never looks at it passes."""
+    """A sentence for each argument that is the same in every input: an answer that never looks
+    at it passes.
+    """
     if question.driver != "call" or question.measurement is not None:
         return
     drawn = [case.inputs.args for seed in seeds for case in question.cases(seed)]
     for number, name in enumerate(inspect.signature(question.reference.function).parameters):
         if len({_fingerprint((args[number],)) for args in drawn if number < len(args)}) == 1:
-            yield f"Accepted although wrong: an answer that never looks at `{name}`, which is the same in every input."
+            yield (
+                "Accepted although wrong: an answer that never looks at "
+                f"`{name}`, which is the same in every input."
+            )
 
 
 def _incomplete(question: Question) -> Iterator[str]:
     """What a question must have before a clean card can mean anything."""
     if len(question.alternatives) < LEAST_DECLARED:
-        yield f"It has {len(question.alternatives)} alternatives: with fewer than two, nothing shows that its check is not too strict."
+        yield (
+            f"It has {len(question.alternatives)} alternatives: with fewer than two, nothing "
+            "shows that its check is not too strict."
+        )
     if len(question.mistakes) < LEAST_DECLARED:
-        yield f"It has {len(question.mistakes)} known mistakes: give at least two that people make, so that they can be named."
+        yield (
+            f"It has {len(question.mistakes)} known mistakes: give at least two that people make, "
+            "so that they can be named."
+        )
     messages = [mistake.message for mistake in question.mistakes]
     for message in sorted({message for message in messages if messages.count(message) > 1}):
-        yield f'Two known mistakes have the message "{message}": whoever reads it cannot tell which it is.'
+        yield (
+            f'Two known mistakes have the message "{message}": whoever '
+            "reads it cannot tell which it is."
+        )
 
 
-# Right answers ------------------------------------------------------------------------------------------------------------------------------
+# Right answers ------------------------------------------------------------------------------------
 
 
 def _right_answers(
     question: Question, right: list[Answer], fresh: list[int]
 ) -> tuple[dict[Answer, str], list[float]]:
-    """A sentence for each that is rejected on any of the seeds, and the processor time of every check."""
+    """A sentence for each that is rejected on any of the seeds, and the processor time of every
+    check.
+    """
     rejected, times = {}, []
     for (
         seed
@@ -193,7 +235,8 @@ def _right_answers(
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
                 rejected[answer] = (
-                    f"{_label(question, answer)}, seed {seed}: {' '.join((verdict.headline, *verdict.details))}"
+                    f"{_label(question, answer)}, seed {seed}: "
+                    f"{' '.join((verdict.headline, *verdict.details))}"
                 )
     return rejected, times
 
@@ -205,9 +248,11 @@ def _label(question: Question, answer: Answer) -> str:
 
 
 def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[str], list[str]]:
-    """The same answers given other arrays of the same numbers, and results with the noise of another order of summation: a sentence for each rejected.
+    """The same answers given other arrays of the same numbers, and results with the noise of
+    another order of summation: a sentence for each rejected.
 
-    And one for each that raises. That is no fault of the check, which gives an answer only what the statement promises; but students may write such an answer.
+    And one for each that raises. That is no fault of the check, which gives an answer only what the
+    statement promises; but students may write such an answer.
     """
     rejected, raised = [], []
     for answer in right:
@@ -218,13 +263,13 @@ def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[
             errors = [outcome for outcome in outcomes if outcome.kind == "raised"]
             if errors:
                 raised.append(
-                    f"{_label(question, answer)}, {name}, raises {errors[0].error}: {errors[0].message}".rstrip(
-                        ": "
-                    )
+                    f"{_label(question, answer)}, {name}, raises "
+                    f"{errors[0].error}: {errors[0].message}".rstrip(": ")
                 )
             elif verdict.status is not Status.CORRECT:
                 rejected.append(
-                    f"{_label(question, answer)}, {name}: {verdict.headline} {' '.join(verdict.details)}".rstrip()
+                    f"{_label(question, answer)}, {name}: "
+                    f"{verdict.headline} {' '.join(verdict.details)}".rstrip()
                 )
     return rejected, raised
 
@@ -272,7 +317,9 @@ def _other_width(array: Any) -> Any:
 
 
 def _noisy(array: np.ndarray) -> np.ndarray:
-    """What another order of summation changes: a little of each number, and a little of the largest one."""
+    """What another order of summation changes: a little of each number, and a little of the
+    largest one.
+    """
     if not _is_float(array) or not array.size:
         return array
     finite = np.abs(array[np.isfinite(array)])
@@ -285,7 +332,9 @@ def _noisy(array: np.ndarray) -> np.ndarray:
 
 
 def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
-    """Whoever calls an answer by the names in the statement must be served: a sentence for each right answer that is not written so."""
+    """Whoever calls an answer by the names in the statement must be served: a sentence for each
+    right answer that is not written so.
+    """
     if question.driver != "call":
         return
     names = list(inspect.signature(question.reference.function).parameters)
@@ -297,14 +346,19 @@ def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[st
         )
         verdict = examine(question, _peer(question, by_name), seed=seed, framework=answer.framework)
         if verdict.status is not Status.CORRECT:
-            yield f"{_label(question, answer)}, called by the names {', '.join(names)}: {verdict.headline}"
+            yield (
+                f"{_label(question, answer)}, called by the names "
+                f"{', '.join(names)}: {verdict.headline}"
+            )
 
 
-# Wrong answers ------------------------------------------------------------------------------------------------------------------------------
+# Wrong answers ------------------------------------------------------------------------------------
 
 
 def _mistakes(question: Question, fresh: list[int]) -> tuple[int, list[str], list[str]]:
-    """How many known mistakes are named as themselves, a sentence for each other one, and one for each that is accepted."""
+    """How many known mistakes are named as themselves, a sentence for each other one, and one
+    for each that is accepted.
+    """
     named, misnamed, accepted = 0, [], []
     made = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
     judged = [
@@ -329,7 +383,9 @@ def _mistakes(question: Question, fresh: list[int]) -> tuple[int, list[str], lis
 
 
 def _wrong_answers(question: Question, seed: int) -> tuple[list[str], set[str]]:
-    """A sentence for each answer that is wrong by construction and accepted; and the names of those that were declared to be right after all."""
+    """A sentence for each answer that is wrong by construction and accepted; and the names of
+    those that were declared to be right after all.
+    """
     accepted, declared = [], set()
     for name, peer in _wrong(question):
         verdict = examine(question, peer, seed=seed, framework=question.reference.framework)
@@ -382,7 +438,9 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
 
 
 def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
-    """The reference where the inputs are of one kind, elsewhere nothing but zeros of the right shape."""
+    """The reference where the inputs are of one kind, elsewhere nothing but zeros of the right
+    shape.
+    """
     reference = _peer(question, question.reference)
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
@@ -409,14 +467,15 @@ def _fingerprint(args: tuple) -> str:
     return repr((tree, [(array.dtype.name, array.shape, array.tobytes()) for array in arrays]))
 
 
-# Mutants ------------------------------------------------------------------------------------------------------------------------------------
+# Mutants ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Candidate:
     """A mutant of one function of an answer, with all that is needed to run it.
 
-    name: of the answer. sources: of the helper functions that it calls and of itself, the mutated one among them, in the order of their definition.
+    name: of the answer. sources: of the helper functions that it calls and of itself, the mutated
+        one among them, in the order of their definition.
     """
 
     mutant: Mutant
@@ -553,7 +612,9 @@ def _is_accepted(
     drawn: list[tuple[Case, Outcome | None]],
     seconds: float,
 ) -> bool:
-    """Whether the check takes a mutant for right: the first input that it fails on is enough to tell."""
+    """Whether the check takes a mutant for right: the first input that it fails on is enough to
+    tell.
+    """
     try:
         peer = in_process(candidate.function(), candidate.answer.framework)
     except Exception:  # it fails where it is defined
@@ -568,7 +629,9 @@ def _is_accepted(
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
-    """Declarations that tell of no mutant; those that name a wrong answer are looked at by `_unmatched`."""
+    """Declarations that tell of no mutant; those that name a wrong answer are looked at by
+    `_unmatched`.
+    """
     for equivalent in question.equivalents:
         if equivalent.fragment not in (_SQUARE, _SYMMETRIC) and not any(
             c.mutant.shows(equivalent.fragment) for c in everything
@@ -577,7 +640,9 @@ def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
 
 
 def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
-    """Declared wrong answers that are rejected; where there can be no mutants, every other declaration."""
+    """Declared wrong answers that are rejected; where there can be no mutants, every other
+    declaration.
+    """
     for equivalent in question.equivalents:
         if equivalent.fragment not in declared and (
             equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement
@@ -585,7 +650,7 @@ def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
 
-# Peers and values ---------------------------------------------------------------------------------------------------------------------------
+# Peers and values ---------------------------------------------------------------------------------
 
 
 def _peer(
@@ -595,7 +660,9 @@ def _peer(
     before: Callable | None = None,
     after: Callable | None = None,
 ) -> Peer:
-    """`answer` with every array of its arguments changed by `before`, and its plain result by `after`."""
+    """`answer` with every array of its arguments changed by `before`, and its plain result by
+    `after`.
+    """
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         function = (

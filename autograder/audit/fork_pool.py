@@ -1,4 +1,6 @@
-"""Runs what may hang, crash or eat memory: forks of this process, which has the frameworks imported, do one piece of work after another."""
+"""Runs what may hang, crash or eat memory: forks of this process, which has the frameworks
+imported, do one piece of work after another.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ MEMORY = 2 * GIGABYTE
 def work_off(
     work: Callable[[int], Any], count: int, *, seconds: float, lost: Any, hands: int = 1
 ) -> list[Any]:
-    """``[work(0), ..., work(count - 1)]``, each in a fork; `lost` for those that take longer than `seconds` or end their process.
+    """``[work(0), ..., work(count - 1)]``, each in a fork; `lost` for those that take longer than
+    `seconds` or end their process.
 
-    What `work` returns must be picklable; it is this program's own. A fork goes on with the next piece of work until it is lost.
+    What `work` returns must be picklable; it is this program's own. A fork goes on with the next
+    piece of work until it is lost.
     """
     results: list[Any] = [lost] * count
     waiting = iter(range(count))

@@ -1,4 +1,6 @@
-"""Mutants of an answer: its syntax tree with one small change, such as people make. Source in, mutants out; nothing is run here."""
+"""Mutants of an answer: its syntax tree with one small change, such as people make. Source in,
+mutants out; nothing is run here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from autograder.audit.operators import OPERATORS
 class Mutant:
     """An answer with one change.
 
-    operator: the kind of change. line: where, counted from the function's first line. original, source: the function before and after.
+    operator: the kind of change. line: where, counted from the function's first line. original,
+        source: the function before and after.
     """
 
     operator: str
@@ -34,7 +37,9 @@ class Mutant:
         return "\n".join(list(lines)[2:])
 
     def shows(self, fragment: str) -> bool:
-        """Whether the change is the one that `fragment` tells: a piece of a changed line, or ``piece before -> piece after``."""
+        """Whether the change is the one that `fragment` tells: a piece of a changed line, or
+        ``piece before -> piece after``.
+        """
         lines = self.diff.splitlines()
         removed, added = (
             " ".join(" ".join(line[1:].split()) for line in lines if line[0] == sign)
@@ -45,9 +50,11 @@ class Mutant:
 
 
 def mutants(source: str) -> list[Mutant]:
-    """Every mutant of the one function or class in `source`, in the order of its lines; none equals the original or another.
+    """Every mutant of the one function or class in `source`, in the order of its lines; none equals
+    the original or another.
 
-    Left alone: docstrings, annotations, parameters, decorators, imports, what is raised, and ``strict=`` of zip, which guards against what no caller here does.
+    Left alone: docstrings, annotations, parameters, decorators, imports, what is raised, and
+    ``strict=`` of zip, which guards against what no caller here does.
     """
     module = cst.parse_module(source)
     positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
@@ -94,7 +101,9 @@ def _changes(
 
 @dataclass(frozen=True)
 class _Names:
-    """The variables in sight in the order of their first binding, each with the line from which it has a value."""
+    """The variables in sight in the order of their first binding, each with the line from which
+    it has a value.
+    """
 
     bound: tuple[tuple[str, int], ...] = ()
 
@@ -105,7 +114,9 @@ class _Names:
         return _Names(tuple(first.items()))
 
     def beside(self, name: str, line: int) -> list[str]:
-        """The variables bound just before and just behind `name` that have a value above `line`: those that are most easily taken for it."""
+        """The variables bound just before and just behind `name` that have a value above `line`:
+        those that are most easily taken for it.
+        """
         order = [known for known, _ in self.bound]
         if name not in order:
             return []
@@ -168,7 +179,9 @@ def _nodes(
 def _of_target(
     node: cst.CSTNode, names: _Names, positions: Mapping
 ) -> Iterator[tuple[cst.CSTNode, _Names]]:
-    """On the left of an assignment names may change places; another name there is another program."""
+    """On the left of an assignment names may change places; another name there is another
+    program.
+    """
     if isinstance(node, cst.Tuple):
         yield node, names
         for item in node.elements:

@@ -1,4 +1,5 @@
-"""What may be changed in one node of an answer's syntax tree: mutmut's general operators, and those that people who work with arrays need.
+"""What may be changed in one node of an answer's syntax tree: mutmut's general operators, and those
+that people who work with arrays need.
 
 An operator is ``operator(node) -> nodes to put in its place``, as in mutmut.
 """
@@ -228,7 +229,9 @@ def arguments(node: cst.Call) -> Iterator[cst.Call]:
 
 
 def argument(node: cst.Call) -> Iterator[cst.Call]:
-    """mutmut's dropped arguments; None in place of one only where it has a name, as in ``axis=None``: elsewhere it only crashes."""
+    """mutmut's dropped arguments; None in place of one only where it has a name, as in
+    ``axis=None``: elsewhere it only crashes.
+    """
     if len(node.args) == 1 and node.args[0].keyword:
         yield node.with_changes(args=[])
     for new in mutators.operator_arg_removal(node):
@@ -304,7 +307,9 @@ def index(node: cst.Index) -> Iterator[cst.Index]:
 
 
 def piece(node: cst.Slice) -> Iterator[cst.Slice]:
-    """A slice without its start, stop or step, or off by one at an end that is not a plain number (mutmut's and `number` change those)."""
+    """A slice without its start, stop or step, or off by one at an end that is not a plain
+    number (mutmut's and `number` change those).
+    """
     for end in ("lower", "upper", "step"):
         if (bound := getattr(node, end)) is None:
             continue

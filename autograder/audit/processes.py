@@ -1,4 +1,6 @@
-"""Audits many questions, several at a time, each in a process that has imported nothing before the frameworks are told to keep to one thread."""
+"""Audits many questions, several at a time, each in a process that has imported nothing before
+the frameworks are told to keep to one thread.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,14 @@ def audit_all(
     workers: int = 2,
     show: Callable[[QuestionCard], None] = lambda card: None,
 ) -> Card:
-    """The card of the questions called `names`, in that order; `show` is called with each as it is finished. For the rest see `audit`.
+    """The card of the questions called `names`, in that order; `show` is called with each as it is
+    finished. For the rest see `audit`.
 
-    Raises `catalogue.UnknownQuestion` before anything is run, and ChildProcessError if a right answer or a mistake ends its process.
+    Raises `catalogue.UnknownQuestion` before anything is run, and ChildProcessError if a right
+    answer or a mistake ends its process.
     """
-    # Training is the longest: begun last, it would keep one process busy while the others have nothing left to do.
+    # Training is the longest: begun last, it would keep one process busy while the others have
+    # nothing left to do.
     order = sorted(dict.fromkeys(names), key=lambda name: -catalogue.find(name).seconds)
     processes = max(1, min(workers, len(order)))
     hands = max(1, workers // processes)
@@ -46,7 +51,8 @@ def audit_all(
         except BrokenProcessPool:
             names_left = ", ".join(name for name in order if name not in done)
             raise ChildProcessError(
-                f"a right answer or a known mistake ended its process, or memory ran out; not audited: {names_left}"
+                "a right answer or a known mistake ended its process, or memory "
+                f"ran out; not audited: {names_left}"
             ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -55,7 +61,9 @@ def audit_all(
 
 
 def _keep_to_one_thread() -> None:
-    """Import the frameworks, before the first fork, which then has them; what MXNet says on the way is not for the user."""
+    """Import the frameworks, before the first fork, which then has them; what MXNet says on the
+    way is not for the user.
+    """
     os.environ.update(ONE_THREAD)
     stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)

@@ -1,4 +1,6 @@
-"""The report card for people: a table and the survivors' code for the terminal, a page for the browser."""
+"""The report card for people: a table and the survivors' code for the terminal, a page for the
+browser.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _COLUMNS = (
 
 
 def as_terminal(card: Card) -> Group:
-    """A table with a row for each question and one for all; then what is wrong, and the survivors as diffs."""
+    """A table with a row for each question and one for all; then what is wrong, and the
+    survivors as diffs.
+    """
     table = Table(title="How far the checks can be trusted", title_justify="left")
     table.add_column(
         "question", no_wrap=True, min_width=max(len(question.name) for question in card.questions)
@@ -41,7 +45,9 @@ def as_terminal(card: Card) -> Group:
 
 
 def as_page(card: Card) -> str:
-    """The card as one HTML page that needs nothing else. What questions say and the code of answers are escaped."""
+    """The card as one HTML page that needs nothing else. What questions say and the code of
+    answers are escaped.
+    """
     rows = [(question, _figures(question)) for question in card.questions]
     return template("audit", "audit.html.j2").render(
         card=card,

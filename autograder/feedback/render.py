@@ -21,8 +21,9 @@ _LARGEST_PICTURE = 128
 _NUMBERED = 7  # the most rows or columns that are drawn with their numbers
 _SIDE, _GAP, _TITLE = 200, 12, 22  # pixels
 
-# Nine colours each of matplotlib's viridis (S. van der Walt, N. Smith, 2015) and of ColorBrewer's RdBu (C. Brewer, 2002): matplotlib itself would take
-# half a second to import, and a seventh of a second for each picture.
+# Nine colours each of matplotlib's viridis (S. van der Walt, N. Smith, 2015) and of ColorBrewer's
+# RdBu (C. Brewer, 2002): matplotlib itself would take half a second to import, and a seventh of a
+# second for each picture.
 _SEQUENTIAL = (
     "440154",
     "472d7b",
@@ -51,7 +52,9 @@ _READABLE = 60
 
 @dataclass(frozen=True)
 class Feedback:
-    """A rendered verdict. In a notebook it shows its HTML, elsewhere its text. `correct` and `earned` are for programs."""
+    """A rendered verdict. In a notebook it shows its HTML, elsewhere its text. `correct` and
+    `earned` are for programs.
+    """
 
     text: str
     html: str
@@ -75,7 +78,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Panel:
-    """One matrix of a picture. numbers: (column, row, text, colour) of the numbers in it; cell, font: pixels of one entry and of its digits."""
+    """One matrix of a picture. numbers: (column, row, text, colour) of the numbers in it; cell,
+    font: pixels of one entry and of its digits.
+    """
 
     title: str
     said: str
@@ -97,7 +102,8 @@ def render(verdict: Verdict) -> Feedback:
 def as_text(verdict: Verdict) -> str:
     """The verdict for a terminal."""
     lines = [
-        f"{MARKS.get(verdict.status, '✗')} {verdict.question}: {verdict.status}, {_points(verdict)}",
+        f"{MARKS.get(verdict.status, '✗')} {verdict.question}: "
+        f"{verdict.status}, {_points(verdict)}",
         f"  {verdict.headline}",
     ]
     if verdict.mistake:
@@ -145,7 +151,9 @@ def _points(verdict: Verdict) -> str:
 
 
 def _rows(failure: Failure) -> list[tuple[str, str]]:
-    """What to read of a failure: the input, the two results, the learner's own lines, what was printed."""
+    """What to read of a failure: the input, the two results, the learner's own lines, what was
+    printed.
+    """
     rows = [(f"input {name}", _readable(value)) for name, value in failure.inputs]
     if failure.outcome.kind == "value" and failure.expected is not None:
         rows += [
@@ -165,7 +173,10 @@ def _readable(value: Any) -> str:
         if value.size == 0:
             return f"an empty array of shape {value.shape}"
         if value.size > _READABLE:
-            return f"array of shape {value.shape}, {value.dtype}, from {value.min():.4g} to {value.max():.4g}"
+            return (
+                f"array of shape {value.shape}, {value.dtype}, from "
+                f"{value.min():.4g} to {value.max():.4g}"
+            )
         return np.array2string(
             value, precision=4, suppress_small=True, max_line_width=100, separator=", "
         )
@@ -193,7 +204,9 @@ def _brief(value: Any) -> str:
 
 
 def _picture(failure: Failure) -> Picture | None:
-    """The input, yours, expected and their difference side by side; None where there is nothing to look at."""
+    """The input, yours, expected and their difference side by side; None where there is nothing
+    to look at.
+    """
     if failure.outcome.kind != "value":
         return None
     expected, got = as_array(failure.expected), as_array(failure.outcome.value)
@@ -226,7 +239,9 @@ def _first_wrong_plane(expected: np.ndarray, got: np.ndarray) -> tuple[int, ...]
 
 
 def _plane(value: np.ndarray, at: tuple[int, ...] = ()) -> np.ndarray | None:
-    """The matrix to draw of an array: the array itself, or the plane `at` (by default the first) of a stack."""
+    """The matrix to draw of an array: the array itself, or the plane `at` (by default the first)
+    of a stack.
+    """
     if (
         value.ndim < 2
         or value.size == 0

@@ -1,4 +1,6 @@
-"""Many submissions at once: worker processes examine them, and this process alone records the grades as they come."""
+"""Many submissions at once: worker processes examine them, and this process alone records the
+grades as they come.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,10 @@ MOST_BYTES = 1 << 30
 """More than this is no answer of a worker."""
 
 AHEAD = 3
-"""Submissions that a worker has at one time: it runs one, starts the kernel of the next, and finds the one after that when it is done. The last ones of a class
-are given singly, so that no worker waits while another has several."""
+"""Submissions that a worker has at one time: it runs one, starts the kernel of the next, and finds
+the one after that when it is done. The last ones of a class are given singly, so that no worker
+waits while another has several.
+"""
 
 FAREWELL = 5.0
 """Seconds that a worker has for ending what it started."""
@@ -46,7 +50,9 @@ def cores() -> int:
 
 
 def start_worker(log: Path) -> tuple[Any, Connection]:
-    """A process that runs `worker.serve`, in a session of its own, and our end of the line to it. What it prints goes to `log`."""
+    """A process that runs `worker.serve`, in a session of its own, and our end of the line to
+    it. What it prints goes to `log`.
+    """
     ours, theirs = socket.socketpair()
     with theirs, open(log, "ab") as out:
         process = (
@@ -107,9 +113,11 @@ def grade(
 ) -> tuple[list[Graded], int]:
     """Grade submissions (assignment, student); those that have their grade only with `regrade`.
 
-    show is called with each result as it comes. Returns all results in the order of `work`, and how many of them were there before.
+    show is called with each result as it comes. Returns all results in the order of `work`, and how
+    many of them were there before.
 
-    Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and SIGTERM; what was recorded until then stays.
+    Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and
+    SIGTERM; what was recorded until then stays.
     """
     with logs.kept_in(course.log_file), course.locked() as scratch, _interruptible() as signals:
         provisioner.begin()
@@ -164,7 +172,8 @@ def _examined(
                     disturbances += 1
                     if disturbances > 100:
                         raise CourseError(
-                            "the processes that grade are killed again and again: see what else runs on this machine"
+                            "the processes that grade are killed again and again: "
+                            "see what else runs on this machine"
                         )
                     if key is None and deaths[key] > 3 * workers + ATTEMPTS:
                         raise CourseError(f"no worker can be started: {worker.last_words()}")
@@ -173,7 +182,8 @@ def _examined(
                     elif key is not None:
                         left -= 1
                         logs.log.error(
-                            "%s: the process that examined it was killed %d times; it said last:\n%s",
+                            "%s: the process that examined it was killed "
+                            "%d times; it said last:\n%s",
                             ", ".join(key),
                             ATTEMPTS,
                             worker.said(),
@@ -181,7 +191,10 @@ def _examined(
                         yield (
                             key,
                             {
-                                "reason": f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"
+                                "reason": (
+                                    f"the process that examined it was killed {ATTEMPTS} times: "
+                                    "look at it, or grade it again"
+                                )
                             },
                         )
                 elif not worker.ready:
@@ -202,7 +215,9 @@ def _examined(
 def _give_out(
     waiting: deque, jobs: dict[Any, dict[str, Any]], crew: list[_Worker], workers: int
 ) -> None:
-    """Keep the workers busy: one submission for each, then further ones while there are enough for all."""
+    """Keep the workers busy: one submission for each, then further ones while there are enough
+    for all.
+    """
     for depth in range(AHEAD):
         for worker in crew:
             if (
@@ -215,7 +230,9 @@ def _give_out(
 
 @dataclass
 class _Worker:
-    """A worker process and the submissions it was given, in their order. It is not ready before it has said so."""
+    """A worker process and the submissions it was given, in their order. It is not ready before
+    it has said so.
+    """
 
     folder: Path
     jobs: deque = field(default_factory=deque)

@@ -1,6 +1,8 @@
-"""A submitted notebook's cells, put back as the course released them: plain functions on notebooks, without a kernel, a gradebook or nbgrader.
+"""A submitted notebook's cells, put back as the course released them: plain functions on notebooks,
+without a kernel, a gradebook or nbgrader.
 
-What the gradebook keeps of a release is made into plain cells (`course_cells`, `released`), and `restore` puts them into what was handed in. See
+What the gradebook keeps of a release is made into plain cells (`course_cells`, `released`), and
+`restore` puts them into what was handed in. See
 docs/decisions/02-notebooks-are-put-back-from-the-gradebook.md.
 """
 
@@ -25,7 +27,9 @@ def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> N
 
 
 def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
-    """The course's cells by grade id, in order, each with whether its source is the course's to say."""
+    """The course's cells by grade id, in order, each with whether its source is the course's to
+    say.
+    """
     points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
     grades = {cell.name for cell in notebook.grade_cells}
     answers = {cell.name for cell in notebook.solution_cells}
@@ -55,7 +59,9 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
 
 
 def released(assignment: Any) -> dict[str, dict[str, Any]]:
-    """The course's side of an assignment by notebook, in plain JSON: its cells (see `course_cells`) and its kernelspec."""
+    """The course's side of an assignment by notebook, in plain JSON: its cells (see
+    `course_cells`) and its kernelspec.
+    """
     return {
         notebook.name: {
             "cells": course_cells(notebook),
@@ -105,12 +111,16 @@ def _restored(
 
 
 def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> int:
-    """Where a deleted check goes: before the next of the course's cells that is there, so that it comes after all that may answer it."""
+    """Where a deleted check goes: before the next of the course's cells that is there, so that
+    it comes after all that may answer it.
+    """
     return next((place[later] for later in order[order.index(name) :] if later in place), end)
 
 
 def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
-    """Where a deleted cell that others build on goes: after the last of the course's cells before it that is there, else to the top."""
+    """Where a deleted cell that others build on goes: after the last of the course's cells
+    before it that is there, else to the top.
+    """
     return next(
         (
             place[earlier] + 1
@@ -124,7 +134,9 @@ def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
 def _chosen(
     submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
 ) -> dict[int, str]:
-    """Which submitted cell stands for which of the course's: of several with one grade id, the first with the course's own source, else the first."""
+    """Which submitted cell stands for which of the course's: of several with one grade id, the
+    first with the course's own source, else the first.
+    """
     candidates: dict[str, list[int]] = {}
     for index, cell in enumerate(submitted):
         metadata = cell.get("metadata")
@@ -145,7 +157,9 @@ def _chosen(
 def _plain_cell(
     cell_type: str, source: str, metadata: dict | None = None, attachments: Any = None
 ) -> NotebookNode:
-    """A fresh cell. nbformat's own makers check each against the schema, which takes longer than all the rest."""
+    """A fresh cell. nbformat's own makers check each against the schema, which takes longer than
+    all the rest.
+    """
     facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
     if cell_type == "code":
         return NotebookNode(cell_type="code", execution_count=None, outputs=[], **facts)

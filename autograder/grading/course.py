@@ -1,4 +1,6 @@
-"""An nbgrader course on disk, driven through nbgrader's own API: what the CLI and formgrader do, one submission at a time."""
+"""An nbgrader course on disk, driven through nbgrader's own API: what the CLI and formgrader do,
+one submission at a time.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,16 @@ _DISK = {
     errno.EFBIG,
     errno.ENAMETOOLONG,
 }
-"""The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines to others."""
+"""The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines
+to others.
+"""
 
 
 @dataclass(frozen=True)
 class Graded:
-    """What grading one submission came to: `reason` is None where it was graded, else why not, in one line; `share` is what its judged answers earned, 0 to 1."""
+    """What grading one submission came to: `reason` is None where it was graded, else why not,
+    in one line; `share` is what its judged answers earned, 0 to 1.
+    """
 
     student: str
     assignment: str
@@ -60,7 +66,8 @@ class Outline:
     release: the course's cells by notebook (see `grader.released`); version: its fingerprint.
     files:   the course's own files beside the notebook, to their paths.
     config:  what is added to the course's configuration.
-    gradebook: the address of the course's gradebook, for steps of the course's own that look something up.
+    gradebook: the address of the course's gradebook, for steps of the course's own that look
+        something up.
     """
 
     root: Path
@@ -100,13 +107,16 @@ class Course:
         self.root = Path(root).resolve()
         if not (self.root / CONFIG).is_file():
             raise CourseError(
-                f"{self.root} is not an nbgrader course: it has no {CONFIG}. `course demo` makes one to look at."
+                f"{self.root} is not an nbgrader course: it has no {CONFIG}. "
+                "`course demo` makes one to look at."
             )
         self.trust = trust  # whether submissions run without walls
         self._api: Any = None
 
     def release(self, assignment: str) -> None:
-        """Make the release version of `assignment` and enter its questions in the gradebook (``nbgrader generate_assignment``)."""
+        """Make the release version of `assignment` and enter its questions in the gradebook
+        (``nbgrader generate_assignment``).
+        """
         result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
         if not result["success"]:
             logs.log.error(
@@ -117,7 +127,9 @@ class Course:
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
-        """The students who handed in `assignment`, sorted; what they handed in need not even be a folder."""
+        """The students who handed in `assignment`, sorted; what they handed in need not even be
+        a folder.
+        """
         folder = self.root / "submitted"
         handed_in = list(two_deep(folder))
         students = sorted(path.parent.name for path in handed_in if path.name == assignment)
@@ -134,7 +146,9 @@ class Course:
         return students
 
     def overlooked(self, assignment: str) -> list[str]:
-        """A sentence for everything in `submitted/` that looks as if it was meant to be a submission of `assignment` and is not found as one."""
+        """A sentence for everything in `submitted/` that looks as if it was meant to be a
+        submission of `assignment` and is not found as one.
+        """
         known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
         found = []
         for path in sorted(self.root.glob("submitted/[!.]*")):
@@ -147,7 +161,8 @@ class Course:
                 found.append(f"{path.name} belongs in a folder STUDENT/{assignment}/")
             elif path.name in known:
                 found.append(
-                    f"{path.name}/ stands where students' folders stand: it should be STUDENT/{path.name}/"
+                    f"{path.name}/ stands where students' folders stand: it "
+                    f"should be STUDENT/{path.name}/"
                 )
             elif not inside:
                 found.append(f"{path.name}/ is empty")
@@ -160,7 +175,9 @@ class Course:
         return found
 
     def grade(self, assignment: str, student: str) -> Graded:
-        """Grade one submission in this process. What is wrong with it is a result; what is wrong with the course raises `CourseError`."""
+        """Grade one submission in this process. What is wrong with it is a result; what is wrong
+        with the course raises `CourseError`.
+        """
         from autograder.grading.worker import examine
 
         with logs.kept_in(self.log_file):
@@ -172,7 +189,9 @@ class Course:
 
     @property
     def log_file(self) -> Path:
-        """What went wrong here that no reason can hold, for whoever maintains the course; it is there once something did."""
+        """What went wrong here that no reason can hold, for whoever maintains the course; it is
+        there once something did.
+        """
         return self.root / logs.GRADING
 
     def outline(self, assignment: str) -> Outline:
@@ -203,7 +222,8 @@ class Course:
             }
         if not release:
             raise CourseError(
-                f"{assignment} is not released: run `nbgrader generate_assignment {assignment}` in {self.root} first."
+                f"{assignment} is not released: run `nbgrader generate_assignment "
+                f"{assignment}` in {self.root} first."
             )
         return Outline(
             root=self.root,
@@ -217,7 +237,9 @@ class Course:
         )
 
     def graded_before(self, outline: Outline, students: list[str]) -> dict[str, Graded]:
-        """Those of `students` whose grade is there, whole, and was made from what lies in ``submitted`` and in ``release`` now."""
+        """Those of `students` whose grade is there, whole, and was made from what lies in
+        ``submitted`` and in ``release`` now.
+        """
         with self._here():
             try:
                 with contextlib.closing(self._nbgrader().gradebook) as gradebook:
@@ -235,7 +257,9 @@ class Course:
         return done
 
     def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
-        """Enter what examining a submission came to. Only one process at a time may do so (see `locked`)."""
+        """Enter what examining a submission came to. Only one process at a time may do so (see
+        `locked`).
+        """
         if "fault" in found:
             raise CourseError(". ".join(filter(None, [found["fault"], found.get("remedy")])))
         reason, share = found.get("reason"), None
@@ -245,7 +269,9 @@ class Course:
         return Graded(student, outline.assignment, reason, None if reason else share)
 
     def _enter(self, outline: Outline, student: str, found: dict[str, Any]) -> str | None:
-        """Let nbgrader write the gradebook and the autograded notebook; returns why it could not, if it is the submission's fault."""
+        """Let nbgrader write the gradebook and the autograded notebook; returns why it could
+        not, if it is the submission's fault.
+        """
         from autograder.grading.record import record
 
         try:
@@ -274,12 +300,15 @@ class Course:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Path]:
-        """Be the only one that grades this course; gives a folder for what is needed meanwhile. Left-overs of a run that was killed are cleared away."""
+        """Be the only one that grades this course; gives a folder for what is needed meanwhile.
+        Left-overs of a run that was killed are cleared away.
+        """
         try:
             import fcntl
         except ImportError:
             raise MachineError(
-                f"a class is graded on Linux or macOS, and this is {platform.system()}: install the course in WSL2."
+                "a class is graded on Linux or macOS, and this is "
+                f"{platform.system()}: install the course in WSL2."
             ) from None
         try:
             lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
@@ -290,7 +319,8 @@ class Course:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise CourseError(
-                    f"{self.root} is being graded by another `course grade`: wait until it has ended, or stop it."
+                    f"{self.root} is being graded by another `course grade`: "
+                    "wait until it has ended, or stop it."
                 ) from None
             lock.seek(0)
             _clear_scratch(Path(lock.read().strip()))
@@ -306,7 +336,9 @@ class Course:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def feedback(self, assignment: str, student: str) -> None:
-        """Write the feedback page of one submission (``nbgrader generate_feedback``); of one that could not be graded, a page that says why."""
+        """Write the feedback page of one submission (``nbgrader generate_feedback``); of one
+        that could not be graded, a page that says why.
+        """
         reason = self.errors().get(assignment, {}).get(student)
         if reason is None:
             result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
@@ -323,12 +355,17 @@ class Course:
 
         folder = self.root / "feedback" / student / assignment
         folder.mkdir(parents=True, exist_ok=True)
-        text = f'<!doctype html><meta charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}'
+        text = (
+            "<!doctype html><meta "
+            f'charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}'
+        )
         for name in self._notebooks(assignment) or [assignment]:
             (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
     def _notebooks(self, assignment: str) -> list[str]:
-        """The names of an assignment's notebooks, as released: a page of feedback bears the name of its notebook."""
+        """The names of an assignment's notebooks, as released: a page of feedback bears the name
+        of its notebook.
+        """
         from nbgrader.api import MissingEntry
 
         with self._here():
@@ -351,7 +388,9 @@ class Course:
             return {}
 
     def _fault(self, error: BaseException) -> CourseError | None:
-        """What the course's owner must put right before anybody can be graded; None where it is the submission's own."""
+        """What the course's owner must put right before anybody can be graded; None where it is
+        the submission's own.
+        """
         from sqlalchemy.exc import DatabaseError
 
         wrapped = error
@@ -362,12 +401,14 @@ class Course:
         if wrapped is not None:
             said = str(wrapped.orig or wrapped).splitlines()[0][:200]
             return CourseError(
-                f"the gradebook of {self.root} cannot be used: {said}. {_remedy(said)}; what was graded before is kept."
+                f"the gradebook of {self.root} cannot be used: {said}. "
+                f"{_remedy(said)}; what was graded before is kept."
             )
         if isinstance(error, OSError) and error.errno in _DISK:
             place = error.filename if isinstance(error.filename, str) else self.root
             return CourseError(
-                f"{place} cannot be written: {error.strerror}. Make room or allow writing; what was graded before is kept."
+                f"{place} cannot be written: {error.strerror}. Make room or allow "
+                "writing; what was graded before is kept."
             )
         return None
 
@@ -389,10 +430,13 @@ class Course:
 
     @contextlib.contextmanager
     def _here(self) -> Iterator[None]:
-        """As nbgrader wants it: in the course's folder, its scripts on the PATH, nothing drawn over a progress bar."""
+        """As nbgrader wants it: in the course's folder, its scripts on the PATH, nothing drawn
+        over a progress bar.
+        """
         if glob.has_magic(str(self.root)):
             raise CourseError(
-                f"{self.root} has one of * ? [ in its name, which nbgrader takes for a pattern: rename the folder."
+                f"{self.root} has one of * ? [ in its name, which nbgrader "
+                "takes for a pattern: rename the folder."
             )
         with _quiet(), contextlib.chdir(self.root), _path_to_scripts():
             yield
@@ -435,12 +479,14 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
         ) from error
     if not _has_step(config, "autograde_preprocessors", "JudgedExecute"):
         raise CourseError(
-            f"{root / CONFIG} does not switch the judge on, and nbgrader alone gives points for cells that merely end:"
+            f"{root / CONFIG} does not switch the judge on, and nbgrader alone "
+            "gives points for cells that merely end:"
             " add `from autograder import configure` and `configure(c)`."
         )
     if not _has_step(config, "sanitize_preprocessors", "CourseCells"):
         raise CourseError(
-            f"{root / CONFIG} leaves CourseCells out of c.Autograde.sanitize_preprocessors: nothing else puts the checks back."
+            f"{root / CONFIG} leaves CourseCells out of c.Autograde.sanitize_preprocessors: "
+            "nothing else puts the checks back."
         )
     config.CourseDirectory.root = str(root)
     config.merge(Config(more))
@@ -459,7 +505,9 @@ def _has_step(config: Any, steps: str, name: str) -> bool:
 
 
 def _check_settings(root: Path, config: Any) -> None:
-    """Refuse settings of ours that do not exist, which traitlets would ignore, and values that they cannot have."""
+    """Refuse settings of ours that do not exist, which traitlets would ignore, and values that
+    they cannot have.
+    """
     from nbgrader.preprocessors import Execute
     from traitlets import TraitError
 
@@ -482,7 +530,8 @@ def _check_settings(root: Path, config: Any) -> None:
     for package in config.get("JudgedExecute", {}).get("packages", ()):
         if not wall.locations(str(package)):
             raise CourseError(
-                f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, and there is no such package here."
+                f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, "
+                "and there is no such package here."
             )
     for kind in (JudgedExecute, CourseCells, Execute):
         known = kind.class_trait_names(config=True)
@@ -537,7 +586,9 @@ def _scores(
 def _standing(
     outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]
 ) -> Graded | None:
-    """The grade that a submission has, if it is whole and was made from the very same files and release."""
+    """The grade that a submission has, if it is whole and was made from the very same files and
+    release.
+    """
     graded = outline.root / "autograded" / student / outline.assignment
     if not scores or not graded.is_dir():
         return None
@@ -609,7 +660,9 @@ def _clear_scratch(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """nbgrader logs every step, and its libraries warn; what went wrong comes back in its results. Nothing else may draw over a progress bar."""
+    """nbgrader logs every step, and its libraries warn; what went wrong comes back in its
+    results. Nothing else may draw over a progress bar.
+    """
     logging.disable(logging.NOTSET)
     loggers = [
         logging.getLogger(name)
@@ -629,7 +682,9 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _path_to_scripts() -> Iterator[None]:
-    """nbgrader calls `alembic` by its name: it is beside this Python, whose folder need not be on the PATH."""
+    """nbgrader calls `alembic` by its name: it is beside this Python, whose folder need not be
+    on the PATH.
+    """
     before = os.environ.get("PATH")
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), os.defpath if before is None else before]
@@ -644,7 +699,9 @@ def _path_to_scripts() -> Iterator[None]:
 
 
 def _last_error(result: dict[str, Any]) -> str:
-    """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last logged error."""
+    """The cause in nbgrader's log, in one line: the last exception in a traceback, else the last
+    logged error.
+    """
     log = result.get("log") or result.get("error") or ""
     causes = re.findall(
         r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$",

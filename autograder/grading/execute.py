@@ -1,4 +1,5 @@
-"""nbgrader's own autograde, with three of its steps replaced: the course's cells are put back, the judge sits outside the kernel, and the score is the judge's.
+"""nbgrader's own autograde, with three of its steps replaced: the course's cells are put back, the
+judge sits outside the kernel, and the score is the judge's.
 
 A course switches it on in its ``nbgrader_config.py``::
 
@@ -87,19 +88,27 @@ from autograder.values.frameworks import ONE_THREAD
 from autograder.verdict import Status, Verdict
 
 ORIGIN = f"{METADATA_KEY}-origin"
-"""Where `resources` say what was examined: the fingerprints of the submitted files and of the released assignment."""
+"""Where `resources` say what was examined: the fingerprints of the submitted files and of the
+released assignment.
+"""
 
 VERSIONS = f"{METADATA_KEY}-versions"
 """Where `resources` say by what the submission was judged: see `versions.judged_by`."""
 
 RELEASE = f"{METADATA_KEY}-release"
-"""Where `resources` say what was released (one notebook of `released`), so that no step need ask the gradebook."""
+"""Where `resources` say what was released (one notebook of `released`), so that no step need ask
+the gradebook.
+"""
 
 PATIENCE = 300.0
-"""Seconds beyond its question's own that a check cell may take: the judge keeps the question's time, this is for when the judge itself is stuck."""
+"""Seconds beyond its question's own that a check cell may take: the judge keeps the question's
+time, this is for when the judge itself is stuck.
+"""
 
 ATTEMPTS = 3
-"""How many times a submission is run from the beginning when the warm process was killed under it."""
+"""How many times a submission is run from the beginning when the warm process was killed under
+it.
+"""
 
 GROWTH = 2**30
 """Bytes by which this process may grow while it listens to one kernel."""
@@ -110,11 +119,14 @@ NOTEBOOK_OUTPUT = 8
 STOPPED = "Python stopped in this cell."
 
 PICTURE = "plot-"
-"""How the grade id of a picture begins: a locked cell of the course's own that draws what a learner's answers do. It earns nothing, and grading leaves it out."""
+"""How the grade id of a picture begins: a locked cell of the course's own that draws what a
+learner's answers do. It earns nothing, and grading leaves it out.
+"""
 
 
 def configure(c: Any, questions: str | None = None) -> None:
-    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of nbgrader's ``get_config()``.
+    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of
+    nbgrader's ``get_config()``.
 
     questions: the package with the course's questions, where several are installed or none is
     """
@@ -153,7 +165,9 @@ def configure(c: Any, questions: str | None = None) -> None:
 
 
 def question_of(cell: NotebookNode) -> Question | None:
-    """The question that a check cell grades, known by its grade id ("chapter-function"); None for any other cell."""
+    """The question that a check cell grades, known by its grade id ("chapter-function"); None
+    for any other cell.
+    """
     facts = cell.metadata.get("nbgrader", {})
     if cell.cell_type != "code" or not facts.get("grade") or facts.get("solution"):
         return None
@@ -175,7 +189,8 @@ def to_run(cell: NotebookNode) -> bool:
 
 
 def fault_of(cell: NotebookNode) -> str | None:
-    """What is wrong with a cell that is graded automatically, None if nothing is: it must check a question that there is, for as many points.
+    """What is wrong with a cell that is graded automatically, None if nothing is: it must check a
+    question that there is, for as many points.
 
     nbgrader itself would give full marks for any such cell that merely ends without an error.
     """
@@ -187,13 +202,17 @@ def fault_of(cell: NotebookNode) -> str | None:
         question = catalogue.find(name.replace("-", ".", 1))
     except catalogue.UnknownQuestion as error:
         return (
-            f"the cell {name} is graded automatically, and the package {catalogue.package_name()} has no question of that name (with a dot for the hyphen)."
+            f"the cell {name} is graded automatically, and the package {catalogue.package_name()} "
+            "has no question of that name (with a dot for the hyphen)."
             f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
         )
     if not question.probes:
         return f"{question.name} could not be judged: it has no probes"
     if float(facts.get("points", 0)) != question.points:
-        return f"the cell {name} gives {facts.get('points', 0):g} points, its question {question.points:g}: make them equal, and release the assignment again"
+        return (
+            f"the cell {name} gives {facts.get('points', 0):g} points, its question "
+            f"{question.points:g}: make them equal, and release the assignment again"
+        )
     call = f"check({json.dumps(question.name)}, {question.function_name})"
     return (
         None
@@ -217,8 +236,10 @@ class CheckedQuestions(NbGraderPreprocessor):
 class CourseCells(NbGraderPreprocessor):
     """Replaces what a submission says about its cells by what the course says.
 
-    Tags and metadata that arrive are dropped; a cell keeps its grade id if the course has it (the first of several); locked and check cells get the course's
-    source back; deleted ones are put back: checks before the next course cell that is still there, others after the last one before them.
+    Tags and metadata that arrive are dropped; a cell keeps its grade id if the course has it (the
+    first of several); locked and check cells get the course's source back; deleted ones are put
+    back: checks before the next course cell that is still there, others after the last one before
+    them.
     """
 
     max_megabytes = Float(
@@ -260,7 +281,9 @@ class CourseKernelspec(OverwriteKernelspec):
 
 
 def configured(config: Any, steps: str) -> list[Any]:
-    """One of nbgrader's lists of steps, as a course's configuration has it: classes and functions. Raises `CourseError` for a name that cannot be imported."""
+    """One of nbgrader's lists of steps, as a course's configuration has it: classes and
+    functions. Raises `CourseError` for a name that cannot be imported.
+    """
     found = []
     for step in config.Autograde.get(steps, []):
         try:
@@ -273,7 +296,9 @@ def configured(config: Any, steps: str) -> list[Any]:
 
 
 class Steps:
-    """What a course's configuration has done to a submission, in its order: `before` it is run, the step that `judges` it, and what is done `after`."""
+    """What a course's configuration has done to a submission, in its order: `before` it is run,
+    the step that `judges` it, and what is done `after`.
+    """
 
     def __init__(self, config: Any):
         sanitizing, steps = (
@@ -295,7 +320,9 @@ class Steps:
     def prepare(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
-        """Take a submitted notebook through the steps before it is run, as ``nbgrader autograde`` does. Raises `NotJudged` where one fails."""
+        """Take a submitted notebook through the steps before it is run, as ``nbgrader
+        autograde`` does. Raises `NotJudged` where one fails.
+        """
         for step in self.before:
             try:
                 nb, resources = (step(config=self._config) if isinstance(step, type) else step)(
@@ -308,18 +335,23 @@ class Steps:
                 log.exception("the step %s of the course's configuration failed", name)
                 said = f"{type(error).__name__}: {one_line(error)}"
                 raise NotJudged(
-                    f"the step {name} of the course's configuration failed: {said}; its traceback is in {GRADING}"
+                    f"the step {name} of the course's configuration failed: "
+                    f"{said}; its traceback is in {GRADING}"
                 ) from error
         return nb, resources
 
 
 def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
-    """The course that nbgrader is converting a submission of; None where the preprocessor runs outside a converter."""
+    """The course that nbgrader is converting a submission of; None where the preprocessor runs
+    outside a converter.
+    """
     return getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
 
 
 def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Path | None:
-    """The folder that nbgrader is converting; None where the preprocessor runs outside a converter."""
+    """The folder that nbgrader is converting; None where the preprocessor runs outside a
+    converter.
+    """
     coursedir = _coursedir(preprocessor)
     return coursedir and Path(
         coursedir.format_path(coursedir.submitted_directory, facts["student"], facts["assignment"])
@@ -327,7 +359,9 @@ def _handed_in(preprocessor: NbGraderPreprocessor, facts: dict[str, str]) -> Pat
 
 
 def _modules_in(folder: str | None) -> tuple[str, ...]:
-    """The modules that a submission's files beside its notebook would be imported as: those that are not installed, which come first."""
+    """The modules that a submission's files beside its notebook would be imported as: those that
+    are not installed, which come first.
+    """
     names = (
         {path.stem for path in Path(folder).iterdir() if path.is_dir() or path.suffix == ".py"}
         if folder
@@ -348,7 +382,9 @@ def _installed(name: str) -> bool:
 
 
 class HarmlessCells(NbGraderPreprocessor):
-    """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see `autograder.grading.sanitize`); what the course and the judge wrote stays."""
+    """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see
+    `autograder.grading.sanitize`); what the course and the judge wrote stays.
+    """
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
@@ -366,33 +402,48 @@ class HarmlessCells(NbGraderPreprocessor):
 
 
 class JudgedExecute(Execute):
-    """Runs a submission in a kernel of its own behind a wall, and has every check cell judged from this side of a private channel.
+    """Runs a submission in a kernel of its own behind a wall, and has every check cell judged from
+    this side of a private channel.
 
-    What happens in a cell costs that cell: after a crash, a limit or a hang that no interrupt ends, a new kernel is started and what ran before is run again
-    without the cell at fault.
+    What happens in a cell costs that cell: after a crash, a limit or a hang that no interrupt ends,
+    a new kernel is started and what ran before is run again without the cell at fault.
     """
 
     secret_file = Unicode(
         ".course_secret",
-        help="File with the course's secret, from which the probes' seeds derive; made when missing. Relative to the course.",
+        help=(
+            "File with the course's secret, from which the probes' seeds derive; made when "
+            "missing. Relative to the course."
+        ),
     ).tag(config=True)
     max_revivals = Integer(
         3,
-        help="How many times a submission's kernel is started again before its remaining questions are given up.",
+        help=(
+            "How many times a submission's kernel is started again before "
+            "its remaining questions are given up."
+        ),
     ).tag(config=True)
     trust_submissions = Bool(
         False,
-        help="Run submissions as ordinary processes of yours, with access to all that you can read and write. Only for code that you would run yourself.",
+        help=(
+            "Run submissions as ordinary processes of yours, with access to all that you can "
+            "read and write. Only for code that you would run yourself."
+        ),
     ).tag(config=True)
     notebook_seconds = Float(
         600.0,
         min=1.0,
-        help="Seconds of a processor's time that a whole notebook may take; each question has a time of its own besides. By the clock it has five times as many, and ten.",
+        help=(
+            "Seconds of a processor's time that a whole notebook may take; each question has a "
+            "time of its own besides. By the clock it has five times as many, and ten."
+        ),
     ).tag(config=True)
     memory_mb = Integer(
         wall.Limits.memory,
         min=128,
-        help="MB of memory for all processes of a submission, beyond what every kernel starts with.",
+        help=(
+            "MB of memory for all processes of a submission, beyond what every kernel starts with."
+        ),
     ).tag(config=True)
     processes = Integer(
         wall.Limits.processes, min=16, help="Processes and threads of a submission at one time."
@@ -410,7 +461,10 @@ class JudgedExecute(Execute):
     ).tag(config=True)
     packages = List(
         Unicode(),
-        help="Packages that submissions may import though they are not installed in Python's own folders.",
+        help=(
+            "Packages that submissions may import though they are not "
+            "installed in Python's own folders."
+        ),
     ).tag(config=True)
 
     questions = Unicode(
@@ -500,7 +554,8 @@ class JudgedExecute(Execute):
             seed_for(self._secret, facts["assignment"], facts["student"], question.name),
             self._code(question, index),
         )
-        # Run the check itself, not the cell: a notebook may have given the name `check` to something else.
+        # Run the check itself, not the cell: a notebook may have given the name `check` to
+        # something else.
         call = new_code_cell(
             f'__import__("autograder").check({question.name!r}, {question.function_name})'
         )
@@ -512,7 +567,8 @@ class JudgedExecute(Execute):
             raise JudgeFault(self._desk.fault)
         if self._desk.fault:
             raise NotJudged(
-                f"{self._desk.fault}. That is a fault of the course, not of the submission: its traceback is in {GRADING}"
+                f"{self._desk.fault}. That is a fault of the course, not of the "
+                f"submission: its traceback is in {GRADING}"
             )
         if not died and self._desk.closed:  # the exchange broke after the cell had ended
             died = self._cause()
@@ -582,7 +638,8 @@ class JudgedExecute(Execute):
         died = self._execute(cell, index) if self.kc is not None else ""
         if self.kc is not None and (missing := self._desk.missing):
             raise CannotBeGradedHere(
-                f"it answers in {missing}, which cannot be imported on this machine: grade it where it can (`course doctor`)"
+                f"it answers in {missing}, which cannot be imported on this machine: grade it "
+                "where it can (`course doctor`)"
             )
         told = [f"{died} Grading went on without this cell."] if died else []
         if (error := _error_of(cell)) is not None:
@@ -603,7 +660,8 @@ class JudgedExecute(Execute):
         seconds: float | None = None,
         wall: float | None = None,
     ) -> str:
-        """Run one cell, for `seconds` of work or as long as any cell may take, and `wall` seconds by the clock.
+        """Run one cell, for `seconds` of work or as long as any cell may take, and `wall` seconds
+        by the clock.
 
         Returns why its kernel is lost (dead, deaf to an interrupt, or to the judge), else "".
         """
@@ -651,7 +709,9 @@ class JudgedExecute(Execute):
         return self._worked_before + self._worked_now
 
     def _left(self) -> float:
-        """Seconds that the cell has at least: it cannot have used up its work before as many have passed."""
+        """Seconds that the cell has at least: it cannot have used up its work before as many
+        have passed.
+        """
         return min(self._stop_worked - self._worked(), self._stop_at - time.monotonic())
 
     def _used_up(self) -> bool:
@@ -661,7 +721,9 @@ class JudgedExecute(Execute):
     async def _async_handle_timeout(
         self, timeout: int, cell: NotebookNode | None = None
     ) -> dict[str, Any] | None:
-        """nbclient's, which interrupts the cell, once the cell's time is over; until then it is waited for, and looked after."""
+        """nbclient's, which interrupts the cell, once the cell's time is over; until then it is
+        waited for, and looked after.
+        """
         while (left := self._left()) > 0:
             if await self.kc.shell_channel.socket.poll(1000 * max(min(left, 1.0), 0.01)):
                 return None
@@ -670,7 +732,9 @@ class JudgedExecute(Execute):
         return await super()._async_handle_timeout(timeout, cell)
 
     def _cause(self) -> str:
-        """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it did."""
+        """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it
+        did.
+        """
         if self._too_much:
             return self._too_much
         reason = "over" if self.trust_submissions else run_sync(self.km.provisioner.why)()
@@ -685,7 +749,9 @@ class JudgedExecute(Execute):
     def process_message(
         self, msg: dict, cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Collect an output, as nbclient does, up to the limit: the kernel cuts off what honest code prints, this is for one that does not."""
+        """Collect an output, as nbclient does, up to the limit: the kernel cuts off what honest
+        code prints, this is for one that does not.
+        """
         if msg["msg_type"] in (
             "stream",
             "display_data",
@@ -701,7 +767,10 @@ class JudgedExecute(Execute):
             most = NOTEBOOK_OUTPUT * self.output_mb
             if self._kept > most * 2**20:
                 if before <= most * 2**20:
-                    text = f"The notebook printed or displayed more than {most} MB: what came later is left out.\n"
+                    text = (
+                        f"The notebook printed or displayed more than {most} MB: "
+                        "what came later is left out.\n"
+                    )
                     cell.outputs.append(new_output("stream", name="stderr", text=text))
                 return None
         return super().process_message(msg, cell, cell_index)
@@ -725,7 +794,9 @@ class JudgedExecute(Execute):
         await asyncio.wait_for(wait(), seconds)
 
     def _revive(self, index: int, leave_out: int | None) -> None:
-        """A new kernel in the state before cell `index`, without the cells that killed the old one; no kernel after too many."""
+        """A new kernel in the state before cell `index`, without the cells that killed the old
+        one; no kernel after too many.
+        """
         if leave_out is not None:
             self._left_out.add(leave_out)
         self._stop()
@@ -745,7 +816,9 @@ class JudgedExecute(Execute):
         return None
 
     def start_ahead(self, nb: NotebookNode, resources: ResourcesDict) -> None:
-        """Have the kernel for `nb` started while something else is done; `preprocess` of the same notebook takes it, or `give_up` ends it."""
+        """Have the kernel for `nb` started while something else is done; `preprocess` of the
+        same notebook takes it, or `give_up` ends it.
+        """
         if not self.trust_submissions:
             self._ahead = run_sync(self._launch)(nb, resources)
 
@@ -769,7 +842,8 @@ class JudgedExecute(Execute):
     ) -> tuple[provisioner.WalledKernelManager, socket.socket]:
         """Ask for a kernel; returns its manager, and our end of the channel to the judge."""
         manager = provisioner.WalledKernelManager()
-        # A kernel's messages are a stranger's: none may be larger than all that it may print, and few may wait.
+        # A kernel's messages are a stranger's: none may be larger than all that it may print, and
+        # few may wait.
         manager.context.setsockopt(zmq.MAXMSGSIZE, (self.output_mb + 1) * 2**20)
         manager.context.setsockopt(zmq.RCVHWM, 64)
         ours, theirs = socket.socketpair()
@@ -812,7 +886,8 @@ class JudgedExecute(Execute):
 
     async def _start_trusted(self) -> socket.socket:
         self.create_kernel_manager()
-        # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they could over TCP.
+        # Sockets in a folder of our own: nobody else on the machine can talk to the kernel, as they
+        # could over TCP.
         self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
         self.km.transport, self.km.ip = "ipc", f"{self._sockets.name}/socket"
         environment = {
@@ -831,7 +906,9 @@ class JudgedExecute(Execute):
         return ours
 
     async def _connect(self) -> None:
-        """Open the channels, and wait until a request is answered on both: jupyter_client's own way takes a fifth of a second more."""
+        """Open the channels, and wait until a request is answered on both: jupyter_client's own
+        way takes a fifth of a second more.
+        """
         self.kc = self.km.client()
         self.kc.allow_stdin = False
         self.kc.start_channels(hb=False, stdin=False)
@@ -891,7 +968,9 @@ class JudgedExecute(Execute):
 
 
 def _kill(process: subprocess.Popen | None) -> None:
-    """End a trusted kernel's process at once, and with it what it started, even if it is gone itself."""
+    """End a trusted kernel's process at once, and with it what it started, even if it is gone
+    itself.
+    """
     if process is None:
         return
     try:
@@ -935,7 +1014,8 @@ def _why_not_asked(
             )
         return (
             Status.ERROR,
-            f"There is no `{name}`: it was renamed, or the cell that defines it was not run to its end.",
+            f"There is no `{name}`: it was renamed, or the cell that "
+            "defines it was not run to its end.",
         )
     return Status.ERROR, _plain(error)
 
@@ -972,13 +1052,16 @@ def _read_secret(path: Path) -> str:
     secret = path.read_text(encoding="ascii").strip()
     if not secret:
         raise CourseError(
-            f"{path.absolute()} is empty, and so the probes would be known: put it back from a backup, or remove it."
+            f"{path.absolute()} is empty, and so the probes would be known: put "
+            "it back from a backup, or remove it."
         )
     return secret
 
 
 class SaveVerdicts(SaveAutoGrades):
-    """Writes the judge's points to the gradebook, and the verdicts into the notebook for feedback and reports. Cell outputs are not read."""
+    """Writes the judge's points to the gradebook, and the verdicts into the notebook for
+    feedback and reports. Cell outputs are not read.
+    """
 
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
@@ -994,7 +1077,9 @@ class SaveVerdicts(SaveAutoGrades):
         return nb, resources
 
     def _origin(self, resources: ResourcesDict) -> dict[str, str]:
-        """What the verdicts were made from, by which `course grade` knows whether it has to be graded again."""
+        """What the verdicts were made from, by which `course grade` knows whether it has to be
+        graded again.
+        """
         facts = resources["nbgrader"]
         if ORIGIN in resources or (folder := _handed_in(self, facts)) is None:
             return resources.get(ORIGIN, {})

@@ -1,4 +1,6 @@
-"""Where the grader's judge sits: one thread that serves one kernel, and answers the check that is due and no other."""
+"""Where the grader's judge sits: one thread that serves one kernel, and answers the check that
+is due and no other.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,21 @@ PATIENCE = 5.0
 """Seconds to wait for a verdict after the check's cell has ended."""
 
 STUCK = 60.0
-"""Seconds after which, with nobody left to wait for, the judge itself is taken to be stuck: a reference, a mistake or a measurement that does not end."""
+"""Seconds after which, with nobody left to wait for, the judge itself is taken to be stuck: a
+reference, a mistake or a measurement that does not end.
+"""
 
 
 class Desk:
     """Serves the channel of one kernel until it closes.
 
-    fault:   what went wrong on the judge's own side, if anything did; stuck: that it does not come to an end, and its thread is lost.
-    missing: the framework that the submission asked for and this machine does not have, if there is one.
+    fault:   what went wrong on the judge's own side, if anything did; stuck: that it does not come
+             to an end, and its thread is lost.
+    missing: the framework that the submission asked for and this machine does not have, if there is
+        one.
     worked:  how long the kernel has worked so far, in processor seconds, see `remote`.
-    give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that it says from then on can be believed.
+    give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that
+        it says from then on can be believed.
     """
 
     def __init__(
@@ -54,14 +61,21 @@ class Desk:
             self._due, self._verdict = (question, seed, code), None
 
     def verdict(self) -> Verdict | None:
-        """The verdict on the question that was due, None if it was never asked; nothing is due any more."""
+        """The verdict on the question that was due, None if it was never asked; nothing is due
+        any more.
+        """
         with self._idle:
             self._due = None
             if not self._idle.wait_for(lambda: not self._busy, PATIENCE):
-                self._channel.close()  # the cell has ended, its check goes on: what comes now could be meant for another question
+                # the cell has ended, its check goes on: what comes now could be meant for another
+                # question
+                self._channel.close()
                 if not self._idle.wait_for(lambda: not self._busy, STUCK):
                     self.stuck = True
-                    self.fault = f"{self._judging} could not be judged: its reference, a known mistake or its measurement does not come to an end"
+                    self.fault = (
+                        f"{self._judging} could not be judged: its reference, a known mistake or "
+                        "its measurement does not come to an end"
+                    )
             return self._verdict
 
     @property

@@ -1,4 +1,6 @@
-"""Enters an examined submission as ``nbgrader autograde`` would: the same files, scores, penalties and permissions, without running it again."""
+"""Enters an examined submission as ``nbgrader autograde`` would: the same files, scores,
+penalties and permissions, without running it again.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from autograder.verdict import Verdict
 def record(
     api: Any, assignment: str, student: str, examined: dict[str, Any], origin: dict[str, str]
 ) -> dict[str, Any]:
-    """What ``api.autograde(assignment, student)`` does, with the notebooks of `worker.examine`; the result has also "exception" where one stopped it."""
+    """What ``api.autograde(assignment, student)`` does, with the notebooks of `worker.examine`;
+    the result has also "exception" where one stopped it.
+    """
     with (
         temp_attrs(api.coursedir, assignment_id=assignment, student_id=student),
         temp_attrs(nbgrader.api, create_engine=_engine),
@@ -36,12 +40,16 @@ def record(
 
 @functools.cache
 def _engine(url: str, **options: Any) -> Any:
-    """One engine for a gradebook: nbgrader makes a new one seven times a submission, and each would compile all its statements anew."""
+    """One engine for a gradebook: nbgrader makes a new one seven times a submission, and each
+    would compile all its statements anew.
+    """
     return create_engine(url, **options)
 
 
 class Record(Autograde):
-    """Autograde from the second half on. It is configured as `Autograde`: ``c.Autograde`` holds here too."""
+    """Autograde from the second half on. It is configured as `Autograde`: ``c.Autograde`` holds
+    here too.
+    """
 
     examined: dict[str, Any]
     origin: dict[str, str]
@@ -84,7 +92,9 @@ class Record(Autograde):
             super().set_permissions(assignment_id, student_id)
 
     def write_single_notebook(self, output: str, resources: ResourcesDict) -> None:
-        """As nbgrader's, but whole or not at all: a notebook that is there has its scores in the gradebook."""
+        """As nbgrader's, but whole or not at all: a notebook that is there has its scores in the
+        gradebook.
+        """
         super().write_single_notebook(
             output, ResourcesDict(None, resources, output_extension=".new")
         )

@@ -1,6 +1,8 @@
-"""What a student wrote, made harmless for whoever reads the graded notebook: the teacher in formgrader, the student in the feedback page.
+"""What a student wrote, made harmless for whoever reads the graded notebook: the teacher in
+formgrader, the student in the feedback page.
 
-Both pages are made by nbconvert, which passes HTML in Markdown cells and in outputs through as it is. Here nothing of it is left that a browser would run or fetch.
+Both pages are made by nbconvert, which passes HTML in Markdown cells and in outputs through as it
+is. Here nothing of it is left that a browser would run or fetch.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ _TEX_COMMAND = re.compile(
 
 
 def harmless(cell: NotebookNode) -> None:
-    """Disarm `cell` in place. Its source still reads as it was written; HTML is shown instead of obeyed, pictures from elsewhere are links."""
+    """Disarm `cell` in place. Its source still reads as it was written; HTML is shown instead of
+    obeyed, pictures from elsewhere are links.
+    """
     cell.metadata = NotebookNode(
         {key: value for key, value in cell.metadata.items() if key == "nbgrader"}
     )
@@ -47,7 +51,10 @@ def harmless(cell: NotebookNode) -> None:
 
 
 def markdown(source: str, attached: frozenset[str] = frozenset()) -> str:
-    """Markdown without tags, diagrams, pictures other than those `attached`, links other than to the web, and TeX commands that make links or macros: an invisible space keeps each from being one."""
+    """Markdown without tags, diagrams, pictures other than those `attached`, links other than to
+    the web, and TeX commands that make links or macros: an invisible space keeps each from being
+    one.
+    """
 
     def picture(found: re.Match) -> str:
         return found[0] if found[1] in attached else "!" + _INVISIBLE

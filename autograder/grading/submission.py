@@ -1,4 +1,6 @@
-"""What a stranger handed in: a folder that may hold anything, read once and with suspicion, before anything else looks at it."""
+"""What a stranger handed in: a folder that may hold anything, read once and with suspicion,
+before anything else looks at it.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ MOST_FILES = 1000
 
 
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
-    """All files of a submission by their path in it, sorted. Raises `Unfit` for what is no ordinary folder of ordinary files, or too large.
+    """All files of a submission by their path in it, sorted. Raises `Unfit` for what is no ordinary
+    folder of ordinary files, or too large.
 
-    Links are not followed, pipes and devices not opened: whoever copies such a folder would copy what its owner was never given.
+    Links are not followed, pipes and devices not opened: whoever copies such a folder would copy
+    what its owner was never given.
     """
     for place, what in ((folder.parent, "student's"), (folder, "assignment's")):
         if not stat.S_ISDIR(_status(place, f"the {what} folder").st_mode):
@@ -49,7 +53,8 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
             size += entry.stat(follow_symlinks=False).st_size
             if size > megabytes * 2**20:
                 raise Unfit(
-                    f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise c.CourseCells.max_megabytes"
+                    f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise "
+                    "c.CourseCells.max_megabytes"
                 )
             if len(files) == MOST_FILES:
                 raise Unfit(
@@ -80,7 +85,8 @@ def check_name(student: str) -> None:
     """Raise `Unfit` for an id that nbgrader takes for a pattern, or cannot find."""
     if glob.has_magic(student) or student != student.strip() or not student.isprintable():
         raise Unfit(
-            "nbgrader cannot find a student whose id has * ? [, a line break, or a space at an end: rename the folder"
+            "nbgrader cannot find a student whose id has * ? [, a line break, "
+            "or a space at an end: rename the folder"
         )
 
 
@@ -91,7 +97,9 @@ def fingerprint(files: dict[str, bytes]) -> str:
 
 
 def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
-    """The notebooks among `files` that the assignment has, by name without suffix, in format 4, outputs dropped. Raises `Unfit`."""
+    """The notebooks among `files` that the assignment has, by name without suffix, in format 4,
+    outputs dropped. Raises `Unfit`.
+    """
     there = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
     found = {
         name: parse(f"{name}.ipynb", files[f"{name}.ipynb"])
@@ -103,12 +111,15 @@ def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
     if not there:
         raise Unfit("there is no notebook in the submission")
     raise Unfit(
-        f"there is no {' or '.join(f'{name}.ipynb' for name in expected)} in it, only {', '.join(there)[:100]}: rename the notebook"
+        f"there is no {' or '.join(f'{name}.ipynb' for name in expected)} in it, only "
+        f"{', '.join(there)[:100]}: rename the notebook"
     )
 
 
 def parse(name: str, content: bytes) -> Any:
-    """A notebook in format 4 whose every cell has a known type and text; what is in its outputs is never looked at. Raises `Unfit`."""
+    """A notebook in format 4 whose every cell has a known type and text; what is in its outputs
+    is never looked at. Raises `Unfit`.
+    """
     import nbformat
 
     try:
@@ -142,7 +153,10 @@ def parse(name: str, content: bytes) -> Any:
 
 def _format_problem(raw: Any) -> str | None:
     if not isinstance(raw, dict):
-        return f"it is JSON, but {'nothing' if raw is None else type(raw).__name__} instead of an object"
+        return (
+            "it is JSON, but "
+            f"{'nothing' if raw is None else type(raw).__name__} instead of an object"
+        )
     version = raw.get("nbformat")
     if type(version) is not int:
         return "it does not say its format"

@@ -1,4 +1,6 @@
-"""By what a submission was judged: the version of the engine, and of the questions that it was asked."""
+"""By what a submission was judged: the version of the engine, and of the questions that it was
+asked.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ DIGITS = 12
 
 
 def judged_by(questions: Iterable[str]) -> dict[str, str]:
-    """What is stored with verdicts on the questions of these names: ``{"engine": "0.2.0", "questions": "solutions 1f0c..."}``."""
+    """What is stored with verdicts on the questions of these names: ``{"engine": "0.2.0",
+    "questions": "solutions 1f0c..."}``.
+    """
     chapters = frozenset(name.partition(".")[0] for name in questions)
     return {
         "engine": autograder.__version__,
@@ -25,9 +29,11 @@ def judged_by(questions: Iterable[str]) -> dict[str, str]:
 
 @functools.cache
 def _questions(package: str, asked: frozenset[str]) -> str:
-    """The package's name and a digest of the sources that decide: of the chapters `asked`, and of what is no chapter and may be shared.
+    """The package's name and a digest of the sources that decide: of the chapters `asked`, and of
+    what is no chapter and may be shared.
 
-    A digest, because questions are edited where they are installed, without a new version; not of all, because another chapter's questions change no grade here.
+    A digest, because questions are edited where they are installed, without a new version; not of
+    all, because another chapter's questions change no grade here.
     """
     others = {
         *catalogue.chapters().keys() - asked,

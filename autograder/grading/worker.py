@@ -1,4 +1,6 @@
-"""One process that examines submissions, one at a time, for the process that records their grades: no gradebook here, nothing written in the course's folder."""
+"""One process that examines submissions, one at a time, for the process that records their
+grades: no gradebook here, nothing written in the course's folder.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +36,23 @@ MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, 
 def examine(job: dict[str, Any]) -> dict[str, Any]:
     """Run and judge one submission; never raises for what is wrong with it.
 
-    job:     root, folder (the submission's), assignment, student, release (see `grader.released`), files (the course's own beside the notebook, to their
-             paths), config (of traitlets, what is added to the course's), megabytes, gradebook (its address, for steps of the course's own; ours do not open it).
-    returns: "notebooks" (name to "notebook", "verdicts" by grade id, and "versions", by what it was judged) and "files" (their fingerprint); else "reason" why it cannot be graded, or
-             "fault": what must be put right before anybody can be, and "remedy": how, where that is known.
+    job:     root, folder (the submission's), assignment, student, release (see `grader.released`),
+             files (the course's own beside the notebook, to their paths), config (of traitlets,
+             what is added to the course's), megabytes, gradebook (its address, for steps of the
+             course's own; ours do not open it).
+    returns: "notebooks" (name to "notebook", "verdicts" by grade id, and "versions", by what it was
+             judged) and "files" (their fingerprint); else "reason" why it cannot be graded, or
+             "fault": what must be put right before anybody can be, and "remedy": how, where that is
+             known.
     """
     with Examination(job) as examination:
         return examination.result()
 
 
 class Examination:
-    """One submission's way from the submitted files to its verdicts (see `examine`): read and laid out at once, its first kernel started with `start_ahead`."""
+    """One submission's way from the submitted files to its verdicts (see `examine`): read and
+    laid out at once, its first kernel started with `start_ahead`.
+    """
 
     def __init__(self, job: dict[str, Any]):
         self._job, self._found, self._open = job, {}, contextlib.ExitStack()
@@ -68,7 +76,9 @@ class Examination:
         self._open.close()
 
     def start_ahead(self) -> None:
-        """Have a kernel started that `result` will find ready; if that fails, `result` starts one and says what is wrong."""
+        """Have a kernel started that `result` will find ready; if that fails, `result` starts
+        one and says what is wrong.
+        """
         if not self._found:
             run, nb, resources = self._runs[0]
             self._open.callback(run.give_up)
@@ -134,11 +144,17 @@ def _what_is_wrong(error: Exception) -> dict[str, Any]:
         return {"fault": one_line(error, most=400), "remedy": error.remedy}
     if isinstance(error, OSError) and error.errno in MACHINE:
         return {
-            "fault": f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make room there, or raise the limit; what was graded before is kept."
+            "fault": (
+                f"no submission can be run here: {error.strerror} ({tempfile.gettempdir()}). Make "
+                "room there, or raise the limit; what was graded before is kept."
+            )
         }
     logs.log.exception("a submission could not be examined")
     return {
-        "reason": f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its traceback is in {logs.GRADING}"
+        "reason": (
+            f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its "
+            f"traceback is in {logs.GRADING}"
+        )
     }
 
 
@@ -168,7 +184,9 @@ def main(channel: int) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Examine what comes over `connection`, in the course's folder, until the other side is gone. Never returns."""
+    """Examine what comes over `connection`, in the course's folder, until the other side is
+    gone. Never returns.
+    """
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     catalogue.chapters()
@@ -193,7 +211,9 @@ def _begun(message: bytes) -> Examination:
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[bytes]) -> None:
-    """Pass on what comes in. When nothing can come any more, end this process at once, and what it started."""
+    """Pass on what comes in. When nothing can come any more, end this process at once, and what
+    it started.
+    """
     try:
         while True:
             jobs.put(connection.recv_bytes())

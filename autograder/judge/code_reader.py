@@ -1,9 +1,12 @@
-"""Reads an answer for library calls that its task forbids, whatever they are called in it. Nothing of what it reads is run.
+"""Reads an answer for library calls that its task forbids, whatever they are called in it. Nothing
+of what it reads is run.
 
-It starts at the answer's definition and follows the learner's own functions, classes and variables that the answer uses, through all cells; a cell
-that the answer does not use, one that compares with a library's result, say, is not looked at. Names are followed through imports, assignments,
-`getattr`, `importlib`, `eval` and the like as far as constants go; where a name is computed otherwise and could be a forbidden one, that is refused as such.
-What cannot be seen by reading is seen when it runs: `autograder.answers.call_watch`.
+It starts at the answer's definition and follows the learner's own functions, classes and variables
+that the answer uses, through all cells; a cell that the answer does not use, one that compares with
+a library's result, say, is not looked at. Names are followed through imports, assignments,
+`getattr`, `importlib`, `eval` and the like as far as constants go; where a name is computed
+otherwise and could be a forbidden one, that is refused as such. What cannot be seen by reading is
+seen when it runs: `autograder.answers.call_watch`.
 """
 
 from __future__ import annotations
@@ -34,8 +37,11 @@ _NEVER = (
 )
 """What would switch the watch off, or call what it cannot see: forbidden wherever anything is."""
 _TRIES = 20
-"""How often a text is parsed before it counts as unreadable. Python 3.11 counts the depth of all trees under construction in one place: when another thread
-builds one meanwhile, which takes a finalizer that lets it run, both may end in a SystemError without any fault of the text's (python/cpython#106905)."""
+"""How often a text is parsed before it counts as unreadable. Python 3.11 counts the depth of all
+trees under construction in one place: when another thread builds one meanwhile, which takes a
+finalizer that lets it run, both may end in a SystemError without any fault of the text's
+(python/cpython#106905).
+"""
 _ROUNDS = (
     4  # times that the code is read again with what was learnt of the arguments of its functions
 )
@@ -45,7 +51,8 @@ _ROUNDS = (
 class Code:
     """The code around an answer.
 
-    cells:    sources in the order in which they were run; lines for IPython (`%time`) may be among them.
+    cells:    sources in the order in which they were run; lines for IPython (`%time`) may be among
+              them.
     name:     what the answer is called in them.
     complete: whether nothing is missing, so that an answer which is not found in them hides.
     beside:   modules that lie beside the notebook, in files which are not read.
@@ -71,7 +78,9 @@ def may_not(name: str) -> str:
 
 
 def read(code: Code, forbids: Sequence[str]) -> Finding | None:
-    """The first thing in the answer that `forbids` (dotted names; what is below a name is forbidden with it) rules out."""
+    """The first thing in the answer that `forbids` (dotted names; what is below a name is
+    forbidden with it) rules out.
+    """
     if not forbids:
         return None
     reader = _Reader((*forbids, *_NEVER, *code.beside))
@@ -80,7 +89,8 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         if swap := find_swap(trees, code.name, _parsed):
             what, node = swap
             return Finding(
-                f"This task asks for your own code, and `{what}` may put other code in its place: leave it out.",
+                f"This task asks for your own code, and `{what}` may put "
+                "other code in its place: leave it out.",
                 _text_of(node),
             )
         for cell in code.cells:
@@ -92,18 +102,22 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         return Finding(
             "This task asks for your own code, and this is nested too deeply to be read."
         )
-    except Exception as error:  # the code is a stranger's: a gap in the reader must neither stop a class nor let anything through
+    # the code is a stranger's: a gap in the reader must neither stop a class nor let anything
+    # through
+    except Exception as error:
         log.warning(
             "the code around %s could not be read for what is forbidden", code.name, exc_info=True
         )
         return Finding(
-            f"This task asks for your own code, and this could not be read ({type(error).__name__}): write it more simply."
+            "This task asks for your own code, and this could not be read "
+            f"({type(error).__name__}): write it more simply."
         )
     if reader.findings:
         return reader.findings[0]
     if code.complete and not found:
         return Finding(
-            f"This task forbids some library calls, so your code is read as well: define `{code.name}` in a cell, with `def`."
+            "This task forbids some library calls, so your code is read as well: define "
+            f"`{code.name}` in a cell, with `def`."
         )
     return None
 
@@ -120,7 +134,9 @@ class _Path:
 
 @dataclass(frozen=True)
 class _Names:
-    """The dictionary of names of a module (`vars(torch)`), of all modules ("": `sys.modules`), or the learner's own (None: `globals()`)."""
+    """The dictionary of names of a module (`vars(torch)`), of all modules ("": `sys.modules`),
+    or the learner's own (None: `globals()`).
+    """
 
     of: str | None
 
@@ -204,7 +220,9 @@ class _Reader:
             self._declare(tree.body, self._globals, sure=True)
 
     def forbid_changes(self, cell: str) -> None:
-        """What `cell` puts into a library (`numpy.sort = mine`) is no longer what its name says: forbid it to the answer."""
+        """What `cell` puts into a library (`numpy.sort = mine`) is no longer what its name says:
+        forbid it to the answer.
+        """
         for node in ast.walk(_parsed(cell) or ast.Module([], [])):
             match node:
                 case ast.Assign(targets=targets) if not isinstance(
@@ -236,7 +254,9 @@ class _Reader:
         )
 
     def follow(self, name: str) -> bool:
-        """Read everything that `name` uses, into `findings`; returns whether it is the learner's own."""
+        """Read everything that `name` uses, into `findings`; returns whether it is the learner's
+        own.
+        """
         for _ in range(_ROUNDS):
             self._forget()
             passed = sum(map(len, self._passed.values()))
@@ -472,12 +492,15 @@ class _Reader:
     # Expressions
 
     def _use(self, node: ast.expr, scope: _Scope) -> Values:
-        """The values of an expression that is used as a value, not called: what runs or looks up code must not be handed on, it could not be followed."""
+        """The values of an expression that is used as a value, not called: what runs or looks up
+        code must not be handed on, it could not be followed.
+        """
         values = self._value(node, scope)
         for value in values:
             if isinstance(value, _Path) and value.name in _FOLLOWED:
                 self._find(
-                    f"`{value.name.removeprefix('builtins.')}` must be called directly here, so that your code can be read.",
+                    f"`{value.name.removeprefix('builtins.')}` must be called directly here, so "
+                    "that your code can be read.",
                     node,
                 )
         return values
@@ -596,7 +619,8 @@ class _Reader:
                     place and any(forbidden.startswith(place + ".") for forbidden in self._forbids)
                 ):
                     self._find(
-                        f"What is taken from `{place or 'sys.modules'}` must be named in the code here, not computed.",
+                        f"What is taken from `{place or 'sys.modules'}` must be "
+                        "named in the code here, not computed.",
                         node,
                     )
                 found.append(_UNKNOWN)
@@ -735,14 +759,17 @@ class _Reader:
         return Values(paths) or _UNKNOWN
 
     def _run(self, name: str, texts: Values, node: ast.AST, scope: _Scope) -> Values:
-        """`eval`, `exec` and `compile`; what compile gives is read where it is run, as the text that it was."""
+        """`eval`, `exec` and `compile`; what compile gives is read where it is run, as the text
+        that it was.
+        """
         if name == "builtins.compile" and all(isinstance(text, str) for text in texts):
             return texts
         found = []
         for text in texts:
             if not isinstance(text, str):
                 self._find(
-                    f"`{name.removeprefix('builtins.')}` of a text that is made while it runs cannot be read: write the code itself.",
+                    f"`{name.removeprefix('builtins.')}` of a text that is made while it runs "
+                    "cannot be read: write the code itself.",
                     node,
                 )
                 continue
@@ -760,7 +787,9 @@ class _Reader:
 
 
 def _parsed(cell: str) -> ast.Module | None:
-    """The cell's tree, each node with its line as `text`; None for what Python would not run either."""
+    """The cell's tree, each node with its line as `text`; None for what Python would not run
+    either.
+    """
     tree = _tree(cell)
     if tree is None:
         try:
@@ -797,7 +826,9 @@ def _tree(text: str) -> ast.Module | None:
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """`node` and what is in it, without the insides of functions, lambdas and classes: they bind names of their own."""
+    """`node` and what is in it, without the insides of functions, lambdas and classes: they bind
+    names of their own.
+    """
     yield node
     if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
         for child in ast.iter_child_nodes(node):
@@ -820,7 +851,9 @@ def _union(values: Iterable[Values]) -> Values:
 
 
 def _few(values: Values) -> Values:
-    """`values` without the constants where they are many. Raises OverflowError for more than anybody writes by hand."""
+    """`values` without the constants where they are many. Raises OverflowError for more than
+    anybody writes by hand.
+    """
     if len(values) <= _MOST:
         return values
     kept = Values(value for value in values if isinstance(value, (_Path, _Names, _Getter, _Own)))

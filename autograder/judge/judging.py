@@ -1,4 +1,6 @@
-"""The judge: draws the inputs, has the answer called, and compares what comes back with the reference. It never runs in the student's process."""
+"""The judge: draws the inputs, has the answer called, and compares what comes back with the
+reference. It never runs in the student's process.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +25,27 @@ from autograder.values.agreement import agree, differences
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
 MOST = 0.75
-"""The part of a question's time that one input takes where the answer hangs and is not only slow."""
+"""The part of a question's time that one input takes where the answer hangs and is not only
+slow.
+"""
 
 
 def examine(
     question: Question, peer: Peer, *, seed: int, framework: str, code: Code | None = None
 ) -> Verdict:
-    """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code` is where it is written.
+    """Judge the answer behind `peer`, which is given arrays of `framework`, on the inputs that
+    `seed` gives; `code` is where it is written.
 
-    A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process earns nothing, one that is the untouched stub is "not attempted".
-    One that uses what the question forbids, by what is read in its code or seen while it runs, earns nothing either.
+    A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process
+    earns nothing, one that is the untouched stub is "not attempted". One that uses what the
+    question forbids, by what is read in its code or seen while it runs, earns nothing either.
     """
     if code is not None and (finding := read(code, question.forbids)):
         return _refused(question, finding, 0.0, [])
     spent = waited = (
-        0.0  # the answer's own time, in work and by the clock; what the reference and the imports take is not the student's
+        # the answer's own time, in work and by the clock; what the reference and the imports take
+        # is not the student's
+        0.0
     )
     trials: list[_Trial] = []
     cases = (
@@ -60,7 +68,10 @@ def examine(
                 Status.NOT_ATTEMPTED,
                 spent,
                 [],
-                headline="Put your answer in place of the line with `raise NotImplementedError`, then run both cells.",
+                headline=(
+                    "Put your answer in place of the line with `raise "
+                    "NotImplementedError`, then run both cells."
+                ),
             )
         if framework not in question.frameworks:
             choices = " or ".join(f'use("{name}")' for name in question.frameworks)
@@ -80,7 +91,9 @@ def examine(
 
 
 def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
-    """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not for a stranger's code."""
+    """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not
+    for a stranger's code.
+    """
     return examine(
         question, in_process(answer, framework, question.forbids), seed=seed, framework=framework
     )
@@ -99,29 +112,37 @@ class _Trial:
 
 @functools.lru_cache(maxsize=4)
 def _cases(question: Question, seed: int, probes: tuple[Probe, ...]) -> tuple[Case, ...]:
-    """Kept for whoever checks the same answer again after a change; not where they are measured, which may use up what it is given."""
+    """Kept for whoever checks the same answer again after a change; not where they are measured,
+    which may use up what it is given.
+    """
     return tuple(question.cases(seed))
 
 
 def expected_outcome(question: Question, case: Case) -> Outcome | None:
-    """The reference's, which an outcome is compared with; None where it is measured instead. Raises RuntimeError if the reference itself fails."""
+    """The reference's, which an outcome is compared with; None where it is measured instead.
+    Raises RuntimeError if the reference itself fails.
+    """
     return None if question.measurement else _expected(question, case, question.recovery)
 
 
 @functools.lru_cache(maxsize=64)
 def _expected(question: Question, case: Case, recovery: Callable | None) -> Outcome:
-    """Kept as long as the cases are; while a class is graded, with other inputs for each student, that is some ten megabytes for nothing."""
+    """Kept as long as the cases are; while a class is graded, with other inputs for each
+    student, that is some ten megabytes for nothing.
+    """
     expected = _outcome_of(question, question.reference, case)
     if expected.kind != "value":
         raise RuntimeError(
-            f"the reference of {question.name} fails on its own probe {case.probe.name}: {expected.error} {expected.message}"
+            f"the reference of {question.name} fails on its own probe {case.probe.name}: "
+            f"{expected.error} {expected.message}"
         )
     if question.recovery:
         expected = _sampled(question, case, expected)
         if expected.kind != "value" or expected.value.problem:
             why = expected.message or expected.value.fault or expected.value.problem
             raise RuntimeError(
-                f"of the reference of {question.name} nothing is recovered on its own probe {case.probe.name}: {why}"
+                f"of the reference of {question.name} nothing is recovered on "
+                f"its own probe {case.probe.name}: {why}"
             )
     return expected
 
@@ -168,7 +189,8 @@ def _agrees(question: Question, expected: Outcome, outcome: Outcome) -> bool:
         if question.recovery:
             return sampled.alike(expected.value, outcome.value)
         return agree(expected.value, outcome.value, question.rtol, question.atol)
-    except Exception:  # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
+    # the value is a stranger's: whatever it breaks, it only fails, and is not the question's fault
+    except Exception:
         log.warning("%s: a result could not be compared", question.name, exc_info=True)
         return False
 
@@ -201,13 +223,16 @@ def _measure(question: Question, case: Case, outcome: Outcome) -> Measurement:
         return Measurement(False, "The result does not have the form that the task asks for.")
     if not isinstance(measured, Measurement):
         raise TypeError(
-            f"the measurement of {question.name} must return a Measurement, and not {type(measured).__name__}"
+            f"the measurement of {question.name} must return a "
+            f"Measurement, and not {type(measured).__name__}"
         )
     return measured
 
 
 def _log_failure(question: Question, case: Case, what: str) -> None:
-    """Keep the traceback for whoever maintains the question: nobody can tell whether the stranger's value or the question broke it."""
+    """Keep the traceback for whoever maintains the question: nobody can tell whether the
+    stranger's value or the question broke it.
+    """
     log.warning("%s, probe %s: %s", question.name, case.probe.name, what, exc_info=True)
 
 
@@ -256,7 +281,9 @@ def _conclude(question: Question, trials: list[_Trial], spent: float, framework:
 
 
 def _drawable(trial: _Trial, most: int = 12) -> bool:
-    """Whether there is something to see: a result of more than one row and column, small enough to read."""
+    """Whether there is something to see: a result of more than one row and column, small enough
+    to read.
+    """
     expected = trial.expected
     return (
         trial.outcome.kind == "value"
@@ -269,7 +296,9 @@ def _drawable(trial: _Trial, most: int = 12) -> bool:
 def _what_failed(
     question: Question, trials: list[_Trial], failed: _Trial, framework: str
 ) -> tuple[Status, str, list[str]]:
-    """Status, headline and details, told by the last trial if it ended the examination, else by the first that failed."""
+    """Status, headline and details, told by the last trial if it ended the examination, else by
+    the first that failed.
+    """
     passed = sum(trial.passed for trial in trials)
     score = (
         f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}."
@@ -293,7 +322,8 @@ def _what_failed(
         )
         return (
             Status.ERROR,
-            f"{score} The function raised {outcome.error}{': ' + outcome.message if outcome.message else ''}",
+            f"{score} The function raised "
+            f"{outcome.error}{': ' + outcome.message if outcome.message else ''}",
             given,
         )
     if outcome.kind == "refused":
@@ -330,7 +360,10 @@ def _allowed(question: Question, trials: list[_Trial], spent: float) -> str:
     if several:
         alone = trials[-1].outcome.seconds
         taken = f": that one alone took {alone:.3g}" if alone > MOST * question.seconds else ""
-        return f"All inputs together have {allowed}, and they were used up at number {len(trials)}{taken}."
+        return (
+            f"All inputs together have {allowed}, and they were used "
+            f"up at number {len(trials)}{taken}."
+        )
     return f"No result within {allowed}."
 
 
@@ -339,7 +372,10 @@ def _before(trials: list[_Trial]) -> str:
     if len(trials) == 1:
         return ""
     if error := next((trial.outcome for trial in trials if trial.outcome.kind == "raised"), None):
-        return f" Before, the function raised {error.error}{': ' + error.message if error.message else '.'}"
+        return (
+            " Before, the function raised "
+            f"{error.error}{': ' + error.message if error.message else '.'}"
+        )
     passed, before = sum(trial.passed for trial in trials), len(trials) - 1
     if before == 1:
         return f" The result before it is {'right' if passed else 'wrong'}."
@@ -371,7 +407,9 @@ def _earned(question: Question, trials: list[_Trial]) -> float:
 
 
 def _known_mistake(question: Question, trials: list[_Trial]) -> str | None:
-    """The message of the first known mistake that does exactly what the answer does, on every input."""
+    """The message of the first known mistake that does exactly what the answer does, on every
+    input.
+    """
     if trials[-1].outcome.kind in ("timeout", "lost"):
         return None
     for mistake in question.mistakes:
@@ -389,7 +427,8 @@ def _makes(question: Question, mistake: Mistake, trials: list[_Trial]) -> bool:
         )
     if question.measurement:
         return False
-    # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal wrong value elsewhere tells the mistake as well.
+    # One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. An equal
+    # wrong value elsewhere tells the mistake as well.
     another_name = equal_wrong_value = False
     for trial in sorted(
         trials, key=lambda trial: trial.passed
@@ -420,7 +459,9 @@ def _recognises(question: Question, mistake: Mistake, trial: _Trial) -> bool:
 
 
 def _same(question: Question, one: Outcome, other: Outcome) -> bool:
-    """Whether two outcomes are of one kind and, if values, equal (or, of a random operation, of one distribution)."""
+    """Whether two outcomes are of one kind and, if values, equal (or, of a random operation, of
+    one distribution).
+    """
     return one.kind == other.kind and (one.kind != "value" or _agrees(question, other, one))
 
 
@@ -436,7 +477,9 @@ def _failure(question: Question, trial: _Trial) -> Failure:
 
 
 def _names(question: Question, count: int) -> list[str]:
-    """What the arguments are called: by the driver where it takes them itself, by the reference where they are passed on."""
+    """What the arguments are called: by the driver where it takes them itself, by the reference
+    where they are passed on.
+    """
     own = list(inspect.signature(question.reference.function).parameters)
     if question.driver == "sampled":
         own = ["seeds", *own]

@@ -1,4 +1,6 @@
-"""The judge's side of a channel: an answer in another process, as a `Peer`. What arrives is a stranger's and is checked field by field."""
+"""The judge's side of a channel: an answer in another process, as a `Peer`. What arrives is a
+stranger's and is checked field by field.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from autograder.values.plain_values import Malformed
 from autograder.verdict import Outcome
 
 GRACE = 2.0
-"""Seconds that a call may take beyond its own limits, of work and by the clock, before the judge stops waiting: the answer's process notices first where it can."""
+"""Seconds that a call may take beyond its own limits, of work and by the clock, before the judge
+stops waiting: the answer's process notices first where it can.
+"""
 
 _LONGEST = 10**9
 _LOOK = 0.05  # seconds from one look at a process's work to the next, at least
@@ -25,9 +29,12 @@ _KINDS = ("value", "raised", "refused", "timeout")
 def remote(
     channel: Channel, forbids: Sequence[str] = (), worked: Callable[[], float] | None = None
 ) -> Peer:
-    """The answer at the other end of `channel`, which is to watch for calls of what `forbids` names. What breaks the exchange closes the channel: after it nothing from there can be told apart.
+    """The answer at the other end of `channel`, which is to watch for calls of what `forbids`
+    names. What breaks the exchange closes the channel: after it nothing from there can be told
+    apart.
 
-    worked: the seconds that the process of the answer has worked so far, measured from here. What the answer's process says of itself counts only where it is more.
+    worked: the seconds that the process of the answer has worked so far, measured from here. What
+        the answer's process says of itself counts only where it is more.
     """
     numbers = itertools.count(1)
     watch = {"forbids": list(forbids)} if forbids else {}
@@ -42,7 +49,8 @@ def remote(
         number, used, end = next(numbers), _since(worked), time.monotonic() + wall + GRACE
 
         def left() -> float:
-            # A process cannot have used up what is left of its work before as many seconds have passed.
+            # A process cannot have used up what is left of its work before as many seconds have
+            # passed.
             work = seconds + GRACE - used()
             return min(max(work, _LOOK) if work > 0 else 0.0, end - time.monotonic())
 
@@ -110,7 +118,9 @@ def _seconds(value: Any) -> float:
 
 
 def _text(value: Any, most: int) -> str:
-    """The beginning of a stranger's text, with what a terminal would obey, or nobody could see, made visible."""
+    """The beginning of a stranger's text, with what a terminal would obey, or nobody could see,
+    made visible.
+    """
     if not isinstance(value, str):
         return ""
     # Half a surrogate pair can be sent but not written to a file.

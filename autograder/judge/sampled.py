@@ -1,11 +1,15 @@
-"""Judges a random operation by what it draws: many calls of an answer against as many of the reference, each with a generator of its own.
+"""Judges a random operation by what it draws: many calls of an answer against as many of the
+reference, each with a generator of its own.
 
-No two right answers need draw the same numbers, so results cannot be compared one by one. A question recovers from every result what must have been drawn for it
-(`Question.recover`: how far each image was shifted, say), and the two samples are then compared: range and distribution of every value, over all images and at each
-place of the batch, its dependence on the other images, on other calls and on the other values; besides that the form of results, whether the same generator
-gives the same result again, and whether the inputs were left alone.
+No two right answers need draw the same numbers, so results cannot be compared one by one. A
+question recovers from every result what must have been drawn for it (`Question.recover`: how far
+each image was shifted, say), and the two samples are then compared: range and distribution of every
+value, over all images and at each place of the batch, its dependence on the other images, on other
+calls and on the other values; besides that the form of results, whether the same generator gives
+the same result again, and whether the inputs were left alone.
 
-Every test counts or ranks, and takes for granted only that the reference draws its images independently, or one value for the whole batch. `course audit` tries that.
+Every test counts or ranks, and takes for granted only that the reference draws its images
+independently, or one value for the whole batch. `course audit` tries that.
 """
 
 from __future__ import annotations
@@ -22,17 +26,23 @@ from autograder.logs import log
 from autograder.values.agreement import agree, as_array
 
 RARE = 1e-9
-"""The chance that a right answer fails one of the tests. There are some dozens for a value that is ranked and some hundreds for one that is counted; a class of 200 with
-four such checks a student sees a false rejection in one of some thousand classes."""
+"""The chance that a right answer fails one of the tests. There are some dozens for a value that is
+ranked and some hundreds for one that is counted; a class of 200 with four such checks a student
+sees a false rejection in one of some thousand classes.
+"""
 
 _BEYOND = 32
-"""So many values beyond the other sample's largest have a chance of 2 ** -32 where the samples are of equal size and distribution."""
+"""So many values beyond the other sample's largest have a chance of 2 ** -32 where the samples
+are of equal size and distribution.
+"""
 
 _MOST_VALUES = 40
 """A drawn quantity with at most so many different values is counted; others are ranked."""
 
 _OFTEN = 0.05
-"""What comes up in more than this share of all draws is counted among those that are ranked, too: no amount where nothing is done, say."""
+"""What comes up in more than this share of all draws is counted among those that are ranked,
+too: no amount where nothing is done, say.
+"""
 
 _ENOUGH = 30
 """Fewer values are not ranked: even two samples that lie apart would hardly be so rare."""
@@ -41,31 +51,41 @@ _SMALL = 200
 """Samples of at most so many values."""
 
 _NEAR = 1e-4
-"""Values nearer than this share of the range are the same: what is recovered from float32 is not exact."""
+"""Values nearer than this share of the range are the same: what is recovered from float32 is not
+exact.
+"""
 
 _ROUNDING = 2e-6
 """So are values nearer than this share of the largest: sixteen times float32's rounding error."""
 
 _TOGETHER = 1.7
-"""Batch means that vary so much more than those of independent images do are a sign that the images of a batch depend on each other: four standard deviations, of 100 calls."""
+"""Batch means that vary so much more than those of independent images do are a sign that the
+images of a batch depend on each other: four standard deviations, of 100 calls.
+"""
 
 _CALLS_APART = (1, 2, 3)
 """Calls so far from each other are compared."""
 
 
 class NotADraw(ValueError):
-    """Raised by a question's `recover`: nothing that could be drawn gives this result. The message is said to the learner."""
+    """Raised by a question's `recover`: nothing that could be drawn gives this result. The
+    message is said to the learner.
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """What many calls gave.
 
-    drawn:      name -> (calls, N), what was drawn for each image of each call; of results that no draw gives, their mean, spread and extremes instead.
-    like:       the result of one call, by which others are read. shapes: of results, in words; one where all calls gave the same.
+    drawn:      name -> (calls, N), what was drawn for each image of each call; of results that no
+                draw gives, their mean, spread and extremes instead.
+    like:       the result of one call, by which others are read. shapes: of results, in words; one
+                where all calls gave the same.
     whole:      of which arrays of a result all numbers are whole. finite: whether all numbers are.
-    repeatable: whether the same generator gave the same result again. changed: whether an argument was changed.
-    problem:    why nothing could be recovered, if so. fault: what `recover` raised, if that was no `NotADraw`.
+    repeatable: whether the same generator gave the same result again. changed: whether an argument
+        was changed.
+    problem:    why nothing could be recovered, if so. fault: what `recover` raised, if that was no
+                `NotADraw`.
     output:     what the driver gave, as it came.
     """
 
@@ -84,9 +104,11 @@ class Sample:
 def sample(
     recover: Callable[..., Mapping[str, Any]], args: tuple, value: Any, like: Any = None
 ) -> Sample:
-    """Of what the driver "sampled" returned. Raises where `value` has not the form that this driver gives it.
+    """Of what the driver "sampled" returned. Raises where `value` has not the form that this driver
+    gives it.
 
-    args: what the driver was given, the seeds first. like: the reference's result of one call: where it is a tuple, a list stands for one.
+    args: what the driver was given, the seeds first. like: the reference's result of one call:
+        where it is a tuple, a list stands for one.
     """
     seeds, *given = args
     results = [_arrays(result, like) for result in value["draws"]]
@@ -133,7 +155,9 @@ def alike(expected: Sample, got: Sample) -> bool:
 
 
 def differences(expected: Sample, got: Sample, each: str = "image") -> list[str]:
-    """What tells two samples apart, in sentences for who wrote `got`; each: what a batch is made of."""
+    """What tells two samples apart, in sentences for who wrote `got`; each: what a batch is made
+    of.
+    """
     return list(itertools.islice(_differences(expected, got, each), 4))
 
 
@@ -143,7 +167,10 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
         if len(expected.shapes) == 1
         else not got.shapes & expected.shapes
     ):  # a shape that is drawn may be rare
-        yield f"One call gives {_or(got.shapes - expected.shapes)}; it should give {_or(expected.shapes)}."
+        yield (
+            f"One call gives {_or(got.shapes - expected.shapes)}; it "
+            f"should give {_or(expected.shapes)}."
+        )
     elif any(e and not g for e, g in zip(expected.whole, got.whole, strict=True)):
         yield "The result should be whole numbers."
     if expected.finite and not got.finite:
@@ -151,7 +178,10 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
     if got.changed and not expected.changed:
         yield "The operation changes what it is given. Work on a copy."
     if got.repeatable != expected.repeatable:
-        yield "The same state of `rng` gives another result the second time: draw everything from `rng`, and from nothing else."
+        yield (
+            "The same state of `rng` gives another result the second time: draw everything from "
+            "`rng`, and from nothing else."
+        )
     if bool(got.problem) != bool(expected.problem) or any(
         name not in got.drawn or got.drawn[name].shape != drawn.shape
         for name, drawn in expected.drawn.items()
@@ -166,7 +196,10 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
     if any(pair.varies(pair.g) for pair in pairs.values()) and all(
         pair.repeats(pair.g) and not pair.repeats(pair.e) for pair in pairs.values()
     ):
-        yield "Every call draws the same, although each has another `rng`: draw from the `rng` that is given."
+        yield (
+            "Every call draws the same, although each has another `rng`: "
+            "draw from the `rng` that is given."
+        )
         return
     same = []
     for pair in pairs.values():
@@ -183,14 +216,19 @@ def _differences(expected: Sample, got: Sample, each: str = "image") -> Iterator
         if _depend_differently(
             one, other, lambda a, b, number=number: (a[:, :number], b[:, :number])
         ):
-            yield f"{_named(one.name)} and {other.name} hang together otherwise than they should: draw them as the task says."
+            yield (
+                f"{_named(one.name)} and {other.name} hang together otherwise than they should: "
+                "draw them as the task says."
+            )
 
 
 class _Pair:
-    """One quantity in both samples, (calls, N) each; (calls, 1) where the first sample draws it once for a batch, and the second, too.
+    """One quantity in both samples, (calls, N) each; (calls, 1) where the first sample draws it
+    once for a batch, and the second, too.
 
-    together: whether the images of a batch depend on each other in the first sample. They are then no independent draws, and must not be counted as so many: each place
-        of the batch is compared for itself.
+    together: whether the images of a batch depend on each other in the first sample. They are then
+        no independent draws, and must not be counted as so many: each place of the batch is
+        compared for itself.
     """
 
     def __init__(self, name: str, e: np.ndarray, g: np.ndarray, each: str):
@@ -222,7 +260,9 @@ class _Pair:
         return tuple(rankdata(values).reshape(values.shape) for values in (self.e, self.g))
 
     def _snapped(self, values: np.ndarray) -> np.ndarray:
-        """With what is nearly one of `self.values` made exactly that: ranks would else tell rounding errors apart."""
+        """With what is nearly one of `self.values` made exactly that: ranks would else tell
+        rounding errors apart.
+        """
         after = np.clip(np.searchsorted(self.values, values), 1, max(len(self.values) - 1, 1))
         below, above = self.values[after - 1], self.values[np.minimum(after, len(self.values) - 1)]
         nearest = np.where(values - below <= above - values, below, above)
@@ -240,7 +280,9 @@ class _Pair:
         return not self._same(values, values[:, :1]).all()
 
     def distribution(self) -> str:
-        """A sentence where the values are distributed differently, over all images or at one place of the batch, else nothing."""
+        """A sentence where the values are distributed differently, over all images or at one
+        place of the batch, else nothing.
+        """
         if self.not_once:
             return (
                 f"{_named(self.name)} is one value for the whole batch: draw it once in each call."
@@ -254,7 +296,10 @@ class _Pair:
 
     def _differ(self, e: np.ndarray, g: np.ndarray) -> str:
         if not self.counted and _beyond(e, g) and self._reach_differs(e, g):
-            return f"lies between {g.min():.3g} and {g.max():.3g}; it should lie between about {e.min():.3g} and {e.max():.3g}."
+            return (
+                f"lies between {g.min():.3g} and {g.max():.3g}; it should lie between about "
+                f"{e.min():.3g} and {e.max():.3g}."
+            )
         values = (*self.values, *self._others(g)) if self.counted else self.often
         if shares := {
             value: (both[0].mean(), both[1].mean())
@@ -264,15 +309,24 @@ class _Pair:
             value, (should, is_) = max(
                 shares.items(), key=lambda item: abs(item[1][0] - item[1][1])
             )
-            return f"is {self._number(value)} in {is_:.0%} of the draws; it should be in about {should:.0%}."
+            return (
+                f"is {self._number(value)} in {is_:.0%} of the draws; it "
+                f"should be in about {should:.0%}."
+            )
         if self.counted:
             return ""
         e, g = (
             values[~np.isin(values, self.often)] for values in (e, g)
         )  # among many that are the same, ranks would tell the others apart less well
         if _ranks_differ(e, g) or _beyond(e, g):
-            spread = f"with a spread of {g.std():.2g}; it should be about {e.mean():.2g}, with one of {e.std():.2g}"
-            return f"is distributed otherwise than it should be: it is {g.mean():.2g} on average{self._but}, {spread}."
+            spread = (
+                f"with a spread of {g.std():.2g}; it should be about "
+                f"{e.mean():.2g}, with one of {e.std():.2g}"
+            )
+            return (
+                "is distributed otherwise than it should be: it is "
+                f"{g.mean():.2g} on average{self._but}, {spread}."
+            )
         return ""
 
     @property
@@ -287,7 +341,9 @@ class _Pair:
         return f"{np.round(value, max(int(-np.log10(self.near)), 0)) + 0:g}"
 
     def _reach_differs(self, e: np.ndarray, g: np.ndarray) -> bool:
-        """Whether the ends are so far from each other that they tell the two apart when they are read."""
+        """Whether the ends are so far from each other that they tell the two apart when they are
+        read.
+        """
         return max(abs(e.min() - g.min()), abs(e.max() - g.max())) > 0.05 * np.ptp(e)
 
     def _others(self, g: np.ndarray) -> list[float]:
@@ -301,8 +357,13 @@ class _Pair:
         return [self._same(sample, value) for sample in samples]
 
     def dependence(self) -> Iterator[str]:
-        """Sentences on what the values of one image tell of others in its batch, and what one call tells of others."""
-        independently = f"of one {self.each} tells that of another in the batch: draw one value for each {self.each}, independently."
+        """Sentences on what the values of one image tell of others in its batch, and what one
+        call tells of others.
+        """
+        independently = (
+            f"of one {self.each} tells that of another in the batch: draw one "
+            f"value for each {self.each}, independently."
+        )
         number = self.e.shape[1]
         first = (
             1 if self.together else number
@@ -317,17 +378,25 @@ class _Pair:
         ):
             yield f"{_named(self.name)} {independently}"
         elif number > 1 and self._batches_differ():
-            yield f"{_named(self.name)}, averaged over a batch, varies otherwise than it should from call to call: draw one value for each {self.each}, independently."
+            yield (
+                f"{_named(self.name)}, averaged over a batch, varies otherwise than it should "
+                f"from call to call: draw one value for each {self.each}, independently."
+            )
         if any(
             _depend_differently(
                 self, self, lambda a, b, lag=lag: (a[:-lag, :first], b[lag:, :first])
             )
             for lag in _CALLS_APART
         ):
-            yield f"{_named(self.name)} in one call tells that in another, which has another `rng`: draw it anew, from `rng`, in each call."
+            yield (
+                f"{_named(self.name)} in one call tells that in another, which has another `rng`: "
+                "draw it anew, from `rng`, in each call."
+            )
 
     def _batches_differ(self) -> bool:
-        """Whether the means of batches spread otherwise: by exact shares, say, or by draws that balance each other."""
+        """Whether the means of batches spread otherwise: by exact shares, say, or by draws that
+        balance each other.
+        """
         middle = self.e.mean()
         e, g = (np.abs(values.mean(axis=1) - middle) for values in (self.e, self.g))
         nearest = e.min() + self.near
@@ -342,7 +411,9 @@ def _beyond(e: np.ndarray, g: np.ndarray) -> bool:
 
 
 def _ranks_differ(e: np.ndarray, g: np.ndarray) -> bool:
-    """Kolmogorov and Smirnov's test, exact for small samples: of so rare events the limit tells too many."""
+    """Kolmogorov and Smirnov's test, exact for small samples: of so rare events the limit tells
+    too many.
+    """
     if min(e.size, g.size) < _ENOUGH:
         return False
     e, g = np.sort(e, axis=None), np.sort(g, axis=None)
@@ -375,7 +446,8 @@ def _counts_differ(e: np.ndarray, g: np.ndarray) -> bool:
 def _depend_differently(
     one: _Pair, other: _Pair, at: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 ) -> bool:
-    """Whether two quantities (or one, at two places) are equal, or both unusual, or correlated in rank, more often in one sample than in the other.
+    """Whether two quantities (or one, at two places) are equal, or both unusual, or correlated in
+    rank, more often in one sample than in the other.
 
     at: which draws of the one, and which of the other, are held against each other.
     """
@@ -409,8 +481,10 @@ def _depend_differently(
 
 
 def _fisher_z(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Fisher's z (1915) of the correlation of ranks, Spearman's (1904), and its standard error: that of normal values, or, where it is larger, by the influence of each
-    pair (Devlin et al. 1975)."""
+    """Fisher's z (1915) of the correlation of ranks, Spearman's (1904), and its standard error:
+    that of normal values, or, where it is larger, by the influence of each pair (Devlin et al.
+    1975).
+    """
     u, v = ((ranks - ranks.mean()) / ranks.std() for ranks in (a, b))
     r = float(np.clip(np.mean(u * v), -0.99, 0.99))
     influence = u * v - r * (u**2 + v**2) / 2
@@ -420,7 +494,9 @@ def _fisher_z(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 
 def _arrays(result: Any, like: Any) -> Any:
-    """A result as an array, or, where `like` or itself is one, as a tuple of arrays; a vector of one stands for a number, as elsewhere."""
+    """A result as an array, or, where `like` or itself is one, as a tuple of arrays; a vector of
+    one stands for a number, as elsewhere.
+    """
     if isinstance(result, tuple if like is None else (tuple, list)) and (
         like is None or isinstance(like, tuple)
     ):
@@ -462,7 +538,9 @@ def _shape(result: Any) -> str:
 
 
 def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
-    """By which results that no draw gives are compared: mean, spread and extremes of every array of every call."""
+    """By which results that no draw gives are compared: mean, spread and extremes of every array
+    of every call.
+    """
     found: dict[str, np.ndarray] = {}
     for place, arrays in enumerate(places):
         if arrays[0].size and len({array.shape for array in arrays}) == 1:

@@ -1,7 +1,9 @@
-"""Finds what gives a name another meaning behind the back of whoever reads code: another code object for a function, another value in a notebook's names.
+"""Finds what gives a name another meaning behind the back of whoever reads code: another code
+object for a function, another value in a notebook's names.
 
-The syntax tree is asked, and only of code that runs: statements of a cell, and the bodies of functions and classes that such code, or the answer, mentions by
-name. A comment, a text that is printed, a function that nobody calls, or a look at a function's defaults swaps nothing.
+The syntax tree is asked, and only of code that runs: statements of a cell, and the bodies of
+functions and classes that such code, or the answer, mentions by name. A comment, a text that is
+printed, a function that nobody calls, or a look at a function's defaults swaps nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ _LOOKS = {
 """Calls of these do not change what they are given, and run no text."""
 _IMPORTS = {"import_module", "__import__"}
 _COMPARES = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"}
-"""Where a cell defines one of these, a comparison hands what is compared to code of the cell's own."""
+"""Where a cell defines one of these, a comparison hands what is compared to code of the cell's
+own.
+"""
 _HINT = re.compile(
     "|".join([*sorted(_WORDS), r"\bpush\b", *(rf"\b{name}\b" for name in sorted(_NAMES))])
 )
@@ -42,10 +46,11 @@ def find_swap(
     parse: Callable[[str], ast.Module | None],
     rebound: frozenset[str] = frozenset(),
 ) -> tuple[str, ast.AST] | None:
-    """The first swap in cells, given as trees in their order: what it uses, and the node where. `answer` is the name that is called from outside.
+    """The first swap in cells, given as trees in their order: what it uses, and the node where.
+    `answer` is the name that is called from outside.
 
-    parse: text to tree, None for what is no Python. rebound: names that code around these trees binds. Raises RecursionError for what is
-    nested too deeply.
+    parse: text to tree, None for what is no Python. rebound: names that code around these trees
+    binds. Raises RecursionError for what is nested too deeply.
     """
     run = _Run(trees, answer, rebound)
     for tree in trees:
@@ -59,7 +64,9 @@ def find_swap(
 
 
 class _Run:
-    """Which nodes of the trees run, each one's parent, and which names stand for the notebook's names or its shell."""
+    """Which nodes of the trees run, each one's parent, and which names stand for the notebook's
+    names or its shell.
+    """
 
     def __init__(self, trees: Sequence[ast.Module], answer: str, rebound: frozenset[str]):
         self.parent: dict[ast.AST, ast.AST] = {
@@ -97,13 +104,17 @@ class _Run:
         return [node for node in self._nodes if self._tree[node] is tree]
 
     def gives_names(self, node: ast.AST | None) -> bool:
-        """Whether `node` is a call that gives the notebook's names: in a function, `locals` and `vars` give the function's own."""
+        """Whether `node` is a call that gives the notebook's names: in a function, `locals` and
+        `vars` give the function's own.
+        """
         if not _plain_call(node, _NAMES):
             return False
         return _plain_call(node, {"globals"}) or not self._in_function(node)
 
     def looks(self, function: ast.AST) -> bool:
-        """Whether a call of `function` only looks at what it is given: by its name, which no cell has given to something else."""
+        """Whether a call of `function` only looks at what it is given: by its name, which no
+        cell has given to something else.
+        """
         return (name := _last_name(function)) in _LOOKS and name not in self.bound
 
     def _in_function(self, node: ast.AST | None) -> bool:
@@ -128,7 +139,9 @@ class _Run:
             self._execute(self._waiting.pop())
 
     def _execute(self, node: ast.AST) -> None:
-        """What is run when `node` is: all that is in it, but for the bodies of functions, which wait until somebody mentions them."""
+        """What is run when `node` is: all that is in it, but for the bodies of functions, which
+        wait until somebody mentions them.
+        """
         for inner in _executed(node):
             self._nodes[inner] = None
             match inner:
@@ -270,14 +283,18 @@ class _Look:
         return None
 
     def _makes_no_function(self, node: ast.AST) -> bool:
-        """Whether the call of the method `node` makes a name that no code calls, as who keeps results between cells may do."""
+        """Whether the call of the method `node` makes a name that no code calls, as who keeps
+        results between cells may do.
+        """
         match self._run.parent[node]:
             case ast.Call(func=function, args=[ast.Constant(str(key)), *_]) if function is node:
                 return key not in self._run.meant
         return False
 
     def _only_looked_at(self, node: ast.AST) -> bool:
-        """Whether the value of `node` is shown or compared as a whole, and not handed to anything that could keep or change it."""
+        """Whether the value of `node` is shown or compared as a whole, and not handed to
+        anything that could keep or change it.
+        """
         match self._run.parent[node]:
             case ast.Call(func=function, args=args):
                 return node in args and self._run.looks(function)
@@ -303,7 +320,9 @@ class _Look:
         return False
 
     def _names_a_module(self, node: ast.AST) -> bool:
-        """Whether `node` says which module is meant: in a notebook, ``__name__`` is the notebook's own."""
+        """Whether `node` says which module is meant: in a notebook, ``__name__`` is the
+        notebook's own.
+        """
         match self._run.parent[node]:
             case ast.Subscript(value=value):
                 return _last_name(value) == "modules"
@@ -323,7 +342,9 @@ class _Look:
         return None if isinstance(parent, ast.JoinedStr) else self._code(text, node)
 
     def _only_said(self, node: ast.AST, text: str, parent: ast.AST) -> bool:
-        """Whether the name of a function's part is shown, compared or looked up where it stands, and not kept for a call that could change it."""
+        """Whether the name of a function's part is shown, compared or looked up where it stands,
+        and not kept for a call that could change it.
+        """
         match parent:
             case ast.Expr() | ast.JoinedStr():
                 return True

@@ -1,7 +1,9 @@
-"""The learner's side: what a notebook calls. It holds no reference, no expected value, no seed; it calls the answer when the judge asks and shows what the judge says.
+"""The learner's side: what a notebook calls. It holds no reference, no expected value, no seed; it
+calls the answer when the judge asks and shows what the judge says.
 
-While a class is graded, the judge is the grader, reached over a descriptor that the kernel inherited (AUTOGRADER_FD); otherwise it is a helper process of the
-learner's own, started at the first check and kept.
+While a class is graded, the judge is the grader, reached over a descriptor that the kernel
+inherited (AUTOGRADER_FD); otherwise it is a helper process of the learner's own, started at the
+first check and kept.
 """
 
 from __future__ import annotations
@@ -28,18 +30,24 @@ from autograder.verdict import Outcome
 
 _settings = {"framework": "torch"}
 _judge: _Judge | None = None
-_NOT_ON_WINDOWS = "Windows cannot hand a connection to another process, which a check needs: install the course in WSL2 (Ubuntu, x86-64), where all of it works."
+_NOT_ON_WINDOWS = (
+    "Windows cannot hand a connection to another process, which a check needs: install the "
+    "course in WSL2 (Ubuntu, x86-64), where all of it works."
+)
 _MOST_CODE = 10**6  # characters; a message has room for them however they are written
 
 
 def use(framework: str) -> None:
-    """Choose the framework that you answer in: "torch", "mxnet" or "numpy". Checks hand your functions arrays of it."""
+    """Choose the framework that you answer in: "torch", "mxnet" or "numpy". Checks hand your
+    functions arrays of it.
+    """
     if framework not in FRAMEWORKS:
         raise ValueError(f'use("{framework}"): choose "torch", "mxnet" or "numpy"')
     if not frameworks.available(framework):
         _tell_grader(framework)
         raise ImportError(
-            f'use("{framework}"): {framework} cannot be imported on this machine; choose another framework (`course doctor` says more)'
+            f'use("{framework}"): {framework} cannot be imported on this machine; choose another '
+            "framework (`course doctor` says more)"
         )
     _settings["framework"] = framework
 
@@ -60,12 +68,16 @@ def check(question: str, answer: Any) -> Feedback:
     ):
         raise AssertionError(
             feedback.text
-        )  # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test
+            # nbgrader alone (its Validate button, say) takes a cell without an error for a passed
+            # test
+        )
     return feedback
 
 
 def _code(answer: Any) -> dict[str, Any]:
-    """The code around `answer`, for questions that forbid a library call: the cells run so far, or the script. While a class is graded, the judge has its own."""
+    """The code around `answer`, for questions that forbid a library call: the cells run so far,
+    or the script. While a class is graded, the judge has its own.
+    """
     if "AUTOGRADER_FD" in os.environ:
         return {}
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -83,7 +95,9 @@ def _code(answer: Any) -> dict[str, Any]:
 
 
 def _tell_grader(framework: str) -> None:
-    """Say that the submission cannot be graded on this machine, while a class is graded; to a learner the exception says it."""
+    """Say that the submission cannot be graded on this machine, while a class is graded; to a
+    learner the exception says it.
+    """
     if "AUTOGRADER_FD" in os.environ:
         _ask("missing", framework=framework)
 
@@ -94,7 +108,9 @@ def hint(question: str) -> Feedback:
 
 
 def solution(question: str) -> Feedback:
-    """A right answer to `question` with a short explanation: after an attempt, or when asked twice."""
+    """A right answer to `question` with a short explanation: after an attempt, or when asked
+    twice.
+    """
     return _ask("solution", question=str(question), framework=_settings["framework"])
 
 
@@ -126,7 +142,8 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
         ):  # it came so late that the judge had given up
             return note(_too_late(outcome))
         return note(
-            f"The judge stopped before it had an answer{reason}. Run the cell again; `course doctor` says whether the installation is sound."
+            f"The judge stopped before it had an answer{reason}. Run the cell again; `course "
+            "doctor` says whether the installation is sound."
         )
     except KeyboardInterrupt:
         judge.stop()
@@ -139,14 +156,19 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
 
 
 def _live(question: str) -> Live | None:
-    """What shows the learner how a check gets on, if there is one who looks: not while a class is graded."""
+    """What shows the learner how a check gets on, if there is one who looks: not while a class
+    is graded.
+    """
     seen = None if "AUTOGRADER_FD" in os.environ else screen()
     return Live(question, seen) if seen else None
 
 
 def _too_late(outcome: Outcome) -> str:
     where = f" It was at {outcome.lines[-1]}." if outcome.lines else ""
-    return f"Out of time: one call went on long after its limit, and could not be stopped before it returned.{where} Nothing was judged."
+    return (
+        "Out of time: one call went on long after its limit, and could not be stopped before it "
+        f"returned.{where} Nothing was judged."
+    )
 
 
 def _call(answer: Any, framework: str, message: Message, live: Live | None) -> Outcome:
@@ -194,7 +216,9 @@ def _connect() -> _Judge:
 
 
 def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
-    """Start a judge of one's own, which ends when the channel closes; what it says on standard error goes to `log`."""
+    """Start a judge of one's own, which ends when the channel closes; what it says on standard
+    error goes to `log`.
+    """
     ours, theirs = socket.socketpair()
     # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
     process = subprocess.Popen(
@@ -216,7 +240,9 @@ class _Judge:
         self.channel, self._process, self._log, self._owner = channel, process, log, os.getpid()
 
     def alive(self) -> bool:
-        """Whether it can be asked: running, and started by this process rather than inherited by a fork of it."""
+        """Whether it can be asked: running, and started by this process rather than inherited by
+        a fork of it.
+        """
         return self._process is None or (
             self._owner == os.getpid() and self._process.poll() is None
         )

@@ -1,4 +1,6 @@
-"""What a learner has done so far: a log that only grows, one JSON line an event, so that a killed kernel or two open notebooks lose nothing."""
+"""What a learner has done so far: a log that only grows, one JSON line an event, so that a
+killed kernel or two open notebooks lose nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _unwritten: list[str] = []
 
 @dataclass(frozen=True)
 class Standing:
-    """How a learner stands on one question: the best of all attempts, and counts of what was asked for."""
+    """How a learner stands on one question: the best of all attempts, and counts of what was
+    asked for.
+    """
 
     attempts: int = 0
     earned: float = 0.0
@@ -31,13 +35,17 @@ class Standing:
 
 
 def log_path() -> Path:
-    """The log's file: the environment variable COURSE_PROGRESS, else one file in the user's data folder."""
+    """The log's file: the environment variable COURSE_PROGRESS, else one file in the user's data
+    folder.
+    """
     chosen = os.environ.get("COURSE_PROGRESS")
     return Path(chosen) if chosen else logs.user_folder() / "progress.jsonl"
 
 
 def record(event: str, question: str, **facts: Any) -> None:
-    """Append one event. A log that cannot be written (a full or read-only disk) never stops a learner."""
+    """Append one event. A log that cannot be written (a full or read-only disk) never stops a
+    learner.
+    """
     line = json.dumps(
         {"time": round(time.time(), 1), "event": event, "question": question, **facts}
     )
@@ -53,7 +61,9 @@ def record(event: str, question: str, **facts: Any) -> None:
 
 
 def standings() -> dict[str, Standing]:
-    """How the learner stands, by question; lines that do not parse (a torn last line, say) are passed over."""
+    """How the learner stands, by question; lines that do not parse (a torn last line, say) are
+    passed over.
+    """
     attempts: Counter[str] = Counter()
     hints: Counter[str] = Counter()
     solutions: Counter[str] = Counter()
@@ -126,7 +136,8 @@ def as_feedback() -> Feedback:
     lines = []
     for row in table:
         lines.append(
-            f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / {row['points']:<4g} {_attempts(row['standing'])}"
+            f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / "
+            f"{row['points']:<4g} {_attempts(row['standing'])}"
         )
     lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
     html = template("learner", "progress.html.j2").render(

@@ -1,6 +1,8 @@
-"""The learner's own judge: a helper process beside the kernel that answers checks, hints, solutions and progress over a channel.
+"""The learner's own judge: a helper process beside the kernel that answers checks, hints, solutions
+and progress over a channel.
 
-Started by `autograder.learner.client` as ``python -P -m autograder.learner.judge_process FD``; it ends when the kernel does.
+Started by `autograder.learner.client` as ``python -P -m autograder.learner.judge_process FD``; it
+ends when the kernel does.
 """
 
 from __future__ import annotations
@@ -106,7 +108,8 @@ def _solution(question: Question, framework: str) -> Feedback:
     journal.record("solution", question.name)
     if not standing.attempts and not standing.solutions:
         return note(
-            f"You have not tried {question.name} yet. A hint may be enough: hint({question.name!r}). Ask again to see the solution."
+            f"You have not tried {question.name} yet. A hint may be enough: "
+            f"hint({question.name!r}). Ask again to see the solution."
         )
     answer = (question.answers(framework) or [question.reference])[0]
     return code(
@@ -117,7 +120,9 @@ def _solution(question: Question, framework: str) -> Feedback:
 
 
 def _warm_up(framework: str) -> None:
-    """Do now, while the learner reads, what the first picture and the first mistake in their framework would have to wait for."""
+    """Do now, while the learner reads, what the first picture and the first mistake in their
+    framework would have to wait for.
+    """
     import numpy as np
 
     from autograder.feedback.render import _draw

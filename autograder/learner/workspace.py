@@ -11,13 +11,17 @@ from autograder.files import put_in_place
 from autograder.questions.material import FOLDERS
 
 CLAIM = "claim"
-"""The tag of cells that prove what a lesson says. The tests run them; a learner who changes a learning rate must not meet their AssertionError."""
+"""The tag of cells that prove what a lesson says. The tests run them; a learner who changes a
+learning rate must not meet their AssertionError.
+"""
 
 
 def fill(project: Path, folder: Path) -> tuple[int, int]:
-    """Copy the project's lessons and exercises into `folder`, file by file; a file that is there already stays. Returns (added, kept) notebooks.
+    """Copy the project's lessons and exercises into `folder`, file by file; a file that is there
+    already stays. Returns (added, kept) notebooks.
 
-    A file appears whole or not at all: it is copied under another name and then given its own, which fails where something is there.
+    A file appears whole or not at all: it is copied under another name and then given its own,
+    which fails where something is there.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder")
@@ -52,7 +56,9 @@ def _copy_if_absent(source: Path, target: Path) -> bool:
 
 
 def _leave_out_claims(notebook: Path) -> None:
-    """Rewrite `notebook` without the cells tagged `CLAIM`; one that has none, or is no notebook, stays as it is to the last byte."""
+    """Rewrite `notebook` without the cells tagged `CLAIM`; one that has none, or is no notebook,
+    stays as it is to the last byte.
+    """
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
         kept = [cell for cell in content["cells"] if CLAIM not in cell["metadata"].get("tags", ())]

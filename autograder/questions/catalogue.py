@@ -1,12 +1,13 @@
-"""Finds the questions. The engine knows no particular one: a course names its package under the entry point ``autograder.questions``.
+"""Finds the questions. The engine knows no particular one: a course names its package under the
+entry point ``autograder.questions``.
 
 ``pyproject.toml`` of a course::
 
     [project.entry-points."autograder.questions"]
     course = "solutions"
 
-A course that grades with another package says so in its ``nbgrader_config.py``: ``configure(c, questions="my_course")``. The environment variable
-AUTOGRADER_QUESTIONS names one for a single run.
+A course that grades with another package says so in its ``nbgrader_config.py``: ``configure(c,
+questions="my_course")``. The environment variable AUTOGRADER_QUESTIONS names one for a single run.
 """
 
 from __future__ import annotations
@@ -35,21 +36,26 @@ def package_name() -> str:
         return found[0]
     if not found:
         raise BrokenQuestions(
-            "no question package is installed: install the course (`pip install -e .`), or set AUTOGRADER_QUESTIONS to a package name"
+            "no question package is installed: install the course (`pip install -e .`), or set "
+            "AUTOGRADER_QUESTIONS to a package name"
         )
     raise BrokenQuestions(
-        f"several question packages are installed ({', '.join(found)}): say which with `configure(c, questions={found[-1]!r})` in nbgrader_config.py,"
+        f"several question packages are installed ({', '.join(found)}): say which with "
+        f"`configure(c, questions={found[-1]!r})` in nbgrader_config.py,"
         f" or with `export AUTOGRADER_QUESTIONS={found[-1]}`"
     )
 
 
 _VARIABLE = "AUTOGRADER_QUESTIONS"
 _chosen: list[tuple[str | None, str]] = []
-"""While a course's own choice is in force: what the environment said before, and the choice; at most one."""
+"""While a course's own choice is in force: what the environment said before, and the choice; at
+most one.
+"""
 
 
 def choose(package: str | None) -> None:
-    """Take the questions from `package`, as a course's configuration says; None takes back what another course said in this process before.
+    """Take the questions from `package`, as a course's configuration says; None takes back what
+    another course said in this process before.
 
     The choice is an environment variable, because workers and judges inherit it.
     """
@@ -86,7 +92,9 @@ _installed_once = functools.cache(_installed)  # looked up for every kernel
 
 @functools.cache
 def chapters() -> dict[str, dict[str, Question]]:
-    """Every chapter's questions by function name, chapters in the order that the package lists them (``CHAPTERS``) or by name."""
+    """Every chapter's questions by function name, chapters in the order that the package lists
+    them (``CHAPTERS``) or by name.
+    """
     package = _import(package_name())
     modules = getattr(package, "CHAPTERS", None) or [
         info.name for info in pkgutil.iter_modules(package.__path__)
@@ -102,7 +110,8 @@ def _import(name: str) -> ModuleType:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == name:
             raise BrokenQuestions(
-                f"there is no module {name!r}: is its folder where Python looks (PYTHONPATH), and is this the folder to run from?"
+                f"there is no module {name!r}: is its folder where Python looks (PYTHONPATH), and "
+                "is this the folder to run from?"
             ) from error
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if name.partition(".")[0] in Path(frame.filename).parts]
@@ -122,7 +131,9 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Question:
-    """The question called `name` ("chapter.function"); raises `UnknownQuestion` with the nearest name."""
+    """The question called `name` ("chapter.function"); raises `UnknownQuestion` with the nearest
+    name.
+    """
     chapter, _, function = str(name).partition(".")
     question = chapters().get(chapter, {}).get(function)
     if question is not None:
@@ -137,7 +148,8 @@ def find(name: str) -> Question:
 
 
 def select(wanted: Sequence[str]) -> list[str]:
-    """The names of the questions that `wanted` names, each as "chapter.function" or as a whole "chapter"; of all questions if it is empty.
+    """The names of the questions that `wanted` names, each as "chapter.function" or as a whole
+    "chapter"; of all questions if it is empty.
 
     Raises `UnknownQuestion` for a name that is neither.
     """

@@ -1,6 +1,7 @@
 """What a question is: one reference answer, its probes, its known mistakes, its hints.
 
-A chapter is a module of questions. ``@question`` turns a reference answer into a `Question`; the question's own decorators attach the rest::
+A chapter is a module of questions. ``@question`` turns a reference answer into a `Question`; the
+question's own decorators attach the rest::
 
     @question(points=2, hints=["Start with the output shape."])
     def cross_correlate(image, kernel): ...
@@ -15,7 +16,8 @@ A chapter is a module of questions. ``@question`` turns a reference answer into 
     @cross_correlate.alternative(framework="torch")
     def _(image, kernel): ...
 
-Answers import the framework they use inside the function, so that opening a chapter loads no framework and each answer reads on its own.
+Answers import the framework they use inside the function, so that opening a chapter loads no
+framework and each answer reads on its own.
 """
 
 from __future__ import annotations
@@ -66,8 +68,9 @@ class Mistake(Answer):
     """A wrong implementation that people really write.
 
     message:    what went wrong, at most two sentences, said to the learner.
-    recognise:  for measured questions, where two runs never give equal outputs, and for what many random operations have in common:
-                ``recognise(inputs, output) -> bool``, of what the driver gave.
+    recognise:  for measured questions, where two runs never give equal outputs, and for what many
+                random operations have in common: ``recognise(inputs, output) -> bool``, of what the
+                driver gave.
     """
 
     message: str = ""
@@ -78,8 +81,10 @@ class Mistake(Answer):
 class Inputs:
     """What one call of the answer gets.
 
-    args:   positional arguments: NumPy arrays, numbers, strings, lists, tuples, dicts with string keys.
-    secret: what the judge needs to measure the output (held-out labels, say); it never leaves the judge.
+    args:   positional arguments: NumPy arrays, numbers, strings, lists, tuples, dicts with string
+            keys.
+    secret: what the judge needs to measure the output (held-out labels, say); it never leaves the
+    judge.
     """
 
     args: tuple
@@ -88,7 +93,9 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Probe:
-    """A named source of inputs. ``make(rng)`` returns a tuple of arguments, or `Inputs`; it is called `repeat` times."""
+    """A named source of inputs. ``make(rng)`` returns a tuple of arguments, or `Inputs`; it is
+    called `repeat` times.
+    """
 
     name: str
     make: Callable[[np.random.Generator], tuple | Inputs]
@@ -106,7 +113,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How good an output is, for questions graded by a result: `passed`, and one sentence with the figure."""
+    """How good an output is, for questions graded by a result: `passed`, and one sentence with
+    the figure.
+    """
 
     passed: bool
     message: str
@@ -114,9 +123,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """A change of a right answer that leaves it right, which the audit would otherwise call a survivor.
+    """A change of a right answer that leaves it right, which the audit would otherwise call a
+    survivor.
 
-    fragment: a piece of the changed line, ``piece before -> piece after``, or the name of one of the audit's wrong answers. why: one line.
+    fragment: a piece of the changed line, ``piece before -> piece after``, or the name of one of
+        the audit's wrong answers. why: one line.
     """
 
     fragment: str
@@ -129,13 +140,17 @@ class Question:
 
     points:      what a full answer earns.
     frameworks:  the frameworks an answer may be written in.
-    driver:      how the answer is exercised (see `autograder.answers.drivers`): "call" hands over the arguments and takes the result, "sampled" adds a generator
-                 and calls it `calls` times.
-    each:        in one word what a "sampled" batch is made of, for sentences such as "the angle of one image tells that of another".
+    driver:      how the answer is exercised (see `autograder.answers.drivers`): "call" hands over
+                 the arguments and takes the result, "sampled" adds a generator and calls it `calls`
+                 times.
+    each:        in one word what a "sampled" batch is made of, for sentences such as "the angle of
+                 one image tells that of another".
     rtol, atol:  tolerances; `atol` is relative to the largest magnitude in the expected array.
     seconds:     of a processor's time for all calls together; see `autograder.answers.time_limit`.
-    forbids:     dotted names of functions, classes and modules (with all that is in them) that an answer may not use.
-    forbids_in_words: what they are, for learners, as in "a library's own convolution"; by default their names.
+    forbids:     dotted names of functions, classes and modules (with all that is in them) that an
+                 answer may not use.
+    forbids_in_words: what they are, for learners, as in "a library's own convolution"; by default
+    their names.
     """
 
     name: str
@@ -161,7 +176,9 @@ class Question:
 
     @property
     def function_name(self) -> str:
-        """The name that the learner's answer bears: ``cross_correlate`` of ``convolution.cross_correlate``."""
+        """The name that the learner's answer bears: ``cross_correlate`` of
+        ``convolution.cross_correlate``.
+        """
         return self.name.rpartition(".")[2]
 
     @property
@@ -171,7 +188,9 @@ class Question:
 
     @property
     def prohibition(self) -> str:
-        """One sentence that says what an answer may not use, also meant for the exercise's own statement; empty if nothing is forbidden."""
+        """One sentence that says what an answer may not use, also meant for the exercise's own
+        statement; empty if nothing is forbidden.
+        """
         if not self.forbids:
             return ""
         *most, last = [f"`{name}`" for name in self.forbids]
@@ -186,7 +205,8 @@ class Question:
         return f"Question({self.name!r}, points={self.points})"
 
     def probe(self, *, weight: float = 1.0, repeat: int = 1) -> Callable:
-        """Attach a source of inputs: ``make(rng) -> tuple of arguments`` (or `Inputs`), seeded by the judge.
+        """Attach a source of inputs: ``make(rng) -> tuple of arguments`` (or `Inputs`), seeded by
+        the judge.
 
         weight: its share of the points, by the sum of all weights; more than 0.
         repeat: how many inputs are drawn; a whole number, 1 or more.
@@ -209,7 +229,9 @@ class Question:
         framework: str | None = None,
         recognise: Callable[[Inputs, Any], bool] | None = None,
     ) -> Callable:
-        """Attach a known wrong implementation and what to say to whoever wrote it. Raises BadQuestion for an unknown framework."""
+        """Attach a known wrong implementation and what to say to whoever wrote it. Raises
+        BadQuestion for an unknown framework.
+        """
         _known(framework)
 
         def attach(function: Callable) -> Callable:
@@ -221,7 +243,9 @@ class Question:
         return attach
 
     def alternative(self, *, framework: str | None = None) -> Callable:
-        """Attach another right implementation: the proof that the check is not too strict. Raises BadQuestion for an unknown framework."""
+        """Attach another right implementation: the proof that the check is not too strict.
+        Raises BadQuestion for an unknown framework.
+        """
         _known(framework)
 
         def attach(function: Callable) -> Callable:
@@ -231,9 +255,11 @@ class Question:
         return attach
 
     def equivalent(self, fragment: str, *, why: str) -> None:
-        """Declare, for `course audit`, that a change of a right answer leaves it right; it is tried again on ten times the inputs.
+        """Declare, for `course audit`, that a change of a right answer leaves it right; it is tried
+        again on ten times the inputs.
 
-        Example: ``q.equivalent("range(n) -> range(n + 1)", why="The last turn adds an empty window.")``
+        Example: ``q.equivalent("range(n) -> range(n + 1)", why="The last turn adds an empty
+            window.")``
         """
         self.equivalents.append(Equivalent(fragment, why))
 
@@ -243,22 +269,27 @@ class Question:
         return function
 
     def recover(self, function: Callable[..., Mapping[str, Any]]) -> Callable:
-        """Say what was drawn for a result of a random operation: ``recover(result, *args) -> {"shift down": (N,), ...}``, one value for each image.
+        """Say what was drawn for a result of a random operation: ``recover(result, *args) ->
+        {"shift down": (N,), ...}``, one value for each image.
 
-        For the driver "sampled": answers are judged by the distribution of these values (`autograder.judge.sampled`). It raises `NotADraw` for what no draw gives.
+        For the driver "sampled": answers are judged by the distribution of these values
+        (`autograder.judge.sampled`). It raises `NotADraw` for what no draw gives.
         """
         self.recovery = function
         return function
 
     def cases(self, seed: int) -> Iterator[Case]:
-        """The inputs that `seed` gives, the same ones every time: one generator for each draw, so that probes do not disturb each other."""
+        """The inputs that `seed` gives, the same ones every time: one generator for each draw,
+        so that probes do not disturb each other.
+        """
         for index, probe in enumerate(self.probes):
             for draw in range(probe.repeat):
                 rng = np.random.default_rng([seed, index, draw])
                 made = probe.make(rng)
                 if not isinstance(made, (Inputs, tuple)):
                     raise TypeError(
-                        f"the probe {probe.name!r} must return a tuple of arguments, `(x,)` for one, and not {type(made).__name__}"
+                        f"the probe {probe.name!r} must return a tuple of arguments, `(x,)` for "
+                        f"one, and not {type(made).__name__}"
                     )
                 inputs = made if isinstance(made, Inputs) else Inputs(made)
                 args = tuple(inputs.args)
@@ -323,7 +354,8 @@ def _first_of_its_name(reference: Callable) -> None:
     first, second = other.reference.function.__code__, reference.__code__
     if first.co_filename == second.co_filename and first.co_firstlineno != second.co_firstlineno:
         raise BadQuestion(
-            f"{reference.__name__} is a question twice: in line {first.co_firstlineno} and in line {second.co_firstlineno}"
+            f"{reference.__name__} is a question twice: in line "
+            f"{first.co_firstlineno} and in line {second.co_firstlineno}"
         )
 
 
@@ -343,11 +375,13 @@ def question(
     forbids: Sequence[str] = (),
     forbids_in_words: str = "",
 ) -> Callable[[Callable], Question]:
-    """Make the decorated reference answer, written in `framework`, a question named ``<module>.<function>``.
+    """Make the decorated reference answer, written in `framework`, a question named
+    ``<module>.<function>``.
 
-    Raises BadQuestion, a ValueError, for a `forbids` that is not a list of dotted names such as "torch.conv2d" or "scipy.signal.*", for an unknown framework or
-    driver, for numbers that make no sense (no points or negative ones, no time, a negative tolerance), for hints that are one text instead of a list, and for
-    a second question of the same name in one file.
+    Raises BadQuestion, a ValueError, for a `forbids` that is not a list of dotted names such as
+    "torch.conv2d" or "scipy.signal.*", for an unknown framework or driver, for numbers that make no
+    sense (no points or negative ones, no time, a negative tolerance), for hints that are one text
+    instead of a list, and for a second question of the same name in one file.
     """
     forbidden = _dotted_names(forbids)
     _known(framework)
@@ -392,6 +426,8 @@ def _dotted_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def seed_for(*parts: str) -> int:
-    """A 64-bit seed from the course's secret, the assignment, the student, the question: the same parts, the same inputs."""
+    """A 64-bit seed from the course's secret, the assignment, the student, the question: the
+    same parts, the same inputs.
+    """
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big")

@@ -1,4 +1,6 @@
-"""Where the course's lessons, exercises and configuration lie: in the folder that is worked in, else where the questions are installed."""
+"""Where the course's lessons, exercises and configuration lie: in the folder that is worked in,
+else where the questions are installed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ FOLDERS = ("lessons", "exercises")
 
 
 def find(start: Path | None = None) -> Path:
-    """The nearest folder at or above `start` with an ``nbgrader_config.py``; where there is none, the folder installed with the questions.
+    """The nearest folder at or above `start` with an ``nbgrader_config.py``; where there is none,
+    the folder installed with the questions.
 
     Raises `CourseError`, with what to do, if there is neither.
     """
@@ -29,7 +32,9 @@ def find(start: Path | None = None) -> Path:
 
 
 def installed() -> Path | None:
-    """The folder that came with the question package: ``course/`` in it (a wheel), or the folder that it stands in (a clone)."""
+    """The folder that came with the question package: ``course/`` in it (a wheel), or the folder
+    that it stands in (a clone).
+    """
     spec = importlib.util.find_spec(catalogue.package_name())
     for place in spec.submodule_search_locations or () if spec else ():
         for folder in (Path(place) / "course", Path(place).parent):

@@ -33,7 +33,9 @@ def picture(figure: Any) -> str:
 
 
 def _literal(text: str, most: int = 44) -> str:
-    """`text` as matplotlib draws it unchanged: no formulas between dollar signs, nothing that cannot be encoded, not endless."""
+    """`text` as matplotlib draws it unchanged: no formulas between dollar signs, nothing that
+    cannot be encoded, not endless.
+    """
     text = text if len(text) <= most else text[: most - 1] + "…"
     return text.encode("utf-8", "backslashreplace").decode().replace("$", r"\$")
 
@@ -86,7 +88,9 @@ def draw_distribution(results: ClassResults, assignments: list[Assignment]) -> A
 
 
 def draw_questions(assignment: Assignment, graded: list[Submission]) -> Any:
-    """Left, what became of the answers to each question; right, how long the judge's calls of each took."""
+    """Left, what became of the answers to each question; right, how long the judge's calls of
+    each took.
+    """
     from matplotlib.figure import Figure
 
     marks = {

@@ -1,4 +1,6 @@
-"""What a class has done: points from nbgrader's gradebook, which is opened read-only, and the judge's verdicts from the autograded notebooks."""
+"""What a class has done: points from nbgrader's gradebook, which is opened read-only, and the
+judge's verdicts from the autograded notebooks.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class Student:
 
 @dataclass(frozen=True)
 class Task:
-    """One cell that is worth points. `name` is its grade id, `label` what a reader calls it, `by_hand` whether a person grades it."""
+    """One cell that is worth points. `name` is its grade id, `label` what a reader calls it,
+    `by_hand` whether a person grades it.
+    """
 
     notebook: str
     name: str
@@ -75,9 +79,11 @@ class Task:
 class Mark:
     """What one submission got for one task.
 
-    points:       what counts: the manual score where there is one, else the automatic one, with extra credit.
+    points:       what counts: the manual score where there is one, else the automatic one, with
+                  extra credit.
     auto, manual: the two parts, None where there is none (yet).
-    verdict:      the judge's, without pictures; None where a person grades, or where the notebook with it is lost.
+    verdict:      the judge's, without pictures; None where a person grades, or where the notebook
+                  with it is lost.
     """
 
     task: Task
@@ -113,7 +119,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's work on one assignment. `marks` is empty and `reason` says why where it is not graded; `trusted` where it was run without walls."""
+    """One student's work on one assignment. `marks` is empty and `reason` says why where it is
+    not graded; `trusted` where it was run without walls.
+    """
 
     student: str
     assignment: str
@@ -151,7 +159,8 @@ class ClassResults:
     """Everything the report knows.
 
     assignments: the gradebook's.
-    submissions: one for each student and assignment, then what was handed in as an assignment that the gradebook does not have.
+    submissions: one for each student and assignment, then what was handed in as an assignment that
+        the gradebook does not have.
     notes:       things to put right.
     """
 
@@ -170,7 +179,9 @@ class ClassResults:
         ]
 
     def share(self, submission: Submission) -> float | None:
-        """A submission's points by the points to be had, from 0 to 1; None where there is no grade."""
+        """A submission's points by the points to be had, from 0 to 1; None where there is no
+        grade.
+        """
         points = next(
             assignment.points
             for assignment in self.assignments
@@ -191,7 +202,9 @@ class ClassResults:
 
 
 def collect(course_dir: Path) -> ClassResults:
-    """Read a course's gradebook, its autograded notebooks and its list of failures. Changes nothing. Raises `ReportError`."""
+    """Read a course's gradebook, its autograded notebooks and its list of failures. Changes
+    nothing. Raises `ReportError`.
+    """
     root = Path(course_dir)
     if not root.is_dir():
         raise ReportError(
@@ -215,7 +228,8 @@ def collect(course_dir: Path) -> ClassResults:
             State.NOT_GRADED,
             reason=reasons.get(
                 key,
-                f"There is no assignment {key[1]!r} in the gradebook: is it released, is the folder's name right?",
+                f"There is no assignment {key[1]!r} in the gradebook: is it "
+                "released, is the folder's name right?",
             ),
         )
         for key in sorted(submitted, key=lambda key: (_natural(key[1]), _natural(key[0])))
@@ -244,11 +258,16 @@ def _without_walls(results: list[Submission]) -> Iterator[str]:
             if submission.trusted and submission.assignment == assignment
         ]
         if trusted:
-            yield f"{assignment}: graded without walls, as --trust-submissions asked: {_names(trusted)}. These submissions could have changed any grade."
+            yield (
+                f"{assignment}: graded without walls, as --trust-submissions asked: "
+                f"{_names(trusted)}. These submissions could have changed any grade."
+            )
 
 
 def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iterator[str]:
-    """For each notebook that was not graded by one engine and the same questions for all: who by which, the most first."""
+    """For each notebook that was not graded by one engine and the same questions for all: who by
+    which, the most first.
+    """
     groups: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
     for submission in results:
         for notebook, version in sorted(
@@ -268,7 +287,8 @@ def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iter
             *(f"{_names(students)} by {_version(version)}" for version, students in others),
         ]
         yield (
-            f"{which}: graded by different versions: {'; '.join(parts)}. The same answer may have got different points: "
+            f"{which}: graded by different versions: {'; '.join(parts)}. The same "
+            "answer may have got different points: "
             f"`course grade --regrade` grades all by one."
         )
 
@@ -316,13 +336,15 @@ class _Notebooks:
 def _read_gradebook(path: Path) -> _Book:
     if not path.is_file():
         raise ReportError(
-            f"{path} does not exist: give the course's folder, and grade the class first (`course grade`)."
+            f"{path} does not exist: give the course's folder, and grade "
+            "the class first (`course grade`)."
         )
     from nbgrader.api import Gradebook
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Read-only, and no course id: a Gradebook otherwise creates what it misses. What a killed writer has left half done must be undone first, though.
+    # Read-only, and no course id: a Gradebook otherwise creates what it misses. What a killed
+    # writer has left half done must be undone first, though.
     mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
     url = URL.create(
         "sqlite",
@@ -339,10 +361,19 @@ def _read_gradebook(path: Path) -> _Book:
 def _what_is_wrong(error: Exception) -> str:
     said = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
     if "locked" in said:
-        return "another program is writing to it. Wait until grading has finished, or close what holds it, then try again."
+        return (
+            "another program is writing to it. Wait until grading has finished, "
+            "or close what holds it, then try again."
+        )
     if "no such column" in said:
-        return f"it was made by another version of nbgrader ({said}). Run `nbgrader db upgrade` in the course's folder."
-    return f"it is damaged, or no gradebook of nbgrader ({said}). Restore it from a backup, or move it away and grade the class again."
+        return (
+            f"it was made by another version of nbgrader ({said}). Run "
+            "`nbgrader db upgrade` in the course's folder."
+        )
+    return (
+        f"it is damaged, or no gradebook of nbgrader ({said}). Restore it from a backup, or move "
+        "it away and grade the class again."
+    )
 
 
 def _contents(gradebook: Any) -> _Book:
@@ -401,7 +432,9 @@ def _contents(gradebook: Any) -> _Book:
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
-    """(student, assignment) of every folder ``root/student/assignment``; a link in its place counts."""
+    """(student, assignment) of every folder ``root/student/assignment``; a link in its place
+    counts.
+    """
     for path in sorted(two_deep(root)):
         if path.is_dir() or path.is_symlink():
             yield path.parent.name, path.name
@@ -423,7 +456,8 @@ def _read_notebooks(root: Path) -> _Notebooks:
                 RecursionError,
             ) as error:
                 found.notes.append(
-                    f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). Its points are the gradebook's, its verdicts are left out: "
+                    f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). "
+                    "Its points are the gradebook's, its verdicts are left out: "
                     "grade this submission again."
                 )
                 continue
@@ -437,7 +471,9 @@ def _read_notebooks(root: Path) -> _Notebooks:
 
 
 def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tuple[str, str]]:
-    """The grade ids in a notebook's order, its verdicts by grade id, whether it was run without walls, and the versions that judged it ("" where not recorded)."""
+    """The grade ids in a notebook's order, its verdicts by grade id, whether it was run without
+    walls, and the versions that judged it ("" where not recorded).
+    """
     notebook = json.loads(path.read_bytes())
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
     facts = notebook["metadata"].get(METADATA_KEY, {})
@@ -464,7 +500,8 @@ def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}, [
-            f"{path.name} cannot be read: the reasons why submissions were not graded are missing. Run course grade to write it anew."
+            f"{path.name} cannot be read: the reasons why submissions were not graded are "
+            "missing. Run course grade to write it anew."
         ]
 
 

@@ -1,7 +1,9 @@
-"""The class in two files, for the instructor: ``grades.csv`` for another gradebook, ``report.html`` to read.
+"""The class in two files, for the instructor: ``grades.csv`` for another gradebook, ``report.html``
+to read.
 
-Points come from nbgrader's gradebook, which is opened read-only; what the judge found comes from the autograded notebooks. Student ids, names and exceptions are
-strangers' text: escaped in the page, and no formula in the table.
+Points come from nbgrader's gradebook, which is opened read-only; what the judge found comes from
+the autograded notebooks. Student ids, names and exceptions are strangers' text: escaped in the
+page, and no formula in the table.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ CSV, HTML = "grades.csv", "report.html"
 
 
 def write(course_dir: Path) -> tuple[Path, Path]:
-    """Write ``grades.csv`` and ``report.html`` into the course's folder; returns their paths. Raises `ReportError`."""
+    """Write ``grades.csv`` and ``report.html`` into the course's folder; returns their paths.
+    Raises `ReportError`.
+    """
     results = collect(course_dir)
     table, page = Path(course_dir) / CSV, Path(course_dir) / HTML
     write_csv(results, table)
@@ -45,9 +49,11 @@ def write(course_dir: Path) -> tuple[Path, Path]:
 
 
 def write_csv(results: ClassResults, path: Path) -> None:
-    """One row a student; for each assignment its points, its maximum, the late penalty and the state, then every question's points.
+    """One row a student; for each assignment its points, its maximum, the late penalty and the
+    state, then every question's points.
 
-    Points are empty, not zero, where there is no grade. Text that a spreadsheet would take for a formula gets a leading apostrophe.
+    Points are empty, not zero, where there is no grade. Text that a spreadsheet would take for a
+    formula gets a leading apostrophe.
     """
     out = io.StringIO()
     table = csv.writer(out)
@@ -96,7 +102,9 @@ def _standing(submission: Submission) -> str:
 
 
 def _plain(cell: str) -> str:
-    """`cell` as text for every spreadsheet (https://owasp.org/www-community/attacks/CSV_Injection). Our own numbers are never negative."""
+    """`cell` as text for every spreadsheet
+    (https://owasp.org/www-community/attacks/CSV_Injection). Our own numbers are never negative.
+    """
     risky = cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) or cell[:1] in (
         "\t",
         "\r",
@@ -119,12 +127,15 @@ def _replace(path: Path, text: str) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise ReportError(
-            f"{path} cannot be written: {error.strerror}. Make room or change the folder's permissions, then try again."
+            f"{path} cannot be written: {error.strerror}. Make room or change the "
+            "folder's permissions, then try again."
         ) from error
 
 
 def write_html(results: ClassResults, path: Path) -> None:
-    """One page that needs nothing else: no script, nothing from the network. The same results give the same bytes."""
+    """One page that needs nothing else: no script, nothing from the network. The same results
+    give the same bytes.
+    """
     handed_in = [
         assignment
         for assignment in results.assignments
@@ -245,7 +256,9 @@ def _mistakes(assignment: Assignment, graded: list[Submission]) -> list[tuple[st
 
 
 def _tint(share: float | None) -> str:
-    """A light colour from warm (nothing) over yellow (half) to green (all); black text is legible on each."""
+    """A light colour from warm (nothing) over yellow (half) to green (all); black text is
+    legible on each.
+    """
     if share is None:
         return "transparent"
     stops = ((246, 214, 203), (252, 240, 208), (203, 232, 222))

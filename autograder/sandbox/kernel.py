@@ -1,4 +1,6 @@
-"""The inside of a walled kernel: an ordinary ipykernel in a bare environment, whose output is cut off where it arises."""
+"""The inside of a walled kernel: an ordinary ipykernel in a bare environment, whose output is
+cut off where it arises.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class OutputLimit(RuntimeError):
 
 
 def environment(judge: int) -> dict[str, str]:
-    """The whole environment of a walled kernel. `judge` is the descriptor of the channel to the judge."""
+    """The whole environment of a walled kernel. `judge` is the descriptor of the channel to the
+    judge.
+    """
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin",
         "HOME": wall.SCRATCH,
@@ -42,7 +46,9 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     from traitlets.config import Config
 
     class App(IPKernelApp):
-        """Reads no command line and no configuration, which take time and could be the submission's own."""
+        """Reads no command line and no configuration, which take time and could be the
+        submission's own.
+        """
 
         def parse_command_line(self, argv: Any = None) -> None:
             pass
@@ -73,7 +79,9 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
 
 
 def _cut_off(app: Any, most: int) -> None:
-    """Let each cell print and display `most` bytes; then raise `OutputLimit` where more is made. Errors always get through, shortened."""
+    """Let each cell print and display `most` bytes; then raise `OutputLimit` where more is made.
+    Errors always get through, shortened.
+    """
     lock, made = threading.Lock(), 0
 
     def count(size: int) -> None:

@@ -1,6 +1,8 @@
-"""The Linux calls that the wall is made of and Python does not have: namespaces, mounts, capabilities, Landlock, seccomp. No policy here: that is `autograder.sandbox.wall`.
+"""The Linux calls that the wall is made of and Python does not have: namespaces, mounts,
+capabilities, Landlock, seccomp. No policy here: that is `autograder.sandbox.wall`.
 
-Sources: unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), capabilities(7), landlock(7), seccomp(2). Every function raises OSError.
+Sources: unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), capabilities(7),
+    landlock(7), seccomp(2). Every function raises OSError.
 """
 
 from __future__ import annotations
@@ -123,7 +125,9 @@ def pivot_root(new_root: str) -> None:
 
 
 def die_with_parent() -> None:
-    """SIGKILL for this process when the one that forked it ends. Cleared by a change of user: call it after."""
+    """SIGKILL for this process when the one that forked it ends. Cleared by a change of user:
+    call it after.
+    """
     _prctl("prctl(PDEATHSIG)", _PR_SET_PDEATHSIG, 9)
 
 
@@ -139,7 +143,9 @@ def allow_own_proc() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, and every way to regain one: nothing executed from here on gets privileges."""
+    """Give up every capability, and every way to regain one: nothing executed from here on gets
+    privileges.
+    """
     pr_cap_ambient_clear_all = 4
     _prctl("prctl(CAP_AMBIENT)", _PR_CAP_AMBIENT, pr_cap_ambient_clear_all)
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
@@ -172,7 +178,9 @@ def landlock_version() -> int:
 
 
 def landlock(allowed: dict[str, int]) -> None:
-    """From now on, allow only `allowed` (rights below each path), no TCP, and no signal or abstract socket to anything outside."""
+    """From now on, allow only `allowed` (rights below each path), no TCP, and no signal or
+    abstract socket to anything outside.
+    """
     version = landlock_version()
     known = (1 << _FS_BITS.get(version, 16)) - 1
     bind_and_connect, signals_and_abstract_sockets = 0b11, 0b11
@@ -242,7 +250,9 @@ _EPERM, _ENOSYS, _EOPNOTSUPP = (
 
 
 def seccomp() -> None:
-    """From now on: sockets of the Unix family only, no new namespaces, and none of the calls in the list above; they fail with EPERM (EOPNOTSUPP for sockets)."""
+    """From now on: sockets of the Unix family only, no new namespaces, and none of the calls in
+    the list above; they fail with EPERM (EOPNOTSUPP for sockets).
+    """
     column, architecture = _ARCHITECTURES[platform.machine()]
     program = [
         (_LOAD, 0, 0, 4),

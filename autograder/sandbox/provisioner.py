@@ -1,4 +1,6 @@
-"""Kernels behind a wall, for jupyter_client: a provisioner that has the zygote fork them (entry point ``walled-kernel``)."""
+"""Kernels behind a wall, for jupyter_client: a provisioner that has the zygote fork them (entry
+point ``walled-kernel``).
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ from autograder.values.frameworks import ONE_THREAD
 
 NAME = "walled-kernel"
 WARM_UP = 180.0
-"""Seconds that the zygote may take to import everything on a busy machine before it counts as stuck."""
+"""Seconds that the zygote may take to import everything on a busy machine before it counts as
+stuck.
+"""
 
 
 class Zygote:
@@ -62,7 +66,8 @@ class Zygote:
             stderr=log,
             cwd="/",
             start_new_session=True,
-            # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64 MB for each thread otherwise, of what a submission may have.
+            # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64
+            # MB for each thread otherwise, of what a submission may have.
             env={
                 "PATH": os.defpath,
                 "LANG": LANGUAGE,
@@ -92,8 +97,11 @@ class Zygote:
             raise Disturbed(f"the warm process ended{self._last_words()}") from error
 
     def worker(self, main: str, channel: int, log: int) -> Worker:
-        """Fork an ordinary process of the grader's that calls `main` ("module:function") with its copy of the descriptor `channel`, and prints to `log`."""
-        # The zygote passes the environment on unread: what is once in its memory is in every kernel's.
+        """Fork an ordinary process of the grader's that calls `main` ("module:function") with
+        its copy of the descriptor `channel`, and prints to `log`.
+        """
+        # The zygote passes the environment on unread: what is once in its memory is in every
+        # kernel's.
         setting = os.memfd_create("setting")
         try:
             os.write(
@@ -160,7 +168,9 @@ _starting = threading.Lock()
 
 
 def warm() -> Zygote:
-    """The zygote of this process; started at first use, and again when it ended or what it has imported has changed on disk."""
+    """The zygote of this process; started at first use, and again when it ended or what it has
+    imported has changed on disk.
+    """
     global _current
     with _starting:
         ours = _current is not None and _current._owner == os.getpid()
@@ -176,7 +186,9 @@ def warm() -> Zygote:
 
 
 def begin() -> None:
-    """Have the zygote started, if a wall can stand here: it warms up while this process does something else."""
+    """Have the zygote started, if a wall can stand here: it warms up while this process does
+    something else.
+    """
     if wall.supported() is None:
         warm()
 
@@ -194,7 +206,9 @@ def _close() -> None:
 
 
 def _mark() -> tuple:
-    """What a change of makes a zygote stale: the environment's installed packages, the packages that are shown, and where Python looks for modules."""
+    """What a change of makes a zygote stale: the environment's installed packages, the packages
+    that are shown, and where Python looks for modules.
+    """
     folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     files = [
         path
@@ -207,9 +221,11 @@ def _mark() -> tuple:
 
 
 class Guard(threading.Thread):
-    """Looks after this process's own memory while it listens to a stranger's kernel: calls `act` once it has grown by more than `most` bytes.
+    """Looks after this process's own memory while it listens to a stranger's kernel: calls `act`
+    once it has grown by more than `most` bytes.
 
-    ZeroMQ limits the size of a part of a message, and how many messages wait, but not how many parts a message has.
+    ZeroMQ limits the size of a part of a message, and how many messages wait, but not how many
+    parts a message has.
     """
 
     def __init__(self, most: int, act: Callable[[], None]):
@@ -267,9 +283,13 @@ class WalledProvisioner(KernelProvisionerBase):
     _place: str | None = None
     exit_code: int | None = None
     pid: int | None = None
-    """The kernel's number, by which its work can be measured from here; it is controlled by its descriptor."""
+    """The kernel's number, by which its work can be measured from here; it is controlled by its
+    descriptor.
+    """
     reason: str | None = None
-    """Why it ended, once `poll` knows: "over" (by itself), "released" (by us), "memory", "lost" (the warden is gone); None while it runs."""
+    """Why it ended, once `poll` knows: "over" (by itself), "released" (by us), "memory", "lost"
+    (the warden is gone); None while it runs.
+    """
 
     @property
     def has_process(self) -> bool:
@@ -320,7 +340,8 @@ class WalledProvisioner(KernelProvisionerBase):
         """Wait until it is there. Raises `NoWall`, `FolderRefused`, `Disturbed`."""
         while self._kernel is None or self._sockets is None:
             self._listen()
-        # The sockets lie in a folder behind the wall that only its kernel and we, by this descriptor, can reach.
+        # The sockets lie in a folder behind the wall that only its kernel and we, by this
+        # descriptor, can reach.
         self.parent.ip = f"/proc/self/fd/{self._sockets}/s"
         self.connection_info["ip"] = self.parent.ip
 
@@ -360,9 +381,11 @@ class WalledProvisioner(KernelProvisionerBase):
         return self.exit_code
 
     async def why(self, seconds: float = 5.0) -> str:
-        """Why it ended: "over" (by itself, or we ended it), "memory", "lost" (its warden is gone), or "killed"; waits a moment for the warden's word.
+        """Why it ended: "over" (by itself, or we ended it), "memory", "lost" (its warden is gone),
+        or "killed"; waits a moment for the warden's word.
 
-        Killed means by somebody else: the first process of a process namespace cannot be killed from inside.
+        Killed means by somebody else: the first process of a process namespace cannot be killed
+        from inside.
         """
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)

@@ -1,11 +1,17 @@
-"""The wall around a submission: what its process may see, change and use up. Built from the kernel's own parts (`autograder.sandbox.linux`), without root or a helper program.
+"""The wall around a submission: what its process may see, change and use up. Built from the
+kernel's own parts (`autograder.sandbox.linux`), without root or a helper program.
 
-`enclose` is called by a freshly forked, single-threaded process that is the first of a new process namespace, and cannot be undone by it:
+`enclose` is called by a freshly forked, single-threaded process that is the first of a new process
+namespace, and cannot be undone by it:
 
-- the root folder is a new one: the Python installation and the system's libraries read-only, a private copy of the notebook's folder, a scratch folder, the
-  sockets of its own kernel, and nothing else: no home, no course, no other submission, no programs but Python and what lies among the libraries;
-- no network, no processes, no shared memory but its own; when its first process ends, all that it started ends;
-- no capability, no way to regain one, an ordinary user of the machine also where root grades; calls that only help to break out fail;
+- the root folder is a new one: the Python installation and the system's libraries read-only, a
+  private copy of the notebook's folder, a scratch folder, the sockets of its own kernel, and
+  nothing else: no home, no course, no other submission, no programs but Python and what lies among
+  the libraries;
+- no network, no processes, no shared memory but its own; when its first process ends, all that it
+started ends;
+- no capability, no way to regain one, an ordinary user of the machine also where root grades; calls
+that only help to break out fail;
 - limits on memory, processes, open files, file sizes and disk.
 """
 
@@ -33,7 +39,9 @@ except ImportError:  # Windows, where no wall is raised
     resource = None  # type: ignore[assignment]
 
 NOBODY, STRANGERS = 65534, 1_000_000_000
-"""Who a submission is where root grades: an ordinary user who owns nothing, number `STRANGERS` and its own, or `NOBODY` where there is no such user."""
+"""Who a submission is where root grades: an ordinary user who owns nothing, number `STRANGERS`
+and its own, or `NOBODY` where there is no such user.
+"""
 
 HOME, SCRATCH, SOCKETS = "/notebook", "/tmp", "/sockets"
 _MEGABYTE = 2**20
@@ -93,7 +101,9 @@ class View:
 
 
 def installation(packages: Iterable[str]) -> tuple[str, ...]:
-    """What Python needs to run here: itself, its libraries, the system's libraries, and the named packages wherever they are installed."""
+    """What Python needs to run here: itself, its libraries, the system's libraries, and the
+    named packages wherever they are installed.
+    """
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix} - {"/usr"}
     libraries = {
         path
@@ -116,7 +126,9 @@ def installation(packages: Iterable[str]) -> tuple[str, ...]:
 
 
 def locations(package: str) -> list[Path]:
-    """Where the top-level module `package` is installed: its folder or its file; nothing if it is not. It is not imported."""
+    """Where the top-level module `package` is installed: its folder or its file; nothing if it
+    is not. It is not imported.
+    """
     try:
         spec = importlib.util.find_spec(package.partition(".")[0])
     except (ImportError, ValueError):
@@ -129,7 +141,9 @@ def locations(package: str) -> list[Path]:
 
 
 def enter_process_namespace() -> None:
-    """Make this process's next child the first of a process namespace of its own; for an ordinary user, in a user namespace, too."""
+    """Make this process's next child the first of a process namespace of its own; for an
+    ordinary user, in a user namespace, too.
+    """
     if _privileged():
         linux.unshare(linux.CLONE_NEWPID)
         return
@@ -141,9 +155,11 @@ def enter_process_namespace() -> None:
 
 
 def enclose(view: View, limits: Limits, number: int) -> None:
-    """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half built ends with the process.
+    """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half
+    built ends with the process.
 
-    number: no other kernel on this machine has it at this time. Where root grades it decides whose processes, pipes and descriptors Linux counts.
+    number: no other kernel on this machine has it at this time. Where root grades it decides whose
+        processes, pipes and descriptors Linux counts.
     """
     try:
         _enclose(view, limits, number)
@@ -177,7 +193,9 @@ def _enclose(view: View, limits: Limits, number: int) -> None:
 
 
 def _stranger(number: int) -> tuple[int, int]:
-    """A user and a group of this number's own. In a container there may be no such user: then all share one, and what Linux counts by user."""
+    """A user and a group of this number's own. In a container there may be no such user: then
+    all share one, and what Linux counts by user.
+    """
     user = STRANGERS + number
     return (user, user) if all(_exists(kind, user) for kind in ("uid", "gid")) else (NOBODY, NOBODY)
 
@@ -196,7 +214,9 @@ def _privileged() -> bool:
 
 
 def _become(user: int, group: int, own_proc: int) -> None:
-    """From root to an ordinary user, in a user namespace: its processes are counted apart from everybody else's."""
+    """From root to an ordinary user, in a user namespace: its processes are counted apart from
+    everybody else's.
+    """
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
@@ -324,7 +344,8 @@ def _copy(folder: str, target: str, owner: tuple[int, int], limits: Limits, dept
             os.chown(copy, *owner)
     except OSError as error:
         raise FolderRefused(
-            f"the submission's files cannot be copied: {error.strerror} (limit {limits.disk} MB in all)"
+            "the submission's files cannot be copied: "
+            f"{error.strerror} (limit {limits.disk} MB in all)"
         ) from error
 
 
@@ -343,7 +364,8 @@ def _limit(limits: Limits) -> None:
         int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         * resource.getpagesize()
     )
-    # One byte, not none: with a limit of 0 the kernel would still hand the dump to a program that collects them.
+    # One byte, not none: with a limit of 0 the kernel would still hand the dump to a program that
+    # collects them.
     caps = {
         resource.RLIMIT_AS: in_use + limits.memory * _MEGABYTE,
         resource.RLIMIT_NPROC: limits.processes,
@@ -360,7 +382,9 @@ def _limit(limits: Limits) -> None:
 
 
 def limit_files(limits: Limits) -> None:
-    """Limit the open files, too. Later than the rest: Linux refuses a process to send a descriptor when all its user's that wait unread are more than it may open."""
+    """Limit the open files, too. Later than the rest: Linux refuses a process to send a
+    descriptor when all its user's that wait unread are more than it may open.
+    """
     _cap(resource.RLIMIT_NOFILE, limits.files)
 
 
@@ -371,7 +395,9 @@ def _cap(which: int, most: int) -> None:
 
 
 def _lock() -> None:
-    """The same once more by other means: were a mount ever writable, Landlock would still say no. Sockets may be made beside the kernel's, but none replaced."""
+    """The same once more by other means: were a mount ever writable, Landlock would still say
+    no. Sockets may be made beside the kernel's, but none replaced.
+    """
     read = linux.FS_EXECUTE | linux.FS_READ_FILE | linux.FS_READ_DIR
     write = linux.FS_ALL & ~linux.FS_MAKE_NODES
     devices = linux.FS_READ_FILE | linux.FS_WRITE_FILE | linux.FS_READ_DIR | linux.FS_IOCTL_DEV
@@ -393,8 +419,10 @@ def advice(error: OSError) -> str:
         return ": grading needs Linux 5.14 or newer with Landlock switched on"
     if "unshare" in said or "Permission" in said or "not permitted" in said:
         return (
-            ": the machine does not let this user make namespaces; allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1,"
-            " kernel.apparmor_restrict_unprivileged_userns=0), or in a container, start it with permission to do so"
+            ": the machine does not let this user make namespaces; allow unprivileged user "
+            "namespaces (sysctl kernel.unprivileged_userns_clone=1,"
+            " kernel.apparmor_restrict_unprivileged_userns=0), or in a "
+            "container, start it with permission to do so"
         )
     return ""
 
@@ -404,7 +432,10 @@ def supported() -> str | None:
     if sys.platform != "linux":
         return f"walls around submissions need Linux, and this is {platform.system()}"
     if platform.machine() not in ("x86_64", "aarch64"):
-        return f"walls around submissions are known for x86_64 and aarch64, and this is {platform.machine()}"
+        return (
+            "walls around submissions are known for x86_64 and aarch64, "
+            f"and this is {platform.machine()}"
+        )
     return None
 
 
@@ -445,7 +476,9 @@ def _try() -> None:
 
 
 def hidden(packages: Sequence[str], folders: Iterable[Path]) -> tuple[str, ...]:
-    """What must not be seen though it may lie below what is shown: the question packages and the course's folder."""
+    """What must not be seen though it may lie below what is shown: the question packages and the
+    course's folder.
+    """
     return tuple(
         sorted(
             {str(path) for package in packages for path in locations(package)}

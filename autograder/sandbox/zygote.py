@@ -1,10 +1,13 @@
-"""The warm process that kernels are forked from: PyTorch, torchvision, MXNet and ipykernel are imported once, and a kernel starts in a tenth of a second.
+"""The warm process that kernels are forked from: PyTorch, torchvision, MXNet and ipykernel are
+imported once, and a kernel starts in a tenth of a second.
 
     grader ── zygote ── warden ── kernel (process 1 behind its wall)
                    └─── worker (an ordinary process of the grader's, for `course grade --workers`)
 
-The zygote is started by ``python -P -m autograder.sandbox.zygote FD`` with an environment of its own, holds no secret and never imports a question. It ends with the
-grader, the wardens with it, the kernels with their wardens; a kernel ends with whoever asked for it. Requests come over a Unix socket as JSON with descriptors.
+The zygote is started by ``python -P -m autograder.sandbox.zygote FD`` with an environment of its
+own, holds no secret and never imports a question. It ends with the grader, the wardens with it, the
+kernels with their wardens; a kernel ends with whoever asked for it. Requests come over a Unix
+socket as JSON with descriptors.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ from autograder.values import frameworks
 from autograder.values.frameworks import ONE_THREAD
 
 IDLE = 900.0
-"""Seconds without a kernel after which the zygote ends: nobody misses it, and the next kernel starts another."""
+"""Seconds without a kernel after which the zygote ends: nobody misses it, and the next kernel
+starts another.
+"""
 
 WATCH = 0.2
 """Seconds between two looks at the memory that a kernel's processes use."""
@@ -50,7 +55,9 @@ MENTIONED = {
     "sklearn": "sklearn.datasets",
     "digits": "sklearn.datasets",  # which `dlkit.data.digits` imports
 }
-"""Words in a notebook's code to what it will want then: imported before the first kernel that runs such a notebook, and kept."""
+"""Words in a notebook's code to what it will want then: imported before the first kernel that
+runs such a notebook, and kept.
+"""
 
 _MACHINERY = (
     "ipykernel.kernelapp",
@@ -66,7 +73,9 @@ _MACHINERY = (
     "autograder.answers.run",
 )
 _SOCKET = 300 * 2**10
-"""Bytes that may wait in one socket of the default size, with what the kernel needs to keep them."""
+"""Bytes that may wait in one socket of the default size, with what the kernel needs to keep
+them.
+"""
 
 _MAX_REQUEST = 2**18
 _MEGABYTE = 2**20
@@ -257,7 +266,9 @@ class _Zygote:
             self._workers.discard(pid)
 
     def _processor(self, client: socket.socket) -> int:
-        """The processor that a kernel which `client` asks for is confined to if it takes too much: each worker's another one, so that none takes another's time."""
+        """The processor that a kernel which `client` asks for is confined to if it takes too
+        much: each worker's another one, so that none takes another's time.
+        """
         return self._cpus[self._places.get(client, 0) % len(self._cpus)]
 
 
@@ -318,7 +329,10 @@ def _be_warden(
             {
                 "kind": "failed",
                 "cause": "wall",
-                "message": f"no wall can stand around submissions here: {error.strerror}{wall.advice(error)}",
+                "message": (
+                    "no wall can stand around submissions here: "
+                    f"{error.strerror}{wall.advice(error)}"
+                ),
             },
         )
         os._exit(1)
@@ -338,10 +352,12 @@ def _be_warden(
 
 
 def _watch(grader: socket.socket, pid: int, kernel: int, most: int, cpu: int) -> str:
-    """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody waits for it), or "memory".
+    """Wait until the kernel ends or must end; returns why: "over" (by itself), "released" (nobody
+    waits for it), or "memory".
 
-    A kernel whose processes use more than one processor's worth is confined to `cpu` from then on. Until then it may run where there is room: confined from the
-    beginning it would wait for the next kernels of its own worker.
+    A kernel whose processes use more than one processor's worth is confined to `cpu` from then on.
+    Until then it may run where there is room: confined from the beginning it would wait for the
+    next kernels of its own worker.
     """
     with contextlib.suppress(OSError):  # should the machine run out of memory, this goes first
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
@@ -352,8 +368,9 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int, cpu: int) ->
             return "over"
         if grader in ready:
             return "released"
-        # What it began with does not count. Of each page that nobody has written to since the fork, its processes have as much each as this one, which writes little.
-        # Sharing pages out takes milliseconds; counting each in full takes no time, and is never too little.
+        # What it began with does not count. Of each page that nobody has written to since the fork,
+        # its processes have as much each as this one, which writes little. Sharing pages out takes
+        # milliseconds; counting each in full takes no time, and is never too little.
         processes, room = _family(pid), most * _MEGABYTE - _sockets_of(pid) * _SOCKET
         before, looked, earlier, spent = (
             looked,
@@ -389,7 +406,9 @@ def _family(pid: int) -> list[int]:
 
 
 def _confine(processes: list[int], cpu: int) -> None:
-    """Let every thread of theirs run on processor `cpu` only. What they start later is confined with them, and none can undo it from inside."""
+    """Let every thread of theirs run on processor `cpu` only. What they start later is confined
+    with them, and none can undo it from inside.
+    """
     for process in processes:
         with contextlib.suppress(OSError):
             for thread in os.listdir(f"/proc/{process}/task"):
@@ -425,7 +444,9 @@ def _pages(process: int) -> int:
 
 
 def _share(process: int) -> int:
-    """Bytes of its resident pages that stand for no file on a disk, each divided by the number of processes that have it."""
+    """Bytes of its resident pages that stand for no file on a disk, each divided by the number
+    of processes that have it.
+    """
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except PermissionError:  # whoever hides its pages has them counted in full

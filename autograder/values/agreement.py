@@ -10,11 +10,13 @@ _MOST_DIMENSIONS = 32  # of an array, in NumPy 1
 
 
 def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
-    """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers within tolerance.
+    """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers
+    within tolerance.
 
-    A number is within tolerance if it differs by at most ``rtol * |expected| + atol * max(|expected|, 0.001)``, a whole number only if it differs by at
-    most 0.4 as well. dtypes do not matter otherwise; lists, tuples and arrays of numbers stand for each other; a vector of one stands
-    for an expected number; NaN and infinity agree only with themselves.
+    A number is within tolerance if it differs by at most ``rtol * |expected| + atol *
+    max(|expected|, 0.001)``, a whole number only if it differs by at most 0.4 as well. dtypes do
+    not matter otherwise; lists, tuples and arrays of numbers stand for each other; a vector of one
+    stands for an expected number; NaN and infinity agree only with themselves.
     """
     if expected is None or isinstance(expected, str):
         return type(got) is type(expected) and got == expected
@@ -35,7 +37,9 @@ def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
 
 
 def _arrays(expected: Any, got: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """The two as arrays, a vector of one taken for the number that it holds where a number is expected; None where one is not an array."""
+    """The two as arrays, a vector of one taken for the number that it holds where a number is
+    expected; None where one is not an array.
+    """
     e, g = as_array(expected), as_array(got)
     if e is None or g is None:
         return None
@@ -66,7 +70,9 @@ def _bounded(value: Any) -> Any:
 
 
 def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np.ndarray:
-    """Elementwise: within ``rtol * |expected| + atol * max(|expected|)``, or both NaN, or the same infinity. The shapes are equal."""
+    """Elementwise: within ``rtol * |expected| + atol * max(|expected|)``, or both NaN, or the
+    same infinity. The shapes are equal.
+    """
     whole = expected.dtype.kind in "bui"
     expected, got = _as_float(expected), _as_float(got)
     finite = np.abs(expected[np.isfinite(expected)])
@@ -87,9 +93,11 @@ def _as_float(array: np.ndarray) -> np.ndarray:
 def differences(
     expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False
 ) -> list[str]:
-    """What differs, in sentences, the most telling first; at least one where the two do not `agree`.
+    """What differs, in sentences, the most telling first; at least one where the two do not
+    `agree`.
 
-    none_is_a_result: a None is no sign of a forgotten `return`: it is part of a result, or one for other inputs.
+    none_is_a_result: a None is no sign of a forgotten `return`: it is part of a result, or one for
+        other inputs.
     """
     if got is None and expected is not None and not none_is_a_result:
         return ["The function returned None. Is a `return` missing?"]
@@ -174,7 +182,8 @@ def _differences_in_value(e: np.ndarray, g: np.ndarray, rtol: float, atol: float
     worst = np.unravel_index(np.argmax(gap), e.shape)
     where = ", ".join(str(int(i)) for i in worst)
     return [
-        f"{wrong} of {e.size} values differ; the largest difference is at [{where}]: {_apart(e[worst], g[worst])}."
+        f"{wrong} of {e.size} values differ; the largest difference is at "
+        f"[{where}]: {_apart(e[worst], g[worst])}."
     ]
 
 
@@ -201,7 +210,10 @@ def _relation(e: np.ndarray, g: np.ndarray, rtol: float, atol: float) -> str | N
             return f"Every value is {_factor(factor)} what is expected: a constant factor is off."
         offset = float(np.real((g - e).mean()))
         if close(e + offset, g, rtol, atol).all():
-            return f"Every value is {_number(abs(offset))} too {'large' if offset > 0 else 'small'}: a constant is added or missing."
+            return (
+                f"Every value is {_number(abs(offset))} too {'large' if offset > 0 else 'small'}: "
+                "a constant is added or missing."
+            )
     return None
 
 
@@ -210,7 +222,10 @@ def _border(same: np.ndarray) -> str | None:
         same.ndim < 2 or min(same.shape[-2:]) < 4 or not same[..., 1:-1, 1:-1].all()
     ):  # of 3 x 3 the inside is a single number
         return None
-    return "Only the border is off: the inside is right. Look at how the edges are padded or where the window stops."
+    return (
+        "Only the border is off: the inside is right. Look at how the edges "
+        "are padded or where the window stops."
+    )
 
 
 def _factor(factor: float) -> str:

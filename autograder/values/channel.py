@@ -55,7 +55,9 @@ class Channel:
         self.closed = False
 
     def send(self, kind: str, value: Any = None, **fields: Any) -> None:
-        """Send one message. Raises `Closed` where the other side is gone or does not read, ValueError for a value over the size limits."""
+        """Send one message. Raises `Closed` where the other side is gone or does not read,
+        ValueError for a value over the size limits.
+        """
         tree, arrays = pack(value)
         header = json.dumps(
             {"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}
@@ -63,7 +65,8 @@ class Channel:
         size = sum(array.nbytes for array in arrays)
         if len(header) > MAX_HEADER or size > MAX_BODY:
             raise ValueError(
-                f"a value of {(len(header) + size) / 2**20:.0f} MB is more than can be judged (limit {MAX_BODY / 2**20:.0f} MB)"
+                f"a value of {(len(header) + size) / 2**20:.0f} MB is more than can be judged "
+                f"(limit {MAX_BODY / 2**20:.0f} MB)"
             )
         body = b"".join(array.tobytes() for array in arrays)
         try:
@@ -73,9 +76,11 @@ class Channel:
             raise Closed("the connection is closed") from error
 
     def receive(self, timeout: float | Callable[[], float] | None = None) -> Message:
-        """The next message. Raises `TimeoutError` after `timeout` seconds, `Closed` at the end of the stream, `Malformed` for nonsense.
+        """The next message. Raises `TimeoutError` after `timeout` seconds, `Closed` at the end of
+        the stream, `Malformed` for nonsense.
 
-        timeout: or a function that says how many seconds are left at least, and is asked again when they are over.
+        timeout: or a function that says how many seconds are left at least, and is asked again when
+            they are over.
         """
         left = timeout if callable(timeout) or timeout is None else _countdown(timeout)
         header_length, body_length = _LENGTHS.unpack(self._read(_LENGTHS.size, left))

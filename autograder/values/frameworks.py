@@ -1,6 +1,7 @@
 """The three kinds of array an answer may use. A framework is imported only when an answer needs it.
 
-A course may say how a framework is imported (MXNet needs a shim) under the entry point ``autograder.frameworks``.
+A course may say how a framework is imported (MXNet needs a shim) under the entry point
+``autograder.frameworks``.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "MXNET_ENGINE_TYPE": "NaiveEngine",
 }
-"""One CPU's worth of threads, and an MXNet whose errors appear at their line; to be set before the frameworks are imported."""
+"""One CPU's worth of threads, and an MXNet whose errors appear at their line; to be set before
+the frameworks are imported.
+"""
 
 
 @functools.cache
 def module(framework: str) -> ModuleType:
-    """The framework's top module: ``torch``, ``mxnet`` or ``numpy``. Raises ImportError where it cannot be imported."""
+    """The framework's top module: ``torch``, ``mxnet`` or ``numpy``. Raises ImportError where it
+    cannot be imported.
+    """
     try:
         for entry in entry_points(group="autograder.frameworks", name=framework):
             entry.load()
@@ -65,15 +70,18 @@ def packages() -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for each numeric library that is loaded, as while a class is graded; afterwards as many as before.
+    """One thread for each numeric library that is loaded, as while a class is graded; afterwards as
+    many as before.
 
-    OpenMP's threads spin while they wait for each other: on a machine that is busy with something else, two are ten times slower than one. MXNet's own are
-    set once and for all when it is imported (`dlkit.mx`): nothing that is said to it later reaches what it has already made.
+    OpenMP's threads spin while they wait for each other: on a machine that is busy with something
+    else, two are ten times slower than one. MXNet's own are set once and for all when it is
+    imported (`dlkit.mx`): nothing that is said to it later reaches what it has already made.
     """
     from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")
-    # PyTorch has a number of its own, which it hands to OpenMP in each thread that computes for the first time.
+    # PyTorch has a number of its own, which it hands to OpenMP in each thread that computes for the
+    # first time.
     threads = torch.get_num_threads() if torch else None
     with threadpool_limits(1):
         try:
@@ -86,7 +94,9 @@ def one_thread() -> Iterator[None]:
 
 
 def to_framework(value: Any, framework: str) -> Any:
-    """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and containers stay what they are."""
+    """Copy `value` with its NumPy arrays turned into arrays of `framework`; numbers, strings and
+    containers stay what they are.
+    """
     import numpy as np
 
     if isinstance(value, np.ndarray):
@@ -105,6 +115,7 @@ def _array(value: np.ndarray, framework: str) -> Any:
         return module("torch").from_numpy(value.copy())
     import numpy as np
 
-    # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless told.
+    # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless
+    # told.
     dtype = value.dtype if value.dtype != np.bool_ else np.dtype("uint8")
     return module("mxnet").nd.array(value, dtype=dtype)

@@ -1,7 +1,9 @@
-"""Plain values: what may cross between the student's process and the judge. NumPy arrays of numbers, None, bool, int, float, str, and lists, tuples and
-dicts of these. `to_plain` makes them on the student's side; `pack` and `unpack` turn them into JSON and raw bytes and back.
+"""Plain values: what may cross between the student's process and the judge. NumPy arrays of
+numbers, None, bool, int, float, str, and lists, tuples and dicts of these. `to_plain` makes them on
+the student's side; `pack` and `unpack` turn them into JSON and raw bytes and back.
 
-Nothing here is ever pickled, and nothing that arrives is believed: `unpack` checks every dtype, shape and size before it makes an array.
+Nothing here is ever pickled, and nothing that arrives is believed: `unpack` checks every dtype,
+shape and size before it makes an array.
 """
 
 from __future__ import annotations
@@ -48,8 +50,9 @@ class Malformed(ValueError):
 def to_plain(value: Any) -> Any:
     """Copy `value`, whatever framework it comes from, into plain values.
 
-    Understood: PyTorch tensors and parameters (on any device, with or without gradient, bfloat16 as float32), MXNet arrays, NumPy arrays and scalars,
-    Python numbers, strings, and lists, tuples and dicts of them. Only the exact types: a subclass may answer for itself what it likes.
+    Understood: PyTorch tensors and parameters (on any device, with or without gradient, bfloat16 as
+    float32), MXNet arrays, NumPy arrays and scalars, Python numbers, strings, and lists, tuples and
+    dicts of them. Only the exact types: a subclass may answer for itself what it likes.
     Raises `Refused` for everything else.
     """
     return _plain(value, 0, itertools.count())
@@ -85,7 +88,8 @@ def _key(key: Any) -> str | int:
     if isinstance(key, np.integer) and type(key).__module__ == "numpy":  # as np.unique gives them
         return int(key)
     raise Refused(
-        f"a dict whose keys are not strings or whole numbers cannot be judged: one of them is {_a(type(key))}"
+        "a dict whose keys are not strings or whole numbers cannot be "
+        f"judged: one of them is {_a(type(key))}"
     )
 
 
@@ -96,7 +100,8 @@ def _checked(array: np.ndarray) -> np.ndarray:
         )
     if array.nbytes > MAX_BYTES:
         raise Refused(
-            f"an array of {array.nbytes / 2**20:.0f} MB is more than can be judged (limit {MAX_BYTES / 2**20:.0f} MB)"
+            f"an array of {array.nbytes / 2**20:.0f} MB is more than can be "
+            f"judged (limit {MAX_BYTES / 2**20:.0f} MB)"
         )
     return array.astype(
         array.dtype.newbyteorder("=")
@@ -139,7 +144,9 @@ def _a(kind: type) -> str:
 
 
 def pack(value: Any) -> tuple[Any, list[np.ndarray]]:
-    """A plain value as (JSON tree, arrays): arrays and containers in the tree are one-key objects that say what they are."""
+    """A plain value as (JSON tree, arrays): arrays and containers in the tree are one-key
+    objects that say what they are.
+    """
     arrays: list[np.ndarray] = []
 
     def walk(item: Any) -> Any:
@@ -197,7 +204,9 @@ def describe_arrays(arrays: list[np.ndarray]) -> list[dict[str, Any]]:
 
 
 def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
-    """The arrays that `body` holds one after another, as `descriptions` say; raises `Malformed` unless the sizes add up exactly."""
+    """The arrays that `body` holds one after another, as `descriptions` say; raises `Malformed`
+    unless the sizes add up exactly.
+    """
     if not isinstance(descriptions, list):
         raise Malformed("no list of arrays")
     arrays, offset = [], 0

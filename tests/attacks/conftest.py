@@ -1,4 +1,6 @@
-"""All attacks that are to be tested are graded together, once, with honest neighbors among them; each test then looks at its own."""
+"""All attacks that are to be tested are graded together, once, with honest neighbors among them;
+each test then looks at its own.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def _selected(request: pytest.FixtureRequest, name: str) -> list[Attack]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `attack` is made once for each attack of its module; one that takes `nbgrader_attack` for each that nbgrader's command meets as well."""
+    """A test that takes `attack` is made once for each attack of its module; one that takes
+    `nbgrader_attack` for each that nbgrader's command meets as well.
+    """
     for name in {"attack", "nbgrader_attack"} & set(metafunc.fixturenames):
         found = [
             attack for attack in attacks_in(metafunc.module) if attack.nbgrader or name == "attack"

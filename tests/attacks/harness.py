@@ -1,8 +1,11 @@
-"""Attacks on the grader: what an attack is, how a class of attackers and honest neighbors is graded at once, and what is seen of it afterwards.
+"""Attacks on the grader: what an attack is, how a class of attackers and honest neighbors is graded
+at once, and what is seen of it afterwards.
 
-An attack is written down once and serves three times: as a test (the modules ``test_*.py`` of this folder), as a row of the table in ``docs/attacks.md``,
-and as a notebook that stock nbgrader may try its luck with (`stock.py`). Its notebook says what it could see with ``tell(name, value)`` and
-``attempt(name, function)``; what was told is the evidence, so that a test can show both that an attack ran and that it failed.
+An attack is written down once and serves three times: as a test (the modules ``test_*.py`` of this
+folder), as a row of the table in ``docs/attacks.md``, and as a notebook that stock nbgrader may try
+its luck with (`stock.py`). Its notebook says what it could see with ``tell(name, value)`` and
+``attempt(name, function)``; what was told is the evidence, so that a test can show both that an
+attack ran and that it failed.
 """
 
 from __future__ import annotations
@@ -98,7 +101,8 @@ EPILOGUE = (
 class Hand:
     """A submission in the making: a fresh notebook with untouched stubs, and what lies beside it.
 
-    notebook: to be changed at will. files: further files by their path in the folder. raw: bytes to be handed in instead of the notebook.
+    notebook: to be changed at will. files: further files by their path in the folder. raw: bytes to
+        be handed in instead of the notebook.
     bait:     where the things are that an attacker would like to reach.
     """
 
@@ -108,7 +112,9 @@ class Hand:
     raw: bytes | None = None
 
     def cell(self, grade_id: str) -> NotebookNode:
-        """The course's cell of that grade id: "setup", "answer-total", "small-total" and the like."""
+        """The course's cell of that grade id: "setup", "answer-total", "small-total" and the
+        like.
+        """
         return next(
             cell
             for cell in self.notebook.cells
@@ -127,9 +133,11 @@ class Hand:
             self.answer(function)
 
     def run(self, source: str, before: str | None = "answer-total", **facts: Any) -> None:
-        """Add a cell with `source`, before the cell of that grade id or at the end; `facts` are variables in it, with `tell` and `attempt`.
+        """Add a cell with `source`, before the cell of that grade id or at the end; `facts` are
+        variables in it, with `tell` and `attempt`.
 
-        What was told is printed once more by the last cell, so that what an answer tells while it is judged is seen as well.
+        What was told is printed once more by the last cell, so that what an answer tells while it
+        is judged is seen as well.
         """
         lines = [f"{name} = {value!r}" for name, value in facts.items()]
         added = new_code_cell("\n".join([PRELUDE, *lines, textwrap.dedent(source).strip()]))
@@ -159,7 +167,8 @@ class Attack:
     """One thing that a hostile submission tries.
 
     name:    unique; the student's id. kind: a key of `KINDS`.
-    what:    what is tried, in one plain sentence. stock: what stock nbgrader does with it; "measured: ..." where `stock.py` measured it.
+    what:    what is tried, in one plain sentence. stock: what stock nbgrader does with it;
+             "measured: ..." where `stock.py` measured it.
     make:    makes the submission. outcome: asserts what must have come of it, exactly.
     here:    what comes of it here, for the table.
     nbgrader: whether it is also graded by ``nbgrader autograde``.
@@ -184,7 +193,9 @@ def attack(
     outcome: Callable[[Evidence], None],
     nbgrader: bool = False,
 ) -> Callable:
-    """A decorator that makes an `Attack` of the function that makes its submission; it is called what the function is called."""
+    """A decorator that makes an `Attack` of the function that makes its submission; it is called
+    what the function is called.
+    """
     return lambda make: Attack(
         make.__name__.replace("_", "-"), kind, what, stock, here, make, outcome, nbgrader
     )
@@ -211,11 +222,14 @@ def all_attacks() -> list[Attack]:
 class Bait:
     """What a hostile submission would like to reach, and what came of it.
 
-    token:    a random text that stands in every file, variable and process here that must not be read.
-    files:    by name: "home", "temp", "shm", "outside", then the course's: "gradebook", "secret", "config", "question", "classmate".
+    token:    a random text that stands in every file, variable and process here that must not be
+              read.
+    files:    by name: "home", "temp", "shm", "outside", then the course's: "gradebook", "secret",
+              "config", "question", "classmate".
     variable: an environment variable of the grader's, with the token in it.
     process:  the id of a process of the same user.
-    port, udp, path, abstract: where something listens: on TCP and UDP of 127.0.0.1, at a path, and at an abstract name (without its leading NUL).
+    port, udp, path, abstract: where something listens: on TCP and UDP of 127.0.0.1, at a path, and
+        at an abstract name (without its leading NUL).
     heard:    (listener, bytes) of all that anybody sent there; a mere connection is heard as b"".
     """
 
@@ -363,7 +377,9 @@ class Evidence:
 
     @cached_property
     def verdicts(self) -> dict[str, dict[str, Any]]:
-        """The judge's findings by function name: "status", "earned", "headline", "details", "tried", "passed", "mistake"."""
+        """The judge's findings by function name: "status", "earned", "headline", "details",
+        "tried", "passed", "mistake".
+        """
         return {
             verdict["question"].partition(".")[2]: verdict
             for verdict in self.notebook.metadata[METADATA_KEY]["verdicts"]
@@ -386,21 +402,27 @@ class Evidence:
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """What the notebook told of, by name: the plain value where it was one, else its representation."""
+        """What the notebook told of, by name: the plain value where it was one, else its
+        representation.
+        """
         return {
             name: _plain(text)
             for name, text in re.findall(r"^told (\S+) = (.*)$", self.text, flags=re.MULTILINE)
         }
 
     def earned(self, **points: float) -> None:
-        """Assert that these functions earned these points, each of the others nothing, and that the gradebook says the same."""
+        """Assert that these functions earned these points, each of the others nothing, and that
+        the gradebook says the same.
+        """
         assert self.reason is None, self.reason
         earned = {name: verdict["earned"] for name, verdict in self.verdicts.items()}
         assert earned == dict.fromkeys(POINTS, 0.0) | points, self.verdicts
         assert self.points == sum(points.values())
 
     def nothing_leaked(self) -> None:
-        """Assert that nothing of what is secret stands anywhere in the graded notebook, or in the reason why there is none."""
+        """Assert that nothing of what is secret stands anywhere in the graded notebook, or in
+        the reason why there is none.
+        """
         text = json.dumps([self.notebook, self.reason])
         assert not [secret for secret in self.bait.secrets if secret in text]
 
@@ -431,7 +453,9 @@ class Session:
     survivors: list[str]
 
     def check(self, attack: Attack) -> None:
-        """Assert that `attack` had its outcome, and that nobody and nothing else was touched or told."""
+        """Assert that `attack` had its outcome, and that nobody and nothing else was touched or
+        told.
+        """
         found = self.evidence[attack.name]
         attack.outcome(found)
         found.nothing_leaked()
@@ -442,7 +466,9 @@ class Session:
         assert self.bait.heard == []
 
     def changed(self) -> list[str]:
-        """Files of neighbors and of the course, bait, and the bait's process, that are not as they were."""
+        """Files of neighbors and of the course, bait, and the bait's process, that are not as
+        they were.
+        """
         now = fingerprints(self.bait)
         changed = [
             f"{who}: {name}"
@@ -456,7 +482,9 @@ class Session:
 
 
 def fingerprints(bait: Bait) -> dict[str, dict[str, str]]:
-    """Of each neighbor's folders, and of what belongs to the course and to the machine: every file's mode and digest."""
+    """Of each neighbor's folders, and of what belongs to the course and to the machine: every
+    file's mode and digest.
+    """
     course = bait.course
     trees = {
         name: [course / kind / name for kind in ("submitted", "autograded")]
@@ -489,7 +517,9 @@ def _fingerprint(path: Path) -> str:
 
 @contextlib.contextmanager
 def grading(bait: Bait) -> Iterator[None]:
-    """The grader's environment: the small questions, a home folder and a variable that must not be seen."""
+    """The grader's environment: the small questions, a home folder and a variable that must not
+    be seen.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
@@ -503,7 +533,9 @@ def grading(bait: Bait) -> Iterator[None]:
 
 
 def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[str]]:
-    """A course with these attackers and the neighbors, released and handed in; and the order in which to grade them: a neighbor first, one amid, one last."""
+    """A course with these attackers and the neighbors, released and handed in; and the order in
+    which to grade them: a neighbor first, one amid, one last.
+    """
     course = lay_out(bait.course, QUESTIONS, CONFIG)
     course.release(NAME)
     names = []
@@ -613,7 +645,9 @@ def points_of(course: Course, student: str) -> float | None:
 
 
 def survivors(before: set[int]) -> list[str]:
-    """Processes that grading has left: below this one or below the machine's first, with the environment of ours; the warm process itself may stay."""
+    """Processes that grading has left: below this one or below the machine's first, with the
+    environment of ours; the warm process itself may stay.
+    """
     warm = provisioner._current._process.pid if provisioner._current else None
     ours = {child.pid for child in psutil.Process().children(recursive=True)}
     found = []
@@ -636,7 +670,9 @@ def survivors(before: set[int]) -> list[str]:
 
 
 def page(attacks: Iterable[Attack] | None = None) -> str:
-    """The text of ``docs/attacks.md`` with the table of these attacks, of all where none are given."""
+    """The text of ``docs/attacks.md`` with the table of these attacks, of all where none are
+    given.
+    """
     found = list(all_attacks() if attacks is None else attacks)
     head = PAGE.read_text(encoding="utf-8").partition("| kind |")[0]
     rows = [

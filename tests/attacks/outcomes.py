@@ -1,4 +1,6 @@
-"""What an attack behind the wall comes to: what its notebook told, and the points that its student keeps."""
+"""What an attack behind the wall comes to: what its notebook told, and the points that its
+student keeps.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ SYSCALLS = """
             result = libc.syscall(ctypes.c_long(numbers[column]), *arguments)
             return result if result >= 0 else errno.errorcode[ctypes.get_errno()]
 """
-"""The beginning of a cell that makes system calls: ``call((number on x86_64, number on aarch64), *arguments)`` gives the result or the error's name."""
+"""The beginning of a cell that makes system calls: ``call((number on x86_64, number on aarch64),
+*arguments)`` gives the result or the error's name.
+"""
 
 
 def spying(hand: Hand, source: str, **facts: Any) -> None:
@@ -38,7 +42,9 @@ def spying(hand: Hand, source: str, **facts: Any) -> None:
 
 
 def told(points: dict[str, float] = POINTS, **expected: Any) -> Callable[[Evidence], None]:
-    """The notebook told exactly this (of errors, without the path that they name), and its answers earned these points."""
+    """The notebook told exactly this (of errors, without the path that they name), and its
+    answers earned these points.
+    """
 
     def outcome(evidence: Evidence) -> None:
         assert {name: _without_path(value) for name, value in evidence.told.items()} == expected, (

@@ -1,9 +1,11 @@
-"""What stock nbgrader does with the same attacks: a course with its ordinary configuration, whose checks are asserts in the notebook.
+"""What stock nbgrader does with the same attacks: a course with its ordinary configuration, whose
+checks are asserts in the notebook.
 
     PYTHONPATH=.:tests python -m attacks.stock [attack ...] 2> /dev/null
 
-Submissions run as ordinary processes of yours: only what is harmless outside a wall is tried, that is, attacks on scores, and on secrets that were laid out
-for them. It prints the points, and what attacks on secrets learnt; the texts `Attack.stock` say what was found.
+Submissions run as ordinary processes of yours: only what is harmless outside a wall is tried, that
+is, attacks on scores, and on secrets that were laid out for them. It prints the points, and what
+attacks on secrets learnt; the texts `Attack.stock` say what was found.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ c.Execute.timeout = 20
 """
 SETUP = "import numpy as np"
 TESTS = {
-    "small-total": "values = np.array([1.5, 2.5, 4.0], np.float32)\nassert np.allclose(total(values), values.sum())\nassert total(values) == values.sum()",
+    "small-total": (
+        "values = np.array([1.5, 2.5, 4.0], np.float32)\nassert np.allclose(total(values), "
+        "values.sum())\nassert total(values) == values.sum()"
+    ),
     "small-turn": "image = np.arange(6.0).reshape(2, 3)\nassert np.allclose(turn(image), image.T)",
     "small-ordered": "values = np.array([3.0, 1.0, 2.0])\nassert np.allclose(ordered(values), np.sort(values))",
     "small-patient": "assert patient(3) == 4",
@@ -60,7 +65,9 @@ TESTS = {
 
 
 def in_stock(notebook: nbformat.NotebookNode, questions: tuple[str, ...]) -> nbformat.NotebookNode:
-    """The notebook as it would be in a stock course: what the course wrote is replaced, what the attacker wrote stays."""
+    """The notebook as it would be in a stock course: what the course wrote is replaced, what the
+    attacker wrote stays.
+    """
     ours = {cell.metadata.nbgrader.grade_id: cell.source for cell in exercise(questions).cells}
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "").strip("\u202e\u200b")

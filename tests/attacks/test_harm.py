@@ -1,4 +1,6 @@
-"""Hurt the machine, the grader or another student: use everything up, outlive the grading, signal others, spoil what the next reader opens."""
+"""Hurt the machine, the grader or another student: use everything up, outlive the grading,
+signal others, spoil what the next reader opens.
+"""
 
 import os
 import subprocess
@@ -33,7 +35,9 @@ def harm(what, *, stock=STOPS, here, outcome=None, points=POINTS, **expected):
 
 
 def costs(question, *lines, ran=True):
-    """The question earned nothing and its student was told why in these words; the other questions earned all, and the attack did run."""
+    """The question earned nothing and its student was told why in these words; the other
+    questions earned all, and the attack did run.
+    """
 
     def outcome(evidence):
         verdict = evidence.verdicts[question]
@@ -45,7 +49,9 @@ def costs(question, *lines, ran=True):
 
 
 def printed_without_end(evidence):
-    """The question ran out of time, and its student is told the beginning of what it printed last."""
+    """The question ran out of time, and its student is told the beginning of what it printed
+    last.
+    """
     costs("patient")(evidence)
     verdict = evidence.verdicts["patient"]
     assert verdict["status"] == "out of time"
@@ -64,7 +70,9 @@ def costs_the_cell(line, told=True):
 
 
 def answering(hand, body, question="total"):
-    """An honest submission with one answer that does this. That it ran is told by a later cell: what an answer prints while it is judged is not in the notebook."""
+    """An honest submission with one answer that does this. That it ran is told by a later cell:
+    what an answer prints while it is judged is not in the notebook.
+    """
     argument = {"total": "values", "patient": "number"}[question]
     lines = [f"def {question}({argument}):", '    globals().setdefault("told", {})["ran"] = "True"']
     hand.answer_all()
@@ -82,7 +90,9 @@ def answering(hand, body, question="total"):
 
 
 def dying(hand, body, question="total"):
-    """The same for an answer that takes Python with it: its file beside the notebook cannot tell, the cell that defines it does."""
+    """The same for an answer that takes Python with it: its file beside the notebook cannot
+    tell, the cell that defines it does.
+    """
     answering(hand, body, question)
     hand.run("tell('ran', True)")
 
@@ -123,7 +133,10 @@ while True:
 @harm(
     "An answer that holds Python's lock in a long call of C.",
     stock="hangs for as long as it takes",
-    here="costs the question, after the fifteen seconds by the clock that are behind its second of work",
+    here=(
+        "costs the question, after the fifteen seconds by the clock "
+        "that are behind its second of work"
+    ),
     outcome=lambda evidence: asleep(evidence),
 )
 def lock_holding_answer(hand):
@@ -145,7 +158,8 @@ def asleep(evidence):
 def endless_notebook(hand):
     hand.answer_all()
     hand.run(
-        "tell('ran', True)\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+        "tell('ran', True)\nimport "
+        "signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
         before="answer-turn",
     )
 
@@ -177,7 +191,8 @@ def take_memory(hand):
 def take_shared_memory(hand):
     answering(
         hand,
-        "import mmap\ntaken = []\nwhile True:\n    taken.append(mmap.mmap(-1, 2**24))\n    taken[-1][:] = b'x' * 2**24",
+        "import mmap\ntaken = []\nwhile True:\n    taken.append(mmap.mmap(-1, "
+        "2**24))\n    taken[-1][:] = b'x' * 2**24",
     )
 
 
@@ -224,7 +239,8 @@ time.sleep(20)
 
 
 @harm(
-    "Leave as many descriptors unread in sockets as Linux allows a user, so that no other kernel of this user can send one.",
+    "Leave as many descriptors unread in sockets as Linux allows a user, so that "
+    "no other kernel of this user can send one.",
     here="the neighbors' kernels start",
     left=True,
 )
@@ -381,7 +397,8 @@ OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
 def burn_the_processor(hand):
     hand.answer_all()
     hand.run(
-        "import os, time\nfor _ in range(20):\n    if os.fork() == 0:\n        os.setsid()\n        while True: pass\ntime.sleep(5)\ntell('ran', True)"
+        "import os, time\nfor _ in range(20):\n    if os.fork() == 0:\n        os.setsid()\n     "
+        "   while True: pass\ntime.sleep(5)\ntell('ran', True)"
     )
 
 
@@ -404,7 +421,8 @@ def print_without_end(hand):
 def display_without_end(hand):
     spying(
         hand,
-        "tell('ran', True)\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10000))",
+        "tell('ran', True)\nfrom IPython.display import HTML, "
+        "display\nwhile True: display(HTML('x' * 10000))",
     )
 
 
@@ -454,7 +472,8 @@ def print_while_judged(hand):
 def write_to_descriptors(hand):
     spying(
         hand,
-        "import os\ntell('written', sum(os.write(1 + number % 2, b'x' * 100000) for number in range(200)))",
+        "import os\ntell('written', sum(os.write(1 + number % 2, b'x' * "
+        "100000) for number in range(200)))",
     )
 
 
@@ -492,14 +511,16 @@ def sends(hand, source):
     stock="fills the grader's memory",
     here="the kernel is stopped, and the cell left out",
     outcome=costs_the_cell(
-        "The cell printed or displayed more than 1 MB, the limit. Grading went on without this cell.",
+        "The cell printed or displayed more than 1 MB, the limit. "
+        "Grading went on without this cell.",
         told=False,
     ),
 )
 def forge_output(hand):
     sends(
         hand,
-        "        while True: sock.send_multipart(message('stream', {'name': 'stdout', 'text': 'x' * 100000}))",
+        "        while True: sock.send_multipart(message('stream', "
+        "{'name': 'stdout', 'text': 'x' * 100000}))",
     )
 
 
@@ -512,12 +533,14 @@ def forge_output(hand):
 def endless_message(hand):
     sends(
         hand,
-        "        part = memoryview(b'x' * 2**20)\n        while True: sock.send(part, 2, copy=False)",
+        "        part = memoryview(b'x' * 2**20)\n        while "
+        "True: sock.send(part, 2, copy=False)",
     )
 
 
 @harm(
-    "Send messages that are none: twice the same, unsigned, without fields, of other types, not JSON, with impossible dates.",
+    "Send messages that are none: twice the same, unsigned, without fields, of other types, not "
+    "JSON, with impossible dates.",
     stock="ends the grading of the whole class with an error",
     here="the kernel is stopped, and the cell left out",
     outcome=lambda evidence: evidence.earned(**POINTS),
@@ -609,12 +632,14 @@ def leave_at_once(hand):
 def stop_itself(hand):
     spying(
         hand,
-        "import os, signal\ntell('ran', True)\nos.kill(os.getpid(), signal.SIGSTOP)\ntell('after', True)",
+        "import os, signal\ntell('ran', True)\nos.kill(os.getpid(), "
+        "signal.SIGSTOP)\ntell('after', True)",
     )
 
 
 @harm(
-    "Signal everything that it may, from a process of its own session, and the grader by its number.",
+    "Signal everything that it may, from a process of its own "
+    "session, and the grader by its number.",
     stock="ends every process of the user who grades",
     here="only its own processes are reached",
     processes=NO_PROCESS,
@@ -649,7 +674,8 @@ def signal_everything(hand):
 
 
 @harm(
-    "Outlive the grading: a process of its own session, two forks away, that ignores signals and asks not to die with its parent.",
+    "Outlive the grading: a process of its own session, two forks away, that ignores signals "
+    "and asks not to die with its parent.",
     stock="goes on for as long as it likes",
     here="ends with the kernel",
     started=True,
@@ -740,7 +766,8 @@ def raise_limits(hand):
 
 
 @harm(
-    "Become root: by call, by a program with the bit for it, by mapping itself in a user namespace.",
+    "Become root: by call, by a program with the bit for it, by "
+    "mapping itself in a user namespace.",
     stock="root: where root grades",
     here="not permitted",
     root=False,
@@ -765,7 +792,8 @@ def become_root(hand):
 
 
 @harm(
-    "Use parts of the kernel that are large, rarely needed, or shared by all: BPF, io_uring, userfaultfd, keys, asynchronous I/O, message queues.",
+    "Use parts of the kernel that are large, rarely needed, or shared by all: BPF, io_uring, "
+    "userfaultfd, keys, asynchronous I/O, message queues.",
     stock="most of them work",
     here="not permitted",
     calls={
@@ -861,7 +889,8 @@ def change_machine(hand):
 
 
 @harm(
-    "Write into Python's installation: a module that all import, the compiled form of another, the engine, their times and names.",
+    "Write into Python's installation: a module that all import, the compiled form of another, "
+    "the engine, their times and names.",
     stock="runs in every later kernel",
     here="read-only",
     tried=5,
@@ -919,7 +948,8 @@ def change_course(hand):
 
 
 @harm(
-    "Leave files that the next kernel runs at its start: IPython's startup folder, shell profiles, Jupyter's configuration.",
+    "Leave files that the next kernel runs at its start: IPython's startup "
+    "folder, shell profiles, Jupyter's configuration.",
     stock="runs in every later kernel of the user",
     here="they end with the kernel",
     written=6,
@@ -973,7 +1003,10 @@ def dump_core(hand):
     dying(hand, "os.abort()")
 
 
-EVIL = "<img src=x onerror=evil()><script>evil()</script><svg onload=evil()><iframe src=//evil.example></iframe><a href='javascript:evil()'>evil</a>"
+EVIL = (
+    "<img src=x onerror=evil()><script>evil()</script><svg onload=evil()><iframe "
+    "src=//evil.example></iframe><a href='javascript:evil()'>evil</a>"
+)
 
 
 class Page(HTMLParser):
@@ -1022,7 +1055,8 @@ def nothing_is_obeyed(evidence):
 
 
 @harm(
-    "Scripts, handlers, frames and links in all that the feedback page shows: Markdown, code, outputs, errors, what an answer raises and prints, names, attachments.",
+    "Scripts, handlers, frames and links in all that the feedback page shows: Markdown, code, "
+    "outputs, errors, what an answer raises and prints, names, attachments.",
     stock="runs in the browser of teacher and student",
     here="shown as text",
     outcome=nothing_is_obeyed,
@@ -1031,10 +1065,12 @@ def markup(hand):
     hand.answer_all()
     hand.answer(
         "total",
-        f"def total(values):\n    print({EVIL!r})\n    raise ValueError({'by an answer ' + EVIL!r})",
+        f"def total(values):\n    print({EVIL!r})\n    raise "
+        f"ValueError({'by an answer ' + EVIL!r})",
     )
     written = new_markdown_cell(
-        f"in Markdown {EVIL}\n\n![evil](attachment:picture.svg) ![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
+        f"in Markdown {EVIL}\n\n![evil](attachment:picture.svg) "
+        "![evil](//evil.example/a.png)\n\n[evil](javascript:evil())"
     )
     written.attachments = {
         "picture.svg": {"image/svg+xml": EVIL},
@@ -1043,14 +1079,17 @@ def markup(hand):
     hand.notebook.cells += [
         written,
         new_code_cell(
-            f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, '\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"
+            f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, "
+            "'\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"
         ),
         new_code_cell(f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"),
         new_code_cell(
             "from IPython.display import display\n"
             f"evil = {EVIL!r}\n"
-            "for kind in ('text/html', 'text/markdown', 'text/latex', 'image/svg+xml', 'application/javascript', 'image/png', 'image/jpeg'):\n"
-            "    display({kind: evil, 'text/plain': 'in a plain text ' + evil}, metadata={kind: {'width': '1 onerror=evil()'}}, raw=True)"
+            "for kind in ('text/html', 'text/markdown', 'text/latex', 'image/svg+xml', "
+            "'application/javascript', 'image/png', 'image/jpeg'):\n"
+            "    display({kind: evil, 'text/plain': 'in a plain text ' + evil}, metadata={kind: "
+            "{'width': '1 onerror=evil()'}}, raw=True)"
         ),
     ]
 

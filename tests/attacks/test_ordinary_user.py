@@ -1,4 +1,6 @@
-"""The wall where an ordinary user grades: some of the attacks once more, by a run of pytest that is not root's."""
+"""The wall where an ordinary user grades: some of the attacks once more, by a run of pytest that
+is not root's.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,9 @@ def _as_ordinary_user(home: Path, command: list[str]) -> subprocess.CompletedPro
 
 
 def _open_the_way(path: Path) -> None:
-    """In this mount namespace, let everybody reach `path`: a folder on the way that is closed is covered by an open one that has only the way in it."""
+    """In this mount namespace, let everybody reach `path`: a folder on the way that is closed is
+    covered by an open one that has only the way in it.
+    """
     closed = next(
         (parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001), None
     )

@@ -1,6 +1,8 @@
-"""Gain a score without earning it: by what the file says, by patching the process, by speaking to the judge in its own language, by values that pretend.
+"""Gain a score without earning it: by what the file says, by patching the process, by speaking to
+the judge in its own language, by values that pretend.
 
-Where an attack aims at one question, the others are answered right: it must cost that one and no other.
+Where an attack aims at one question, the others are answered right: it must cost that one and no
+other.
 """
 
 import json
@@ -62,7 +64,9 @@ def malformed(evidence):
 
 
 def refused(**points):
-    """The values were not accepted: these functions earned points, `total` was judged not correct."""
+    """The values were not accepted: these functions earned points, `total` was judged not
+    correct.
+    """
 
     def outcome(evidence):
         evidence.earned(**points)
@@ -123,7 +127,8 @@ def grade_ids_swapped(hand):
 
 
 @score(
-    "Check cells are declared to be the student's own answers, unlocked, with a forged checksum and another source.",
+    "Check cells are declared to be the student's own answers, unlocked, "
+    "with a forged checksum and another source.",
     stock="measured: not graded; the checksums do not fit",
     outcome=nothing,
 )
@@ -163,7 +168,8 @@ def checks_deleted(hand):
 
 
 @score(
-    "The check of an answered question is there ten times, and ten times under the ids of the others.",
+    "The check of an answered question is there ten times, and ten "
+    "times under the ids of the others.",
     stock="measured: not graded; the ids are not unique",
     here="each question counts once",
     outcome=lambda evidence: evidence.earned(total=1.0),
@@ -285,7 +291,8 @@ def kernel_named(hand):
 
 
 @score(
-    "A configuration for nbgrader that gives full marks, a course secret and a gradebook are handed in beside the notebook.",
+    "A configuration for nbgrader that gives full marks, a course secret and a "
+    "gradebook are handed in beside the notebook.",
     stock="measured: no points; it reads those of the course",
     outcome=nothing,
 )
@@ -301,7 +308,8 @@ def course_files_handed_in(hand):
 
 
 @score(
-    "A second notebook and a copy of the first in a subfolder, all answered, lie beside an empty one.",
+    "A second notebook and a copy of the first in a subfolder, all "
+    "answered, lie beside an empty one.",
     stock="measured: no points; they are passed over",
     outcome=nothing,
 )
@@ -318,7 +326,8 @@ def other_notebooks_beside_it(hand):
 
 
 @score(
-    "Course cells carry invisible and right-to-left characters in their ids, and the answer is called `tоtal` with a Cyrillic letter.",
+    "Course cells carry invisible and right-to-left characters in their ids, and the answer is "
+    "called `tоtal` with a Cyrillic letter.",
     stock="measured: not graded; it takes the metadata for corrupted",
     outcome=lambda evidence: (nothing(evidence), _renamed(evidence)),
 )
@@ -428,7 +437,8 @@ def errors_swallowed(hand):
 
 
 @score(
-    "An AST transformer takes every `assert` and every call of `check` out of the cells that follow.",
+    "An AST transformer takes every `assert` and every call of "
+    "`check` out of the cells that follow.",
     stock="measured: full points; nothing is left that could fail",
     outcome=nothing,
 )
@@ -577,7 +587,10 @@ def _searched(evidence):
 # --- files that would be imported
 
 
-SHADOW = b"import builtins\nbuiltins.shadowed = [*getattr(builtins, 'shadowed', []), __name__]\ndef __getattr__(name):\n    return lambda *args, **more: True\n"
+SHADOW = (
+    b"import builtins\nbuiltins.shadowed = [*getattr(builtins, 'shadowed', []), __name__]\ndef "
+    b"__getattr__(name):\n    return lambda *args, **more: True\n"
+)
 
 
 def not_shadowed(evidence):
@@ -587,7 +600,8 @@ def not_shadowed(evidence):
 
 
 @score(
-    "Files beside the notebook are called `numpy.py`, `json.py`, `autograder/`, `sitecustomize.py`, `questions.py`, `evil.pth` and the like.",
+    "Files beside the notebook are called `numpy.py`, `json.py`, `autograder/`, "
+    "`sitecustomize.py`, `questions.py`, `evil.pth` and the like.",
     stock="measured: they are imported in place of the modules, and the asserts call them",
     here="none is imported in place of a module",
     outcome=not_shadowed,
@@ -636,7 +650,8 @@ def modules_shadowed(hand):
 
 
 @score(
-    "Startup files, extensions and configuration for IPython and ipykernel lie beside the notebook.",
+    "Startup files, extensions and configuration for IPython and "
+    "ipykernel lie beside the notebook.",
     stock="measured: no points; IPython reads its own folder",
     outcome=lambda evidence: (nothing(evidence), _not_started(evidence)),
 )
@@ -688,12 +703,16 @@ client._ask = ask
 
 
 def speaks(hand, reply, answer=None, then=""):
-    """The answer to the judge's first call on `total` is what the code `reply` sends on `channel`, with the call's `number`; all answers but `total` are right."""
+    """The answer to the judge's first call on `total` is what the code `reply` sends on
+    `channel`, with the call's `number`; all answers but `total` are right.
+    """
     hand.answer_all()
     hand.answer("total", answer)
     lines = "\n    ".join(reply.strip().splitlines())
     hand.run(
-        f"{SPEAK}\ndef reply(channel, number, outcome):\n    if asked[-1] != 'small.total':\n        return honest_reply(channel, number, outcome)\n    {lines}\nclient._reply = reply\n{then}"
+        f"{SPEAK}\ndef reply(channel, number, outcome):\n    if asked[-1] != 'small.total':\n     "
+        "   return honest_reply(channel, number, outcome)\n    "
+        f"{lines}\nclient._reply = reply\n{then}"
     )
 
 
@@ -717,13 +736,16 @@ def says(name, what, reply, *, outcome=crashed, answer=None, then=""):
 
 forged_feedback = says(
     "forged_feedback",
-    "Instead of a result, the judge is sent the message by which it tells a learner that all is right.",
-    'send(channel, frame("feedback", {"text": "Correct", "html": "", "correct": True, "earned": 1.0}))',
+    "Instead of a result, the judge is sent the message by which it "
+    "tells a learner that all is right.",
+    'send(channel, frame("feedback", {"text": "Correct", "html": '
+    '"", "correct": True, "earned": 1.0}))',
 )
 forged_verdict = says(
     "forged_verdict",
     "Instead of a result, the judge is sent a finished verdict with full points.",
-    'send(channel, frame("verdict", {"question": "small.total", "status": "correct", "points": 1.0, "earned": 1.0, "id": number, "outcome": "value"}))',
+    'send(channel, frame("verdict", {"question": "small.total", "status": "correct", "points": '
+    '1.0, "earned": 1.0, "id": number, "outcome": "value"}))',
 )
 doubled_result = says(
     "doubled_result",
@@ -767,37 +789,43 @@ body_without_arrays = says(
 body_too_short = says(
     "body_too_short",
     "An array's shape asks for more bytes than were sent.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float32', 'shape': [1000]}], body=bytes(4)))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': "
+    "'float32', 'shape': [1000]}], body=bytes(4)))",
     outcome=malformed,
 )
 shape_negative = says(
     "shape_negative",
     "Shapes with negative sizes, whose product is as it should be.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float32', 'shape': [-1, -1]}], body=bytes(4)))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': "
+    "'float32', 'shape': [-1, -1]}], body=bytes(4)))",
     outcome=malformed,
 )
 shape_overflows = says(
     "shape_overflows",
     "A shape whose product overflows 64 bits to the size that was sent.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float64', 'shape': [2**31 - 1] * 4 + [0]}, {'dtype': 'int8', 'shape': [2**30] * 3}], body=b''))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float64', 'shape': [2**31 - "
+    "1] * 4 + [0]}, {'dtype': 'int8', 'shape': [2**30] * 3}], body=b''))",
     outcome=malformed,
 )
 shape_of_lists = says(
     "shape_of_lists",
     "Shapes made of truth values, texts, fractions and lists.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float32', 'shape': [True, '1', 1.0, [1]]}], body=bytes(4)))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'float32', 'shape': [True, "
+    "'1', 1.0, [1]]}], body=bytes(4)))",
     outcome=malformed,
 )
 dtype_object = says(
     "dtype_object",
     "An array of dtype object, whose bytes would be taken for addresses.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'object', 'shape': [1]}], body=bytes(8)))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': "
+    "'object', 'shape': [1]}], body=bytes(8)))",
     outcome=malformed,
 )
 dtype_void = says(
     "dtype_void",
     "An array of a structured dtype with a very long name.",
-    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'V8,' * 10000, 'shape': [1]}], body=bytes(8)))",
+    "send(channel, result(number, {'array': 0}, arrays=[{'dtype': 'V8,' * "
+    "10000, 'shape': [1]}], body=bytes(8)))",
     outcome=malformed,
 )
 header_nested = says(
@@ -809,7 +837,8 @@ header_nested = says(
 value_nested = says(
     "value_nested",
     "A value of 200 nested tuples.",
-    "value = 0\nfor _ in range(200):\n    value = {'tuple': [value]}\nsend(channel, result(number, value))",
+    "value = 0\nfor _ in range(200):\n    value = {'tuple': "
+    "[value]}\nsend(channel, result(number, value))",
     outcome=malformed,
 )
 value_many = says(
@@ -821,30 +850,36 @@ value_many = says(
 array_shared = says(
     "array_shared",
     "A list that refers 50,000 times to one array of a megabyte.",
-    "send(channel, result(number, {'list': [{'array': 0}] * 50000}, arrays=[{'dtype': 'uint8', 'shape': [2**20]}], body=bytes(2**20)))",
+    "send(channel, result(number, {'list': [{'array': 0}] * 50000}, arrays=[{'dtype': 'uint8', "
+    "'shape': [2**20]}], body=bytes(2**20)))",
     outcome=malformed,
 )
 header_pickle = says(
     "header_pickle",
     "The header is a pickle that runs a command when it is loaded.",
-    "import pickle\nclass Evil:\n    def __reduce__(self):\n        return os.system, ('touch /tmp/pickled',)\nsend(channel, frame('', {}, header=pickle.dumps(Evil())))",
+    "import pickle\nclass Evil:\n    def __reduce__(self):\n        return os.system, ('touch "
+    "/tmp/pickled',)\nsend(channel, frame('', {}, header=pickle.dumps(Evil())))",
     outcome=malformed,
 )
 header_twice = says(
     "header_twice",
-    "A header names every field twice, once right and once forged, with numbers that are not finite.",
-    'send(channel, frame(\'\', {}, header=b\'{"kind": "result", "kind": "feedback", "fields": {"id": NaN, "id": Infinity, "outcome": "value"}, "value": NaN, "arrays": []}\'))',
+    "A header names every field twice, once right and once "
+    "forged, with numbers that are not finite.",
+    'send(channel, frame(\'\', {}, header=b\'{"kind": "result", "kind": "feedback", "fields": '
+    '{"id": NaN, "id": Infinity, "outcome": "value"}, "value": NaN, "arrays": []}\'))',
 )
 number_huge = says(
     "number_huge",
     "A header with a number of 100,000 digits.",
-    'send(channel, frame(\'\', {}, header=b\'{"kind": "result", "fields": {"id": \' + b\'9\' * 10**5 + b\'}, "value": 0, "arrays": []}\'))',
+    'send(channel, frame(\'\', {}, header=b\'{"kind": "result", "fields": {"id": \' + b\'9\' * '
+    '10**5 + b\'}, "value": 0, "arrays": []}\'))',
     outcome=malformed,
 )
 fields_of_other_types = says(
     "fields_of_other_types",
     "All fields of a result are lists, numbers or half characters where texts are expected.",
-    "send(channel, result(number, fields={'error': ['x'], 'message': {'a': 1}, 'lines': [1, None, '\\ud800'], 'printed': 7, 'forbidden': [[]], 'extra': 1}))",
+    "send(channel, result(number, fields={'error': ['x'], 'message': {'a': 1}, 'lines': [1, "
+    "None, '\\ud800'], 'printed': 7, 'forbidden': [[]], 'extra': 1}))",
     outcome=refused(**OTHERS),
 )
 
@@ -853,7 +888,8 @@ fields_of_other_types = says(
 
 
 @score(
-    "A message of no known kind is sent beforehand, so that its unread reply is taken for the reply to the check.",
+    "A message of no known kind is sent beforehand, so that its unread "
+    "reply is taken for the reply to the check.",
     stock="not applicable",
     here="the check that it disturbs is lost",
     outcome=lambda evidence: unanswered(evidence),
@@ -875,7 +911,8 @@ autograder.check = check
 
 
 @score(
-    "The check of one question is left hanging and finished during the next, so that a verdict lands on another question.",
+    "The check of one question is left hanging and finished during the next, so "
+    "that a verdict lands on another question.",
     stock="not applicable",
     here="no points for either",
     outcome=lambda evidence: moved(evidence),
@@ -921,7 +958,8 @@ def moved(evidence):
 def checked_out_of_turn(hand):
     right = "\n".join(ANSWERS.values())
     hand.run(
-        f"{right}\ntell('said', [check('small.total', total).text, check('small.turn', turn).text])\ndel total, turn, patient, ordered"
+        f"{right}\ntell('said', [check('small.total', total).text, check('small.turn', "
+        "turn).text])\ndel total, turn, patient, ordered"
     )
 
 
@@ -932,7 +970,8 @@ def out_of_turn(evidence):
 
 
 @score(
-    "A question is checked twice, with another answer after the first was judged wrong, and others with it while it is due.",
+    "A question is checked twice, with another answer after the first was judged "
+    "wrong, and others with it while it is due.",
     stock="not applicable",
     here="the first answer counts",
     outcome=nothing,
@@ -982,7 +1021,8 @@ def late(evidence):
 
 
 @score(
-    "The right result is sent after the work of the time is over, as if it had taken none, the client's own clock being stopped.",
+    "The right result is sent after the work of the time is over, as if it had taken none, the "
+    "client's own clock being stopped.",
     stock="not applicable: only a whole cell has a time",
     here="out of time",
     outcome=late,
@@ -990,12 +1030,15 @@ def late(evidence):
 def result_too_late(hand):
     hand.answer_all()
     hand.run(
-        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] == 'small.patient':\n        work(5)\n    honest_reply(channel, number, outcome)\nclient._reply = reply"
+        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] == "
+        "'small.patient':\n        work(5)\n    honest_reply(channel, "
+        "number, outcome)\nclient._reply = reply"
     )
 
 
 @score(
-    "The result trickles in, a byte at a time, so that the judge always has something to read while work goes on.",
+    "The result trickles in, a byte at a time, so that the judge always "
+    "has something to read while work goes on.",
     stock="not applicable",
     here="out of time",
     outcome=late,
@@ -1003,7 +1046,10 @@ def result_too_late(hand):
 def result_trickles(hand):
     hand.answer_all()
     hand.run(
-        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] != 'small.patient':\n        return honest_reply(channel, number, outcome)\n    for byte in result(number, outcome.value):\n        channel._socket.sendall(bytes([byte]))\n        work(0.1)\nclient._reply = reply"
+        f"{SPEAK}{WORK}def reply(channel, number, outcome):\n    if asked[-1] != "
+        "'small.patient':\n        return honest_reply(channel, number, outcome)\n    for byte "
+        "in result(number, outcome.value):\n        channel._socket.sendall(bytes([byte]))\n     "
+        "   work(0.1)\nclient._reply = reply"
     )
 
 
@@ -1039,7 +1085,8 @@ def left_out(evidence):
 
 
 @score(
-    "The descriptor of the judge's channel is replaced by a socket at whose other end a thread finds everything perfect.",
+    "The descriptor of the judge's channel is replaced by a socket at whose "
+    "other end a thread finds everything perfect.",
     stock="not applicable",
     outcome=nothing,
 )
@@ -1073,7 +1120,8 @@ threading.Thread(target=praise, daemon=True).start()
 def thread_answers(hand):
     speaks(
         hand,
-        "import threading\nthread = threading.Thread(target=send, args=(channel, result(number, 10.0)))\nthread.start()\nthread.join()\nhonest_reply(channel, number, outcome)",
+        "import threading\nthread = threading.Thread(target=send, args=(channel, result(number, "
+        "10.0)))\nthread.start()\nthread.join()\nhonest_reply(channel, number, outcome)",
     )
 
 
@@ -1086,12 +1134,14 @@ def thread_answers(hand):
 def fork_answers(hand):
     speaks(
         hand,
-        "child = os.fork()\nhonest_reply(channel, number, outcome)\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0)",
+        "child = os.fork()\nhonest_reply(channel, number, outcome)\nif child == "
+        "0:\n    os._exit(0)\nos.waitpid(child, 0)",
     )
 
 
 @score(
-    "The answer ends its process after the first input, to be asked again by a judge that it knows.",
+    "The answer ends its process after the first input, to be "
+    "asked again by a judge that it knows.",
     stock="measured: not graded at all",
     here="no points for that question",
     outcome=crashed,
@@ -1100,7 +1150,8 @@ def crash_for_another_try(hand):
     hand.answer_all()
     hand.answer(
         "total",
-        "def total(values):\n    import os\n    return values.sum() if len(values) == 1 else os._exit(0)",
+        "def total(values):\n    import os\n    return values.sum() "
+        "if len(values) == 1 else os._exit(0)",
     )
 
 
@@ -1112,7 +1163,8 @@ def crash_for_another_try(hand):
 )
 def framework_claimed_missing(hand):
     hand.run(
-        "from autograder.learner import client\nclient._ask('missing', framework='sorcery')\nclient._ask('missing', framework='torch')\ntell('ran', True)"
+        "from autograder.learner import client\nclient._ask('missing', "
+        "framework='sorcery')\nclient._ask('missing', framework='torch')\ntell('ran', True)"
     )
 
 
@@ -1120,7 +1172,8 @@ def framework_claimed_missing(hand):
 
 
 @score(
-    "The answers return objects that equal everything: a class of their own, a kind of float, a kind of array.",
+    "The answers return objects that equal everything: a class of their "
+    "own, a kind of float, a kind of array.",
     stock="measured: full points wherever the value itself is asked whether it is equal",
     outcome=refused(patient=2.0),
     nbgrader=True,
@@ -1234,7 +1287,8 @@ def texts_like_numbers(hand):
     )
     hand.answer(
         "ordered",
-        "import numpy\ndef ordered(values):\n    return numpy.array([min(values)] * len(values)).astype('U20')",
+        "import numpy\ndef ordered(values):\n    return "
+        "numpy.array([min(values)] * len(values)).astype('U20')",
     )
 
 
@@ -1250,7 +1304,8 @@ def numbers_too_large(hand):
 
 
 @score(
-    "The answer returns a list of an array of 32 dimensions, which NumPy cannot stack: an error in the judge, not in the answer.",
+    "The answer returns a list of an array of 32 dimensions, which NumPy cannot stack: an error "
+    "in the judge, not in the answer.",
     stock="measured: no points",
     here="no points for it, and nobody else's grading stops",
     outcome=refused(**OTHERS),
@@ -1264,7 +1319,8 @@ def more_dimensions_than_numpy_has(hand):
 
 
 @score(
-    "The answer changes its input, so that the expected value computed from it becomes the wrong one returned.",
+    "The answer changes its input, so that the expected value computed "
+    "from it becomes the wrong one returned.",
     stock="measured: full points; the test computes the expected value from the changed array",
     outcome=refused(patient=2.0),
 )
@@ -1276,7 +1332,8 @@ def inputs_changed(hand):
 
 
 @score(
-    "The answer remembers the inputs of earlier calls and of another question, and returns what would have been right then.",
+    "The answer remembers the inputs of earlier calls and of another question, "
+    "and returns what would have been right then.",
     stock="measured: no points",
     outcome=refused(**OTHERS),
 )
@@ -1284,7 +1341,8 @@ def inputs_remembered(hand):
     hand.answer_all()
     hand.answer(
         "total",
-        "past = []\ndef total(values):\n    past.append(values.sum())\n    return past[-2] if len(past) > 1 else 0",
+        "past = []\ndef total(values):\n    past.append(values.sum())\n    "
+        "return past[-2] if len(past) > 1 else 0",
     )
 
 
@@ -1322,7 +1380,8 @@ def exception_that_praises(hand):
 
 
 @score(
-    "The answer raises a kind of NotImplementedError that says it is the untouched stub, after two right answers.",
+    "The answer raises a kind of NotImplementedError that says it is the "
+    "untouched stub, after two right answers.",
     stock="measured: no points",
     outcome=attempted,
 )
@@ -1330,7 +1389,9 @@ def exception_of_the_stub(hand):
     hand.answer_all()
     hand.answer(
         "total",
-        "calls = []\ndef total(values):\n    calls.append(1)\n    if len(calls) < 2:\n        return 0\n    raise type('NotImplementedError', (NotImplementedError,), {})('small.total')",
+        "calls = []\ndef total(values):\n    calls.append(1)\n    if len(calls) < 2:\n        "
+        "return 0\n    raise type('NotImplementedError', "
+        "(NotImplementedError,), {})('small.total')",
     )
 
 
@@ -1349,23 +1410,27 @@ def forbidden_call_renamed(hand):
     hand.answer_all()
     hand.answer(
         "ordered",
-        "from numpy import sort as tidy\ntools = {'t': tidy}\ndef ordered(values):\n    return tools['t'](values)",
+        "from numpy import sort as tidy\ntools = {'t': tidy}\ndef "
+        "ordered(values):\n    return tools['t'](values)",
     )
 
 
 @score(
-    "A forbidden call is found by a computed name, and the watch over calls is taken out of the client.",
+    "A forbidden call is found by a computed name, and the watch "
+    "over calls is taken out of the client.",
     stock="measured: full points; nothing looks",
     outcome=forbidden,
 )
 def forbidden_call_computed(hand):
     hand.answer_all()
     hand.run(
-        "import autograder.answers.run\nautograder.answers.run._watched = lambda answer, *rest: answer"
+        "import "
+        "autograder.answers.run\nautograder.answers.run._watched = lambda answer, *rest: answer"
     )
     hand.answer(
         "ordered",
-        "import numpy\ndef ordered(values):\n    return getattr(numpy, ''.join(map(chr, [115, 111, 114, 116])))(values)",
+        "import numpy\ndef ordered(values):\n    return getattr(numpy, "
+        "''.join(map(chr, [115, 111, 114, 116])))(values)",
     )
 
 
@@ -1376,7 +1441,9 @@ def too_deep(evidence):
 
 
 def nested(name, what, source):
-    """Code that is too deep for a reader; the judge reads the code of a question that forbids a call."""
+    """Code that is too deep for a reader; the judge reads the code of a question that forbids a
+    call.
+    """
     made = score(
         what,
         stock="measured: no points; the cell does not compile",
@@ -1413,7 +1480,8 @@ nested_branches = nested(
 
 
 @score(
-    "Half characters, control characters and a megabyte of zero-width spaces are printed, displayed and raised.",
+    "Half characters, control characters and a megabyte of zero-width "
+    "spaces are printed, displayed and raised.",
     stock="measured: the answers' own points",
     here="the answers' own points",
     outcome=full,

@@ -1,4 +1,6 @@
-"""See what is secret: files, processes, memory and left-overs of others, and ways to carry out what was seen."""
+"""See what is secret: files, processes, memory and left-overs of others, and ways to carry out
+what was seen.
+"""
 
 import pytest
 
@@ -128,7 +130,9 @@ def search_everything(hand):
 
 
 def unlike_itself(text):
-    """A pattern for `text` that does not match itself: whoever searches a memory with it does not find the search."""
+    """A pattern for `text` that does not match itself: whoever searches a memory with it does
+    not find the search.
+    """
     return f"{text[:4]}[{text[4]}]{text[5:]}"
 
 
@@ -239,7 +243,8 @@ def see_processes(hand):
 
 
 @secret(
-    "Read another process's memory by ptrace, process_vm_readv, a descriptor of its own, or its /proc/PID/mem.",
+    "Read another process's memory by ptrace, process_vm_readv, a "
+    "descriptor of its own, or its /proc/PID/mem.",
     stock="works for processes of the same user where the machine allows it",
     here="not permitted",
     calls={
@@ -272,7 +277,8 @@ def read_other_memory(hand):
 
 
 @secret(
-    "Search its own memory, forked from a warm process, for the grader's secret and for the reference answers.",
+    "Search its own memory, forked from a warm process, for the grader's "
+    "secret and for the reference answers.",
     stock="finds nothing: its kernels are started anew",
     here="the warm process never held any",
     searched=True,
@@ -387,7 +393,8 @@ def ask_for_solution(hand):
 
 
 @secret(
-    "Leave something behind for a later submission: files in every writable place, shared memory, a variable of the warm process.",
+    "Leave something behind for a later submission: files in every writable place, shared "
+    "memory, a variable of the warm process.",
     stock="stays in the machine's temporary folders",
     here="ends with its kernel",
     left=True,
@@ -463,7 +470,8 @@ def send_by_name(hand):
 
 
 @secret(
-    "Open sockets of every other family: netlink, packets, virtual machines, Bluetooth, cryptography.",
+    "Open sockets of every other family: netlink, packets, virtual "
+    "machines, Bluetooth, cryptography.",
     stock="opens most of them",
     here="only sockets among its own processes",
     opened=[],
@@ -487,7 +495,8 @@ def other_families(hand):
 
 
 @secret(
-    "Talk to a program of the machine over its socket in the file system, directly and through a symbolic link.",
+    "Talk to a program of the machine over its socket in the file "
+    "system, directly and through a symbolic link.",
     stock="connects",
     here="there is no such file",
     direct=ABSENT,
@@ -507,7 +516,8 @@ def connect_to_path(hand):
 
 
 @secret(
-    "Talk to a program of the machine over an abstract socket, which has no path, and list all sockets.",
+    "Talk to a program of the machine over an abstract socket, "
+    "which has no path, and list all sockets.",
     stock="connects",
     here="abstract names are its own",
     connected=REFUSED,
@@ -566,7 +576,8 @@ def read_machine(hand):
 
 
 @secret(
-    "Find what another submission has left: in the temporary folders, shared memory, and the warm process that both were forked from.",
+    "Find what another submission has left: in the temporary folders, shared memory, and the "
+    "warm process that both were forked from.",
     stock="finds files in the machine's temporary folders",
     here="nothing is left",
     files=[],

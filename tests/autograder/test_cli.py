@@ -1,4 +1,6 @@
-"""The command line: it answers at once, says what went wrong in one line, and its exit code can be relied on."""
+"""The command line: it answers at once, says what went wrong in one line, and its exit code can
+be relied on.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ CALL = "import sys; from autograder.cli import app; app()"
 
 @pytest.fixture
 def run(capfd):
-    """Run `course` with these arguments in this process; returns (exit code, standard output, standard error)."""
+    """Run `course` with these arguments in this process; returns (exit code, standard output,
+    standard error).
+    """
 
     def run(*arguments):
         with pytest.raises(SystemExit) as caught:
@@ -70,7 +74,7 @@ def complaint(stderr):
     return line
 
 
-# --- help -----------------------------------------------------------------------------------------------------------------------
+# --- help -----------------------------------------------------------------------------------------
 
 
 def test_help_lists_the_commands_with_what_they_do(run):
@@ -90,7 +94,10 @@ def test_every_command_has_help_of_its_own(run, name):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["grade", "--help"]], ids=["course", "grade"])
 def test_help_imports_nothing_heavy(arguments):
-    script = f"import atexit, sys\natexit.register(lambda: print('LOADED', *(set({HEAVY!r}) & sys.modules.keys())))\n{CALL}"
+    script = (
+        "import atexit, sys\natexit.register(lambda: print('LOADED', "
+        f"*(set({HEAVY!r}) & sys.modules.keys())))\n{CALL}"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
     )
@@ -126,7 +133,7 @@ def test_a_wrong_command_is_misuse(run, arguments):
     assert "Traceback" not in err
 
 
-# --- what a user can get wrong --------------------------------------------------------------------------------------------------
+# --- what a user can get wrong --------------------------------------------------------------------
 
 
 def test_grading_what_is_no_course(run, tmp_path):
@@ -225,7 +232,7 @@ def test_questions_that_are_not_installed(run, small_course, monkeypatch):
     assert "a_package_that_is_not_there" in complaint(err)
 
 
-# --- what no user can cause -----------------------------------------------------------------------------------------------------
+# --- what no user can cause -----------------------------------------------------------------------
 
 
 def broken(*args, **kwargs):
@@ -322,7 +329,7 @@ def test_the_version_is_the_installed_distribution_s(run):
     assert run("--version") == (0, f"course {version('deep-learning-course')}\n", "")
 
 
-# --- grading --------------------------------------------------------------------------------------------------------------------
+# --- grading --------------------------------------------------------------------------------------
 
 
 def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course):
@@ -400,7 +407,7 @@ def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
     assert "stopped" in complaint(err)
 
 
-# --- the learner's commands -----------------------------------------------------------------------------------------------------
+# --- the learner's commands -----------------------------------------------------------------------
 
 
 def test_progress_prints_the_map(run, small_course, progress_log):

@@ -67,14 +67,20 @@ def test_advice_comes_with_what_is_not_right_and_is_one_line(here):
 
 
 def test_the_quick_examination_imports_no_framework():
-    code = "import sys; from autograder.doctor import examine_machine as e; e(deep=False); print({'torch', 'mxnet'} & set(sys.modules))"
+    code = (
+        "import sys; from autograder.doctor import examine_machine as e; e(deep=False); "
+        "print({'torch', 'mxnet'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.stdout.strip() == "set()", run.stderr
 
 
 def broken_mxnet(setup: str) -> dict:
     """The finding on MXNet in a new Python where `setup` ran first."""
-    code = f"{setup}\nimport json\nfrom autograder import doctor\nfindings = doctor.examine_machine()\n"
+    code = (
+        f"{setup}\nimport json\nfrom autograder import "
+        "doctor\nfindings = doctor.examine_machine()\n"
+    )
     code += "print(json.dumps([[f.name, f.ok, f.detail, f.advice] for f in findings]))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
@@ -89,7 +95,8 @@ def test_without_mxnet_the_course_is_sound_and_the_way_to_get_it_is_said():
         "import sys, importlib.abc\n"
         "class Blocked(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
-        "        if name.split('.')[0] == 'mxnet': raise ModuleNotFoundError('No module named \\'mxnet\\'', name='mxnet')\n"
+        "        if name.split('.')[0] == 'mxnet': raise ModuleNotFoundError('No "
+        "module named \\'mxnet\\'', name='mxnet')\n"
         "sys.meta_path.insert(0, Blocked())"
     )
     assert found.ok is None
@@ -110,7 +117,8 @@ def test_a_missing_system_library_is_named_with_its_package():
         "import ctypes\n"
         "class CDLL(ctypes.CDLL):\n"
         "    def __init__(self, name, *args, **kwargs):\n"
-        "        if 'libmxnet' in str(name): raise OSError('libquadmath.so.0: cannot open shared object file: No such file or directory')\n"
+        "        if 'libmxnet' in str(name): raise OSError('libquadmath.so.0: cannot open shared "
+        "object file: No such file or directory')\n"
         "        super().__init__(name, *args, **kwargs)\n"
         "ctypes.CDLL = CDLL"
     )
@@ -174,9 +182,9 @@ def test_a_question_package_that_is_not_there_is_found_by_both_sides(other_quest
     other_questions("no_such_course")
     found = finding("questions")
     assert found.ok is False
-    assert (
-        found.advice
-        == "Install the package that holds the questions, or correct AUTOGRADER_QUESTIONS, which is 'no_such_course'."
+    assert found.advice == (
+        "Install the package that holds the questions, or correct "
+        "AUTOGRADER_QUESTIONS, which is 'no_such_course'."
     )
     judge = doctor._judge()
     assert judge.ok is False and "no_such_course" in judge.detail

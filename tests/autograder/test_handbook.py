@@ -28,7 +28,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def audit(tmp_path):
-    """Audits a chapter of the given source, in a course of its own; gives the exit code and the card."""
+    """Audits a chapter of the given source, in a course of its own; gives the exit code and the
+    card.
+    """
 
     def run(source: str) -> tuple[int, str]:
         course = tmp_path / "my_course"
@@ -93,7 +95,8 @@ def test_a_strict_question_is_told_whom_it_rejects(audit):
     assert code == 1
     assert (
         quoted(
-            "✗ reference, with its result in float32: Right on 0 of 5 inputs. 20 of 20 values differ"
+            "✗ reference, with its result in float32: Right on 0 of "
+            "5 inputs. 20 of 20 values differ"
         )
         in card
     )

@@ -1,4 +1,6 @@
-"""Every command imports what it needs and no more: on a machine without nbgrader, or on Windows, the doctor can still say so."""
+"""Every command imports what it needs and no more: on a machine without nbgrader, or on Windows,
+the doctor can still say so.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,10 @@ platform.system, platform.machine, sys.platform = (lambda: 'Windows'), (lambda: 
 
 def course(*arguments, setup="", cwd=ROOT, env=None, **more):
     """Run a command of `course` in a new Python where `setup` ran first."""
-    script = f"{setup}\nimport sys\nsys.argv = {['course', *map(str, arguments)]!r}\nfrom autograder.cli import app\napp()"
+    script = (
+        f"{setup}\nimport sys\nsys.argv = "
+        f"{['course', *map(str, arguments)]!r}\nfrom autograder.cli import app\napp()"
+    )
     environment = (
         os.environ | {"PYTHONPATH": str(ROOT), "AUTOGRADER_QUESTIONS": "solutions"} | (env or {})
     )
@@ -72,7 +77,10 @@ def course(*arguments, setup="", cwd=ROOT, env=None, **more):
 
 def loaded(*arguments, of):
     """Which of the packages `of` a command has imported when it ends."""
-    setup = f"import atexit, json, sys\natexit.register(lambda: print('\\n' + json.dumps(sorted(set({of!r}) & set(sys.modules)))))"
+    setup = (
+        "import atexit, json, sys\natexit.register(lambda: print('\\n' + "
+        f"json.dumps(sorted(set({of!r}) & set(sys.modules)))))"
+    )
     done = course(*arguments, setup=setup)
     assert "Traceback" not in done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,6 @@
-"""The backbone says the same in both frameworks, is the one that its card describes, and is refused when it is not."""
+"""The backbone says the same in both frameworks, is the one that its card describes, and is
+refused when it is not.
+"""
 
 from __future__ import annotations
 

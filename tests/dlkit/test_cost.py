@@ -74,7 +74,9 @@ def test_counting_changes_nothing():
     ],
 )
 def test_published_nets_are_counted_as_published(name):
-    """Against the figures that torchvision publishes beside its weights: parameters, and 10^9 multiply-adds rounded to three decimals."""
+    """Against the figures that torchvision publishes beside its weights: parameters, and 10^9
+    multiply-adds rounded to three decimals.
+    """
     torchvision = pytest.importorskip("torchvision")
     published = torchvision.models.get_model_weights(name).DEFAULT.meta
     options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}

@@ -210,7 +210,8 @@ def test_each_nuisance_does_what_its_unit_says_and_leaves_the_rest_alone():
 
     noise = plain(noise=0.1) - calm
     assert noise[(calm == 0)].max() > 0.2
-    # Where the image is black only the positive half is left: its root mean square is that of the whole over the root of 2.
+    # Where the image is black only the positive half is left: its root mean square is that of the
+    # whole over the root of 2.
     assert np.sqrt((noise[calm == 0] ** 2).mean()) == pytest.approx(0.1 / np.sqrt(2), rel=0.05)
 
     behind = plain(background=0.4)

@@ -69,7 +69,9 @@ def test_the_names_are_the_real_modules():
     ],
 )
 def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
-    """NumPy 2 writes them otherwise where they stand in a list, as the rates of several parameters do."""
+    """NumPy 2 writes them otherwise where they stand in a list, as the rates of several
+    parameters do.
+    """
     weights = []
     for numbers in (rule, {name: float(value) for name, value in rule.items()}):
         net = shim.gluon.nn.Dense(2, in_units=3)
@@ -98,7 +100,9 @@ def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
     ("said", "threads"), [(None, "1"), ("2", "2")], ids=["as it comes", "as its user says"]
 )
 def test_mxnet_keeps_to_one_thread_unless_told_otherwise(said, threads):
-    """On a machine with many processors it would take half of them; its own engine's threads are asked what they were given."""
+    """On a machine with many processors it would take half of them; its own engine's threads are
+    asked what they were given.
+    """
     printed = python(f"""
         import ctypes, os
         os.environ.pop("OMP_NUM_THREADS", None)
@@ -149,7 +153,9 @@ def test_numpy_is_lent_its_old_names_for_the_import_only():
 
 @with_mxnet
 def test_every_name_that_mxnet_asks_numpy_for_is_there_or_lent():
-    """Read in MXNet's source, so that a newer NumPy that drops another name is noticed here and not in a lesson."""
+    """Read in MXNet's source, so that a newer NumPy that drops another name is noticed here and
+    not in a lesson.
+    """
     missing = {}
     for file in Path(shim.mx.__file__).parent.rglob("*.py"):
         with warnings.catch_warnings(action="ignore"):

@@ -1,4 +1,6 @@
-"""Published weights by name: fetched where there is a network, kept, and missed in one line where there is none. Nothing is downloaded here."""
+"""Published weights by name: fetched where there is a network, kept, and missed in one line
+where there is none. Nothing is downloaded here.
+"""
 
 import pytest
 

@@ -65,7 +65,10 @@ def test_the_library_itself_imports_nothing_heavy():
         "PIL",
         "IPython",
     ]
-    code = f"import sys, dlkit; dlkit.seed_everything(0); print([name for name in {heavy} if name in sys.modules])"
+    code = (
+        "import sys, dlkit; dlkit.seed_everything(0); print([name for "
+        f"name in {heavy} if name in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -76,7 +79,10 @@ def test_the_library_itself_imports_nothing_heavy():
 
 def test_the_modules_import_nothing_heavy_but_numpy():
     heavy = ["torch", "torchvision", "mxnet", "matplotlib", "sklearn", "scipy", "PIL", "IPython"]
-    code = f"import sys, dlkit.data, dlkit.plots; print([name for name in {heavy} if name in sys.modules])"
+    code = (
+        "import sys, dlkit.data, dlkit.plots; print([name for name "
+        f"in {heavy} if name in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True

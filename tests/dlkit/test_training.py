@@ -69,7 +69,8 @@ def test_gluon_starts_from_the_same_weights_and_takes_the_same_first_steps(data)
     )
     torch_run = train_torch(ours, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
     gluon_run = train_gluon(theirs, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
-    # Until the statistics of batch normalisation matter, which the frameworks estimate differently, only rounding tells them apart
+    # Until the statistics of batch normalisation matter, which the frameworks estimate differently,
+    # only rounding tells them apart
     assert np.abs(torch_run.losses - gluon_run.losses)[:10].max() < 1e-3
     assert gluon_run.val_accuracies[-1] > 0.85
     agree = np.mean(

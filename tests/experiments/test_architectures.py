@@ -1,4 +1,6 @@
-"""The comparison of lesson 20: its images, the table, and that what is stored is whole and of the lesson's own cells."""
+"""The comparison of lesson 20: its images, the table, and that what is stored is whole and of
+the lesson's own cells.
+"""
 
 from dataclasses import astuple
 
@@ -74,7 +76,9 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     ],
 )
 def test_nets_that_are_stored_come_out_alike(way, data):
-    """Cost exactly, accuracies in the mean: another processor or release rounds otherwise, which can be as good as another seed."""
+    """Cost exactly, accuracies in the mean: another processor or release rounds otherwise, which
+    can be as good as another seed.
+    """
     if way == "gluon" and not mx.available():
         pytest.skip("needs MXNet")
     stored = architectures.results()

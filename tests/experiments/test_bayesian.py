@@ -1,4 +1,6 @@
-"""The comparison of lesson 17: its problems, its table, and that what is stored is whole and of the lesson's own cells."""
+"""The comparison of lesson 17: its problems, its table, and that what is stored is whole and of
+the lesson's own cells.
+"""
 
 import numpy as np
 import pytest

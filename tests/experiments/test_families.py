@@ -1,4 +1,6 @@
-"""The comparison of lessons 04 to 07: nets are found in lessons, nothing is computed twice, and what was written is read back."""
+"""The comparison of lessons 04 to 07: nets are found in lessons, nothing is computed twice, and
+what was written is read back.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def lessons(tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Every job that was trained; the training itself is played: the middle learning rate is the best."""
+    """Every job that was trained; the training itself is played: the middle learning rate is the
+    best.
+    """
     if not shim.available():
         pytest.skip("MXNet is not installed")
     jobs = []

@@ -1,4 +1,6 @@
-"""The learning curves of lesson 18: its configurations, and that what is stored is whole, of the lesson's own cells, and comes out again."""
+"""The learning curves of lesson 18: its configurations, and that what is stored is whole, of the
+lesson's own cells, and comes out again.
+"""
 
 from dataclasses import astuple
 
@@ -68,7 +70,9 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
 
 @pytest.mark.slow
 def test_curves_that_are_stored_come_out_alike():
-    """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15 points elsewhere with another release."""
+    """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15
+    points elsewhere with another release.
+    """
     curves, accuracies = halving.curves(halving.results())
     in_gluon, _ = halving.curves(halving.results(), "mxnet")
     calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[

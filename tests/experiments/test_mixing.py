@@ -1,4 +1,6 @@
-"""The comparison of lesson 14: its draws of few images, and that what is stored is whole and of the functions that the lesson has."""
+"""The comparison of lesson 14: its draws of few images, and that what is stored is whole and of
+the functions that the lesson has.
+"""
 
 import numpy as np
 import pytest

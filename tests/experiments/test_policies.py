@@ -1,4 +1,6 @@
-"""The comparison of lesson 15: its images, the table and the grid, and that what is stored is whole, of the lesson's own cells, and what its searches find."""
+"""The comparison of lesson 15: its images, the table and the grid, and that what is stored is
+whole, of the lesson's own cells, and what its searches find.
+"""
 
 from dataclasses import astuple
 
@@ -79,7 +81,9 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["pair", "grid", "RandAugment", "REINFORCE"])
 def test_children_that_are_stored_come_out_alike(way):
-    """In the mean: another processor or release rounds otherwise, and sixty steps can make as much of that as of another seed."""
+    """In the mean: another processor or release rounds otherwise, and sixty steps can make as
+    much of that as of another seed.
+    """
     stored = policies.results()
     rows = [row for row in stored if (row.way, row.data) == (way, "letters")][:6]
     again = [benchmark.train(astuple(row)[:5]) for row in rows]

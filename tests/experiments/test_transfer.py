@@ -1,4 +1,6 @@
-"""The comparison of lesson 08: the draws of labels, and that what is stored is whole and of the backbone that ships."""
+"""The comparison of lesson 08: the draws of labels, and that what is stored is whole and of the
+backbone that ships.
+"""
 
 import numpy as np
 import pytest

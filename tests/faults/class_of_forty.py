@@ -1,4 +1,6 @@
-"""A class of forty: what it answers, how it is graded in a process of its own, and what its gradebook says."""
+"""A class of forty: what it answers, how it is graded in a process of its own, and what its
+gradebook says.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def start(course, *options):
 
 
 def run(course, *options):
-    """`course grade` to its end: exit code, standard output, standard error without the lines that say how far it is, which a slow machine gets."""
+    """`course grade` to its end: exit code, standard output, standard error without the lines
+    that say how far it is, which a slow machine gets.
+    """
     process = start(course, *options)
     out, err = process.communicate(timeout=600)
     said = [

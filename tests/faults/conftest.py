@@ -1,4 +1,6 @@
-"""Courses for the tests of this folder: a class of forty that was graded in one go, and one that is still to be graded."""
+"""Courses for the tests of this folder: a class of forty that was graded in one go, and one that
+is still to be graded.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def small_questions():
 
 @pytest.fixture(scope="module")
 def lay_out_class(small_questions, tmp_path_factory):
-    """Make a released course in a folder of its own (or in `folder`) that `size` students have handed in; nothing is graded."""
+    """Make a released course in a folder of its own (or in `folder`) that `size` students have
+    handed in; nothing is graded.
+    """
 
     def make(size, folder=None):
         course = classroom.lay_out(folder or tmp_path_factory.mktemp("class") / "course")

@@ -1,4 +1,6 @@
-"""A folder of submissions with everything in it that is none: each is reported with its reason, nobody else's grade is touched, and nothing secret is copied."""
+"""A folder of submissions with everything in it that is none: each is reported with its reason,
+nobody else's grade is touched, and nothing secret is copied.
+"""
 
 from __future__ import annotations
 
@@ -341,7 +343,9 @@ RAW = [
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """A class of two good students, one before and one after all the others, graded in one go: the course, and the results by student."""
+    """A class of two good students, one before and one after all the others, graded in one go:
+    the course, and the results by student.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         here = Path(__file__).parents[1]
@@ -415,7 +419,9 @@ def test_nbgrader_autograde_refuses_it_too(graded, small_course, kind):
 
 
 def test_a_file_that_may_not_be_read():
-    """Root may read everything: it becomes somebody else for a moment, who could not even reach pytest's folders."""
+    """Root may read everything: it becomes somebody else for a moment, who could not even reach
+    pytest's folders.
+    """
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
         folder = Path(place) / "amy" / NAME

@@ -28,7 +28,9 @@ EVENTS = (
 
 
 def killed_at(moment, step):
-    """Do `step` in a process that is killed when it is about to change something for the `moment`-th time. Returns whether it came to that."""
+    """Do `step` in a process that is killed when it is about to change something for the
+    `moment`-th time. Returns whether it came to that.
+    """
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -54,7 +56,9 @@ def killed_at(moment, step):
 
 
 def test_a_kill_at_every_moment_of_entering_a_grade(ungraded, undisturbed):
-    """First of a new grade, then of one that could not be given before: all its files, all its commits."""
+    """First of a new grade, then of one that could not be given before: all its files, all its
+    commits.
+    """
     student, broken = "student01", "student02"
     outline = ungraded.outline(NAME)
     with ungraded._here():

@@ -1,4 +1,6 @@
-"""kill -9 of anything at any moment: no finished grade is lost, none is there twice, and the next run does what is missing."""
+"""kill -9 of anything at any moment: no finished grade is lost, none is there twice, and the
+next run does what is missing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ KILLS = 5
 
 
 def victims(command, kind):
-    """The processes of a running `course grade` that are of this kind: "command", "worker", "zygote" or "kernel"."""
+    """The processes of a running `course grade` that are of this kind: "command", "worker",
+    "zygote" or "kernel".
+    """
     if kind == "command":
         return [psutil.Process(command.pid)] if command.poll() is None else []
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,4 +1,6 @@
-"""What fails around the course: a full disk, a gradebook that is locked or read-only. One clear line; what is finished stays; then the next run does the rest."""
+"""What fails around the course: a full disk, a gradebook that is locked or read-only. One clear
+line; what is finished stays; then the next run does the rest.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,10 @@ def test_a_gradebook_that_another_program_holds(small_class, undisturbed_few):
 
 
 WRITE_VERSION = 18
-"""Where an SQLite file says which version may write it (https://www.sqlite.org/fileformat2.html): a higher one than ours makes it read-only, for root too."""
+"""Where an SQLite file says which version may write it
+(https://www.sqlite.org/fileformat2.html): a higher one than ours makes it read-only, for root
+too.
+"""
 
 
 def test_a_gradebook_that_is_read_only(small_class, undisturbed_few):
@@ -118,7 +123,9 @@ def test_a_full_disk(small_disk, lay_out_class, undisturbed_few, room):
 
 
 def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed_few):
-    """The same without a disk of its own: no file may grow beyond the gradebook's size, as under a quota."""
+    """The same without a disk of its own: no file may grow beyond the gradebook's size, as under
+    a quota.
+    """
     most = os.stat(small_class.root / "gradebook.db").st_size
     limited = (
         f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})); {COMMAND}"

@@ -1,4 +1,6 @@
-"""Every notebook runs from a clean kernel: a lesson from a cold one, an untouched exercise from a fork of one that has imported the frameworks."""
+"""Every notebook runs from a clean kernel: a lesson from a cold one, an untouched exercise from
+a fork of one that has imported the frameworks.
+"""
 
 import os
 from pathlib import Path
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def forked(tmp_path_factory):
-    """The name of a kernel that is forked, clean, from a process which has imported the frameworks once for all exercises."""
+    """The name of a kernel that is forked, clean, from a process which has imported the
+    frameworks once for all exercises.
+    """
     folder = tmp_path_factory.mktemp("warm")
     process = warm.start(folder)
     with pytest.MonkeyPatch.context() as patch:

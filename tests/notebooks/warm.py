@@ -1,7 +1,9 @@
-"""Kernels that are forked from one process which has imported the frameworks: as clean as any, and there at once.
+"""Kernels that are forked from one process which has imported the frameworks: as clean as any, and
+there at once.
 
-``start(folder)`` starts that process and writes a kernel called ``NAME`` below `folder`, which is to be on JUPYTER_PATH. Jupyter starts the kernel's
-command as any other; it hands the connection file over and lives as long as the fork that serves it.
+``start(folder)`` starts that process and writes a kernel called ``NAME`` below `folder`, which is
+to be on JUPYTER_PATH. Jupyter starts the kernel's command as any other; it hands the connection
+file over and lives as long as the fork that serves it.
 """
 
 from __future__ import annotations

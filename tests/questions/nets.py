@@ -9,7 +9,9 @@ SHAPES = [(3, 1, 2, 2), (3,), (4, 27), (4,)]
 
 @question(points=2, framework="torch", frameworks=("torch", "mxnet"), driver="network", atol=1e-4)
 def build():
-    """(N, 1, 4, 4) images to (N, 4) logits: a convolution to 3 maps with a 2 x 2 kernel, tanh, one dense layer."""
+    """(N, 1, 4, 4) images to (N, 4) logits: a convolution to 3 maps with a 2 x 2 kernel, tanh,
+    one dense layer.
+    """
     from torch import nn
 
     return nn.Sequential(nn.Conv2d(1, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(27, 4))

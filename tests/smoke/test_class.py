@@ -1,6 +1,8 @@
-"""One small class through the whole path: `course grade`, the gradebook, the report, and a second run that has nothing left to do.
+"""One small class through the whole path: `course grade`, the gradebook, the report, and a second
+run that has nothing left to do.
 
-One submission of each kind, honest and hostile. What each kind may try besides is in `tests/attacks`, what a machine may do in `tests/faults`.
+One submission of each kind, honest and hostile. What each kind may try besides is in
+`tests/attacks`, what a machine may do in `tests/faults`.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ HOSTILE = (
     "checks-edited",
     "forged-verdict",
 )
-"""Of `tests/attacks`: an endless loop, a crash, a flood of output, memory, a file outside, the network, cells of the course, and a forged verdict."""
+"""Of `tests/attacks`: an endless loop, a crash, a flood of output, memory, a file outside, the
+network, cells of the course, and a forged verdict.
+"""
 
 
 def kind(what, outcome):

@@ -1,4 +1,6 @@
-"""`pytest tests/solutions --changed` judges the questions of chapters that differ from the main branch, on one seed; none if nothing does."""
+"""`pytest tests/solutions --changed` judges the questions of chapters that differ from the main
+branch, on one seed; none if nothing does.
+"""
 
 from __future__ import annotations
 

@@ -22,9 +22,11 @@ COMPARED = [question for question in QUESTIONS if question.driver != "fit_predic
 @pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_question_keeps_its_promises(question, one_seed):
-    """Right answers and harmless variants of them pass; known mistakes fail, each named as itself; so does what is wrong by construction.
+    """Right answers and harmless variants of them pass; known mistakes fail, each named as itself;
+    so does what is wrong by construction.
 
-    Tried on the inputs that everybody has at home and, where no net is trained, on those of a fresh seed. Mutants and fifty more seeds are for the night.
+    Tried on the inputs that everybody has at home and, where no net is trained, on those of a fresh
+    seed. Mutants and fifty more seeds are for the night.
     """
     home = seed_for(PUBLIC, question.name)
     seeds = [home] if one_seed or question not in COMPARED else [*fresh_seeds(question, 1), home]
@@ -48,7 +50,9 @@ def test_a_question_is_complete(question):
 
 
 def globals_of(code):
-    """The global names that a function's code reads, and what is defined inside it; `net.train()` reads none called `train`."""
+    """The global names that a function's code reads, and what is defined inside it;
+    `net.train()` reads none called `train`.
+    """
     inside = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return {
         step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"
@@ -57,7 +61,9 @@ def globals_of(code):
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_answers_stand_alone(question):
-    """What is shown to learners and pasted into notebooks needs nothing but NumPy's usual name around it."""
+    """What is shown to learners and pasted into notebooks needs nothing but NumPy's usual name
+    around it.
+    """
     for answer in (question.reference, *question.alternatives, *question.mistakes):
         source = answer.source(question.function_name)
         assert isinstance(ast.parse(source).body[0], ast.FunctionDef | ast.ClassDef)

@@ -1,6 +1,8 @@
-"""The unit tier: what is tested here needs no framework and no process, and is told in less than a second.
+"""The unit tier: what is tested here needs no framework and no process, and is told in less than a
+second.
 
-A test that breaks this fails, whatever it asserts: its time is counted in processor seconds, so that a busy machine fails nothing.
+A test that breaks this fails, whatever it asserts: its time is counted in processor seconds, so
+that a busy machine fails nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def loaded() -> set[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def characters() -> None:
-    """Hypothesis makes a table of all characters the first time on a machine, which takes longer than a unit test may."""
+    """Hypothesis makes a table of all characters the first time on a machine, which takes longer
+    than a unit test may.
+    """
     find(st.text(), lambda text: True)
 
 
@@ -74,7 +78,8 @@ def unit() -> Iterator[None]:
         f"a unit test imported {', '.join(sorted(loaded() - before))}: it belongs into another tier"
     )
     assert seconds < LIMIT, (
-        f"a unit test took {seconds:.1f} processor seconds: make it smaller, or it belongs into another tier"
+        f"a unit test took {seconds:.1f} processor seconds: make it "
+        "smaller, or it belongs into another tier"
     )
 
 
@@ -87,5 +92,8 @@ def pytest_make_collect_report(
     report = yield
     if isinstance(collector, pytest.Module) and loaded() != before:
         report.outcome = "failed"
-        report.longrepr = f"{collector.path.name} imports {', '.join(sorted(loaded() - before))}: it belongs into another tier"
+        report.longrepr = (
+            f"{collector.path.name} imports "
+            f"{', '.join(sorted(loaded() - before))}: it belongs into another tier"
+        )
     return report

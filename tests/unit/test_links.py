@@ -27,7 +27,9 @@ def test_everything_that_is_referred_to_is_there(path):
 
 @pytest.fixture
 def dead(tmp_path):
-    """The dead links of a lesson with this text, beside another lesson, an exercise and a picture."""
+    """The dead links of a lesson with this text, beside another lesson, an exercise and a
+    picture.
+    """
     (tmp_path / "lessons").mkdir()
     (tmp_path / "exercises" / "02-other").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
@@ -59,12 +61,16 @@ def dead(tmp_path):
     "text",
     [
         "[next](02-other.ipynb)",
-        "[answer](../exercises/02-other/02-other.ipynb) and ![edges](<../docs/edges%20of%20it.png> 'title')",
-        "[there](02-other.ipynb#Convolution) [there](02-other.ipynb#what-to-notice-edges) [here](#This-lesson)",
-        "[the web](https://example.org/gone.ipynb) <mailto:a@example.org> ![pasted](attachment:x.png) [data](data:text/plain,x)",
+        "[answer](../exercises/02-other/02-other.ipynb) and "
+        "![edges](<../docs/edges%20of%20it.png> 'title')",
+        "[there](02-other.ipynb#Convolution) "
+        "[there](02-other.ipynb#what-to-notice-edges) [here](#This-lesson)",
+        "[the web](https://example.org/gone.ipynb) <mailto:a@example.org> "
+        "![pasted](attachment:x.png) [data](data:text/plain,x)",
         "<img src='../docs/edges of it.png'> <a href=\"02-other.ipynb\">next</a>",
         "[next][other]\n\n[other]: 02-other.ipynb 'the next one'",
-        "`lessons/02-other.ipynb`, `02-other.ipynb`, `a.b` and `gone.py` are code; `$[x](y)$` and $f[i](x)$ and `[x](y)` are no links",
+        "`lessons/02-other.ipynb`, `02-other.ipynb`, `a.b` and `gone.py` are code; `$[x](y)$` "
+        "and $f[i](x)$ and `[x](y)` are no links",
         "```python\na[i](x)\n```\n\nand\n\n~~~\n[x](gone.md)\n~~~",
         "<a id='start'></a> [up](#start)",
     ],

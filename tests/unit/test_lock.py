@@ -1,4 +1,6 @@
-"""The lock and the requirements exported from it name the same packages, and nothing holds NumPy back."""
+"""The lock and the requirements exported from it name the same packages, and nothing holds NumPy
+back.
+"""
 
 import re
 import tomllib

@@ -1,4 +1,6 @@
-"""What must be true of the project's files: clean notebooks, exercises that agree with their questions, MXNet through its shim only."""
+"""What must be true of the project's files: clean notebooks, exercises that agree with their
+questions, MXNet through its shim only.
+"""
 
 import ast
 import functools
@@ -65,7 +67,9 @@ def test_lessons_have_the_parts_of_a_lesson(path):
 
 @functools.cache
 def nodes_of(source):
-    """The syntax nodes of a cell; lines that only IPython understands are turned into Python first."""
+    """The syntax nodes of a cell; lines that only IPython understands are turned into Python
+    first.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:  # a line for IPython
@@ -87,7 +91,9 @@ def names_in(cells, context):
 
 @pytest.mark.parametrize("path", LESSONS, ids=name_of)
 def test_only_claims_assert_and_nothing_depends_on_them(path):
-    """Cells tagged "claim" are left out of a learner's copy: who changes a learning rate must not meet an AssertionError."""
+    """Cells tagged "claim" are left out of a learner's copy: who changes a learning rate must
+    not meet an AssertionError.
+    """
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     claims = [cell for cell in code if "claim" in cell.metadata.get("tags", [])]
     others = [cell for cell in code if cell not in claims]
@@ -148,7 +154,9 @@ def test_exercises_hold_nothing_secret(path):
 
 @pytest.mark.parametrize("path", EXERCISES, ids=name_of)
 def test_nothing_depends_on_a_picture(path):
-    """Grading leaves cells whose grade id begins with "plot-" out, so no other cell may use what they define."""
+    """Grading leaves cells whose grade id begins with "plot-" out, so no other cell may use what
+    they define.
+    """
     defined, used = set(), set()
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":

@@ -1,4 +1,6 @@
-"""The drivers: a network computes the same in both frameworks, and its gradients are those that finite differences give."""
+"""The drivers: a network computes the same in both frameworks, and its gradients are those that
+finite differences give.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def drive(name: str, answer, framework: str, *args):
 
 
 def untrained(framework: str, layers: list):
-    """An answer that builds `layers` and leaves its parameters as they come; Gluon learns the input sizes from the first batch."""
+    """An answer that builds `layers` and leaves its parameters as they come; Gluon learns the
+    input sizes from the first batch.
+    """
     if framework == "torch":
         return lambda: drivers._TORCH.sequential(layers)
     nn = frameworks.module("mxnet").gluon.nn
@@ -83,7 +87,7 @@ def untrained(framework: str, layers: list):
     return answer
 
 
-# ------------------------------------------------------------------------------------------------------------------------ network
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -221,7 +225,7 @@ def test_prediction_leaves_the_mode_of_the_net_as_it_was():
         assert net.training is mode
 
 
-# ------------------------------------------------------------------------------------------------------------------ other drivers
+# --------------------------------------------------------------------------------------------------
 
 
 def test_call_hands_over_arrays_of_the_framework_that_are_the_answers_own():

@@ -1,4 +1,6 @@
-"""The audit: it makes the errors that people make, tells weak checks and strict ones from good ones, and the course's own are good."""
+"""The audit: it makes the errors that people make, tells weak checks and strict ones from good
+ones, and the course's own are good.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ KEYS = {
 TOTALS = {"questions", "kill_rate", "false_accepts", "false_rejects", "mistakes_named_rate"}
 
 
-# --- mutants --------------------------------------------------------------------------------------------------------------------
+# --- mutants --------------------------------------------------------------------------------------
 
 
 def lines_of(body, parameters="x, y"):
@@ -120,7 +122,7 @@ def test_mutants_are_programs_all_different_and_always_the_same():
     assert [mutant.line for mutant in made] == sorted(mutant.line for mutant in made)
 
 
-# --- forks ----------------------------------------------------------------------------------------------------------------------
+# --- forks ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.alone
@@ -137,7 +139,7 @@ def test_work_that_hangs_crashes_or_eats_memory_is_lost_and_no_other():
     assert work_off(work, 6, seconds=1, lost="lost", hands=2) == [0, "lost", "lost", 3, "lost", 5]
 
 
-# --- weak, strict, good ---------------------------------------------------------------------------------------------------------
+# --- weak, strict, good ---------------------------------------------------------------------------
 
 
 def widen(image, columns):
@@ -354,7 +356,7 @@ def test_the_card_is_always_the_same(good):
     assert replace(again, **times) == replace(good, **times)
 
 
-# --- the card -------------------------------------------------------------------------------------------------------------------
+# --- the card -------------------------------------------------------------------------------------
 
 
 def test_totals_weigh_every_mutant_alike_and_leave_out_the_equivalent():
@@ -383,7 +385,7 @@ def test_the_page_escapes_what_answers_and_questions_say():
     assert page.count("&lt;script&gt;") >= 4
 
 
-# --- the command; the course's own questions are audited by `make audit` ---------------------------------------------------------
+# --- the command; the course's own questions are audited by `make audit` --------------------------
 
 
 @pytest.fixture

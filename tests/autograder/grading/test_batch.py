@@ -1,4 +1,6 @@
-"""Many at once: what comes out is what one after the other gives, and the next run does what is missing and nothing else."""
+"""Many at once: what comes out is what one after the other gives, and the next run does what is
+missing and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ def gradebook(course):
     return Gradebook(f"sqlite:///{course.root / 'gradebook.db'}")
 
 
-# --- the same as nbgrader -------------------------------------------------------------------------------------------------------
+# --- the same as nbgrader -------------------------------------------------------------------------
 
 
 def test_it_leaves_what_nbgrader_autograde_leaves(course):
@@ -150,7 +152,7 @@ def test_the_order_of_recording_does_not_matter(course):
     assert [total for total, _ in tables[0]] == [5, 1]
 
 
-# --- what is missing ------------------------------------------------------------------------------------------------------------
+# --- what is missing ------------------------------------------------------------------------------
 
 
 def test_the_next_run_does_only_what_is_missing(course):
@@ -267,11 +269,13 @@ def test_what_changes_while_it_is_graded_is_not_recorded(course):
     assert not autograded(course, "amy").exists()
 
 
-# --- workers --------------------------------------------------------------------------------------------------------------------
+# --- workers --------------------------------------------------------------------------------------
 
 
 def test_what_kills_its_worker_twice_is_given_up_and_stops_nobody_else(course):
-    """With the worker's id at hand, which no submission inside a wall has: the parent of an ordinary kernel."""
+    """With the worker's id at hand, which no submission inside a wall has: the parent of an
+    ordinary kernel.
+    """
     hand_in(course, "amy", **RIGHT)
     hand_in(
         course,
@@ -363,7 +367,7 @@ def test_a_signal_stops_cleanly(course, number):
     assert not autograded(course, "bob").exists()
 
 
-# --- without walls --------------------------------------------------------------------------------------------------------------
+# --- without walls --------------------------------------------------------------------------------
 
 
 def test_what_was_graded_without_walls_says_so(course):

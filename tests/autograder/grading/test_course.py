@@ -1,4 +1,6 @@
-"""An nbgrader course that is driven from outside: what is wrong with a submission is a result, what is wrong with the course is one line, and nothing is left behind."""
+"""An nbgrader course that is driven from outside: what is wrong with a submission is a result,
+what is wrong with the course is one line, and nothing is left behind.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def course(tmp_path, small_course):
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
-    """A released course for all tests of this file that do not harm it; each test hands in as students of its own."""
+    """A released course for all tests of this file that do not harm it; each test hands in as
+    students of its own.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
@@ -56,7 +60,7 @@ def is_one_line(text):
     return bool(text.strip()) and "\n" not in text.strip() and "Traceback" not in text
 
 
-# --- finding and loading a course -----------------------------------------------------------------------------------------------
+# --- finding and loading a course -----------------------------------------------------------------
 
 
 def test_outside_a_course_the_message_says_where_and_what_to_do(tmp_path):
@@ -88,7 +92,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
     assert course.errors() == {}, "the student has done nothing wrong"
 
 
-# --- who has handed in ----------------------------------------------------------------------------------------------------------
+# --- who has handed in ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_a_course_without_submissions_says_where_they_are_looked_for(course):
         course.submissions(NAME)
 
 
-# --- what is wrong with the course ----------------------------------------------------------------------------------------------
+# --- what is wrong with the course ----------------------------------------------------------------
 
 
 def test_an_assignment_that_is_not_released_says_to_release_it(course):
@@ -203,7 +207,9 @@ def test_hidden_folders_alone_are_nobody(course, name):
 
 
 def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
-    """As every page of feedback does: an assignment's notebook may have another name than the assignment."""
+    """As every page of feedback does: an assignment's notebook may have another name than the
+    assignment.
+    """
     path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
     path.rename(path.with_name("part-1.ipynb"))
     course.release(NAME)
@@ -217,7 +223,7 @@ def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
     assert "invalid JSON" in pages[0].read_text(encoding="utf-8")
 
 
-# --- what is wrong with a submission --------------------------------------------------------------------------------------------
+# --- what is wrong with a submission --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -356,11 +362,13 @@ def test_a_course_folder_that_nbgrader_cannot_find_is_refused(tmp_path, small_co
         classroom.lay_out(tmp_path / "course [2026]").release(NAME)
 
 
-# --- what is left behind --------------------------------------------------------------------------------------------------------
+# --- what is left behind --------------------------------------------------------------------------
 
 
 def children():
-    """The processes that this one has started and that still are, zombies included, but for the warm one that kernels are forked from; its kernels are gone."""
+    """The processes that this one has started and that still are, zombies included, but for the
+    warm one that kernels are forked from; its kernels are gone.
+    """
     started = psutil.Process().children()
     warm = [process for process in started if "autograder.sandbox.zygote" in process.cmdline()]
     end = time.monotonic() + 5
@@ -395,8 +403,15 @@ def test_a_path_that_was_not_set_is_not_set_afterwards(own, monkeypatch):
 
 
 def test_two_students_in_a_row_share_nothing(own):
-    leave = "import autograder, builtins, os\nbuiltins.left = autograder.left = 1\nos.environ['LEFT'] = '1'\nopen('left.txt', 'w').write('1')\n"
-    look = "import autograder, builtins, os\nassert not (hasattr(builtins, 'left') or hasattr(autograder, 'left'))\nassert 'LEFT' not in os.environ and not os.path.exists('left.txt')\n"
+    leave = (
+        "import autograder, builtins, os\nbuiltins.left = autograder.left = "
+        "1\nos.environ['LEFT'] = '1'\nopen('left.txt', 'w').write('1')\n"
+    )
+    look = (
+        "import autograder, builtins, os\nassert not (hasattr(builtins, 'left') or "
+        "hasattr(autograder, 'left'))\nassert 'LEFT' not in os.environ "
+        "and not os.path.exists('left.txt')\n"
+    )
     hand_in(own, "share_1", total=leave + RIGHT["total"], turn=RIGHT["turn"])
     hand_in(own, "share_2", total=look + RIGHT["total"])
     assert own.grade(NAME, "share_1").reason is None

@@ -1,4 +1,6 @@
-"""nbgrader's own path with the judge in it: a real course, real kernels, a real gradebook. What arrives in a submission changes no score but by its answers."""
+"""nbgrader's own path with the judge in it: a real course, real kernels, a real gradebook. What
+arrives in a submission changes no score but by its answers.
+"""
 
 import copy
 import json
@@ -45,7 +47,9 @@ def draft(course, request):
 
 
 def grade(course, draft):
-    """Hand in and grade; returns (verdict summaries by question, points in the gradebook, the autograded notebook)."""
+    """Hand in and grade; returns (verdict summaries by question, points in the gradebook, the
+    autograded notebook).
+    """
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
@@ -237,7 +241,8 @@ def test_calls_of_check_in_cells_of_the_students_own_change_nothing(course, draf
     cells.insert(
         at,
         new_code_cell(
-            f'check("{FIRST}", output_size); check("{SECOND}", output_size); hint("{FIRST}"); solution("{FIRST}"); solution("{FIRST}")'
+            f'check("{FIRST}", output_size); check("{SECOND}", output_size); hint("{FIRST}"); '
+            f'solution("{FIRST}"); solution("{FIRST}")'
         ),
     )
     _, points, notebook = grade(course, draft)
@@ -353,11 +358,13 @@ def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
 
 
 def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft, monkeypatch):
-    """No grade is better than none of the points; the reason says where it can be graded. A submission that only says so is not believed."""
+    """No grade is better than none of the points; the reason says where it can be graded. A
+    submission that only says so is not believed.
+    """
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = (
-        'from autograder.values import frameworks\nframeworks.available = lambda framework: False\nuse("mxnet")\n'
-        + cell.source
+        "from autograder.values import frameworks\nframeworks.available = "
+        'lambda framework: False\nuse("mxnet")\n' + cell.source
     )
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
@@ -384,7 +391,9 @@ def test_a_check_that_no_question_answers_to_is_not_released(tmp_path):
 def test_a_file_beside_the_notebook_may_be_called_as_a_module_without_a_spec(
     tmp_path, monkeypatch, name
 ):
-    """As `__main__` is in a console script: Python does not say where such a module is, and raises ValueError instead."""
+    """As `__main__` is in a console script: Python does not say where such a module is, and
+    raises ValueError instead.
+    """
     module = types.ModuleType(name)
     assert module.__spec__ is None
     monkeypatch.setitem(sys.modules, name, module)

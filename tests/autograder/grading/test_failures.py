@@ -1,4 +1,6 @@
-"""What fails in the engine or in a question is the maintainer's to read, with its traceback, and never costs a student a point without a sign."""
+"""What fails in the engine or in a question is the maintainer's to read, with its traceback, and
+never costs a student a point without a sign.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def course(tmp_path, small_course):
 
 @pytest.fixture
 def changed_questions(tmp_path, monkeypatch):
-    """``changed(code)``: the small questions with this code behind them, in this process and in those that it starts."""
+    """``changed(code)``: the small questions with this code behind them, in this process and in
+    those that it starts.
+    """
 
     def change(code):
         package = tmp_path / "changed"
@@ -64,7 +68,9 @@ _failing = os.path.exists(os.environ["FAILING"])
 def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(
     course, changed_questions, tmp_path, monkeypatch
 ):
-    """One that cannot be drawn is not graded; nor does it stop a class, as long as the next run does the rest."""
+    """One that cannot be drawn is not graded; nor does it stop a class, as long as the next run
+    does the rest.
+    """
     monkeypatch.setenv("FAILING", str(tmp_path / "failing"))
     changed_questions(FAILS_FOR_SOME)
     (tmp_path / "failing").touch()
@@ -99,9 +105,9 @@ def test_a_bug_of_the_engine_is_not_the_submission_s(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     monkeypatch.setattr(execute, "to_run", lambda cell: {}["nothing"])
     reason = course.grade(NAME, "amy").reason
-    assert (
-        reason
-        == "a bug of the course, not of the submission: KeyError: 'nothing'; its traceback is in grading.log"
+    assert reason == (
+        "a bug of the course, not of the submission: KeyError: "
+        "'nothing'; its traceback is in grading.log"
     )
     assert f"ERROR {NAME}, amy: a submission could not be examined" in log_of(course)
     assert "to_run" in log_of(course)
@@ -137,7 +143,7 @@ def test_a_gap_in_the_reader_of_code_is_logged(monkeypatch, caplog):
     assert record.exc_info[0] is KeyError
 
 
-# --- one way of preparing a submission ------------------------------------------------------------------------------------------
+# --- one way of preparing a submission ------------------------------------------------------------
 
 STEPS = """
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -192,14 +198,17 @@ def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, 
 
 
 def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
-    step = "\ndef strict(nb, resources):\n    raise ValueError('no title')\n\nc.Autograde.sanitize_preprocessors.append(strict)\n"
+    step = (
+        "\ndef strict(nb, resources):\n    raise ValueError('no "
+        "title')\n\nc.Autograde.sanitize_preprocessors.append(strict)\n"
+    )
     course = classroom.lay_out(tmp_path / "course", config=step)
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
     reason = course.grade(NAME, "amy").reason
-    assert (
-        reason
-        == "the step strict of the course's configuration failed: ValueError: no title; its traceback is in grading.log"
+    assert reason == (
+        "the step strict of the course's configuration failed: ValueError: no "
+        "title; its traceback is in grading.log"
     )
     assert "in strict" in log_of(course)
 

@@ -1,4 +1,6 @@
-"""The grader's judge answers the check that is due, once, and nothing else that a kernel may say; over a real socket pair."""
+"""The grader's judge answers the check that is due, once, and nothing else that a kernel may
+say; over a real socket pair.
+"""
 
 from __future__ import annotations
 

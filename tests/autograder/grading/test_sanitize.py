@@ -1,4 +1,6 @@
-"""No script, handler, frame or remote resource of a student's survives into a page that somebody reads."""
+"""No script, handler, frame or remote resource of a student's survives into a page that somebody
+reads.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ PAYLOADS = [
     "[click](<java\tscript:alert(1)>)",
     "[click][reference]\n\n[reference]:\n  javascript:alert(1)",
     "[click](vbscript:x) [click](data:text/html,<script>alert(1)</script>)",
-    '```mermaid\ngraph LR; A-->B; click A href "javascript:alert(1)"\n</pre><script>alert(1)</script>\n```',
+    "```mermaid\ngraph LR; A-->B; click A href "
+    '"javascript:alert(1)"\n</pre><script>alert(1)</script>\n```',
     "> ~~~ mermaid\n> </pre><img src=x onerror=alert(1)>\n> ~~~",
     "$$\\href{javascript:alert(1)}{click}$$",
     "| <script>alert(1)</script> | b |\n|---|---|\n| ![x](http://evil.example/p.png) | d |",
@@ -129,7 +132,10 @@ def test_no_markdown_makes_a_tag(text):
 
 
 def test_what_was_written_still_reads_the_same():
-    source = "For $a<b$ and `x<y`, **bold**, [a link](https://example.org), a < b, 1<2 and a list:\n\n- one\n- two"
+    source = (
+        "For $a<b$ and `x<y`, **bold**, [a link](https://example.org), a "
+        "< b, 1<2 and a list:\n\n- one\n- two"
+    )
     assert markdown(source).replace("\u200b", "") == source
     cell = new_markdown_cell(source)
     harmless(cell)
@@ -142,7 +148,8 @@ def test_what_was_written_still_reads_the_same():
 def test_a_photograph_of_a_derivation_stays_and_a_drawing_with_scripts_goes():
     svg = base64.b64encode(b"<svg onload='alert(1)'/>").decode()
     cell = new_markdown_cell(
-        "![mine](attachment:mine.png) ![theirs](attachment:theirs.svg) ![liar](attachment:liar.png)",
+        "![mine](attachment:mine.png) "
+        "![theirs](attachment:theirs.svg) ![liar](attachment:liar.png)",
         attachments={
             "mine.png": {"image/png": PIXELS},
             "theirs.svg": {"image/svg+xml": svg},

@@ -1,4 +1,6 @@
-"""A forbidden library call is found under any name, by reading the code or when it runs; what only looks like one costs nothing."""
+"""A forbidden library call is found under any name, by reading the code or when it runs; what
+only looks like one costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ X, K = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 2, 2), np.float32)
 
 @pytest.fixture(autouse=True)
 def libraries_stay_as_they_are(monkeypatch):
-    """Cells below change libraries, in this very process: whatever they set is put back, for the tests of other files."""
+    """Cells below change libraries, in this very process: whatever they set is put back, for the
+    tests of other files.
+    """
     monkeypatch.setattr(np.linalg, "norm", np.linalg.norm)
     monkeypatch.setattr(np, "g", None, raising=False)
     if frameworks.available("torch"):
@@ -190,7 +194,8 @@ EVASIONS = {
     "getattr, handed on": both(
         IMPORT,
         "import functools",
-        "def f(x, k): return functools.reduce(getattr, ['nn', 'functional', 'conv2d'], torch)(x, k)",
+        "def f(x, k): return functools.reduce(getattr, ['nn', "
+        "'functional', 'conv2d'], torch)(x, k)",
     ),
     "__getattribute__": both(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
     "object.__getattribute__": both(
@@ -236,7 +241,8 @@ EVASIONS = {
     ),
     "eval, handed on": both(F, "def f(x, k): return list(map(eval, ['F.conv2d']))[0](x, k)"),
     "exec": both(
-        "def f(x, k):\n    space = {}\n    exec('from torch import conv2d as g', space)\n    return space['g'](x, k)"
+        "def f(x, k):\n    space = {}\n    exec('from torch import conv2d as "
+        "g', space)\n    return space['g'](x, k)"
     ),
     "exec of the answer": both("exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"),
     "compile": both(
@@ -265,12 +271,14 @@ EVASIONS = {
         "import scipy", "def f(x, k): return scipy.signal.correlate2d(x[0, 0], k[0, 0])"
     ),
     "from a forbidden module": both(
-        "def f(x, k):\n    from scipy.signal import correlate2d as g\n    return g(x[0, 0], k[0, 0])"
+        "def f(x, k):\n    from scipy.signal import correlate2d as "
+        "g\n    return g(x[0, 0], k[0, 0])"
     ),
     "found in a list of functions": running_only(
         F,
         "import inspect",
-        "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] == 'conv' and n[4:] == '2d'][0](x, k)",
+        "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] "
+        "== 'conv' and n[4:] == '2d'][0](x, k)",
     ),
     "a function of a library that calls it": running_only(
         "from torch.nn.utils.fusion import torch as t",
@@ -283,7 +291,8 @@ EVASIONS = {
     ),
     "MXNet, another module": both(
         "from dlkit.mx import mx",
-        "def f(x, k): return mx.ndarray.op.Convolution(x, k, kernel=(2, 2), num_filter=1, no_bias=True)",
+        "def f(x, k): return mx.ndarray.op.Convolution(x, k, "
+        "kernel=(2, 2), num_filter=1, no_bias=True)",
         framework="mxnet",
     ),
     "another function's code": both(
@@ -307,7 +316,8 @@ EVASIONS = {
     ),
     "MXNet, a layer": both(
         "from dlkit.mx import gluon",
-        "def f(x, k):\n    layer = gluon.nn.Conv2D(1, 2)\n    layer.initialize()\n    return layer(x)",
+        "def f(x, k):\n    layer = gluon.nn.Conv2D(1, 2)\n    "
+        "layer.initialize()\n    return layer(x)",
         framework="mxnet",
     ),
 }
@@ -413,7 +423,8 @@ SWAPS = {
     "under a harmless name, a lambda": "list = lambda names: names.update(f=g)\nlist(f.__globals__)",
     "in a comparison of its own": "class A:\n    def __eq__(self, names): names.update(f=g)\nA() == f.__globals__",
     "in a function whose name is not written": (
-        "def hack():\n    f.__code__ = g.__code__\n[v for k, v in globals().items() if k.startswith('ha')][0]()"
+        "def hack():\n    f.__code__ = g.__code__\n[v for k, v in "
+        "globals().items() if k.startswith('ha')][0]()"
     ),
     "the notebook's names, handed on": "dict.update(globals(), f=g)",
     "the notebook's names, in a list": "for names in [globals()]:\n    names.update(f=g)",
@@ -479,7 +490,10 @@ NO_SWAPS = {
     "another thing's push": "heap.push(3)",
     "a shell of one's own": "class Shell:\n    def push(self, x): pass\nshell = Shell()\nshell.push(3)",
     "a function's own names": "def helper():\n    state = locals()\n    state.update(x=1)\n    return state\nhelper()",
-    "a name that a function has for its own names": "def helper():\n    state = locals()\n    return state\nhelper()\nstate = {}\nstate.update(a=1)",
+    "a name that a function has for its own names": (
+        "def helper():\n    state = locals()\n    return "
+        "state\nhelper()\nstate = {}\nstate.update(a=1)"
+    ),
     "a default, looked up": "(f.__kwdefaults__ or {}).get('a')",
     "timed with the notebook's names": "import timeit\ntimeit.timeit('f(1)', globals=globals(), number=1)",
     "another thing's update": "settings.update(f=1)\nvars(settings).update(f=1)",
@@ -511,10 +525,12 @@ HONEST = {
     ),
     "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
     "loops": (
-        "def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in range(2):\n        out = out + i\n    return out",
+        "def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in "
+        "range(2):\n        out = out + i\n    return out",
     ),
     "a word in a comment and a docstring": (
-        "def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n    # F.conv2d(x, k)\n    return x",
+        "def f(x, k):\n    '''Not torch.nn.functional.conv2d.'''\n  "
+        "  # F.conv2d(x, k)\n    return x",
     ),
     "a string": ("def f(x, k):\n    name = 'torch.conv2d'\n    return x",),
     "a variable of that name": ("def f(x, k):\n    conv2d = x * 2\n    return conv2d",),
@@ -554,13 +570,15 @@ HONEST = {
     "a comparison with names of its own": (
         F,
         "def f(x, k):\n    expected = x * 2\n    return expected",
-        "import torch\nx = k = torch.ones(1, 1, 2, 2)\nexpected = F.conv2d(x, k)\nassert f(x, k).shape == x.shape",
+        "import torch\nx = k = torch.ones(1, 1, 2, 2)\nexpected = "
+        "F.conv2d(x, k)\nassert f(x, k).shape == x.shape",
     ),
     "a comparison by a library's function": (
         "import numpy as np",
         F,
         "def f(x, k): return np.asarray(x)",
-        "import torch\nnp.testing.assert_allclose(4, F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))[0, 0])",
+        "import torch\nnp.testing.assert_allclose(4, F.conv2d(torch.ones(1, "
+        "1, 2, 2), torch.ones(1, 1, 2, 2))[0, 0])",
     ),
     "an import that the answer does not use": (
         "from torch.nn.functional import conv2d",
@@ -592,7 +610,8 @@ HONEST = {
         "def f(x, k): return getattr(torch, 'flip' if x.ndim == 4 else 'roll')(x, (0,))",
     ),
     "getattr of an array": (
-        "def f(x, k):\n    for name in ('sum', 'mean'):\n        y = getattr(x, name)()\n    return y"
+        "def f(x, k):\n    for name in ('sum', 'mean'):\n        y "
+        "= getattr(x, name)()\n    return y"
     ),
     "eval of a sum": ("def f(x, k): return x * eval('1 + 1')",),
     "a method called eval": (
@@ -846,7 +865,8 @@ def test_a_learner_is_told_at_the_check(run_script):
     told = [
         "✗ small.ordered: not correct, 0 of 2 points",
         f"  {may_not('numpy.sort')}",
-        "  Write it yourself, without a library's own sorting (`numpy.sort`) and the module `statistics`.",
+        "  Write it yourself, without a library's own sorting "
+        "(`numpy.sort`) and the module `statistics`.",
     ]
     assert printed.splitlines() == [
         *told,
@@ -885,9 +905,15 @@ IN_CLASS = {
     "watch_off": "import sys\ndef ordered(values):\n    sys.setprofile(None)\n    return np.sort(values)",
     "patched": "import autograder.learner.client as c, autograder.answers.run as r\nr.watching = None\nc.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
     "def ordered(values):\n    return np.sort(values)",
-    "only_when_it_runs": "def ordered(values):\n    return next(v for n, v in sorted(np.__dict__.items()) if n == 'sort')(values)",
+    "only_when_it_runs": (
+        "def ordered(values):\n    return next(v for n, v in "
+        "sorted(np.__dict__.items()) if n == 'sort')(values)"
+    ),
     "hidden": "__import__('builtins').ordered = np.sort",
-    "own_name": "def sort(values):\n    return np.array(sorted(values.tolist()))\ndef ordered(values):\n    return sort(values)\nassert (np.sort([2, 1]) == [1, 2]).all()",
+    "own_name": (
+        "def sort(values):\n    return np.array(sorted(values.tolist()))\ndef ordered(values):\n "
+        "   return sort(values)\nassert (np.sort([2, 1]) == [1, 2]).all()"
+    ),
 }
 
 
@@ -915,7 +941,9 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
 
 
 def test_right_code_is_read_while_another_thread_parses():
-    """Finalizers that let another thread run in the middle of a parse make Python 3.11 fail it (python/cpython#106905)."""
+    """Finalizers that let another thread run in the middle of a parse make Python 3.11 fail it
+    (python/cpython#106905).
+    """
     go, stop = threading.Event(), threading.Event()
 
     class Yielding:

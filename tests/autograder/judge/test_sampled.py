@@ -1,4 +1,6 @@
-"""Random operations: right answers pass whatever they draw first, and each way of drawing wrongly is told as what it is."""
+"""Random operations: right answers pass whatever they draw first, and each way of drawing
+wrongly is told as what it is.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ SEEDS = range(8)
 def random_crop(images, margin, rng):
     """Cut a window out of each image of a batch, at a place drawn for it.
 
-    images: (N, H, W) float32; the window leaves out `margin` rows and as many columns, and each of the (margin + 1) ** 2 places is as likely.
+    images: (N, H, W) float32; the window leaves out `margin` rows and as many columns, and each of
+    the (margin + 1) ** 2 places is as likely.
     """
     count, height, width = images.shape
     tops, lefts = rng.integers(0, margin + 1, count), rng.integers(0, margin + 1, count)
@@ -111,7 +114,8 @@ def one_place(images, margin, rng):
 
 
 @random_crop.mistake(
-    "The last row and column are never the first of a window: the upper end of `integers` is left out."
+    "The last row and column are never the first of a window: the "
+    "upper end of `integers` is left out."
 )
 def end_missing(images, margin, rng):
     return cut(images, margin, *rng.integers(0, margin, (2, len(images))))
@@ -238,7 +242,9 @@ def test_an_untouched_stub_is_not_attempted():
 
 @question(points=1, hints=["Draw as many numbers as there are pixels."], driver="sampled")
 def add_noise(images, strength, rng):
-    """Gaussian noise of mean 0 and standard deviation `strength` on every pixel. images: (N, H, W) float32"""
+    """Gaussian noise of mean 0 and standard deviation `strength` on every pixel. images: (N, H,
+    W) float32
+    """
     return images + strength * rng.standard_normal(images.shape, dtype=np.float32)
 
 
@@ -381,7 +387,9 @@ def test_samples_of_one_distribution_are_alike(name):
 
 
 def test_rounding_is_no_difference():
-    """float32 may put all values of one sample a little above, and those of the other below, what both mean."""
+    """float32 may put all values of one sample a little above, and those of the other below,
+    what both mean.
+    """
     rng = np.random.default_rng(0)
 
     def rounded(by):
@@ -398,7 +406,9 @@ def test_rounding_is_no_difference():
 
 
 def test_what_is_drawn_for_some_only_is_compared_among_those():
-    """Two of three images are left alone; for the others uniform and bell-shaped amounts of the same range are told apart."""
+    """Two of three images are left alone; for the others uniform and bell-shaped amounts of the
+    same range are told apart.
+    """
     rng = np.random.default_rng(0)
 
     def amounts(draw):
@@ -464,7 +474,9 @@ def test_a_value_that_should_be_one_for_the_batch_must_be_one():
 
 @question(points=1, hints=["Two arrays."], driver="sampled")
 def jitter(x, rng):
-    """Each number and a whole one that is drawn for it. x: (N,) floats. Returns (x + noise, numbers)."""
+    """Each number and a whole one that is drawn for it. x: (N,) floats. Returns (x + noise,
+    numbers).
+    """
     return x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))
 
 

@@ -1,4 +1,6 @@
-"""A learner at work: real scripts, a real shell, a real kernel, a real judge process that can be killed."""
+"""A learner at work: real scripts, a real shell, a real kernel, a real judge process that can be
+killed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ def judge_process() -> subprocess.Popen:
     return client._judge._process
 
 
-# ----------------------------------------------------------------------------------------------------------------- a learner's day
+# --------------------------------------------------------------------------------------------------
 
 DAY = """
 import sys
@@ -90,9 +92,11 @@ def test_a_script_from_stub_to_solved(run_script, framework):
     lines = run_script(DAY.format(framework=framework)).splitlines()
     expected = [
         "○ small.total: not attempted, 0 of 1 point",
-        "  Put your answer in place of the line with `raise NotImplementedError`, then run both cells.",
+        "  Put your answer in place of the line with `raise "
+        "NotImplementedError`, then run both cells.",
         "Hint 1 of 3: It has one line.",
-        "You have not tried small.total yet. A hint may be enough: hint('small.total'). Ask again to see the solution.",
+        "You have not tried small.total yet. A hint may be enough: "
+        "hint('small.total'). Ask again to see the solution.",
         "◐ small.total: partly correct, 0.5 of 1 point",
         "  Right on 1 of 3 inputs, and on every input of 1 of 2 kinds.",
         "  This is the mean, not the sum.",
@@ -162,7 +166,10 @@ def test_a_kernel_can_be_interrupted_in_an_endless_answer(small_course):
             )
             return reply["content"]["status"], [content["data"]["text/plain"] for content in shown]
 
-        setup = "from autograder import check, use; use('numpy')\ndef endless(x):\n    while True: pass\ncheck('small.total', lambda v: v.sum()).correct"
+        setup = (
+            "from autograder import check, use; use('numpy')\ndef endless(x):\n    while True: "
+            "pass\ncheck('small.total', lambda v: v.sum()).correct"
+        )
         assert run(setup) == ("ok", ["True"])
         assert run("check('small.total', endless)", interrupt=True) == (
             "ok",
@@ -174,7 +181,7 @@ def test_a_kernel_can_be_interrupted_in_an_endless_answer(small_course):
         manager.shutdown_kernel(now=True)
 
 
-# ------------------------------------------------------------------------------------------------------------------- answers
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_right_a_wrong_and_a_broken_answer(learner):
@@ -329,13 +336,15 @@ def test_who_writes_the_call_instead_of_the_function_is_told(learner):
     assert "function itself" in check("small.total", None).text
 
 
-# ------------------------------------------------------------------------------------------ under the conditions of a class
+# ------------------------------------------------------------------------------------------ under t
 
 
 def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_before(learner):
-    pools = lambda: sorted(
-        (pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info()
-    )  # noqa: E731
+    def pools():
+        return sorted(
+            (pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info()
+        )
+
     inside = []
 
     def answer(values):
@@ -514,8 +523,10 @@ def test_without_a_terminal_or_a_notebook_nothing_is_shown(learner, monkeypatch)
 @pytest.mark.slow
 def test_a_notebook_shows_one_display_that_is_updated_and_folded(small_course):
     cells = [
-        "import time\nfrom autograder import check, use\nfrom autograder.answers import live\nuse('numpy')\nlive.AFTER, live.EVERY = 0.0, 0.01",
-        "def training(number):\n    for epoch in range(6):\n        print('epoch', epoch, '<b>')\n        end = time.process_time() + 0.05\n"
+        "import time\nfrom autograder import check, use\nfrom autograder.answers import "
+        "live\nuse('numpy')\nlive.AFTER, live.EVERY = 0.0, 0.01",
+        "def training(number):\n    for epoch in range(6):\n        print('epoch', epoch, "
+        "'<b>')\n        end = time.process_time() + 0.05\n"
         "        while time.process_time() < end: pass\n    return number + 1",
         "print('before')\ncheck('small.patient', training)",
     ]
@@ -530,7 +541,7 @@ def test_a_notebook_shows_one_display_that_is_updated_and_folded(small_course):
     assert "Correct on all 2 inputs" in verdict.data["text/plain"]
 
 
-# -------------------------------------------------------------------------------------------------------------- mishaps
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_judge_killed_between_two_calls_is_replaced(learner):
@@ -666,7 +677,7 @@ def test_a_standard_output_of_the_judge_cannot_break_the_exchange(learner, capfd
     assert tuple(capfd.readouterr()) == ("", "")
 
 
-# ------------------------------------------------------------------------------------------------- hints, solutions, the map
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_typo_in_the_name_is_answered_with_the_name(learner):
@@ -741,7 +752,7 @@ def test_progress_counts_the_best_of_all_attempts(learner):
     assert text.splitlines()[-1].split()[:5] == ["in", "all", "1", "/", "14"]
 
 
-# --------------------------------------------------------------------------------------------------------------- frameworks
+# --------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_framework_is_refused_with_the_choices(learner):

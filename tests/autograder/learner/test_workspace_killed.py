@@ -43,7 +43,8 @@ WHOLE = {
 
 def test_a_killed_copy_leaves_no_half_notebook(project, tmp_path):
     script = (
-        "import os, shutil, sys\nfrom pathlib import Path\nfrom autograder.learner import workspace\n"
+        "import os, shutil, sys\nfrom pathlib import Path\nfrom "
+        "autograder.learner import workspace\n"
         "def half(source, draft):\n    Path(draft).write_text('hal')\n    os._exit(9)\n"
         "workspace.shutil.copyfile = half\nworkspace.fill(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )

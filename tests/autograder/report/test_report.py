@@ -1,4 +1,6 @@
-"""The class report: what it collects from a real gradebook and real notebooks, and that strangers' text stays text."""
+"""The class report: what it collects from a real gradebook and real notebooks, and that
+strangers' text stays text.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ RIGHT, HALF, WRONG = (
 
 @functools.cache
 def empty_gradebook() -> bytes:
-    """A new gradebook. nbgrader makes one by calling the command `alembic`, which stands beside Python and takes seconds."""
+    """A new gradebook. nbgrader makes one by calling the command `alembic`, which stands beside
+    Python and takes seconds.
+    """
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         path = Path(folder) / "gradebook.db"
@@ -91,7 +95,9 @@ class Class:
         headline: str = "As judged.",
         seconds: float = 0.1,
     ) -> Path:
-        """`answers`: by grade id, (status, share of the points, mistake). Returns the autograded notebook."""
+        """`answers`: by grade id, (status, share of the points, mistake). Returns the autograded
+        notebook.
+        """
         verdicts = {}
         with Gradebook(self.url) as book:
             book.update_or_create_student(student)

@@ -1,4 +1,6 @@
-"""Grades say by which engine and which questions they were judged, and the report says where a class was not judged by one."""
+"""Grades say by which engine and which questions they were judged, and the report says where a
+class was not judged by one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from autograder.grading.layout import METADATA_KEY
 from autograder.questions import catalogue
 from autograder.report.results import collect
 
-CHAPTER = "from autograder import question\n\n@question(points=1)\ndef {name}(x):\n    return x\n\n{name}.probe()(lambda rng: (1,))\n"
+CHAPTER = (
+    "from autograder import question\n\n@question(points=1)\ndef {name}(x):\n    return "
+    "x\n\n{name}.probe()(lambda rng: (1,))\n"
+)
 
 
 @pytest.fixture
@@ -71,12 +76,14 @@ def test_without_a_question_there_is_no_version_of_questions(package):
     assert versions.judged_by([])["questions"] == ""
 
 
-# --- in the report --------------------------------------------------------------------------------------------------------------
+# --- in the report --------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def course(tmp_path):
-    """Four students, graded by nothing that was recorded; ``course.by(student, engine, questions)`` records it."""
+    """Four students, graded by nothing that was recorded; ``course.by(student, engine,
+    questions)`` records it.
+    """
     course = Class(tmp_path / "course")
     course.release("02", QUESTIONS)
     paths = {
@@ -110,7 +117,8 @@ def test_a_class_that_was_graded_by_several_versions_is_told_who_by_which(course
     course.by("cleo", "0.2.0", "solutions 2")
     [note] = notes(course)
     assert note.startswith(
-        "02: graded by different versions: 2 by engine 0.2.0 with questions solutions 1; dan by a version that was not recorded;"
+        "02: graded by different versions: 2 by engine 0.2.0 with questions solutions 1; dan by "
+        "a version that was not recorded;"
         " cleo by engine 0.2.0 with questions solutions 2."
     )
     assert "--regrade" in note
@@ -122,8 +130,8 @@ def test_another_engine_is_another_version(course):
     course.by("dan", "0.3.0", "solutions 1")
     [note] = notes(course)
     assert (
-        "3 by engine 0.2.0 with questions solutions 1; dan by engine 0.3.0 with questions solutions 1."
-        in note
+        "3 by engine 0.2.0 with questions solutions 1; dan by engine "
+        "0.3.0 with questions solutions 1." in note
     )
 
 

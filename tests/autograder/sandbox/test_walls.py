@@ -1,4 +1,6 @@
-"""The warm process and the walls of the kernels forked from it: started when needed, replaced when stale or dead, refused where it cannot be safe."""
+"""The warm process and the walls of the kernels forked from it: started when needed, replaced
+when stale or dead, refused where it cannot be safe.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,10 @@ def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
 
 
 def test_the_warm_process_ends_with_the_grader():
-    script = "import time; from autograder.sandbox import provisioner; print(provisioner.warm()._process.pid, flush=True); time.sleep(60)"
+    script = (
+        "import time; from autograder.sandbox import provisioner; "
+        "print(provisioner.warm()._process.pid, flush=True); time.sleep(60)"
+    )
     grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     pid = int(grader.stdout.readline())
     grader.kill()

@@ -17,7 +17,9 @@ PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that would be run on Linux x86-64, instead of running them; every one succeeds unless `failing` matches it."""
+    """The commands that would be run on Linux x86-64, instead of running them; every one
+    succeeds unless `failing` matches it.
+    """
     ran = SimpleNamespace(all=[], failing="nothing fails")
 
     def run(command, **kwargs):

@@ -1,4 +1,6 @@
-"""A folder of pictures becomes an ImageSet, and whatever is wrong with it is said in one line that names the place."""
+"""A folder of pictures becomes an ImageSet, and whatever is wrong with it is said in one line
+that names the place.
+"""
 
 import io
 

@@ -1,4 +1,6 @@
-"""Pictures show the values that they are given, accept what lessons have at hand, and are drawn once."""
+"""Pictures show the values that they are given, accept what lessons have at hand, and are drawn
+once.
+"""
 
 import matplotlib
 

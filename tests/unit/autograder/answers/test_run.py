@@ -1,4 +1,6 @@
-"""One call of an answer: whatever it does, it becomes an outcome, and the process is as it was before."""
+"""One call of an answer: whatever it does, it becomes an outcome, and the process is as it was
+before.
+"""
 
 from __future__ import annotations
 

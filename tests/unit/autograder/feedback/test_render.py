@@ -17,7 +17,10 @@ from PIL import Image
 from autograder.feedback.render import Feedback, code, note, render
 from autograder.verdict import Failure, Outcome, Status, Verdict
 
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&amp;</pre></details>{{ 7 * 7 }}\x00\x1b[31m"
+HOSTILE = (
+    "<script>alert(1)</script><img src=x "
+    "onerror=alert(1)>\"'&amp;</pre></details>{{ 7 * 7 }}\x00\x1b[31m"
+)
 SVG = "{http://www.w3.org/2000/svg}"
 ALLOWED = {"div", "span", "img", "details", "summary", "table", "tr", "td", "pre"}
 
@@ -290,7 +293,9 @@ def test_numbers_and_vectors_and_huge_images_are_not_drawn():
 
 
 def test_the_picture_shows_the_plane_that_is_wrong():
-    """Two stacks that differ in one plane give another picture than two that differ nowhere in it."""
+    """Two stacks that differ in one plane give another picture than two that differ nowhere in
+    it.
+    """
     right, wrong = np.zeros((3, 4, 4)), np.zeros((3, 4, 4))
     wrong[2, 1, 1] = 1
     assert pictures(render(verdict(right, wrong))) == pictures(render(verdict(right[2], wrong[2])))

@@ -1,4 +1,6 @@
-"""The course's cells come back, whatever was done to a notebook: shuffled, dropped, doubled, cut into pieces, with metadata that lies."""
+"""The course's cells come back, whatever was done to a notebook: shuffled, dropped, doubled, cut
+into pieces, with metadata that lies.
+"""
 
 from __future__ import annotations
 
@@ -195,7 +197,9 @@ def _without(cells, index):
 
 @st.composite
 def in_order(draw):
-    """A submission whose cells stand in the course's order: some dropped, edited, doubled on the spot or cut in two, the student's own between them."""
+    """A submission whose cells stand in the course's order: some dropped, edited, doubled on the
+    spot or cut in two, the student's own between them.
+    """
     cells = []
     for name in COURSE:
         cells += [own(f"own {next(numbers)}") for _ in range(draw(st.integers(0, 2)))]
@@ -220,7 +224,7 @@ def untouched():
     return [as_released(name) for name in COURSE]
 
 
-# --- whatever was handed in -----------------------------------------------------------------------------------------------------
+# --- whatever was handed in -----------------------------------------------------------------------
 
 
 def test_a_submission_as_it_was_released_stays_as_it_is():
@@ -314,7 +318,9 @@ def test_a_check_keeps_the_course_s_text_and_is_asked_once(copies, edited):
 
 
 def test_of_several_cells_with_one_id_the_course_s_own_stands_for_it():
-    """A check that was copied and edited: the copy is the student's, and runs; the original is the course's."""
+    """A check that was copied and edited: the copy is the student's, and runs; the original is
+    the course's.
+    """
     facts = as_released("small-total").facts
     cells = restored([Cell("check(mine)", facts), as_released("small-total")])
     assert [cell.source for cell in cells if cell.source.startswith("check(mine)")] == [
@@ -344,7 +350,9 @@ def test_the_first_of_several_answers_with_one_id_stands_for_it_where_none_is_th
 
 
 def test_a_deleted_check_comes_after_all_that_may_answer_it():
-    """Before the next of the course's cells that is there: the answer may stand in cells of the student's own."""
+    """Before the next of the course's cells that is there: the answer may stand in cells of the
+    student's own.
+    """
     submitted = [
         as_released("setup"),
         own("def total(x): ..."),
@@ -402,7 +410,7 @@ def test_cells_of_other_schema_versions_are_known_by_their_id(version, name):
     assert names(cells).count(name) == 1
 
 
-# --- where a deleted cell goes --------------------------------------------------------------------------------------------------
+# --- where a deleted cell goes --------------------------------------------------------------------
 
 orders = st.lists(st.text("abcdefgh", min_size=1, max_size=1), min_size=1, max_size=8, unique=True)
 
@@ -426,7 +434,7 @@ def test_a_place_lies_between_the_neighbours_that_are_there(order, data):
     assert _place_after(name, order, place) <= _place_for(name, order, place, end)
 
 
-# --- what the gradebook keeps ---------------------------------------------------------------------------------------------------
+# --- what the gradebook keeps ---------------------------------------------------------------------
 
 
 def row(**facts):
@@ -484,7 +492,7 @@ def test_a_release_is_plain_json_and_the_same_release_has_the_same_fingerprint()
     assert fingerprint(other) != fingerprint(release)
 
 
-# --- from the file itself -------------------------------------------------------------------------------------------------------
+# --- from the file itself -------------------------------------------------------------------------
 
 
 @settings(max_examples=20)

@@ -36,7 +36,7 @@ def make_question(reference, *, weights=(1.0,), **settings):
     return made
 
 
-# ---------------------------------------------------------------------------------------------------------------- right and wrong
+# --------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_mistake_is_not_given_a_name():
@@ -49,7 +49,9 @@ def test_an_unknown_mistake_is_not_given_a_name():
 
 
 def test_a_mistake_made_on_some_inputs_only_is_not_named():
-    """Equal to the mean on the long vectors alone: not what whoever takes the mean would get on the others."""
+    """Equal to the mean on the long vectors alone: not what whoever takes the mean would get on
+    the others.
+    """
     assert (
         verdict_on(
             "small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1
@@ -87,7 +89,7 @@ def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
     assert (verdict.earned, verdict.tried, verdict.passed) == (2, 4, 3)
 
 
-# ------------------------------------------------------------------------------------------------------- answers that do not answer
+# --------------------------------------------------------------------------------------------------
 
 
 def stub(*args):
@@ -180,7 +182,8 @@ def test_the_time_is_for_all_inputs_together():
     verdict = examine_answer(hasty(), lambda number: busy(0.18) or number + 1, "numpy")
     assert (verdict.status, verdict.passed, verdict.earned) == (Status.TIMEOUT, 1, 0)
     assert verdict.headline == (
-        "All inputs together have 0.3 seconds of a processor's time, and they were used up at number 2. The result before it is right."
+        "All inputs together have 0.3 seconds of a processor's time, and they were used up at "
+        "number 2. The result before it is right."
     )
 
 
@@ -206,7 +209,8 @@ def test_an_endless_loop_is_supposed_where_one_input_takes_nearly_all_the_time()
     lines = ("line 2: return outer(x)", "line 4: while layers:")
     verdict = timed(right(0.1), Outcome("timeout", lines=lines, seconds=9.9))
     assert verdict.headline.startswith(
-        "All inputs together have 10 seconds of a processor's time, and they were used up at number 2: that one alone took 9.9."
+        "All inputs together have 10 seconds of a processor's time, and they were used up at "
+        "number 2: that one alone took 9.9."
     )
     assert verdict.headline.endswith("Is there an endless loop?")
     assert verdict.details == ("It was stopped in line 4: `while layers:`",)
@@ -233,7 +237,8 @@ def test_no_endless_loop_is_supposed_where_there_was_progress_or_no_work(outcome
 
 def test_who_slept_is_told_that_it_waited():
     assert timed(Outcome("timeout", seconds=0.02)).headline == (
-        "No result within 60 seconds, 0.02 of which it worked: it waits for something, or the machine is too busy."
+        "No result within 60 seconds, 0.02 of which it worked: it waits for "
+        "something, or the machine is too busy."
     )
     assert timed(right(0.1), Outcome("timeout", seconds=0.02)).headline.endswith(
         " It was at input 2. The result before it is right."
@@ -309,7 +314,7 @@ def test_what_cannot_be_judged_is_told():
     assert verdict.details[0].startswith("A generator cannot be judged")
 
 
-# ---------------------------------------------------------------------------------------------------------------------- measured
+# --------------------------------------------------------------------------------------------------
 
 
 def near(image, off):
@@ -364,7 +369,7 @@ def test_a_measure_that_raises_on_a_right_output_does_not_pass_it():
     assert examine_answer(asked, lambda x: x, "numpy").earned == 10
 
 
-# -------------------------------------------------------------------------------------------------------------------- determinism
+# --------------------------------------------------------------------------------------------------
 
 
 def inputs_seen(name: str, seed: int) -> list:
@@ -421,7 +426,7 @@ def test_a_numpy_answer_is_judged_without_a_framework():
     )
 
 
-# --- a failure whose fault nobody can tell --------------------------------------------------------------------------------------
+# --- a failure whose fault nobody can tell --------------------------------------------------------
 
 
 def fragile(*args, **kwargs):

@@ -1,4 +1,6 @@
-"""An answer in another process may send anything: forged, doubled, late or broken results change nothing but its own verdict."""
+"""An answer in another process may send anything: forged, doubled, late or broken results change
+nothing but its own verdict.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def impatient(monkeypatch):
 
 @contextmanager
 def student(behaviour, worked=None):
-    """The peer of a student's process that does `behaviour(channel)`, in a thread, over a real socket; `worked` measures it."""
+    """The peer of a student's process that does `behaviour(channel)`, in a thread, over a real
+    socket; `worked` measures it.
+    """
     ours, theirs = socket.socketpair()
     judge, channel = Channel(ours), Channel(theirs)
 
@@ -59,7 +63,9 @@ def student(behaviour, worked=None):
 
 
 def answering(change):
-    """A behaviour that answers every call with ``change(call)``: a list of (kind, value, fields) to send."""
+    """A behaviour that answers every call with ``change(call)``: a list of (kind, value, fields)
+    to send.
+    """
 
     def behaviour(channel):
         while True:

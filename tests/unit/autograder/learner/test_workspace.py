@@ -180,7 +180,7 @@ def test_the_copies_may_be_written_even_if_the_originals_may_not(project, tmp_pa
     assert (tmp_path / "work/lessons/01-first.ipynb").stat().st_mode & 0o200
 
 
-# --- where a file system has no hard links ---------------------------------------------------------------------------------------
+# --- where a file system has no hard links --------------------------------------------------------
 
 
 @pytest.fixture

@@ -108,11 +108,13 @@ def test_the_package_is_read_once():
         ),
         ("import no_such_module_at_all", "chapter.py, line 1: ModuleNotFoundError"),
         (
-            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return x\n\n\n@question(points=1)\ndef f(x):\n    return x",
+            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return "
+            "x\n\n\n@question(points=1)\ndef f(x):\n    return x",
             "f is a question twice: in line 4 and in line 9",
         ),
         (
-            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return x\n\n\n@f.alternative(framework='pytorch')\ndef _(x):\n    return x",
+            "from autograder import question\n\n\n@question(points=1)\ndef f(x):\n    return "
+            "x\n\n\n@f.alternative(framework='pytorch')\ndef _(x):\n    return x",
             "there is no framework 'pytorch'",
         ),
     ],
@@ -145,7 +147,7 @@ def test_a_package_that_is_not_there_is_told_with_what_to_look_at(monkeypatch):
         catalogue.chapters.cache_clear()
 
 
-# --- several courses in one process ---------------------------------------------------------------------------------------------
+# --- several courses in one process ---------------------------------------------------------------
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Agreement lets rounding pass and nothing else; a named difference is found where it is and nowhere else."""
+"""Agreement lets rounding pass and nothing else; a named difference is found where it is and
+nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def told(expected, got) -> list[str]:
     return differences(expected, got, RTOL, ATOL)
 
 
-# ---------------------------------------------------------------------------------------------------------------------- agreement
+# --------------------------------------------------------------------------------------------------
 
 
 @given(some.plain_values())
@@ -166,7 +168,7 @@ def test_what_is_not_the_same_does_not_agree(expected, got):
     assert told(expected, got)
 
 
-# -------------------------------------------------------------------------------------------------------------- named differences
+# --------------------------------------------------------------------------------------------------
 
 
 def random_array(seed: int, *shape: int) -> np.ndarray:
@@ -208,7 +210,8 @@ def test_a_constant_factor_is_named_with_its_size(seed, size, factor):
 def test_a_constant_offset_is_named_with_its_size(seed, size, offset):
     e = random_array(seed, size)
     assert told(e, e + offset) == [
-        f"Every value is {abs(offset):g} too {'large' if offset > 0 else 'small'}: a constant is added or missing."
+        f"Every value is {abs(offset):g} too "
+        f"{'large' if offset > 0 else 'small'}: a constant is added or missing."
     ]
 
 
@@ -325,7 +328,8 @@ CLAIMS = {
     r"(\d+) of (\d+) values are NaN": lambda e, g, m: (
         np.isnan(g).sum() == int(m[1]) and g.size == int(m[2])
     ),
-    r"(\d+) of (\d+) values differ; the largest difference is at \[([\d, ]*)\]: expected (\S+), got (\S+)\.$": lambda e, g, m: (
+    r"(\d+) of (\d+) values differ; the largest difference is at "
+    r"\[([\d, ]*)\]: expected (\S+), got (\S+)\.$": lambda e, g, m: (
         int(m[1]) == (~np.isclose(e, g, rtol=1e-4, atol=1e-4, equal_nan=True)).sum()
         and np.allclose(
             e[tuple(map(int, m[3].split(", ")))], float(m[4]), rtol=1e-3, equal_nan=True
@@ -350,7 +354,9 @@ CLAIMS = {
 
 
 def holds(sentence: str, e: np.ndarray, g: np.ndarray) -> bool:
-    """Whether what the sentence claims of the two arrays is true; a sentence that no claim covers is not."""
+    """Whether what the sentence claims of the two arrays is true; a sentence that no claim
+    covers is not.
+    """
     found = [
         (match, check)
         for pattern, check in CLAIMS.items()
@@ -361,7 +367,9 @@ def holds(sentence: str, e: np.ndarray, g: np.ndarray) -> bool:
 
 @given(some.small_integer_arrays, some.small_integer_arrays)
 def test_no_sentence_claims_what_is_not_so(e, g):
-    """Matrices of few values are often transposed, reversed or shifted by accident: then the sentence may say so, and only then."""
+    """Matrices of few values are often transposed, reversed or shifted by accident: then the
+    sentence may say so, and only then.
+    """
     if not same(e, g):
         assert all(holds(sentence, e, g) for sentence in told(e, g)), told(e, g)
 

@@ -19,7 +19,9 @@ from autograder.values.channel import MAX_BODY, MAX_HEADER, Channel, Closed
 from autograder.values.plain_values import MAX_ITEMS, Malformed
 
 PATIENCE = 4.0
-"""Seconds within which a busy machine, too, comes back to whoever waited a quarter of a second; below the five that nobody should have waited."""
+"""Seconds within which a busy machine, too, comes back to whoever waited a quarter of a second;
+below the five that nobody should have waited.
+"""
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def through_bytes(value):
     return unpack(tree, read_arrays(descriptions, b"".join(array.tobytes() for array in arrays)))
 
 
-# ---------------------------------------------------------------------------------------------------------------- there and back
+# --------------------------------------------------------------------------------------------------
 
 
 @given(some.plain_values())
@@ -68,7 +68,7 @@ def test_the_byte_order_of_an_array_does_not_change_its_numbers(order):
     assert through_bytes(to_plain(array)).tolist() == [1.5, -2.0, 300.0]
 
 
-# ------------------------------------------------------------------------------------------------------------- what to_plain takes
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_to_plain_lets_pass_is_never_malformed_on_the_other_side():
     assert through_bytes(to_plain(longest)) == longest
 
 
-# ------------------------------------------------------------------------------------------------------------ what a stranger sends
+# --------------------------------------------------------------------------------------------------
 
 
 @given(some.json_values, st.lists(some.any_arrays(), max_size=2))
