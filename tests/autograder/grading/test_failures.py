@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import classroom
 import pytest
@@ -29,6 +30,10 @@ def course(tmp_path, small_course):
     return course
 
 
+CHANGED = "questions_with_more_code"
+"""A package that the test makes. No module of the tests bears the name."""
+
+
 @pytest.fixture
 def changed_questions(tmp_path, monkeypatch):
     """``changed(code)``: the small questions with this code behind them, in this process and in
@@ -36,17 +41,19 @@ def changed_questions(tmp_path, monkeypatch):
     """
 
     def change(code):
-        package = tmp_path / "changed"
+        package = tmp_path / CHANGED
         shutil.copytree(ROOT / "tests" / "questions", package)
         with open(package / "small.py", "a", encoding="utf-8") as file:
             file.write(f"\n\n{code}\n")
-        monkeypatch.setenv("AUTOGRADER_QUESTIONS", "changed")
+        monkeypatch.setenv("AUTOGRADER_QUESTIONS", CHANGED)
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
         catalogue.chapters.cache_clear()
 
     yield change
     catalogue.chapters.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == CHANGED]:
+        del sys.modules[name]  # the next test's package bears the same name
 
 
 def log_of(course):
