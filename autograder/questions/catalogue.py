@@ -94,8 +94,15 @@ _installed_once = functools.cache(_installed)  # looked up for every kernel
 def chapters() -> dict[str, dict[str, Question]]:
     """Every chapter's questions by function name, chapters in the order that the package lists
     them (``CHAPTERS``) or by name.
+
+    Raises `BrokenQuestions` where the package or a chapter cannot be imported, or is no package.
     """
     package = _import(package_name())
+    if not hasattr(package, "__path__"):
+        raise BrokenQuestions(
+            f"{package.__name__} is one file ({package.__file__}) and not a package of questions:"
+            " make it a folder with a module for each chapter."
+        )
     modules = getattr(package, "CHAPTERS", None) or [
         info.name for info in pkgutil.iter_modules(package.__path__)
     ]

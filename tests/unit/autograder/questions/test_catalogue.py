@@ -167,6 +167,16 @@ def configured(questions=None):
     return config
 
 
+def test_one_file_is_no_package_of_questions(monkeypatch, tmp_path):
+    (tmp_path / "one_file_of_questions.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "one_file_of_questions")
+    catalogue.chapters.cache_clear()
+    with pytest.raises(BrokenQuestions, match="one_file_of_questions is one file .*not a package"):
+        catalogue.chapters()
+    catalogue.chapters.cache_clear()
+
+
 def test_a_course_that_names_no_questions_does_not_inherit_another_s(nothing_chosen):
     configured("questions")
     assert catalogue.package_name() == "questions"
