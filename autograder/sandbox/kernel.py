@@ -63,7 +63,8 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     os.set_inheritable(judge, True)
     sys.argv = ["kernel"]
     # Last, not first: a file beside the notebook may be imported, but hides no module.
-    sys.path[:] = [*(path for path in sys.path if path not in ("", ".")), wall.HOME]
+    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
+    sys.path.append(wall.HOME)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
@@ -80,10 +81,10 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
 
 
 class _OutputBudget:
-    """Counts what one cell prints and displays, and raises `OutputLimit` beyond `most` bytes."""
+    """Counts what one cell prints and displays, and raises `OutputLimit` beyond `limit` bytes."""
 
-    def __init__(self, most: int):
-        self._most = most
+    def __init__(self, limit: int):
+        self._limit = limit
         self._made = 0
         self._lock = threading.Lock()
 
@@ -95,18 +96,18 @@ class _OutputBudget:
         """`size` more bytes are about to be printed or displayed."""
         with self._lock:
             self._made += size
-            if self._made > self._most:
-                megabytes = self._most / 2**20
+            if self._made > self._limit:
+                megabytes = self._limit / 2**20
                 raise OutputLimit(
                     f"the cell printed or displayed more than {megabytes:g} MB, the limit"
                 )
 
 
-def _cut_off(app: Any, most: int) -> None:
-    """Let each cell print and display `most` bytes; then raise `OutputLimit` where more is made.
+def _cut_off(app: Any, limit: int) -> None:
+    """Let each cell print and display `limit` bytes; then raise `OutputLimit` where more is made.
     Errors always get through, shortened.
     """
-    budget = _OutputBudget(most)
+    budget = _OutputBudget(limit)
     app.shell.events.register("pre_execute", budget.start_again)
     for stream in (sys.stdout, sys.stderr):
         stream.write = _counted(stream.write, budget)  # type: ignore[method-assign]

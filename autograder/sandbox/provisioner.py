@@ -270,15 +270,15 @@ def installation_fingerprint() -> Fingerprint:
 
 class Guard(threading.Thread):
     """Looks after this process's own memory while it listens to a stranger's kernel: calls `act`
-    once it has grown by more than `most` bytes.
+    once it has grown by more than `limit` bytes.
 
     ZeroMQ limits the size of a part of a message, and how many messages wait, but not how many
     parts a message has.
     """
 
-    def __init__(self, most: int, act: Callable[[], None]):
+    def __init__(self, limit: int, act: Callable[[], None]):
         super().__init__(daemon=True)
-        self._most = most
+        self._limit = limit
         self._act = act
         self._over = threading.Event()
         self._start = _own_memory()
@@ -286,7 +286,7 @@ class Guard(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(0.2):
-            if _own_memory() - self._start > self._most:
+            if _own_memory() - self._start > self._limit:
                 self._act()
                 return
 

@@ -371,16 +371,16 @@ class Assembler:
         if len(self._steps) > LONGEST_PROGRAM:
             raise ValueError(f"a filter has at most {LONGEST_PROGRAM} steps")
         return [
-            Instruction(code, self._distance(place, yes), self._distance(place, no), value)
-            for place, (code, yes, no, value) in enumerate(self._steps)
+            Instruction(code, self._distance(at, if_true), self._distance(at, if_false), value)
+            for at, (code, if_true, if_false, value) in enumerate(self._steps)
         ]
 
-    def _distance(self, place: int, label: str) -> int:
+    def _distance(self, position: int, label: str) -> int:
         if label == NEXT:
             return 0
         if label not in self._labels:
             raise ValueError(f"there is no label {label}")
-        distance = self._labels[label] - place - 1
+        distance = self._labels[label] - position - 1
         if not 0 <= distance <= FARTHEST_JUMP:
             raise ValueError(f"{label} is {distance} steps away; a jump passes 0 to 255")
         return distance

@@ -189,8 +189,8 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     privileged = _privileged()
     owner = submission_user(kernel_id) if privileged else (os.geteuid(), os.getegid())
 
-    # 4. Leave the machine's mounts, network, shared memory, host name and control groups. The
-    #    process namespace is older: this process is its first (`enter_process_namespace`).
+    # 4. Leave the machine's mounts, network, shared memory, host name and control groups; its
+    #    processes are left already (`enter_process_namespace`).
     linux.unshare(_NEW_NAMESPACES)
 
     # 5. Forget the machine's name, which the new namespace begins with.
@@ -217,8 +217,7 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
 
     # 11. Repeat the policy of the mounts in Landlock, whose rules name files of the new root.
     _restrict_paths()
-
-    # 12. Filter system calls. Last, because the steps above make calls that the filter denies.
+    # 12. Filter system calls: last, because the steps above make calls that it denies.
     linux.set_seccomp_filter(seccomp.filter_for(platform.machine()))
 
 
@@ -414,8 +413,8 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_NICE: 0,
         resource.RLIMIT_RTPRIO: 0,
     }
-    for which, most in caps.items():
-        _cap(which, most)
+    for resource_number, limit in caps.items():
+        _cap(resource_number, limit)
 
 
 def limit_open_files(limits: Limits) -> None:
@@ -425,11 +424,11 @@ def limit_open_files(limits: Limits) -> None:
     _cap(resource.RLIMIT_NOFILE, limits.open_files)
 
 
-def _cap(which: int, most: int) -> None:
-    hard = resource.getrlimit(which)[1]
+def _cap(resource_number: int, limit: int) -> None:
+    _, hard = resource.getrlimit(resource_number)
     if hard != resource.RLIM_INFINITY:  # the grader itself is held to less
-        most = min(most, hard)
-    resource.setrlimit(which, (most, most))
+        limit = min(limit, hard)
+    resource.setrlimit(resource_number, (limit, limit))
 
 
 def _restrict_paths() -> None:

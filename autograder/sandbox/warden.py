@@ -170,8 +170,9 @@ def _discard_output() -> None:
 # --- the watch
 
 
-def _watch(grader: socket.socket, pid: int, kernel: int, most: int, processor: int) -> EndReason:
-    """Wait until the kernel ends or must end; returns why.
+def _watch(grader: socket.socket, pid: int, kernel: int, memory: int, processor: int) -> EndReason:
+    """Wait until the kernel ends or must end; returns why. It must when its processes use more than
+    `memory` bytes.
 
     A kernel whose processes use more than one processor's worth is confined to `processor` from
     then on. Until then it may run where there is room: confined from the beginning it would wait
@@ -190,7 +191,8 @@ def _watch(grader: socket.socket, pid: int, kernel: int, most: int, processor: i
         seconds, worked = time.monotonic(), _total(_processor_seconds, processes)
         if worked - worked_before > ONE_PROCESSOR * (seconds - seconds_before):
             _confine(processes, processor)
-        if _uses_more_memory(processes, most - _socket_count(pid) * _BYTES_OF_A_SOCKET):
+        in_sockets = _socket_count(pid) * _BYTES_OF_A_SOCKET
+        if _use_more_memory(processes, memory - in_sockets):
             return EndReason.MEMORY
 
 
@@ -200,17 +202,17 @@ def _offer_to_the_oom_killer(pid: int) -> None:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _uses_more_memory(processes: list[int], most: int) -> bool:
-    """Whether the processes have more than `most` bytes beyond what they share with the zygote.
+def _use_more_memory(processes: list[int], limit: int) -> bool:
+    """Whether the processes have more than `limit` bytes beyond what they share with the zygote.
 
     Counting each resident page in full takes no time and is never too little. Only when that is too
     much are shared pages divided, which takes milliseconds. The warden's own share, too, is that of
     a fork of the zygote which has written little: it stands for what each process began with.
     """
-    if _total(_pages, processes) <= most:
+    if _total(_pages, processes) <= limit:
         return False
     began_with = len(processes) * _share(os.getpid())
-    return _total(_share, processes) - began_with > most
+    return _total(_share, processes) - began_with > limit
 
 
 def _family(pid: int) -> list[int]:
