@@ -21,7 +21,7 @@ import typer
 from autograder import logs
 from autograder.errors import AutograderError, MachineError, UsageError
 from autograder.questions.material import CONFIG
-from autograder.sandbox.slim_imports import IRI_GRAMMAR, without
+from autograder.sandbox.slim_imports import IRI_GRAMMAR, blocked
 from autograder.text import one_line, plain
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
@@ -94,7 +94,7 @@ def course(
     global _debug
     _debug = debug
     logs.log.setLevel(logging.DEBUG if debug else logging.WARNING)
-    context.with_resource(without(IRI_GRAMMAR))
+    context.with_resource(blocked(IRI_GRAMMAR))
 
 
 @app.command()

@@ -1,28 +1,60 @@
-"""What the processes that are started here have in common."""
+"""What is asked about a process that this one started: how much it has worked, and its last words."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from typing import IO
 
 
 def work_of(process: int) -> Callable[[], float]:
     """A function that says how many seconds of processor time `process`, and its children that
-    have ended, have used so far; 0 once it is gone.
+    have ended, have used so far; once it is gone, how many it was last seen to have used.
+
+    Where the machine does not tell (its /proc hides processes, say), the seconds by the clock since
+    now count as work: what is unknown must not pass for none.
     """
-    import psutil  # not needed where answers run
+    began, last = time.monotonic(), 0.0
+    measure = _meter(process)
 
     def worked() -> float:
-        try:
-            return sum(known.cpu_times()[:4])
-        except psutil.Error:
-            return 0.0
+        nonlocal last
+        seconds = measure()
+        if seconds is None and _exists(process):
+            seconds = time.monotonic() - began
+        last = max(last, seconds or 0.0)
+        return last
+
+    return worked
+
+
+def _meter(process: int) -> Callable[[], float | None]:
+    """A function that measures the processor time of `process`; it gives None where it cannot."""
+    import psutil  # not needed where answers run
 
     try:
-        known = psutil.Process(process)
+        visible = psutil.Process(process)
     except psutil.Error:
-        return lambda: 0.0
-    return worked
+        return lambda: None
+
+    def measure() -> float | None:
+        try:
+            times = visible.cpu_times()
+        except psutil.Error:
+            return None
+        return times.user + times.system + times.children_user + times.children_system
+
+    return measure
+
+
+def _exists(process: int) -> bool:
+    """Whether there is such a process, also where /proc does not show it."""
+    try:
+        os.getpgid(process)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def last_line(log: IO[bytes] | None, most: int = 200) -> str:

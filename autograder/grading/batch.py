@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from autograder import logs
-from autograder.errors import CourseError
+from autograder.errors import CourseError, Disturbed
 from autograder.grading.course import Course, Graded
 from autograder.processes import last_line
 from autograder.sandbox import provisioner, wall
@@ -67,7 +67,7 @@ def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worke
     for attempt in range(1, attempts + 1):
         try:
             return provisioner.warm().worker("autograder.grading.worker:main", channel, log)
-        except provisioner.Disturbed as error:
+        except Disturbed as error:
             if attempt == attempts:
                 raise CourseError(f"no worker can be started: {error}") from error
     raise AssertionError("unreachable")

@@ -65,6 +65,7 @@ from autograder.errors import (
     AutograderError,
     CannotBeGradedHere,
     CourseError,
+    Disturbed,
     JudgeFault,
     NotJudged,
 )
@@ -81,7 +82,7 @@ from autograder.logs import GRADING, about, kept_in, log
 from autograder.processes import work_of
 from autograder.questions import catalogue
 from autograder.questions.definition import Question, seed_for
-from autograder.sandbox import provisioner, wall, zygote
+from autograder.sandbox import preload, provisioner, wall
 from autograder.text import one_line
 from autograder.values.channel import Channel
 from autograder.values.frameworks import ONE_THREAD
@@ -439,7 +440,7 @@ class JudgedExecute(Execute):
         ),
     ).tag(config=True)
     memory_mb = Integer(
-        wall.Limits.memory,
+        wall.Limits.memory_mb,
         min=128,
         help=(
             "MB of memory for all processes of a submission, beyond what every kernel starts with."
@@ -449,15 +450,15 @@ class JudgedExecute(Execute):
         wall.Limits.processes, min=16, help="Processes and threads of a submission at one time."
     ).tag(config=True)
     file_mb = Integer(
-        wall.Limits.file, min=1, help="MB that one file written by a submission may have."
+        wall.Limits.file_mb, min=1, help="MB that one file written by a submission may have."
     ).tag(config=True)
     disk_mb = Integer(
-        wall.Limits.disk,
+        wall.Limits.disk_mb,
         min=1,
         help="MB for all files that a submission writes, and the copy of its folder.",
     ).tag(config=True)
     output_mb = Integer(
-        wall.Limits.output, min=1, help="MB that a cell may print and display."
+        wall.Limits.output_mb, min=1, help="MB that a cell may print and display."
     ).tag(config=True)
     packages = List(
         Unicode(),
@@ -499,9 +500,7 @@ class JudgedExecute(Execute):
                 resources[METADATA_KEY] = verdicts = self._attempt(nb, resources, km)
                 resources[VERSIONS] = judged_by(verdict.question for verdict in verdicts.values())
                 return nb, resources
-            except (
-                provisioner.Disturbed
-            ):  # not the submission's doing: once more, from the beginning
+            except Disturbed:  # not the submission's doing: once more, from the beginning
                 if attempt == ATTEMPTS:
                     raise
                 time.sleep(2 * attempt - 1)  # what disturbed it may pass
@@ -595,11 +594,11 @@ class JudgedExecute(Execute):
         told = (
             (
                 r"\bMemoryError\b|can't allocate memory|bad_alloc|Failed to allocate",
-                f"All its processes together have {limits.memory} MB of memory.",
+                f"All its processes together have {limits.memory_mb} MB of memory.",
             ),
-            (r"\[Errno 27\]", f"A file may have {limits.file} MB."),
-            (r"\[Errno 28\]", f"All its files together may have {limits.disk} MB."),
-            (r"\[Errno 24\]", f"It may have {limits.files} files open."),
+            (r"\[Errno 27\]", f"A file may have {limits.file_mb} MB."),
+            (r"\[Errno 28\]", f"All its files together may have {limits.disk_mb} MB."),
+            (r"\[Errno 24\]", f"It may have {limits.open_files} files open."),
             (
                 r"\[Errno 11\]|can't start new thread",
                 f"It may have {limits.processes} processes and threads at one time.",
@@ -615,9 +614,9 @@ class JudgedExecute(Execute):
         return wall.Limits(
             self.memory_mb,
             self.processes,
-            file=self.file_mb,
-            disk=self.disk_mb,
-            output=self.output_mb,
+            file_mb=self.file_mb,
+            disk_mb=self.disk_mb,
+            output_mb=self.output_mb,
         )
 
     def _code(self, question: Question, index: int) -> Code:
@@ -741,7 +740,7 @@ class JudgedExecute(Execute):
         if reason == "lost" or (
             reason == "killed" and self._number == 1
         ):  # the second time it may be the submission that somebody objects to
-            raise provisioner.Disturbed("the warm process ended while it graded")
+            raise Disturbed("the warm process ended while it graded")
         if reason == "memory":
             return f"Python used more than {self.memory_mb} MB of memory and was stopped."
         return STOPPED
@@ -855,7 +854,7 @@ class JudgedExecute(Execute):
                     limits=self._limits(),
                     hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
                     packages=self.packages,
-                    wanted=zygote.wanted(
+                    wanted=preload.wanted(
                         "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
                     ),
                     ahead=True,
@@ -925,9 +924,7 @@ class JudgedExecute(Execute):
             )  # what it published before it knew that we listen is lost: ask again
             if not await self.km.is_alive():
                 break
-        raise provisioner.Disturbed(
-            f"a kernel did not answer within {self.startup_timeout} seconds"
-        )
+        raise Disturbed(f"a kernel did not answer within {self.startup_timeout} seconds")
 
     async def _heard_idle(self, request: str) -> None:
         while True:

@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -27,6 +28,7 @@ from autograder.grading import submission
 from autograder.grading.execute import RELEASE, VERSIONS, JudgedExecute, Steps
 from autograder.grading.layout import METADATA_KEY
 from autograder.questions import catalogue
+from autograder.sandbox import provisioner
 from autograder.text import one_line
 
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -178,8 +180,10 @@ def _lay_out(folder: Path, files: dict[str, bytes], course: dict[str, str]) -> N
         shutil.copy(source, path)
 
 
-def main(channel: int) -> None:
-    """Serve the descriptor `channel`."""
+def main(channel: int, zygote: socket.socket | None = None) -> None:
+    """Serve the descriptor `channel`; have kernels forked over the line `zygote`, if there is one."""
+    if zygote is not None:
+        provisioner.adopt(zygote)
     serve(Connection(channel))
 
 

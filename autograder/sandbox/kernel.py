@@ -17,7 +17,9 @@ from autograder.sandbox import wall
 from autograder.values.frameworks import ONE_THREAD
 
 LANGUAGE = "C.UTF-8"
-_ERROR = 4000  # characters of one line of an error
+_DISPLAYS = ("display_data", "update_display_data", "execute_result")
+_LONGEST_LINE = 4000  # characters of a line of an error
+_MOST_LINES = 40  # of a traceback
 
 
 class OutputLimit(RuntimeError):
@@ -61,7 +63,8 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     os.set_inheritable(judge, True)
     sys.argv = ["kernel"]
     # Last, not first: a file beside the notebook may be imported, but hides no module.
-    sys.path[:] = [*(path for path in sys.path if path not in ("", ".")), wall.HOME]
+    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
+    sys.path.append(wall.HOME)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
@@ -70,60 +73,74 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
         config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file)
     )
     app.initialize([])
-    _cut_off(app, limits.output * 2**20)
+    _cut_off(app, limits.output_mb * 2**20)
     assert app.shell is not None  # initialize() made it
-    app.shell.ask_exit = lambda: (
-        None
-    )  # exit() would end the kernel a little later, in a cell that is not to blame
+    # exit() would end the kernel a little later, in a cell that is not to blame.
+    app.shell.ask_exit = lambda: None
     app.start()
 
 
-def _cut_off(app: Any, most: int) -> None:
-    """Let each cell print and display `most` bytes; then raise `OutputLimit` where more is made.
-    Errors always get through, shortened.
-    """
-    lock, made = threading.Lock(), 0
+class _OutputBudget:
+    """Counts what one cell prints and displays, and raises `OutputLimit` beyond `limit` bytes."""
 
-    def count(size: int) -> None:
-        nonlocal made
-        with lock:
-            made += size
-            if made > most:
+    def __init__(self, limit: int):
+        self._limit = limit
+        self._made = 0
+        self._lock = threading.Lock()
+
+    def start_again(self, *_: Any) -> None:
+        """A cell begins."""
+        self._made = 0
+
+    def count(self, size: int) -> None:
+        """`size` more bytes are about to be printed or displayed."""
+        with self._lock:
+            self._made += size
+            if self._made > self._limit:
+                megabytes = self._limit / 2**20
                 raise OutputLimit(
-                    f"the cell printed or displayed more than {most / 2**20:g} MB, the limit"
+                    f"the cell printed or displayed more than {megabytes:g} MB, the limit"
                 )
 
-    def counted(write: Callable[[str], int]) -> Callable[[str], int]:
-        def limited(text: str) -> int:
-            count(len(text))  # before it waits in a buffer
-            return write(text)
 
-        return limited
-
-    def start_again(*_: Any) -> None:
-        nonlocal made
-        made = 0
-
-    app.shell.events.register("pre_execute", start_again)
+def _cut_off(app: Any, limit: int) -> None:
+    """Let each cell print and display `limit` bytes; then raise `OutputLimit` where more is made.
+    Errors always get through, shortened.
+    """
+    budget = _OutputBudget(limit)
+    app.shell.events.register("pre_execute", budget.start_again)
     for stream in (sys.stdout, sys.stderr):
-        stream.write = counted(stream.write)  # type: ignore[method-assign]
-    send = app.session.send
+        stream.write = _counted(stream.write, budget)  # type: ignore[method-assign]
+    app.session.send = _limited(app.session.send, budget)
 
-    def limited_send(
-        stream: Any, message: Any, content: Any = None, *args: Any, **options: Any
-    ) -> Any:
-        kind, said = (
-            (message["msg_type"], message["content"])
-            if isinstance(message, dict)
-            else (message, content)
-        )
-        if kind in ("display_data", "update_display_data", "execute_result"):
-            count(len(str(said)))
-        if isinstance(said, dict) and "evalue" in said:
-            said |= {
-                "evalue": str(said["evalue"])[:_ERROR],
-                "traceback": [str(line)[:_ERROR] for line in said.get("traceback", [])][-40:],
-            }
+
+def _counted(write: Callable[[str], int], budget: _OutputBudget) -> Callable[[str], int]:
+    """`write` of a stream, counted before the text waits in a buffer."""
+
+    def counted(text: str) -> int:
+        budget.count(len(text))
+        return write(text)
+
+    return counted
+
+
+def _limited(send: Callable[..., Any], budget: _OutputBudget) -> Callable[..., Any]:
+    """`send` of a Jupyter session, with counted displays and shortened errors."""
+
+    def limited(stream: Any, message: Any, content: Any = None, *args: Any, **options: Any) -> Any:
+        kind, body = message, content
+        if isinstance(message, dict):
+            kind, body = message["msg_type"], message["content"]
+        if kind in _DISPLAYS:
+            budget.count(len(str(body)))
+        if isinstance(body, dict) and "evalue" in body:
+            _shorten(body)
         return send(stream, message, content, *args, **options)
 
-    app.session.send = limited_send
+    return limited
+
+
+def _shorten(error: dict[str, Any]) -> None:
+    lines = [str(line)[:_LONGEST_LINE] for line in error.get("traceback", [])]
+    error["traceback"] = lines[-_MOST_LINES:]
+    error["evalue"] = str(error["evalue"])[:_LONGEST_LINE]

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -18,11 +17,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jupyter_client import AsyncKernelManager
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
@@ -30,7 +30,23 @@ from autograder.errors import Disturbed, FolderRefused, NoWall
 from autograder.processes import as_last_words, last_line
 from autograder.sandbox import wall
 from autograder.sandbox.kernel import LANGUAGE
-from autograder.sandbox.zygote import pair, receive, send
+from autograder.sandbox.messages import (
+    Cause,
+    EndReason,
+    KernelEnded,
+    KernelFailed,
+    KernelReady,
+    KernelRequest,
+    KernelStarted,
+    Message,
+    WorkerFailed,
+    WorkerRequest,
+    WorkerSetting,
+    encode,
+    pair,
+    receive,
+    send,
+)
 from autograder.values import frameworks
 from autograder.values.frameworks import ONE_THREAD
 
@@ -40,24 +56,44 @@ WARM_UP = 180.0
 stuck.
 """
 
+Fingerprint = tuple[str | None, tuple[tuple[str, int], ...]]
 
-class Zygote:
-    """The grader's side of a running zygote."""
+_FAILURES: dict[Cause, type[Exception]] = {
+    Cause.WALL: NoWall,
+    Cause.FOLDER: FolderRefused,
+    Cause.START: Disturbed,
+}
 
-    def __init__(self, line: socket.socket, process: subprocess.Popen | None, log: Any, mark: Any):
-        self._line, self._process, self._log, self.mark = line, process, log, mark
-        self._owner, self._lock = os.getpid(), threading.Lock()
+
+class ZygoteClient:
+    """The grader's side of a running zygote.
+
+    line:        where it is asked.
+    process:     itself, for whoever started it; a worker only has a line to the one that forked it.
+    log:         what it prints.
+    fingerprint: of the installation that it has imported, see `installation_fingerprint`; None in a
+                 worker.
+    """
+
+    def __init__(
+        self,
+        line: socket.socket,
+        process: subprocess.Popen[bytes] | None,
+        log: IO[bytes] | None,
+        fingerprint: Fingerprint | None,
+    ):
+        self._line = line
+        self._process = process
+        self._log = log
+        self.fingerprint = fingerprint
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
 
     @classmethod
-    def start(cls, mark: Any) -> Zygote:
+    def start(cls, fingerprint: Fingerprint) -> ZygoteClient:
         """Start one; it warms up while this process goes on."""
         ours, theirs = pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
-        kept = {
-            name: os.environ[name]
-            for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ")
-            if name in os.environ
-        }
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "autograder.sandbox.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -66,29 +102,24 @@ class Zygote:
             stderr=log,
             cwd="/",
             start_new_session=True,
-            # HOME: nothing of the grader's is read or written. MALLOC_ARENA_MAX: malloc reserves 64
-            # MB for each thread otherwise, of what a submission may have.
-            env={
-                "PATH": os.defpath,
-                "LANG": LANGUAGE,
-                "HOME": "/nonexistent",
-                "MALLOC_ARENA_MAX": "1",
-                **ONE_THREAD,
-                **kept,
-            },
+            env=_zygote_environment(),
         )
         theirs.close()
-        return cls(ours, process, log, mark)
+        return cls(ours, process, log, fingerprint)
+
+    def owned(self) -> bool:
+        """Whether this process started it, or was handed its line: no fork of such a process."""
+        return self._owner == os.getpid()
 
     def alive(self) -> bool:
         """Whether it can be asked by this process."""
-        if self._owner != os.getpid():
+        if not self.owned():
             return False
         if self._process is not None:
             return self._process.poll() is None
-        return not select.select([self._line], [], [], 0)[0]
+        return not _readable(self._line, 0)
 
-    def request(self, message: dict[str, Any], descriptors: list[int]) -> None:
+    def request(self, message: Message, descriptors: list[int]) -> None:
         """Ask it to fork something."""
         try:
             with self._lock:
@@ -98,23 +129,14 @@ class Zygote:
 
     def worker(self, main: str, channel: int, log: int) -> Worker:
         """Fork an ordinary process of the grader's that calls `main` ("module:function") with
-        its copy of the descriptor `channel`, and prints to `log`.
+        its copy of the descriptor `channel` and a line to the zygote, and prints to `log`.
         """
         # The zygote passes the environment on unread: what is once in its memory is in every
         # kernel's.
         setting = os.memfd_create("setting")
         try:
-            os.write(
-                setting,
-                json.dumps(
-                    {"environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path}
-                ).encode(),
-            )
-            with self._lock:
-                send(self._line, {"kind": "worker", "main": main}, [channel, log, setting])
-                answer = (
-                    receive(self._line) if select.select([self._line], [], [], WARM_UP)[0] else None
-                )
+            os.write(setting, encode(WorkerSetting(dict(os.environ), os.getcwd(), sys.path)))
+            answer = self._ask(WorkerRequest(main), [channel, log, setting])
         except OSError:
             answer = None
         finally:
@@ -123,9 +145,15 @@ class Zygote:
             self.close()  # an answer that comes later would be taken for another's
             raise Disturbed(f"the warm process ended{self._last_words()}")
         message, descriptors = answer
-        if "failed" in message:
-            raise Disturbed(f"no process could be forked: {message['failed']}")
+        if isinstance(message, WorkerFailed):
+            raise Disturbed(f"no process could be forked: {message.message}")
         return Worker(self, *descriptors)
+
+    def _ask(self, message: Message, descriptors: list[int]) -> tuple[Message, list[int]] | None:
+        """Send and wait for the answer; None if there is none in time. Raises OSError."""
+        with self._lock:
+            send(self._line, message, descriptors)
+            return receive(self._line) if _readable(self._line, WARM_UP) else None
 
     def close(self) -> None:
         """End it, and with it all its kernels."""
@@ -138,16 +166,39 @@ class Zygote:
         return as_last_words(last_line(self._log))
 
 
+def _zygote_environment() -> dict[str, str]:
+    """The whole environment of a zygote: every kernel can read it."""
+    environment = {
+        "PATH": os.defpath,
+        "LANG": LANGUAGE,
+        # Nothing of the grader's is read or written.
+        "HOME": "/nonexistent",
+        # malloc reserves 64 MB for each thread otherwise, of what a submission may have.
+        "MALLOC_ARENA_MAX": "1",
+        **ONE_THREAD,
+    }
+    for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "TZ"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    return environment
+
+
+def _readable(source: socket.socket | int, seconds: float) -> bool:
+    """Whether there is something to read, or to learn, within `seconds`."""
+    ready, _, _ = select.select([source], [], [], seconds)
+    return bool(ready)
+
+
 @dataclass
 class Worker:
     """A process that `zygote` forked, known by its pidfd."""
 
-    zygote: Zygote
+    zygote: ZygoteClient
     descriptor: int
 
     def wait(self, seconds: float) -> bool:
         """Whether it ended within `seconds`."""
-        return bool(select.select([self.descriptor], [], [], seconds)[0])
+        return _readable(self.descriptor, seconds)
 
     def kill(self) -> None:
         """End it at once."""
@@ -163,25 +214,25 @@ class Worker:
         return not self.zygote.alive()
 
 
-_current: Zygote | None = None
+_current: ZygoteClient | None = None
 _starting = threading.Lock()
 
 
-def warm() -> Zygote:
+def warm() -> ZygoteClient:
     """The zygote of this process; started at first use, and again when it ended or what it has
     imported has changed on disk.
     """
     global _current
     with _starting:
-        ours = _current is not None and _current._owner == os.getpid()
-        if ours and _current.mark is None and _current.alive():
-            return _current  # a worker's: whoever started the zygote looks after it
-        mark = _mark()
-        if ours and (not _current.alive() or _current.mark != mark):
-            _current.close()
-            _current = None
-        if _current is None or not _current.alive():
-            _current = Zygote.start(mark)
+        current = _current if _current is not None and _current.owned() else None
+        if current is not None and current.fingerprint is None and current.alive():
+            return current  # a worker's: whoever started the zygote looks after it
+        fingerprint = installation_fingerprint()
+        if current is not None:
+            if current.alive() and current.fingerprint == fingerprint:
+                return current
+            current.close()
+        _current = ZygoteClient.start(fingerprint)
         return _current
 
 
@@ -196,46 +247,46 @@ def begin() -> None:
 def adopt(line: socket.socket) -> None:
     """In a worker: use the zygote that forked it, over `line`."""
     global _current
-    _current = Zygote(line, None, None, None)
+    _current = ZygoteClient(line, process=None, log=None, fingerprint=None)
 
 
 @atexit.register
 def _close() -> None:
-    if _current is not None and _current._owner == os.getpid():
+    if _current is not None and _current.owned():
         _current.close()
 
 
-def _mark() -> tuple:
+def installation_fingerprint() -> Fingerprint:
     """What a change of makes a zygote stale: the environment's installed packages, the packages
     that are shown, and where Python looks for modules.
     """
-    folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    files = [
-        path
-        for name in ("autograder", *frameworks.packages())
-        for folder in wall.locations(name)
-        for path in folder.glob("**/*.py")
-    ]
-    times = [(str(path), path.stat().st_mtime_ns) for path in [*folders, *files] if path.exists()]
+    paths = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    for package in ("autograder", *frameworks.packages()):
+        for folder in wall.locations(package):
+            paths += folder.glob("**/*.py")
+    times = [(str(path), path.stat().st_mtime_ns) for path in paths if path.exists()]
     return os.environ.get("PYTHONPATH"), tuple(sorted(times))
 
 
 class Guard(threading.Thread):
     """Looks after this process's own memory while it listens to a stranger's kernel: calls `act`
-    once it has grown by more than `most` bytes.
+    once it has grown by more than `limit` bytes.
 
     ZeroMQ limits the size of a part of a message, and how many messages wait, but not how many
     parts a message has.
     """
 
-    def __init__(self, most: int, act: Callable[[], None]):
+    def __init__(self, limit: int, act: Callable[[], None]):
         super().__init__(daemon=True)
-        self._most, self._act, self._over, self._start = most, act, threading.Event(), _own_memory()
+        self._limit = limit
+        self._act = act
+        self._over = threading.Event()
+        self._start = _own_memory()
         self.start()
 
     def run(self) -> None:
         while not self._over.wait(0.2):
-            if _own_memory() - self._start > self._most:
+            if _own_memory() - self._start > self._limit:
                 self._act()
                 return
 
@@ -247,7 +298,8 @@ class Guard(threading.Thread):
 def _own_memory() -> int:
     """Bytes of this process's memory that it shares with no file."""
     fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
-    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+    resident, shared = int(fields[1]), int(fields[2])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 class WalledKernelManager(AsyncKernelManager):
@@ -272,7 +324,7 @@ class WalledProvisioner(KernelProvisionerBase):
     limits:   `wall.Limits`.
     hidden:   what it must not see, see `wall.View`.
     packages: packages that it may import besides those that are installed.
-    wanted:   modules that it will import, see `zygote.wanted`.
+    wanted:   modules that it will import, see `preload.wanted`.
     ahead:    do not wait until it is there; whoever asked calls `ready` before making a client.
     """
 
@@ -280,16 +332,14 @@ class WalledProvisioner(KernelProvisionerBase):
     _kernel: int | None = None
     _sockets: int | None = None
     _ended = False
-    _place: str | None = None
+    _mount_point: str | None = None
     exit_code: int | None = None
     pid: int | None = None
     """The kernel's number, by which its work can be measured from here; it is controlled by its
     descriptor.
     """
-    reason: str | None = None
-    """Why it ended, once `poll` knows: "over" (by itself), "released" (by us), "memory", "lost"
-    (the warden is gone); None while it runs.
-    """
+    reason: EndReason | None = None
+    """Why it ended, once `poll` knows; None while it runs."""
 
     @property
     def has_process(self) -> bool:
@@ -297,13 +347,14 @@ class WalledProvisioner(KernelProvisionerBase):
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         km = self.parent
-        self._place = tempfile.mkdtemp(prefix="kernel-")
+        assert km is not None  # whoever made this one
+        self._mount_point = tempfile.mkdtemp(prefix="kernel-")
         km.transport, km.ip = "ipc", f"{wall.SOCKETS}/s"
         km.shell_port, km.iopub_port, km.stdin_port, km.hb_port, km.control_port = range(1, 6)
         self.connection_info = km.get_connection_info()
         return await super().pre_launch(cmd=[], **kwargs)
 
-    async def launch_kernel(
+    async def launch_kernel(  # type: ignore[override]  # its base passes anything on
         self,
         cmd: list[str],
         *,
@@ -315,19 +366,20 @@ class WalledProvisioner(KernelProvisionerBase):
         ahead: bool = False,
         cwd: str | None = None,
         **kwargs: Any,
-    ) -> dict[str, Any]:
-        inside = self.connection_info | {"key": self.connection_info["key"].decode()}
+    ) -> KernelConnectionInfo:
+        connection: dict[str, Any] = dict(self.connection_info)
+        connection["key"] = connection["key"].decode()
+        assert self._mount_point is not None  # pre_launch() made it
+        request = KernelRequest(
+            connection=connection,
+            mount_point=self._mount_point,
+            folder=str(Path(cwd).resolve()) if cwd else None,
+            hidden=tuple(hidden),
+            packages=tuple(packages),
+            modules=tuple(wanted),
+            limits=limits,
+        )
         self._control, theirs = pair()
-        request = {
-            "kind": "kernel",
-            "connection": inside,
-            "place": self._place,
-            "folder": str(Path(cwd).resolve()) if cwd else None,
-            "hidden": list(hidden),
-            "packages": list(packages),
-            "wanted": list(wanted),
-            "limits": asdict(limits),
-        }
         try:
             warm().request(request, [judge, theirs.fileno()])
         finally:
@@ -342,56 +394,60 @@ class WalledProvisioner(KernelProvisionerBase):
             self._listen()
         # The sockets lie in a folder behind the wall that only its kernel and we, by this
         # descriptor, can reach.
+        assert self.parent is not None
         self.parent.ip = f"/proc/self/fd/{self._sockets}/s"
         self.connection_info["ip"] = self.parent.ip
 
     def _listen(self) -> None:
-        """Take in what the warden or the kernel says while it starts: first come, first served."""
-        answer = (
-            receive(self._control) if select.select([self._control], [], [], WARM_UP)[0] else None
-        )
+        """Handle one message of a start; warden and kernel may write in either order."""
+        assert self._control is not None
+        answer = receive(self._control) if _readable(self._control, WARM_UP) else None
         if answer is None:
             raise Disturbed("the warm process ended, or does not answer")
         message, descriptors = answer
-        match message["kind"]:
-            case "kernel":
+        match message:
+            case KernelStarted(pid):
                 (self._kernel,) = descriptors
-                self.pid = message["pid"]
-            case "ready":
+                self.pid = pid
+            case KernelReady():
                 (self._sockets,) = descriptors
-            case "failed":
-                failure = {"wall": NoWall, "folder": FolderRefused}.get(message["cause"], Disturbed)
-                raise failure(message["message"])
+            case KernelFailed(cause, text):
+                raise _FAILURES[cause](text)
             case _:
                 raise Disturbed(f"a kernel ended while it started ({message})")
 
     async def poll(self) -> int | None:
         if self._control is None:
             return 0
-        if self.exit_code is None and select.select([self._control], [], [], 0)[0]:
-            answer = receive(self._control)
-            self.exit_code, self.reason = (
-                (answer[0]["code"], answer[0]["reason"]) if answer else (-1, "lost")
-            )
+        if self.exit_code is None and _readable(self._control, 0):
+            self.exit_code, self.reason = self._end()
         return self.exit_code
+
+    def _end(self) -> tuple[int, EndReason]:
+        """The kernel's exit code, and why it ended, as its warden says if it still can."""
+        assert self._control is not None
+        answer = receive(self._control)
+        if answer is not None and isinstance(answer[0], KernelEnded):
+            return answer[0].exit_code, answer[0].reason
+        return -1, EndReason.LOST
 
     async def wait(self) -> int | None:
         while await self.poll() is None:
             await asyncio.sleep(0.01)
         return self.exit_code
 
-    async def why(self, seconds: float = 5.0) -> str:
-        """Why it ended: "over" (by itself, or we ended it), "memory", "lost" (its warden is gone),
-        or "killed"; waits a moment for the warden's word.
+    async def why(self, seconds: float = 5.0) -> EndReason:
+        """Why it ended; waits a moment for the warden's word.
 
-        Killed means by somebody else: the first process of a process namespace cannot be killed
-        from inside.
+        `EndReason.KILLED` means by somebody else: the first process of a process namespace cannot
+        be killed from inside.
         """
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)
-        if self.reason == "over" and self.exit_code == -signal.SIGKILL and not self._ended:
-            return "killed"
-        return self.reason or "over"
+        by_a_signal = self.reason == EndReason.OVER and self.exit_code == -signal.SIGKILL
+        if by_a_signal and not self._ended:
+            return EndReason.KILLED
+        return self.reason or EndReason.OVER
 
     async def send_signal(self, signum: int) -> None:
         if self._kernel is not None and signum:
@@ -413,14 +469,10 @@ class WalledProvisioner(KernelProvisionerBase):
 
     async def cleanup(self, restart: bool = False) -> None:
         self.end()
-        kernel, self._kernel = self._kernel, None
-        for descriptor in (
-            kernel,
-            self._sockets,
-            self._control.detach() if self._control else None,
-        ):
+        control = self._control.detach() if self._control else None
+        for descriptor in (self._kernel, self._sockets, control):
             if descriptor is not None:
                 os.close(descriptor)
-        self._sockets = self._control = None
-        if self._place:
-            shutil.rmtree(self._place, ignore_errors=True)
+        self._kernel = self._sockets = self._control = None
+        if self._mount_point:
+            shutil.rmtree(self._mount_point, ignore_errors=True)

@@ -15,14 +15,15 @@ schema has none, and jsonschema does without where it is not installed.
 
 
 @contextlib.contextmanager
-def without(module: str) -> Iterator[None]:
+def blocked(module: str) -> Iterator[None]:
     """In here an import of `module` fails as if it were not installed, unless it was imported
     before.
     """
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # type: ignore[assignment]  # the import system's own sign for "there is none"
+    # The import system's own sign for "there is none".
+    sys.modules[module] = None  # type: ignore[assignment]
     try:
         yield
     finally:

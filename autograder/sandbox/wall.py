@@ -9,10 +9,13 @@ namespace, and cannot be undone by it:
   nothing else: no home, no course, no other submission, no programs but Python and what lies among
   the libraries;
 - no network, no processes, no shared memory but its own; when its first process ends, all that it
-started ends;
+  started ends;
 - no capability, no way to regain one, an ordinary user of the machine also where root grades; calls
-that only help to break out fail;
+  that only help to break out fail (`autograder.sandbox.seccomp`);
 - limits on memory, processes, open files, file sizes and disk.
+
+`_enclose` is the list of the steps, each with its reason. docs/sandbox.md ties each to the attacks
+that try it.
 """
 
 from __future__ import annotations
@@ -31,20 +34,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import FolderRefused, NoWall
-from autograder.sandbox import linux
+from autograder.sandbox import linux, seccomp
 
 try:  # here, because nothing can be imported that easily behind the wall
     import resource
 except ImportError:  # Windows, where no wall is raised
     resource = None  # type: ignore[assignment]
 
-NOBODY, STRANGERS = 65534, 1_000_000_000
-"""Who a submission is where root grades: an ordinary user who owns nothing, number `STRANGERS`
-and its own, or `NOBODY` where there is no such user.
-"""
+NOBODY, FIRST_SUBMISSION_UID = 65534, 1_000_000_000
+"""Who a submission is where root grades, see `submission_user`."""
 
 HOME, SCRATCH, SOCKETS = "/notebook", "/tmp", "/sockets"
 _MEGABYTE = 2**20
+_NEW_NAMESPACES = (
+    linux.CLONE_NEWNS
+    | linux.CLONE_NEWNET
+    | linux.CLONE_NEWIPC
+    | linux.CLONE_NEWUTS
+    | linux.CLONE_NEWCGROUP
+)
+_PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 _SYSTEM = (
     "/lib",
     "/lib32",
@@ -56,7 +65,9 @@ _SYSTEM = (
     "/etc/localtime",
     "/usr/share/zoneinfo",
 )
+_FOLDERS = ("etc", "dev", "dev/shm", "proc", "notebook", "tmp", "sockets", "writable")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
+_DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 _ACCOUNTS = {
     "passwd": f"student:x:{{uid}}:{{gid}}::{HOME}:/usr/sbin/nologin\n",
     "group": "students:x:{gid}:\n",
@@ -69,60 +80,55 @@ _ACCOUNTS = {
 class Limits:
     """What one submission may use up. Sizes in MB (2**20 bytes).
 
-    memory:    for all its processes together, beyond what every kernel starts with.
-    processes: and threads, at one time.
-    file:      size of one file that it writes.
-    disk:      all files that it writes, and the copy of its folder.
-    output:    what one of its cells may print and display.
+    memory_mb:  for all its processes together, beyond what every kernel starts with.
+    processes:  and threads, at one time.
+    open_files: of each process.
+    file_mb:    size of one file that it writes.
+    disk_mb:    all files that it writes, and the copy of its folder.
+    output_mb:  what one of its cells may print and display.
     """
 
-    memory: int = 2048
+    memory_mb: int = 2048
     processes: int = 64
-    files: int = 256
-    file: int = 64
-    disk: int = 256
-    output: int = 2
+    open_files: int = 256
+    file_mb: int = 64
+    disk_mb: int = 256
+    output_mb: int = 2
 
 
 @dataclass(frozen=True)
 class View:
     """What is to be seen inside.
 
-    shown:  folders and files of the machine, read-only, at their own places.
-    hidden: folders and files below these that are not to be seen.
-    folder: the notebook's folder, of which a copy is made.
-    place:  an empty folder of this kernel's own, where its root folder is mounted.
+    shown:       folders and files of the machine, read-only, at their own places.
+    hidden:      folders and files below these that are not to be seen.
+    folder:      the notebook's folder, of which a copy is made.
+    mount_point: an empty folder of this kernel's own, where its root folder is mounted.
     """
 
     shown: tuple[str, ...]
     hidden: tuple[str, ...]
     folder: str | None
-    place: str
+    mount_point: str
 
 
 def installation(packages: Iterable[str]) -> tuple[str, ...]:
     """What Python needs to run here: itself, its libraries, the system's libraries, and the
     named packages wherever they are installed.
     """
-    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix} - {"/usr"}
-    libraries = {
-        path
-        for path in (*sys.path, site.getusersitepackages())
-        if path.endswith(("site-packages", "dist-packages"))
-    }
-    own = {str(folder) for package in packages for folder in locations(package)}
-    paths = {
-        *_SYSTEM,
-        *prefixes,
-        *libraries,
-        *own,
-        sys.executable,
-        os.path.realpath(sys.executable),
-    }
-    there = sorted(path for path in paths if os.path.lexists(path))
-    return tuple(
-        path for path in there if not any(Path(other) in Path(path).parents for other in there)
-    )
+    paths = {*_SYSTEM, sys.executable, os.path.realpath(sys.executable)}
+    paths |= {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix} - {"/usr"}
+    for path in (*sys.path, site.getusersitepackages()):
+        if path.endswith(("site-packages", "dist-packages")):
+            paths.add(path)
+    for package in packages:
+        paths |= {str(location) for location in locations(package)}
+    existing = {path for path in paths if os.path.lexists(path)}
+    return tuple(sorted(path for path in existing if not _lies_below_another(path, existing)))
+
+
+def _lies_below_another(path: str, others: Iterable[str]) -> bool:
+    return any(Path(other) in Path(path).parents for other in others)
 
 
 def locations(package: str) -> list[Path]:
@@ -137,7 +143,9 @@ def locations(package: str) -> list[Path]:
         return []
     if spec.submodule_search_locations is not None:
         return [Path(folder).resolve() for folder in spec.submodule_search_locations]
-    return [Path(spec.origin).resolve()] if spec.has_location and spec.origin else []
+    if spec.has_location and spec.origin:
+        return [Path(spec.origin).resolve()]
+    return []
 
 
 def enter_process_namespace() -> None:
@@ -154,59 +162,83 @@ def enter_process_namespace() -> None:
     os.close(own_proc)
 
 
-def enclose(view: View, limits: Limits, number: int) -> None:
+def enclose(view: View, limits: Limits, kernel_id: int) -> None:
     """Put this process behind the wall, for good. Raises `NoWall` or `FolderRefused`; what is half
     built ends with the process.
 
-    number: no other kernel on this machine has it at this time. Where root grades it decides whose
-        processes, pipes and descriptors Linux counts.
+    kernel_id: no other kernel on this machine has it at this time. Where root grades it decides
+        whose processes, pipes and descriptors Linux counts.
     """
     try:
-        _enclose(view, limits, number)
+        _enclose(view, limits, kernel_id)
     except OSError as error:
         what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
         raise NoWall(f"no wall can stand around submissions here: {what}{advice(error)}") from error
 
 
-def _enclose(view: View, limits: Limits, number: int) -> None:
+def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
+    """The steps, in an order that each depends on."""
+    # 1. A machine without Landlock is refused before anything is changed.
     linux.landlock_version()
+
+    # 2. Keep this process's own folder in /proc. Step 7 says there who it is in its user namespace;
+    #    the /proc of the new root, from step 6 on, is read-only.
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    # 3. Decide who the submission will be: the folders made in step 6 belong to that user.
     privileged = _privileged()
-    owner = _stranger(number) if privileged else (os.geteuid(), os.getegid())
-    linux.unshare(
-        linux.CLONE_NEWNS
-        | linux.CLONE_NEWNET
-        | linux.CLONE_NEWIPC
-        | linux.CLONE_NEWUTS
-        | linux.CLONE_NEWCGROUP
-    )
+    owner = submission_user(kernel_id) if privileged else (os.geteuid(), os.getegid())
+
+    # 4. Leave the machine's mounts, network, shared memory, host name and control groups; its
+    #    processes are left already (`enter_process_namespace`).
+    linux.unshare(_NEW_NAMESPACES)
+
+    # 5. Forget the machine's name, which the new namespace begins with.
     socket.sethostname("wall")
+
+    # 6. Put a new root folder together and move there. Before steps 7 and 9, which take the right
+    #    to mount, and where root grades to read the submission's folder.
     _build(view, limits, owner)
+
+    # 7. Stop being root. Before step 8, because Linux counts processes by user and by user
+    #    namespace, and this step changes both.
     if privileged:
         _become(*owner, own_proc)
     os.close(own_proc)
+
+    # 8. Limit what may be used. Step 9 takes the right to raise a limit again.
     _limit(limits)
+
+    # 9. Give up every capability: nothing needs one from here on.
     linux.drop_capabilities()
+
+    # 10. End with the warden. After steps 7 and 9, because a change of user or rights clears it.
     linux.die_with_parent()
-    _lock()
-    linux.seccomp()
+
+    # 11. Repeat the policy of the mounts in Landlock, whose rules name files of the new root.
+    _restrict_paths()
+    # 12. Filter system calls: last, because the steps above make calls that it denies.
+    linux.set_seccomp_filter(seccomp.filter_for(platform.machine()))
 
 
-def _stranger(number: int) -> tuple[int, int]:
-    """A user and a group of this number's own. In a container there may be no such user: then
-    all share one, and what Linux counts by user.
+def submission_user(kernel_id: int) -> tuple[int, int]:
+    """The user and the group that a submission is where root grades: of its own, or `NOBODY` where
+    a container has no such user. Then all submissions share `NOBODY`, and its per-user limits.
     """
-    user = STRANGERS + number
-    return (user, user) if all(_exists(kind, user) for kind in ("uid", "gid")) else (NOBODY, NOBODY)
+    submission_uid = FIRST_SUBMISSION_UID + kernel_id
+    if all(_exists(kind, submission_uid) for kind in ("uid", "gid")):
+        return submission_uid, submission_uid
+    return NOBODY, NOBODY
 
 
 def _exists(kind: str, number: int) -> bool:
     """Whether this user namespace has the user or group."""
-    ranges = [
-        line.split()
-        for line in Path(f"/proc/self/{kind}_map").read_text(encoding="ascii").splitlines()
-    ]
-    return any(int(first) <= number < int(first) + int(count) for first, _, count in ranges)
+    text = Path(f"/proc/self/{kind}_map").read_text(encoding="ascii")
+    for line in text.splitlines():
+        first, _, count = map(int, line.split())
+        if first <= number < first + count:
+            return True
+    return False
 
 
 def _privileged() -> bool:
@@ -226,54 +258,43 @@ def _become(user: int, group: int, own_proc: int) -> None:
 
 
 def _map_user(user: int, group: int, own_proc: int) -> None:
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{user} {user} 1"),
-        ("gid_map", f"{group} {group} 1"),
-    ):
+    """Say who this process is in its new user namespace: whoever it was, and nobody else exists.
+    Linux lets an ordinary user map a group only after giving up setgroups.
+    """
+    files = {
+        "setgroups": "deny",
+        "uid_map": f"{user} {user} 1",
+        "gid_map": f"{group} {group} 1",
+    }
+    for name, text in files.items():
         descriptor = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=own_proc)
         os.write(descriptor, text.encode())
         os.close(descriptor)
 
 
+# --- step 6: the new root folder
+
+
 def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     """Mount the new root folder and move there."""
-    root = view.place
-    plain = linux.MS_NOSUID | linux.MS_NODEV
+    root = view.mount_point
     os.umask(0o022)
+    # Nothing that is mounted from here on shows outside.
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("tmpfs", root, "tmpfs", plain, "size=1m,nr_inodes=4096,mode=755")
-    for name in ("etc", "dev", "dev/shm", "proc", "notebook", "tmp", "sockets", "writable"):
+    linux.mount("tmpfs", root, "tmpfs", _PLAIN, "size=1m,nr_inodes=4096,mode=755")
+    for name in _FOLDERS:
         os.mkdir(f"{root}/{name}")
-    _writable(root, limits, owner)
+    _mount_writable(root, limits, owner)
     for path in view.shown:
         _show(path, root)
     for path in view.hidden:
         if any(Path(path).is_relative_to(shown) for shown in view.shown):
             _hide(f"{root}{path}")
-    linux.mount(
-        "tmpfs",
-        f"{root}/sockets",
-        "tmpfs",
-        plain | linux.MS_NOEXEC,
-        "size=64k,nr_inodes=16,mode=700",
-    )
-    os.chown(f"{root}/sockets", *owner)
-    for name in _DEVICES:
-        _show(f"/dev/{name}", root, linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
-    for name, target in (
-        ("fd", "/proc/self/fd"),
-        ("stdin", "fd/0"),
-        ("stdout", "fd/1"),
-        ("stderr", "fd/2"),
-    ):
-        os.symlink(target, f"{root}/dev/{name}")
-    for name, text in _ACCOUNTS.items():
-        Path(root, "etc", name).write_text(
-            text.format(uid=owner[0], gid=owner[1]), encoding="ascii"
-        )
+    _mount_sockets(root, owner)
+    _make_devices(root)
+    _write_accounts(root, owner)
     # Read-only: files there that set the machine belong to root, who may be the one who grades.
-    linux.mount("proc", f"{root}/proc", "proc", plain | linux.MS_NOEXEC | linux.MS_RDONLY)
+    linux.mount("proc", f"{root}/proc", "proc", _PLAIN | linux.MS_NOEXEC | linux.MS_RDONLY)
     if view.folder:
         _copy(view.folder, f"{root}{HOME}", owner, limits)
     linux.pivot_root(root)
@@ -282,24 +303,44 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     os.umask(0o077)
 
 
-def _writable(root: str, limits: Limits, owner: tuple[int, int]) -> None:
+def _mount_writable(root: str, limits: Limits, owner: tuple[int, int]) -> None:
     """One file system of limited size for all that may be written."""
-    linux.mount(
-        "tmpfs",
-        f"{root}/writable",
-        "tmpfs",
-        linux.MS_NOSUID | linux.MS_NODEV,
-        f"size={limits.disk}m,nr_inodes=20000,mode=711",
-    )
+    size = f"size={limits.disk_mb}m,nr_inodes=20000,mode=711"
+    linux.mount("tmpfs", f"{root}/writable", "tmpfs", _PLAIN, size)
     for name, place in (("notebook", HOME), ("tmp", SCRATCH), ("shm", "/dev/shm")):
-        os.mkdir(f"{root}/writable/{name}", 0o700)
-        os.chown(f"{root}/writable/{name}", *owner)
-        linux.mount(f"{root}/writable/{name}", f"{root}{place}", flags=linux.MS_BIND)
+        folder = f"{root}/writable/{name}"
+        os.mkdir(folder, 0o700)
+        os.chown(folder, *owner)
+        linux.mount(folder, f"{root}{place}", flags=linux.MS_BIND)
+
+
+def _mount_sockets(root: str, owner: tuple[int, int]) -> None:
+    """A folder in memory for the kernel's sockets, too small to keep anything else."""
+    folder = root + SOCKETS
+    size = "size=64k,nr_inodes=16,mode=700"
+    linux.mount("tmpfs", folder, "tmpfs", _PLAIN | linux.MS_NOEXEC, size)
+    os.chown(folder, *owner)
+
+
+def _make_devices(root: str) -> None:
+    for name in _DEVICES:
+        _show(f"/dev/{name}", root, linux.ATTR_NOSUID | linux.ATTR_NOEXEC)
+    for name, target in _DEVICE_LINKS.items():
+        os.symlink(target, f"{root}/dev/{name}")
+
+
+def _write_accounts(root: str, owner: tuple[int, int]) -> None:
+    """The few files of /etc that the C library reads."""
+    user, group = owner
+    for name, text in _ACCOUNTS.items():
+        filled = text.format(uid=user, gid=group)
+        Path(root, "etc", name).write_text(filled, encoding="ascii")
 
 
 def _show(
     path: str, root: str, attributes: int = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV
 ) -> None:
+    """Have `path` seen below `root`, at its own place."""
     target = root + path
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(path):
@@ -316,13 +357,7 @@ def _show(
 def _hide(target: str) -> None:
     """Cover what is at `target`, if anything is."""
     if os.path.isdir(target):
-        linux.mount(
-            "tmpfs",
-            target,
-            "tmpfs",
-            linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV,
-            "size=4k,mode=555",
-        )
+        linux.mount("tmpfs", target, "tmpfs", _PLAIN | linux.MS_RDONLY, "size=4k,mode=555")
     elif os.path.exists(target):
         linux.mount("/dev/null", target, flags=linux.MS_BIND)
 
@@ -345,7 +380,7 @@ def _copy(folder: str, target: str, owner: tuple[int, int], limits: Limits, dept
     except OSError as error:
         raise FolderRefused(
             "the submission's files cannot be copied: "
-            f"{error.strerror} (limit {limits.disk} MB in all)"
+            f"{error.strerror} (limit {limits.disk_mb} MB in all)"
         ) from error
 
 
@@ -359,17 +394,18 @@ def _copy_file(path: str, copy: str) -> None:
                 new.write(block)
 
 
+# --- steps 8 and 11: limits and Landlock
+
+
 def _limit(limits: Limits) -> None:
-    in_use = (
-        int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        * resource.getpagesize()
-    )
-    # One byte, not none: with a limit of 0 the kernel would still hand the dump to a program that
-    # collects them.
+    pages_in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    address_space = pages_in_use * resource.getpagesize() + limits.memory_mb * _MEGABYTE
     caps = {
-        resource.RLIMIT_AS: in_use + limits.memory * _MEGABYTE,
+        resource.RLIMIT_AS: address_space,
         resource.RLIMIT_NPROC: limits.processes,
-        resource.RLIMIT_FSIZE: limits.file * _MEGABYTE,
+        resource.RLIMIT_FSIZE: limits.file_mb * _MEGABYTE,
+        # One byte, not none: with a limit of 0 the kernel would still hand the dump to a program
+        # that collects them.
         resource.RLIMIT_CORE: 1,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
@@ -377,47 +413,52 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_NICE: 0,
         resource.RLIMIT_RTPRIO: 0,
     }
-    for which, most in caps.items():
-        _cap(which, most)
+    for resource_number, limit in caps.items():
+        _cap(resource_number, limit)
 
 
-def limit_files(limits: Limits) -> None:
+def limit_open_files(limits: Limits) -> None:
     """Limit the open files, too. Later than the rest: Linux refuses a process to send a
     descriptor when all its user's that wait unread are more than it may open.
     """
-    _cap(resource.RLIMIT_NOFILE, limits.files)
+    _cap(resource.RLIMIT_NOFILE, limits.open_files)
 
 
-def _cap(which: int, most: int) -> None:
-    hard = resource.getrlimit(which)[1]  # the grader itself may be held to less
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(which, (most, most))
+def _cap(resource_number: int, limit: int) -> None:
+    _, hard = resource.getrlimit(resource_number)
+    if hard != resource.RLIM_INFINITY:  # the grader itself is held to less
+        limit = min(limit, hard)
+    resource.setrlimit(resource_number, (limit, limit))
 
 
-def _lock() -> None:
-    """The same once more by other means: were a mount ever writable, Landlock would still say
-    no. Sockets may be made beside the kernel's, but none replaced.
+def _restrict_paths() -> None:
+    """Defence in depth: were a mount ever writable, Landlock would still say no. Sockets may be
+    made beside the kernel's, but none replaced.
     """
     read = linux.FS_EXECUTE | linux.FS_READ_FILE | linux.FS_READ_DIR
     write = linux.FS_ALL & ~linux.FS_MAKE_NODES
-    devices = linux.FS_READ_FILE | linux.FS_WRITE_FILE | linux.FS_READ_DIR | linux.FS_IOCTL_DEV
-    rules = {
-        "/": read,
-        "/dev": devices,
-        HOME: write,
-        SCRATCH: write,
-        "/dev/shm": write,
-        SOCKETS: read | linux.FS_MAKE_SOCK,
-    }
-    linux.landlock(rules)
+    use_devices = linux.FS_READ_FILE | linux.FS_WRITE_FILE | linux.FS_READ_DIR | linux.FS_IOCTL_DEV
+    linux.landlock(
+        {
+            "/": read,
+            "/dev": use_devices,
+            HOME: write,
+            SCRATCH: write,
+            "/dev/shm": write,
+            SOCKETS: read | linux.FS_MAKE_SOCK,
+        }
+    )
+
+
+# --- whether it can stand here
 
 
 def advice(error: OSError) -> str:
     """What to do about `error`, as the end of a sentence."""
-    said = str(error)
-    if "Landlock" in said or "landlock" in said:
+    text = str(error)
+    if "Landlock" in text or "landlock" in text:
         return ": grading needs Linux 5.14 or newer with Landlock switched on"
-    if "unshare" in said or "Permission" in said or "not permitted" in said:
+    if "unshare" in text or "Permission" in text or "not permitted" in text:
         return (
             ": the machine does not let this user make namespaces; allow unprivileged user "
             "namespaces (sysctl kernel.unprivileged_userns_clone=1,"
@@ -431,11 +472,9 @@ def supported() -> str | None:
     """Why there can be no wall on this kind of machine; None where it is worth a try."""
     if sys.platform != "linux":
         return f"walls around submissions need Linux, and this is {platform.system()}"
-    if platform.machine() not in ("x86_64", "aarch64"):
-        return (
-            "walls around submissions are known for x86_64 and aarch64, "
-            f"and this is {platform.machine()}"
-        )
+    if platform.machine() not in seccomp.ARCHITECTURES:
+        known = " and ".join(seccomp.ARCHITECTURES)
+        return f"walls around submissions are known for {known}, and this is {platform.machine()}"
     return None
 
 
@@ -443,48 +482,48 @@ def trial() -> str | None:
     """Raise a wall in a process of its own: why it cannot stand here, or None if it does."""
     if (why := supported()) is not None:
         return why
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "autograder.sandbox.wall"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-P", "-m", "autograder.sandbox.wall"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
 
 
 def _try() -> None:
-    with tempfile.TemporaryDirectory(prefix="wall-") as place:
+    """Raise a wall in a fork of this process; the exit code says whether it stands."""
+    with tempfile.TemporaryDirectory(prefix="wall-") as mount_point:
         try:
             enter_process_namespace()
         except OSError as error:
             sys.exit(f"{error.strerror}{advice(error)}")
         pid = os.fork()
         if pid == 0:
-            try:
-                enclose(View(installation(["autograder"]), (), None, place), Limits(), os.getpid())
-                import numpy  # noqa: F401 -- the installation can be read from inside
-
-                os._exit(0)
-            except BaseException as error:
-                print(error, file=sys.stderr, flush=True)
-                os._exit(1)
+            _try_in_child(mount_point)
         _, status = os.waitpid(pid, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def _try_in_child(mount_point: str) -> None:
+    """Never returns."""
+    try:
+        view = View(installation(["autograder"]), (), None, mount_point)
+        enclose(view, Limits(), os.getpid())
+        import numpy  # noqa: F401 -- the installation can be read from inside
+
+        os._exit(0)
+    except BaseException as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def hidden(packages: Sequence[str], folders: Iterable[Path]) -> tuple[str, ...]:
     """What must not be seen though it may lie below what is shown: the question packages and the
     course's folder.
     """
-    return tuple(
-        sorted(
-            {str(path) for package in packages for path in locations(package)}
-            | {str(Path(folder).resolve()) for folder in folders}
-        )
-    )
+    paths = {str(path) for package in packages for path in locations(package)}
+    paths |= {str(Path(folder).resolve()) for folder in folders}
+    return tuple(sorted(paths))
 
 
 if __name__ == "__main__":

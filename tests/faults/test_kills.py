@@ -12,7 +12,8 @@ import psutil
 import pytest
 from classroom import NAME
 
-from autograder.sandbox.zygote import KERNEL, WORKER
+from autograder.sandbox.warden import KERNEL
+from autograder.sandbox.zygote import WORKER
 from faults.class_of_forty import all_verdicts, gradebook, notebooks, run, start
 
 KILLS = 5

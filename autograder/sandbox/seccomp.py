@@ -1,0 +1,446 @@
+"""Which system calls a submission may make: the policy, and the seccomp filter that says it.
+
+Three parts: the policy (which call is answered how), the numbers of the calls, and a small
+assembler that turns both into a program of classic BPF. Nothing here makes a call: `filter_for`
+returns bytes, and `autograder.sandbox.linux.set_seccomp_filter` installs them.
+
+A filter cannot follow a pointer. It sees a call's number and the values of its arguments; of each
+argument it compares the lower 32 bits, which is all that the calls below look at.
+
+The unit test interprets the program for every number on both architectures. Sources: seccomp(2),
+Linux's Documentation/networking/filter.rst and its tables of system calls.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+from autograder.sandbox.linux import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    PR_SET_DUMPABLE,
+    PR_SET_PDEATHSIG,
+)
+
+_FAIL = 0x00050000  # SECCOMP_RET_ERRNO; the number of the error is added to it
+
+
+class Answer(IntEnum):
+    """What the kernel does with a call: the value that the filter returns."""
+
+    ALLOW = 0x7FFF0000
+    KILL = 0x80000000
+    EPERM = _FAIL + 1
+    ENOSYS = _FAIL + 38
+    EOPNOTSUPP = _FAIL + 95
+
+
+# --- the policy
+
+
+class Operator(StrEnum):
+    """How a condition compares an argument with its value."""
+
+    EQUALS = "=="
+    DIFFERS_FROM = "!="
+    HAS_A_BIT_OF = "&"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Argument number `argument`, counted from 0, compared with `value`."""
+
+    argument: int
+    operator: Operator
+    value: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`call` gets `answer` when all `conditions` hold. The first rule that fits counts."""
+
+    call: str
+    answer: Answer
+    conditions: tuple[Condition, ...] = ()
+
+
+DENIED = {
+    "looks into other processes, or takes descriptors from them": (
+        "ptrace",
+        "process_vm_readv",
+        "process_vm_writev",
+        "kcmp",
+        "pidfd_getfd",
+    ),
+    "makes namespaces or mounts, changes the root folder, opens files around the mounts": (
+        "unshare",
+        "setns",
+        "mount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "open_tree",
+        "move_mount",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "fspick",
+        "mount_setattr",
+        "name_to_handle_at",
+        "open_by_handle_at",
+        "quotactl",
+        "quotactl_fd",
+        "statmount",
+        "listmount",
+    ),
+    "takes memory that nobody counts, or leaves something in the kernel's": (
+        "keyctl",
+        "add_key",
+        "request_key",
+        "shmget",
+        "shmat",
+        "shmctl",
+        "msgget",
+        "semget",
+        "mq_open",
+        "memfd_create",
+        "memfd_secret",
+        "io_setup",
+        "io_submit",
+        "io_getevents",
+        "inotify_init",
+        "inotify_init1",
+    ),
+    "opens large parts of the kernel that are rarely needed": (
+        "bpf",
+        "perf_event_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "io_uring_enter",
+        "io_uring_register",
+        "fanotify_init",
+        "personality",
+        "modify_ldt",
+        "lookup_dcookie",
+    ),
+    "changes the machine": (
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "kexec_load",
+        "kexec_file_load",
+        "reboot",
+        "swapon",
+        "swapoff",
+        "acct",
+        "syslog",
+        "vhangup",
+        "clock_settime",
+        "settimeofday",
+        "adjtimex",
+        "clock_adjtime",
+        "sethostname",
+        "setdomainname",
+        "iopl",
+        "ioperm",
+    ),
+    "takes a kernel off the processor that its warden confined it to": ("sched_setaffinity",),
+}
+"""What each group of calls does that no answer needs. They fail with EPERM."""
+
+AF_UNIX = 1
+SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
+NEW_NAMESPACES = (
+    CLONE_NEWNS
+    | CLONE_NEWCGROUP
+    | CLONE_NEWUTS
+    | CLONE_NEWIPC
+    | CLONE_NEWUSER
+    | CLONE_NEWPID
+    | CLONE_NEWNET
+)
+"""Without CLONE_NEWTIME: its bit is part of a signal's number where clone reads it."""
+
+
+def _deny(call: str, *conditions: Condition, answer: Answer = Answer.EPERM) -> Rule:
+    return Rule(call, answer, conditions)
+
+
+def _deny_each(groups: dict[str, tuple[str, ...]]) -> Iterator[Rule]:
+    for calls in groups.values():
+        for call in calls:
+            yield _deny(call)
+
+
+_NO_UNIX_SOCKET = Condition(0, Operator.DIFFERS_FROM, AF_UNIX)
+_OF_THE_SOCKET = Condition(1, Operator.EQUALS, SOL_SOCKET)
+
+POLICY = (
+    *_deny_each(DENIED),
+    # The flags of clone3 lie in memory, where no filter reads them: the C library takes clone.
+    _deny("clone3", answer=Answer.ENOSYS),
+    _deny("clone", Condition(0, Operator.HAS_A_BIT_OF, NEW_NAMESPACES)),
+    # EOPNOTSUPP: ZeroMQ takes this error, and no other, for a machine without a network.
+    _deny("socket", _NO_UNIX_SOCKET, answer=Answer.EOPNOTSUPP),
+    _deny("socketpair", _NO_UNIX_SOCKET, answer=Answer.EOPNOTSUPP),
+    # A submission must not outlive its warden, nor hide its memory from it.
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_PDEATHSIG)),
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_DUMPABLE)),
+    # What waits in a socket is memory that nobody counts: its size stays the default.
+    _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUF)),
+    _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUFFORCE)),
+)
+"""All rules. A call that no rule names is allowed."""
+
+LAST_REVIEWED = 462
+"""The newest call that was weighed against this policy: mseal, of Linux 6.10. Later ones get
+ENOSYS, as on an older Linux, and whoever calls one falls back. Of those that exist (463 to 471:
+extended attributes and file attributes by descriptor, open_tree_attr, listns, rseq_slice_yield)
+neither the C library nor the frameworks need any.
+"""
+
+FIRST_COMMON = 424
+"""From here on a call has the same number on all architectures."""
+
+
+# --- the numbers
+
+
+class Architecture(NamedTuple):
+    """audit:    how seccomp names it (AUDIT_ARCH_* of Linux's audit.h).
+    column:   of `NUMBERS`.
+    last_own: its last call with a number of its own; up to `FIRST_COMMON` nothing follows that a
+              program calls.
+    has_x32:  every call exists a second time, under the number plus `X32`.
+    """
+
+    audit: int
+    column: int
+    last_own: int
+    has_x32: bool
+
+
+ARCHITECTURES = {
+    "x86_64": Architecture(audit=0xC000003E, column=0, last_own=334, has_x32=True),
+    "aarch64": Architecture(audit=0xC00000B7, column=1, last_own=294, has_x32=False),
+}
+X32 = 0x40000000
+
+NUMBERS: dict[str, tuple[int | None, int | None]] = {
+    # name: (x86_64, aarch64); None where the architecture does not have it
+    "acct": (163, 89),
+    "add_key": (248, 217),
+    "adjtimex": (159, 171),
+    "bpf": (321, 280),
+    "chroot": (161, 51),
+    "clock_adjtime": (305, 266),
+    "clock_settime": (227, 112),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "delete_module": (176, 106),
+    "fanotify_init": (300, 262),
+    "finit_module": (313, 273),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "init_module": (175, 105),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "io_getevents": (208, 4),
+    "io_setup": (206, 0),
+    "io_submit": (209, 2),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "ioperm": (173, None),
+    "iopl": (172, None),
+    "kcmp": (312, 272),
+    "kexec_file_load": (320, 294),
+    "kexec_load": (246, 104),
+    "keyctl": (250, 219),
+    "listmount": (458, 458),
+    "lookup_dcookie": (212, 18),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "modify_ldt": (154, None),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "mq_open": (240, 180),
+    "msgget": (68, 186),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "perf_event_open": (298, 241),
+    "personality": (135, 92),
+    "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41),
+    "prctl": (157, 167),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "reboot": (169, 142),
+    "request_key": (249, 218),
+    "sched_setaffinity": (203, 122),
+    "semget": (64, 190),
+    "setdomainname": (171, 162),
+    "sethostname": (170, 161),
+    "setns": (308, 268),
+    "setsockopt": (54, 208),
+    "settimeofday": (164, 170),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmget": (29, 194),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "statmount": (457, 457),
+    "swapoff": (168, 225),
+    "swapon": (167, 224),
+    "syslog": (103, 116),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+    "vhangup": (153, 58),
+}
+
+
+# --- the assembler
+
+
+class Instruction(NamedTuple):
+    """One step of classic BPF (struct sock_filter): how many steps a jump passes over where its
+    test holds and where it does not, and a value.
+    """
+
+    code: int
+    if_true: int
+    if_false: int
+    value: int
+
+
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+CALL_NUMBER, CALL_ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # in struct seccomp_data
+FARTHEST_JUMP = 255
+LONGEST_PROGRAM = 4096
+NEXT = ""
+
+
+class Assembler:
+    """Collects the steps of a program. A jump names the label that it goes to, or `NEXT`, the
+    step after it; labels lie ahead, because classic BPF cannot jump back.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[int, str, str, int]] = []
+        self._labels: dict[str, int] = {}
+
+    def load(self, offset: int) -> None:
+        """Take the word at `offset` of struct seccomp_data as what is compared from now on."""
+        self._steps.append((LOAD, NEXT, NEXT, offset))
+
+    def jump(self, test: int, value: int, *, if_true: str = NEXT, if_false: str = NEXT) -> None:
+        """Compare, and go to one label or the other."""
+        self._steps.append((test, if_true, if_false, value))
+
+    def answer(self, answer: Answer) -> None:
+        """End here with `answer`."""
+        self._steps.append((RETURN, NEXT, NEXT, answer))
+
+    def label(self, name: str) -> None:
+        """Give the next step a name."""
+        if name in self._labels:
+            raise ValueError(f"two labels are called {name}")
+        self._labels[name] = len(self._steps)
+
+    def program(self) -> list[Instruction]:
+        """The steps, their labels turned into distances. Raises ValueError for a jump that is
+        too far or goes back, and for a program that is too long.
+        """
+        if len(self._steps) > LONGEST_PROGRAM:
+            raise ValueError(f"a filter has at most {LONGEST_PROGRAM} steps")
+        return [
+            Instruction(code, self._distance(at, if_true), self._distance(at, if_false), value)
+            for at, (code, if_true, if_false, value) in enumerate(self._steps)
+        ]
+
+    def _distance(self, position: int, label: str) -> int:
+        if label == NEXT:
+            return 0
+        if label not in self._labels:
+            raise ValueError(f"there is no label {label}")
+        distance = self._labels[label] - position - 1
+        if not 0 <= distance <= FARTHEST_JUMP:
+            raise ValueError(f"{label} is {distance} steps away; a jump passes 0 to 255")
+        return distance
+
+
+def assemble(machine: str) -> list[Instruction]:
+    """The filter for `machine`, a key of `ARCHITECTURES`."""
+    architecture = ARCHITECTURES[machine]
+    filter_ = Assembler()
+    filter_.load(CALL_ARCHITECTURE)
+    filter_.jump(JUMP_EQUAL, architecture.audit, if_true="same architecture")
+    filter_.answer(Answer.KILL)
+    filter_.label("same architecture")
+    filter_.load(CALL_NUMBER)
+    if architecture.has_x32:
+        _answer_range(filter_, range(X32, 2**32), Answer.EPERM)
+    for numbers in unreviewed(architecture):
+        _answer_range(filter_, numbers, Answer.ENOSYS)
+    for position, rule in enumerate(POLICY):
+        number = NUMBERS[rule.call][architecture.column]
+        if number is not None:
+            _apply(filter_, rule, number, after=f"after rule {position}")
+    filter_.answer(Answer.ALLOW)
+    return filter_.program()
+
+
+def unreviewed(architecture: Architecture) -> tuple[range, range]:
+    """The numbers of which the policy does not know what they do."""
+    between = range(architecture.last_own + 1, FIRST_COMMON)
+    newer = range(LAST_REVIEWED + 1, 2**32)
+    return between, newer
+
+
+def _answer_range(filter_: Assembler, numbers: range, answer: Answer) -> None:
+    after = f"after {numbers}"
+    filter_.jump(JUMP_AT_LEAST, numbers.start, if_false=after)
+    if numbers.stop < 2**32:
+        filter_.jump(JUMP_AT_LEAST, numbers.stop, if_true=after)
+    filter_.answer(answer)
+    filter_.label(after)
+
+
+def _apply(filter_: Assembler, rule: Rule, number: int, after: str) -> None:
+    """Answer call `number` as `rule` says, or go on to `after` with the number loaded again."""
+    filter_.jump(JUMP_EQUAL, number, if_false=after)
+    for condition in rule.conditions:
+        filter_.load(FIRST_ARGUMENT + 8 * condition.argument)
+        match condition.operator:
+            case Operator.EQUALS:
+                filter_.jump(JUMP_EQUAL, condition.value, if_false=after)
+            case Operator.DIFFERS_FROM:
+                filter_.jump(JUMP_EQUAL, condition.value, if_true=after)
+            case Operator.HAS_A_BIT_OF:
+                filter_.jump(JUMP_BITS, condition.value, if_false=after)
+    filter_.answer(rule.answer)
+    filter_.label(after)
+    if rule.conditions:
+        filter_.load(CALL_NUMBER)
+
+
+def filter_for(machine: str) -> bytes:
+    """The filter for `machine`, as the kernel reads it."""
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in assemble(machine))
