@@ -1,7 +1,7 @@
 """What lesson 20 compares: its images, and how well every architecture of its two small spaces does
 on them.
 
-``benchmarks/architectures.py`` trains a net for every architecture by the lesson's own cells tagged
+``experiments/architectures.py`` trains a net for every architecture by the lesson's own cells tagged
 "net", and writes ``architectures.csv``, which ``results()`` reads and ``table()`` arranges.
 """
 

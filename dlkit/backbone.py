@@ -5,7 +5,7 @@ lessons 08 to 12 start from.
 into features (N, 96); put a dense layer after it for classes of your own. ``classifier_torch()``
 and ``classifier_gluon()`` have the dense layer for CIFAR-10's ten classes. It ships with the course
 (``backbone.safetensors``) with a model card, ``backbone.md``: data, command, accuracy, licence of
-the data. ``benchmarks/pretrain.py`` makes both.
+the data. ``experiments/pretrain.py`` makes both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What lesson 17 compares: problems to minimise, two of them test functions and one a small net's
 training, and what ways to search them found.
 
-``benchmarks/bayesian.py`` trains the net by the lesson's own cells tagged "net" for every learning
+``experiments/bayesian.py`` trains the net by the lesson's own cells tagged "net" for every learning
 rate and momentum of a grid, lets every way search every problem again and again, and writes
 ``bayesian.csv``, which ``results()`` reads, ``errors()`` arranges and ``problems()`` and
 ``regrets()`` make use of.

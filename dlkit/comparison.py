@@ -2,7 +2,7 @@
 trained in the same way, with several seeds.
 
 ``images(seed)`` and ``TRAINING`` are its rules, ``results()`` what it gave. The nets stand in the
-lessons, in cells tagged "net", where ``benchmarks/families.py`` finds them; it measures all of them
+lessons, in cells tagged "net", where ``experiments/families.py`` finds them; it measures all of them
 and writes ``families.csv``.
 """
 

@@ -1,7 +1,7 @@
 """What lesson 18 searches: configurations of a small net, and the learning curve that each of them
 gave.
 
-``benchmarks/halving.py`` trains the lesson's own net, in its cells tagged "net", with every
+``experiments/halving.py`` trains the lesson's own net, in its cells tagged "net", with every
 configuration, and writes ``halving.csv``, which ``results()`` reads and ``curves()`` arranges.
 """
 

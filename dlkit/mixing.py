@@ -1,7 +1,7 @@
 """What lesson 14 compares: two data sets, draws of a few images, five ways to erase and mix; and
 what came of it with more seeds than a lesson has time for.
 
-``part(name, count, seed)`` and the constants are the rules. ``benchmarks/mixing.py`` trains by
+``part(name, count, seed)`` and the constants are the rules. ``experiments/mixing.py`` trains by
 them, with the functions of the lesson's own cells tagged "net", and writes ``mixing.csv``, which
 ``results()`` reads.
 """

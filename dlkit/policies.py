@@ -1,7 +1,7 @@
 """What lesson 15 compares: three sets of images whose test part is disturbed as the training part
 is not, and what augmentation policies gave there.
 
-``benchmarks/policies.py`` trains a child net by the lesson's own cells tagged "net" for every
+``experiments/policies.py`` trains a child net by the lesson's own cells tagged "net" for every
 policy of the lesson's space, and writes ``policies.csv``, which ``results()`` reads and ``table()``
 arranges.
 """

@@ -2,7 +2,7 @@
 with more draws than a lesson has time for.
 
 ``target(name)``, ``few(images, labels, count, draw)`` and ``WAYS`` are the rules.
-``benchmarks/transfer.py`` trains by them, with the functions of the lesson's own cells tagged
+``experiments/transfer.py`` trains by them, with the functions of the lesson's own cells tagged
 "net", and writes ``transfer.csv``, which ``results()`` reads.
 """
 

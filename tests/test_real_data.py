@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.families import FAMILIES
-from benchmarks.lessons import ROOT, lesson_nets
 from dlkit import comparison, cost, seed_everything, training
 from dlkit import mx as shim
 from dlkit.comparison import IMAGE_SHAPE, TRAINING
 from dlkit.data import ImageSet, load
+from experiments.families import FAMILIES
+from experiments.lessons import ROOT, lesson_nets
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RATE = {row.family: row.lr for row in comparison.results()}

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.pretrain import SHIFT, shifted
 from dlkit import backbone, folders, training
 from dlkit import mx as shim
+from experiments.pretrain import SHIFT, shifted
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 CARD = files("dlkit").joinpath("backbone.md").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def test_the_card_describes_the_file():
         parameter.numel() for parameter in backbone.classifier_torch(pretrained=False).parameters()
     )
     assert f"{parameters:,}" in CARD
-    for needed in ("CIFAR-10", "Krizhevsky", "licence", "benchmarks.pretrain"):
+    for needed in ("CIFAR-10", "Krizhevsky", "licence", "experiments.pretrain"):
         assert needed in CARD
 
 

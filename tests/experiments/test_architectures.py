@@ -7,9 +7,9 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks import architectures as benchmark
 from dlkit import architectures, mx
 from dlkit.architectures import Result
+from experiments import architectures as experiment
 
 
 @pytest.mark.parametrize(("name", "test"), [("letters", 600), ("digits", 360)])
@@ -38,12 +38,12 @@ def test_the_table_stands_in_the_order_of_the_lists_and_of_the_seeds():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = architectures.provenance(), benchmark._facts()
-    assert known["lesson"] == now["lesson"], "run python -m benchmarks.architectures again"
+    known, now = architectures.provenance(), experiment._facts()
+    assert known["lesson"] == now["lesson"], "run python -m experiments.architectures again"
     rows = architectures.results()
     stored = [astuple(row)[:4] for row in rows]
-    assert set(stored) == {*benchmark.measured(), *benchmark.found(rows)}, (
-        "run python -m benchmarks.architectures"
+    assert set(stored) == {*experiment.measured(), *experiment.found(rows)}, (
+        "run python -m experiments.architectures"
     )
     assert len(stored) == len(set(stored))
 
@@ -61,7 +61,9 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
 def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
-    assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
+    assert (
+        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+    )
 
 
 @pytest.mark.slow
@@ -83,7 +85,7 @@ def test_nets_that_are_stored_come_out_alike(way, data):
         pytest.skip("needs MXNet")
     stored = architectures.results()
     rows = [row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3][:3]
-    again = [benchmark.train(astuple(row)[:4], stored) for row in rows]
+    again = [experiment.train(astuple(row)[:4], stored) for row in rows]
     assert [(new.parameters, new.multiply_adds) for new in again] == [
         (old.parameters, old.multiply_adds) for old in rows
     ]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from benchmarks import bayesian as benchmark
 from dlkit import bayesian
 from dlkit.bayesian import Result
+from experiments import bayesian as experiment
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_the_net_is_judged_by_other_trainings_than_those_that_a_search_sees():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = bayesian.provenance(), benchmark._facts()
+    known, now = bayesian.provenance(), experiment._facts()
     assert (known["net"], known["search"]) == (now["net"], now["search"]), (
-        "run python -m benchmarks.bayesian again"
+        "run python -m experiments.bayesian again"
     )
     rows = bayesian.results()
     stored = {(row.problem, row.way, row.first, row.second, row.seed) for row in rows}
-    assert stored == {*benchmark.trainings(), *benchmark.searches()}, (
-        "run python -m benchmarks.bayesian"
+    assert stored == {*experiment.trainings(), *experiment.searches()}, (
+        "run python -m experiments.bayesian"
     )
     assert len(stored) == len(rows)

@@ -1,7 +1,7 @@
 """Trains lesson 17's net on a grid of learning rates and momenta, lets every way search every
 problem, and writes what `dlkit.bayesian.results` reads.
 
-    python -m benchmarks.bayesian
+    python -m experiments.bayesian
 
 The rules are those of `dlkit.bayesian`; what is trained and the searches are the functions in the
 lesson's cells tagged "net".
@@ -23,8 +23,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growing, provenance
-from benchmarks.lessons import ROOT, digest, lesson_names
 from dlkit import bayesian
 from dlkit.bayesian import (
     BUDGET,
@@ -39,6 +37,8 @@ from dlkit.bayesian import (
     Problem,
     Result,
 )
+from experiments import growing, provenance
+from experiments.lessons import ROOT, digest, lesson_names
 
 LESSON = ROOT / "lessons" / "17-bayesian-optimisation.ipynb"
 
@@ -124,7 +124,7 @@ def _facts() -> dict[str, str]:
     """How new rows come about."""
     packages = ("torch", "mxnet", "numpy", "scipy", "optuna")
     return provenance.facts(
-        "python -m benchmarks.bayesian",
+        "python -m experiments.bayesian",
         packages,
         net=digest(LESSON, "trained"),
         search=digest(LESSON, "search"),

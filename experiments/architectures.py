@@ -1,7 +1,7 @@
 """Trains a net for every architecture of lesson 20's two spaces, and writes what
 `dlkit.architectures.results` reads.
 
-    python -m benchmarks.architectures
+    python -m experiments.architectures
 
 The rules are those of `dlkit.architectures`; the nets, their training and the search are the
 functions in the lesson's cells tagged "net".
@@ -29,8 +29,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import growing, provenance
-from benchmarks.lessons import ROOT, digest, lesson_names
 from dlkit import architectures
 from dlkit.architectures import (
     AGAIN,
@@ -44,6 +42,8 @@ from dlkit.architectures import (
     TOGETHER,
     Result,
 )
+from experiments import growing, provenance
+from experiments.lessons import ROOT, digest, lesson_names
 
 LESSON = ROOT / "lessons" / "20-architecture-search.ipynb"
 
@@ -177,7 +177,7 @@ def _facts() -> dict[str, str]:
     )
     lesson = ", ".join(digest(LESSON, name) for name in wanted)
     return provenance.facts(
-        "python -m benchmarks.architectures", ("torch", "numpy", "mxnet"), lesson=lesson
+        "python -m experiments.architectures", ("torch", "numpy", "mxnet"), lesson=lesson
     )
 
 

@@ -1,7 +1,7 @@
 """Trains a child for every policy of lesson 15's space, and writes what `dlkit.policies.results`
 reads.
 
-    python -m benchmarks.policies
+    python -m experiments.policies
 
 The rules are those of `dlkit.policies`; what is trained, and the searches whose policies are
 carried to other images, are the functions in the lesson's cells tagged "net".
@@ -25,10 +25,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growing, provenance
-from benchmarks.lessons import ROOT, digest, lesson_names
 from dlkit import policies
 from dlkit.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
+from experiments import growing, provenance
+from experiments.lessons import ROOT, digest, lesson_names
 
 LESSON = ROOT / "lessons" / "15-learned-policies.ipynb"
 
@@ -102,7 +102,7 @@ def _facts() -> dict[str, str]:
     lesson = ", ".join(
         digest(LESSON, name) for name in ("child", "rand_child", "SETTINGS", "found_policies")
     )
-    return provenance.facts("python -m benchmarks.policies", ("torch", "numpy"), lesson=lesson)
+    return provenance.facts("python -m experiments.policies", ("torch", "numpy"), lesson=lesson)
 
 
 if __name__ == "__main__":

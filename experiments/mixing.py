@@ -1,7 +1,7 @@
 """Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.mixing.results`
 reads.
 
-    python -m benchmarks.mixing
+    python -m experiments.mixing
 
 The rules are those of `dlkit.mixing`; ``train_torch`` and ``train_gluon``, and the methods that
 they apply, are the functions in the lesson's cells tagged "net". No setting is chosen here: each
@@ -20,10 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growing, provenance
-from benchmarks.lessons import ROOT, SUFFIXES, digest, lesson_names
 from dlkit import mixing
 from dlkit.mixing import COUNTS, IN_BOTH, LONGER, METHODS, SEEDS, SOME, STEPS, Result
+from experiments import growing, provenance
+from experiments.lessons import ROOT, SUFFIXES, digest, lesson_names
 
 LESSON = ROOT / "lessons" / "14-erasing-and-mixing.ipynb"
 
@@ -83,7 +83,7 @@ def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(digest(LESSON, name) for name in ("train", "judge"))
     return provenance.facts(
-        "python -m benchmarks.mixing", ("torch", "mxnet", "numpy"), lesson=lesson
+        "python -m experiments.mixing", ("torch", "mxnet", "numpy"), lesson=lesson
     )
 
 

@@ -1,7 +1,7 @@
 """Trains every family of nets of lessons 04 to 07 in both frameworks with several seeds, and writes
 what `dlkit.comparison.results` reads.
 
-    python -m benchmarks.families
+    python -m experiments.families
 
 The rules are those of `dlkit.comparison`; the nets are the functions ``<name>_torch`` and
 ``<name>_gluon`` in the cells tagged "net" of the lessons.
@@ -36,10 +36,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import provenance
-from benchmarks.lessons import ROOT, SUFFIXES, NoSuchNet, digest, find_net
 from dlkit import comparison, seed_everything, stored
 from dlkit.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
+from experiments import provenance
+from experiments.lessons import ROOT, SUFFIXES, NoSuchNet, digest, find_net
 
 FAMILIES: Mapping[str, tuple[str, str]] = {
     "LeNet": ("04-training-deep-networks", "lenet"),
@@ -284,7 +284,7 @@ def _facts() -> dict[str, str]:
         f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()
     )
     return provenance.facts(
-        "python -m benchmarks.families",
+        "python -m experiments.families",
         ("torch", "mxnet", "numpy"),
         training=rules,
         images=_images(),

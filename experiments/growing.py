@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from benchmarks import provenance
 from dlkit import stored
+from experiments import provenance
 
 Key = tuple
 """The first fields of a row, by which it is known."""

@@ -1,7 +1,7 @@
 """Trains what lesson 08 compares, with five draws of the labels, and writes what
 `dlkit.transfer.results` reads.
 
-    python -m benchmarks.transfer
+    python -m experiments.transfer
 
 The rules are those of `dlkit.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions
 in the lesson's cells tagged "net".
@@ -28,11 +28,11 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from benchmarks import provenance
-from benchmarks.lessons import ROOT, digest, lesson_nets
 from dlkit import stored, transfer
 from dlkit.backbone import PARTS, SHA256
 from dlkit.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
+from experiments import provenance
+from experiments.lessons import ROOT, digest, lesson_nets
 
 LESSON = ROOT / "lessons" / "08-fine-tuning.ipynb"
 
@@ -143,7 +143,7 @@ def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune"))
     return provenance.facts(
-        "python -m benchmarks.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson
+        "python -m experiments.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson
     )
 
 

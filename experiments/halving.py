@@ -1,7 +1,7 @@
 """Trains lesson 18's net with every configuration of `dlkit.halving.configurations`, and writes
 what `dlkit.halving.results` reads.
 
-    python -m benchmarks.halving
+    python -m experiments.halving
 
 The rules are those of `dlkit.halving`; what is trained are the functions in the lesson's cells
 tagged "net". 300 configurations in PyTorch, the first 30 of them in Gluon, 81 epochs each. The file
@@ -20,10 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growing, provenance
-from benchmarks.lessons import ROOT, SUFFIXES, digest, lesson_names
 from dlkit import halving
 from dlkit.halving import COUNTS, NUM_EPOCHS, Result
+from experiments import growing, provenance
+from experiments.lessons import ROOT, SUFFIXES, digest, lesson_names
 
 LESSON = ROOT / "lessons" / "18-stopping-early.ipynb"
 
@@ -71,7 +71,7 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     return provenance.facts(
-        "python -m benchmarks.halving",
+        "python -m experiments.halving",
         ("torch", "mxnet", "numpy"),
         lesson=digest(LESSON, "training"),
     )

@@ -1,7 +1,7 @@
 """Pretrains the backbone that ships with the course on CIFAR-10, and writes its weights and its
 model card into `dlkit`.
 
-    python -m benchmarks.pretrain FOLDER
+    python -m experiments.pretrain FOLDER
 
 FOLDER holds ``train/<class>/`` and ``test/<class>/`` with the pictures of CIFAR-10. About half an
 hour on one core. Stopped, it writes nothing.
@@ -43,7 +43,7 @@ For teaching transfer: what it says of an image is a fair start for other small 
 | parameters | {parameters:,}, the classifier's dense layer among them |
 | data | CIFAR-10 (A. Krizhevsky, 2009, *Learning Multiple Layers of Features from Tiny Images*): 50,000 images to train on, in a copy stored as JPEG of quality 75, which loses a little |
 | licence of the data | made for research; its author asks to be cited. It is a labelled part of the 80 Million Tiny Images, which their makers withdrew in 2020 because of offensive labels and pictures in that larger set |
-| command | `python -m benchmarks.pretrain FOLDER --num-epochs {num_epochs} --seed {seed}` |
+| command | `python -m experiments.pretrain FOLDER --num-epochs {num_epochs} --seed {seed}` |
 | training | SGD, batches of {batch_size}, lr {lr} falling along a cosine, momentum {momentum}, weight decay {weight_decay}; random shifts of up to {shift} pixels and mirroring. The last epoch is kept; nothing was chosen by the test images |
 | accuracy | {accuracy:.2%} of the 10,000 test images (JPEG as well: not to be compared with published accuracies) |
 | made with | Python {python}, torch {torch}, {machine}, {date}; {minutes:.0f} minutes |
