@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,30 +65,47 @@ def _net_cells(lesson: Path) -> list[nbformat.NotebookNode]:
 
 def digest(lesson: Path, name: str) -> str:
     """Of everything in the lesson's net cells that `name` is made of, or the net `name` in both
-    frameworks; comments and layout do not count.
+    frameworks; comments, docstrings and layout do not count.
     """
     defined: dict[str, str] = {}
     uses: dict[str, set[str]] = {}
-    for statement in (
-        statement for cell in _net_cells(lesson) for statement in ast.parse(cell.source).body
-    ):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            continue
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
-        targets = [
-            single for target in targets for single in getattr(target, "elts", [target])
-        ]  # a, b = 1, 2 defines two
-        for defining in (getattr(target, "name", getattr(target, "id", "")) for target in targets):
+    for statement in _definitions(lesson):
+        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        for defining in _defined_names(statement):
             defined[defining] = ast.dump(statement)
-            uses[defining] = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+            uses[defining] = names
     wanted = {name, *(f"{name}_{suffix}" for suffix in SUFFIXES.values())}
-    while (
-        more := {use for found in wanted for use in uses.get(found, ())} & defined.keys() - wanted
-    ):
-        wanted |= more
-    return hashlib.sha256(
-        "".join(defined.get(found, "") for found in sorted(wanted)).encode()
-    ).hexdigest()[:12]
+    reached: set[str] = set()
+    while wanted:
+        reached |= wanted
+        used = set().union(*(uses.get(user, set()) for user in wanted))
+        wanted = used & defined.keys() - reached
+    parts = [defined.get(part, "") for part in sorted(reached)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
+def _definitions(lesson: Path) -> Iterator[ast.stmt]:
+    """The statements of a lesson's net cells, but for imports, without docstrings."""
+    for cell in _net_cells(lesson):
+        for statement in ast.parse(cell.source).body:
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                _remove_docstrings(statement)
+                yield statement
+
+
+def _remove_docstrings(statement: ast.stmt) -> None:
+    """A docstring may be worded or broken into lines anew: nothing is trained otherwise for it."""
+    for node in ast.walk(statement):
+        is_documented = isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if is_documented and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+
+
+def _defined_names(statement: ast.stmt) -> list[str]:
+    """What a statement gives a value to: ``a, b = 1, 2`` defines two names."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
+    single = [part for target in targets for part in getattr(target, "elts", [target])]
+    return [getattr(part, "name", getattr(part, "id", "")) for part in single]
 
 
 def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:

@@ -52,7 +52,7 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
     ("line", "other"),
     [
         ('"conv 1", "conv 3")', '"conv 3", "conv 1")'),
-        ("lr=0.2, batch_size=40", "lr=0.1, batch_size=40"),
+        ("lr=0.2,", "lr=0.1,"),
         ("num_steps=400", "num_steps=300"),
         ("width += 0.05", "width += 0.1"),
         ("net.train()\n", "net.eval()\n"),

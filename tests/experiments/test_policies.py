@@ -64,8 +64,8 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
             "MAGNITUDES = (0.4, 0.8), (1 / 3, 2 / 3, 0.9)",
         ),
         (
-            "for p in PROBABILITIES for m in MAGNITUDES]",
-            "for m in MAGNITUDES for p in PROBABILITIES]",
+            "for p in PROBABILITIES for m in MAGNITUDES",
+            "for m in MAGNITUDES for p in PROBABILITIES",
         ),
         ("baseline = decay * baseline", "baseline = baseline"),
         ("num_searches, budget=90)", "num_searches, budget=75)"),
