@@ -1,9 +1,9 @@
 """Trains a net for every architecture of lesson 20's two spaces, and writes what
-`dlkit.architectures.results` reads.
+`dlkit.tables.architectures.results` reads.
 
     python -m experiments.architectures
 
-The rules are those of `dlkit.architectures`; the nets, their training and the search are the
+The rules are those of `dlkit.tables.architectures`; the nets, their training and the search are the
 functions in the lesson's cells tagged "net".
 
 - The table: each of 125 cells and 216 whole nets with four seeds; two give the rewards of a search,
@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from dlkit import architectures
-from dlkit.architectures import (
+from dlkit.tables import architectures
+from dlkit.tables.architectures import (
     AGAIN,
     DEEPER,
     JUDGED,
@@ -61,7 +61,7 @@ def train(key: Key, rows: list[Result] | None = None) -> Result:
     """One net, or one ensemble. rows: the table, of which a search of `TOGETHER` is made."""
     import torch
 
-    from dlkit.cost import layers_gluon, layers_torch, total
+    from dlkit.nets.cost import layers_gluon, layers_torch, total
 
     torch.set_num_threads(1)
     way, name, number, seed = key
@@ -182,4 +182,4 @@ def _facts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    growing.command(ROOT / "dlkit" / "architectures.csv", complete)
+    growing.command(ROOT / "dlkit/tables/architectures.csv", complete)

@@ -1,9 +1,9 @@
 """Trains lesson 17's net on a grid of learning rates and momenta, lets every way search every
-problem, and writes what `dlkit.bayesian.results` reads.
+problem, and writes what `dlkit.tables.bayesian.results` reads.
 
     python -m experiments.bayesian
 
-The rules are those of `dlkit.bayesian`; what is trained and the searches are the functions in the
+The rules are those of `dlkit.tables.bayesian`; what is trained and the searches are the functions in the
 lesson's cells tagged "net".
 
 - The grid: 189 points, 24 seeds in PyTorch, four in Gluon.
@@ -23,8 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlkit import bayesian
-from dlkit.bayesian import (
+from dlkit.tables import bayesian
+from dlkit.tables.bayesian import (
     BUDGET,
     CHECKPOINTS,
     JUDGED,
@@ -55,7 +55,7 @@ def train(key: Key) -> Result:
     import numpy as np
     import torch
 
-    from dlkit.training import predict_gluon, predict_torch
+    from dlkit.nets.training import predict_gluon, predict_torch
 
     torch.set_num_threads(1)
     _, framework, first, second, seed = key
@@ -132,4 +132,4 @@ def _facts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    growing.command(ROOT / "dlkit" / "bayesian.csv", complete)
+    growing.command(ROOT / "dlkit/tables/bayesian.csv", complete)

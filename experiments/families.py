@@ -1,9 +1,9 @@
 """Trains every family of nets of lessons 04 to 07 in both frameworks with several seeds, and writes
-what `dlkit.comparison.results` reads.
+what `dlkit.tables.comparison.results` reads.
 
     python -m experiments.families
 
-The rules are those of `dlkit.comparison`; the nets are the functions ``<name>_torch`` and
+The rules are those of `dlkit.tables.comparison`; the nets are the functions ``<name>_torch`` and
 ``<name>_gluon`` in the cells tagged "net" of the lessons.
 
 - Each family's learning rate is chosen first, with PyTorch and a seed of its own, by validation
@@ -36,8 +36,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dlkit import comparison, seed_everything, stored
-from dlkit.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
+from dlkit import seed_everything
+from dlkit.tables import comparison, stored
+from dlkit.tables.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
 from experiments import provenance
 from experiments.lessons import ROOT, SUFFIXES, NoSuchNet, digest, find_net
 
@@ -129,7 +130,7 @@ def train(job: Job) -> Result:
     """Train one net by the rules of the comparison."""
     import numpy as np
 
-    from dlkit import cost, training
+    from dlkit.nets import cost, training
 
     data = comparison.images(job.seed)
     net = find_net(job.lesson, job.name, job.framework)()
@@ -257,7 +258,7 @@ def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["torch", "torch._dynamo", "dlkit.mx", "dlkit.comparison"]
+        ["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.comparison"]
     )  # _dynamo: the first optimiser wants it
     with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
         futures: list[Future[Result]] = [pool.submit(train, job) for job in jobs]
@@ -306,8 +307,7 @@ def _check(given: Sequence[str], known: Sequence[str], option: str) -> list[str]
 
 def main(
     out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT
-    / "dlkit"
-    / "families.csv",
+    / "dlkit/tables/families.csv",
     families: Annotated[
         list[str] | None,
         typer.Option(help="Such as LeNet; may be given several times. All, if not given."),

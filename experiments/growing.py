@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from dlkit import stored
+from dlkit.tables import stored
 from experiments import provenance
 
 Key = tuple

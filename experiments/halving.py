@@ -1,9 +1,9 @@
-"""Trains lesson 18's net with every configuration of `dlkit.halving.configurations`, and writes
-what `dlkit.halving.results` reads.
+"""Trains lesson 18's net with every configuration of `dlkit.tables.halving.configurations`, and writes
+what `dlkit.tables.halving.results` reads.
 
     python -m experiments.halving
 
-The rules are those of `dlkit.halving`; what is trained are the functions in the lesson's cells
+The rules are those of `dlkit.tables.halving`; what is trained are the functions in the lesson's cells
 tagged "net". 300 configurations in PyTorch, the first 30 of them in Gluon, 81 epochs each. The file
 is written anew every few seconds, and what stands in it is not computed again, unless the lesson's
 functions or the versions are others: then all of it is. Stop when you like, and go on with the same
@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlkit import halving
-from dlkit.halving import COUNTS, NUM_EPOCHS, Result
+from dlkit.tables import halving
+from dlkit.tables.halving import COUNTS, NUM_EPOCHS, Result
 from experiments import growing, provenance
 from experiments.lessons import ROOT, SUFFIXES, digest, lesson_names
 
@@ -40,7 +40,7 @@ def train(key: Key) -> Result:
     import numpy as np
     import torch
 
-    from dlkit import training
+    from dlkit.nets import training
 
     torch.set_num_threads(1)
     framework, number = key
@@ -78,4 +78,4 @@ def _facts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    growing.command(ROOT / "dlkit" / "halving.csv", complete)
+    growing.command(ROOT / "dlkit/tables/halving.csv", complete)

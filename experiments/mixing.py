@@ -1,9 +1,9 @@
-"""Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.mixing.results`
+"""Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.tables.mixing.results`
 reads.
 
     python -m experiments.mixing
 
-The rules are those of `dlkit.mixing`; ``train_torch`` and ``train_gluon``, and the methods that
+The rules are those of `dlkit.tables.mixing`; ``train_torch`` and ``train_gluon``, and the methods that
 they apply, are the functions in the lesson's cells tagged "net". No setting is chosen here: each
 method has the one of its paper, or torchvision's, and all share number of steps and learning rate
 (with 0.05 instead of 0.02 a few of the trainings on 50 brands died).
@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlkit import mixing
-from dlkit.mixing import COUNTS, IN_BOTH, LONGER, METHODS, SEEDS, SOME, STEPS, Result
+from dlkit.tables import mixing
+from dlkit.tables.mixing import COUNTS, IN_BOTH, LONGER, METHODS, SEEDS, SOME, STEPS, Result
 from experiments import growing, provenance
 from experiments.lessons import ROOT, SUFFIXES, digest, lesson_names
 
@@ -88,4 +88,4 @@ def _facts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    growing.command(ROOT / "dlkit" / "mixing.csv", complete)
+    growing.command(ROOT / "dlkit/tables/mixing.csv", complete)

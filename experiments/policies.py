@@ -1,9 +1,9 @@
-"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.policies.results`
+"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.tables.policies.results`
 reads.
 
     python -m experiments.policies
 
-The rules are those of `dlkit.policies`; what is trained, and the searches whose policies are
+The rules are those of `dlkit.tables.policies`; what is trained, and the searches whose policies are
 carried to other images, are the functions in the lesson's cells tagged "net".
 
 - The table: each pair of settings, the smaller one first, with six seeds; three give the rewards of
@@ -25,8 +25,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlkit import policies
-from dlkit.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
+from dlkit.tables import policies
+from dlkit.tables.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
 from experiments import growing, provenance
 from experiments.lessons import ROOT, digest, lesson_names
 
@@ -47,7 +47,7 @@ def train(key: Key) -> Result:
     import numpy as np
     import torch
 
-    from dlkit.training import predict_torch
+    from dlkit.nets.training import predict_torch
 
     torch.set_num_threads(1)
     way, name, first, second, seed = key
@@ -106,4 +106,4 @@ def _facts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    growing.command(ROOT / "dlkit" / "policies.csv", complete)
+    growing.command(ROOT / "dlkit/tables/policies.csv", complete)

@@ -23,10 +23,11 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from dlkit import backbone, seed_everything
+from dlkit import seed_everything
 from dlkit.data import batches
-from dlkit.folders import read_folder
-from dlkit.training import cosine, initialize_torch, predict_torch
+from dlkit.data.folders import read_folder
+from dlkit.nets import backbone
+from dlkit.nets.training import cosine, initialize_torch, predict_torch
 
 ROOT = Path(__file__).parents[1]
 BATCH_SIZE, LR, MOMENTUM, WEIGHT_DECAY, SHIFT = 128, 0.1, 0.9, 5e-4, 4
@@ -125,9 +126,9 @@ def main(
         "accuracy": accuracy, "python": platform.python_version(), "torch": version("torch"), "machine": platform.machine(),
         "date": date.today(), "minutes": (time.monotonic() - start) / 60,
     }  # fmt: skip
-    (ROOT / "dlkit/backbone.safetensors").write_bytes(stored)
-    (ROOT / "dlkit/backbone.md").write_text(CARD.format(**facts), encoding="utf-8")
-    module = ROOT / "dlkit/backbone.py"
+    (ROOT / "dlkit/nets/backbone.safetensors").write_bytes(stored)
+    (ROOT / "dlkit/nets/backbone.md").write_text(CARD.format(**facts), encoding="utf-8")
+    module = ROOT / "dlkit/nets/backbone.py"
     module.write_text(
         re.sub(
             r'^SHA256 = ".*"$',
@@ -139,7 +140,7 @@ def main(
     )
     print(
         f"{accuracy:.2%} of the test images; written to "
-        "dlkit/backbone.safetensors and dlkit/backbone.md"
+        "dlkit/nets/backbone.safetensors and dlkit/nets/backbone.md"
     )
 
 

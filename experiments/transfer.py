@@ -1,9 +1,9 @@
 """Trains what lesson 08 compares, with five draws of the labels, and writes what
-`dlkit.transfer.results` reads.
+`dlkit.tables.transfer.results` reads.
 
     python -m experiments.transfer
 
-The rules are those of `dlkit.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions
+The rules are those of `dlkit.tables.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions
 in the lesson's cells tagged "net".
 
 - The learning rate of each way on each target is chosen first, with a draw of its own and the
@@ -28,9 +28,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from dlkit import stored, transfer
-from dlkit.backbone import PARTS, SHA256
-from dlkit.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
+from dlkit.nets.backbone import PARTS, SHA256
+from dlkit.tables import stored, transfer
+from dlkit.tables.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
 from experiments import provenance
 from experiments.lessons import ROOT, digest, lesson_nets
 
@@ -44,7 +44,7 @@ def train(key: Key, lr: float, part: str = "test") -> Result:
     import numpy as np
     import torch
 
-    from dlkit.training import predict_torch
+    from dlkit.nets.training import predict_torch
 
     torch.set_num_threads(1)
     name, way, count, frozen, draw = key
@@ -105,7 +105,7 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
     ]
     end = time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch._dynamo", "dlkit.mx", "dlkit.transfer"])
+    context.set_forkserver_preload(["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.transfer"])
     with (
         Progress(transient=True) as progress,
         ProcessPoolExecutor(workers, mp_context=context) as pool,
@@ -154,8 +154,7 @@ def _best_rate(facts: dict[str, str], key: Key) -> float:
 
 def main(
     out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT
-    / "dlkit"
-    / "transfer.csv",
+    / "dlkit/tables/transfer.csv",
     workers: Annotated[int, typer.Option(help="Trainings at the same time.", min=1)] = 2,
     seconds: Annotated[
         float, typer.Option(help="Stop after so long; the same command goes on later.")

@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from dlkit.folders import read_folder
+from dlkit.data.folders import read_folder
 from dlkit.stats import interval
 from experiments.lessons import ROOT, lesson_names
 

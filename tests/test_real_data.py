@@ -19,10 +19,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlkit import comparison, cost, seed_everything, training
 from dlkit import mx as shim
-from dlkit.comparison import IMAGE_SHAPE, TRAINING
+from dlkit import seed_everything
 from dlkit.data import ImageSet, load
+from dlkit.nets import cost, training
+from dlkit.tables import comparison
+from dlkit.tables.comparison import IMAGE_SHAPE, TRAINING
 from experiments.families import FAMILIES
 from experiments.lessons import ROOT, lesson_nets
 

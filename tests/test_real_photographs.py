@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlkit import data, training, transfer
+from dlkit import data
 from dlkit import mx as shim
+from dlkit.nets import training
 from dlkit.stats import interval
+from dlkit.tables import transfer
 from experiments.lessons import lesson_nets
 from experiments.transfer import LESSON
 

@@ -7,8 +7,9 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from dlkit import architectures, mx
-from dlkit.architectures import Result
+from dlkit import mx
+from dlkit.tables import architectures
+from dlkit.tables.architectures import Result
 from experiments import architectures as experiment
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from dlkit import bayesian
-from dlkit.bayesian import Result
+from dlkit.tables import bayesian
+from dlkit.tables.bayesian import Result
 from experiments import bayesian as experiment
 
 

@@ -14,9 +14,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
-from dlkit import comparison, cost, stored
 from dlkit import mx as shim
-from dlkit.comparison import RATE_SEED, RATES, Result
+from dlkit.nets import cost
+from dlkit.tables import comparison, stored
+from dlkit.tables.comparison import RATE_SEED, RATES, Result
 from experiments import families, provenance
 from experiments.families import ComparisonError, Store, compare
 from experiments.lessons import NoSuchNet, digest, find_net

@@ -7,8 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from dlkit import halving
-from dlkit.halving import COUNTS, NUM_EPOCHS, Config, Result
+from dlkit.tables import halving
+from dlkit.tables.halving import COUNTS, NUM_EPOCHS, Config, Result
 from experiments import halving as experiment
 
 

@@ -5,7 +5,7 @@ the functions that the lesson has.
 import numpy as np
 import pytest
 
-from dlkit import mixing
+from dlkit.tables import mixing
 from experiments import mixing as experiment
 
 

@@ -7,8 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from dlkit import policies
-from dlkit.policies import Result
+from dlkit.tables import policies
+from dlkit.tables.policies import Result
 from experiments import policies as experiment
 
 

@@ -5,9 +5,9 @@ backbone that ships.
 import numpy as np
 import pytest
 
-from dlkit import transfer
-from dlkit.backbone import SHA256
-from dlkit.transfer import few
+from dlkit.nets.backbone import SHA256
+from dlkit.tables import transfer
+from dlkit.tables.transfer import few
 from experiments import transfer as experiment
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [9, 6, 3]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlkit import mx as shim
-from dlkit.cost import layers_gluon, layers_torch, total
+from dlkit.nets.cost import layers_gluon, layers_torch, total
 
 torch = pytest.importorskip("torch")
 with_mxnet = pytest.mark.skipif(not shim.available(), reason="MXNet is not installed")

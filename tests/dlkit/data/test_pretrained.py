@@ -5,8 +5,8 @@ where there is none. Nothing is downloaded here.
 import pytest
 
 from dlkit import mx as shim
-from dlkit import published
-from dlkit.published import DataUnavailable, pretrained_gluon, pretrained_torch
+from dlkit.data import published
+from dlkit.data.published import DataUnavailable, pretrained_gluon, pretrained_torch
 
 torch = pytest.importorskip("torch")
 

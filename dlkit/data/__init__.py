@@ -12,11 +12,11 @@ from pathlib import PurePath
 
 import numpy as np
 
-from dlkit._images import ImageSet, check_sizes, from_parts, resize, stratified
-from dlkit.brands import brands
-from dlkit.folders import UnusableFolder, folder
-from dlkit.glyphs import Nuisances, glyphs
-from dlkit.published import DataUnavailable, load
+from dlkit.data.brands import brands
+from dlkit.data.folders import UnusableFolder, folder
+from dlkit.data.glyphs import Nuisances, glyphs
+from dlkit.data.images import ImageSet, check_sizes, from_parts, resize, stratified
+from dlkit.data.published import DataUnavailable, load
 
 __all__ = [
     "DataUnavailable",

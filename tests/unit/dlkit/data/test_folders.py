@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn import model_selection  # noqa: F401  dlkit imports it at its first use, which no test here should pay for
 
 from dlkit import data
-from dlkit.folders import read_folder
+from dlkit.data.folders import read_folder
 
 COLOURS = {"apple": (200, 40, 30), "leaf": (30, 160, 60), "sea": (20, 60, 200)}
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlkit import stored
-from dlkit._images import ImageSet
-from dlkit.glyphs import Nuisances, glyphs
+from dlkit.data.glyphs import Nuisances, glyphs
+from dlkit.data.images import ImageSet
+from dlkit.tables import stored
 
 NUM_EPOCHS = 81
 """The most that a configuration is ever trained."""

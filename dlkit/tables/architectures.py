@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dlkit import stored
-from dlkit._images import ImageSet
 from dlkit.data import Nuisances, digits, glyphs
+from dlkit.data.images import ImageSet
+from dlkit.tables import stored
 
 SIZE, TRAIN, VAL = 16, 800, 300
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dlkit import stored
-from dlkit._images import ImageSet
 from dlkit.data import digits
+from dlkit.data.images import ImageSet
+from dlkit.tables import stored
 
 LEARNING_RATES = 10.0 ** np.linspace(-4, 1, 21)
 MOMENTA = 1 - 10.0 ** -np.linspace(0, 2, 9)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from dlkit._images import ImageSet
 from dlkit.data import batches
+from dlkit.data.images import ImageSet
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 
 from dlkit import mx as shim
 from dlkit.data import digits
-from dlkit.training import (
+from dlkit.nets.training import (
     constant,
     cosine,
     initialize_gluon,

@@ -15,9 +15,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from dlkit._images import ImageSet, from_parts
 from dlkit.data import brands, digits
-from dlkit.stored import read_shipped
+from dlkit.data.images import ImageSet, from_parts
+from dlkit.tables.stored import read_shipped
 
 METHODS = ("none", "Cutout", "Random Erasing", "mixup", "SamplePairing", "CutMix")
 COUNTS = (50, 200, 1000)

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from dlkit._images import ImageSet, from_parts
-from dlkit.backbone import PARTS
 from dlkit.data import brands, glyphs
-from dlkit.stored import read_shipped
+from dlkit.data.images import ImageSet, from_parts
+from dlkit.nets.backbone import PARTS
+from dlkit.tables.stored import read_shipped
 
 TARGETS = ("brands", "letters")
 COUNTS = (1, 2, 5, 10, 20, 50)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, check_sizes, from_parts, stratified
+from dlkit.data.images import ImageSet, check_sizes, from_parts, stratified
 
 if TYPE_CHECKING:
     import PIL.Image

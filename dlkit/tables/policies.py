@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlkit import stored
-from dlkit._images import ImageSet, from_parts
 from dlkit.data import Nuisances, digits, glyphs
+from dlkit.data.images import ImageSet, from_parts
+from dlkit.tables import stored
 
 SIZE = 16
 FEW = 100

@@ -15,9 +15,9 @@ from sklearn.datasets import load_digits, load_sample_image
 
 from dlkit import data
 from dlkit.data import ImageSet, Nuisances
-from dlkit.glyphs import FONTS, HELD_OUT_FONTS
+from dlkit.data.glyphs import FONTS, HELD_OUT_FONTS
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 PARTS = ("train", "val", "test")
 SOURCES = {
     "digits": lambda seed=0: data.digits(seed=seed),
@@ -388,7 +388,7 @@ def test_a_brand_shows_its_colour_in_the_middle_of_its_images():
 
 
 def test_red_alone_does_not_tell_two_brands_apart():
-    from dlkit.brands import logo
+    from dlkit.data.brands import logo
 
     arvo, benta = (np.asarray(logo(name)).reshape(-1, 4) for name in ("Arvo", "Benta"))
     assert {tuple(pixel) for pixel in arvo} == {tuple(pixel) for pixel in benta}

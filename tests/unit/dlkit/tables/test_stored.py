@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dlkit import stored
+from dlkit.tables import stored
 
 
 @dataclass(frozen=True)

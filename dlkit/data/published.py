@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dlkit._images import ImageSet, stratified
+from dlkit.data.images import ImageSet, stratified
 
 VARIABLE = "COURSE_DATA"
 VALIDATION = 0.1  # of the published training set

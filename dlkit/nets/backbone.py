@@ -160,7 +160,7 @@ def weights() -> dict[str, np.ndarray]:
     """
     from safetensors.numpy import load
 
-    place = files("dlkit").joinpath("backbone.safetensors")
+    place = files("dlkit.nets").joinpath("backbone.safetensors")
     try:
         stored = place.read_bytes()
     except OSError as error:

@@ -35,7 +35,7 @@ def read(path: Path, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
 
 def read_shipped(name: str, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
     """The same of the file `name` that comes with this package."""
-    with as_file(files("dlkit").joinpath(name)) as path:
+    with as_file(files("dlkit.tables").joinpath(name)) as path:
         return read(path, kind)
 
 

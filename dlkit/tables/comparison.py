@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from dlkit._images import ImageSet
 from dlkit.data import Nuisances, glyphs
-from dlkit.stored import read_shipped
-from dlkit.training import cosine
+from dlkit.data.images import ImageSet
+from dlkit.nets.training import cosine
+from dlkit.tables.stored import read_shipped
 
 SEEDS = range(5)
 """Each decides the images, the initial weights and the order of the batches."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, balanced, check_sizes, from_parts, resize
+from dlkit.data.images import ImageSet, balanced, check_sizes, from_parts, resize
 
 if TYPE_CHECKING:
     from PIL import Image

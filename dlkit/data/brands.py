@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlkit._images import ImageSet, balanced, check_sizes, from_parts
+from dlkit.data.images import ImageSet, balanced, check_sizes, from_parts
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlkit import backbone, folders, training
 from dlkit import mx as shim
+from dlkit.data import folders
+from dlkit.nets import backbone, training
 from experiments.pretrain import SHIFT, shifted
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-CARD = files("dlkit").joinpath("backbone.md").read_text(encoding="utf-8")
-STORED = files("dlkit").joinpath("backbone.safetensors").read_bytes()
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+CARD = files("dlkit.nets").joinpath("backbone.md").read_text(encoding="utf-8")
+STORED = files("dlkit.nets").joinpath("backbone.safetensors").read_bytes()
 
 needs_mxnet = pytest.mark.skipif(not shim.available(), reason="MXNet is not available")
 
