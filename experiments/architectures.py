@@ -1,5 +1,5 @@
 """Trains a net for every architecture of lesson 20's two spaces, and writes what
-`dlkit.tables.architectures.results` reads.
+`dlkit.tables.architectures.TABLE` reads.
 
     python -m experiments.architectures
 
@@ -114,7 +114,7 @@ _TOGETHER: dict[int, dict[str, tuple]] = {}
 def _together(number: int, rows: list[Result] | None) -> dict[str, tuple]:
     if number not in _TOGETHER:
         rewards = architectures.table(
-            rows or architectures.results(), "net", "letters", "reward", REWARDED
+            rows or architectures.TABLE.rows(), "net", "letters", "reward", REWARDED
         )
         _TOGETHER[number] = lesson()["together_torch"](
             architectures.images("letters"), rewards, number

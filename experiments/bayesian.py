@@ -1,5 +1,5 @@
 """Trains lesson 17's net on a grid of learning rates and momenta, lets every way search every
-problem, and writes what `dlkit.tables.bayesian.results` reads.
+problem, and writes what `dlkit.tables.bayesian.TABLE` reads.
 
     python -m experiments.bayesian
 

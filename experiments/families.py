@@ -1,5 +1,5 @@
 """Trains every family of nets of lessons 04 to 07 in both frameworks with several seeds, and writes
-what `dlkit.tables.comparison.results` reads.
+what `dlkit.tables.comparison.TABLE` reads.
 
     python -m experiments.families
 

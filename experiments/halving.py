@@ -1,5 +1,5 @@
 """Trains lesson 18's net with every configuration of `dlkit.tables.halving.configurations`, and writes
-what `dlkit.tables.halving.results` reads.
+what `dlkit.tables.halving.TABLE` reads.
 
     python -m experiments.halving
 

@@ -1,4 +1,4 @@
-"""Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.tables.mixing.results`
+"""Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.tables.mixing.TABLE`
 reads.
 
     python -m experiments.mixing

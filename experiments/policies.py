@@ -1,4 +1,4 @@
-"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.tables.policies.results`
+"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.tables.policies.TABLE`
 reads.
 
     python -m experiments.policies

@@ -1,5 +1,5 @@
 """Trains what lesson 08 compares, with five draws of the labels, and writes what
-`dlkit.tables.transfer.results` reads.
+`dlkit.tables.transfer.TABLE` reads.
 
     python -m experiments.transfer
 

@@ -29,7 +29,7 @@ from experiments.families import FAMILIES
 from experiments.lessons import ROOT, lesson_nets
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-RATE = {row.family: row.lr for row in comparison.results()}
+RATE = {row.family: row.lr for row in comparison.TABLE.rows()}
 RUNS = [("torch", 0), ("torch", 1), *([("mxnet", 0)] if shim.available() else [])]
 """Framework and seed of what is trained."""
 

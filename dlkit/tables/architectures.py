@@ -2,7 +2,7 @@
 on them.
 
 ``experiments/architectures.py`` trains a net for every architecture by the lesson's own cells tagged
-"net", and writes ``architectures.csv``, which ``results()`` reads and ``table()`` arranges.
+"net", and writes ``architectures.csv``, which ``TABLE`` reads and ``table()`` arranges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from dlkit.data import Nuisances, digits, glyphs
 from dlkit.data.images import ImageSet
-from dlkit.tables import stored
+from dlkit.tables.stored import Table
 
 SIZE, TRAIN, VAL = 16, 800, 300
 
@@ -95,14 +95,8 @@ def best(rows: Sequence[Result]) -> dict[str, int]:
     }
 
 
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return stored.read_shipped("architectures.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the lesson's cells."""
-    return stored.read_shipped("architectures.csv", Result)[0]
+TABLE = Table("architectures.csv", Result)
+"""The provenance also says which cells of the lesson were measured."""
 
 
 def table(

@@ -3,13 +3,12 @@ training, and what ways to search them found.
 
 ``experiments/bayesian.py`` trains the net by the lesson's own cells tagged "net" for every learning
 rate and momentum of a grid, lets every way search every problem again and again, and writes
-``bayesian.csv``, which ``results()`` reads, ``errors()`` arranges and ``problems()`` and
+``bayesian.csv``, which ``TABLE`` reads, ``errors()`` arranges and ``problems()`` and
 ``regrets()`` make use of.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from dlkit.data import digits
 from dlkit.data.images import ImageSet
-from dlkit.tables import stored
+from dlkit.tables.stored import Table
 
 LEARNING_RATES = 10.0 ** np.linspace(-4, 1, 21)
 MOMENTA = 1 - 10.0 ** -np.linspace(0, 2, 9)
@@ -140,15 +139,8 @@ def problems(rows: list[Result]) -> dict[str, Problem]:
     }
 
 
-@functools.cache
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return stored.read_shipped("bayesian.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the lesson's cells."""
-    return stored.read_shipped("bayesian.csv", Result)[0]
+TABLE = Table("bayesian.csv", Result)
+"""The provenance also says which cells of the lesson were measured."""
 
 
 def errors(rows: list[Result], framework: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """The comparison that runs through lessons 04 to 07: every family of nets on the same images,
 trained in the same way, with several seeds.
 
-``images(seed)`` and ``TRAINING`` are its rules, ``results()`` what it gave. The nets stand in the
+``images(seed)`` and ``TRAINING`` are its rules, ``TABLE`` what it gave. The nets stand in the
 lessons, in cells tagged "net", where ``experiments/families.py`` finds them; it measures all of them
 and writes ``families.csv``.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from dlkit.data import Nuisances, glyphs
 from dlkit.data.images import ImageSet
 from dlkit.nets.training import cosine
-from dlkit.tables.stored import read_shipped
+from dlkit.tables.stored import Table
 
 SEEDS = range(5)
 """Each decides the images, the initial weights and the order of the batches."""
@@ -76,15 +76,6 @@ def images(seed: int) -> ImageSet:
     )
 
 
-def results() -> list[Result]:
-    """What was measured and stored: one entry for each family, framework and seed.
-    `provenance()` says how.
-    """
-    return read_shipped("families.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, and what each
-    learning rate gave.
-    """
-    return read_shipped("families.csv", Result)[0]
+TABLE = Table("families.csv", Result)
+"""One row for each family, framework and seed; the provenance also says what each learning rate
+gave."""

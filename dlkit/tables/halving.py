@@ -2,7 +2,7 @@
 gave.
 
 ``experiments/halving.py`` trains the lesson's own net, in its cells tagged "net", with every
-configuration, and writes ``halving.csv``, which ``results()`` reads and ``curves()`` arranges.
+configuration, and writes ``halving.csv``, which ``TABLE`` reads and ``curves()`` arranges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from dlkit.data.glyphs import Nuisances, glyphs
 from dlkit.data.images import ImageSet
-from dlkit.tables import stored
+from dlkit.tables.stored import Table
 
 NUM_EPOCHS = 81
 """The most that a configuration is ever trained."""
@@ -81,14 +81,8 @@ def images() -> ImageSet:
     )
 
 
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return stored.read_shipped("halving.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the lesson's cells."""
-    return stored.read_shipped("halving.csv", Result)[0]
+TABLE = Table("halving.csv", Result)
+"""The provenance also says which cells of the lesson were measured."""
 
 
 def curves(rows: list[Result], framework: str = "torch") -> tuple[np.ndarray, np.ndarray]:

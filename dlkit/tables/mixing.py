@@ -3,7 +3,7 @@ what came of it with more seeds than a lesson has time for.
 
 ``part(name, count, seed)`` and the constants are the rules. ``experiments/mixing.py`` trains by
 them, with the functions of the lesson's own cells tagged "net", and writes ``mixing.csv``, which
-``results()`` reads.
+``TABLE`` reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from dlkit.data import brands, digits
 from dlkit.data.images import ImageSet, from_parts
-from dlkit.tables.stored import read_shipped
+from dlkit.tables.stored import Table
 
 METHODS = ("none", "Cutout", "Random Erasing", "mixup", "SamplePairing", "CutMix")
 COUNTS = (50, 200, 1000)
@@ -83,13 +83,5 @@ def part(name: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return data.train_images[rows], data.train_labels[rows]
 
 
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return read_shipped("mixing.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, and which functions
-    of the lesson.
-    """
-    return read_shipped("mixing.csv", Result)[0]
+TABLE = Table("mixing.csv", Result)
+"""The provenance also says which functions of the lesson were measured."""

@@ -2,7 +2,7 @@
 is not, and what augmentation policies gave there.
 
 ``experiments/policies.py`` trains a child net by the lesson's own cells tagged "net" for every
-policy of the lesson's space, and writes ``policies.csv``, which ``results()`` reads and ``table()``
+policy of the lesson's space, and writes ``policies.csv``, which ``TABLE`` reads and ``table()``
 arranges.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from dlkit.data import Nuisances, digits, glyphs
 from dlkit.data.images import ImageSet, from_parts
-from dlkit.tables import stored
+from dlkit.tables.stored import Table
 
 SIZE = 16
 FEW = 100
@@ -118,14 +118,8 @@ def _digits(seed: int) -> ImageSet:
     return from_parts(parts, source.class_names, "digits")
 
 
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return stored.read_shipped("policies.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the lesson's cells."""
-    return stored.read_shipped("policies.csv", Result)[0]
+TABLE = Table("policies.csv", Result)
+"""The provenance also says which cells of the lesson were measured."""
 
 
 def table(rows: list[Result], num_settings: int = 30) -> tuple[np.ndarray, np.ndarray]:

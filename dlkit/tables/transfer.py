@@ -3,7 +3,7 @@ with more draws than a lesson has time for.
 
 ``target(name)``, ``few(images, labels, count, draw)`` and ``WAYS`` are the rules.
 ``experiments/transfer.py`` trains by them, with the functions of the lesson's own cells tagged
-"net", and writes ``transfer.csv``, which ``results()`` reads.
+"net", and writes ``transfer.csv``, which ``TABLE`` reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from dlkit.data import brands, glyphs
 from dlkit.data.images import ImageSet, from_parts
 from dlkit.nets.backbone import PARTS
-from dlkit.tables.stored import read_shipped
+from dlkit.tables.stored import Table
 
 TARGETS = ("brands", "letters")
 COUNTS = (1, 2, 5, 10, 20, 50)
@@ -108,13 +108,5 @@ def few(
     return images[rows], labels[rows]
 
 
-def results() -> list[Result]:
-    """What was measured and stored. `provenance()` says how."""
-    return read_shipped("transfer.csv", Result)[1]
-
-
-def provenance() -> dict[str, str]:
-    """How the stored results came about: command, versions, processor, date, the backbone's
-    weights, and what each learning rate gave.
-    """
-    return read_shipped("transfer.csv", Result)[0]
+TABLE = Table("transfer.csv", Result)
+"""The provenance also says which weights the backbone had, and what each learning rate gave."""

@@ -39,9 +39,9 @@ def test_the_table_stands_in_the_order_of_the_lists_and_of_the_seeds():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = architectures.provenance(), experiment._facts()
+    known, now = architectures.TABLE.provenance(), experiment._facts()
     assert known["lesson"] == now["lesson"], "run python -m experiments.architectures again"
-    rows = architectures.results()
+    rows = architectures.TABLE.rows()
     stored = [astuple(row)[:4] for row in rows]
     assert set(stored) == {*experiment.measured(), *experiment.found(rows)}, (
         "run python -m experiments.architectures"
@@ -84,7 +84,7 @@ def test_nets_that_are_stored_come_out_alike(way, data):
     """
     if way == "gluon" and not mx.available():
         pytest.skip("needs MXNet")
-    stored = architectures.results()
+    stored = architectures.TABLE.rows()
     rows = [row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3][:3]
     again = [experiment.train(astuple(row)[:4], stored) for row in rows]
     assert [(new.parameters, new.multiply_adds) for new in again] == [

@@ -219,7 +219,7 @@ def test_a_net_that_needs_other_cells_is_named_with_its_cell(tmp_path, lessons, 
 def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family):
     lesson, name = families.FAMILIES[family]
     path = ROOT / "lessons" / f"{lesson}.ipynb"
-    rows = [row for row in comparison.results() if row.family == family]
+    rows = [row for row in comparison.TABLE.rows() if row.family == family]
     wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
     assert {(row.framework, row.seed) for row in rows} == wanted, (
         "run python -m experiments.families"
@@ -227,13 +227,13 @@ def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family)
     assert {(row.parameters, row.multiply_adds) for row in rows} == {
         size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))
     }
-    assert comparison.provenance()[f"net of {family}"] == digest(path, name), (
+    assert comparison.TABLE.provenance()[f"net of {family}"] == digest(path, name), (
         "run python -m experiments.families"
     )
 
 
 def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
-    known, now = comparison.provenance(), families._facts()
+    known, now = comparison.TABLE.provenance(), families._facts()
     for name in ("training", "images"):
         assert known[name] == now[name], "run python -m experiments.families"
     for family in families.FAMILIES:

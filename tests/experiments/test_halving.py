@@ -44,10 +44,10 @@ def test_curves_come_in_the_order_of_the_configurations():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    assert halving.provenance()["lesson"] == experiment._facts()["lesson"], (
+    assert halving.TABLE.provenance()["lesson"] == experiment._facts()["lesson"], (
         "run python -m experiments.halving again"
     )
-    rows = halving.results()
+    rows = halving.TABLE.rows()
     assert sorted(astuple(row)[:2] for row in rows) == sorted(experiment.measured()), (
         "run python -m experiments.halving"
     )
@@ -75,8 +75,8 @@ def test_curves_that_are_stored_come_out_alike():
     """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15
     points elsewhere with another release.
     """
-    curves, accuracies = halving.curves(halving.results())
-    in_gluon, _ = halving.curves(halving.results(), "mxnet")
+    curves, accuracies = halving.curves(halving.TABLE.rows())
+    in_gluon, _ = halving.curves(halving.TABLE.rows(), "mxnet")
     calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[
         :3
     ]  # the libraries round differently

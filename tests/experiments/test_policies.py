@@ -46,9 +46,9 @@ def test_the_grid_has_six_rewards_and_six_that_judge():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = policies.provenance(), experiment._facts()
+    known, now = policies.TABLE.provenance(), experiment._facts()
     assert known["lesson"] == now["lesson"], "run python -m experiments.policies again"
-    rows = policies.results()
+    rows = policies.TABLE.rows()
     stored = {astuple(row)[:5] for row in rows}
     assert stored == {*experiment.measured(), *experiment.carried(rows)}, (
         "run python -m experiments.policies"
@@ -86,7 +86,7 @@ def test_children_that_are_stored_come_out_alike(way):
     """In the mean: another processor or release rounds otherwise, and sixty steps can make as
     much of that as of another seed.
     """
-    stored = policies.results()
+    stored = policies.TABLE.rows()
     rows = [row for row in stored if (row.way, row.data) == (way, "letters")][:6]
     again = [experiment.train(astuple(row)[:5]) for row in rows]
     for field, table in zip(("reward", "accuracy"), policies.table(stored), strict=True):

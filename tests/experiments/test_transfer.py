@@ -42,10 +42,12 @@ def test_targets_are_colour_images_of_32_pixels(name):
 
 
 def test_what_is_stored_is_complete_and_of_the_backbone_that_ships():
-    known, now = transfer.provenance(), experiment._facts()
+    known, now = transfer.TABLE.provenance(), experiment._facts()
     assert now["backbone"] == SHA256
     assert {name: known[name] for name in ("backbone", "lesson")} == {
         name: now[name] for name in ("backbone", "lesson")
     }, "run it again"
-    stored = {(row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.results()}
+    stored = {
+        (row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.TABLE.rows()
+    }
     assert stored == set(experiment.wanted()), "run python -m experiments.transfer"

@@ -1,6 +1,8 @@
 """Results that are kept: what is written is read back, and a file is whole or not there."""
 
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,20 @@ def test_a_fact_that_would_break_the_file_is_refused(tmp_path):
     with pytest.raises(ValueError, match="one line"):
         stored.write(tmp_path / "out.csv", Row, {"torch": "2\n3"}, ROWS)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_table_gives_the_rows_and_the_provenance_that_were_stored(tmp_path, monkeypatch):
+    stored.write(tmp_path / "out.csv", Row, FACTS, ROWS)
+    monkeypatch.setattr(stored, "files", lambda package: tmp_path)
+    table = stored.Table("out.csv", Row)
+    assert (table.provenance(), table.rows()) == stored.read(tmp_path / "out.csv", Row)
+
+
+def test_every_table_that_ships_is_read_by_a_module_and_says_how_it_came_about():
+    folder = Path(stored.__file__).parent
+    modules = [import_module(f"dlkit.tables.{path.stem}") for path in folder.glob("[a-z]*.py")]
+    tables = [module.TABLE for module in modules if hasattr(module, "TABLE")]
+    assert {table.name for table in tables} == {path.name for path in folder.glob("*.csv")}
+    for table in tables:
+        assert table.rows()
+        assert {"command", "python", "processor", "date"} <= table.provenance().keys()
