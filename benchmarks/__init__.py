@@ -1,1 +1,1 @@
-"""Speed, measured side by side with what people use today."""
+"""The speed of grading, measured side by side with what people use today."""

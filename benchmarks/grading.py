@@ -48,8 +48,8 @@ from benchmarks.classroom import (
     points,
     students,
 )
-from benchmarks.provenance import processor, version_of
 from benchmarks.watch import Memory, Ran, TooLong, clean_environment, run
+from experiments.provenance import processor, version_of
 
 QUICK = 3
 PATIENCE = 120.0

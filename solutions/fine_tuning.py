@@ -923,7 +923,7 @@ def train(train_images, train_labels):
     import torch
     from torch import nn
 
-    from dlkit.backbone import backbone_torch
+    from dlkit.nets.backbone import backbone_torch
 
     torch.manual_seed(0)
     num_steps = 90
@@ -960,7 +960,7 @@ def _(train_images, train_labels):
     import torch
     from torch import nn
 
-    from dlkit.backbone import backbone_torch
+    from dlkit.nets.backbone import backbone_torch
 
     torch.manual_seed(0)
     return nn.Sequential(*backbone_torch(), nn.Linear(96, 7))
@@ -975,7 +975,7 @@ def _(train_images, train_labels):
     import torch
     from torch import nn
 
-    from dlkit.backbone import backbone_torch
+    from dlkit.nets.backbone import backbone_torch
 
     torch.manual_seed(0)
     backbone, head = backbone_torch(), nn.Linear(96, 7)
@@ -995,15 +995,15 @@ def _(train_images, train_labels):
     recognise=JUDGED.has_another_number_of_outputs,
 )
 def _(train_images, train_labels):
-    from dlkit.backbone import backbone_torch
+    from dlkit.nets.backbone import backbone_torch
 
     return backbone_torch()
 
 
 @train.alternative(framework="mxnet")
 def _(train_images, train_labels):
-    from dlkit.backbone import backbone_gluon
     from dlkit.mx import autograd, gluon, init, mx, nd
+    from dlkit.nets.backbone import backbone_gluon
 
     mx.random.seed(0)
     num_steps = 90
@@ -1032,7 +1032,7 @@ def _(train_images, train_labels):
     import torch
     from torch import nn
 
-    from dlkit.backbone import backbone_torch
+    from dlkit.nets.backbone import backbone_torch
 
     torch.manual_seed(0)
     num_epochs = 15

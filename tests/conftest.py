@@ -39,12 +39,12 @@ def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], dict[str, str]]:
-    """``(benchmark, line, other)``: what the benchmark would say of its results if a line in its
+    """``(experiment, line, other)``: what the experiment would say of its results if a line in its
     lesson's net cells were another.
     """
 
-    def facts(benchmark: ModuleType, line: str, other: str) -> dict[str, str]:
-        lesson = nbformat.read(benchmark.LESSON, as_version=4)
+    def facts(experiment: ModuleType, line: str, other: str) -> dict[str, str]:
+        lesson = nbformat.read(experiment.LESSON, as_version=4)
         cells = [
             cell
             for cell in lesson.cells
@@ -54,8 +54,8 @@ def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], 
         cells[0].source = cells[0].source.replace(line, other)
         nbformat.write(lesson, tmp_path / "lesson.ipynb")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(benchmark, "LESSON", tmp_path / "lesson.ipynb")
-            return benchmark._facts()
+            patch.setattr(experiment, "LESSON", tmp_path / "lesson.ipynb")
+            return experiment._facts()
 
     return facts
 

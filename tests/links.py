@@ -22,7 +22,7 @@ _ANCHOR = re.compile(
 )
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
 _FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:ipynb|py|md|csv|toml|png|jpg|html|yml)")
-"""A file of the project, named with its folder in code: `benchmarks/transfer.py`."""
+"""A file of the project, named with its folder in code: `experiments/transfer.py`."""
 
 
 def dead_links(path: Path, root: Path = ROOT) -> list[str]:

@@ -16,9 +16,9 @@ import nbformat
 import numpy as np
 import pytest
 
-from benchmarks.lessons import ROOT, lesson_names
-from dlkit.folders import read_folder
+from dlkit.data.folders import read_folder
 from dlkit.stats import interval
+from experiments.lessons import ROOT, lesson_names
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "sign-language-digits.tar.gz"
 LESSON = ROOT / "lessons" / "12-case-studies.ipynb"

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.lessons import ROOT, lesson_names
 from dlkit.data import load
+from experiments.lessons import ROOT, lesson_names
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SEEDS = range(3)

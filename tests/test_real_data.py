@@ -19,15 +19,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.families import FAMILIES
-from benchmarks.lessons import ROOT, lesson_nets
-from dlkit import comparison, cost, seed_everything, training
 from dlkit import mx as shim
-from dlkit.comparison import IMAGE_SHAPE, TRAINING
+from dlkit import seed_everything
 from dlkit.data import ImageSet, load
+from dlkit.nets import cost, training
+from dlkit.tables import comparison
+from dlkit.tables.comparison import IMAGE_SHAPE, TRAINING
+from experiments.families import FAMILIES
+from experiments.lessons import ROOT, lesson_nets
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-RATE = {row.family: row.lr for row in comparison.results()}
+RATE = {row.family: row.lr for row in comparison.TABLE.rows()}
 RUNS = [("torch", 0), ("torch", 1), *([("mxnet", 0)] if shim.available() else [])]
 """Framework and seed of what is trained."""
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.lessons import lesson_nets
-from benchmarks.transfer import LESSON
-from dlkit import data, training, transfer
+from dlkit import data
 from dlkit import mx as shim
+from dlkit.nets import training
 from dlkit.stats import interval
+from dlkit.tables import transfer
+from experiments.lessons import lesson_nets
+from experiments.transfer import LESSON
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "sign-language-digits.tar.gz"
 DRAWS = range(5)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from benchmarks import bayesian as benchmark
-from dlkit import bayesian
-from dlkit.bayesian import Result
+from dlkit.tables import bayesian
+from dlkit.tables.bayesian import Result
+from experiments import bayesian as experiment
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_few_digits_to_train_on():
 
 
 def test_the_net_is_judged_by_other_trainings_than_those_that_a_search_sees():
-    rows = bayesian.results()
+    rows = bayesian.TABLE.rows()
     net, (seen, _) = bayesian.problems(rows)["net"], bayesian.errors(rows, "PyTorch")
     rng, x = np.random.default_rng(0), np.array([0.6, 0.5])
     assert {net.objective(x, rng) for _ in range(60)} == set(seen[12, 4, :4].tolist())
@@ -63,13 +63,13 @@ def test_the_net_is_judged_by_other_trainings_than_those_that_a_search_sees():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = bayesian.provenance(), benchmark._facts()
+    known, now = bayesian.TABLE.provenance(), experiment._facts()
     assert (known["net"], known["search"]) == (now["net"], now["search"]), (
-        "run python -m benchmarks.bayesian again"
+        "run python -m experiments.bayesian again"
     )
-    rows = bayesian.results()
+    rows = bayesian.TABLE.rows()
     stored = {(row.problem, row.way, row.first, row.second, row.seed) for row in rows}
-    assert stored == {*benchmark.trainings(), *benchmark.searches()}, (
-        "run python -m benchmarks.bayesian"
+    assert stored == {*experiment.trainings(), *experiment.searches()}, (
+        "run python -m experiments.bayesian"
     )
     assert len(stored) == len(rows)

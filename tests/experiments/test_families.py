@@ -14,12 +14,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
-from benchmarks import families, provenance
-from benchmarks.families import ComparisonError, Store, compare
-from benchmarks.lessons import NoSuchNet, digest, find_net
-from dlkit import comparison, cost, stored
 from dlkit import mx as shim
-from dlkit.comparison import RATE_SEED, RATES, Result
+from dlkit.nets import cost
+from dlkit.tables import comparison, stored
+from dlkit.tables.comparison import RATE_SEED, RATES, Result
+from experiments import families, provenance
+from experiments.families import ComparisonError, Store, compare
+from experiments.lessons import NoSuchNet, digest, find_net
 
 pytest.importorskip("torch")
 
@@ -218,23 +219,23 @@ def test_a_net_that_needs_other_cells_is_named_with_its_cell(tmp_path, lessons, 
 def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family):
     lesson, name = families.FAMILIES[family]
     path = ROOT / "lessons" / f"{lesson}.ipynb"
-    rows = [row for row in comparison.results() if row.family == family]
+    rows = [row for row in comparison.TABLE.rows() if row.family == family]
     wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
     assert {(row.framework, row.seed) for row in rows} == wanted, (
-        "run python -m benchmarks.families"
+        "run python -m experiments.families"
     )
     assert {(row.parameters, row.multiply_adds) for row in rows} == {
         size(families.Job(path, name, family, "torch", RATE_SEED, 0.0))
     }
-    assert comparison.provenance()[f"net of {family}"] == digest(path, name), (
-        "run python -m benchmarks.families"
+    assert comparison.TABLE.provenance()[f"net of {family}"] == digest(path, name), (
+        "run python -m experiments.families"
     )
 
 
 def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
-    known, now = comparison.provenance(), families._facts()
+    known, now = comparison.TABLE.provenance(), families._facts()
     for name in ("training", "images"):
-        assert known[name] == now[name], "run python -m benchmarks.families"
+        assert known[name] == now[name], "run python -m experiments.families"
     for family in families.FAMILIES:
         assert list(provenance.rates_from_words(known[f"rate of {family}"])) == list(RATES)
 
@@ -244,7 +245,7 @@ def test_the_command_trains(tmp_path, lessons):
     command = [
         sys.executable,
         "-m",
-        "benchmarks.families",
+        "experiments.families",
         "--out",
         str(tmp_path / "out.csv"),
         "--lessons",
@@ -280,7 +281,7 @@ def test_a_typing_error_is_explained(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "benchmarks.families",
+        "experiments.families",
         "--out",
         str(tmp_path / "out.csv"),
         "--families",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks import growing
-from dlkit import stored
+from dlkit.tables import stored
+from experiments import growing
 
 
 @dataclass(frozen=True)

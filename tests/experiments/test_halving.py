@@ -7,9 +7,9 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks import halving as benchmark
-from dlkit import halving
-from dlkit.halving import COUNTS, NUM_EPOCHS, Config, Result
+from dlkit.tables import halving
+from dlkit.tables.halving import COUNTS, NUM_EPOCHS, Config, Result
+from experiments import halving as experiment
 
 
 def test_configurations_are_the_same_every_time_and_within_their_ranges():
@@ -44,12 +44,12 @@ def test_curves_come_in_the_order_of_the_configurations():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    assert halving.provenance()["lesson"] == benchmark._facts()["lesson"], (
-        "run python -m benchmarks.halving again"
+    assert halving.TABLE.provenance()["lesson"] == experiment._facts()["lesson"], (
+        "run python -m experiments.halving again"
     )
-    rows = halving.results()
-    assert sorted(astuple(row)[:2] for row in rows) == sorted(benchmark.measured()), (
-        "run python -m benchmarks.halving"
+    rows = halving.TABLE.rows()
+    assert sorted(astuple(row)[:2] for row in rows) == sorted(experiment.measured()), (
+        "run python -m experiments.halving"
     )
     assert all(len(row.val.split()) == NUM_EPOCHS for row in rows)
 
@@ -65,7 +65,9 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
 def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
-    assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
+    assert (
+        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+    )
 
 
 @pytest.mark.slow
@@ -73,12 +75,12 @@ def test_curves_that_are_stored_come_out_alike():
     """In the mean, and of trainings that other rounding leaves alone: a restless one can be 15
     points elsewhere with another release.
     """
-    curves, accuracies = halving.curves(halving.results())
-    in_gluon, _ = halving.curves(halving.results(), "mxnet")
+    curves, accuracies = halving.curves(halving.TABLE.rows())
+    in_gluon, _ = halving.curves(halving.TABLE.rows(), "mxnet")
     calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[
         :3
     ]  # the libraries round differently
-    again = [benchmark.train(("torch", int(number))) for number in calm]
+    again = [experiment.train(("torch", int(number))) for number in calm]
     from_epoch_to_epoch = np.diff(curves[calm], axis=1).std()
     assert abs(
         np.mean([row.accuracy for row in again]) - accuracies[calm].mean()

@@ -5,8 +5,8 @@ the functions that the lesson has.
 import numpy as np
 import pytest
 
-from benchmarks import mixing as benchmark
-from dlkit import mixing
+from dlkit.tables import mixing
+from experiments import mixing as experiment
 
 
 @pytest.mark.parametrize("name", mixing.SEEDS)
@@ -30,11 +30,11 @@ def test_what_is_held_out_is_not_trained_on(name):
 
 
 def test_what_is_stored_is_complete_and_of_the_functions_in_the_lesson():
-    assert mixing.provenance()["lesson"] == benchmark._facts()["lesson"], (
-        "run python -m benchmarks.mixing"
+    assert mixing.TABLE.provenance()["lesson"] == experiment._facts()["lesson"], (
+        "run python -m experiments.mixing"
     )
     stored = {
         (row.data, row.framework, row.method, row.count, row.steps, row.seed)
-        for row in mixing.results()
+        for row in mixing.TABLE.rows()
     }
-    assert stored == set(benchmark.wanted()), "run python -m benchmarks.mixing"
+    assert stored == set(experiment.wanted()), "run python -m experiments.mixing"

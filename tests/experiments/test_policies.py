@@ -7,9 +7,9 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks import policies as benchmark
-from dlkit import policies
-from dlkit.policies import Result
+from dlkit.tables import policies
+from dlkit.tables.policies import Result
+from experiments import policies as experiment
 
 
 @pytest.mark.parametrize("name", policies.SETS)
@@ -46,12 +46,12 @@ def test_the_grid_has_six_rewards_and_six_that_judge():
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
-    known, now = policies.provenance(), benchmark._facts()
-    assert known["lesson"] == now["lesson"], "run python -m benchmarks.policies again"
-    rows = policies.results()
+    known, now = policies.TABLE.provenance(), experiment._facts()
+    assert known["lesson"] == now["lesson"], "run python -m experiments.policies again"
+    rows = policies.TABLE.rows()
     stored = {astuple(row)[:5] for row in rows}
-    assert stored == {*benchmark.measured(), *benchmark.carried(rows)}, (
-        "run python -m benchmarks.policies"
+    assert stored == {*experiment.measured(), *experiment.carried(rows)}, (
+        "run python -m experiments.policies"
     )
     assert len(stored) == len(rows)
 
@@ -64,8 +64,8 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
             "MAGNITUDES = (0.4, 0.8), (1 / 3, 2 / 3, 0.9)",
         ),
         (
-            "for p in PROBABILITIES for m in MAGNITUDES]",
-            "for m in MAGNITUDES for p in PROBABILITIES]",
+            "for p in PROBABILITIES for m in MAGNITUDES",
+            "for m in MAGNITUDES for p in PROBABILITIES",
         ),
         ("baseline = decay * baseline", "baseline = baseline"),
         ("num_searches, budget=90)", "num_searches, budget=75)"),
@@ -75,7 +75,9 @@ def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
 def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
-    assert facts_of_another_lesson(benchmark, line, other)["lesson"] != benchmark._facts()["lesson"]
+    assert (
+        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+    )
 
 
 @pytest.mark.slow
@@ -84,9 +86,9 @@ def test_children_that_are_stored_come_out_alike(way):
     """In the mean: another processor or release rounds otherwise, and sixty steps can make as
     much of that as of another seed.
     """
-    stored = policies.results()
+    stored = policies.TABLE.rows()
     rows = [row for row in stored if (row.way, row.data) == (way, "letters")][:6]
-    again = [benchmark.train(astuple(row)[:5]) for row in rows]
+    again = [experiment.train(astuple(row)[:5]) for row in rows]
     for field, table in zip(("reward", "accuracy"), policies.table(stored), strict=True):
         off = np.mean(
             [

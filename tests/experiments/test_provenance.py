@@ -1,6 +1,6 @@
 """What stored results say about how they came about."""
 
-from benchmarks import provenance
+from experiments import provenance
 
 
 def test_the_facts_tell_versions_and_what_is_given_and_end_with_the_date():

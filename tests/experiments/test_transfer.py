@@ -5,10 +5,10 @@ backbone that ships.
 import numpy as np
 import pytest
 
-from benchmarks import transfer as benchmark
-from dlkit import transfer
-from dlkit.backbone import SHA256
-from dlkit.transfer import few
+from dlkit.nets.backbone import SHA256
+from dlkit.tables import transfer
+from dlkit.tables.transfer import few
+from experiments import transfer as experiment
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [9, 6, 3]))
 IMAGES = np.arange(18.0)[:, None, None, None]
@@ -42,10 +42,12 @@ def test_targets_are_colour_images_of_32_pixels(name):
 
 
 def test_what_is_stored_is_complete_and_of_the_backbone_that_ships():
-    known, now = transfer.provenance(), benchmark._facts()
+    known, now = transfer.TABLE.provenance(), experiment._facts()
     assert now["backbone"] == SHA256
     assert {name: known[name] for name in ("backbone", "lesson")} == {
         name: now[name] for name in ("backbone", "lesson")
     }, "run it again"
-    stored = {(row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.results()}
-    assert stored == set(benchmark.wanted()), "run python -m benchmarks.transfer"
+    stored = {
+        (row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.TABLE.rows()
+    }
+    assert stored == set(experiment.wanted()), "run python -m experiments.transfer"

@@ -1,0 +1,1 @@
+"""Nets: one that is pretrained, what a net costs, the training loop, seeds."""
