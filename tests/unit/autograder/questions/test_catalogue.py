@@ -172,7 +172,7 @@ def test_one_file_is_no_package_of_questions(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "one_file_of_questions")
     catalogue.chapters.cache_clear()
-    with pytest.raises(BrokenQuestions, match="one_file_of_questions is one file .*not a package"):
+    with pytest.raises(BrokenQuestions, match=r"one_file_of_questions is one file .*not a package"):
         catalogue.chapters()
     catalogue.chapters.cache_clear()
 
