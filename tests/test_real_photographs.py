@@ -108,14 +108,20 @@ def test_fine_tuning_pays_less_the_more_labels_there_are(accuracies):
 
 
 def test_gluon_does_as_well(hands, accuracies):
+    """On average over the draws: a single training moves by ten points with its rounding."""
     if not shim.available():
         pytest.skip("MXNet is not installed")
     lesson = lesson_nets(LESSON)
-    images, labels = transfer.few(hands.train_images, hands.train_labels, 10, draw=0)
-    net = lesson["new_net_gluon"](10, seed=0)
-    lesson["fine_tune_gluon"](net, images, labels, lr=RATES["fine-tuned"])
-    accuracy = np.mean(training.predict_gluon(net, hands.test_images) == hands.test_labels)
-    assert abs(accuracy - accuracies("fine-tuned", 10)[0]) < 0.1
+
+    def accuracy(draw):
+        images, labels = transfer.few(hands.train_images, hands.train_labels, 10, draw)
+        net = lesson["new_net_gluon"](10, seed=draw)
+        lesson["fine_tune_gluon"](net, images, labels, lr=RATES["fine-tuned"], seed=draw)
+        return np.mean(training.predict_gluon(net, hands.test_images) == hands.test_labels)
+
+    in_gluon = np.array([accuracy(draw) for draw in DRAWS])
+    mean, half = interval(in_gluon - accuracies("fine-tuned", 10))
+    assert abs(mean) < max(0.05, half)
 
 
 @pytest.mark.parametrize("fault", ["empty class", "broken picture", "stray file"])
