@@ -42,7 +42,7 @@ except ImportError:  # Windows, where no wall is raised
     resource = None  # type: ignore[assignment]
 
 NOBODY, FIRST_SUBMISSION_UID = 65534, 1_000_000_000
-"""Who a submission is where root grades, see `submission_user`."""
+"""Whom root lets a submission be, see `submission_user`."""
 
 HOME, SCRATCH, SOCKETS = "/notebook", "/tmp", "/sockets"
 _MEGABYTE = 2**20
@@ -186,8 +186,7 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     # 3. Decide who the submission will be: the folders made in step 6 belong to that user.
-    privileged = _privileged()
-    owner = submission_user(kernel_id) if privileged else (os.geteuid(), os.getegid())
+    owner = submission_user(kernel_id)
 
     # 4. Leave the machine's mounts, network, shared memory, host name and control groups; its
     #    processes are left already (`enter_process_namespace`).
@@ -202,7 +201,7 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
 
     # 7. Stop being root. Before step 8, because Linux counts processes by user and by user
     #    namespace, and this step changes both.
-    if privileged:
+    if _privileged():
         _become(*owner, own_proc)
     os.close(own_proc)
 
@@ -217,14 +216,18 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
 
     # 11. Repeat the policy of the mounts in Landlock, whose rules name files of the new root.
     _restrict_paths()
+
     # 12. Filter system calls: last, because the steps above make calls that it denies.
     linux.set_seccomp_filter(seccomp.filter_for(platform.machine()))
 
 
 def submission_user(kernel_id: int) -> tuple[int, int]:
-    """The user and the group that a submission is where root grades: of its own, or `NOBODY` where
-    a container has no such user. Then all submissions share `NOBODY`, and its per-user limits.
+    """The user and the group that a submission is: the grader's, which have no power here, or where
+    root grades, of its own. Where a container has no such user, it is `NOBODY`; then all submissions
+    share `NOBODY`, and its per-user limits.
     """
+    if not _privileged():
+        return os.geteuid(), os.getegid()
     submission_uid = FIRST_SUBMISSION_UID + kernel_id
     if all(_exists(kind, submission_uid) for kind in ("uid", "gid")):
         return submission_uid, submission_uid
