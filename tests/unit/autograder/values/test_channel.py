@@ -110,9 +110,15 @@ HOSTILE = {
     "an integer of a million digits": b'{"kind": "result", "fields": {}, "arrays": [], "value": '
     + b"9" * 1_000_000
     + b"}",
-    "an array that was not sent": b'{"kind": "result", "fields": {}, "arrays": [], "value": {"array": 0}}',
-    "a shape of NaN": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "int8", "shape": [NaN]}]}',
-    "an array of objects": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "object", "shape": [0]}]}',
+    "an array that was not sent": (
+        b'{"kind": "result", "fields": {}, "arrays": [], "value": {"array": 0}}'
+    ),
+    "a shape of NaN": (
+        b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "int8", "shape": [NaN]}]}'
+    ),
+    "an array of objects": (
+        b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "object", "shape": [0]}]}'
+    ),
 }
 
 
