@@ -16,7 +16,7 @@ SLOWEST := --durations=25
 # Where questions are judged in the tests' own processes, two at a time: one thread each, as in grading.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo check test night unit chapters smoke questions together alone night-tests audit bench regrades lab update test-versions lint types contracts format clean
+.PHONY: help demo check test night unit chapters smoke questions together alone night-tests many-examples audit bench regrades lab update test-versions lint types contracts format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,8 +61,8 @@ check: $(TOOLS)  ## the signal at every save: linters, types, contracts, quick t
 test: $(TOOLS)  ## all that `check` promises, then every test but those of the night: notebooks executed, attacks, faults
 	@$(MAKE) --no-print-directory --keep-going $(STATIC) unit smoke questions together alone
 
-night: $(TOOLS)  ## what takes hours: every mutant, regrades, real data, the benchmark, other versions
-	@$(MAKE) --no-print-directory --keep-going audit regrades night-tests bench test-versions
+night: $(TOOLS)  ## what takes hours: every mutant, regrades, real data, many examples, the benchmark, other versions
+	@$(MAKE) --no-print-directory --keep-going audit regrades night-tests many-examples bench test-versions
 
 # The parts of `check` and `test`; each can be run by itself. docs/testing.md says what they promise.
 unit: $(TOOLS)
@@ -85,6 +85,10 @@ alone: $(TOOLS)
 
 night-tests: $(TOOLS)
 	$(PYTEST) $(TWO) $(SLOWEST) -m night
+
+# The tests that draw their inputs, with forty times as many as by day.
+many-examples: $(TOOLS)
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=night $(PYTEST) $(TWO) $(SLOWEST) -m "hypothesis and not alone"
 
 audit: $(TOOLS)  ## prove the checks right on every mutant and fifty fresh seeds; the card lands in build/audit.html
 	@mkdir -p build
@@ -119,9 +123,10 @@ contracts: $(TOOLS)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
 
-format: $(TOOLS)  ## let ruff put code and notebooks in order
+format: $(TOOLS)  ## let ruff put code and notebooks in order; write docs/api.md anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python docs/make_api.py
 
 clean:  ## remove what was built (never work/)
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -14,15 +15,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from json import dumps as to_json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
 from autograder import logs
 from autograder.errors import AutograderError, MachineError, UsageError
-from autograder.questions.material import CONFIG
 from autograder.sandbox.slim_imports import IRI_GRAMMAR, blocked
 from autograder.text import one_line, plain
+
+if TYPE_CHECKING:
+    from autograder.grading.course import Course
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
 """Exit codes: all graded; the demonstration's table or the audit's card is not as it should be; a
@@ -35,6 +38,8 @@ STOPPED, UNREAD = 130, 141
 
 SPARSELY = 30.0
 """Seconds between two lines about progress where there is no terminal."""
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -97,7 +102,39 @@ def course(
     context.with_resource(blocked(IRI_GRAMMAR))
 
 
+def _reporting(command: Callable[P, int]) -> Callable[P, None]:
+    """A command that returns its exit code. What a user can cause ends in one line on standard
+    error; what they cannot, in the log, and in one line that says so.
+
+    The log of a command that is about a course, which it calls ``course_dir``, is there.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        course_dir = kwargs.get("course_dir")
+        try:
+            with logs.kept_in(_log_file(course_dir)) as file:
+                code = _code(lambda: command(*args, **kwargs), file)
+        except BrokenPipeError:
+            # Whoever reads us has read enough: what there was to say is lost.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = UNREAD
+        raise typer.Exit(code)
+
+    return run
+
+
+def _log_file(course_dir: object) -> Path:
+    if isinstance(course_dir, Path):
+        from autograder.questions.material import CONFIG
+
+        if (course_dir / CONFIG).is_file():
+            return course_dir / logs.GRADING
+    return logs.at_home()
+
+
 @app.command()
+@_reporting
 def demo(
     out: Annotated[
         Path,
@@ -105,60 +142,63 @@ def demo(
     ] = Path("build/demo"),
     only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
     workers: Workers = None,
-) -> None:
+) -> int:
     """Make a class, grade it through nbgrader, and compare every grade with what it was made to
     earn.
     """
 
-    def run() -> int:
-        _needs_unix("a class is graded")
+    _needs_unix("a class is graded")
 
-        from autograder import demo as demonstration
-        from autograder.grading import batch
-        from autograder.questions import material
-        from autograder.report.tables import write
+    from autograder import demo as demonstration
+    from autograder.questions import material
+    from autograder.report.tables import write
 
-        course = demonstration.lay_out(material.find(), out)
-        names = [name for name in demonstration.assignments(course) if only in (None, name)]
-        if not names:
-            raise UsageError(
-                f"there is no assignment {only!r}: the assignments are "
-                f"{', '.join(demonstration.assignments(course))}"
-            )
-        for name in names:
-            course.release(name)
-        made = {name: demonstration.hand_in(course, name) for name in names}
-        work = [(name, student) for name in names for student in made[name]]
-        with _progress("grading", len(work)) as show:
-            batch.grade(course, work, workers=workers, show=show)
-        with _progress("writing feedback", len(work)) as show:
-            for item in work:
-                show(course.feedback(*item))
-        pages = write(course.root)
-        wrong = _compare(course.root, made)
-        print(
-            f"\nGradebook, pages and tables: {_short(course.root)}: gradebook.db, "
-            f"{', '.join(page.name for page in pages)}, feedback/"
-        )
-        print(
-            "Written answers are left to the teacher; networks are trained by the first two "
-            "students only, which takes time."
-        )
-        if len(demonstration.students()) < len(demonstration.CLASS):
-            print("MXNet cannot be imported here: the submission in Gluon was left out.")
-        if wrong:
-            print(
-                f"{wrong} of {len(work)} submissions did not earn what they were made to earn.",
-                file=sys.stderr,
-            )
-        else:
-            print(f"All {len(work)} submissions earned exactly what they were made to earn.")
-        return DIFFERENT if wrong else GRADED
+    course = demonstration.lay_out(material.find(), out)
+    known = demonstration.assignments(course)
+    names = [name for name in known if only in (None, name)]
+    if not names:
+        raise UsageError(f"there is no assignment {only!r}: the assignments are {', '.join(known)}")
+    made = _grade_class(course, names, workers)
+    pages = write(course.root)
+    wrong = _compare(course.root, made)
+    total = sum(map(len, made.values()))
+    written = ", ".join(page.name for page in pages)
+    print(f"\nGradebook, pages and tables: {_short(course.root)}: ", end="")
+    print(f"gradebook.db, {written}, feedback/")
+    print(
+        "Written answers are left to the teacher; networks are trained by the first two "
+        "students only, which takes time."
+    )
+    if len(demonstration.students()) < len(demonstration.CLASS):
+        print("MXNet cannot be imported here: the submission in Gluon was left out.")
+    if wrong:
+        sentence = f"{wrong} of {total} submissions did not earn what they were made to earn."
+        print(sentence, file=sys.stderr)
+        return DIFFERENT
+    print(f"All {total} submissions earned exactly what they were made to earn.")
+    return GRADED
 
-    _run(run)
+
+def _grade_class(course: Course, names: list[str], workers: int | None) -> dict[str, Any]:
+    """Hand in, grade and give feedback; what was handed in, by assignment and student."""
+    from autograder import demo as demonstration
+    from autograder.grading import batch
+
+    for name in names:
+        course.release(name)
+    made = {name: demonstration.hand_in(course, name) for name in names}
+    work = [(name, student) for name in names for student in made[name]]
+    with _progress("grading", len(work)) as show:
+        batch.grade(course, work, workers=workers, show=show)
+    with _progress("writing feedback", len(work)) as show:
+        for item in work:
+            course.feedback(*item)
+            show(None)
+    return made
 
 
 @app.command()
+@_reporting
 def grade(
     course_dir: CourseDir,
     assignment: Annotated[
@@ -178,7 +218,7 @@ def grade(
             ),
         ),
     ] = False,
-) -> None:
+) -> int:
     """Grade the submissions of an assignment: those that have no grade yet, or were handed in or
     released anew since.
 
@@ -188,46 +228,42 @@ def grade(
     a course, gradebook or disk that cannot be used; 130: stopped.
     """
 
-    def run() -> int:
-        _needs_unix("a class is graded")
+    _needs_unix("a class is graded")
 
-        from autograder.sandbox import provisioner
+    from autograder.sandbox import provisioner
 
-        provisioner.begin()  # before the other imports
+    provisioner.begin()  # before the other imports
 
-        from autograder.grading import batch
-        from autograder.grading.course import Course
+    from autograder.grading import batch
+    from autograder.grading.course import Course
 
-        course = Course(course_dir, trust=trust_submissions)
-        name = assignment.rstrip("/")  # as a shell completes it
-        overlooked = course.overlooked(name)
-        students = course.submissions(name)
-        if student is not None and student not in students:
-            raise UsageError(
-                f"{student} has not handed in {name}: there are {len(students)} submissions in "
-                f"{_short(course.root / 'submitted')}"
-            )
-        work = [(name, who) for who in ([student] if student else students)]
-        with _progress("grading", len(work)) as show:
-            results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
-        failed = [result for result in results if result.reason]
-        _print_points(course.root, name, [result.student for result in results])
-        earlier = (
-            f" {before} of them had been graded before; --regrade grades them again."
-            if before
-            else ""
+    course = Course(course_dir, trust=trust_submissions)
+    name = assignment.rstrip("/")  # as a shell completes it
+    overlooked = course.overlooked(name)
+    students = course.submissions(name)
+    if student is not None and student not in students:
+        raise UsageError(
+            f"{student} has not handed in {name}: there are {len(students)} submissions in "
+            f"{_short(course.root / 'submitted')}"
         )
-        print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
-        for result in failed:
-            print(f"  {plain(result.student)}: {plain(result.reason)}", file=sys.stderr)
-        for sentence in overlooked:
-            print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
-        return INCOMPLETE if failed else GRADED
-
-    _run(run, course_dir)
+    work = [(name, who) for who in ([student] if student else students)]
+    with _progress("grading", len(work)) as show:
+        results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
+    failed = [result for result in results if result.reason]
+    _print_points(course.root, name, [result.student for result in results])
+    earlier = (
+        f" {before} of them had been graded before; --regrade grades them again." if before else ""
+    )
+    print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
+    for result in failed:
+        print(f"  {plain(result.student)}: {plain(result.reason or '')}", file=sys.stderr)
+    for sentence in overlooked:
+        print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
+    return INCOMPLETE if failed else GRADED
 
 
 @app.command()
+@_reporting
 def audit(
     question: Annotated[
         list[str] | None,
@@ -257,7 +293,7 @@ def audit(
         ),
     ] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes that try answers.")] = 2,
-) -> None:
+) -> int:
     """Prove the grader right: try every check on right answers, known mistakes and mutants, and
     print its report card.
 
@@ -265,104 +301,91 @@ def audit(
     130: stopped.
     """
 
-    def run() -> int:
-        _needs_unix("questions are audited")
+    _needs_unix("questions are audited")
 
-        from rich.console import Console
+    from rich.console import Console
 
-        from autograder.audit import audit_all
-        from autograder.audit.render import as_page, as_terminal
-        from autograder.questions import catalogue
+    from autograder.audit import audit_all
+    from autograder.audit.render import as_page, as_terminal
+    from autograder.questions import catalogue
 
-        names = catalogue.select(question or [])
-        for file in filter(None, (json, html)):  # before minutes of work are done for nothing
-            file.touch()
-        with _progress("auditing", len(names)) as show:
-            card = audit_all(names, sample=sample, repeat=repeat, workers=workers, show=show)
-        if json:
-            json.write_text(to_json(card.as_json(), indent=2) + "\n", encoding="utf-8")
-        if html:
-            html.write_text(as_page(card), encoding="utf-8")
-        Console(width=None if sys.stdout.isatty() else 150).print(as_terminal(card))
-        return GRADED if card.clean else DIFFERENT
-
-    _run(run)
+    names = catalogue.select(question or [])
+    for file in filter(None, (json, html)):  # before minutes of work are done for nothing
+        file.touch()
+    with _progress("auditing", len(names)) as show:
+        card = audit_all(names, sample=sample, repeat=repeat, workers=workers, show=show)
+    if json:
+        json.write_text(to_json(card.as_json(), indent=2) + "\n", encoding="utf-8")
+    if html:
+        html.write_text(as_page(card), encoding="utf-8")
+    Console(width=None if sys.stdout.isatty() else 150).print(as_terminal(card))
+    return GRADED if card.clean else DIFFERENT
 
 
 @app.command()
-def report(course_dir: CourseDir) -> None:
+@_reporting
+def report(course_dir: CourseDir) -> int:
     """Write grades.csv and report.html into the course's folder."""
 
-    def run() -> int:
-        from autograder.report.tables import write
+    from autograder.report.tables import write
 
-        for page in write(course_dir):
-            print(_short(page))
-        return GRADED
-
-    _run(run, course_dir)
+    for page in write(course_dir):
+        print(_short(page))
+    return GRADED
 
 
 @app.command()
-def progress() -> None:
+@_reporting
+def progress() -> int:
     """Print the map of the course: what you have solved, what is open."""
 
-    def run() -> int:
-        from autograder.learner.journal import as_feedback
+    from autograder.learner.journal import as_feedback
 
-        print(as_feedback())
-        return GRADED
-
-    _run(run)
+    print(as_feedback())
+    return GRADED
 
 
 @app.command()
-def doctor() -> None:
+@_reporting
+def doctor() -> int:
     """Say what is installed, what works on this machine, and what to do about the rest."""
 
-    def run() -> int:
-        from rich.console import Console
+    from rich.console import Console
 
-        from autograder.doctor import as_table, examine_machine, sound
+    from autograder.doctor import as_table, examine_machine, sound
 
-        findings = examine_machine()
-        Console().print(as_table(findings))
-        return INCOMPLETE if not sound(findings) else GRADED
-
-    _run(run)
+    findings = examine_machine()
+    Console().print(as_table(findings))
+    return INCOMPLETE if not sound(findings) else GRADED
 
 
 @app.command()
+@_reporting
 def workspace(
     folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work"),
-) -> None:
+) -> int:
     """Copy lessons and exercises into a folder of your own; what is already there is never
     overwritten.
     """
 
-    def run() -> int:
-        from autograder.learner.workspace import fill
-        from autograder.questions import material
+    from autograder.learner.workspace import fill
+    from autograder.questions import material
 
-        added, kept = fill(material.find(), folder)
-        notebooks = "notebook" if added == 1 else "notebooks"
-        print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
-        return GRADED
-
-    _run(run)
+    added, kept = fill(material.find(), folder)
+    notebooks = "notebook" if added == 1 else "notebooks"
+    print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
+    return GRADED
 
 
 @app.command()
-def gluon() -> None:
+@_reporting
+def gluon() -> int:
     """Install MXNet for the Gluon cells, beside the NumPy that is there (Linux on x86-64)."""
 
-    def run() -> int:
-        from autograder import gluon
+    from autograder import gluon
 
-        print(gluon.install())
-        return GRADED
-
-    _run(run)
+    print(gluon.install())
+    return GRADED
 
 
 def _needs_unix(what: str) -> None:
@@ -371,23 +394,6 @@ def _needs_unix(what: str) -> None:
             f"{what} on Linux or macOS, and this is Windows: install the "
             "course in WSL2 (Ubuntu, x86_64)."
         )
-
-
-def _run(command: Callable[[], int], course_dir: Path | None = None) -> None:
-    """Run a command's body. What a user can cause ends in one line on standard error; what they
-    cannot, in the log, and in one line that says so.
-
-    course_dir: the course that the command is about; its log then is there.
-    """
-    try:
-        with logs.kept_in(_log_file(course_dir)) as file:
-            code = _code(command, file)
-    except (
-        BrokenPipeError
-    ):  # whoever reads us has read enough; what there was to say, and whether all is well, is lost
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = UNREAD
-    raise typer.Exit(code)
 
 
 def _code(command: Callable[[], int], file: Path) -> int:
@@ -440,12 +446,6 @@ def _about_the_machine(error: OSError) -> str:
         str(place) for place in (error.filename, error.filename2) if place is not None
     )
     return f"{places}: {error.strerror}" if places else f"the system says: {error.strerror}"
-
-
-def _log_file(course_dir: Path | None) -> Path:
-    if course_dir is not None and (course_dir / CONFIG).is_file():
-        return course_dir / logs.GRADING
-    return logs.at_home()
 
 
 @contextlib.contextmanager
@@ -522,15 +522,11 @@ def _compare(course_dir: Path, made: dict) -> int:
     table = Table(
         title="What each submission earned, and what it was made to earn", title_justify="left"
     )
-    for name, justify in [
-        ("assignment", "left"),
-        ("student", "left"),
-        ("story", "left"),
-        ("earned", "right"),
-        ("made to earn", "right"),
-        ("", "left"),
-    ]:
-        table.add_column(name, justify=justify, no_wrap=name in ("earned", "made to earn", ""))
+    for name in ("assignment", "student", "story"):
+        table.add_column(name)
+    for name in ("earned", "made to earn"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for row in rows:
         table.add_row(
             row.assignment,

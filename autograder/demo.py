@@ -425,14 +425,17 @@ def _compare_one(
             f"{work.points:g}",
             graded.reason if graded else "is missing",
         )
-    found = {mark.verdict.question: mark for mark in marks if mark.verdict}
+    found = {
+        mark.verdict.question: (mark.auto, mark.verdict.mistake) for mark in marks if mark.verdict
+    }
     problems = []
     for name, points in work.earns.items():
-        if name not in found:
+        auto, mistake = found.get(name, (None, None))
+        if auto is None:
             problems.append(f"{name}: no verdict")
-        elif abs(found[name].auto - points) > 0.005:
-            problems.append(f"{name}: {found[name].auto:g} instead of {points:g}")
-        elif name in work.mistakes and found[name].verdict.mistake != work.mistakes[name]:
+        elif abs(auto - points) > 0.005:
+            problems.append(f"{name}: {auto:g} instead of {points:g}")
+        elif name in work.mistakes and mistake != work.mistakes[name]:
             problems.append(f"{name}: the mistake is not named")
     if earned != f"{work.points:g}":
         problems.append(f"{earned} in all instead of {work.points:g}")

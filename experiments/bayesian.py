@@ -3,8 +3,8 @@ problem, and writes what `dlkit.tables.bayesian.TABLE` reads.
 
     python -m experiments.bayesian
 
-The rules are those of `dlkit.tables.bayesian`; what is trained and the searches are the functions in the
-lesson's cells tagged "net".
+The rules are those of `dlkit.tables.bayesian`; what is trained and the searches are the functions
+in the lesson's cells tagged "net".
 
 - The grid: 189 points, 24 seeds in PyTorch, four in Gluon.
 - The searches: thirty of each way on each problem, with the same ten trials at random to begin

@@ -1,13 +1,13 @@
-"""Trains lesson 18's net with every configuration of `dlkit.tables.halving.configurations`, and writes
-what `dlkit.tables.halving.TABLE` reads.
+"""Trains lesson 18's net with every configuration of `dlkit.tables.halving.configurations`, and
+writes what `dlkit.tables.halving.TABLE` reads.
 
     python -m experiments.halving
 
-The rules are those of `dlkit.tables.halving`; what is trained are the functions in the lesson's cells
-tagged "net". 300 configurations in PyTorch, the first 30 of them in Gluon, 81 epochs each. The file
-is written anew every few seconds, and what stands in it is not computed again, unless the lesson's
-functions or the versions are others: then all of it is. Stop when you like, and go on with the same
-command.
+The rules are those of `dlkit.tables.halving`; what is trained are the functions in the lesson's
+cells tagged "net". 300 configurations in PyTorch, the first 30 of them in Gluon, 81 epochs each.
+The file is written anew every few seconds, and what stands in it is not computed again, unless the
+lesson's functions or the versions are others: then all of it is. Stop when you like, and go on
+with the same command.
 
 About ten minutes of processor time.
 """

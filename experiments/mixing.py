@@ -1,12 +1,12 @@
-"""Trains what lesson 14 compares, with five or ten seeds, and writes what `dlkit.tables.mixing.TABLE`
-reads.
+"""Trains what lesson 14 compares, with five or ten seeds, and writes what
+`dlkit.tables.mixing.TABLE` reads.
 
     python -m experiments.mixing
 
-The rules are those of `dlkit.tables.mixing`; ``train_torch`` and ``train_gluon``, and the methods that
-they apply, are the functions in the lesson's cells tagged "net". No setting is chosen here: each
-method has the one of its paper, or torchvision's, and all share number of steps and learning rate
-(with 0.05 instead of 0.02 a few of the trainings on 50 brands died).
+The rules are those of `dlkit.tables.mixing`; ``train_torch`` and ``train_gluon``, and the methods
+that they apply, are the functions in the lesson's cells tagged "net". No setting is chosen here:
+each method has the one of its paper, or torchvision's, and all share number of steps and learning
+rate (with 0.05 instead of 0.02 a few of the trainings on 50 brands died).
 
 The file is written anew every few seconds, and what stands in it is not computed again. Stop when
 you like, and go on with the same command. A file of other versions, another processor or another

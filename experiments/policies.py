@@ -1,5 +1,5 @@
-"""Trains a child for every policy of lesson 15's space, and writes what `dlkit.tables.policies.TABLE`
-reads.
+"""Trains a child for every policy of lesson 15's space, and writes what
+`dlkit.tables.policies.TABLE` reads.
 
     python -m experiments.policies
 

@@ -35,18 +35,29 @@ BATCH_SIZE, LR, MOMENTUM, WEIGHT_DECAY, SHIFT = 128, 0.1, 0.9, 5e-4, 4
 CARD = """\
 # Model card: the course's backbone
 
-A residual net (K. He et al., 2015) of six basic blocks with {widths} channels for colour images of 32 x 32 pixels, pretrained on CIFAR-10. It reads pixels in [0, 1].
-For teaching transfer: what it says of an image is a fair start for other small images, and no more than that.
+A residual net (K. He et al., 2015) \
+of six basic blocks with {widths} channels for colour images of 32 x 32 \
+pixels, pretrained on CIFAR-10. It reads pixels in [0, 1].
+For teaching transfer: what it says of an image is a fair start for other small images, and \
+no more than that.
 
 | | |
 |---|---|
-| file | `backbone.safetensors`, {size:,} bytes, float32, sha256 `{sha256}`; checked each time it is loaded |
+| file | `backbone.safetensors`, {size:,} bytes, float32, \
+sha256 `{sha256}`; checked each time it is loaded |
 | parameters | {parameters:,}, the classifier's dense layer among them |
-| data | CIFAR-10 (A. Krizhevsky, 2009, *Learning Multiple Layers of Features from Tiny Images*): 50,000 images to train on, in a copy stored as JPEG of quality 75, which loses a little |
-| licence of the data | made for research; its author asks to be cited. It is a labelled part of the 80 Million Tiny Images, which their makers withdrew in 2020 because of offensive labels and pictures in that larger set |
+| data | CIFAR-10 (A. Krizhevsky, 2009, *Learning Multiple Layers of Features from Tiny \
+Images*): 50,000 images to train on, in a copy stored as JPEG of quality 75, \
+which loses a little |
+| licence of the data | made for research; its author asks to be cited. It is a labelled \
+part of the 80 Million Tiny Images, which their makers withdrew in 2020 because of \
+offensive labels and pictures in that larger set |
 | command | `python -m experiments.pretrain FOLDER --num-epochs {num_epochs} --seed {seed}` |
-| training | SGD, batches of {batch_size}, lr {lr} falling along a cosine, momentum {momentum}, weight decay {weight_decay}; random shifts of up to {shift} pixels and mirroring. The last epoch is kept; nothing was chosen by the test images |
-| accuracy | {accuracy:.2%} of the 10,000 test images (JPEG as well: not to be compared with published accuracies) |
+| training | SGD, batches of {batch_size}, lr {lr} falling along a cosine, momentum {momentum}, \
+weight decay {weight_decay}; random shifts of up to {shift} pixels and mirroring. \
+The last epoch is kept; nothing was chosen by the test images |
+| accuracy | {accuracy:.2%} of the 10,000 test images (JPEG as well: \
+not to be compared with published accuracies) |
 | made with | Python {python}, torch {torch}, {machine}, {date}; {minutes:.0f} minutes |
 """
 
@@ -120,12 +131,24 @@ def main(
     stored = save({name: value.numpy() for name, value in net.state_dict().items() if value.ndim})
     sha256 = hashlib.sha256(stored).hexdigest()
     facts = {
-        "widths": ", ".join(map(str, backbone.WIDTHS[1:])), "size": len(stored), "sha256": sha256,
+        "widths": ", ".join(map(str, backbone.WIDTHS[1:])),
+        "size": len(stored),
+        "sha256": sha256,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "num_epochs": num_epochs, "seed": seed, "batch_size": BATCH_SIZE, "lr": LR, "momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY, "shift": SHIFT,
-        "accuracy": accuracy, "python": platform.python_version(), "torch": version("torch"), "machine": platform.machine(),
-        "date": date.today(), "minutes": (time.monotonic() - start) / 60,
-    }  # fmt: skip
+        "num_epochs": num_epochs,
+        "seed": seed,
+        "batch_size": BATCH_SIZE,
+        "lr": LR,
+        "momentum": MOMENTUM,
+        "weight_decay": WEIGHT_DECAY,
+        "shift": SHIFT,
+        "accuracy": accuracy,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "machine": platform.machine(),
+        "date": date.today(),
+        "minutes": (time.monotonic() - start) / 60,
+    }
     (ROOT / "dlkit/nets/backbone.safetensors").write_bytes(stored)
     (ROOT / "dlkit/nets/backbone.md").write_text(CARD.format(**facts), encoding="utf-8")
     module = ROOT / "dlkit/nets/backbone.py"

@@ -3,8 +3,8 @@
 
     python -m experiments.transfer
 
-The rules are those of `dlkit.tables.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the functions
-in the lesson's cells tagged "net".
+The rules are those of `dlkit.tables.transfer`; ``new_net_torch`` and ``fine_tune_torch`` are the
+functions in the lesson's cells tagged "net".
 
 - The learning rate of each way on each target is chosen first, with a draw of its own and the
     validation images, among `RATES`.

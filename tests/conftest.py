@@ -22,7 +22,8 @@ from autograder.questions import catalogue
 HERE = Path(__file__).parent
 
 settings.register_profile("course", deadline=None, max_examples=50, database=None)
-settings.load_profile("course")
+settings.register_profile("night", settings.get_profile("course"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "course"))
 
 
 # The same for every test, so that one warm process serves all that grade.

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 from hypothesis import strategies as st
+
+TIMES = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "night" else 1
+"""How many times as many examples as by day a test draws."""
+
+
+def examples(number: int) -> int:
+    """For a test that can do with fewer than the others: `number` of them by day."""
+    return number * TIMES
+
 
 _KINDS = {
     "bool": [""],

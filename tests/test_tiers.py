@@ -28,7 +28,9 @@ def test_forks():
     if os.fork() == 0: os._exit(0)
     os.wait()
 def test_starts_a_program(): subprocess.run([sys.executable, "-S", "-c", ""])
-def test_spawns(): os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-S", "-c", ""], {}), 0)
+def test_spawns():
+    child = os.posix_spawn(sys.executable, [sys.executable, "-S", "-c", ""], {})
+    os.waitpid(child, 0)
 def test_asks_a_shell(): os.system("true")
 def test_imports_a_framework(): import mxnet
 def test_imports_nothing_new(): import mxnet

@@ -4,7 +4,7 @@ its JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 LEAST_KILLED = 0.99
@@ -57,6 +57,14 @@ class QuestionCard:
     notes: tuple[str, ...] = ()
     median_check_s: float = 0.0
     slowest_check_s: float = 0.0
+
+    def __add__(self, other: QuestionCard) -> QuestionCard:
+        """The card of one question from two examinations of it: counts are added, sentences stand
+        one after the other.
+        """
+        parts = [part.name for part in fields(self) if part.name not in ("name", "points")]
+        sums = {part: getattr(self, part) + getattr(other, part) for part in parts}
+        return replace(self, **sums)
 
     @property
     def kill_rate(self) -> float:

@@ -8,21 +8,21 @@ import inspect
 import statistics
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from autograder.answers.run import Peer, in_process, run
 from autograder.audit.card import QuestionCard, Survivor
-from autograder.audit.fork_pool import work_off
+from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import Mutant, mutants
 from autograder.judge.judging import examine, examine_answer, expected_outcome, passes
-from autograder.questions.definition import Answer, Case, Question, seed_for
+from autograder.questions.definition import Answer, Case, Mistake, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.plain_values import pack
-from autograder.verdict import Outcome, Status
+from autograder.verdict import Outcome, Status, Verdict
 
 SEEDS = 10
 """Seeds of a question: a mutant must fail on one of them, drawn for it; one that does not is
@@ -43,6 +43,8 @@ LEAST_DECLARED = 2
 _PATIENCE = 20
 """How many times longer than a right answer a mutant may take."""
 
+_Expected: TypeAlias = tuple[Case, Outcome | None]
+"""An input, and the outcome of the reference."""
 
 _SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric inputs only"
 """What is no error where only such inputs have a meaning; a question declares it with
@@ -55,7 +57,7 @@ def audit(
     *,
     sample: int | None = None,
     repeat: int = 1,
-    hands: int = 1,
+    forks: int = 1,
     seeds: Sequence[int] = (),
 ) -> QuestionCard:
     """Examine everything that `question` promises.
@@ -64,84 +66,56 @@ def audit(
     declared of them out.
     repeat: fresh seeds on which right answers must pass and mistakes must fail. seeds: these
         instead.
-    hands:  processes that try mutants. Runs the answers of the question in this process: not for a
+    forks:  processes that try mutants. Runs the answers of the question in this process: not for a
             stranger's questions.
     """
     tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
-    right = [
-        answer
-        for answer in (question.reference, *question.alternatives)
-        if frameworks.available(answer.framework)
-    ]
-    missing = {
-        answer.framework
-        for answer in (question.reference, *question.alternatives, *question.mistakes)
-    } - {
-        answer.framework
-        for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
-    }
-    if question.reference not in right:
-        note = (
-            f"{question.reference.framework}, in which the reference is "
-            "written, is not available on this machine."
-        )
-        return QuestionCard(question.name, question.points, errors=(note,))
-    if fault := _fault(question):
-        return QuestionCard(question.name, question.points, errors=(fault,))
-    notes = [
-        f"{framework} is not available on this machine: what is written in it was left out."
-        for framework in sorted(missing)
-    ]
+    blank = QuestionCard(question.name, question.points)
+    if fault := _unavailable(question) or _fault(question):
+        return replace(blank, errors=(fault,))
 
+    right = _runnable((question.reference, *question.alternatives))
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
-    parts: dict[str, Any] = {}
-    if question.measurement:
-        notes.append(
-            "No mutants: answers are judged by what they achieve, so a "
-            "mutant that achieves it is right."
+    seconds = min(question.seconds, max(2.0, _PATIENCE * max(times)))
+    return (
+        replace(blank, errors=tuple(_incomplete(question)), notes=tuple(_left_out(question)))
+        + replace(
+            blank,
+            alternatives=len(right) - 1,
+            false_rejects=tuple(rejected.values()),
+            median_check_s=statistics.median(times),
+            slowest_check_s=max(times),
         )
-    elif sample == 0:
-        notes.append("No mutants: none were asked for.")
-    else:
-        mutable = [answer for answer in accepted if _has_source(answer)]
-        notes += [
-            f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
-            for answer in accepted
-            if answer not in mutable
-        ]
-        parts = _mutants(
-            question,
-            mutable,
-            sample=sample,
-            seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))),
-            hands=hands,
-        )
-    named, misnamed, missed = _mistakes(question, fresh)
-    wrong, stale = _wrong_answers(question, fresh[0])
-    rejected_variants, raising_variants = _variants(question, accepted, fresh[0])
-    errors = (
-        *_incomplete(question),
-        *parts.pop("errors", ()),
-        *_keywords(question, accepted, fresh[0]),
-        *_unmatched(question, stale),
+        + _mutants(question, accepted, sample=sample, seconds=seconds, forks=forks)
+        + _mistakes(question, fresh)
+        + _variants(question, accepted, fresh[0])
+        + _wrong_answers(question, accepted, fresh)
     )
-    return QuestionCard(
-        name=question.name,
-        points=question.points,
-        alternatives=len(right) - 1,
-        false_rejects=(*rejected.values(), *rejected_variants),
-        false_accepts=(*missed, *wrong, *_constant(question, fresh)),
-        mistakes=named + len(misnamed),
-        mistakes_named=named,
-        misnamed=tuple(misnamed),
-        errors=errors,
-        notes=(*notes, *raising_variants),
-        median_check_s=statistics.median(times),
-        slowest_check_s=max(times),
-        **parts,
-    )
+
+
+def _runnable(answers: Iterable[Answer]) -> list[Answer]:
+    """Those whose framework is there."""
+    return [answer for answer in answers if frameworks.available(answer.framework)]
+
+
+def _unavailable(question: Question) -> str | None:
+    """Why nothing can be said of the question on this machine."""
+    framework = question.reference.framework
+    if frameworks.available(framework):
+        return None
+    return f"{framework}, in which the reference is written, is not available on this machine."
+
+
+def _left_out(question: Question) -> Iterator[str]:
+    """A sentence for each framework that is not there."""
+    answers = (question.reference, *question.alternatives, *question.mistakes)
+    for framework in sorted({answer.framework for answer in answers}):
+        if not frameworks.available(framework):
+            yield (
+                f"{framework} is not available on this machine: what is written in it was left out."
+            )
 
 
 def fresh_seeds(question: Question, count: int) -> list[int]:
@@ -247,12 +221,12 @@ def _label(question: Question, answer: Answer) -> str:
     return f"alternative {question.alternatives.index(answer) + 1} ({answer.framework})"
 
 
-def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[str], list[str]]:
+def _variants(question: Question, right: list[Answer], seed: int) -> QuestionCard:
     """The same answers given other arrays of the same numbers, and results with the noise of
     another order of summation: a sentence for each rejected.
 
-    And one for each that raises. That is no fault of the check, which gives an answer only what the
-    statement promises; but students may write such an answer.
+    And a note of each that raises. That is no fault of the check, which gives an answer only what
+    the statement promises; but students may write such an answer.
     """
     rejected, raised = [], []
     for answer in right:
@@ -271,7 +245,9 @@ def _variants(question: Question, right: list[Answer], seed: int) -> tuple[list[
                     f"{_label(question, answer)}, {name}: "
                     f"{verdict.headline} {' '.join(verdict.details)}".rstrip()
                 )
-    return rejected, raised
+    return QuestionCard(
+        question.name, question.points, false_rejects=tuple(rejected), notes=tuple(raised)
+    )
 
 
 def _harmless(
@@ -355,53 +331,59 @@ def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[st
 # Wrong answers ------------------------------------------------------------------------------------
 
 
-def _mistakes(question: Question, fresh: list[int]) -> tuple[int, list[str], list[str]]:
+def _mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     """How many known mistakes are named as themselves, a sentence for each other one, and one
     for each that is accepted.
     """
-    named, misnamed, accepted = 0, [], []
-    made = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
-    judged = [
-        [
-            examine_answer(question, mistake.function, mistake.framework, seed=seed)
-            for mistake in made
-        ]
-        for seed in fresh
-    ]
-    for mistake, *verdicts in zip(made, *judged, strict=True):
-        if any(verdict.status is Status.CORRECT for verdict in verdicts):
+    mistakes = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+    verdicts: dict[Mistake, list[Verdict]] = {mistake: [] for mistake in mistakes}
+    for seed in fresh:  # what is expected is worked out once a seed
+        for mistake in mistakes:
+            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            verdicts[mistake].append(verdict)
+    accepted, misnamed = [], []
+    for mistake in mistakes:
+        if any(verdict.status is Status.CORRECT for verdict in verdicts[mistake]):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        if other := next(
-            (verdict for verdict in verdicts if verdict.mistake != mistake.message), None
-        ):
-            misnamed.append(
-                f'Known mistake "{mistake.message}" is told as {other.mistake or other.headline!r}'
-            )
-        else:
-            named += 1
-    return named, misnamed, accepted
+        others = [verdict for verdict in verdicts[mistake] if verdict.mistake != mistake.message]
+        if others:
+            told = others[0].mistake or others[0].headline
+            misnamed.append(f'Known mistake "{mistake.message}" is told as {told!r}')
+    return QuestionCard(
+        question.name,
+        question.points,
+        false_accepts=tuple(accepted),
+        mistakes=len(mistakes),
+        mistakes_named=len(mistakes) - len(misnamed),
+        misnamed=tuple(misnamed),
+    )
 
 
-def _wrong_answers(question: Question, seed: int) -> tuple[list[str], set[str]]:
-    """A sentence for each answer that is wrong by construction and accepted; and the names of
-    those that were declared to be right after all.
+def _wrong_answers(question: Question, right: list[Answer], fresh: list[int]) -> QuestionCard:
+    """A sentence for each answer that is wrong by construction and accepted; and the errors in
+    what the question says of its answers' arguments and of what is right after all.
     """
+    seed, framework = fresh[0], question.reference.framework
+    excused = {_SQUARE, _SYMMETRIC} & {equivalent.fragment for equivalent in question.equivalents}
     accepted, declared = [], set()
     for name, peer in _wrong(question):
-        verdict = examine(question, peer, seed=seed, framework=question.reference.framework)
-        excused = name in (_SQUARE, _SYMMETRIC) and any(
-            name == equivalent.fragment for equivalent in question.equivalents
-        )
-        if verdict.status is Status.CORRECT and excused:
+        verdict = examine(question, peer, seed=seed, framework=framework)
+        if verdict.status is not Status.CORRECT:
+            continue
+        if name in excused:
             declared.add(name)
-        elif verdict.status is Status.CORRECT:
+        else:
             accepted.append(f"Accepted although wrong: an answer that is {name}.")
-    stub = in_process(_stub(question.name), question.reference.framework)
-    if (
-        status := examine(question, stub, seed=seed, framework=question.reference.framework).status
-    ) is not Status.NOT_ATTEMPTED:
+    stub = in_process(_stub(question.name), framework)
+    status = examine(question, stub, seed=seed, framework=framework).status
+    if status is not Status.NOT_ATTEMPTED:
         accepted.append(f'The untouched stub is "{status}" instead of "not attempted".')
-    return accepted, declared
+    return QuestionCard(
+        question.name,
+        question.points,
+        false_accepts=(*accepted, *_constant(question, fresh)),
+        errors=(*_keywords(question, right, seed), *_unmatched(question, declared)),
+    )
 
 
 def _stub(name: str) -> Callable:
@@ -538,78 +520,131 @@ def _helpers(function: Callable) -> list[str]:
 
 
 def _mutants(
-    question: Question, right: list[Answer], *, sample: int | None, seconds: float, hands: int
-) -> dict[str, Any]:
-    """The part of the card that tells of mutants."""
-    everything = _candidates(question, right)
+    question: Question, accepted: list[Answer], *, sample: int | None, seconds: float, forks: int
+) -> QuestionCard:
+    """What becomes of the mutants of the answers that are accepted."""
+    card = QuestionCard(question.name, question.points)
+    if question.measurement:
+        note = (
+            "No mutants: answers are judged by what they achieve, so a "
+            "mutant that achieves it is right."
+        )
+        return replace(card, notes=(note,))
+    if sample == 0:
+        return replace(card, notes=("No mutants: none were asked for.",))
+    mutable = [answer for answer in accepted if _has_source(answer)]
+    notes = tuple(
+        f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
+        for answer in accepted
+        if answer not in mutable
+    )
+    everything = _candidates(question, mutable)
+    trial = _MutantTrial(question, _drawn(question), seconds, forks)
+    return replace(card, notes=notes) + _survivors(trial, everything, _chosen(everything, sample))
+
+
+def _chosen(everything: list[_Candidate], sample: int | None) -> list[_Candidate]:
+    """As many as are asked for, the same ones every time, in their order."""
+    chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
+    return [candidate for candidate in everything if candidate in chosen]
+
+
+def _drawn(question: Question) -> list[list[_Expected]]:
+    """Inputs with what is expected of them, for each of the seeds that mutants are tried on."""
+    seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
+    return [
+        [(case, expected_outcome(question, case)) for case in question.cases(seed)]
+        for seed in seeds
+    ]
+
+
+def _survivors(
+    trial: _MutantTrial, everything: list[_Candidate], tried: list[_Candidate]
+) -> QuestionCard:
+    """How many of the mutants `tried` are killed, and which are not; what the question declares
+    equivalent of `everything` must live.
+    """
+    question = trial.question
     declared = {
         candidate: equivalent.fragment
         for candidate in everything
         for equivalent in question.equivalents
         if candidate.mutant.shows(equivalent.fragment)
     }
-    chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
-    tried = [candidate for candidate in everything if candidate in chosen]
-    seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    drawn = [
-        [(case, expected_outcome(question, case)) for case in question.cases(seed)]
-        for seed in seeds
-    ]
+    alive = trial.accepted_on_one_seed(tried)
+    again = [candidate for candidate in tried if candidate in alive or candidate in declared]
+    lasting = trial.accepted_on_every_seed(again)
 
-    def passes_one(candidate: _Candidate) -> bool:
-        return _is_accepted(
-            question, candidate, drawn[seed_for(question.name, *candidate.sources) % SEEDS], seconds
+    survivors, errors, equivalent = [], [], 0
+    for candidate in again:
+        mutant = candidate.mutant
+        if candidate not in declared:
+            flaky = candidate not in lasting
+            framework = candidate.answer.framework
+            survivors.append(Survivor(mutant.operator, framework, mutant.diff, flaky))
+        elif candidate in lasting:
+            equivalent += 1
+        else:
+            errors.append(
+                f"Declared equivalent by {declared[candidate]!r}, but killed: {mutant.diff}"
+            )
+    return QuestionCard(
+        question.name,
+        question.points,
+        mutants=len(tried),
+        killed=len(tried) - len(survivors) - equivalent,
+        equivalent=equivalent,
+        survivors=tuple(survivors),
+        errors=(*errors, *_stale(question, everything)),
+    )
+
+
+@dataclass(frozen=True)
+class _MutantTrial:
+    """Tries mutants in forks. drawn: by seed; seconds: for one mutant on one seed."""
+
+    question: Question
+    drawn: list[list[_Expected]]
+    seconds: float
+    forks: int
+
+    def accepted_on_one_seed(self, candidates: list[_Candidate]) -> set[_Candidate]:
+        """Those that the check takes for right on a seed that is drawn for each."""
+
+        def is_accepted(candidate: _Candidate) -> bool:
+            number = seed_for(self.question.name, *candidate.sources) % SEEDS
+            return _is_accepted(self.question, candidate, self.drawn[number], self.seconds)
+
+        return self._accepted(is_accepted, candidates, self.seconds + 5)
+
+    def accepted_on_every_seed(self, candidates: list[_Candidate]) -> set[_Candidate]:
+        """Those that the check takes for right on all seeds."""
+
+        def is_accepted(candidate: _Candidate) -> bool:
+            return all(
+                _is_accepted(self.question, candidate, cases, self.seconds) for cases in self.drawn
+            )
+
+        return self._accepted(is_accepted, candidates, SEEDS * self.seconds + 5)
+
+    def _accepted(
+        self, is_accepted: Callable[[_Candidate], bool], candidates: list[_Candidate], limit: float
+    ) -> set[_Candidate]:
+        """Those accepted within `limit` seconds; whatever ends its process is not."""
+        verdicts = map_in_forks(
+            lambda index: is_accepted(candidates[index]),
+            len(candidates),
+            seconds=limit,
+            on_failure=False,
+            forks=self.forks,
         )
-
-    def passes_all(candidate: _Candidate) -> bool:
-        return all(_is_accepted(question, candidate, cases, seconds) for cases in drawn)
-
-    alive = work_off(
-        lambda i: passes_one(tried[i]), len(tried), seconds=seconds + 5, lost=False, hands=hands
-    )
-    again = [
-        candidate
-        for candidate, lives in zip(tried, alive, strict=True)
-        if lives or candidate in declared
-    ]
-    always = work_off(
-        lambda i: passes_all(again[i]),
-        len(again),
-        seconds=SEEDS * seconds + 5,
-        lost=False,
-        hands=hands,
-    )
-    lasting = {candidate for candidate, lives in zip(again, always, strict=True) if lives}
-
-    survivors = tuple(
-        Survivor(
-            candidate.mutant.operator,
-            candidate.answer.framework,
-            candidate.mutant.diff,
-            flaky=candidate not in lasting,
-        )
-        for candidate in again
-        if candidate not in declared
-    )
-    equivalent = sum(candidate in declared and candidate in lasting for candidate in again)
-    errors = tuple(
-        f"Declared equivalent by {declared[candidate]!r}, but killed: {candidate.mutant.diff}"
-        for candidate in again
-        if candidate in declared and candidate not in lasting
-    )
-    return {
-        "mutants": len(tried),
-        "killed": len(tried) - len(survivors) - equivalent,
-        "equivalent": equivalent,
-        "survivors": survivors,
-        "errors": (*errors, *_stale(question, everything)),
-    }
+        return {candidate for candidate, right in zip(candidates, verdicts, strict=True) if right}
 
 
 def _is_accepted(
     question: Question,
     candidate: _Candidate,
-    drawn: list[tuple[Case, Outcome | None]],
+    drawn: list[_Expected],
     seconds: float,
 ) -> bool:
     """Whether the check takes a mutant for right: the first input that it fails on is enough to

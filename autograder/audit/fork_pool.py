@@ -9,7 +9,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from time import monotonic
@@ -20,71 +21,83 @@ MEMORY = 2 * GIGABYTE
 """Bytes that a piece of work may take on top of what the process has."""
 
 
-def work_off(
-    work: Callable[[int], Any], count: int, *, seconds: float, lost: Any, hands: int = 1
+def map_in_forks(
+    work: Callable[[int], Any], count: int, *, seconds: float, on_failure: Any, forks: int = 1
 ) -> list[Any]:
-    """``[work(0), ..., work(count - 1)]``, each in a fork; `lost` for those that take longer than
-    `seconds` or end their process.
+    """``[work(0), ..., work(count - 1)]``, each in a fork; `on_failure` for those that take longer
+    than `seconds` or end their process.
 
     What `work` returns must be picklable; it is this program's own. A fork goes on with the next
-    piece of work until it is lost.
+    piece of work until it fails.
     """
-    results: list[Any] = [lost] * count
+    results: list[Any] = [on_failure] * count
     waiting = iter(range(count))
-    busy: dict[Connection, tuple[_Hand, int, float]] = {}
-
-    def give(hand: _Hand | None) -> None:
-        """The next piece of work to `hand`, or to a fresh one."""
-        for index in waiting:
-            hand = hand or _Hand(work)
-            try:
-                hand.connection.send(index)
-            except OSError:  # it ended between two pieces
-                hand.end()
-                hand = _Hand(work)
-                hand.connection.send(index)
-            busy[hand.connection] = (hand, index, monotonic() + seconds)
-            return
-        if hand is not None:
-            hand.end()
-
+    pool = _Pool(work, seconds)
     try:
-        for _ in range(min(hands, count)):
-            give(None)
-        while busy:
-            ready = set(
-                wait(
-                    list(busy),
-                    timeout=max(
-                        0.0, min(deadline for _, _, deadline in busy.values()) - monotonic()
-                    ),
-                )
-            )
-            late = {
-                connection
-                for connection, (_, _, deadline) in busy.items()
-                if deadline <= monotonic()
-            }
-            for connection in [connection for connection in busy if connection in ready | late]:
-                hand, index, _ = busy.pop(connection)
-                try:
-                    if connection in ready:
-                        results[index] = connection.recv()
-                    else:
-                        hand.end()
-                except (EOFError, OSError):
-                    hand.end()
-                alive = connection in ready and not connection.closed
-                if not alive:
-                    results[index] = lost
-                give(hand if alive else None)
+        for _, index in zip(range(forks), waiting, strict=False):
+            pool.give(index)
+        while pool.busy:
+            for fork, job in pool.finished():
+                result, alive = fork.result(on_failure)
+                results[job] = result
+                following = next(waiting, None)
+                if following is not None:
+                    pool.give(following, fork if alive else None)
+                elif alive:
+                    fork.end()
     finally:
-        for hand, _, _ in busy.values():
-            hand.end()
+        pool.end()
     return results
 
 
-class _Hand:
+@dataclass(frozen=True)
+class _Job:
+    """What a fork is at: number of the piece of work, and when its time is over."""
+
+    fork: _Fork
+    index: int
+    deadline: float
+
+
+class _Pool:
+    """The forks that are at work."""
+
+    def __init__(self, work: Callable[[int], Any], seconds: float):
+        self.work = work
+        self.seconds = seconds
+        self.busy: dict[Connection, _Job] = {}
+
+    def give(self, index: int, fork: _Fork | None = None) -> None:
+        """A piece of work to `fork`, or to a fresh one."""
+        fork = fork or _Fork(self.work)
+        try:
+            fork.connection.send(index)
+        except OSError:  # it ended between two pieces
+            fork.end()
+            fork = _Fork(self.work)
+            fork.connection.send(index)
+        self.busy[fork.connection] = _Job(fork, index, monotonic() + self.seconds)
+
+    def finished(self) -> Iterator[tuple[_Fork, int]]:
+        """Wait until a fork has answered, ended or taken too long; each such, with its piece of
+        work. Who takes too long is ended.
+        """
+        first = min(job.deadline for job in self.busy.values())
+        ready = set(wait(list(self.busy), timeout=max(0.0, first - monotonic())))
+        now = monotonic()
+        for connection, job in list(self.busy.items()):
+            if connection in ready:
+                yield self.busy.pop(connection).fork, job.index
+            elif job.deadline <= now:
+                job.fork.end()
+                yield self.busy.pop(connection).fork, job.index
+
+    def end(self) -> None:
+        for job in self.busy.values():
+            job.fork.end()
+
+
+class _Fork:
     """One fork, which waits for indices on its connection and answers with results."""
 
     def __init__(self, work: Callable[[int], Any]):
@@ -96,6 +109,16 @@ class _Hand:
             self.connection.close()
             _serve(work, theirs)
         theirs.close()
+
+    def result(self, on_failure: Any) -> tuple[Any, bool]:
+        """What it answered, and whether it is there for more; `on_failure` where it has ended."""
+        if self.connection.closed:
+            return on_failure, False
+        try:
+            return self.connection.recv(), True
+        except (EOFError, OSError):
+            self.end()
+            return on_failure, False
 
     def end(self) -> None:
         if self.connection.closed:

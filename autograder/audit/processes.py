@@ -37,13 +37,13 @@ def audit_all(
     # nothing left to do.
     order = sorted(dict.fromkeys(names), key=lambda name: -catalogue.find(name).seconds)
     processes = max(1, min(workers, len(order)))
-    hands = max(1, workers // processes)
+    forks = max(1, workers // processes)
     done: dict[str, QuestionCard] = {}
     with ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=_keep_to_one_thread
     ) as pool:
         try:
-            futures = [pool.submit(_audit_named, name, sample, repeat, hands) for name in order]
+            futures = [pool.submit(_audit_named, name, sample, repeat, forks) for name in order]
             for future in as_completed(futures):
                 card = future.result()
                 done[card.name] = card
@@ -77,5 +77,5 @@ def _keep_to_one_thread() -> None:
     os.close(nothing)
 
 
-def _audit_named(name: str, sample: int | None, repeat: int, hands: int) -> QuestionCard:
-    return audit(catalogue.find(name), sample=sample, repeat=repeat, hands=hands)
+def _audit_named(name: str, sample: int | None, repeat: int, forks: int) -> QuestionCard:
+    return audit(catalogue.find(name), sample=sample, repeat=repeat, forks=forks)

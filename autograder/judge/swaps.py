@@ -23,8 +23,8 @@ _WORDS = _PARTS | _DICTIONARIES | {_MAIN}
 _NAMES = {"globals", "locals", "vars"}
 _WRITES = {"update", "setdefault", "__setitem__", "__ior__", "__delitem__", "__setattr__"}
 _LOOKS = {
-    "print", "display", "pprint", "repr", "str", "len", "list", "sorted", "set", "tuple", "type", "id", "bool", "Markdown", "HTML", "getLogger",
-    "run_path", "run_module", "help", "isinstance",
+    "print", "display", "pprint", "repr", "str", "len", "list", "sorted", "set", "tuple", "type",
+    "id", "bool", "Markdown", "HTML", "getLogger", "run_path", "run_module", "help", "isinstance",
 }  # fmt: skip
 """Calls of these do not change what they are given, and run no text."""
 _IMPORTS = {"import_module", "__import__"}

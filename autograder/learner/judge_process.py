@@ -13,7 +13,7 @@ import socket
 import sys
 
 from autograder import logs
-from autograder.feedback.render import Feedback, code, note, render
+from autograder.feedback.render import Feedback, code, note, render, warm_up
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
 from autograder.judge.remote_answer import remote
@@ -123,13 +123,9 @@ def _warm_up(framework: str) -> None:
     """Do now, while the learner reads, what the first picture and the first mistake in their
     framework would have to wait for.
     """
-    import numpy as np
-
-    from autograder.feedback.render import _draw
-
     frameworks.available(framework if framework in FRAMEWORKS else "numpy")
     with contextlib.suppress(Exception):
-        _draw([("yours", np.eye(3))])
+        warm_up()
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from autograder.errors import ReportError
@@ -211,42 +211,46 @@ def collect(course_dir: Path) -> ClassResults:
             f"{root} is not a folder: give the course's folder, the one with gradebook.db."
         )
     book = _read_gradebook(root / "gradebook.db")
-    found = _read_notebooks(root / "autograded")
+    notebooks = _read_notebooks(root / "autograded")
     submitted = set(_folders(root / "submitted"))
     reasons, notes = _read_reasons(root / ERRORS)
 
-    assignments = _assignments(book, found)
+    assignments = _assignments(book, notebooks)
     students = {student: Student(student) for student, _ in submitted} | book.students
+    in_order = sorted(students, key=_natural)
     results = [
-        _submission(student, assignment, book, found, submitted, reasons)
+        _submission(student, assignment, book, notebooks, submitted, reasons)
         for assignment in assignments
-        for student in sorted(students, key=_natural)
+        for student in in_order
     ]
-    results += [
-        Submission(
-            *key,
-            State.NOT_GRADED,
-            reason=reasons.get(
-                key,
-                f"There is no assignment {key[1]!r} in the gradebook: is it "
-                "released, is the folder's name right?",
-            ),
-        )
-        for key in sorted(submitted, key=lambda key: (_natural(key[1]), _natural(key[0])))
-        if key[1] not in book.cells
-    ]
+    results += _of_unknown_assignments(submitted, book, reasons)
+    notes += notebooks.notes
+    notes += _without_walls(results)
+    notes += _by_different_versions(results, notebooks)
     return ClassResults(
         course=book.course or root.resolve().name,
-        students=tuple(students[name] for name in sorted(students, key=_natural)),
+        students=tuple(students[name] for name in in_order),
         assignments=tuple(assignments),
         submissions=tuple(results),
-        notes=(
-            *notes,
-            *found.notes,
-            *_without_walls(results),
-            *_by_different_versions(results, found),
-        ),
+        notes=tuple(notes),
     )
+
+
+def _of_unknown_assignments(
+    submitted: set[SubmissionKey], book: _Book, reasons: dict[SubmissionKey, str]
+) -> Iterator[Submission]:
+    """What was handed in for assignments that the gradebook does not know."""
+    for student, assignment in sorted(
+        submitted, key=lambda key: (_natural(key[1]), _natural(key[0]))
+    ):
+        if assignment in book.cells:
+            continue
+        unknown = (
+            f"There is no assignment {assignment!r} in the gradebook: is it "
+            "released, is the folder's name right?"
+        )
+        reason = reasons.get((student, assignment), unknown)
+        yield Submission(student, assignment, State.NOT_GRADED, reason=reason)
 
 
 def _without_walls(results: list[Submission]) -> Iterator[str]:
@@ -264,28 +268,17 @@ def _without_walls(results: list[Submission]) -> Iterator[str]:
             )
 
 
-def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iterator[str]:
+def _by_different_versions(results: list[Submission], notebooks: _Notebooks) -> Iterator[str]:
     """For each notebook that was not graded by one engine and the same questions for all: who by
     which, the most first.
     """
-    groups: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = {}
-    for submission in results:
-        for notebook, version in sorted(
-            found.versions.get((submission.student, submission.assignment), {}).items()
-        ):
-            if submission.marks:
-                groups.setdefault((submission.assignment, notebook), {}).setdefault(
-                    version, []
-                ).append(submission.student)
-    for (assignment, notebook), by_version in groups.items():
+    for (assignment, notebook), by_version in _by_version(results, notebooks).items():
         if len(by_version) < 2:
             continue
         which = assignment if notebook == assignment else f"{assignment}, {notebook}"
         most, *others = sorted(by_version.items(), key=lambda item: (-len(item[1]), item[0]))
-        parts = [
-            f"{len(most[1])} by {_version(most[0])}",
-            *(f"{_names(students)} by {_version(version)}" for version, students in others),
-        ]
+        parts = [f"{len(most[1])} by {_version(most[0])}"]
+        parts += [f"{_names(students)} by {_version(version)}" for version, students in others]
         yield (
             f"{which}: graded by different versions: {'; '.join(parts)}. The same "
             "answer may have got different points: "
@@ -293,7 +286,22 @@ def _by_different_versions(results: list[Submission], found: _Notebooks) -> Iter
         )
 
 
-def _version(version: tuple[str, str]) -> str:
+def _by_version(
+    results: list[Submission], notebooks: _Notebooks
+) -> dict[tuple[str, str], dict[Version, list[str]]]:
+    """By assignment and notebook, then by version: the students who have marks."""
+    groups: dict[tuple[str, str], dict[Version, list[str]]] = {}
+    for submission in results:
+        if not submission.marks:
+            continue
+        versions = notebooks.versions.get((submission.student, submission.assignment), {})
+        for notebook, version in sorted(versions.items()):
+            group = groups.setdefault((submission.assignment, notebook), {})
+            group.setdefault(version, []).append(submission.student)
+    return groups
+
+
+def _version(version: Version) -> str:
     engine, questions = version
     return (
         f"engine {engine} with questions {questions}"
@@ -308,6 +316,13 @@ def _names(students: list[str]) -> str:
     )
 
 
+Version: TypeAlias = tuple[str, str]
+"""Engine and questions by which a notebook was graded."""
+
+SubmissionKey: TypeAlias = tuple[str, str]
+"""Student and assignment."""
+
+
 @dataclass
 class _Book:
     """The gradebook's contents; grades by (student, assignment), then by (notebook, grade id)."""
@@ -317,6 +332,10 @@ class _Book:
     grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
     penalties: dict[tuple[str, str], float]
     course: str  # its id, "" where it has none of its own
+
+
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+"""What a notebook raises that is none, or not as it was written."""
 
 
 @dataclass
@@ -377,24 +396,38 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def _contents(gradebook: Any) -> _Book:
-    from nbgrader import api
-
-    db = gradebook.db
     students = {
         row.id: Student(row.id, row.last_name or "", row.first_name or "", row.email or "")
         for row in gradebook.students
     }
-    cells = {
-        assignment.name: [
+    return _Book(
+        students,
+        _cells(gradebook),
+        _grades(gradebook),
+        _penalties(gradebook),
+        _course_id(gradebook),
+    )
+
+
+def _cells(gradebook: Any) -> dict[str, list[tuple[str, str, float, bool]]]:
+    """By assignment: notebook, grade id, points, and whether a person grades it."""
+    cells: dict[str, list[tuple[str, str, float, bool]]] = {}
+    for assignment in gradebook.assignments:
+        cells[assignment.name] = [
             (notebook.name, cell.name, float(cell.max_score), cell.cell_type == "markdown")
             for notebook in assignment.notebooks
             for cell in (*notebook.grade_cells, *notebook.task_cells)
         ]
-        for assignment in gradebook.assignments
-    }
-    submitted, grades = api.SubmittedAssignment, {}
-    query = (
-        db.query(
+    return cells
+
+
+def _grades(gradebook: Any) -> dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]]:
+    """By submission, then by notebook and grade id."""
+    from nbgrader import api
+
+    submitted = api.SubmittedAssignment
+    rows = (
+        gradebook.db.query(
             submitted.student_id.label("student"),
             api.Assignment.name.label("assignment"),
             api.Notebook.name.label("notebook"),
@@ -411,24 +444,34 @@ def _contents(gradebook: Any) -> _Book:
         .join(submitted, api.SubmittedNotebook.assignment_id == submitted.id)
         .join(api.Assignment, submitted.assignment_id == api.Assignment.id)
     )
-    for row in query:
-        facts = {
+    grades: dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]] = {}
+    for row in rows:
+        of_submission = grades.setdefault((row.student, row.assignment), {})
+        of_submission[row.notebook, row.cell] = {
             "auto": row.auto,
             "manual": row.manual,
             "points": round(float(row.points), 2),
             "needs_manual_grade": bool(row.needs_manual_grade),
         }
-        grades.setdefault((row.student, row.assignment), {})[row.notebook, row.cell] = facts
-    late = db.query(
+    return grades
+
+
+def _penalties(gradebook: Any) -> dict[SubmissionKey, float]:
+    """What is taken off for handing in late, by submission."""
+    from nbgrader import api
+
+    submitted = api.SubmittedAssignment
+    rows = gradebook.db.query(
         submitted.student_id, api.Assignment.name, submitted.late_submission_penalty
     ).join(api.Assignment, submitted.assignment_id == api.Assignment.id)
-    penalties = {(student, assignment): float(penalty) for student, assignment, penalty in late}
-    courses = {assignment.course_id for assignment in gradebook.assignments} - {
-        None,
-        "",
-        "default_course",
-    }  # the last: nbgrader's own, for want of one
-    return _Book(students, cells, grades, penalties, courses.pop() if len(courses) == 1 else "")
+    return {(student, assignment): float(penalty) for student, assignment, penalty in rows}
+
+
+def _course_id(gradebook: Any) -> str:
+    """The course's id, where all assignments have the same one, and it is one of its own."""
+    nobody = {None, "", "default_course"}  # the last: nbgrader's, for want of another
+    courses = {assignment.course_id for assignment in gradebook.assignments} - nobody
+    return courses.pop() if len(courses) == 1 else ""
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
@@ -441,33 +484,27 @@ def _folders(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _read_notebooks(root: Path) -> _Notebooks:
-    found = _Notebooks()
+    notebooks = _Notebooks()
     for key in _folders(root):
         for path in sorted((root / key[0] / key[1]).glob("*.ipynb")):
-            found.present.add(key)
+            notebooks.present.add(key)
             try:
                 cells, verdicts, trusted, version = _read_notebook(path)
-            except (
-                OSError,
-                ValueError,
-                TypeError,
-                AttributeError,
-                KeyError,
-                RecursionError,
-            ) as error:
-                found.notes.append(
+            except UNREADABLE as error:
+                notebooks.notes.append(
                     f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). "
                     "Its points are the gradebook's, its verdicts are left out: "
                     "grade this submission again."
                 )
                 continue
-            found.trusted |= {key} if trusted else set()
-            found.versions.setdefault(key, {})[path.stem] = version
-            found.order.setdefault((key[1], path.stem), cells)
-            found.verdicts.setdefault(key, {}).update(
-                {(path.stem, name): verdict for name, verdict in verdicts.items()}
-            )
-    return found
+            if trusted:
+                notebooks.trusted.add(key)
+            notebooks.versions.setdefault(key, {})[path.stem] = version
+            notebooks.order.setdefault((key[1], path.stem), cells)
+            of_submission = notebooks.verdicts.setdefault(key, {})
+            for name, verdict in verdicts.items():
+                of_submission[path.stem, name] = verdict
+    return notebooks
 
 
 def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tuple[str, str]]:
@@ -476,14 +513,14 @@ def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tup
     """
     notebook = json.loads(path.read_bytes())
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
-    facts = notebook["metadata"].get(METADATA_KEY, {})
-    verdicts = [Verdict.from_summary(summary) for summary in facts.get("verdicts", [])]
+    metadata = notebook["metadata"].get(METADATA_KEY, {})
+    verdicts = [Verdict.from_summary(summary) for summary in metadata.get("verdicts", [])]
     by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
-    version = str(facts.get("engine", ""))[:40], str(facts.get("questions", ""))[:80]
+    version = str(metadata.get("engine", ""))[:40], str(metadata.get("questions", ""))[:80]
     return (
         [name for name in cells if isinstance(name, str)],
         by_cell,
-        facts.get("trusted") is True,
+        metadata.get("trusted") is True,
         version,
     )
 
@@ -505,43 +542,49 @@ def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
         ]
 
 
-def _assignments(book: _Book, found: _Notebooks) -> list[Assignment]:
-    judged = {name for verdicts in found.verdicts.values() for name in verdicts}
+def _assignments(book: _Book, notebooks: _Notebooks) -> list[Assignment]:
+    judged = {name for verdicts in notebooks.verdicts.values() for name in verdicts}
     assignments = []
     for assignment, cells in book.cells.items():
-        place = {
-            (notebook, name): index
-            for (of, notebook), names in found.order.items()
-            if of == assignment
-            for index, name in reversed(list(enumerate(names)))
-        }
-        cells = sorted(cells, key=lambda cell: (cell[0], place.get(cell[:2], len(place))))
+        order = _order(assignment, notebooks)
         several = len({notebook for notebook, *_ in cells}) > 1
         tasks = []
-        for notebook, name, points, by_hand in cells:
+        for notebook, name, points, by_hand in sorted(
+            cells, key=lambda cell: (cell[0], order.get(cell[:2], len(order)))
+        ):
             label = name.replace("-", ".", 1) if (notebook, name) in judged else name
-            tasks.append(
-                Task(notebook, name, points, f"{notebook}: {label}" if several else label, by_hand)
-            )
+            if several:
+                label = f"{notebook}: {label}"
+            tasks.append(Task(notebook, name, points, label, by_hand))
         assignments.append(Assignment(assignment, tuple(tasks)))
     return assignments
+
+
+def _order(assignment: str, notebooks: _Notebooks) -> dict[tuple[str, str], int]:
+    """Where each cell stands in its notebook, by notebook and grade id; the first of several."""
+    order: dict[tuple[str, str], int] = {}
+    for (of, notebook), names in notebooks.order.items():
+        if of == assignment:
+            for index, name in enumerate(names):
+                order.setdefault((notebook, name), index)
+    return order
 
 
 def _submission(
     student: str,
     assignment: Assignment,
     book: _Book,
-    found: _Notebooks,
+    notebooks: _Notebooks,
     submitted: set[tuple[str, str]],
     reasons: dict[tuple[str, str], str],
 ) -> Submission:
     key = student, assignment.name
-    grades, verdicts = book.grades.get(key, {}), found.verdicts.get(key, {})
-    handed_in = key in submitted or key in found.present
+    grades, verdicts = book.grades.get(key, {}), notebooks.verdicts.get(key, {})
+    handed_in = key in submitted or key in notebooks.present
     if not handed_in and not grades:
         return Submission(*key, State.MISSING)
     reason = reasons.get(key) or _why_not_graded(
-        key in submitted, key in found.present, bool(grades)
+        key in submitted, key in notebooks.present, bool(grades)
     )
     if reason:
         return Submission(*key, State.NOT_GRADED, reason=reason)
@@ -556,7 +599,7 @@ def _submission(
     )
     state = State.BY_HAND if any(mark.needs_manual_grade for mark in marks) else State.GRADED
     return Submission(
-        *key, state, marks, book.penalties.get(key, 0.0), trusted=key in found.trusted
+        *key, state, marks, book.penalties.get(key, 0.0), trusted=key in notebooks.trusted
     )
 
 
@@ -571,11 +614,8 @@ def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
     """Sorts student2 before student10."""
-    return [
-        (
-            part.isascii() and part.isdigit(),
-            int(part) if part.isascii() and part.isdigit() else 0,
-            part.casefold(),
-        )
-        for part in re.split(r"([0-9]+)", text)
-    ] + [(False, 0, text)]
+    keys = []
+    for part in re.split(r"([0-9]+)", text):
+        is_number = part.isascii() and part.isdigit()
+        keys.append((is_number, int(part) if is_number else 0, part.casefold()))
+    return [*keys, (False, 0, text)]

@@ -1,8 +1,8 @@
 """What lesson 20 compares: its images, and how well every architecture of its two small spaces does
 on them.
 
-``experiments/architectures.py`` trains a net for every architecture by the lesson's own cells tagged
-"net", and writes ``architectures.csv``, which ``TABLE`` reads and ``table()`` arranges.
+``experiments/architectures.py`` trains a net for every architecture by the lesson's own cells
+tagged "net", and writes ``architectures.csv``, which ``TABLE`` reads and ``table()`` arranges.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 trained in the same way, with several seeds.
 
 ``images(seed)`` and ``TRAINING`` are its rules, ``TABLE`` what it gave. The nets stand in the
-lessons, in cells tagged "net", where ``experiments/families.py`` finds them; it measures all of them
-and writes ``families.csv``.
+lessons, in cells tagged "net", where ``experiments/families.py`` finds them; it measures all of
+them and writes ``families.csv``.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ SYSCALLS = """
         column = 1 if os.uname().machine == "aarch64" else 0
 
         def call(numbers, *arguments):
-            arguments = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+            arguments = [
+                ctypes.c_long(each) if isinstance(each, int) else each for each in arguments
+            ]
             result = libc.syscall(ctypes.c_long(numbers[column]), *arguments)
             return result if result >= 0 else errno.errorcode[ctypes.get_errno()]
 """

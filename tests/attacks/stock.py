@@ -59,7 +59,9 @@ TESTS = {
         "values.sum())\nassert total(values) == values.sum()"
     ),
     "small-turn": "image = np.arange(6.0).reshape(2, 3)\nassert np.allclose(turn(image), image.T)",
-    "small-ordered": "values = np.array([3.0, 1.0, 2.0])\nassert np.allclose(ordered(values), np.sort(values))",
+    "small-ordered": (
+        "values = np.array([3.0, 1.0, 2.0])\nassert np.allclose(ordered(values), np.sort(values))"
+    ),
     "small-patient": "assert patient(3) == 4",
 }
 

@@ -252,7 +252,8 @@ def leave_descriptors_unread(hand):
             for _ in range(20):
                 kept.append(socket.socketpair())
                 for _ in range(100):
-                    kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 50))], socket.MSG_DONTWAIT)
+                    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 50))
+                    kept[-1][0].sendmsg([b"x"], [rights], socket.MSG_DONTWAIT)
                     left += 50
         except OSError: pass
         time.sleep(3)
@@ -494,7 +495,8 @@ SENDING = """
         sock, session = kernel.iopub_thread.socket, kernel.session
 
         def message(kind, content, **facts):
-            return [kind.encode(), *session.serialize(session.msg(kind, content=content, parent=kernel.get_parent(), **facts))]
+            message = session.msg(kind, content=content, parent=kernel.get_parent(), **facts)
+            return [kind.encode(), *session.serialize(message)]
 
         tell("ran", True)
 """
@@ -549,7 +551,8 @@ def malformed_messages(hand):
     source = """
         import time
         twice = message("stream", {"name": "stdout", "text": "twice"})
-        junk = [b'{"msg_id": "a", "msg_type": "stream", "date": "2020-99-01T00:00:00Z"}', b"{}", b"{}", b"[" * 10**6]
+        junk = [b'{"msg_id": "a", "msg_type": "stream", "date": "2020-99-01T00:00:00Z"}']
+        junk += [b"{}", b"{}", b"[" * 10**6]
         for parts in (
             message("stream", {"name": ["x"], "text": {}}),
             message("error", {"ename": 1, "evalue": None, "traceback": "x"}),
@@ -749,7 +752,8 @@ def raise_limits(hand):
         import os, resource
         errors = set()
         for name in ("AS", "NPROC", "NOFILE", "FSIZE", "CORE", "MEMLOCK", "MSGQUEUE", "SIGPENDING"):
-            which = getattr(resource, f"RLIMIT_{name}", None) or {"MSGQUEUE": 12, "SIGPENDING": 11}[name]
+            numbers = {"MSGQUEUE": 12, "SIGPENDING": 11}
+            which = getattr(resource, f"RLIMIT_{name}", None) or numbers[name]
             most = resource.getrlimit(which)[1]
             try:
                 resource.setrlimit(which, (most + 1, most + 1))
@@ -760,7 +764,8 @@ def raise_limits(hand):
         attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, 0, -5))
         attempt("real_time", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)))
         attempt("processor", lambda: os.sched_setaffinity(0, range(64)))
-        attempt("other_processor", lambda: os.sched_setaffinity(0, {1 - min(os.sched_getaffinity(0))}))
+        other = lambda: {1 - min(os.sched_getaffinity(0))}
+        attempt("other_processor", lambda: os.sched_setaffinity(0, other()))
         """,
     )
 
@@ -868,7 +873,8 @@ def change_machine(hand):
                         writable.append(f"{folder}/{name}")
                     except OSError:
                         pass
-        tell("settings", sorted(set(writable) - {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")}))
+        devices = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")}
+        tell("settings", sorted(set(writable) - devices))
         tell("calls", {name: call(*number) for name, number in calls.items()})
         attempt("device", lambda: os.mknod("/tmp/disk", 0o600 | stat.S_IFBLK, os.makedev(254, 0)))
         """,
@@ -961,7 +967,8 @@ def poison_startup(hand):
         """
         import os
         tell("found", os.path.exists("/tmp/poisoned"))
-        names = (".ipython/profile_default/startup/00.py", ".ipython/profile_default/ipython_config.py", ".jupyter/jupyter_config.py",
+        names = (".ipython/profile_default/startup/00.py",
+                 ".ipython/profile_default/ipython_config.py", ".jupyter/jupyter_config.py",
                  ".bashrc", ".config/matplotlib/matplotlibrc", "poisoned")
         for name in names:
             path = f"/tmp/{name}"

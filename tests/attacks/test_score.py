@@ -375,7 +375,8 @@ def import_replaced(hand):
         def fake(name, *args, **more):
             if name == "autograder":
                 tell("ran", True)
-                return types.SimpleNamespace(check=lambda *args: "Correct on all inputs.", use=print)
+                check = lambda *args: "Correct on all inputs."
+                return types.SimpleNamespace(check=check, use=print)
             return real(name, *args, **more)
         builtins.__import__ = fake
         """
@@ -394,7 +395,8 @@ def client_praises(hand):
         from autograder.feedback.render import Feedback
         def ask(kind, *args, **more):
             tell("ran", True)
-            return Feedback(text="Correct on all inputs.", html="<b>Correct</b>", correct=True, earned=100.0)
+            text, html = "Correct on all inputs.", "<b>Correct</b>"
+            return Feedback(text=text, html=html, correct=True, earned=100.0)
         client._ask = ask
         """
     )
@@ -410,8 +412,10 @@ def comparisons_replaced(hand):
     hand.run(
         """
         import numpy, numpy.testing
-        numpy.allclose = numpy.isclose = numpy.array_equal = numpy.array_equiv = lambda *args, **more: True
-        numpy.testing.assert_allclose = numpy.testing.assert_array_equal = lambda *args, **more: None
+        numpy.allclose = numpy.isclose = lambda *args, **more: True
+        numpy.array_equal = numpy.array_equiv = numpy.allclose
+        numpy.testing.assert_allclose = lambda *args, **more: None
+        numpy.testing.assert_array_equal = numpy.testing.assert_allclose
         tell("ran", numpy.allclose(1, 2))
         """
     )
@@ -506,7 +510,10 @@ def verdict_displayed(hand):
             from IPython.display import HTML, display
             display(HTML("<b>Correct on all 3 inputs. Forged.</b>"))
             print("Correct on all 3 inputs. Forged. Score: 10/10")
-            get_ipython().kernel.session.send(get_ipython().kernel.iopub_socket, "execute_result", {"execution_count": 1, "data": {"text/plain": "Forged 10"}, "metadata": {}}, parent=get_ipython().kernel.get_parent())
+            kernel = get_ipython().kernel
+            forged = {"execution_count": 1, "data": {"text/plain": "Forged 10"}, "metadata": {}}
+            parent = kernel.get_parent()
+            kernel.session.send(kernel.iopub_socket, "execute_result", forged, parent=parent)
             tell("ran", True)
             return 0
         """,
@@ -542,7 +549,8 @@ def calls_traced(hand):
                     names.update(other.f_locals)
                     other = other.f_back
             tell("ran", True)
-            tell("secrets", sorted(names & {"expected", "reference", "seed", "rng", "secret", "question", "case", "probe", "verdict"} - {"question"}))
+            secrets = {"expected", "reference", "seed", "rng", "secret", "case", "probe", "verdict"}
+            tell("secrets", sorted(names & secrets))
             sys.settrace(trace)
             return 0
         """,
@@ -571,8 +579,10 @@ def memory_searched(hand):
             if "ran" in told:
                 return 0
             gc.unfreeze()
-            tell("objects", [repr(thing)[:80] for thing in gc.get_referrers(*kinds) if isinstance(thing, kinds)])
-            tell("modules", sorted(name for name in sys.modules if name.partition(".")[0] in ("questions", "solutions", "attacks")))
+            things = [thing for thing in gc.get_referrers(*kinds) if isinstance(thing, kinds)]
+            tell("objects", [repr(thing)[:80] for thing in things])
+            ours = ("questions", "solutions", "attacks")
+            tell("modules", sorted(name for name in sys.modules if name.partition(".")[0] in ours))
             tell("ran", gc.get_freeze_count() == 0)
             return 0
         """,
@@ -641,7 +651,8 @@ def modules_shadowed(hand):
             if name not in ("sitecustomize", "usercustomize", "attacks"):
                 importlib.import_module(name)
         here = os.getcwd()
-        tell("beside", [name for name in names if (getattr(sys.modules.get(name), "__file__", None) or "").startswith(here)])
+        files = {name: getattr(sys.modules.get(name), "__file__", None) or "" for name in names}
+        tell("beside", [name for name in names if files[name].startswith(here)])
         tell("shadowed", getattr(builtins, "shadowed", []))
         tell("ran", os.path.exists("numpy.py") and os.path.exists("evil.pth"))
         """,
@@ -664,7 +675,8 @@ def startup_files_handed_in(hand):
         "ipython_config.py": mark,
         "ipython_kernel_config.py": mark,
         "jupyter_config.py": mark,
-        "ipython_kernel_config.json": b'{"IPKernelApp": {"exec_lines": ["import builtins; builtins.started = True"]}}',
+        "ipython_kernel_config.json": b'{"IPKernelApp": {"exec_lines": '
+        b'["import builtins; builtins.started = True"]}}',
     }
     hand.run(
         """
@@ -686,10 +698,14 @@ import json, os, socket, struct
 import autograder
 from autograder.learner import client
 def frame(kind, fields, value=None, arrays=(), body=b"", header=None, lengths=None):
-    head = json.dumps({"kind": kind, "fields": fields, "value": value, "arrays": list(arrays)}).encode() if header is None else header
+    if header is None:
+        facts = {"kind": kind, "fields": fields, "value": value, "arrays": list(arrays)}
+        header = json.dumps(facts).encode()
+    head = header
     return struct.pack(">II", *(lengths or (len(head), len(body)))) + head + body
 def result(number, value=0.0, **more):
-    fields = {"id": number, "outcome": "value", "error": "", "message": "", "lines": [], "printed": "", "forbidden": ""}
+    fields = {"id": number, "outcome": "value", "error": "", "message": "", "lines": [],
+              "printed": "", "forbidden": ""}
     return frame("result", fields | more.pop("fields", {}), value, **more)
 def send(channel, *frames):
     for content in frames:
@@ -930,7 +946,8 @@ def check(question, answer):
     elif question == "small.turn":
         for _ in range(3):
             message = judge.channel.receive(1)
-            client._reply(judge.channel, message.fields["id"], client._call(total, "numpy", message))
+            answer = client._call(total, "numpy", message)
+            client._reply(judge.channel, message.fields["id"], answer)
         judge.channel.receive(1)
     else:
         return honest_ask("check", answer, question=question, framework="numpy")
@@ -982,7 +999,8 @@ def checked_again(hand):
         f"""{SPEAK}
 {right}
 def check(question, answer):
-    answers = {{"small.total": total, "small.turn": turn, "small.ordered": ordered, "small.patient": patient}}
+    answers = {{"small.total": total, "small.turn": turn,
+               "small.ordered": ordered, "small.patient": patient}}
     for name in answers:
         if name != question:
             honest_ask("check", answers[name], question=name, framework="numpy")
@@ -1492,8 +1510,11 @@ def output_that_cannot_be_written(hand):
         """
         import sys
         from IPython.display import display
-        for text in ("\\ud800", "\\udcff\\x00\\x1b[2J\\x1b]0;owned\\x07", "\\u200b" * 300, "\\u202e" * 300):
-            for write in (print, lambda text: print(text, file=sys.stderr), lambda text: display({"text/plain": text, text: text}, raw=True)):
+        owned = "\\udcff\\x00\\x1b[2J\\x1b]0;owned\\x07"
+        texts = ("\\ud800", owned, "\\u200b" * 300, "\\u202e" * 300)
+        for text in texts:
+            for write in (print, lambda text: print(text, file=sys.stderr),
+                          lambda text: display({"text/plain": text, text: text}, raw=True)):
                 try:
                     write(text)
                 except Exception:

@@ -75,9 +75,11 @@ def read_home(hand):
     hand.run(
         """
         import os, pwd
-        homes = {os.path.expanduser("~"), "/root", *("/home/" + name for name in ("user", "ubuntu"))} | {user.pw_dir for user in pwd.getpwall()}
+        homes = {os.path.expanduser("~"), "/root", "/home/user", "/home/ubuntu"}
+        homes |= {user.pw_dir for user in pwd.getpwall()}
         names = (".ssh", ".netrc", ".bash_history", ".jupyter", ".config", ".aws", ".gitconfig")
-        tell("there", [f"{home}/{name}" for home in sorted(homes) for name in names if os.path.lexists(f"{home}/{name}")])
+        paths = [f"{home}/{name}" for home in sorted(homes) for name in names]
+        tell("there", [path for path in paths if os.path.lexists(path)])
         """
     )
 
@@ -107,7 +109,8 @@ def search_everything(hand):
         import os, re, sys
         pattern = re.compile(pattern.encode())
         own = ("/proc", "/notebook", "/dev", "/sockets", "/writable")
-        installed = tuple({"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo", sys.prefix, sys.base_prefix, *package})
+        system = {"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo"}
+        installed = tuple({*system, sys.prefix, sys.base_prefix, *package})
         strange, found, count = [], [], 0
         for folder, folders, files in os.walk("/"):
             if folder.startswith((*own, *installed)):
@@ -116,7 +119,8 @@ def search_everything(hand):
             for name in files:
                 path = f"{folder.rstrip('/')}/{name}"
                 count += 1
-                if not path.startswith(("/etc/", "/tmp/.ipython/")) and path != "/tmp/kernel.json" and not path.endswith(installed):
+                usual = path.startswith(("/etc/", "/tmp/.ipython/")) or path == "/tmp/kernel.json"
+                if not usual and not path.endswith(installed):
                     strange.append(path)
                 if pattern.search(open(path, "rb").read()) if os.path.isfile(path) else False:
                     found.append(path)
@@ -160,7 +164,8 @@ def climb_out(hand):
         hand,
         """
         import os
-        up = ["/..", "/proc/1/cwd/..", "/proc/self/cwd/../../..", *(os.path.join("/proc", who, "root", "..") for who in ("1", "self"))]
+        up = ["/..", "/proc/1/cwd/..", "/proc/self/cwd/../../..",
+              "/proc/1/root/..", "/proc/self/root/.."]
         tell("same", all(sorted(os.listdir(path)) == sorted(os.listdir("/")) for path in up))
         tell("homes", os.path.exists("/home"))
         """,
@@ -213,7 +218,8 @@ def read_environment(hand):
         """
         import os
         tell("variable", os.environ.get(variable))
-        tell("in_proc", variable.encode() in open("/proc/self/environ", "rb").read() + open("/proc/1/environ", "rb").read())
+        own, first = (open(f"/proc/{who}/environ", "rb").read() for who in ("self", "1"))
+        tell("in_proc", variable.encode() in own + first)
         tell("own", "AUTOGRADER_FD" in os.environ)
         """,
         variable=hand.bait.variable,
@@ -336,10 +342,13 @@ def look_for_descriptors(hand):
                 sock = socket.socket(fileno=os.dup(int(number)))
                 kinds.add(sock.type.name)
                 name = sock.getsockname()
-                if name and not name.startswith("/") or "kernel-" in str(name) and "/sockets/s" not in name:
+                of_kernel = "kernel-" in str(name) and "/sockets/s" not in name
+                if name and not name.startswith("/") or of_kernel:
                     peers.append(name)
                 sock.close()
-            elif not target.startswith("anon_inode:") and target != "/dev/null" and not target.startswith(f"/proc/{os.getpid()}/"):
+            elif target != "/dev/null" and not target.startswith(
+                ("anon_inode:", f"/proc/{os.getpid()}/")
+            ):
                 files.append(target)
         tell("files", files)
         tell("kinds", sorted(kinds))
@@ -366,10 +375,14 @@ def import_questions(hand):
             from autograder.questions import catalogue
             catalogue.find("small.total")
         except BaseException as error:
-            tell("catalogue", "small" not in getattr(catalogue, "__dict__", {}) and type(error).__name__ != "AssertionError")
-        # An empty folder stands where a package of questions is: it can be imported, and holds nothing.
-        packages = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ("questions", "solutions")}
-        tell("loaded", [name for name, module in packages.items() if getattr(module, "__file__", None) or "." in name])
+            named = "small" in getattr(catalogue, "__dict__", {})
+            tell("catalogue", not named and type(error).__name__ != "AssertionError")
+        # An empty folder stands where a package of questions is: it can be imported,
+        # and holds nothing.
+        packages = {name: module for name, module in sys.modules.items()
+                    if name.partition(".")[0] in ("questions", "solutions")}
+        tell("loaded", [name for name, module in packages.items()
+                        if getattr(module, "__file__", None) or "." in name])
         """,
     )
 
@@ -429,7 +442,8 @@ def send_by_tcp(hand):
         hand,
         """
         import socket
-        attempt("sent", lambda: socket.create_connection(("127.0.0.1", port), 1).sendall(b"here it is"))
+        address = ("127.0.0.1", port)
+        attempt("sent", lambda: socket.create_connection(address, 1).sendall(b"here it is"))
         attempt("six", lambda: socket.socket(socket.AF_INET6).connect(("::1", port)))
         """,
         port=hand.bait.port,
@@ -442,7 +456,10 @@ def send_by_udp(hand):
         hand,
         """
         import socket
-        attempt("sent", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"here it is", ("127.0.0.1", port)))
+        address = ("127.0.0.1", port)
+        datagram = socket.SOCK_DGRAM
+        sending = lambda: socket.socket(socket.AF_INET, datagram).sendto(b"here it is", address)
+        attempt("sent", sending)
         """,
         port=hand.bait.udp,
     )
@@ -483,7 +500,8 @@ def other_families(hand):
         import socket
         opened = []
         for family in set(range(60)) - {socket.AF_UNIX}:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+            kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET)
+            for kind in kinds:
                 try:
                     socket.socket(family, kind).close()
                     opened.append(family)
@@ -591,7 +609,8 @@ def find_left_behind(hand):
         """
         import os, autograder
         from multiprocessing import shared_memory
-        tell("files", [path for folder in ("/tmp", "/dev/shm", "/notebook") for path in os.listdir(folder) if "left" in path])
+        folders = ("/tmp", "/dev/shm", "/notebook")
+        tell("files", [path for folder in folders for path in os.listdir(folder) if "left" in path])
         attempt("shared", lambda: shared_memory.SharedMemory("left-in-memory").buf[:4])
         tell("module", hasattr(autograder, "left_behind"))
         tell("variable", os.environ.get("LEFT_BEHIND"))

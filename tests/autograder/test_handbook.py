@@ -102,7 +102,7 @@ def test_a_strict_question_is_told_whom_it_rejects(audit):
     )
 
 
-def test_the_question_reaches_the_class_as_the_page_says_and_no_points_are_given_for_one_that_is_gone(
+def test_the_question_reaches_the_class_as_said_and_one_that_is_gone_gives_no_points(
     tmp_path,
 ):
     chapter = tmp_path / "my_course" / "scaling.py"

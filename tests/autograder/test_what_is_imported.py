@@ -36,17 +36,21 @@ sys.meta_path.insert(0, Blocked())
 """
 
 WINDOWS = """
-import ctypes, multiprocessing.connection, os, pathlib, platform, shutil, signal, socket, ssl, subprocess, sys, tempfile, typing, uuid
-import asyncio, concurrent.futures, ctypes.util, logging.handlers, webbrowser, zipfile, numpy, platformdirs, typer, rich.console, rich.progress, typer.testing
+import ctypes, multiprocessing.connection, os, pathlib, platform, shutil, signal, socket, ssl
+import subprocess, sys, tempfile, typing, uuid
+import asyncio, concurrent.futures, ctypes.util, logging.handlers, webbrowser, zipfile, numpy
+import platformdirs, typer, rich.console, rich.progress, typer.testing
 import sysconfig; sysconfig.get_config_vars()
 for name in ('fcntl', 'resource', 'pwd', 'grp', 'termios', 'pty', 'tty', 'syslog', 'readline'):
     sys.modules[name] = None
 class CDLL(ctypes.CDLL):
     def __init__(self, name, *args, **kwargs):
-        if name is None: raise TypeError("argument of type 'NoneType' is not iterable")  # as Python says it there
+        if name is None:  # as Python says it there
+            raise TypeError("argument of type 'NoneType' is not iterable")
         super().__init__(name, *args, **kwargs)
 ctypes.CDLL = CDLL
-for name in ('fork', 'getuid', 'geteuid', 'getegid', 'sched_getaffinity', 'killpg', 'setsid', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC', 'O_DIRECTORY', 'O_PATH'):
+for name in ('fork', 'getuid', 'geteuid', 'getegid', 'sched_getaffinity', 'killpg', 'setsid',
+             'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC', 'O_DIRECTORY', 'O_PATH'):
     if hasattr(os, name): delattr(os, name)
 for name in ('SIGKILL', 'SIGALRM', 'setitimer', 'ITIMER_REAL'):
     delattr(signal, name)

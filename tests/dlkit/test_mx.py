@@ -115,7 +115,8 @@ def test_mxnet_keeps_to_one_thread_unless_told_otherwise(said, threads):
             lambda *_: given.append(ctypes.CDLL(library).omp_get_max_threads())
         )
         cpu = (ctypes.c_int * 2)(1, 0)
-        assert mx.base._LIB.MXEnginePushSync(task, None, None, cpu, None, 0, None, 0, None, 0, b"asked") == 0
+        push = mx.base._LIB.MXEnginePushSync
+        assert push(task, None, None, cpu, None, 0, None, 0, None, 0, b"asked") == 0
         nd.waitall()
         print(*given)
     """)
@@ -201,7 +202,8 @@ def test_use_raises_one_line_that_says_what_to_know(error, reason):
         from dlkit.mx import MXNetMissing, autograd, gluon, init, mx, nd
         import json
         said = []
-        for use in (lambda: nd.ones(2), lambda: gluon.nn.Dense(3), lambda: mx.cpu(), lambda: init(), lambda: autograd.record()):
+        uses = [lambda: nd.ones(2), lambda: gluon.nn.Dense(3), lambda: mx.cpu()]
+        for use in (*uses, lambda: init(), lambda: autograd.record()):
             try:
                 use()
             except MXNetMissing as error:

@@ -10,6 +10,7 @@ import strategies as some
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import examples
 
 from autograder.answers import drivers
 from autograder.answers.drivers import DRIVERS, NotANetwork, build_network, is_network
@@ -92,7 +93,7 @@ def untrained(framework: str, layers: list):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @given(seed=some.seeds)
-@settings(max_examples=5)
+@settings(max_examples=examples(5))
 def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, seed):
     *weights, X = drawn(seed, *SHAPES, (5, 1, 4, 4))
     y = np.random.default_rng(seed).integers(0, 4, 5)
@@ -149,7 +150,7 @@ def test_a_built_network_is_the_same_in_both_frameworks(layers, shapes):
 
 
 @given(st.permutations(range(3)))
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_the_order_in_which_layers_are_defined_is_free(order):
     class Net(torch.nn.Module):
         def __init__(self):

@@ -15,7 +15,7 @@ import pytest
 
 from autograder import Measurement, cli, question
 from autograder.audit import Card, QuestionCard, Survivor, audit
-from autograder.audit.fork_pool import work_off
+from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import mutants
 from autograder.audit.render import as_page
 from autograder.questions import catalogue
@@ -136,7 +136,14 @@ def test_work_that_hangs_crashes_or_eats_memory_is_lost_and_no_other():
             return len(bytearray(2**36))
         return number
 
-    assert work_off(work, 6, seconds=1, lost="lost", hands=2) == [0, "lost", "lost", 3, "lost", 5]
+    assert map_in_forks(work, 6, seconds=1, on_failure="lost", forks=2) == [
+        0,
+        "lost",
+        "lost",
+        3,
+        "lost",
+        5,
+    ]
 
 
 # --- weak, strict, good ---------------------------------------------------------------------------
@@ -184,7 +191,7 @@ def fixed_square(rng):
 
 @pytest.fixture(scope="module")
 def good():
-    return audit(make(oblong), hands=2)
+    return audit(make(oblong), forks=2)
 
 
 def test_a_good_question_has_a_clean_card_but_for_a_change_that_does_not_matter(good):
@@ -196,7 +203,7 @@ def test_a_good_question_has_a_clean_card_but_for_a_change_that_does_not_matter(
 
 
 def test_a_weak_question_has_survivors_and_accepts_memorisers(good):
-    weak = audit(make(fixed_square), hands=2)
+    weak = audit(make(fixed_square), forks=2)
     assert len(weak.survivors) > len(good.survivors) + 3
     assert weak.kill_rate < 0.99
     assert {sentence.partition("that is ")[2] for sentence in weak.false_accepts} == {
@@ -306,7 +313,7 @@ def test_a_right_answer_that_raises_for_other_arrays_is_noted():
 def test_equivalents_are_counted_apart_and_tried_again(good):
     asked = make(oblong)
     asked.equivalent("np.zeros( -> np.ones(", why="Every row is overwritten.")
-    card = audit(asked, hands=2)
+    card = audit(asked, forks=2)
     assert (card.equivalent, card.errors) == (1, ())
     assert len(card.survivors) == len(good.survivors) - 1
     assert card.killed == good.killed
@@ -317,7 +324,7 @@ def test_a_declaration_that_is_wrong_or_stale_is_an_error():
     asked.equivalent("columns * image[row] -> columns / image[row]", why="It is not.")
     asked.equivalent("sorted(image)", why="There is no such line.")
     asked.equivalent("right for square inputs only", why="It is rejected.")
-    killed, stale, rejected = audit(asked, hands=2).errors
+    killed, stale, rejected = audit(asked, forks=2).errors
     assert "but killed" in killed
     assert "sorted(image)" in stale
     assert "right for square inputs only" in rejected
@@ -351,7 +358,7 @@ def test_what_is_measured_has_no_mutants_and_is_audited_all_the_same():
 
 
 def test_the_card_is_always_the_same(good):
-    again = audit(make(oblong), hands=1)
+    again = audit(make(oblong), forks=1)
     times = {"median_check_s": 0.0, "slowest_check_s": 0.0}
     assert replace(again, **times) == replace(good, **times)
 

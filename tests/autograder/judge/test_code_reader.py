@@ -387,12 +387,22 @@ SWAPS = {
     "a function's globals, handed on": "dict.update(f.__globals__, f=g)",
     "taken back": "del f.__code__",
     "in a function that is called": "def swap():\n    f.__code__ = g.__code__\nswap()",
-    "in a function that is called by one": "def swap():\n    f.__code__ = g.__code__\ndef run(): swap()\nrun()",
-    "in a function that is handed on": "def swap(_):\n    f.__code__ = g.__code__\nlist(map(swap, [1]))",
-    "in a function under another name": "def swap():\n    f.__code__ = g.__code__\nother = swap\nother()",
-    "in a function that is looked up": "def swap():\n    f.__code__ = g.__code__\nglobals()['swap']()",
+    "in a function that is called by one": (
+        "def swap():\n    f.__code__ = g.__code__\ndef run(): swap()\nrun()"
+    ),
+    "in a function that is handed on": (
+        "def swap(_):\n    f.__code__ = g.__code__\nlist(map(swap, [1]))"
+    ),
+    "in a function under another name": (
+        "def swap():\n    f.__code__ = g.__code__\nother = swap\nother()"
+    ),
+    "in a function that is looked up": (
+        "def swap():\n    f.__code__ = g.__code__\nglobals()['swap']()"
+    ),
     "in a method": "class A:\n    def swap(self):\n        f.__code__ = g.__code__\nA().swap()",
-    "in a method that Python calls": "class A:\n    def __init__(self):\n        f.__code__ = g.__code__\nA()",
+    "in a method that Python calls": (
+        "class A:\n    def __init__(self):\n        f.__code__ = g.__code__\nA()"
+    ),
     "in a class's body": "class A:\n    f.__code__ = g.__code__",
     "in a decorated function": "@apply\ndef swap():\n    f.__code__ = g.__code__",
     "in a default": "def swap(_=setattr(f, '__code__', g.__code__)): pass",
@@ -416,12 +426,22 @@ SWAPS = {
     "the part's name by a choice": "setattr(f, '__code__' if f else '', g.__code__)",
     "the part's name in a list of arguments": "setattr(*[f, '__code__', g.__code__])",
     "the part's name in a map": "list(map(setattr, [f], ['__code__'], [g.__code__]))",
-    "the part's name in a dictionary": "way = {'part': '__code__'}\nsetattr(f, way['part'], g.__code__)",
+    "the part's name in a dictionary": (
+        "way = {'part': '__code__'}\nsetattr(f, way['part'], g.__code__)"
+    ),
     "under a harmless name": "help = setattr\nhelp(f, '__code__', g.__code__)",
-    "under a harmless name, imported": "from builtins import exec as print\nprint('f.__code__ = g.__code__')",
-    "under a harmless name, defined": "def display(o, n, v): object.__setattr__(o, n, v)\ndisplay(f, '__code__', g.__code__)",
-    "under a harmless name, a lambda": "list = lambda names: names.update(f=g)\nlist(f.__globals__)",
-    "in a comparison of its own": "class A:\n    def __eq__(self, names): names.update(f=g)\nA() == f.__globals__",
+    "under a harmless name, imported": (
+        "from builtins import exec as print\nprint('f.__code__ = g.__code__')"
+    ),
+    "under a harmless name, defined": (
+        "def display(o, n, v): object.__setattr__(o, n, v)\ndisplay(f, '__code__', g.__code__)"
+    ),
+    "under a harmless name, a lambda": (
+        "list = lambda names: names.update(f=g)\nlist(f.__globals__)"
+    ),
+    "in a comparison of its own": (
+        "class A:\n    def __eq__(self, names): names.update(f=g)\nA() == f.__globals__"
+    ),
     "in a function whose name is not written": (
         "def hack():\n    f.__code__ = g.__code__\n[v for k, v in "
         "globals().items() if k.startswith('ha')][0]()"
@@ -430,7 +450,9 @@ SWAPS = {
     "the notebook's names, in a list": "for names in [globals()]:\n    names.update(f=g)",
     "the notebook's names, to a lambda": "(lambda names: names.update(f=g))(globals())",
     "the notebook's names, one": "globals().__setitem__('f', g)",
-    "the notebook's names, before they are there": "globals().setdefault('sorted', g)\nprint(sorted([2, 1]))",
+    "the notebook's names, before they are there": (
+        "globals().setdefault('sorted', g)\nprint(sorted([2, 1]))"
+    ),
     "a helper's name, before it is there": "globals().setdefault('helper', g)\nhelper(1, 2)",
     "the answer's name, before it is there": "globals().setdefault('f', g)",
     "the notebook's names, whatever they are": "globals().setdefault(name, g)",
@@ -443,7 +465,9 @@ SWAPS = {
     "pushed by the kernel's shell": "get_ipython().kernel.shell.push({'f': g})",
     "the main module": "import __main__\n__main__.f = g",
     "the main module, another name": "import __main__ as m\nm.f = g",
-    "the main module, imported by name": "import importlib\nimportlib.import_module('__main__').f = g",
+    "the main module, imported by name": (
+        "import importlib\nimportlib.import_module('__main__').f = g"
+    ),
     "the main module, by __import__": "__import__('__main__').f = g",
     "the main module, among the modules": "import sys\nsys.modules['__main__'].f = g",
     "the main module, got": "import sys\nsys.modules.get('__main__').f = g",
@@ -483,22 +507,32 @@ NO_SWAPS = {
     "a look at code": "names = f.__code__.co_varnames\nimport dis\ndis.dis(f.__code__)",
     "a look by name": "getattr(f, '__code__', None)",
     "results kept between cells": "globals().setdefault('told', {})['ran'] = 1",
-    "results kept between cells under their name": "told = globals().setdefault('told', {})\nprint(told)",
+    "results kept between cells under their name": (
+        "told = globals().setdefault('told', {})\nprint(told)"
+    ),
     "a look at the names": "print(len(globals()), sorted(get_ipython().user_ns))",
     "run as a program": "if __name__ == '__main__':\n    print(f(1, 2))",
     "a logger": "import logging\nlog = logging.getLogger('__main__')\nlogging.getLogger(__name__)",
     "another thing's push": "heap.push(3)",
-    "a shell of one's own": "class Shell:\n    def push(self, x): pass\nshell = Shell()\nshell.push(3)",
-    "a function's own names": "def helper():\n    state = locals()\n    state.update(x=1)\n    return state\nhelper()",
+    "a shell of one's own": (
+        "class Shell:\n    def push(self, x): pass\nshell = Shell()\nshell.push(3)"
+    ),
+    "a function's own names": (
+        "def helper():\n    state = locals()\n    state.update(x=1)\n    return state\nhelper()"
+    ),
     "a name that a function has for its own names": (
         "def helper():\n    state = locals()\n    return "
         "state\nhelper()\nstate = {}\nstate.update(a=1)"
     ),
     "a default, looked up": "(f.__kwdefaults__ or {}).get('a')",
-    "timed with the notebook's names": "import timeit\ntimeit.timeit('f(1)', globals=globals(), number=1)",
+    "timed with the notebook's names": (
+        "import timeit\ntimeit.timeit('f(1)', globals=globals(), number=1)"
+    ),
     "another thing's update": "settings.update(f=1)\nvars(settings).update(f=1)",
     "a function that nobody calls": "def never():\n    f.__code__ = g.__code__",
-    "a method of a class that nobody uses": "class Never:\n    def swap(self):\n        f.__code__ = g.__code__",
+    "a method of a class that nobody uses": (
+        "class Never:\n    def swap(self):\n        f.__code__ = g.__code__"
+    ),
     "a cell that does not parse": "f.__code__ = = g.__code__",
     "a line for IPython": "%timeit -n 1 f(x, k)",
     "a word in a name": "class Settings:\n    __codename__ = 'f'\n    def mypush(self): pass",
@@ -902,8 +936,12 @@ def test_a_notebooks_cells_are_read_as_they_were_run(run_script):
 
 IN_CLASS = {
     "alias": "order = np.sort\ndef ordered(values):\n    return order(values)",
-    "watch_off": "import sys\ndef ordered(values):\n    sys.setprofile(None)\n    return np.sort(values)",
-    "patched": "import autograder.learner.client as c, autograder.answers.run as r\nr.watching = None\nc.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
+    "watch_off": (
+        "import sys\ndef ordered(values):\n    sys.setprofile(None)\n    return np.sort(values)"
+    ),
+    "patched": "import autograder.learner.client as c, autograder.answers.run as r\n"
+    "r.watching = None\n"
+    "c.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
     "def ordered(values):\n    return np.sort(values)",
     "only_when_it_runs": (
         "def ordered(values):\n    return next(v for n, v in "

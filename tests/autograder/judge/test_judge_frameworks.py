@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import strategies as some
 from hypothesis import given, settings
+from strategies import examples
 
 from autograder.judge.judging import examine_answer
 from autograder.questions import catalogue
@@ -53,7 +54,7 @@ def test_a_mistake_is_named_in_whichever_framework_it_is_made():
 
 
 @given(some.seeds)
-@settings(max_examples=3)
+@settings(max_examples=examples(3))
 def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
     from torch import nn
 

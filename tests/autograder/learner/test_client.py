@@ -68,7 +68,8 @@ def total(values):
 feedback = check("small.total", total)
 print(feedback, feedback.correct, feedback.earned)
 print(progress())
-print([name for name in sys.modules if name.split(".")[0] in ("questions", "solutions", "jinja2", "matplotlib")])
+unwanted = ("questions", "solutions", "jinja2", "matplotlib")
+print([name for name in sys.modules if name.split(".")[0] in unwanted])
 """
 
 
@@ -132,7 +133,9 @@ def test_a_notebook_shell_shows_the_html(run_script):
             result.raise_error()
             if result.result is not None:
                 data, _ = shell.display_formatter.format(result.result)
-                print(sorted(data), data["text/html"].count("data:image/svg+xml"), "given back as it came" in data["text/html"])
+                html = data["text/html"]
+                same = "given back as it came" in html
+                print(sorted(data), html.count("data:image/svg+xml"), same)
                 print("return missing" in data["text/plain"])
         """
     )
@@ -628,7 +631,8 @@ def test_a_forked_child_gets_a_judge_of_its_own(run_script):
             correct = check("small.total", right).correct
             client._judge.stop()
             os._exit(0 if correct else 1)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), check("small.total", right).correct)
+        status = os.waitpid(child, 0)[1]
+        print(os.waitstatus_to_exitcode(status), check("small.total", right).correct)
         """
     )
     assert printed == "0 True\n"

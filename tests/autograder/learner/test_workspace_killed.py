@@ -6,39 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from workspaces import WHOLE, files, write_project
 
 from autograder.learner.workspace import fill
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with one lesson and one exercise that has a picture beside it."""
-    root = tmp_path / "project"
-    for name, text in {
-        "lessons/01-first.ipynb": "lesson",
-        "lessons/.ipynb_checkpoints/01-first-checkpoint.ipynb": "old",
-        "exercises/01-first/01-first.ipynb": "exercise",
-        "exercises/01-first/picture.png": "picture",
-        "solutions/first.py": "answers",
-    }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-def files(folder):
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-WHOLE = {
-    "lessons/01-first.ipynb": "lesson",
-    "exercises/01-first/01-first.ipynb": "exercise",
-    "exercises/01-first/picture.png": "picture",
-}
+    return write_project(tmp_path / "project")
 
 
 def test_a_killed_copy_leaves_no_half_notebook(project, tmp_path):

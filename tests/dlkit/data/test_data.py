@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_sample_image
+from strategies import examples
 
 from dlkit import data
 from dlkit.data import ImageSet, Nuisances
@@ -145,7 +146,7 @@ def test_photographs_are_scikit_learns_with_channels_first():
 
 
 @given(size=st.integers(1, 100))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_a_small_photograph_is_the_middle_square_averaged(size):
     small, full = data.photographs(size)["china"], data.photographs()["china"]
     assert small.shape == (3, size, size) and small.dtype == np.float32
@@ -163,7 +164,7 @@ def test_a_small_photograph_is_the_middle_square_averaged(size):
     count=st.integers(1, 25),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_glyphs_have_any_size(size, colour, count, seed):
     source = data.glyphs(count, 1, 2, size, seed, Nuisances(40, 0.5, 3, 1, 0.2, 0.5, colour))
     assert_well_formed(source, (3 if colour else 1, size, size))
@@ -370,7 +371,7 @@ def test_nothing_is_not_a_size(make, wrong):
 
 
 @given(size=st.integers(2, 70), count=st.integers(1, 9), seed=st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_brands_have_any_size(size, count, seed):
     source = data.brands(count, 1, 1, size, seed)
     assert_well_formed(source, (3, size, size))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from strategies import examples
 
 from dlkit import plots
 
@@ -49,7 +50,7 @@ def test_a_list_may_mix_sizes_and_colour():
 
 
 @given(count=st.integers(1, 6), columns=st.integers(1, 3))
-@settings(max_examples=4)  # a figure takes a twentieth of a second
+@settings(max_examples=examples(4))  # a figure takes a twentieth of a second
 def test_the_grid_is_as_small_as_it_can_be(count, columns):
     figure = plots.show_images(np.zeros((count, 2, 2)), columns=columns)
     rows, across = rows_and_columns(figure)

@@ -13,6 +13,7 @@ import strategies as some
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from strategies import examples
 
 from autograder.feedback.render import Feedback, code, note, render
 from autograder.verdict import Failure, Outcome, Status, Verdict
@@ -176,7 +177,7 @@ def test_any_text_of_a_student_is_text(text):
 
 
 @given(some.plain_values(6), some.plain_values(6), some.plain_values(6))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning")
 def test_any_output_can_be_shown(expected, got, value):
     feedback = render(verdict(expected, got, inputs=[("x", value)]))

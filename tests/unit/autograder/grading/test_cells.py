@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode, from_dict
+from strategies import examples
 
 from autograder.grading import submission
 from autograder.grading.cells import (
@@ -237,7 +238,7 @@ def test_of_nothing_everything_comes_back_but_the_stubs():
     assert names(restored([])) == KEPT
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(strangers(), max_size=4))
 def test_any_cells_with_any_metadata(submitted):
     check_what_must_hold(submitted, restored(submitted))
@@ -291,7 +292,7 @@ def test_every_source_of_the_student_s_is_kept_in_its_order(submitted):
         assert cell.facts["grade_id"] in FIXED
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(strangers(), max_size=2), st.permutations(untouched()))
 def test_what_a_cell_says_of_its_points_and_its_lock_is_not_believed(strange, ours):
     lying = [
@@ -495,7 +496,7 @@ def test_a_release_is_plain_json_and_the_same_release_has_the_same_fingerprint()
 # --- from the file itself -------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(strangers(), max_size=3))
 def test_a_file_that_is_taken_for_a_notebook_is_restored(submitted):
     """`submission.parse` lets nothing through that `restore` cannot take."""

@@ -17,6 +17,7 @@ import pytest
 import strategies as some
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import examples
 
 from autograder.judge import remote_answer as remote_module
 from autograder.judge.remote_answer import remote
@@ -197,7 +198,7 @@ def test_of_two_times_the_longer_counts(said, measured, used):
 
 
 @given(some.json_values | st.sampled_from([float("nan"), float("inf"), -1.0, 10**400, 1e308]))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_whatever_is_said_for_a_time_it_shortens_only_the_time_of_who_says_it(seconds):
     with student(answering(lambda call: [good(call, seconds=seconds)])) as (peer, _):
         outcome = peer("call", (1.0,), 5.0, WALL)
@@ -233,7 +234,7 @@ def test_a_process_that_dies_is_lost():
 
 
 @given(st.binary(max_size=40) | some.json_values.map(lambda value: json.dumps(value).encode()))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_any_bytes_are_survived(junk):
     def behaviour(channel):
         channel.receive()
@@ -249,7 +250,7 @@ def test_any_bytes_are_survived(junk):
         {name: some.json_values for name in ("error", "message", "lines", "printed", "last")}
     )
 )
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_words_of_any_type_arrive_as_short_text_that_can_be_written_to_a_file(words):
     with student(answering(lambda call: [good(call, outcome="raised", **words)])) as (peer, _):
         outcome = peer("call", (1.0,), 5.0, WALL)

@@ -7,6 +7,7 @@ import os
 import shutil
 
 import pytest
+from workspaces import WHOLE, files, write_project
 
 from autograder.errors import CourseError
 from autograder.files import put_in_place
@@ -17,33 +18,7 @@ from autograder.learner.workspace import fill
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with one lesson and one exercise that has a picture beside it."""
-    root = tmp_path / "project"
-    for name, text in {
-        "lessons/01-first.ipynb": "lesson",
-        "lessons/.ipynb_checkpoints/01-first-checkpoint.ipynb": "old",
-        "exercises/01-first/01-first.ipynb": "exercise",
-        "exercises/01-first/picture.png": "picture",
-        "solutions/first.py": "answers",
-    }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-def files(folder):
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-WHOLE = {
-    "lessons/01-first.ipynb": "lesson",
-    "exercises/01-first/01-first.ipynb": "exercise",
-    "exercises/01-first/picture.png": "picture",
-}
+    return write_project(tmp_path / "project")
 
 
 def test_lessons_and_exercises_are_copied_and_nothing_else(project, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import strategies as some
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import identical
+from strategies import examples, identical
 
 from autograder.values.channel import MAX_BODY, MAX_HEADER, Channel, Closed
 from autograder.values.plain_values import MAX_ITEMS, Malformed
@@ -46,7 +46,7 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
     return struct.pack(">II", len(header), len(body)) + header + body
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(
     some.plain_values(),
     st.dictionaries(
@@ -110,9 +110,15 @@ HOSTILE = {
     "an integer of a million digits": b'{"kind": "result", "fields": {}, "arrays": [], "value": '
     + b"9" * 1_000_000
     + b"}",
-    "an array that was not sent": b'{"kind": "result", "fields": {}, "arrays": [], "value": {"array": 0}}',
-    "a shape of NaN": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "int8", "shape": [NaN]}]}',
-    "an array of objects": b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "object", "shape": [0]}]}',
+    "an array that was not sent": (
+        b'{"kind": "result", "fields": {}, "arrays": [], "value": {"array": 0}}'
+    ),
+    "a shape of NaN": (
+        b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "int8", "shape": [NaN]}]}'
+    ),
+    "an array of objects": (
+        b'{"kind": "result", "fields": {}, "arrays": [{"dtype": "object", "shape": [0]}]}'
+    ),
 }
 
 
