@@ -1,8 +1,8 @@
-"""A submitted notebook's cells, put back as the course released them: plain functions on notebooks,
-without a kernel, a gradebook or nbgrader.
+"""A notebook's cells: which check a question, which are run, and what becomes of those that were
+handed in. Plain functions on notebooks, without a kernel, a gradebook or nbgrader.
 
 What the gradebook keeps of a release is made into plain cells (`course_cells`, `released`), and
-`restore` puts them into what was handed in. See
+`prepare` puts them into what was handed in. See
 docs/decisions/02-notebooks-are-put-back-from-the-gradebook.md.
 """
 
@@ -15,6 +15,93 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from autograder.questions import catalogue
+from autograder.questions.definition import Question
+
+PLOT_CELL_PREFIX = "plot-"
+"""How the grade id begins of a locked cell of the course's own that draws what a learner's answers
+do. It earns nothing, and grading leaves it out.
+"""
+
+Release = dict[str, Any]
+"""What was released of one notebook, in plain JSON: see `released`."""
+
+
+def metadata_of(cell: NotebookNode) -> dict[str, Any]:
+    """What nbgrader knows of a cell; {} where it knows nothing."""
+    return cell.metadata.get("nbgrader", {})
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    """Whether nbgrader gives points for what happens when the cell is run."""
+    metadata = metadata_of(cell)
+    return bool(cell.cell_type == "code" and metadata.get("grade") and not metadata.get("solution"))
+
+
+def question_of(cell: NotebookNode) -> Question | None:
+    """The question that a check cell grades; None for any other cell."""
+    if not is_graded(cell):
+        return None
+    try:
+        return catalogue.of_grade_id(metadata_of(cell).get("grade_id", ""))
+    except catalogue.UnknownQuestion:
+        return None
+
+
+def to_run(cell: NotebookNode) -> bool:
+    """Whether grading runs the cell: code, and no picture."""
+    if cell.cell_type != "code" or not cell.source.strip():
+        return False
+    metadata = metadata_of(cell)
+    earns_nothing = metadata.get("locked") and not metadata.get("grade")
+    return not (earns_nothing and metadata.get("grade_id", "").startswith(PLOT_CELL_PREFIX))
+
+
+def fault_of(cell: NotebookNode) -> str | None:
+    """What is wrong with a cell that is graded automatically, None if nothing is: it must check a
+    question that there is, for as many points.
+
+    nbgrader itself would give full marks for any such cell that merely ends without an error.
+    """
+    if not is_graded(cell):
+        return None
+    metadata = metadata_of(cell)
+    grade_id = str(metadata.get("grade_id", ""))
+    try:
+        question = catalogue.of_grade_id(grade_id)
+    except catalogue.UnknownQuestion as error:
+        return (
+            f"the cell {grade_id} is graded automatically, and the package "
+            f"{catalogue.package_name()} "
+            "has no question of that name (with a dot for the hyphen)."
+            f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
+        )
+    if not question.probes:
+        return f"{question.name} could not be judged: it has no probes"
+    points = metadata.get("points", 0)
+    if float(points) != question.points:
+        return (
+            f"the cell {grade_id} gives {points:g} points, its question "
+            f"{question.points:g}: make them equal, and release the assignment again"
+        )
+    call = f"check({json.dumps(question.name)}, {question.function_name})"
+    if cell.source.strip() != call:
+        return f"the cell {grade_id} must be `{call}` and nothing else"
+    return None
+
+
+def prepare(nb: NotebookNode, release: Release) -> NotebookNode:
+    """A submitted notebook as it is run, whoever grades: with the course's cells and with the
+    kernelspec that was released.
+    """
+    course = {
+        grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in release["cells"].items()
+    }
+    nb = restore(nb, course)
+    if release["kernelspec"]:
+        nb.metadata["kernelspec"] = from_dict(release["kernelspec"])
+    return nb
 
 
 def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
@@ -58,20 +145,21 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
     return cells
 
 
-def released(assignment: Any) -> dict[str, dict[str, Any]]:
-    """The course's side of an assignment by notebook, in plain JSON: its cells (see
-    `course_cells`) and its kernelspec.
-    """
+def released(assignment: Any) -> dict[str, Release]:
+    """The course's side of an assignment by notebook."""
+    notebooks = sorted(assignment.notebooks, key=lambda notebook: notebook.name)
+    return {notebook.name: released_notebook(notebook) for notebook in notebooks}
+
+
+def released_notebook(notebook: Any) -> Release:
+    """A notebook's cells (see `course_cells`) and its kernelspec, from the gradebook."""
     return {
-        notebook.name: {
-            "cells": course_cells(notebook),
-            "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
-        }
-        for notebook in sorted(assignment.notebooks, key=lambda notebook: notebook.name)
+        "cells": course_cells(notebook),
+        "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
     }
 
 
-def fingerprint(release: dict[str, dict[str, Any]]) -> str:
+def fingerprint(release: dict[str, Release]) -> str:
     """SHA-256 of a released version; another release of the same cells has the same."""
     return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 

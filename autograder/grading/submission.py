@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,27 @@ MEGABYTES = 50
 """The most that a submission may hold, all files together, where nothing else is said."""
 
 MOST_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a student handed in: the content of all files by their path, and the assignment's
+    notebooks among them by name without suffix.
+    """
+
+    files: dict[str, bytes]
+    notebooks: dict[str, Any]
+
+
+def receive(
+    folder: Path, student: str, expected: list[str], megabytes: float = MEGABYTES
+) -> Submission:
+    """The submission in `folder`, of which notebooks of these names are expected. Raises `Unfit`
+    for one that cannot be graded, whoever grades it.
+    """
+    check_name(student)
+    files = read(folder, megabytes)
+    return Submission(files, notebooks(files, expected))
 
 
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
@@ -199,7 +221,8 @@ def _without_outputs(raw: Any) -> Any:
         cells = sheet.get("cells") if isinstance(sheet, dict) else None
         for cell in cells if isinstance(cells, list) else []:
             if isinstance(cell, dict):
-                cell.pop("attachments", None)
+                if not isinstance(cell.get("attachments"), dict):
+                    cell.pop("attachments", None)
                 cell |= {"outputs": []} if "outputs" in cell else {}
     return raw
 

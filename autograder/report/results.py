@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from autograder.errors import ReportError
 from autograder.grading.layout import ERRORS, METADATA_KEY, two_deep
+from autograder.questions.names import grade_id, question_name
 from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
@@ -478,7 +479,7 @@ def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tup
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
     facts = notebook["metadata"].get(METADATA_KEY, {})
     verdicts = [Verdict.from_summary(summary) for summary in facts.get("verdicts", [])]
-    by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
+    by_cell = {grade_id(verdict.question): verdict for verdict in verdicts}
     version = str(facts.get("engine", ""))[:40], str(facts.get("questions", ""))[:80]
     return (
         [name for name in cells if isinstance(name, str)],
@@ -519,7 +520,7 @@ def _assignments(book: _Book, found: _Notebooks) -> list[Assignment]:
         several = len({notebook for notebook, *_ in cells}) > 1
         tasks = []
         for notebook, name, points, by_hand in cells:
-            label = name.replace("-", ".", 1) if (notebook, name) in judged else name
+            label = question_name(name) if (notebook, name) in judged else name
             tasks.append(
                 Task(notebook, name, points, f"{notebook}: {label}" if several else label, by_hand)
             )

@@ -9,10 +9,10 @@ import shutil
 
 import classroom
 import pytest
-from classroom import NAME, QUESTIONS, RIGHT, ROOT, hand_in, points
+from classroom import NAME, QUESTIONS, RIGHT, ROOT, grade, grade_here, hand_in, points
 
 from autograder import logs
-from autograder.grading import batch, execute
+from autograder.grading import batch, nbgrader_steps, notebook_run
 from autograder.grading.course import Course, CourseError
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.versions import judged_by
@@ -103,8 +103,8 @@ def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(
 
 def test_a_bug_of_the_engine_is_not_the_submission_s(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
-    monkeypatch.setattr(execute, "to_run", lambda cell: {}["nothing"])
-    reason = course.grade(NAME, "amy").reason
+    monkeypatch.setattr(notebook_run, "to_run", lambda cell: {}["nothing"])
+    reason = grade_here(course, "amy").reason
     assert reason == (
         "a bug of the course, not of the submission: KeyError: "
         "'nothing'; its traceback is in grading.log"
@@ -120,8 +120,8 @@ def test_what_nbgrader_says_when_it_cannot_enter_a_grade_is_kept(course, monkeyp
     def fail(self, cell, resources):
         raise RuntimeError("no room for a score")
 
-    monkeypatch.setattr(execute.SaveVerdicts, "_add_score", fail)
-    reason = course.grade(NAME, "amy").reason
+    monkeypatch.setattr(nbgrader_steps.SaveVerdicts, "_add_score", fail)
+    reason = grade(course, "amy").reason
     assert "no room for a score" in reason
     assert reason.endswith("(see grading.log)")
     assert "Traceback" in log_of(course)
@@ -205,7 +205,7 @@ def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
     course = classroom.lay_out(tmp_path / "course", config=step)
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
-    reason = course.grade(NAME, "amy").reason
+    reason = grade(course, "amy").reason
     assert reason == (
         "the step strict of the course's configuration failed: ValueError: no "
         "title; its traceback is in grading.log"

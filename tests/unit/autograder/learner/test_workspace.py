@@ -10,7 +10,7 @@ import pytest
 
 from autograder.errors import CourseError
 from autograder.files import put_in_place
-from autograder.grading.execute import course_secret
+from autograder.grading.secret import course_secret
 from autograder.learner import workspace
 from autograder.learner.workspace import fill
 
