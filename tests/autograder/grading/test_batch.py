@@ -311,7 +311,11 @@ def test_large_results_of_all_workers_at_once_come_through(course):
 def test_a_broken_question_stops_the_class(course, tmp_path, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     package = tmp_path / "broken"
-    shutil.copytree(classroom.ROOT / "tests" / "questions", package)
+    shutil.copytree(
+        classroom.ROOT / "tests" / "questions",
+        package,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     (package / "small.py").write_text(
         (package / "small.py").read_text() + "\n\ntotal.probes.clear()\n"
     )

@@ -178,9 +178,11 @@ def test_a_cell_that_sleeps_ends_at_the_wall_limit(course, draft, monkeypatch):
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = "import time\ntime.sleep(1000)\n" + cell.source
     course_config(course, timeout=3)
-    verdicts, points, _ = grade(course, draft)
+    verdicts, points, notebook = grade(course, draft)
     assert points == full_points(SECOND)
     assert "There is no `output_size`" in verdicts[FIRST]["headline"]
+    sentence = "The cell had not ended after 6 seconds by the clock and was stopped."
+    assert sentence in json.dumps(notebook.cells)
 
 
 def course_config(course, timeout):
