@@ -140,11 +140,17 @@ class JudgeSession:
             log.exception("%s could not be judged", name)
             self.fault = f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
         finally:
+            self._conclude(verdict)
+
+    def _conclude(self, verdict: Verdict | None) -> None:
+        try:
+            # Before anybody is told: afterwards the kernel may be stopped, and its number another's.
+            if self._channel.closed:
+                self._give_up()
+        finally:
             with self._idle:
                 self._verdict, self._busy_with = verdict, ""
                 self._idle.notify_all()
-        if self._channel.closed:
-            self._give_up()
 
     def _judged(self, check: OpenCheck, framework: str) -> Verdict:
         peer = remote(self._channel, check.question.forbids, self._worked)
