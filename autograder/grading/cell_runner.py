@@ -270,10 +270,10 @@ class CellRunner(NotebookClient):
 
     def _deaf(self) -> str:
         """Why the kernel did not answer after it was interrupted."""
-        assert self._kernel is not None
-        if self._kernel.alive() and not self._kernel.ended_for:
-            return DEAF
-        return self.cause()
+        assert self._kernel is not None and self._session is not None
+        if self._kernel.ended_for or self._session.closed or not self._kernel.alive():
+            return self.cause()
+        return DEAF
 
     def _responds(self) -> bool:
         assert self._kernel is not None
