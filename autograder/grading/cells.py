@@ -24,6 +24,9 @@ PLOT_CELL_PREFIX = "plot-"
 do. It earns nothing, and grading leaves it out.
 """
 
+CourseCells = dict[str, tuple[NotebookNode, bool]]
+"""The course's cells by grade id, in order, each with whether its source is the course's to say."""
+
 Release = dict[str, Any]
 """What was released of one notebook, in plain JSON: see `released`."""
 
@@ -104,7 +107,7 @@ def prepare(nb: NotebookNode, release: Release) -> NotebookNode:
     return nb
 
 
-def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
+def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
     nb.metadata = NotebookNode()
     nb.cells = _restored(
@@ -113,10 +116,8 @@ def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> N
     return nb
 
 
-def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
-    """The course's cells by grade id, in order, each with whether its source is the course's to
-    say.
-    """
+def course_cells(notebook: Any) -> CourseCells:
+    """A notebook's cells, from what the gradebook keeps of its release."""
     points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
     grades = {cell.name for cell in notebook.grade_cells}
     answers = {cell.name for cell in notebook.solution_cells}
@@ -164,38 +165,39 @@ def fingerprint(release: dict[str, Release]) -> str:
     return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 
 
-def _restored(
-    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
-) -> list[NotebookNode]:
+def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[NotebookNode]:
     chosen = _chosen(submitted, course)
-    cells: list[NotebookNode] = []
-    place: dict[str, int] = {}
-    for index, cell in enumerate(submitted):
-        if index not in chosen:
-            cells.append(
-                _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
-            )
-            continue
-        ours, fixed = course[chosen[index]]
-        place[chosen[index]] = len(cells)
-        own = {} if fixed else {"attachments": cell.get("attachments")}
-        cells.append(
-            _plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own)
-        )
+    cells = [
+        _own_cell(cell) if index not in chosen else _course_cell(cell, *course[chosen[index]])
+        for index, cell in enumerate(submitted)
+    ]
+    place = {chosen[index]: index for index in sorted(chosen)}
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
-        if name in place or not (
-            fixed or graded
-        ):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
+        # A deleted stub stays deleted: the answer may stand in a cell of the student's own.
+        if name in place or not (fixed or graded):
             continue
-        at = (
-            _place_for(name, list(course), place, len(cells))
-            if graded
-            else _place_after(name, list(course), place)
-        )
-        place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
+        if graded:
+            at = _place_for(name, list(course), place, len(cells))
+        else:
+            at = _place_after(name, list(course), place)
+        place = {other: index + (index >= at) for other, index in place.items()}
+        place[name] = at
         cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
     return cells
+
+
+def _own_cell(cell: NotebookNode) -> NotebookNode:
+    """A cell of the student's own, without what it says about itself."""
+    return _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
+
+
+def _course_cell(submitted: NotebookNode, ours: NotebookNode, fixed: bool) -> NotebookNode:
+    """A cell of the course's, with the student's text where that is theirs to write."""
+    if fixed:
+        return _plain_cell(ours.cell_type, ours.source, ours.metadata)
+    attachments = submitted.get("attachments")
+    return _plain_cell(ours.cell_type, submitted.source, ours.metadata, attachments)
 
 
 def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> int:
@@ -219,9 +221,7 @@ def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
     )
 
 
-def _chosen(
-    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
-) -> dict[int, str]:
+def _chosen(submitted: list[NotebookNode], course: CourseCells) -> dict[int, str]:
     """Which submitted cell stands for which of the course's: of several with one grade id, the
     first with the course's own source, else the first.
     """
