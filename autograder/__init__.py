@@ -10,7 +10,7 @@ from typing import Any
 
 _HOME = {
     "check": "learner.client",
-    "configure": "grading.execute",
+    "configure": "grading.nbgrader_steps",
     "hint": "learner.client",
     "progress": "learner.client",
     "solution": "learner.client",

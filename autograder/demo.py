@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.grading.cells import question_of
 from autograder.grading.course import Course, CourseError
-from autograder.grading.execute import question_of
 from autograder.judge.judging import examine_answer
 from autograder.questions.definition import Answer, Question, seed_for
 from autograder.questions.material import CONFIG
@@ -79,7 +79,7 @@ class Draft:
 
     def check_cell(self, question: Question) -> NotebookNode:
         """The locked cell that checks it."""
-        return self._cell(question.name.replace(".", "-", 1))
+        return self._cell(question.grade_id)
 
     def write(self, question: Question, answer: Answer, before: str = "", after: str = "") -> None:
         """Answer `question` by `answer`, with more code around it; it earns full points unless

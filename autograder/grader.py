@@ -1,5 +1,19 @@
-"""Where `configure` stood before 0.3: an ``nbgrader_config.py`` may still import it from here."""
+"""What stood here before 0.3: an ``nbgrader_config.py`` may still import it from here."""
 
-from autograder.grading.execute import configure
+from autograder.grading.nbgrader_steps import (
+    CourseCells,
+    CourseKernelspec,
+    HarmlessCells,
+    JudgedExecute,
+    SaveVerdicts,
+    configure,
+)
 
-__all__ = ["configure"]
+__all__ = [
+    "CourseCells",
+    "CourseKernelspec",
+    "HarmlessCells",
+    "JudgedExecute",
+    "SaveVerdicts",
+    "configure",
+]

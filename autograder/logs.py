@@ -32,8 +32,10 @@ MOST_CHARACTERS = 20_000
 """Of one record."""
 MOST_RECORDS = 100
 """That a worker sends along with one submission."""
-
-_subject = ""
+MOST_OF_ONE = 100_000
+"""Characters of all records about one submission, which may have its own way to cause them: what
+was said of others must not be pushed out of the file.
+"""
 
 
 def user_folder() -> Path:
@@ -71,13 +73,39 @@ def kept_in(path: Path) -> Iterator[Path]:
             handler.close()
 
 
+class _Subject:
+    """What records are about, and how much may still be said of it."""
+
+    def __init__(self, name: str):
+        self.name, self._characters_left = name, MOST_OF_ONE
+        self._full = False
+
+    def admit(self, record: logging.LogRecord) -> bool:
+        """Whether there is room for the record. The first one that there is none for says so
+        instead.
+        """
+        if self._full:
+            return False
+        self._characters_left -= len(plain(_message(record)))
+        if self._characters_left < 0:
+            self._full = True
+            record.msg, record.args = "more was logged about it, which is left out", None
+            record.exc_info = record.exc_text = None
+        return True
+
+
+_subject: _Subject | None = None
+
+
 @contextlib.contextmanager
 def about(subject: str) -> Iterator[None]:
     """In here, say of every record what it is about: an assignment and a student, in any thread
     of this process.
     """
     global _subject
-    before, _subject = _subject, subject
+    before = _subject
+    if before is None or before.name != subject:
+        _subject = _Subject(subject)
     try:
         yield
     finally:
@@ -155,6 +183,28 @@ class _File(RotatingFileHandler):
         """
 
 
+def _admitted(record: logging.LogRecord) -> bool:
+    """Whether a record is logged at all. One that another process collected was admitted there."""
+    if _subject is None or hasattr(record, "formatted"):
+        return True
+    return _subject.admit(record)
+
+
+log.addFilter(_admitted)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """A record's message with its traceback, cut where it is long."""
+    message = record.getMessage()
+    if record.exc_info:
+        message = f"{message}\n{logging.Formatter().formatException(record.exc_info)}"
+    if len(message) <= MOST_CHARACTERS:
+        return message
+    beginning = message[: MOST_CHARACTERS // 4]
+    end = message[-3 * MOST_CHARACTERS // 4 :]  # the end of a traceback says most
+    return f"{beginning}\n...\n{end}"
+
+
 class _Lines(logging.Formatter):
     """Time, level, what it is about, message; further lines and the traceback indented below."""
 
@@ -162,15 +212,12 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """As text that ends without a line break."""
-        if (text := getattr(record, "formatted", None)) is not None:
-            return "\n".join(map(plain, str(text)[: 2 * MOST_CHARACTERS].splitlines()))
-        head = (
-            f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname} "
-            f"{f'{_subject}: ' if _subject else ''}"
-        )
-        said = record.getMessage()
-        if record.exc_info:
-            said = f"{said}\n{self.formatException(record.exc_info)}"
-        if len(said) > MOST_CHARACTERS:  # the end of a traceback says most
-            said = f"{said[: MOST_CHARACTERS // 4]}\n...\n{said[-3 * MOST_CHARACTERS // 4 :]}"
-        return head + "\n    ".join(map(plain, said.splitlines() or [""]))
+        collected = getattr(record, "formatted", None)
+        if collected is not None:
+            text = str(collected)[: 2 * MOST_CHARACTERS]
+            return "\n".join(map(plain, text.splitlines()))
+        when = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
+        # The name of a submission's folder is a stranger's, and may hold anything.
+        subject = f"{plain(_subject.name)}: " if _subject is not None else ""
+        lines = "\n    ".join(map(plain, _message(record).splitlines() or [""]))
+        return f"{when} {record.levelname} {subject}{lines}"

@@ -1,4 +1,6 @@
-"""What is asked about a process that this one started: how much it has worked, and its last words."""
+"""What is asked about a process that this one started: how much it has worked, and its last
+words.
+"""
 
 from __future__ import annotations
 

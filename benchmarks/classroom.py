@@ -12,8 +12,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.demo import SECRET, SECRET_FILE, Draft
+from autograder.grading.cells import PLOT_CELL_PREFIX, question_of
 from autograder.grading.course import CONFIG
-from autograder.grading.execute import PICTURE, question_of
 from autograder.judge.judging import examine_answer
 from autograder.questions import catalogue
 from autograder.questions.definition import Answer, Mistake, Question, seed_for
@@ -105,7 +105,7 @@ def _exercise() -> NotebookNode:
     notebook.cells = [
         cell
         for cell in notebook.cells
-        if not cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE)
+        if not cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PLOT_CELL_PREFIX)
     ]
     return notebook
 
@@ -160,8 +160,7 @@ def points(folder: Path) -> Points:
     from nbgrader.api import Gradebook
 
     names = {
-        question.name.replace(".", "-", 1): question.name
-        for question in catalogue.chapters()[CHAPTER].values()
+        question.grade_id: question.name for question in catalogue.chapters()[CHAPTER].values()
     }
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         return {

@@ -20,7 +20,7 @@ from rich.progress import track
 from autograder import demo
 from autograder.grading import batch
 from autograder.grading.course import Course
-from autograder.grading.execute import METADATA_KEY
+from autograder.grading.layout import METADATA_KEY
 from autograder.questions import material
 
 ASSIGNMENT = "02-convolution"

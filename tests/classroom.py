@@ -10,8 +10,11 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from autograder.grading.course import Course
-from autograder.grading.execute import METADATA_KEY
+from autograder import logs
+from autograder.grading import batch
+from autograder.grading.course import Course, Graded
+from autograder.grading.layout import METADATA_KEY
+from autograder.grading.worker import examine
 from autograder.questions import catalogue
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +39,9 @@ def exercise(questions=QUESTIONS):
                 solution=True,
             )
         )
-        grade_id = name.replace(".", "-", 1)
         cells.append(
             _cell(
-                grade_id,
+                question.grade_id,
                 f'check("{name}", {function})',
                 grade=True,
                 locked=True,
@@ -93,6 +95,22 @@ def notebook(questions=QUESTIONS, **answers):
         function = cell.metadata.nbgrader.grade_id.removeprefix("answer-")
         cell.source = answers.get(function, cell.source)
     return written
+
+
+def grade(course: Course, student: str, assignment: str = NAME) -> Graded:
+    """Grade one submission as ``course grade --regrade`` does."""
+    [graded], _ = batch.grade(course, [(assignment, student)], workers=1, regrade=True)
+    return graded
+
+
+def grade_here(course: Course, student: str, assignment: str = NAME) -> Graded:
+    """Examine a submission in this process, where a test has changed something, and record it."""
+    with logs.kept_in(course.log_file):
+        snapshot = course.snapshot(assignment)
+        with course._here():
+            finding = examine(snapshot.job(student))
+        with course.locked():
+            return course.record(snapshot, student, finding)
 
 
 def verdicts(course, student):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -23,7 +22,8 @@ from typing import Any
 
 from autograder import logs
 from autograder.errors import CourseError, Disturbed
-from autograder.grading.course import Course, Graded
+from autograder.grading.course import AssignmentSnapshot, Course, Graded
+from autograder.grading.messages import Job, Message, Report, Ungradable, decode, encode
 from autograder.processes import last_line
 from autograder.sandbox import provisioner, wall
 from autograder.values.frameworks import ONE_THREAD
@@ -40,13 +40,21 @@ the one after that when it is done. The last ones of a class are given singly, s
 waits while another has several.
 """
 
+MOST_DISTURBANCES = 100
+"""How many workers in a row may end without having examined anything."""
+
 FAREWELL = 5.0
 """Seconds that a worker has for ending what it started."""
+
+Key = tuple[str, str]
+"""A submission: its assignment and its student."""
 
 
 def cores() -> int:
     """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def start_worker(log: Path) -> tuple[Any, Connection]:
@@ -66,7 +74,7 @@ def start_worker(log: Path) -> tuple[Any, Connection]:
 def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worker:
     for attempt in range(1, attempts + 1):
         try:
-            return provisioner.warm().worker("autograder.grading.worker:main", channel, log)
+            return provisioner.running().worker("autograder.grading.worker:main", channel, log)
         except Disturbed as error:
             if attempt == attempts:
                 raise CourseError(f"no worker can be started: {error}") from error
@@ -121,111 +129,137 @@ def grade(
     """
     with logs.kept_in(course.log_file), course.locked() as scratch, _interruptible() as signals:
         provisioner.begin()
-        outlines = {
-            assignment: course.outline(assignment)
-            for assignment in dict.fromkeys(assignment for assignment, _ in work)
-        }
-        results: dict[tuple[str, str], Graded] = {}
-        for assignment, outline in {} if regrade else outlines.items():
-            there = course.graded_before(
-                outline, [student for of, student in work if of == assignment]
-            )
-            results |= {(assignment, student): graded for student, graded in there.items()}
+        assignments = dict.fromkeys(assignment for assignment, _ in work)
+        snapshots = {assignment: course.snapshot(assignment) for assignment in assignments}
+        results = {} if regrade else _graded_before(course, snapshots, work)
         before = len(results)
         for graded in results.values():
             show(graded)
-        jobs = {key: outlines[key[0]].job(key[1]) for key in work if key not in results}
-        with contextlib.closing(
-            _examined(jobs, min(workers or cores(), len(jobs)), scratch)
-        ) as examined:
-            for key, found in examined:
-                logs.append(found.pop("log", ()))
+        jobs = {key: snapshots[key[0]].job(key[1]) for key in work if key not in results}
+        with contextlib.closing(WorkerPool(jobs, workers or cores(), scratch)) as pool:
+            for key, report in pool.reports():
+                logs.append(report.log)
                 with signals.held():  # a grade is entered whole
-                    results[key] = course.record(outlines[key[0]], key[1], found)
+                    results[key] = course.record(snapshots[key[0]], key[1], report.finding)
                 show(results[key])
         return [results[key] for key in work], before
 
 
-def _examined(
-    jobs: dict[Any, dict[str, Any]], workers: int, scratch: Path
-) -> Generator[tuple[Any, dict[str, Any]], None, None]:
-    """Have all jobs done by `workers` processes; yields (key, what was found) as they come."""
-    waiting, left = deque(jobs), len(jobs)
-    deaths: Counter[Any] = Counter()
-    numbers = itertools.count()
-    crew: list[_Worker] = []
-    disturbances = 0
-    try:
-        while left:
-            while len(crew) < min(workers, left):
-                crew.append(_Worker(scratch / str(next(numbers))))
-            _give_out(waiting, jobs, crew, workers)
-            ready = wait([worker.connection for worker in crew])
-            for worker in [worker for worker in crew if worker.connection in ready]:
-                found = worker.receive()
-                if found is None:  # it is dead
-                    crew.remove(worker)
-                    key, *later = worker.jobs or [None]
-                    waiting.extendleft(reversed(later))
-                    deaths[key] += not worker.process.disturbed()
-                    worker.end()
-                    disturbances += 1
-                    if disturbances > 100:
-                        raise CourseError(
-                            "the processes that grade are killed again and again: "
-                            "see what else runs on this machine"
-                        )
-                    if key is None and deaths[key] > 3 * workers + ATTEMPTS:
-                        raise CourseError(f"no worker can be started: {worker.last_words()}")
-                    if key is not None and deaths[key] < ATTEMPTS:
-                        waiting.appendleft(key)
-                    elif key is not None:
-                        left -= 1
-                        logs.log.error(
-                            "%s: the process that examined it was killed "
-                            "%d times; it said last:\n%s",
-                            ", ".join(key),
-                            ATTEMPTS,
-                            worker.said(),
-                        )
-                        yield (
-                            key,
-                            {
-                                "reason": (
-                                    f"the process that examined it was killed {ATTEMPTS} times: "
-                                    "look at it, or grade it again"
-                                )
-                            },
-                        )
-                elif not worker.ready:
-                    worker.ready = True
-                else:
-                    disturbances = 0
-                    key = worker.jobs.popleft()
-                    _give_out(waiting, jobs, crew, workers)  # it works on while we record
-                    left -= 1
-                    yield key, found
-    finally:
-        for worker in crew:
+def _graded_before(
+    course: Course, snapshots: dict[str, AssignmentSnapshot], work: list[Key]
+) -> dict[Key, Graded]:
+    results = {}
+    for assignment, snapshot in snapshots.items():
+        students = [student for of, student in work if of == assignment]
+        for student, graded in course.graded_before(snapshot, students).items():
+            results[assignment, student] = graded
+    return results
+
+
+class WorkerPool:
+    """Has jobs done by up to `workers` processes, and others in the place of those that die."""
+
+    def __init__(self, jobs: dict[Key, Job], workers: int, scratch: Path):
+        self._jobs, self._scratch = jobs, scratch
+        self._most_workers = min(workers, len(jobs))
+        self._waiting, self._left = deque(jobs), len(jobs)
+        self._workers: list[_Worker] = []
+        self._numbers = itertools.count()
+        self._deaths: Counter[Key] = Counter()
+        self._failed_starts = self._disturbances = 0
+
+    def reports(self) -> Iterator[tuple[Key, Report]]:
+        """Whose submission was examined, and what that came to, as they come. Raises
+        `CourseError` where no worker can be kept.
+        """
+        while self._left:
+            self._hire()
+            self._give()
+            for worker in self._ready():
+                report = self._receive(worker)
+                if report is not None:
+                    self._left -= 1
+                    yield report
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
             worker.connection.close()
-        for worker in crew:
+        for worker in self._workers:
             worker.end()
 
+    def _hire(self) -> None:
+        while len(self._workers) < min(self._most_workers, self._left):
+            self._workers.append(_Worker(self._scratch / str(next(self._numbers))))
 
-def _give_out(
-    waiting: deque, jobs: dict[Any, dict[str, Any]], crew: list[_Worker], workers: int
-) -> None:
-    """Keep the workers busy: one submission for each, then further ones while there are enough
-    for all.
-    """
-    for depth in range(AHEAD):
-        for worker in crew:
-            if (
-                worker.ready
-                and len(worker.jobs) == depth
-                and len(waiting) > (workers if depth else 0)
-            ):
-                worker.give(key := waiting.popleft(), jobs[key])
+    def _give(self) -> None:
+        """Keep the workers busy: one submission for each, then further ones while there are
+        enough for all.
+        """
+        for depth in range(AHEAD):
+            reserve = self._most_workers if depth else 0
+            for worker in self._workers:
+                idle = worker.ready and len(worker.jobs) == depth
+                if idle and len(self._waiting) > reserve:
+                    key = self._waiting.popleft()
+                    worker.give(key, self._jobs[key])
+
+    def _ready(self) -> list[_Worker]:
+        """The workers that have something to say, or are dead."""
+        ready = wait([worker.connection for worker in self._workers])
+        return [worker for worker in self._workers if worker.connection in ready]
+
+    def _receive(self, worker: _Worker) -> tuple[Key, Report] | None:
+        """What a worker reports, if it does."""
+        message = worker.receive()
+        if message is None:
+            return self._bury(worker)
+        if not isinstance(message, Report):
+            worker.ready = True
+            return None
+        self._disturbances = 0
+        key = worker.jobs.popleft()
+        self._give()  # it works on while the grade is recorded
+        return key, message
+
+    def _bury(self, worker: _Worker) -> tuple[Key, Report] | None:
+        """Have a dead worker's submissions examined by others; the one that it died of too often
+        is given up.
+        """
+        self._workers.remove(worker)
+        to_blame = not worker.process.disturbed()
+        worker.end()
+        self._disturbances += 1
+        if self._disturbances > MOST_DISTURBANCES:
+            raise CourseError(
+                "the processes that grade are killed again and again: "
+                "see what else runs on this machine"
+            )
+        if not worker.jobs:
+            self._failed_starts += to_blame
+            if self._failed_starts > 3 * self._most_workers + ATTEMPTS:
+                raise CourseError(f"no worker can be started: {worker.last_words()}")
+            return None
+        key = worker.jobs[0]
+        self._deaths[key] += to_blame
+        given_up = self._deaths[key] >= ATTEMPTS
+        if given_up:
+            worker.jobs.popleft()
+        self._waiting.extendleft(reversed(worker.jobs))
+        return (key, _given_up(key, worker)) if given_up else None
+
+
+def _given_up(key: Key, worker: _Worker) -> Report:
+    logs.log.error(
+        "%s: the process that examined it was killed %d times; it said last:\n%s",
+        ", ".join(key),
+        ATTEMPTS,
+        worker.last_output(),
+    )
+    reason = (
+        f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"
+    )
+    return Report(Ungradable(reason), log=[])
 
 
 @dataclass
@@ -235,7 +269,7 @@ class _Worker:
     """
 
     folder: Path
-    jobs: deque = field(default_factory=deque)
+    jobs: deque[Key] = field(default_factory=deque)
     ready: bool = False
     process: Any = field(init=False)
     connection: Connection = field(init=False)
@@ -244,16 +278,16 @@ class _Worker:
         self.folder.mkdir()
         self.process, self.connection = start_worker(self.folder / "log")
 
-    def give(self, key: Any, job: dict[str, Any]) -> None:
+    def give(self, key: Key, job: Job) -> None:
         """Send a job. If the worker is dead, its next answer will say so."""
         self.jobs.append(key)
         with contextlib.suppress(OSError):
-            self.connection.send_bytes(json.dumps(job | {"scratch": str(self.folder)}).encode())
+            self.connection.send_bytes(encode(job.in_scratch(str(self.folder))))
 
-    def receive(self) -> dict[str, Any] | None:
-        """What it found, or nothing where it says that it is ready; None if it is dead."""
+    def receive(self) -> Message | None:
+        """What it says; None if it is dead."""
         try:
-            return json.loads(self.connection.recv_bytes(MOST_BYTES))
+            return decode(self.connection.recv_bytes(MOST_BYTES))
         except (EOFError, OSError):
             return None
         except ValueError:
@@ -268,7 +302,7 @@ class _Worker:
             self.process.wait(FAREWELL)
         self.process.close()
 
-    def said(self, most: int = 4000) -> str:
+    def last_output(self, most: int = 4000) -> str:
         """The end of what it printed, a traceback perhaps."""
         with open(self.folder / "log", "rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - most))

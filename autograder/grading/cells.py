@@ -1,8 +1,8 @@
-"""A submitted notebook's cells, put back as the course released them: plain functions on notebooks,
-without a kernel, a gradebook or nbgrader.
+"""A notebook's cells: which check a question, which are run, and what becomes of those that were
+handed in. Plain functions on notebooks, without a kernel, a gradebook or nbgrader.
 
 What the gradebook keeps of a release is made into plain cells (`course_cells`, `released`), and
-`restore` puts them into what was handed in. See
+`prepare` puts them into what was handed in. See
 docs/decisions/02-notebooks-are-put-back-from-the-gradebook.md.
 """
 
@@ -16,8 +16,98 @@ from nbformat import NotebookNode, from_dict
 from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.questions import catalogue
+from autograder.questions.definition import Question
 
-def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> NotebookNode:
+PLOT_CELL_PREFIX = "plot-"
+"""How the grade id begins of a locked cell of the course's own that draws what a learner's answers
+do. It earns nothing, and grading leaves it out.
+"""
+
+CourseCells = dict[str, tuple[NotebookNode, bool]]
+"""The course's cells by grade id, in order, each with whether its source is the course's to say."""
+
+Release = dict[str, Any]
+"""What was released of one notebook, in plain JSON: see `released`."""
+
+
+def metadata_of(cell: NotebookNode) -> dict[str, Any]:
+    """What nbgrader knows of a cell; {} where it knows nothing."""
+    return cell.metadata.get("nbgrader", {})
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    """Whether nbgrader gives points for what happens when the cell is run."""
+    metadata = metadata_of(cell)
+    return bool(cell.cell_type == "code" and metadata.get("grade") and not metadata.get("solution"))
+
+
+def question_of(cell: NotebookNode) -> Question | None:
+    """The question that a check cell grades; None for any other cell."""
+    if not is_graded(cell):
+        return None
+    try:
+        return catalogue.of_grade_id(metadata_of(cell).get("grade_id", ""))
+    except catalogue.UnknownQuestion:
+        return None
+
+
+def to_run(cell: NotebookNode) -> bool:
+    """Whether grading runs the cell: code, and no picture."""
+    if cell.cell_type != "code" or not cell.source.strip():
+        return False
+    metadata = metadata_of(cell)
+    earns_nothing = metadata.get("locked") and not metadata.get("grade")
+    return not (earns_nothing and metadata.get("grade_id", "").startswith(PLOT_CELL_PREFIX))
+
+
+def fault_of(cell: NotebookNode) -> str | None:
+    """What is wrong with a cell that is graded automatically, None if nothing is: it must check a
+    question that there is, for as many points.
+
+    nbgrader itself would give full marks for any such cell that merely ends without an error.
+    """
+    if not is_graded(cell):
+        return None
+    metadata = metadata_of(cell)
+    grade_id = str(metadata.get("grade_id", ""))
+    try:
+        question = catalogue.of_grade_id(grade_id)
+    except catalogue.UnknownQuestion as error:
+        return (
+            f"the cell {grade_id} is graded automatically, and the package "
+            f"{catalogue.package_name()} "
+            "has no question of that name (with a dot for the hyphen)."
+            f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
+        )
+    if not question.probes:
+        return f"{question.name} could not be judged: it has no probes"
+    points = metadata.get("points", 0)
+    if float(points) != question.points:
+        return (
+            f"the cell {grade_id} gives {points:g} points, its question "
+            f"{question.points:g}: make them equal, and release the assignment again"
+        )
+    call = f"check({json.dumps(question.name)}, {question.function_name})"
+    if cell.source.strip() != call:
+        return f"the cell {grade_id} must be `{call}` and nothing else"
+    return None
+
+
+def prepare(nb: NotebookNode, release: Release) -> NotebookNode:
+    """A submitted notebook as it is run, whoever grades: with the course's cells and with the
+    kernelspec that was released.
+    """
+    course = {
+        grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in release["cells"].items()
+    }
+    nb = restore(nb, course)
+    if release["kernelspec"]:
+        nb.metadata["kernelspec"] = from_dict(release["kernelspec"])
+    return nb
+
+
+def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
     nb.metadata = NotebookNode()
     nb.cells = _restored(
@@ -26,10 +116,8 @@ def restore(nb: NotebookNode, course: dict[str, tuple[NotebookNode, bool]]) -> N
     return nb
 
 
-def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
-    """The course's cells by grade id, in order, each with whether its source is the course's to
-    say.
-    """
+def course_cells(notebook: Any) -> CourseCells:
+    """A notebook's cells, from what the gradebook keeps of its release."""
     points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
     grades = {cell.name for cell in notebook.grade_cells}
     answers = {cell.name for cell in notebook.solution_cells}
@@ -58,56 +146,58 @@ def course_cells(notebook: Any) -> dict[str, tuple[NotebookNode, bool]]:
     return cells
 
 
-def released(assignment: Any) -> dict[str, dict[str, Any]]:
-    """The course's side of an assignment by notebook, in plain JSON: its cells (see
-    `course_cells`) and its kernelspec.
-    """
+def released(assignment: Any) -> dict[str, Release]:
+    """The course's side of an assignment by notebook."""
+    notebooks = sorted(assignment.notebooks, key=lambda notebook: notebook.name)
+    return {notebook.name: released_notebook(notebook) for notebook in notebooks}
+
+
+def released_notebook(notebook: Any) -> Release:
+    """A notebook's cells (see `course_cells`) and its kernelspec, from the gradebook."""
     return {
-        notebook.name: {
-            "cells": course_cells(notebook),
-            "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
-        }
-        for notebook in sorted(assignment.notebooks, key=lambda notebook: notebook.name)
+        "cells": course_cells(notebook),
+        "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
     }
 
 
-def fingerprint(release: dict[str, dict[str, Any]]) -> str:
+def fingerprint(release: dict[str, Release]) -> str:
     """SHA-256 of a released version; another release of the same cells has the same."""
     return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 
 
-def _restored(
-    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
-) -> list[NotebookNode]:
+def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[NotebookNode]:
     chosen = _chosen(submitted, course)
-    cells: list[NotebookNode] = []
-    place: dict[str, int] = {}
-    for index, cell in enumerate(submitted):
-        if index not in chosen:
-            cells.append(
-                _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
-            )
-            continue
-        ours, fixed = course[chosen[index]]
-        place[chosen[index]] = len(cells)
-        own = {} if fixed else {"attachments": cell.get("attachments")}
-        cells.append(
-            _plain_cell(ours.cell_type, ours.source if fixed else cell.source, ours.metadata, **own)
-        )
+    cells = [
+        _own_cell(cell) if index not in chosen else _course_cell(cell, *course[chosen[index]])
+        for index, cell in enumerate(submitted)
+    ]
+    place = {chosen[index]: index for index in sorted(chosen)}
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
-        if name in place or not (
-            fixed or graded
-        ):  # a deleted stub stays deleted: the answer may stand in a cell of the student's own
+        # A deleted stub stays deleted: the answer may stand in a cell of the student's own.
+        if name in place or not (fixed or graded):
             continue
-        at = (
-            _place_for(name, list(course), place, len(cells))
-            if graded
-            else _place_after(name, list(course), place)
-        )
-        place = {other: index + (index >= at) for other, index in place.items()} | {name: at}
+        if graded:
+            at = _place_for(name, list(course), place, len(cells))
+        else:
+            at = _place_after(name, list(course), place)
+        place = {other: index + (index >= at) for other, index in place.items()}
+        place[name] = at
         cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
     return cells
+
+
+def _own_cell(cell: NotebookNode) -> NotebookNode:
+    """A cell of the student's own, without what it says about itself."""
+    return _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
+
+
+def _course_cell(submitted: NotebookNode, ours: NotebookNode, fixed: bool) -> NotebookNode:
+    """A cell of the course's, with the student's text where that is theirs to write."""
+    if fixed:
+        return _plain_cell(ours.cell_type, ours.source, ours.metadata)
+    attachments = submitted.get("attachments")
+    return _plain_cell(ours.cell_type, submitted.source, ours.metadata, attachments)
 
 
 def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> int:
@@ -131,9 +221,7 @@ def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
     )
 
 
-def _chosen(
-    submitted: list[NotebookNode], course: dict[str, tuple[NotebookNode, bool]]
-) -> dict[int, str]:
+def _chosen(submitted: list[NotebookNode], course: CourseCells) -> dict[int, str]:
     """Which submitted cell stands for which of the course's: of several with one grade id, the
     first with the course's own source, else the first.
     """

@@ -25,9 +25,17 @@ from typing import Any
 from autograder import logs
 from autograder.errors import CourseError, MachineError, Unfit
 from autograder.grading.layout import ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
+from autograder.grading.messages import (
+    CourseFault,
+    Examined,
+    Finding,
+    Job,
+    Ungradable,
+    share,
+)
 from autograder.grading.submission import MEGABYTES, check_name, fingerprint, read
 from autograder.questions.material import CONFIG
-from autograder.text import one_line
+from autograder.questions.names import grade_id
 
 _DISK = {
     errno.ENOSPC,
@@ -60,10 +68,10 @@ class Graded:
 
 
 @dataclass(frozen=True)
-class Outline:
+class AssignmentSnapshot:
     """The course's side of grading one assignment: plain data that any process can work with.
 
-    release: the course's cells by notebook (see `grader.released`); version: its fingerprint.
+    release: the course's cells by notebook (see `cells.released`); version: its fingerprint.
     files:   the course's own files beside the notebook, to their paths.
     config:  what is added to the course's configuration.
     gradebook: the address of the course's gradebook, for steps of the course's own that look
@@ -83,21 +91,19 @@ class Outline:
         """Where `student` hands in."""
         return self.root / "submitted" / student / self.assignment
 
-    def job(self, student: str) -> dict[str, Any]:
-        """What `worker.examine` has to know, JSON-ready."""
-        own = {
-            "root": str(self.root),
-            "folder": str(self.folder(student)),
-            "student": student,
-            "assignment": self.assignment,
-        }
-        course = {
-            "release": self.release,
-            "files": self.files,
-            "config": self.config,
-            "gradebook": self.gradebook,
-        }
-        return own | course | {"megabytes": self.megabytes}
+    def job(self, student: str) -> Job:
+        """What examining the student's submission takes."""
+        return Job(
+            root=str(self.root),
+            folder=str(self.folder(student)),
+            student=student,
+            assignment=self.assignment,
+            release=self.release,
+            files=self.files,
+            config=self.config,
+            megabytes=self.megabytes,
+            gradebook=self.gradebook,
+        )
 
 
 class Course:
@@ -110,7 +116,7 @@ class Course:
                 f"{self.root} is not an nbgrader course: it has no {CONFIG}. "
                 "`course demo` makes one to look at."
             )
-        self.trust = trust  # whether submissions run without walls
+        self._added_settings = {"JudgedExecute": {"trust_submissions": True}} if trust else {}
         self._api: Any = None
 
     def release(self, assignment: str) -> None:
@@ -119,11 +125,7 @@ class Course:
         """
         result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
         if not result["success"]:
-            logs.log.error(
-                "%s could not be released:\n%s",
-                assignment,
-                result.get("log") or result.get("error"),
-            )
+            _log_failure(f"{assignment} could not be released", result)
             raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
 
     def submissions(self, assignment: str) -> list[str]:
@@ -150,42 +152,15 @@ class Course:
         submission of `assignment` and is not found as one.
         """
         known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
-        found = []
+        sentences = []
         for path in sorted(self.root.glob("submitted/[!.]*")):
-            inside = (
-                []
-                if path.is_symlink() or not path.is_dir()
-                else sorted(child.name for child in path.iterdir())
-            )
-            if not path.is_dir():
-                found.append(f"{path.name} belongs in a folder STUDENT/{assignment}/")
-            elif path.name in known:
-                found.append(
-                    f"{path.name}/ stands where students' folders stand: it "
-                    f"should be STUDENT/{path.name}/"
-                )
-            elif not inside:
-                found.append(f"{path.name}/ is empty")
-            elif assignment not in inside and (
-                near := difflib.get_close_matches(assignment, set(inside) - known, n=1)
-            ):
-                found.append(f"{path.name}/{near[0]}: is {assignment} meant?")
-            elif assignment not in inside and not known & set(inside):
-                found.append(f"{path.name}/ has no folder {assignment}")
-        return found
-
-    def grade(self, assignment: str, student: str) -> Graded:
-        """Grade one submission in this process. What is wrong with it is a result; what is wrong
-        with the course raises `CourseError`.
-        """
-        from autograder.grading.worker import examine
-
-        with logs.kept_in(self.log_file):
-            outline = self.outline(assignment)
-            with self._here():
-                found = examine(outline.job(student))
-            with self.locked():
-                return self.record(outline, student, found)
+            if path.is_dir():
+                sentence = _folder_overlooked(path, assignment, known)
+            else:
+                sentence = f"{path.name} belongs in a folder STUDENT/{assignment}/"
+            if sentence is not None:
+                sentences.append(sentence)
+        return sentences
 
     @property
     def log_file(self) -> Path:
@@ -194,108 +169,116 @@ class Course:
         """
         return self.root / logs.GRADING
 
-    def outline(self, assignment: str) -> Outline:
+    def snapshot(self, assignment: str) -> AssignmentSnapshot:
         """What examining and recording submissions of `assignment` takes from the course."""
-        from nbgrader.api import MissingEntry
         from nbgrader.utils import find_all_files
 
-        from autograder.grading import execute
+        from autograder.grading.cells import fingerprint as fingerprint_of
+        from autograder.grading.secret import course_secret
 
         with self._here():
             api = self._nbgrader()
             coursedir = api.coursedir
-            try:
-                with contextlib.closing(api.gradebook) as gradebook:
-                    release = execute.released(gradebook.find_assignment(assignment))
-                execute.course_secret(
-                    Path(api.config.JudgedExecute.get("secret_file", SECRET_FILE))
-                )  # made here, not by several workers at once
-            except MissingEntry:
-                release = {}
-            except Exception as error:
-                raise self._fault(error) or error from error
+            release = self._released(assignment)
+            if release:  # made here, not by several workers at once
+                with self._own_faults():
+                    course_secret(Path(api.config.JudgedExecute.get("secret_file", SECRET_FILE)))
             source = coursedir.format_path(coursedir.source_directory, ".", assignment)
             kept = api.config.Autograde.get("exclude_overwriting", {}).get(assignment, [])
-            files = {
-                os.path.relpath(path, source): path
-                for path in find_all_files(source, [*coursedir.ignore, "*.ipynb"])
-            }
+            paths = find_all_files(source, [*coursedir.ignore, "*.ipynb"])
+            files = {os.path.relpath(path, source): path for path in paths}
         if not release:
             raise CourseError(
                 f"{assignment} is not released: run `nbgrader generate_assignment "
                 f"{assignment}` in {self.root} first."
             )
-        return Outline(
+        return AssignmentSnapshot(
             root=self.root,
             assignment=assignment,
             release=release,
-            version=execute.fingerprint(release),
+            version=fingerprint_of(release),
             files={name: path for name, path in files.items() if name not in kept},
-            config={"JudgedExecute": {"trust_submissions": True}} if self.trust else {},
+            config=self._added_settings,
             megabytes=float(api.config.CourseCells.get("max_megabytes", MEGABYTES)),
             gradebook=coursedir.db_url,
         )
 
-    def graded_before(self, outline: Outline, students: list[str]) -> dict[str, Graded]:
+    def _released(self, assignment: str) -> dict[str, Any]:
+        """The released notebooks by name, {} where the assignment is not released."""
+        from nbgrader.api import MissingEntry
+
+        from autograder.grading.cells import released
+
+        with self._own_faults(), contextlib.closing(self._nbgrader().gradebook) as gradebook:
+            try:
+                return released(gradebook.find_assignment(assignment))
+            except MissingEntry:
+                return {}
+
+    @contextlib.contextmanager
+    def _own_faults(self) -> Iterator[None]:
+        """What its owner must put right is raised as `CourseError`, with what to do."""
+        try:
+            yield
+        except Exception as error:
+            fault = self._fault(error)
+            if fault is None:
+                raise
+            raise fault from error
+
+    def graded_before(self, snapshot: AssignmentSnapshot, students: list[str]) -> dict[str, Graded]:
         """Those of `students` whose grade is there, whole, and was made from what lies in
         ``submitted`` and in ``release`` now.
         """
-        with self._here():
-            try:
-                with contextlib.closing(self._nbgrader().gradebook) as gradebook:
-                    scores = _scores(gradebook, outline.assignment)
-            except Exception as error:
-                raise self._fault(error) or error from error
+        with (
+            self._here(),
+            self._own_faults(),
+            contextlib.closing(self._nbgrader().gradebook) as gradebook,
+        ):
+            scores = _scores(gradebook, snapshot.assignment)
         done = {}
         for student in students:
-            found = _standing(outline, student, scores.get(student, {}))
-            if found:
-                self._remember(
-                    outline.assignment, student, None
-                )  # a reason may be left from before, if the last run was killed
-                done[student] = found
+            graded = _existing_grade(snapshot, student, scores.get(student, {}))
+            if graded is not None:
+                # A reason may be left from before, if the last run was killed.
+                self._remember(snapshot.assignment, student, None)
+                done[student] = graded
         return done
 
-    def record(self, outline: Outline, student: str, found: dict[str, Any]) -> Graded:
+    def record(self, snapshot: AssignmentSnapshot, student: str, finding: Finding) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see
-        `locked`).
+        `locked`). Raises `CourseError` for what stops everybody's grading.
         """
-        if "fault" in found:
-            raise CourseError(". ".join(filter(None, [found["fault"], found.get("remedy")])))
-        reason, share = found.get("reason"), None
-        if reason is None:
-            reason, share = self._enter(outline, student, found), _share(found)
-        self._remember(outline.assignment, student, reason)
-        return Graded(student, outline.assignment, reason, None if reason else share)
+        assignment = snapshot.assignment
+        match finding:
+            case CourseFault(reason, remedy):
+                raise CourseError(". ".join(filter(None, [reason, remedy])))
+            case Ungradable(reason):
+                graded = Graded(student, assignment, reason)
+            case Examined():
+                why_not = self._enter(snapshot, student, finding)
+                share = None if why_not else finding.share()
+                graded = Graded(student, assignment, why_not, share)
+        self._remember(assignment, student, graded.reason)
+        return graded
 
-    def _enter(self, outline: Outline, student: str, found: dict[str, Any]) -> str | None:
+    def _enter(self, snapshot: AssignmentSnapshot, student: str, examined: Examined) -> str | None:
         """Let nbgrader write the gradebook and the autograded notebook; returns why it could
         not, if it is the submission's fault.
         """
         from autograder.grading.record import record
 
-        try:
-            unchanged = (
-                fingerprint(read(outline.folder(student), outline.megabytes)) == found["files"]
-            )
-        except Unfit:
-            unchanged = False
-        if not unchanged:
+        if not _unchanged(snapshot, student, examined):
             return "it changed while it was graded: grade it again"
-        origin = {"files": found["files"], "release": outline.version}
-        result = self._run(
-            lambda api: record(api, outline.assignment, student, found["notebooks"], origin)
-        )
+        assignment, version = snapshot.assignment, snapshot.version
+        result = self._run(lambda api: record(api, assignment, student, examined, version))
         if result["success"]:
             return None
-        if (error := result["exception"]) is not None and (fault := self._fault(error)):
+        error = result["exception"]
+        fault = None if error is None else self._fault(error)
+        if fault is not None:
             raise fault from error
-        logs.log.error(
-            "nbgrader could not enter the grade of %s, %s:\n%s",
-            student,
-            outline.assignment,
-            result.get("log") or result.get("error"),
-        )
+        _log_failure(f"nbgrader could not enter the grade of {student}, {assignment}", result)
         return f"{_last_error(result)} (see {logs.GRADING})"
 
     @contextlib.contextmanager
@@ -343,12 +326,7 @@ class Course:
         if reason is None:
             result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
             if not result["success"]:
-                logs.log.error(
-                    "no feedback for %s, %s:\n%s",
-                    student,
-                    assignment,
-                    result.get("log") or result.get("error"),
-                )
+                _log_failure(f"no feedback for {student}, {assignment}", result)
                 raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
             return
         from autograder.feedback.render import note
@@ -366,19 +344,8 @@ class Course:
         """The names of an assignment's notebooks, as released: a page of feedback bears the name
         of its notebook.
         """
-        from nbgrader.api import MissingEntry
-
         with self._here():
-            try:
-                with contextlib.closing(self._nbgrader().gradebook) as gradebook:
-                    return sorted(
-                        notebook.name
-                        for notebook in gradebook.find_assignment(assignment).notebooks
-                    )
-            except MissingEntry:
-                return []
-            except Exception as error:
-                raise self._fault(error) or error from error
+            return sorted(self._released(assignment))
 
     def errors(self) -> dict[str, dict[str, str]]:
         """The submissions that could not be graded: assignment, student, reason."""
@@ -391,15 +358,9 @@ class Course:
         """What the course's owner must put right before anybody can be graded; None where it is
         the submission's own.
         """
-        from sqlalchemy.exc import DatabaseError
-
-        wrapped = error
-        while wrapped is not None and not isinstance(
-            wrapped, DatabaseError
-        ):  # nbgrader says of some that the entry is invalid
-            wrapped = wrapped.__cause__ or wrapped.__context__
-        if wrapped is not None:
-            said = str(wrapped.orig or wrapped).splitlines()[0][:200]
+        database_error = _database_error(error)
+        if database_error is not None:
+            said = str(database_error.orig or database_error).splitlines()[0][:200]
             return CourseError(
                 f"the gradebook of {self.root} cannot be used: {said}. "
                 f"{_remedy(said)}; what was graded before is kept."
@@ -456,101 +417,62 @@ class Course:
         if self._api is None:
             from nbgrader.apps import NbGraderAPI
 
-            config = configuration(
-                self.root, {"JudgedExecute": {"trust_submissions": True}} if self.trust else {}
-            )
-            self._api = NbGraderAPI(config=config)
+            from autograder.grading.settings import configuration
+
+            self._api = NbGraderAPI(config=configuration(self.root, self._added_settings))
         catalogue.choose(
             self._api.config.JudgedExecute.get("questions")
         )  # another course may have chosen meanwhile
         return self._api
 
 
-def configuration(root: Path, more: dict[str, Any]) -> Any:
-    """The course's ``nbgrader_config.py``, and what is added to it."""
-    from traitlets.config import Config
-    from traitlets.config.loader import PyFileConfigLoader
-
-    try:
-        config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
-    except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
-        raise CourseError(
-            f"{root / CONFIG} cannot be loaded: {type(error).__name__}: {one_line(error)}"
-        ) from error
-    if not _has_step(config, "autograde_preprocessors", "JudgedExecute"):
-        raise CourseError(
-            f"{root / CONFIG} does not switch the judge on, and nbgrader alone "
-            "gives points for cells that merely end:"
-            " add `from autograder import configure` and `configure(c)`."
-        )
-    if not _has_step(config, "sanitize_preprocessors", "CourseCells"):
-        raise CourseError(
-            f"{root / CONFIG} leaves CourseCells out of c.Autograde.sanitize_preprocessors: "
-            "nothing else puts the checks back."
-        )
-    config.CourseDirectory.root = str(root)
-    config.merge(Config(more))
-    _check_settings(root, config)
-    return config
-
-
-def _has_step(config: Any, steps: str, name: str) -> bool:
-    """Whether a list of nbgrader's steps holds one of our own, or a class that is made of it."""
-    from autograder.grading import execute
-
-    return any(
-        isinstance(step, type) and issubclass(step, getattr(execute, name))
-        for step in execute.configured(config, steps)
-    )
-
-
-def _check_settings(root: Path, config: Any) -> None:
-    """Refuse settings of ours that do not exist, which traitlets would ignore, and values that
-    they cannot have.
+def _database_error(error: BaseException) -> Any:
+    """The gradebook's error that `error` is, or was raised for; None where there is none.
+    nbgrader says of some that the entry is invalid.
     """
-    from nbgrader.preprocessors import Execute
-    from traitlets import TraitError
+    from sqlalchemy.exc import DatabaseError
 
-    from autograder.grading.execute import CourseCells, JudgedExecute
-    from autograder.sandbox import wall
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DatabaseError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
-    for name in config:
-        ours = {
-            "JudgedExecute",
-            "CourseCells",
-            "Execute",
-            "CourseDirectory",
-            "Autograde",
-            "GenerateAssignment",
-        }
-        if name not in ours and (near := difflib.get_close_matches(name, ours, n=1, cutoff=0.8)):
-            raise CourseError(
-                f"{root / CONFIG}: there is no `c.{name}`. Did you mean `c.{near[0]}`?"
-            )
-    for package in config.get("JudgedExecute", {}).get("packages", ()):
-        if not wall.locations(str(package)):
-            raise CourseError(
-                f"{root / CONFIG}: `c.JudgedExecute.packages` names {package!r}, "
-                "and there is no such package here."
-            )
-    for kind in (JudgedExecute, CourseCells, Execute):
-        known = kind.class_trait_names(config=True)
-        for name in config.get(kind.__name__, {}):
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                meant = (
-                    f" Did you mean `{near[0]}`?"
-                    if near
-                    else f" There are: {', '.join(sorted(known))}."
-                )
-                raise CourseError(
-                    f"{root / CONFIG}: `c.{kind.__name__}.{name}` is no setting.{meant}"
-                )
-    for kind in (JudgedExecute, CourseCells):
-        try:
-            kind(config=config)
-        except TraitError as error:
-            raise CourseError(f"{root / CONFIG}: {one_line(error)}") from error
+
+def _log_failure(what: str, result: dict[str, Any]) -> None:
+    """Keep what nbgrader said of a step that failed."""
+    logs.log.error("%s:\n%s", what, result.get("log") or result.get("error"))
+
+
+def _unchanged(snapshot: AssignmentSnapshot, student: str, examined: Examined) -> bool:
+    """Whether the submission still is what was examined."""
+    try:
+        files = read(snapshot.folder(student), snapshot.megabytes)
+    except Unfit:
+        return False
+    return fingerprint(files) == examined.files
+
+
+def _folder_overlooked(folder: Path, assignment: str, known: set[str]) -> str | None:
+    """What is wrong with a folder among the students', None if nothing is.
+
+    known: the names of assignments.
+    """
+    if folder.name in known:
+        return (
+            f"{folder.name}/ stands where students' folders stand: it "
+            f"should be STUDENT/{folder.name}/"
+        )
+    inside = [] if folder.is_symlink() else sorted(child.name for child in folder.iterdir())
+    if not inside:
+        return f"{folder.name}/ is empty"
+    if assignment in inside:
+        return None
+    near = difflib.get_close_matches(assignment, set(inside) - known, n=1)
+    if near:
+        return f"{folder.name}/{near[0]}: is {assignment} meant?"
+    if not known & set(inside):
+        return f"{folder.name}/ has no folder {assignment}"
+    return None
 
 
 def _scores(
@@ -583,54 +505,53 @@ def _scores(
     return scores
 
 
-def _standing(
-    outline: Outline, student: str, scores: dict[str, list[tuple[str, float | None]]]
+def _existing_grade(
+    snapshot: AssignmentSnapshot, student: str, scores: dict[str, list[tuple[str, float | None]]]
 ) -> Graded | None:
     """The grade that a submission has, if it is whole and was made from the very same files and
     release.
     """
-    graded = outline.root / "autograded" / student / outline.assignment
+    graded = snapshot.root / "autograded" / student / snapshot.assignment
     if not scores or not graded.is_dir():
         return None
     try:
         check_name(student)
-        files = read(outline.folder(student), outline.megabytes)
-        origin = {"files": fingerprint(files), "release": outline.version}
-        verdicts = []
-        if not any(f"{name}.ipynb" in files for name in outline.release):
-            return None
-        for name in outline.release:
-            if f"{name}.ipynb" not in files:
-                continue
-            notebook = json.loads((graded / f"{name}.ipynb").read_bytes())
-            facts = notebook["metadata"][METADATA_KEY]
-            rows = dict(scores[name])
-            judged = {
-                verdict["question"].replace(".", "-", 1): verdict for verdict in facts["verdicts"]
-            }
-            if {key: facts[key] for key in origin} != origin or any(
-                rows[cell] != verdict["earned"] for cell, verdict in judged.items()
-            ):
-                return None
-            verdicts += judged.values()
-    except (Unfit, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return Graded(student, outline.assignment, share=_part(verdicts)) if files else None
-
-
-def _share(found: dict[str, Any]) -> float | None:
-    return _part(
-        [
+        files = read(snapshot.folder(student), snapshot.megabytes)
+        origin = {"files": fingerprint(files), "release": snapshot.version}
+        names = [name for name in snapshot.release if f"{name}.ipynb" in files]
+        verdicts = [
             verdict
-            for notebook in found["notebooks"].values()
-            for verdict in notebook["verdicts"].values()
+            for name in names
+            for verdict in _recorded(graded / f"{name}.ipynb", origin, dict(scores[name]))
         ]
-    )
+        earned = share((verdict["earned"], verdict["points"]) for verdict in verdicts)
+    except (
+        Unfit,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
+        return None
+    return Graded(student, snapshot.assignment, share=earned) if names else None
 
 
-def _part(verdicts: list[dict[str, Any]]) -> float | None:
-    points = sum(verdict["points"] for verdict in verdicts)
-    return sum(verdict["earned"] for verdict in verdicts) / points if points else None
+def _recorded(
+    path: Path, origin: dict[str, str], scores: dict[str, float | None]
+) -> list[dict[str, Any]]:
+    """The verdicts in an autograded notebook. Raises ValueError where it was made from something
+    else, or the gradebook says otherwise.
+    """
+    metadata = json.loads(path.read_bytes())["metadata"][METADATA_KEY]
+    if {key: metadata[key] for key in origin} != origin:
+        raise ValueError(f"{path} was made from other files, or for another release")
+    verdicts = metadata["verdicts"]
+    for verdict in verdicts:
+        if scores[grade_id(verdict["question"])] != verdict["earned"]:
+            raise ValueError(f"{path} and the gradebook differ")
+    return verdicts
 
 
 def _remedy(said: str) -> str:

@@ -1,11 +1,12 @@
-"""Where the grader's judge sits: one thread that serves one kernel, and answers the check that
-is due and no other.
+"""The grader's judge of one kernel: a thread that serves the kernel's channel, and answers the
+check that is open and no other.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
@@ -14,7 +15,7 @@ from autograder.logs import log
 from autograder.questions.definition import FRAMEWORKS, Question
 from autograder.text import one_line, plain
 from autograder.values import frameworks
-from autograder.values.channel import Channel, Closed
+from autograder.values.channel import Channel, Closed, Message
 from autograder.values.plain_values import Malformed
 from autograder.verdict import Verdict
 
@@ -27,7 +28,16 @@ reference, a mistake or a measurement that does not end.
 """
 
 
-class Desk:
+@dataclass(frozen=True)
+class OpenCheck:
+    """The check that the kernel may ask for. code: where the answer stands."""
+
+    question: Question
+    seed: int
+    code: Code | None
+
+
+class JudgeSession:
     """Serves the channel of one kernel until it closes.
 
     fault:   what went wrong on the judge's own side, if anything did; stuck: that it does not come
@@ -46,36 +56,28 @@ class Desk:
         worked: Callable[[], float] | None = None,
     ):
         self._channel, self._give_up, self._worked = channel, give_up, worked
-        self._due: tuple[Question, int, Code | None] | None = None
+        self._open: OpenCheck | None = None
         self._verdict: Verdict | None = None
         self.fault: str | None = None
         self.stuck = False
         self.missing: str | None = None
         self._idle = threading.Condition()
-        self._busy, self._judging = False, ""
+        self._busy_with = ""
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def expect(self, question: Question, seed: int, code: Code | None = None) -> None:
-        """From now on, one check of `question` is due; its answer stands in `code`."""
+    def open_check(self, question: Question, seed: int, code: Code | None = None) -> None:
+        """From now on, one check of `question` is answered; its answer stands in `code`."""
         with self._idle:
-            self._due, self._verdict = (question, seed, code), None
+            self._open, self._verdict = OpenCheck(question, seed, code), None
 
-    def verdict(self) -> Verdict | None:
-        """The verdict on the question that was due, None if it was never asked; nothing is due
+    def close_check(self) -> Verdict | None:
+        """The verdict on the question that was open, None if it was never asked; none is open
         any more.
         """
         with self._idle:
-            self._due = None
-            if not self._idle.wait_for(lambda: not self._busy, PATIENCE):
-                # the cell has ended, its check goes on: what comes now could be meant for another
-                # question
-                self._channel.close()
-                if not self._idle.wait_for(lambda: not self._busy, STUCK):
-                    self.stuck = True
-                    self.fault = (
-                        f"{self._judging} could not be judged: its reference, a known mistake or "
-                        "its measurement does not come to an end"
-                    )
+            self._open = None
+            if not self._idle.wait_for(self._not_busy, PATIENCE):
+                self._end_check()
             return self._verdict
 
     @property
@@ -87,53 +89,75 @@ class Desk:
         """Stop serving."""
         self._channel.close()
 
+    def _end_check(self) -> None:
+        """The cell has ended, its check goes on: what comes now could be meant for another
+        question.
+        """
+        self._channel.close()
+        if not self._idle.wait_for(self._not_busy, STUCK):
+            self.stuck = True
+            self.fault = (
+                f"{self._busy_with} could not be judged: its reference, a known mistake or "
+                "its measurement does not come to an end"
+            )
+
+    def _not_busy(self) -> bool:
+        return not self._busy_with
+
     def _serve(self) -> None:
         try:
             while True:
-                request = self._channel.receive()
-                framework = plain(str(request.fields.get("framework"))[:20])
-                if (
-                    request.kind == "missing"
-                    and framework in FRAMEWORKS
-                    and not frameworks.available(framework)
-                ):  # a claim that can be looked into
-                    self.missing = framework
-                if request.kind == "check":
-                    self._check(str(request.fields.get("question")), framework)
-                self._channel.send(
-                    "feedback",
-                    text="Not shown while a class is graded.",
-                    html="",
-                    correct=False,
-                    earned=0.0,
-                )
+                self._answer(self._channel.receive())
         except (Closed, Malformed):
             pass
         finally:  # whatever ended the service, the kernel must not wait for it
             self._channel.close()
 
+    def _answer(self, request: Message) -> None:
+        framework = plain(str(request.fields.get("framework"))[:20])
+        if request.kind == "missing" and _is_missing(framework):
+            self.missing = framework
+        if request.kind == "check":
+            self._check(str(request.fields.get("question")), framework)
+        self._channel.send(
+            "feedback",
+            text="Not shown while a class is graded.",
+            html="",
+            correct=False,
+            earned=0.0,
+        )
+
     def _check(self, name: str, framework: str) -> None:
         with self._idle:
-            if self._due is None or self._due[0].name != name:
+            check = self._open
+            if check is None or check.question.name != name:
                 return
-            (question, seed, code), self._due, self._busy, self._judging = (
-                self._due,
-                None,
-                True,
-                name,
-            )
+            self._open, self._busy_with = None, name
         verdict = None
         try:
-            peer = remote(self._channel, question.forbids, self._worked)
-            verdict = examine(question, peer, seed=seed, framework=framework, code=code)
+            verdict = self._judged(check, framework)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
-            log.exception("%s could not be judged", question.name)
-            self.fault = (
-                f"{question.name} could not be judged: {type(error).__name__}: {one_line(error)}"
-            )
+            log.exception("%s could not be judged", name)
+            self.fault = f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
+        finally:
+            self._conclude(verdict)
+
+    def _conclude(self, verdict: Verdict | None) -> None:
+        try:
+            # Before anybody is told: afterwards the kernel may be stopped, and its number
+            # another's.
+            if self._channel.closed:
+                self._give_up()
         finally:
             with self._idle:
-                self._verdict, self._busy = verdict, False
+                self._verdict, self._busy_with = verdict, ""
                 self._idle.notify_all()
-        if self._channel.closed:
-            self._give_up()
+
+    def _judged(self, check: OpenCheck, framework: str) -> Verdict:
+        peer = remote(self._channel, check.question.forbids, self._worked)
+        return examine(check.question, peer, seed=check.seed, framework=framework, code=check.code)
+
+
+def _is_missing(framework: str) -> bool:
+    """Whether a submission is right that it cannot have this framework here."""
+    return framework in FRAMEWORKS and not frameworks.available(framework)

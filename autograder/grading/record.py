@@ -17,24 +17,28 @@ from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log, temp_attrs
 from sqlalchemy import create_engine
 
-from autograder.grading.execute import ORIGIN, VERSIONS, Steps
 from autograder.grading.layout import METADATA_KEY
-from autograder.verdict import Verdict
+from autograder.grading.messages import Examined, JudgedNotebook
+from autograder.grading.nbgrader_steps import ORIGIN_KEY, VERSIONS_KEY
+from autograder.grading.settings import Steps
 
 
 def record(
-    api: Any, assignment: str, student: str, examined: dict[str, Any], origin: dict[str, str]
+    api: Any, assignment: str, student: str, examined: Examined, release: str
 ) -> dict[str, Any]:
     """What ``api.autograde(assignment, student)`` does, with the notebooks of `worker.examine`;
     the result has also "exception" where one stopped it.
+
+    release: the fingerprint of what was released.
     """
+    origin = {"files": examined.files, "release": release}
     with (
         temp_attrs(api.coursedir, assignment_id=assignment, student_id=student),
         temp_attrs(nbgrader.api, create_engine=_engine),
     ):
         converter = Record(coursedir=api.coursedir, parent=api)
         converter.force = converter.create_student = True
-        converter.examined, converter.origin = examined, origin
+        converter.examined, converter.origin = examined.notebooks, origin
         return capture_log(converter) | {"exception": converter.exception}
 
 
@@ -47,40 +51,40 @@ def _engine(url: str, **options: Any) -> Any:
 
 
 class Record(Autograde):
-    """Autograde from the second half on. It is configured as `Autograde`: ``c.Autograde`` holds
-    here too.
+    """Autograde from the second half on: of its steps, those that come after the one that judges.
+    It is configured as `Autograde`: ``c.Autograde`` holds here too.
+
+    examined:  the notebooks, by name. origin: what they were made from.
+    exception: what stopped it, if something did.
     """
 
-    examined: dict[str, Any]
+    examined: dict[str, JudgedNotebook]
     origin: dict[str, str]
     exception: BaseException | None = None
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """As nbgrader's; what stops it is kept."""
-        with self._kept():
+        with self._keep_exception():
             return super().init_destination(assignment_id, student_id)
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """As nbgrader's; what stops it is kept."""
-        with self._kept():
+        with self._keep_exception():
             super().init_assignment(assignment_id, student_id)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         """Enter the examined notebook: the steps that come after it was judged."""
-        with self._kept():
+        with self._keep_exception():
             resources = self.init_single_notebook_resources(notebook_filename)
-            found = self.examined[resources["nbgrader"]["notebook"]]
-            resources[METADATA_KEY] = {
-                grade_id: Verdict.from_summary(summary)
-                for grade_id, summary in found["verdicts"].items()
-            }
-            resources[ORIGIN], resources[VERSIONS] = self.origin, found["versions"]
+            judged = self.examined[resources["nbgrader"]["notebook"]]
+            resources[METADATA_KEY] = judged.verdicts
+            resources[ORIGIN_KEY], resources[VERSIONS_KEY] = self.origin, judged.versions
             self._sanitizing = False
             self.autograde_preprocessors = Steps(self.config).after
             try:
                 self._init_preprocessors()
                 output, resources = self.exporter.from_notebook_node(
-                    from_dict(found["notebook"]), ResourcesDict(None, resources)
+                    from_dict(judged.notebook), ResourcesDict(None, resources)
                 )
             finally:
                 self._sanitizing = True
@@ -88,7 +92,7 @@ class Record(Autograde):
 
     def set_permissions(self, assignment_id: str, student_id: str) -> None:
         """As nbgrader's; what stops it is kept."""
-        with self._kept():
+        with self._keep_exception():
             super().set_permissions(assignment_id, student_id)
 
     def write_single_notebook(self, output: str, resources: ResourcesDict) -> None:
@@ -102,7 +106,7 @@ class Record(Autograde):
         os.replace(draft, draft.removesuffix(".new") + ".ipynb")
 
     @contextlib.contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _keep_exception(self) -> Iterator[None]:
         try:
             yield
         except BaseException as error:

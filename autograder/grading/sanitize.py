@@ -26,7 +26,7 @@ _TEX_COMMAND = re.compile(
 )
 
 
-def harmless(cell: NotebookNode) -> None:
+def sanitize_cell(cell: NotebookNode) -> None:
     """Disarm `cell` in place. Its source still reads as it was written; HTML is shown instead of
     obeyed, pictures from elsewhere are links.
     """

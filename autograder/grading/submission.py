@@ -11,6 +11,8 @@ import json
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,27 @@ MEGABYTES = 50
 MOST_FILES = 1000
 
 
+@dataclass(frozen=True)
+class Submission:
+    """What a student handed in: the content of all files by their path, and the assignment's
+    notebooks among them by name without suffix.
+    """
+
+    files: dict[str, bytes]
+    notebooks: dict[str, Any]
+
+
+def receive(
+    folder: Path, student: str, expected: list[str], megabytes: float = MEGABYTES
+) -> Submission:
+    """The submission in `folder`, of which notebooks of these names are expected. Raises `Unfit`
+    for one that cannot be graded, whoever grades it.
+    """
+    check_name(student)
+    files = read(folder, megabytes)
+    return Submission(files, notebooks(files, expected))
+
+
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
     """All files of a submission by their path in it, sorted. Raises `Unfit` for what is no ordinary
     folder of ordinary files, or too large.
@@ -30,39 +53,57 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
     Links are not followed, pipes and devices not opened: whoever copies such a folder would copy
     what its owner was never given.
     """
-    for place, what in ((folder.parent, "student's"), (folder, "assignment's")):
-        if not stat.S_ISDIR(_status(place, f"the {what} folder").st_mode):
-            raise Unfit(
-                f"the {what} folder is {_kind(place)}: hand in a folder with the files themselves"
-            )
+    _check_folder(folder.parent, "student's")
+    _check_folder(folder, "assignment's")
     files: dict[str, bytes] = {}
-    size, waiting = 0, [folder]
-    while waiting:
-        for entry in _entries(waiting.pop(), folder):
-            name = entry.path.removeprefix(f"{folder}{os.sep}")
-            shown = plain(name)
-            if entry.is_dir(follow_symlinks=False) and not name.endswith(".ipynb"):
-                waiting.append(Path(entry.path))
-                continue
-            if not entry.is_file(follow_symlinks=False):
-                raise Unfit(
-                    f"{shown} is not a file but {_kind(Path(entry.path))}: hand in the file itself"
-                )
-            if not name.isprintable():
-                raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
-            size += entry.stat(follow_symlinks=False).st_size
-            if size > megabytes * 2**20:
-                raise Unfit(
-                    f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise "
-                    "c.CourseCells.max_megabytes"
-                )
-            if len(files) == MOST_FILES:
-                raise Unfit(
-                    f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs"
-                )
-            files[name] = _content(entry.path, shown, size)
+    size = 0
+    for entry in _walk(folder):
+        name = entry.path.removeprefix(f"{folder}{os.sep}")
+        shown = plain(name)
+        _check_entry(entry, name)
+        size += entry.stat(follow_symlinks=False).st_size
+        if size > megabytes * 2**20:
+            raise Unfit(
+                f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise "
+                "c.CourseCells.max_megabytes"
+            )
+        if len(files) == MOST_FILES:
+            raise Unfit(
+                f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs"
+            )
+        files[name] = _content(entry.path, shown, size)
     _check_time(files.get("timestamp.txt"))
     return dict(sorted(files.items()))
+
+
+def _check_folder(path: Path, whose: str) -> None:
+    status = _status(path, f"the {whose} folder")
+    if not stat.S_ISDIR(status.st_mode):
+        raise Unfit(
+            f"the {whose} folder is {_kind(path)}: hand in a folder with the files themselves"
+        )
+
+
+def _walk(top: Path) -> Iterator[os.DirEntry]:
+    """All entries below a folder but for the folders between; one that is called like a notebook
+    is an entry, too.
+    """
+    waiting = [top]
+    while waiting:
+        for entry in _entries(waiting.pop(), top):
+            if entry.is_dir(follow_symlinks=False) and not entry.name.endswith(".ipynb"):
+                waiting.append(Path(entry.path))
+            else:
+                yield entry
+
+
+def _check_entry(entry: os.DirEntry, name: str) -> None:
+    shown = plain(name)
+    if not entry.is_file(follow_symlinks=False):
+        kind = _kind(Path(entry.path))
+        raise Unfit(f"{shown} is not a file but {kind}: hand in the file itself")
+    if not name.isprintable():
+        raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
 
 
 def _check_time(content: bytes | None) -> None:
@@ -100,20 +141,14 @@ def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
     """The notebooks among `files` that the assignment has, by name without suffix, in format 4,
     outputs dropped. Raises `Unfit`.
     """
-    there = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
-    found = {
-        name: parse(f"{name}.ipynb", files[f"{name}.ipynb"])
-        for name in sorted(expected)
-        if f"{name}.ipynb" in files
-    }
-    if found:
-        return found
-    if not there:
+    handed_in = [name for name in sorted(expected) if f"{name}.ipynb" in files]
+    if handed_in:
+        return {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in handed_in}
+    others = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
+    if not others:
         raise Unfit("there is no notebook in the submission")
-    raise Unfit(
-        f"there is no {' or '.join(f'{name}.ipynb' for name in expected)} in it, only "
-        f"{', '.join(there)[:100]}: rename the notebook"
-    )
+    wanted = " or ".join(f"{name}.ipynb" for name in expected)
+    raise Unfit(f"there is no {wanted} in it, only {', '.join(others)[:100]}: rename the notebook")
 
 
 def parse(name: str, content: bytes) -> Any:
@@ -194,14 +229,21 @@ def _cell_problem(cell: Any) -> str | None:
 
 def _without_outputs(raw: Any) -> Any:
     """The same notebook, of any format, as if it had never been run."""
-    sheets = raw.get("worksheets", [raw]) if isinstance(raw, dict) else []
-    for sheet in sheets if isinstance(sheets, list) else []:
-        cells = sheet.get("cells") if isinstance(sheet, dict) else None
-        for cell in cells if isinstance(cells, list) else []:
-            if isinstance(cell, dict):
+    sheets = raw.get("worksheets", [raw]) if isinstance(raw, dict) else None
+    for sheet in _dictionaries(sheets):
+        for cell in _dictionaries(sheet.get("cells")):
+            if "outputs" in cell:
+                cell["outputs"] = []
+            if not isinstance(cell.get("attachments"), dict):
                 cell.pop("attachments", None)
-                cell |= {"outputs": []} if "outputs" in cell else {}
     return raw
+
+
+def _dictionaries(values: Any) -> list[dict[str, Any]]:
+    """Those values of a list that are dictionaries; none of what is no list."""
+    if not isinstance(values, list):
+        return []
+    return [value for value in values if isinstance(value, dict)]
 
 
 def _entries(folder: Path, top: Path) -> list[os.DirEntry]:

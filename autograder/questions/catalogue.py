@@ -25,6 +25,7 @@ from types import ModuleType
 
 from autograder.errors import BrokenQuestions, UnknownQuestion
 from autograder.questions.definition import Question
+from autograder.questions.names import question_name
 
 
 def package_name() -> str:
@@ -152,6 +153,11 @@ def find(name: str) -> Question:
         else f" The questions are: {', '.join(names())}."
     )
     raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
+
+
+def of_grade_id(grade_id: str) -> Question:
+    """The question that a cell with this id checks. Raises `UnknownQuestion`."""
+    return find(question_name(grade_id))
 
 
 def select(wanted: Sequence[str]) -> list[str]:

@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from autograder.errors import BadQuestion
+from autograder.questions.names import grade_id
 from autograder.values.plain_values import to_plain
 
 FRAMEWORKS = ("torch", "mxnet", "numpy")
@@ -180,6 +181,11 @@ class Question:
         ``convolution.cross_correlate``.
         """
         return self.name.rpartition(".")[2]
+
+    @property
+    def grade_id(self) -> str:
+        """The id of the notebook cell that checks it: ``convolution-cross_correlate``."""
+        return grade_id(self.name)
 
     @property
     def statement(self) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from autograder.errors import ReportError
 from autograder.grading.layout import ERRORS, METADATA_KEY, two_deep
+from autograder.questions.names import grade_id, question_name
 from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
@@ -515,7 +516,7 @@ def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tup
     cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
     metadata = notebook["metadata"].get(METADATA_KEY, {})
     verdicts = [Verdict.from_summary(summary) for summary in metadata.get("verdicts", [])]
-    by_cell = {verdict.question.replace(".", "-", 1): verdict for verdict in verdicts}
+    by_cell = {grade_id(verdict.question): verdict for verdict in verdicts}
     version = str(metadata.get("engine", ""))[:40], str(metadata.get("questions", ""))[:80]
     return (
         [name for name in cells if isinstance(name, str)],
@@ -552,7 +553,7 @@ def _assignments(book: _Book, notebooks: _Notebooks) -> list[Assignment]:
         for notebook, name, points, by_hand in sorted(
             cells, key=lambda cell: (cell[0], order.get(cell[:2], len(order)))
         ):
-            label = name.replace("-", ".", 1) if (notebook, name) in judged else name
+            label = question_name(name) if (notebook, name) in judged else name
             if several:
                 label = f"{notebook}: {label}"
             tasks.append(Task(notebook, name, points, label, by_hand))

@@ -236,6 +236,17 @@ def warm() -> ZygoteClient:
         return _current
 
 
+def running() -> ZygoteClient:
+    """The zygote of this process as long as it lives, whatever has changed on disk since it was
+    started: a class is graded by one, because what it forked ends with it. Started where there
+    is none.
+    """
+    with _starting:
+        if _current is not None and _current.alive():
+            return _current
+    return warm()
+
+
 def begin() -> None:
     """Have the zygote started, if a wall can stand here: it warms up while this process does
     something else.

@@ -223,8 +223,8 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
 
 def submission_user(kernel_id: int) -> tuple[int, int]:
     """The user and the group that a submission is: the grader's, which have no power here, or where
-    root grades, of its own. Where a container has no such user, it is `NOBODY`; then all submissions
-    share `NOBODY`, and its per-user limits.
+    root grades, of its own. Where a container has no such user, it is `NOBODY`; then all
+    submissions share `NOBODY`, and its per-user limits.
     """
     if not _privileged():
         return os.geteuid(), os.getegid()

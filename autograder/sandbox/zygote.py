@@ -136,7 +136,8 @@ class Server:
         preload.import_mentioned(request.modules)
         processor = self._processor(client)
         judge, line = descriptors
-        # With too many processes there is no fork. Whoever asked for the kernel sees its line close.
+        # With too many processes there is no fork. Whoever asked for the kernel sees its line
+        # close.
         with contextlib.suppress(OSError):
             pid = _fork(lambda: be_warden(request, judge, line, self._shown, processor))
             self._wardens.add(pid)

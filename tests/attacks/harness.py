@@ -42,7 +42,7 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.grading import batch
 from autograder.grading.course import Course, CourseError, Graded
-from autograder.grading.execute import METADATA_KEY
+from autograder.grading.layout import METADATA_KEY
 from autograder.questions import catalogue
 from autograder.sandbox import provisioner
 

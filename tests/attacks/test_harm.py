@@ -541,6 +541,29 @@ def endless_message(hand):
 
 
 @harm(
+    "Work past the time limit, deaf to interrupts, while messages that belong to no cell fill both "
+    "of the grader's lines.",
+    stock="costs 30 seconds, and the rest of the notebook",
+    here="stopped when the time is over; the questions before it keep their points",
+    outcome=lambda evidence: used_up(evidence),
+)
+def flood_past_the_limit(hand):
+    hand.answer_all()
+    hand.run(
+        SENDING
+        + """
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        client, shell = kernel._parent_ident["shell"], kernel.shell_stream.socket
+        while True:
+            sock.send_multipart([b"status", *session.serialize(session.msg("status", {}))])
+            shell.send_multipart([*client, *session.serialize(session.msg("status", {}))])
+""",
+        before="answer-turn",
+    )
+
+
+@harm(
     "Send messages that are none: twice the same, unsigned, without fields, of other types, not "
     "JSON, with impossible dates.",
     stock="ends the grading of the whole class with an error",

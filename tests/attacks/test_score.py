@@ -573,9 +573,9 @@ def memory_searched(hand):
         """
         def total(values):
             import gc, sys
-            from autograder.grading.judge_session import Desk
+            from autograder.grading.judge_session import JudgeSession
             from autograder.questions.definition import Case, Mistake, Probe, Question
-            kinds = (Case, Desk, Mistake, Probe, Question)
+            kinds = (Case, JudgeSession, Mistake, Probe, Question)
             if "ran" in told:
                 return 0
             gc.unfreeze()

@@ -16,7 +16,7 @@ from pathlib import Path
 import classroom
 import nbformat
 import pytest
-from classroom import NAME, RIGHT, hand_in, points
+from classroom import NAME, RIGHT, grade, hand_in, points
 
 from autograder.grading import batch
 from autograder.grading.submission import Unfit, read
@@ -439,4 +439,4 @@ def test_the_limit_can_be_set(tmp_path, small_course):
     course = classroom.lay_out(tmp_path / "course", config="c.CourseCells.max_megabytes = 0.001\n")
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
-    assert course.grade(NAME, "amy").reason.startswith("it is larger than 0.001 MB")
+    assert grade(course, "amy").reason.startswith("it is larger than 0.001 MB")

@@ -10,6 +10,7 @@ import sys
 import pytest
 from classroom import NAME
 
+from autograder.grading.messages import Ungradable
 from autograder.grading.worker import examine
 from faults.class_of_forty import gradebook
 
@@ -60,21 +61,21 @@ def test_a_kill_at_every_moment_of_entering_a_grade(ungraded, undisturbed):
     commits.
     """
     student, broken = "student01", "student02"
-    outline = ungraded.outline(NAME)
+    snapshot = ungraded.snapshot(NAME)
     with ungraded._here():
-        found = examine(outline.job(student))
-        found_broken = examine(outline.job(broken))
-    ungraded.record(outline, broken, {"reason": "it was broken"})
+        found = examine(snapshot.job(student))
+        found_broken = examine(snapshot.job(broken))
+    ungraded.record(snapshot, broken, Ungradable("it was broken"))
     right = [row for row in gradebook(undisturbed) if row[0] in (student, broken)]
 
     def enter():
-        ungraded.record(outline, student, found)
-        ungraded.record(outline, broken, found_broken)
+        ungraded.record(snapshot, student, found)
+        ungraded.record(snapshot, broken, found_broken)
 
     done_at = []
     for moment in itertools.count(1):
         was_killed = killed_at(moment, enter)
-        there = ungraded.graded_before(outline, [student, broken])
+        there = ungraded.graded_before(snapshot, [student, broken])
         done_at.append(len(there))
         for name in there:
             assert [row for row in gradebook(ungraded) if row[0] == name] == [
@@ -86,13 +87,13 @@ def test_a_kill_at_every_moment_of_entering_a_grade(ungraded, undisturbed):
         assert moment < 200
         for name, what in ((student, found), (broken, found_broken)):  # the next run
             if name not in there:
-                ungraded.record(outline, name, what)
+                ungraded.record(snapshot, name, what)
         assert gradebook(ungraded) == right
         assert ungraded.errors()[NAME] == {}
         for name in (student, broken):  # and everything from the start again
             for path in (ungraded.root / "autograded" / name).rglob("*.ipynb"):
                 path.unlink()
-        ungraded.record(outline, broken, {"reason": "it was broken"})
+        ungraded.record(snapshot, broken, Ungradable("it was broken"))
     assert done_at[-1] == 2
     assert 0 in done_at and 1 in done_at, "no kill struck in the middle"
     assert len(done_at) > 10

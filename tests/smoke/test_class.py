@@ -33,7 +33,7 @@ from classroom import NAME
 
 from autograder import cli
 from autograder.grading.course import SECRET_FILE
-from autograder.grading.execute import course_secret
+from autograder.grading.secret import course_secret
 from autograder.report import results
 from autograder.sandbox import wall
 

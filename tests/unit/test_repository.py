@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.grading.execute import PICTURE, question_of
+from autograder.grading.cells import PLOT_CELL_PREFIX, question_of
 from autograder.questions import catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_exercises_agree_with_their_questions(path):
         name for name in catalogue.names() if name.partition(".")[0] in chapters
     ]
     for question in questions:
-        check_cell, check_facts = facts[question.name.replace(".", "-", 1)]
+        check_cell, check_facts = facts[question.grade_id]
         assert check_facts.points == question.points
         assert (check_facts.grade, check_facts.locked, check_facts.solution) == (True, True, False)
         assert check_cell.source == f'check("{question.name}", {question.function_name})'
@@ -167,7 +167,7 @@ def test_nothing_depends_on_a_picture(path):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             }
             stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PICTURE):
+            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PLOT_CELL_PREFIX):
                 defined |= stored
             else:
                 used |= {

@@ -138,13 +138,13 @@ def test_submissions_of_several_notebooks(tmp_path, small_course):
 def test_the_order_of_recording_does_not_matter(course):
     hand_in(course, "amy", **RIGHT)
     hand_in(course, "bob", **HALF)
-    outline = course.outline(NAME)
+    snapshot = course.snapshot(NAME)
     with course._here():
-        found = {student: examine(outline.job(student)) for student in ("amy", "bob")}
+        found = {student: examine(snapshot.job(student)) for student in ("amy", "bob")}
     tables = []
     for order in (["amy", "bob"], ["bob", "amy"]):
         for student in order:
-            course.record(outline, student, found[student])
+            course.record(snapshot, student, found[student])
         tables.append(
             [(points(course, student), verdicts(course, student)) for student in ("amy", "bob")]
         )
@@ -261,11 +261,11 @@ def test_points_given_by_hand_stay(course):
 
 def test_what_changes_while_it_is_graded_is_not_recorded(course):
     hand_in(course, "amy", **RIGHT)
-    outline = course.outline(NAME)
+    snapshot = course.snapshot(NAME)
     with course._here():
-        found = examine(outline.job("amy"))
+        found = examine(snapshot.job("amy"))
     hand_in(course, "amy", **HALF)
-    assert "changed while it was graded" in course.record(outline, "amy", found).reason
+    assert "changed while it was graded" in course.record(snapshot, "amy", found).reason
     assert not autograded(course, "amy").exists()
 
 
@@ -311,7 +311,11 @@ def test_large_results_of_all_workers_at_once_come_through(course):
 def test_a_broken_question_stops_the_class(course, tmp_path, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     package = tmp_path / "broken"
-    shutil.copytree(classroom.ROOT / "tests" / "questions", package)
+    shutil.copytree(
+        classroom.ROOT / "tests" / "questions",
+        package,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     (package / "small.py").write_text(
         (package / "small.py").read_text() + "\n\ntotal.probes.clear()\n"
     )

@@ -16,9 +16,9 @@ import classroom
 import nbformat
 import psutil
 import pytest
-from classroom import NAME, RIGHT, hand_in, points, verdicts
+from classroom import NAME, RIGHT, grade, grade_here, hand_in, points, verdicts
 
-from autograder.grading import execute
+from autograder.grading import notebook_run
 from autograder.grading.course import CONFIG, Course, CourseError
 from autograder.questions import catalogue
 from autograder.report import results
@@ -85,7 +85,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
     (course.root / CONFIG).write_text(config)
     hand_in(course, "amy", **RIGHT)
     with pytest.raises(CourseError) as caught:
-        course.grade(NAME, "amy")
+        grade(course, "amy")
     assert str(course.root / CONFIG) in str(caught.value)
     assert said in str(caught.value)
     assert is_one_line(str(caught.value))
@@ -113,7 +113,7 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
 def test_a_setting_that_would_be_ignored_or_cannot_be_is_one_line(own, line, said, tmp_path):
     course = classroom.lay_out(tmp_path / "set", config=line + "\n")
     with pytest.raises(CourseError) as error:
-        course.outline(NAME)
+        course.snapshot(NAME)
     assert said in str(error.value) and is_one_line(str(error.value))
 
 
@@ -149,7 +149,7 @@ def test_a_course_without_submissions_says_where_they_are_looked_for(course):
 def test_an_assignment_that_is_not_released_says_to_release_it(course):
     hand_in(course, "amy", **RIGHT)
     with pytest.raises(CourseError, match=f"not released.*generate_assignment {NAME}") as caught:
-        course.grade(NAME, "amy")
+        grade(course, "amy")
     assert is_one_line(str(caught.value))
     assert course.errors() == {}
 
@@ -169,7 +169,7 @@ def test_a_gradebook_that_cannot_be_used_stops_grading(course, harm):
     hand_in(course, "amy", **RIGHT)
     harm(course.root / "gradebook.db")
     with pytest.raises(CourseError, match="gradebook") as caught:
-        course.grade(NAME, "amy")
+        grade(course, "amy")
     assert is_one_line(str(caught.value))
     assert course.errors() == {}
 
@@ -178,7 +178,7 @@ def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypat
     hand_in(own, "fault", **RIGHT)
     monkeypatch.setattr(catalogue.find("small.total"), "probes", [])
     with pytest.raises(CourseError, match=r"small\.total could not be judged.*no probes") as caught:
-        own.grade(NAME, "fault")
+        grade_here(own, "fault")
     assert is_one_line(str(caught.value))
     assert "fault" not in own.errors().get(NAME, {})
 
@@ -216,7 +216,7 @@ def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
     hand_in(course, "amy", raw="{").rename(
         course.root / "submitted" / "amy" / NAME / "part-1.ipynb"
     )
-    assert "invalid JSON" in course.grade(NAME, "amy").reason
+    assert "invalid JSON" in grade(course, "amy").reason
     course.feedback(NAME, "amy")
     pages = list((course.root / "feedback" / "amy" / NAME).iterdir())
     assert [page.name for page in pages] == ["part-1.html"]
@@ -272,7 +272,7 @@ def test_the_page_of_what_could_not_be_graded_bears_the_notebook_s_name(course):
 )
 def test_what_is_no_notebook_is_a_reason_in_one_line(own, raw, reason):
     hand_in(own, "no_notebook", raw=raw)
-    graded = own.grade(NAME, "no_notebook")
+    graded = grade(own, "no_notebook")
     assert reason in graded.reason
     assert f"{NAME}.ipynb" in graded.reason
     assert is_one_line(graded.reason)
@@ -296,7 +296,7 @@ def test_what_is_no_file_is_a_reason_in_one_line(own, make, reason, request):
     path = classroom.submission_path(own, student)
     path.parent.mkdir(parents=True)
     make(path)
-    graded = own.grade(NAME, student)
+    graded = grade(own, student)
     assert reason in graded.reason
     assert is_one_line(graded.reason)
 
@@ -305,9 +305,7 @@ def test_a_submission_that_cannot_be_graded_stops_nobody_else(own, capfd):
     hand_in(own, "batch_1", **RIGHT)
     hand_in(own, "batch_2", raw="{")
     hand_in(own, "batch_3", **RIGHT)
-    reasons = {
-        student: own.grade(NAME, student).reason for student in ("batch_1", "batch_2", "batch_3")
-    }
+    reasons = {student: grade(own, student).reason for student in ("batch_1", "batch_2", "batch_3")}
     assert [bool(reason) for reason in reasons.values()] == [False, True, False]
     assert points(own, "batch_1") == points(own, "batch_3") == FULL
     assert capfd.readouterr() == ("", ""), "nothing draws over a progress bar"
@@ -328,7 +326,7 @@ def test_the_old_notebook_formats_are_graded_without_a_word(own, capfd):
         hand_in(own, student, raw=raw)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert own.grade(NAME, student).reason is None
+            assert grade_here(own, student).reason is None
         assert points(own, student) == FULL, student
     assert capfd.readouterr() == ("", "")
 
@@ -339,7 +337,7 @@ def test_the_old_notebook_formats_are_graded_without_a_word(own, capfd):
 )
 def test_student_ids_with_odd_characters(own, student):
     hand_in(own, student, **RIGHT)
-    assert own.grade(NAME, student).reason is None
+    assert grade(own, student).reason is None
     assert points(own, student) == FULL
     own.feedback(NAME, student)
     assert (own.root / "feedback" / student / NAME / f"{NAME}.html").is_file()
@@ -351,7 +349,7 @@ def test_student_ids_with_odd_characters(own, student):
 def test_student_ids_that_nbgrader_cannot_find_are_refused_and_touch_nobody_else(own, student):
     hand_in(own, "patterns_1", **RIGHT)
     hand_in(own, student, **RIGHT)
-    graded = own.grade(NAME, student)
+    graded = grade(own, student)
     assert "rename" in graded.reason
     assert is_one_line(graded.reason)
     assert not (own.root / "autograded" / "patterns_1").exists()
@@ -382,8 +380,8 @@ def test_place_path_threads_and_processes_are_as_before(own):
     hand_in(own, "tidy", turn="import os; os._exit(1)", total=RIGHT["total"])
     hand_in(own, "tidy_broken", raw="{")
     before = Path.cwd(), dict(os.environ), threading.active_count(), children()
-    own.grade(NAME, "tidy")
-    own.grade(NAME, "tidy_broken")
+    grade(own, "tidy")
+    grade(own, "tidy_broken")
     place, environment, threads, processes = before
     assert Path.cwd() == place
     assert {
@@ -398,7 +396,7 @@ def test_place_path_threads_and_processes_are_as_before(own):
 def test_a_path_that_was_not_set_is_not_set_afterwards(own, monkeypatch):
     hand_in(own, "no_path", **RIGHT)
     monkeypatch.delenv("PATH")
-    assert own.grade(NAME, "no_path").reason is None
+    assert grade(own, "no_path").reason is None
     assert "PATH" not in os.environ
 
 
@@ -414,8 +412,8 @@ def test_two_students_in_a_row_share_nothing(own):
     )
     hand_in(own, "share_1", total=leave + RIGHT["total"], turn=RIGHT["turn"])
     hand_in(own, "share_2", total=look + RIGHT["total"])
-    assert own.grade(NAME, "share_1").reason is None
-    assert own.grade(NAME, "share_2").reason is None
+    assert grade(own, "share_1").reason is None
+    assert grade(own, "share_2").reason is None
     found = verdicts(own, "share_2")
     assert found["total"]["status"] == "correct", found["total"]["headline"]
     assert found["turn"]["status"] == "not attempted", "the classmate's answer is not there"
@@ -429,7 +427,7 @@ def test_a_loop_of_checks_costs_its_own_cell_and_not_the_questions_after_it(own)
         total=RIGHT["total"] + "\nwhile True:\n    check('small.total', total)",
         turn=RIGHT["turn"],
     )
-    assert own.grade(NAME, "loop").reason is None
+    assert grade(own, "loop").reason is None
     assert verdicts(own, "loop")["turn"]["status"] == "correct"
 
 
@@ -451,7 +449,7 @@ def test_a_kernel_that_the_judge_gave_up_takes_no_other_with_it(own, monkeypatch
         total="def total(values):\n    import os\n    os._exit(1)",
         turn="import time; time.sleep(2.5)\n" + RIGHT["turn"],
     )
-    assert own.grade(NAME, "patience").reason is None
+    assert grade_here(own, "patience").reason is None
     found = verdicts(own, "patience")
     assert (found["total"]["earned"], found["turn"]["status"]) == (0, "correct")
 
@@ -462,10 +460,10 @@ def test_an_interrupt_is_not_the_students_failure(own, monkeypatch):
     def stop(self, *args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(execute.JudgedExecute, "_judge", stop)
+    monkeypatch.setattr(notebook_run.NotebookRun, "_judge", stop)
     before = children()
     with pytest.raises(KeyboardInterrupt):
-        own.grade(NAME, "stopped")
+        grade_here(own, "stopped")
     assert "stopped" not in own.errors().get(NAME, {})
     assert children() == before
 
@@ -475,7 +473,7 @@ def test_grading_works_inside_a_running_event_loop(own):
     hand_in(own, "formgrader", **RIGHT)
 
     async def request():
-        return own.grade(NAME, "formgrader")
+        return grade_here(own, "formgrader")
 
     assert asyncio.run(request()).reason is None
     assert points(own, "formgrader") == FULL
@@ -483,9 +481,9 @@ def test_grading_works_inside_a_running_event_loop(own):
 
 def test_points_of_a_regrade_replace_the_old_ones(own):
     hand_in(own, "again", **RIGHT)
-    own.grade(NAME, "again")
+    grade(own, "again")
     hand_in(own, "again", total=RIGHT["total"])
-    own.grade(NAME, "again")
+    grade(own, "again")
     assert points(own, "again") == 1
 
 
@@ -493,12 +491,12 @@ def test_a_damaged_list_of_failures_is_begun_anew(course):
     course.release(NAME)
     (course.root / "grading_errors.json").write_text("{")
     hand_in(course, "amy", raw="{")
-    assert course.grade(NAME, "amy").reason
+    assert grade(course, "amy").reason
     assert list(course.errors()[NAME]) == ["amy"]
 
 
 def test_the_feedback_page_of_what_was_not_graded_escapes_the_reason(own):
     hand_in(own, "angry", raw='{"nbformat": "<script>"}')
-    assert own.grade(NAME, "angry").reason
+    assert grade(own, "angry").reason
     own.feedback(NAME, "angry")
     assert "<script>" not in (own.root / "feedback" / "angry" / NAME / f"{NAME}.html").read_text()

@@ -4,16 +4,19 @@ never costs a student a point without a sign.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 
 import classroom
+import nbformat
 import pytest
-from classroom import NAME, QUESTIONS, RIGHT, ROOT, hand_in, points
+from classroom import NAME, QUESTIONS, RIGHT, ROOT, grade, grade_here, hand_in, points
+from nbformat.v4 import new_code_cell
 
 from autograder import logs
-from autograder.grading import batch, execute
+from autograder.grading import batch, nbgrader_steps, notebook_run
 from autograder.grading.course import Course, CourseError
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.versions import judged_by
@@ -42,7 +45,10 @@ def changed_questions(tmp_path, monkeypatch):
 
     def change(code):
         package = tmp_path / CHANGED
-        shutil.copytree(ROOT / "tests" / "questions", package)
+        # Without what Python keeps of it: other tests may be writing that at this moment.
+        shutil.copytree(
+            ROOT / "tests" / "questions", package, ignore=shutil.ignore_patterns("__pycache__")
+        )
         with open(package / "small.py", "a", encoding="utf-8") as file:
             file.write(f"\n\n{code}\n")
         monkeypatch.setenv("AUTOGRADER_QUESTIONS", CHANGED)
@@ -110,8 +116,8 @@ def test_a_question_that_fails_costs_nobody_a_point_and_the_rest_are_graded(
 
 def test_a_bug_of_the_engine_is_not_the_submission_s(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
-    monkeypatch.setattr(execute, "to_run", lambda cell: {}["nothing"])
-    reason = course.grade(NAME, "amy").reason
+    monkeypatch.setattr(notebook_run, "to_run", lambda cell: {}["nothing"])
+    reason = grade_here(course, "amy").reason
     assert reason == (
         "a bug of the course, not of the submission: KeyError: "
         "'nothing'; its traceback is in grading.log"
@@ -127,8 +133,8 @@ def test_what_nbgrader_says_when_it_cannot_enter_a_grade_is_kept(course, monkeyp
     def fail(self, cell, resources):
         raise RuntimeError("no room for a score")
 
-    monkeypatch.setattr(execute.SaveVerdicts, "_add_score", fail)
-    reason = course.grade(NAME, "amy").reason
+    monkeypatch.setattr(nbgrader_steps.SaveVerdicts, "_add_score", fail)
+    reason = grade(course, "amy").reason
     assert "no room for a score" in reason
     assert reason.endswith("(see grading.log)")
     assert "Traceback" in log_of(course)
@@ -204,6 +210,65 @@ def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, 
     assert judged[0] == judged[1] == judged_by(QUESTIONS)
 
 
+KEEPS = """
+def keep(nb, resources):
+    import json, pathlib
+    folder = pathlib.Path({folder!r})
+    (folder / (resources["nbgrader"]["student"] + ".json")).write_text(json.dumps(nb))
+    return nb, resources
+
+c.Autograde.autograde_preprocessors.insert(0, keep)
+"""
+
+
+def as_nbformat_3(notebook):
+    return nbformat.writes(nbformat.convert(notebook, 3), version=3)
+
+
+def with_lies_and_pictures(notebook):
+    """Of all that a submission may say about itself, something is wrong."""
+    setup, answer, check, *others = notebook.cells
+    setup.source = "print('not the course's')"
+    check.metadata.nbgrader |= {"points": 100, "grade": False, "schema_version": 2}
+    check.source = "check('small.total', sum)"
+    answer.metadata |= {"tags": ["skip-execution"], "collapsed": True}
+    answer.outputs = [nbformat.v4.new_output("stream", text="was run")]
+    twin = new_code_cell("'another'", metadata=answer.metadata)
+    remark = nbformat.v4.new_markdown_cell("![mine](attachment:mine.png)")
+    remark.attachments = {"mine.png": {"image/png": "iVBORw0KGgo="}}
+    raw = nbformat.v4.new_raw_cell("neither")
+    notebook.cells = [remark, raw, setup, answer, check, twin, *others[:-1]]
+    notebook.metadata = {"kernelspec": {"name": "bash", "display_name": "x"}, "mine": 1}
+    return nbformat.writes(notebook)
+
+
+@pytest.mark.parametrize(
+    "written", [nbformat.writes, as_nbformat_3, with_lies_and_pictures], ids=lambda f: f.__name__
+)
+def test_either_way_of_grading_runs_the_same_notebook(tmp_path, small_course, written):
+    course = classroom.lay_out(tmp_path / "course", config=KEEPS.format(folder=str(tmp_path)))
+    course.release(NAME)
+    for student in ("amy", "bob"):
+        hand_in(course, student, raw=written(classroom.notebook(**RIGHT)))
+    assert grade(course, "amy").reason is None
+    assert course._run(lambda api: api.autograde(NAME, "bob"))["success"]
+    prepared = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("amy", "bob")]
+    for notebook in prepared:
+        for cell in notebook["cells"]:
+            cell.pop("id")  # drawn at random
+    assert prepared[0]["cells"] == prepared[1]["cells"]
+    assert prepared[0]["metadata"] == prepared[1]["metadata"]
+    assert prepared[0]["metadata"]["kernelspec"]["name"] == "python3"
+    assert points(course, "amy") == points(course, "bob") == 5
+
+
+@pytest.mark.parametrize("raw", ["{", '{"nbformat": 5}', '{"nbformat": 4, "cells": [1]}'])
+def test_either_way_of_grading_refuses_the_same(course, raw):
+    hand_in(course, "amy", raw=raw)
+    assert grade(course, "amy").reason
+    assert not course._run(lambda api: api.autograde(NAME, "amy"))["success"]
+
+
 def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
     step = (
         "\ndef strict(nb, resources):\n    raise ValueError('no "
@@ -212,7 +277,7 @@ def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
     course = classroom.lay_out(tmp_path / "course", config=step)
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
-    reason = course.grade(NAME, "amy").reason
+    reason = grade(course, "amy").reason
     assert reason == (
         "the step strict of the course's configuration failed: ValueError: no "
         "title; its traceback is in grading.log"

@@ -15,7 +15,7 @@ import pytest
 
 from autograder.answers.run import run_contained
 from autograder.grading import judge_session
-from autograder.grading.judge_session import Desk
+from autograder.grading.judge_session import JudgeSession
 from autograder.judge import judging, remote_answer
 from autograder.questions import catalogue
 from autograder.questions.definition import question
@@ -62,7 +62,7 @@ class Kernel:
 def served(worked=None):
     ours, theirs = socket.socketpair()
     kernel = Kernel(theirs)
-    served_by = Desk(Channel(ours), give_up=kernel.given_up.set, worked=worked)
+    served_by = JudgeSession(Channel(ours), give_up=kernel.given_up.set, worked=worked)
     try:
         yield served_by, kernel
     finally:
@@ -80,9 +80,9 @@ def right(values):
 
 def test_the_due_check_is_answered_with_a_verdict_and_the_kernel_learns_nothing():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         feedback, calls = kernel.check("small.total", right)
-        verdict = judging.verdict()
+        verdict = judging.close_check()
         assert (verdict.status, verdict.earned, calls) == (Status.CORRECT, 1, 3)
         assert feedback.kind == "feedback"
         assert feedback.fields == {
@@ -99,7 +99,7 @@ def test_the_same_seed_asks_the_same_inputs():
     for seed in (SEED, SEED, SEED + 1):
         given = []
         with served() as (judging, kernel):
-            judging.expect(total(), seed)
+            judging.open_check(total(), seed)
             kernel.check(
                 "small.total",
                 lambda values, given=given: given.append(values.tolist()) or values.sum(),
@@ -111,30 +111,30 @@ def test_the_same_seed_asks_the_same_inputs():
 def test_a_check_that_is_not_due_is_not_judged():
     with served() as (judging, kernel):
         assert kernel.check("small.total", right)[1] == 0
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         assert kernel.check("small.turn", right)[1] == 0
         assert kernel.check("small.nothing", right)[1] == 0
-        assert judging.verdict() is None
+        assert judging.close_check() is None
         assert kernel.check("small.total", right)[1] == 0, (
             "after the verdict was taken nothing is due"
         )
-        assert judging.verdict() is None
+        assert judging.close_check() is None
 
 
 def test_only_the_first_of_two_checks_counts():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.check("small.total", lambda values: 0.0)
         assert kernel.check("small.total", right)[1] == 0
-        assert judging.verdict().earned == 0
+        assert judging.close_check().earned == 0
 
 
 def test_a_new_question_forgets_the_old_verdict():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.check("small.total", right)
-        judging.expect(catalogue.find("small.turn"), SEED)
-        assert judging.verdict() is None
+        judging.open_check(catalogue.find("small.turn"), SEED)
+        assert judging.close_check() is None
 
 
 @pytest.mark.parametrize(
@@ -142,18 +142,18 @@ def test_a_new_question_forgets_the_old_verdict():
 )
 def test_other_requests_get_the_same_answer_and_change_nothing(kind):
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.channel.send(kind, question="small.total", correct=True, earned=1.0)
         assert kernel.channel.receive(5).fields["text"] == "Not shown while a class is graded."
         assert kernel.check("small.total", right)[1] == 3
-        assert judging.verdict().status is Status.CORRECT
+        assert judging.close_check().status is Status.CORRECT
 
 
 def test_a_framework_that_the_question_does_not_take_is_said():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.check("small.total", right, framework="abacus")
-        verdict = judging.verdict()
+        verdict = judging.close_check()
         assert (verdict.status, verdict.earned) == (Status.ERROR, 0)
         assert "abacus" in verdict.headline
 
@@ -165,11 +165,11 @@ def test_a_framework_that_the_question_does_not_take_is_said():
 )
 def test_junk_closes_the_channel(junk):
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.socket.sendall(junk)
         with pytest.raises(Closed):
             kernel.channel.receive(5)
-        assert judging.verdict() is None
+        assert judging.close_check() is None
         assert judging.closed
 
 
@@ -181,26 +181,26 @@ def test_a_kernel_that_hangs_up_between_checks_is_noticed():
                 break
             time.sleep(0.02)
         assert judging.closed
-        assert judging.verdict() is None
+        assert judging.close_check() is None
 
 
 def test_a_kernel_that_hangs_up_in_the_middle_of_its_check_has_crashed():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.channel.send("check", question="small.total", framework="numpy")
         kernel.channel.receive(5)
         kernel.channel.close()
         assert kernel.given_up.wait(5)
-        assert judging.verdict().status is Status.CRASHED
+        assert judging.close_check().status is Status.CRASHED
 
 
 def falls_silent(desk, kernel):
     """It asks for a check, and answers no call."""
-    desk.expect(catalogue.find("small.patient"), SEED)  # one second
+    desk.open_check(catalogue.find("small.patient"), SEED)  # one second
     kernel.channel.send("check", question="small.patient", framework="numpy")
     kernel.channel.receive(5)
     assert kernel.given_up.wait(30)
-    verdict = desk.verdict()
+    verdict = desk.close_check()
     assert (verdict.status, verdict.earned) == (Status.TIMEOUT, 0)
     assert desk.closed
     return verdict
@@ -226,12 +226,12 @@ def test_a_kernel_that_works_and_says_nothing_is_given_up_when_its_work_is_done(
 )
 def test_an_answer_to_another_question_ends_the_exchange(answer):
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.channel.send("check", question="small.total", framework="numpy")
         kernel.channel.receive(5)
         kernel.channel.send("result", 1.0, **answer)
         assert kernel.given_up.wait(5)
-        assert judging.verdict().earned == 0
+        assert judging.close_check().earned == 0
 
 
 def test_a_broken_reference_is_the_courses_fault_and_is_said():
@@ -245,9 +245,9 @@ def test_a_broken_reference_is_the_courses_fault_and_is_said():
         return (1,)
 
     with served() as (judging, kernel):
-        judging.expect(broken, SEED)
+        judging.open_check(broken, SEED)
         kernel.check(broken.name, lambda number: number)
-        assert judging.verdict() is None
+        assert judging.close_check() is None
         assert broken.name in judging.fault
         assert "for everybody" in judging.fault
 
@@ -262,9 +262,9 @@ def test_a_broken_probe_is_the_courses_fault_and_is_said():
         raise LookupError("no inputs")
 
     with served() as (judging, kernel):
-        judging.expect(broken, SEED)
+        judging.open_check(broken, SEED)
         kernel.check(broken.name, lambda number: number)
-        assert judging.verdict() is None
+        assert judging.close_check() is None
         assert "no inputs" in judging.fault
 
 
@@ -272,7 +272,7 @@ def test_threads_end_with_their_channel():
     before = threading.active_count()
     for _ in range(5):
         with served() as (judging, kernel), suppress(Closed, Malformed):
-            judging.expect(total(), SEED)
+            judging.open_check(total(), SEED)
             kernel.check("small.total", right)
     for _ in range(100):
         if (
@@ -285,6 +285,6 @@ def test_threads_end_with_their_channel():
 
 def test_large_results_are_judged_too():
     with served() as (judging, kernel):
-        judging.expect(total(), SEED)
+        judging.open_check(total(), SEED)
         kernel.check("small.total", lambda values: np.zeros((1000, 1000)))
-        assert judging.verdict().status is Status.INCORRECT
+        assert judging.close_check().status is Status.INCORRECT

@@ -966,7 +966,7 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
             ordered=f"import numpy as np\n{source}",
         )
         classroom.hand_in(course, student, nbformat.writes(notebook))
-        assert course.grade(classroom.NAME, student).reason is None
+        assert classroom.grade(course, student).reason is None
     headlines = {
         student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS
     }

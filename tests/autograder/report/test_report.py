@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
 from autograder.grading.course import ERRORS
-from autograder.grading.execute import METADATA_KEY
+from autograder.grading.layout import METADATA_KEY
 from autograder.report import results
 from autograder.report.results import Kind, Mark, ReportError, State, Submission, Task, collect
 from autograder.report.tables import write, write_csv, write_html

@@ -14,7 +14,7 @@ import time
 
 import psutil
 import pytest
-from classroom import NAME, RIGHT, hand_in, lay_out, points
+from classroom import NAME, RIGHT, grade, grade_here, hand_in, lay_out, points
 
 from autograder.sandbox import provisioner, wall
 
@@ -55,7 +55,7 @@ def test_one_warm_process_serves_all(course):
     first = zygote()
     for student in ("amy", "bob"):
         hand_in(course, student, **RIGHT)
-        assert course.grade(NAME, student).reason is None
+        assert grade(course, student).reason is None
     assert zygote() == first
 
 
@@ -64,7 +64,7 @@ def test_a_dead_warm_process_is_replaced(course):
     os.kill(first, signal.SIGKILL)
     assert gone(first)
     hand_in(course, "amy", **RIGHT)
-    assert course.grade(NAME, "amy").reason is None
+    assert grade(course, "amy").reason is None
     assert zygote() != first
     assert points(course, "amy") == 5
 
@@ -91,7 +91,7 @@ def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
 
     killer = threading.Thread(target=kill_when_busy)
     killer.start()
-    result = course.grade(NAME, "amy")
+    result = grade_here(course, "amy")
     killer.join()
     assert result.reason is None
     assert points(course, "amy") == 5
@@ -115,7 +115,7 @@ def test_a_folder_larger_than_the_disk_is_refused_in_one_line(course):
         config.write("c.JudgedExecute.disk_mb = 1\n")
     path = hand_in(course, "amy", **RIGHT)
     (path.parent / "data.bin").write_bytes(bytes(2 * 2**20))
-    reason = course.grade(NAME, "amy").reason
+    reason = grade(course, "amy").reason
     assert (
         reason
         == "the submission's files cannot be copied: No space left on device (limit 1 MB in all)"

@@ -101,6 +101,29 @@ def test_the_file_is_bounded(file):
     assert max(sizes.values()) <= logs.MOST_BYTES
 
 
+@pytest.mark.parametrize("character", ["x", "\u202e"], ids=["plain", "escaped"])
+def test_one_submission_cannot_push_out_what_was_said_of_others(file, character):
+    with about("sums, bob"):
+        log.error("bob's")
+    with about("sums, amy"):
+        for _ in range(3 * logs.MOST_BYTES // logs.MOST_CHARACTERS):
+            with about("sums, amy"):
+                log.error(character * (logs.MOST_CHARACTERS // 2))
+    with about("sums, zoe"):
+        log.error("zoe's")
+    text = file.read_text(encoding="utf-8")
+    assert len(text) < 2 * logs.MOST_OF_ONE
+    assert "sums, bob: bob's" in text and "sums, zoe: zoe's" in text
+    assert text.count("sums, amy: more was logged about it, which is left out") == 1
+
+
+def test_what_a_record_is_about_cannot_forge_one(file):
+    with about("sums, amy\n2026-01-01T00:00:00Z ERROR forged"):
+        log.error("true")
+    [line] = file.read_text(encoding="utf-8").splitlines()
+    assert "forged" in line and line.endswith(": true")
+
+
 def test_where_nothing_can_be_written_nothing_else_stops(tmp_path, capsys):
     (tmp_path / "file").touch()
     with kept_in(tmp_path / "file" / "grading.log") as path:

@@ -11,7 +11,7 @@ from workspaces import WHOLE, files, write_project
 
 from autograder.errors import CourseError
 from autograder.files import put_in_place
-from autograder.grading.execute import course_secret
+from autograder.grading.secret import course_secret
 from autograder.learner import workspace
 from autograder.learner.workspace import fill
 

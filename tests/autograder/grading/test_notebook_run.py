@@ -10,16 +10,20 @@ import sys
 import types
 from pathlib import Path
 
+import classroom
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
 from autograder import demo
-from autograder.grading import execute, worker
+from autograder.grading import cell_runner, worker
 from autograder.grading.course import CourseError
-from autograder.grading.execute import METADATA_KEY, _modules_in, course_secret
+from autograder.grading.layout import METADATA_KEY
+from autograder.grading.nbgrader_steps import _modules_in
+from autograder.grading.secret import course_secret
 from autograder.questions import catalogue
+from autograder.questions.names import grade_id
 from autograder.values import frameworks
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +57,7 @@ def grade(course, draft):
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
-    graded = course.grade(NAME, draft.student)
+    graded = classroom.grade_here(course, draft.student, NAME)
     assert graded.reason is None, graded.reason
     return results(course, draft.student)
 
@@ -96,7 +100,7 @@ def draft_check(notebook, name):
     return next(
         cell
         for cell in notebook.cells
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == name.replace(".", "-", 1)
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id(name)
     )
 
 
@@ -170,13 +174,15 @@ def test_a_cell_that_waits_for_a_busy_machine_loses_no_time(course, draft):
 
 
 def test_a_cell_that_sleeps_ends_at_the_wall_limit(course, draft, monkeypatch):
-    monkeypatch.setattr(execute, "patience", lambda seconds: 6.0 if seconds == 3 else 600.0)
+    monkeypatch.setattr(cell_runner, "patience", lambda seconds: 6.0 if seconds == 3 else 600.0)
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = "import time\ntime.sleep(1000)\n" + cell.source
     course_config(course, timeout=3)
-    verdicts, points, _ = grade(course, draft)
+    verdicts, points, notebook = grade(course, draft)
     assert points == full_points(SECOND)
     assert "There is no `output_size`" in verdicts[FIRST]["headline"]
+    sentence = "The cell had not ended after 6 seconds by the clock and was stopped."
+    assert sentence in json.dumps(notebook.cells)
 
 
 def course_config(course, timeout):
@@ -340,7 +346,7 @@ def test_a_submission_that_cannot_be_graded_is_remembered_and_cleared_once_it_ca
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text("{", encoding="utf-8")
-    assert "invalid JSON" in course.grade(NAME, draft.student).reason
+    assert "invalid JSON" in classroom.grade_here(course, draft.student, NAME).reason
     assert "invalid JSON" in course.errors()[NAME][draft.student]
     course.feedback(NAME, draft.student)
     assert "invalid JSON" in (
@@ -369,9 +375,9 @@ def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draf
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text(nbformat.writes(draft.notebook), encoding="utf-8")
-    assert course.grade(NAME, draft.student).reason is None
+    assert classroom.grade_here(course, draft.student, NAME).reason is None
     monkeypatch.setattr(frameworks, "available", lambda framework: framework != "mxnet")
-    assert course.grade(NAME, draft.student).reason.startswith(
+    assert classroom.grade_here(course, draft.student, NAME).reason.startswith(
         "it answers in mxnet, which cannot be imported on this machine"
     )
 

@@ -1,0 +1,172 @@
+"""What is said between the process that records grades and the processes that examine submissions.
+
+Each message is a frozen dataclass; `encode` makes one line of JSON of it, and `decode` the message
+again. Nothing in a submission can be taken for a message: only the outermost object has a kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from autograder.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Job:
+    """To a worker: examine this submission.
+
+    folder:    where the student's files are.
+    release:   the course's cells by notebook, see `cells.released`.
+    files:     the course's own files beside the notebook, to their paths.
+    config:    of traitlets, what is added to the course's own configuration.
+    megabytes: the most that the submission may hold.
+    gradebook: its address, for steps of the course's own; the project's steps do not open it.
+    scratch:   the worker's folder for temporary files; "" where it has none of its own.
+    """
+
+    root: str
+    folder: str
+    student: str
+    assignment: str
+    release: dict[str, dict[str, Any]]
+    files: dict[str, str]
+    config: dict[str, Any]
+    megabytes: float
+    gradebook: str
+    scratch: str = ""
+
+    def in_scratch(self, folder: str) -> Job:
+        """The same job for a worker with this folder."""
+        return replace(self, scratch=folder)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From a worker, once: jobs can come."""
+
+
+@dataclass(frozen=True)
+class JudgedNotebook:
+    """A notebook that was run.
+
+    verdicts: by the grade id of their check cells.
+    versions: by what they were judged, see `versions.judged_by`.
+    """
+
+    notebook: dict[str, Any]
+    verdicts: dict[str, Verdict]
+    versions: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """From a worker: the submission was run and judged.
+
+    notebooks: by name. files: the fingerprint of what was handed in.
+    """
+
+    notebooks: dict[str, JudgedNotebook]
+    files: str
+
+    def share(self) -> float | None:
+        """The part of their points that the judged answers earned; None where nothing was
+        judged.
+        """
+        verdicts = [
+            verdict
+            for notebook in self.notebooks.values()
+            for verdict in notebook.verdicts.values()
+        ]
+        return share((verdict.earned, verdict.points) for verdict in verdicts)
+
+
+@dataclass(frozen=True)
+class Ungradable:
+    """From a worker: this submission gets no grade, for this reason; others do."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class CourseFault:
+    """From a worker: nobody can be graded before this is put right.
+
+    remedy: what to do; "" where the reason says it.
+    """
+
+    reason: str
+    remedy: str = ""
+
+
+Finding = Examined | Ungradable | CourseFault
+
+
+@dataclass(frozen=True)
+class Report:
+    """From a worker: what one job came to, and what was logged meanwhile."""
+
+    finding: Finding
+    log: list[str]
+
+
+Message = Job | Ready | Report
+
+
+def share(earned_of: Iterable[tuple[float, float]]) -> float | None:
+    """The part of their points that answers earned, of (earned, points) pairs; None where there
+    are no points.
+    """
+    pairs = list(earned_of)
+    points = sum(worth for _, worth in pairs)
+    return sum(earned for earned, _ in pairs) / points if points else None
+
+
+def encode(message: Message) -> bytes:
+    """As JSON in UTF-8."""
+    text = json.dumps(_plain(message), default=_plain, ensure_ascii=False)
+    # A path may hold bytes that are no text, and must arrive as it is. What a cell printed may
+    # hold halves of characters, which no file of text can.
+    errors = "surrogatepass" if isinstance(message, Job) else "replace"
+    return text.encode("utf-8", errors)
+
+
+def decode(line: bytes) -> Message:
+    """The message that `encode` wrote. Raises ValueError for what is none."""
+    try:
+        content = json.loads(line.decode("utf-8", "surrogatepass"))
+        kind = content.pop("kind")
+        if kind == "Report":
+            return Report(_finding(content["finding"]), content["log"])
+        return {"Job": Job, "Ready": Ready}[kind](**content)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"no message: {type(error).__name__}: {error}") from error
+
+
+def _finding(content: dict[str, Any]) -> Finding:
+    kind = content.pop("kind")
+    if kind == "Examined":
+        notebooks = {
+            name: _judged_notebook(judged) for name, judged in content["notebooks"].items()
+        }
+        return Examined(notebooks, content["files"])
+    return {"Ungradable": Ungradable, "CourseFault": CourseFault}[kind](**content)
+
+
+def _judged_notebook(content: dict[str, Any]) -> JudgedNotebook:
+    verdicts = {
+        grade_id: Verdict.from_summary(summary) for grade_id, summary in content["verdicts"].items()
+    }
+    return JudgedNotebook(content["notebook"], verdicts, content["versions"])
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A message, or what is in one, as a dictionary with its kind; a verdict as its summary."""
+    if isinstance(value, Verdict):
+        return value.summary()
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} has no place in a message")
+    content = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {"kind": type(value).__name__, **content}

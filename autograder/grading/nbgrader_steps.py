@@ -1,0 +1,460 @@
+"""nbgrader's own autograde, with three of its steps replaced: the course's cells are put back, the
+judge sits outside the kernel, and the score is the judge's.
+
+A course switches it on in its ``nbgrader_config.py``::
+
+    from autograder import configure
+
+    c = get_config()
+    configure(c)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import math
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from nbclient.client import NotebookClient
+from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    ComputeChecksums,
+    Execute,
+    IgnorePattern,
+    IncludeHeaderFooter,
+    LimitOutput,
+    LockCells,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+    SaveCells,
+)
+from sqlalchemy.exc import SAWarning
+from traitlets import Bool, Float, Integer, List, Unicode
+
+from autograder.errors import JudgeFault
+from autograder.grading import submission
+from autograder.grading.cell_runner import CellRunner
+from autograder.grading.cells import (
+    Release,
+    fault_of,
+    fingerprint,
+    metadata_of,
+    prepare,
+    question_of,
+    released,
+    released_notebook,
+)
+from autograder.grading.kernels import Kernel, Setting, TrustedKernel, WalledKernel
+from autograder.grading.layout import METADATA_KEY
+from autograder.grading.notebook_run import Author, NotebookRun, undisturbed
+from autograder.grading.sanitize import sanitize_cell
+from autograder.grading.secret import course_secret
+from autograder.grading.versions import judged_by
+from autograder.logs import GRADING, about, kept_in
+from autograder.questions import catalogue
+from autograder.sandbox import wall
+from autograder.verdict import Verdict
+
+ORIGIN_KEY = f"{METADATA_KEY}-origin"
+"""Where `resources` say what was examined: the fingerprints of the submitted files and of the
+released assignment.
+"""
+
+VERSIONS_KEY = f"{METADATA_KEY}-versions"
+"""Where `resources` say by what the submission was judged, see `versions.judged_by`, and whether
+it ran without walls.
+"""
+
+RELEASE_KEY = f"{METADATA_KEY}-release"
+"""Where `resources` say what was released of the notebook, so that no step need ask the
+gradebook.
+"""
+
+
+def configure(c: Any, questions: str | None = None) -> None:
+    """Make nbgrader release notebooks as they are and grade them by the judge. `c` is the object of
+    nbgrader's ``get_config()``.
+
+    questions: the package with the course's questions, where several are installed or none is
+    """
+    catalogue.choose(questions)
+    if questions is not None:
+        c.JudgedExecute.questions = questions
+    # nbgrader's own business with SQLAlchemy 2
+    warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)
+    c.GenerateAssignment.preprocessors = [
+        IncludeHeaderFooter,
+        CheckedQuestions,
+        LockCells,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        SaveCells,
+    ]
+    c.GenerateAssignment.create_assignment = True
+    c.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        CourseCells,
+        CheckCellMetadata,
+    ]
+    c.Autograde.autograde_preprocessors = [
+        JudgedExecute,
+        SanitizeCells,
+        IgnorePattern,
+        ClearMetadataPreprocessor,
+        LimitOutput,
+        SaveVerdicts,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+
+
+class CheckedQuestions(NbGraderPreprocessor):
+    """Refuses to release a cell that is graded automatically and is not a question's check."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Raise ValueError for what `fault_of` finds."""
+        fault = fault_of(cell)
+        if fault is not None:
+            raise ValueError(fault)
+        return cell, resources
+
+
+class CourseCells(NbGraderPreprocessor):
+    """Replaces what a submission says about its cells, and its kernelspec, by what the course
+    says.
+
+    Tags and metadata that arrive are dropped; a cell keeps its grade id if the course has it (the
+    first of several); locked and check cells get the course's source back; deleted ones are put
+    back: checks before the next course cell that is still there, others after the last one before
+    them.
+    """
+
+    max_megabytes = Float(
+        submission.MEGABYTES, help="The most that a submission may hold, all files together."
+    ).tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Rewrite the notebook. Raises `Unfit` for a submission that cannot be graded."""
+        release = resources.get(RELEASE_KEY)
+        if release is None:
+            release = self._release(resources)
+        return prepare(nb, release), resources
+
+    def _release(self, resources: ResourcesDict) -> Release:
+        """What was released, where nbgrader converts a submission that nobody has looked at."""
+        names = resources["nbgrader"]
+        folder = _submitted_folder(self, names)
+        if folder is not None:
+            submission.receive(folder, names["student"], [names["notebook"]], self.max_megabytes)
+        with Gradebook(names["db_url"]) as gradebook:
+            return released_notebook(
+                gradebook.find_notebook(names["notebook"], names["assignment"])
+            )
+
+
+class CourseKernelspec(NbGraderPreprocessor):
+    """What `CourseCells` does since 0.2; a course's own list of steps may still name it."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Change nothing."""
+        return nb, resources
+
+
+def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
+    """The course that nbgrader is converting a submission of; None where the preprocessor runs
+    outside a converter.
+    """
+    return getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
+
+
+def _submitted_folder(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> Path | None:
+    """The folder that nbgrader is converting; None where the preprocessor runs outside a
+    converter.
+    """
+    coursedir = _coursedir(preprocessor)
+    if coursedir is None:
+        return None
+    return Path(
+        coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
+    )
+
+
+def _modules_in(folder: str | None) -> tuple[str, ...]:
+    """The modules that a submission's files beside its notebook would be imported as: those that
+    are not installed, which come first.
+    """
+    if not folder:
+        return ()
+    paths = Path(folder).iterdir()
+    names = {path.stem for path in paths if path.is_dir() or path.suffix == ".py"}
+    return tuple(sorted(name for name in names if name.isidentifier() and not _installed(name)))
+
+
+def _installed(name: str) -> bool:
+    """Whether `name` would be imported from elsewhere than the notebook's folder."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        # `__main__`, and other modules that are loaded without having been found.
+        return name in sys.modules
+
+
+class SanitizeCells(NbGraderPreprocessor):
+    """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see
+    `autograder.grading.sanitize`); what the course and the judge wrote stays.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Disarm the cell in place."""
+        metadata = metadata_of(cell)
+        if cell.cell_type == "code":
+            trusted = question_of(cell) is not None
+        else:
+            trusted = bool(metadata.get("locked") and not metadata.get("solution"))
+        if not trusted:
+            sanitize_cell(cell)
+        return cell, resources
+
+
+HarmlessCells = SanitizeCells
+"""Its name before 0.2, which a course's own list of steps may still hold."""
+
+
+class JudgedExecute(Execute):
+    """Runs a submission in a kernel of its own behind a wall, and has every check cell judged from
+    this side of a private channel (see `notebook_run`).
+    """
+
+    secret_file = Unicode(
+        ".course_secret",
+        help=(
+            "File with the course's secret, from which the probes' seeds derive; made when "
+            "missing. Relative to the course."
+        ),
+    ).tag(config=True)
+    max_revivals = Integer(
+        3,
+        help=(
+            "How many times a submission's kernel is started again before "
+            "its remaining questions are given up."
+        ),
+    ).tag(config=True)
+    trust_submissions = Bool(
+        False,
+        help=(
+            "Run submissions as ordinary processes of yours, with access to all that you can "
+            "read and write. Only for code that you would run yourself."
+        ),
+    ).tag(config=True)
+    notebook_seconds = Float(
+        600.0,
+        min=1.0,
+        help=(
+            "Seconds of a processor's time that a whole notebook may take; each question has a "
+            "time of its own besides. By the clock it has five times as many, and ten."
+        ),
+    ).tag(config=True)
+    memory_mb = Integer(
+        wall.Limits.memory_mb,
+        min=128,
+        help=(
+            "MB of memory for all processes of a submission, beyond what every kernel starts with."
+        ),
+    ).tag(config=True)
+    processes = Integer(
+        wall.Limits.processes, min=16, help="Processes and threads of a submission at one time."
+    ).tag(config=True)
+    file_mb = Integer(
+        wall.Limits.file_mb, min=1, help="MB that one file written by a submission may have."
+    ).tag(config=True)
+    disk_mb = Integer(
+        wall.Limits.disk_mb,
+        min=1,
+        help="MB for all files that a submission writes, and the copy of its folder.",
+    ).tag(config=True)
+    output_mb = Integer(
+        wall.Limits.output_mb, min=1, help="MB that a cell may print and display."
+    ).tag(config=True)
+    packages = List(
+        Unicode(),
+        help=(
+            "Packages that submissions may import though they are not "
+            "installed in Python's own folders."
+        ),
+    ).tag(config=True)
+
+    questions = Unicode(
+        None,
+        allow_none=True,
+        help="The package with the course's questions, as `configure` was told.",
+    ).tag(config=True)
+
+    _kernel_ahead: Kernel | None = None
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict, km: Any = None
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Execute and judge; the verdicts go to ``resources["autograder"]``, by grade id."""
+        names, coursedir = resources["nbgrader"], _coursedir(self)
+        log_file: Any = contextlib.nullcontext()
+        if coursedir is not None:
+            log_file = kept_in(Path(coursedir.root) / GRADING)
+        with log_file, about(f"{names['assignment']}, {names['student']}"):
+            catalogue.choose(self.questions)
+            self._refuse_faults(nb, names["assignment"])
+            verdicts = undisturbed(nb, functools.partial(self._notebook_run, nb, resources))
+            resources[METADATA_KEY] = verdicts
+            resources[VERSIONS_KEY] = self._versions(verdicts)
+        return nb, resources
+
+    def start_ahead(self, nb: NotebookNode, resources: ResourcesDict) -> None:
+        """Have the kernel for `nb` started while something else is done; `preprocess` of the
+        same notebook takes it, or `give_up` ends it.
+        """
+        kernel = self._kernel(nb, resources)
+        kernel.begin()
+        self._kernel_ahead = kernel
+
+    def give_up(self) -> None:
+        """End a kernel that was started ahead and is not wanted any more."""
+        kernel, self._kernel_ahead = self._kernel_ahead, None
+        if kernel is not None:
+            kernel.stop()
+
+    def _notebook_run(
+        self, nb: NotebookNode, resources: ResourcesDict, attempt: int
+    ) -> NotebookRun:
+        names, folder = resources["nbgrader"], resources["metadata"].get("path")
+        author = Author(
+            secret=course_secret(Path(self.secret_file)),
+            assignment=names["assignment"],
+            student=names["student"],
+            modules=_modules_in(folder),
+        )
+        jupyter = NotebookClient.class_trait_names(config=True)
+        runner = CellRunner(
+            nb,
+            seconds=self.notebook_seconds,
+            output_mb=self.output_mb,
+            first_attempt=attempt == 1,
+            jupyter={name: getattr(self, name) for name in jupyter},
+        )
+        new_kernel = functools.partial(self._next_kernel, nb, resources)
+        return NotebookRun(runner, new_kernel, author, self.max_revivals)
+
+    def _next_kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
+        """The one that was started ahead, or another."""
+        kernel, self._kernel_ahead = self._kernel_ahead, None
+        if kernel is None:
+            kernel = self._kernel(nb, resources)
+            kernel.begin()
+        return kernel
+
+    def _kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
+        kind = self._kind_of_kernel()
+        sources = (cell.source for cell in nb.cells if cell.cell_type == "code")
+        return kind(
+            Setting(
+                folder=resources["metadata"].get("path") or None,
+                sources="\n".join(sources),
+                limits=self._limits(),
+                packages=self.packages,
+                seconds=self.startup_timeout,
+                name=self.kernel_name or nb.metadata.get("kernelspec", {}).get("name", ""),
+                arguments=(*self.extra_arguments, "--HistoryManager.hist_file=:memory:"),
+                config=self.config,
+            )
+        )
+
+    def _kind_of_kernel(self) -> type[Kernel]:
+        return TrustedKernel if self.trust_submissions else WalledKernel
+
+    def _limits(self) -> wall.Limits:
+        return wall.Limits(
+            self.memory_mb,
+            self.processes,
+            file_mb=self.file_mb,
+            disk_mb=self.disk_mb,
+            output_mb=self.output_mb,
+        )
+
+    def _refuse_faults(self, nb: NotebookNode, assignment: str) -> None:
+        """Raise `JudgeFault` for a released cell that nobody can be graded with."""
+        for cell in nb.cells:
+            fault = fault_of(cell)
+            if fault is not None:
+                raise JudgeFault(f"{assignment}: {fault}")
+
+    def _versions(self, verdicts: dict[str, Verdict]) -> dict[str, Any]:
+        versions: dict[str, Any] = dict(
+            judged_by(verdict.question for verdict in verdicts.values())
+        )
+        if not self._kind_of_kernel().walled:
+            versions["trusted"] = True
+        return versions
+
+
+class SaveVerdicts(SaveAutoGrades):
+    """Writes the judge's points to the gradebook, and the verdicts into the notebook for
+    feedback and reports. Cell outputs are not read.
+    """
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Save all scores of the notebook."""
+        nb, resources = super().preprocess(nb, resources)
+        verdicts = [verdict.summary() for verdict in resources[METADATA_KEY].values()]
+        origin = resources.get(ORIGIN_KEY)
+        if origin is None:
+            origin = self._origin(resources["nbgrader"])
+        nb.metadata[METADATA_KEY] = {"verdicts": verdicts, **origin, **resources[VERSIONS_KEY]}
+        return nb, resources
+
+    def _origin(self, names: dict[str, str]) -> dict[str, str]:
+        """What the verdicts were made from, by which `course grade` knows whether it has to be
+        graded again.
+        """
+        folder = _submitted_folder(self, names)
+        if folder is None:
+            return {}
+        with Gradebook(names["db_url"]) as gradebook:
+            release = released(gradebook.find_assignment(names["assignment"]))
+        return {
+            "files": submission.fingerprint(submission.read(folder, math.inf)),
+            "release": fingerprint(release),
+        }
+
+    def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        grade_id = metadata_of(cell)["grade_id"]
+        verdict = resources[METADATA_KEY].get(grade_id)
+        if verdict is None:
+            # Graded by hand, or an ordinary nbgrader test of a course that has some.
+            super()._add_score(cell, resources)
+            return
+        grade = self.gradebook.find_grade(
+            grade_id, self.notebook_id, self.assignment_id, self.student_id
+        )
+        grade.auto_score = verdict.earned
+        grade.needs_manual_grade = grade.manual_score is not None
+        self.gradebook.db.commit()

@@ -1,0 +1,315 @@
+"""Runs a whole notebook and has its check cells judged.
+
+What happens in a cell costs that cell: after a crash, a limit or a hang that no interrupt ends, a
+new kernel is started and what ran before is run again without the cell at fault.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
+
+from autograder.answers.time_limit import patience
+from autograder.errors import CannotBeGradedHere, Disturbed, JudgeFault, NotJudged
+from autograder.feedback.render import render
+from autograder.grading.cell_runner import KERNEL_STOPPED, CellRunner
+from autograder.grading.cells import question_of, to_run
+from autograder.grading.judge_session import JudgeSession
+from autograder.grading.kernels import Kernel
+from autograder.judge.code_reader import Code
+from autograder.logs import GRADING
+from autograder.questions.definition import Question, seed_for
+from autograder.values.channel import Channel
+from autograder.verdict import Status, Verdict
+
+ATTEMPTS = 3
+"""How many times a submission is run from the beginning when the warm process was killed under
+it.
+"""
+
+CHECK_PATIENCE = 300.0
+"""Seconds beyond its question's own that a check cell may take: the judge keeps the question's
+time, this is for when the judge itself is stuck.
+"""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Whose answers are judged, and what besides the cells belongs to them.
+
+    secret:  the course's, from which the probes' seeds derive.
+    modules: what the files beside the notebook would be imported as.
+    """
+
+    secret: str
+    assignment: str
+    student: str
+    modules: tuple[str, ...] = ()
+
+    def seed(self, question: Question) -> int:
+        """From which the inputs of this student's check derive."""
+        return seed_for(self.secret, self.assignment, self.student, question.name)
+
+
+def undisturbed(nb: NotebookNode, run: Callable[[int], NotebookRun]) -> dict[str, Verdict]:
+    """The verdicts of ``run(attempt)``, begun anew where the warm process was killed under it:
+    nothing that the submission did.
+    """
+    sources = [cell.source for cell in nb.cells]
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return run(attempt).verdicts()
+        except Disturbed:
+            time.sleep(2 * attempt - 1)  # what disturbed it may pass
+            for cell, source in zip(nb.cells, sources, strict=True):
+                cell.source = source
+    return run(ATTEMPTS).verdicts()
+
+
+class NotebookRun:
+    """One notebook's way through as many kernels as it takes.
+
+    new_kernel: makes the next kernel, which may have been asked for already.
+    revivals:   how many more kernels than one it may have.
+    """
+
+    def __init__(
+        self,
+        runner: CellRunner,
+        new_kernel: Callable[[], Kernel],
+        author: Author,
+        revivals: int,
+    ):
+        self.nb: NotebookNode = runner.nb
+        self._runner, self._new_kernel, self._author = runner, new_kernel, author
+        self._revivals_left = revivals
+        self._kernel: Kernel | None = None
+        self._session: JudgeSession | None = None
+        self._left_out: set[int] = set()
+        self._given_up = ""  # why there is no kernel any more
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Run all cells; the judge's verdicts by the check cells' grade ids."""
+        verdicts = {}
+        try:
+            self._start()
+            self.nb.metadata["language_info"] = _language()
+            for index, cell in enumerate(self.nb.cells):
+                if not to_run(cell):
+                    continue
+                if question := question_of(cell):
+                    verdict = self._judge(question, index)
+                    verdicts[cell.metadata.nbgrader.grade_id] = verdict
+                    _show(cell, verdict)
+                else:
+                    self._run(cell, index)
+        finally:
+            self._stop()
+        return verdicts
+
+    # --- kernels
+
+    def _start(self) -> None:
+        kernel = self._kernel = self._new_kernel()
+        kernel.connect()
+        assert kernel.judge is not None
+        channel = Channel(kernel.judge)
+        self._session = JudgeSession(channel, give_up=kernel.kill, worked=kernel.worked)
+        self._runner.use(kernel, self._session)
+
+    def _stop(self) -> None:
+        session, self._session = self._session, None
+        kernel, self._kernel = self._kernel, None
+        self._runner.release()
+        if session is not None:
+            session.close()
+        if kernel is not None:
+            kernel.stop()
+
+    def _revive(self, index: int, leave_out: int | None = None) -> None:
+        """A new kernel in the state before cell `index`, without the cells that ended the old
+        one; no kernel after too many.
+        """
+        while True:
+            if leave_out is not None:
+                self._left_out.add(leave_out)
+            self._stop()
+            self._given_up = self._runner.time.used_up()
+            if not self._given_up and self._revivals_left <= 0:
+                self._given_up = "Python was stopped too often by this notebook to go on."
+            if self._given_up:
+                return
+            self._revivals_left -= 1
+            self._start()
+            leave_out = self._run_again(index)
+            if leave_out is None:
+                return
+
+    def _run_again(self, index: int) -> int | None:
+        """Run the cells before `index` once more; the one that ended the kernel, if one did."""
+        for earlier, cell in enumerate(self.nb.cells[:index]):
+            runs = to_run(cell) and question_of(cell) is None and earlier not in self._left_out
+            if runs and self._runner.run(new_code_cell(cell.source), earlier):
+                return earlier
+        return None
+
+    # --- cells
+
+    def _run(self, cell: NotebookNode, index: int) -> None:
+        """Run a cell that checks nothing, and say in its outputs which limit it met."""
+        if self._kernel is None or self._session is None:
+            return
+        kernel = self._kernel
+        lost = self._runner.run(cell, index)
+        if missing := self._session.missing:
+            raise CannotBeGradedHere(
+                f"it answers in {missing}, which cannot be imported on this machine: grade it "
+                "where it can (`course doctor`)"
+            )
+        remarks = [f"{lost} Grading went on without this cell."] if lost else []
+        error = _error_of(cell)
+        if error is not None:
+            remarks += kernel.limit_hit(_last_line(error))
+            if error.ename == "OutputLimit":
+                error.traceback = [_last_line(error)]  # the lines are none of the student's
+        if self._runner.stopped and not lost:
+            remarks.append(self._runner.stopped)
+        if remarks:
+            text = "\n".join(remarks) + "\n"
+            cell.outputs.append(new_output("stream", name="stderr", text=text))
+        if lost:
+            self._revive(index, leave_out=index)
+
+    def _judge(self, question: Question, index: int) -> Verdict:
+        """The verdict on a question, from the judge or, where it was never asked, about that."""
+        if self._kernel is None:
+            out_of_time = self._runner.time.used_up()
+            status = Status.TIMEOUT if out_of_time else Status.CRASHED
+            return _without_result(question, status, self._given_up)
+        kernel = self._kernel
+        # Run the check itself, not the cell: a notebook may have given the name `check` to
+        # something else.
+        call = new_code_cell(
+            f'__import__("autograder").check({question.name!r}, {question.function_name})'
+        )
+        verdict, lost = self._check(question, call, index)
+        if lost:
+            self._revive(index)
+        if lost and (verdict is None or _crashed(verdict, lost)):
+            stopped = "Python stopped while it ran this answer."
+            headline = stopped if lost == KERNEL_STOPPED else lost
+            return _without_result(question, Status.CRASHED, headline)
+        if lost == KERNEL_STOPPED and verdict is not None:
+            return verdict
+        if verdict is None:
+            earlier = self.nb.cells[:index]
+            verdict = _without_result(question, *_why_not_asked(question, call, earlier))
+        limits = kernel.limit_hit(verdict.headline)
+        return replace(verdict, details=(*verdict.details, *limits))
+
+    def _check(
+        self, question: Question, call: NotebookNode, index: int
+    ) -> tuple[Verdict | None, str]:
+        """The judge's verdict, if it was asked, and why the kernel is lost, if it is."""
+        session = self._session
+        assert session is not None
+        session.open_check(question, self._author.seed(question), self._code(question, index))
+        lost = self._runner.run(
+            call,
+            index,
+            seconds=math.inf,
+            by_clock=patience(question.seconds) + CHECK_PATIENCE,
+        )
+        verdict = session.close_check()
+        if session.fault and session.stuck:
+            raise JudgeFault(session.fault)
+        if session.fault:
+            raise NotJudged(
+                f"{session.fault}. That is a fault of the course, not of the "
+                f"submission: its traceback is in {GRADING}"
+            )
+        if not lost and session.closed:  # the exchange broke after the cell had ended
+            lost = self._runner.cause()
+        return verdict, lost
+
+    def _code(self, question: Question, index: int) -> Code:
+        """What was run before cell `index`."""
+        earlier = [
+            cell.source
+            for at, cell in enumerate(self.nb.cells[:index])
+            if cell.cell_type == "code" and at not in self._left_out
+        ]
+        name = question.function_name
+        return Code(earlier, name, complete=True, beside=self._author.modules)
+
+
+def _language() -> dict[str, str]:
+    return {
+        "name": "python",
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "pygments_lexer": "ipython3",
+    }
+
+
+def _crashed(verdict: Verdict, lost: str) -> bool:
+    """Whether the kernel was lost by more than what the judge saw itself."""
+    return verdict.status is Status.CRASHED and lost != KERNEL_STOPPED
+
+
+def _show(cell: NotebookNode, verdict: Verdict) -> None:
+    """Make the judge's words the cell's only output."""
+    feedback = render(verdict)
+    data = {"text/plain": feedback.text, "text/html": feedback.html}
+    cell.outputs = [new_output("display_data", data)]
+    cell.execution_count = None
+
+
+def _why_not_asked(
+    question: Question, call: NotebookNode, earlier: Sequence[NotebookNode]
+) -> tuple[Status, str]:
+    """Why the judge was never asked: most often there is nothing of the right name."""
+    name = question.function_name
+    error = _error_of(call)
+    if error is None:
+        return Status.ERROR, "The check did not reach the judge."
+    if error.ename != "NameError" or name not in error.evalue:
+        return Status.ERROR, _last_line(error)
+    errors = _errors_of_definitions(name, earlier)
+    if errors:
+        reason = f"the cell that defines it failed. {_last_line(errors[-1])}"
+    else:
+        reason = "it was renamed, or the cell that defines it was not run to its end."
+    return Status.ERROR, f"There is no `{name}`: {reason}"
+
+
+def _errors_of_definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """The errors of those cells that define `name`."""
+    defining = re.compile(rf"^\s*(?:def|class)\s+{name}\b|^{name}\s*=", flags=re.MULTILINE)
+    errors = [
+        _error_of(cell)
+        for cell in cells
+        if cell.cell_type == "code" and defining.search(cell.source)
+    ]
+    return [error for error in errors if error is not None]
+
+
+def _error_of(cell: NotebookNode) -> NotebookNode | None:
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
+
+
+def _last_line(error: NotebookNode) -> str:
+    """An error output's last line, without its colors."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
+    lines = text.splitlines() or [""]
+    return lines[0][:300]
+
+
+def _without_result(question: Question, status: Status, headline: str) -> Verdict:
+    return Verdict(question.name, status, question.points, 0.0, headline)
