@@ -17,6 +17,7 @@ PLACES = sorted(set(re.findall(r"`(\w+\.py): ([^`]+)`", PAGE)))
 NOT_OF_THE_WALL = {
     # costs a question or a cell, which the judge and the notebook's run see to
     "endless-notebook",
+    "flood-past-the-limit",
     "lock-holding-answer",
     "print-in-many-cells",
     "print-while-judged",
