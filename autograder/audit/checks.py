@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from autograder.answers.run import Peer, in_process, run
+from autograder.answers.outcome import Outcome
+from autograder.answers.run import CallAnswer, LocalAnswer, run
 from autograder.audit.card import QuestionCard, Survivor
 from autograder.audit.fork_pool import work_off
 from autograder.audit.mutants import Mutant, mutants
-from autograder.judge.judging import examine, examine_answer, expected_outcome, passes
+from autograder.errors import BadQuestion
+from autograder.judge.judging import examine, examine_answer, expected
+from autograder.judge.trial import judge, judging_of
 from autograder.questions.definition import Answer, Case, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.plain_values import pack
-from autograder.verdict import Outcome, Status
+from autograder.verdict import Status
 
 SEEDS = 10
 """Seeds of a question: a mutant must fail on one of them, drawn for it; one that does not is
@@ -67,7 +70,7 @@ def audit(
     hands:  processes that try mutants. Runs the answers of the question in this process: not for a
             stranger's questions.
     """
-    tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
+    tries = max(repeat, 1 if question.trains else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
     right = [
         answer
@@ -97,7 +100,7 @@ def audit(
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
     parts: dict[str, Any] = {}
-    if question.measurement:
+    if not judging_of(question).comparable:
         notes.append(
             "No mutants: answers are judged by what they achieve, so a "
             "mutant that achieves it is right."
@@ -155,17 +158,16 @@ def _fault(question: Question) -> str | None:
     """
     if not question.probes:
         return "The question has no probes."
-    if (question.driver == "sampled") != (question.recovery is not None):
-        return (
-            'The driver "sampled" and a function that recovers what was drawn '
-            "(`Question.recover`) need each other."
-        )
+    try:
+        question.check_complete()
+    except BadQuestion as error:
+        return f"{error}."
     for probe in question.probes:
         alone = replace(question, probes=[probe])
         try:
             drawn = [list(alone.cases(VISIBLE)) for _ in range(2)]
             for case in drawn[0]:
-                expected_outcome(question, case)
+                expected(question, case)
         except Exception as error:  # a probe is the question's own code
             return (
                 f"The probe {probe.name!r} gives no inputs, or the reference no result for them: "
@@ -183,7 +185,7 @@ def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
     """A sentence for each argument that is the same in every input: an answer that never looks
     at it passes.
     """
-    if question.driver != "call" or question.measurement is not None:
+    if question.driver != "call" or not judging_of(question).comparable:
         return
     drawn = [case.inputs.args for seed in seeds for case in question.cases(seed)]
     for number, name in enumerate(inspect.signature(question.reference.function).parameters):
@@ -280,7 +282,7 @@ def _harmless(
     if question.driver == "call" and answer.framework in ("numpy", "torch"):
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
-    if question.measurement is None and answer is question.reference:
+    if judging_of(question).comparable and answer is question.reference:
         yield (
             "with its result in float32",
             None,
@@ -396,7 +398,7 @@ def _wrong_answers(question: Question, seed: int) -> tuple[list[str], set[str]]:
             declared.add(name)
         elif verdict.status is Status.CORRECT:
             accepted.append(f"Accepted although wrong: an answer that is {name}.")
-    stub = in_process(_stub(question.name), question.reference.framework)
+    stub = LocalAnswer(_stub(question.name), question.reference.framework)
     if (
         status := examine(question, stub, seed=seed, framework=question.reference.framework).status
     ) is not Status.NOT_ATTEMPTED:
@@ -411,8 +413,8 @@ def _stub(name: str) -> Callable:
     return stub
 
 
-def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
-    if question.measurement:
+def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
+    if not judging_of(question).comparable:
         return
     reference, cases = question.reference, list(question.cases(VISIBLE))
     off = _peer(
@@ -420,8 +422,7 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         reference,
         after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a),
     )
-    expected = [expected_outcome(question, case) for case in cases]
-    if any(outcome is not None and _has_floats(outcome.value) for outcome in expected):
+    if any(_has_floats(expected(question, case)) for case in cases):
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     visible = {_fingerprint(case.inputs.args) for case in cases}
@@ -437,7 +438,7 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         yield _SYMMETRIC, _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
 
 
-def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
+def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswer:
     """The reference where the inputs are of one kind, elsewhere nothing but zeros of the right
     shape.
     """
@@ -551,10 +552,7 @@ def _mutants(
     chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
     tried = [candidate for candidate in everything if candidate in chosen]
     seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    drawn = [
-        [(case, expected_outcome(question, case)) for case in question.cases(seed)]
-        for seed in seeds
-    ]
+    drawn = [[(case, expected(question, case)) for case in question.cases(seed)] for seed in seeds]
 
     def passes_one(candidate: _Candidate) -> bool:
         return _is_accepted(
@@ -609,14 +607,14 @@ def _mutants(
 def _is_accepted(
     question: Question,
     candidate: _Candidate,
-    drawn: list[tuple[Case, Outcome | None]],
+    drawn: list[tuple[Case, Any]],
     seconds: float,
 ) -> bool:
     """Whether the check takes a mutant for right: the first input that it fails on is enough to
     tell.
     """
     try:
-        peer = in_process(candidate.function(), candidate.answer.framework)
+        peer = LocalAnswer(candidate.function(), candidate.answer.framework)
     except Exception:  # it fails where it is defined
         return False
     end = time.monotonic() + seconds
@@ -625,7 +623,7 @@ def _is_accepted(
         left = end - time.monotonic()
         return peer(question.driver, case.inputs.args, left, left)
 
-    return all(passes(question, case, outcome(case), expected) for case, expected in drawn)
+    return all(judge(question, case, outcome(case), right).passed for case, right in drawn)
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
@@ -645,7 +643,7 @@ def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
     """
     for equivalent in question.equivalents:
         if equivalent.fragment not in declared and (
-            equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement
+            equivalent.fragment in (_SQUARE, _SYMMETRIC) or not judging_of(question).comparable
         ):
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
@@ -659,7 +657,7 @@ def _peer(
     *,
     before: Callable | None = None,
     after: Callable | None = None,
-) -> Peer:
+) -> CallAnswer:
     """`answer` with every array of its arguments changed by `before`, and its plain result by
     `after`.
     """
@@ -680,7 +678,7 @@ def _peer(
     return peer
 
 
-def _recorded(peer: Peer, outcomes: list[Outcome]) -> Peer:
+def _recorded(peer: CallAnswer, outcomes: list[Outcome]) -> CallAnswer:
     def recorded(*args: Any) -> Outcome:
         outcomes.append(peer(*args))
         return outcomes[-1]

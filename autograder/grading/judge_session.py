@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
-from autograder.judge.remote_answer import remote
+from autograder.judge.remote_answer import RemoteAnswer
 from autograder.logs import log
 from autograder.questions.definition import FRAMEWORKS, Question
 from autograder.text import one_line, plain
@@ -34,7 +34,7 @@ class Desk:
              to an end, and its thread is lost.
     missing: the framework that the submission asked for and this machine does not have, if there is
         one.
-    worked:  how long the kernel has worked so far, in processor seconds, see `remote`.
+    worked:  how long the kernel has worked so far, in processor seconds, see `RemoteAnswer`.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that
         it says from then on can be believed.
     """
@@ -124,8 +124,8 @@ class Desk:
             )
         verdict = None
         try:
-            peer = remote(self._channel, question.forbids, self._worked)
-            verdict = examine(question, peer, seed=seed, framework=framework, code=code)
+            answer = RemoteAnswer(self._channel, question.forbids, self._worked)
+            verdict = examine(question, answer, seed=seed, framework=framework, code=code)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", question.name)
             self.fault = (

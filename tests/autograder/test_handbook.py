@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.judge.judging import examine_answer
+from autograder import testing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
 QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(
@@ -182,10 +182,10 @@ def test_the_random_operation_is_judged_by_its_draws(tmp_path):
             (rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images
         )
 
-    assert examine_answer(question, flip(0.5, None), "numpy").earned == 2
-    assert examine_answer(question, flip(0.5, 1), "numpy").earned == 0
-    assert examine_answer(question, flip(0.63, None), "numpy").earned == 0
+    assert testing.examine(question, flip(0.5, None), framework="numpy").earned == 2
+    assert testing.examine(question, flip(0.5, 1), framework="numpy").earned == 0
+    assert testing.examine(question, flip(0.63, None), framework="numpy").earned == 0
     assert (
-        examine_answer(question, lambda images, rng: images * 0, "numpy").details[0]
+        testing.examine(question, lambda images, rng: images * 0, framework="numpy").details[0]
         == "An image is neither what it was nor its mirror image."
     )

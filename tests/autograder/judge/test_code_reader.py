@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder import testing
 from autograder.answers.run import run_contained
 from autograder.judge.code_reader import Code, may_not, read
-from autograder.judge.judging import examine_answer
 from autograder.questions.definition import question
 from autograder.values import frameworks
 
@@ -829,14 +829,16 @@ def test_a_question_says_what_it_forbids():
 
 
 def test_a_forbidden_call_earns_nothing_and_is_named():
-    verdict = examine_answer(make(forbids=["numpy.max"]), lambda values: np.max(values), "numpy")
+    verdict = testing.examine(
+        make(forbids=["numpy.max"]), lambda values: np.max(values), framework="numpy"
+    )
     assert (str(verdict.status), verdict.earned, verdict.headline) == (
         "not correct",
         0.0,
         may_not("numpy.max"),
     )
     assert verdict.details == ("Write it yourself, without `numpy.max`.",)
-    assert examine_answer(make(forbids=["numpy.max"]), max, "numpy").earned == 3
+    assert testing.examine(make(forbids=["numpy.max"]), max, framework="numpy").earned == 3
 
 
 def test_a_learner_is_told_at_the_check(run_script):

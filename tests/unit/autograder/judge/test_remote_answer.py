@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.judge import remote_answer as remote_module
-from autograder.judge.remote_answer import remote
+from autograder.judge.remote_answer import RemoteAnswer
 from autograder.values.channel import Channel, Closed
 from autograder.values.plain_values import Malformed
 
@@ -55,7 +55,7 @@ def student(behaviour, worked=None):
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        yield remote(judge, worked=worked), judge
+        yield RemoteAnswer(judge, worked=worked), judge
     finally:
         judge.close()
         thread.join(5)

@@ -12,7 +12,8 @@ import strategies as some
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograder.values.agreement import agree, differences
+from autograder.judge.differences import differences
+from autograder.values.agreement import agree
 
 RTOL, ATOL = 1e-4, 1e-5  # what a question has unless it says otherwise
 
