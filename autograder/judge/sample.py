@@ -90,8 +90,8 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
         by_call = [recover(result, *given) for result in results]
         drawn = {}
         for name in by_call[0]:
-            values = [np.ravel(recovered[name]) for recovered in by_call]
-            drawn[name] = np.array(values, float)
+            of_calls = [np.ravel(recovered[name]) for recovered in by_call]
+            drawn[name] = np.array(of_calls, float)
     except NotADraw as error:
         return _Recovered({}, problem=str(error))
     except Exception as error:  # The result is a stranger's: whatever it breaks, it only fails.
