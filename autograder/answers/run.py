@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.answers.call_watch import watching
-from autograder.answers.drivers import DRIVERS, is_network
+from autograder.answers.drivers import DRIVERS
+from autograder.answers.networks import is_network
 from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import Limit, OutOfTime, patience
 from autograder.values import frameworks

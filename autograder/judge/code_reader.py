@@ -49,6 +49,9 @@ finalizer that lets it run, both may end in a SystemError without any fault of t
 _MOST = 64
 """Readings of one text beyond which it counts as computed."""
 
+_LONGEST_LINE = 160
+"""So much of a line of code is said with a finding."""
+
 _IMPORTS = {
     "builtins.__import__",
     "importlib.import_module",
@@ -149,6 +152,8 @@ class _Path:
     name: str
 
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+
 Binding = ast.AST | _Path
 """What gives a name its meaning: something of a library, or code of the learner's."""
 
@@ -221,7 +226,9 @@ def _declare_one(node: ast.AST, scope: _Scope, sure: bool) -> None:
 def _declare_call(call: ast.Call, scope: _Scope) -> None:
     """A statement that is a call may fill something: ``table.append(...)``, ``setattr(h, ...)``."""
     match call:
-        case ast.Call(func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(text)]):
+        case ast.Call(
+            func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(str(text))]
+        ):
             _declare(_body(text), scope)
         case ast.Call(func=ast.Name("exec"), args=[ast.Constant(str(text)), *_]):
             _declare(_body(text), scope)
@@ -246,9 +253,9 @@ def _bind_target(target: ast.AST, value: ast.AST, scope: _Scope, sure: bool = Fa
         case ast.Subscript(ast.Call(ast.Name("globals")), ast.Constant(str(name))):
             scope.bind(name, value)
         case ast.Attribute() | ast.Subscript():
-            name = _root(target)
-            if name and not scope.is_library(name):
-                scope.bind(name, value)
+            owner = _root(target)
+            if owner and not scope.is_library(owner):
+                scope.bind(owner, value)
 
 
 def _declare_globals(function: ast.AST, scope: _Scope) -> None:
@@ -335,7 +342,7 @@ class _Reader:
         for child in _read_children(node):
             self._visit(child, scope)
 
-    def _enter(self, node: ast.AST, outer: _Scope) -> None:
+    def _enter(self, node: Definition, outer: _Scope) -> None:
         """Read a function, class or lambda of the learner's, once."""
         if id(node) in self._read:
             return
@@ -488,9 +495,7 @@ class _Reader:
             case ast.Call(func=function, args=[ast.Constant(str(name)), *rest]) if (
                 self._paths(function, scope) & _IMPORTS
             ):
-                packages = [arg.value for arg in rest if isinstance(arg, ast.Constant)]
-                full = f"{packages[0]}{name}" if name.startswith(".") and packages else name
-                return {full.replace(":", "."), full.partition(".")[0]}
+                return _imported(name, rest)
             case ast.Subscript(owner, ast.Constant(str(name))):
                 return {name} if "sys.modules" in self._paths(owner, scope) else set()
         return set()
@@ -577,6 +582,14 @@ def _joined(parts: Sequence[ast.AST]) -> list[str] | None:
     return texts
 
 
+def _imported(name: str, rest: Sequence[ast.expr]) -> set[str]:
+    """What `import_module(name, *rest)` gives; `__import__` gives the top module."""
+    packages = [arg.value for arg in rest if isinstance(arg, ast.Constant)]
+    if name.startswith(".") and packages:
+        name = f"{packages[0]!s}{name}"
+    return {name.replace(":", "."), name.partition(".")[0]}
+
+
 def _body(text: str) -> list[ast.stmt]:
     tree = _parsed(text)
     return tree.body if tree else []
@@ -618,8 +631,9 @@ def _parsed(cell: str) -> ast.Module | None:
         tree = _tree(cell)
     lines = cell.splitlines()
     for node in ast.walk(tree) if tree else ():
-        if 0 < getattr(node, "lineno", 0) <= len(lines):
-            node.text = lines[node.lineno - 1].strip()[:160]
+        number = getattr(node, "lineno", 0)
+        if 0 < number <= len(lines):
+            vars(node)["text"] = lines[number - 1].strip()[:_LONGEST_LINE]
     return tree
 
 

@@ -120,7 +120,7 @@ def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outco
         lines=tuple(_text(line, 200) for line in lines[:4]) if isinstance(lines, list) else (),
         printed=_text(fields.get("printed"), 1000),
         last=last_line,
-        forbidden=forbidden if forbidden in forbids else "",
+        forbidden=str(forbidden) if forbidden in forbids else "",
         seconds=max(measured, _seconds(fields.get("seconds"))),
     )
 

@@ -51,9 +51,9 @@ class Sampled:
         if not outcome.is_value:
             raise reference_failed(question, case, f"{outcome.error} {outcome.message}")
         seen = self._observe(question, case, outcome, example=None)
-        drawn = seen.result
+        drawn: Sample | None = seen.result
         if drawn is None or drawn.problem:
-            why = seen.outcome.message or drawn.fault or drawn.problem
+            why = seen.outcome.message or (drawn.fault or drawn.problem if drawn else "")
             raise RuntimeError(
                 f"of the reference of {question.name} nothing is recovered on "
                 f"its own probe {case.probe.name}: {why}"

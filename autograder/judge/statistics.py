@@ -124,12 +124,12 @@ def depend_differently(expected: Side, got: Side, near: float) -> bool:
 
 def _equal(values: Pair, near: float) -> np.ndarray:
     one, other = values
-    return np.abs(one - other) <= near
+    return np.asarray(np.abs(one - other) <= near)
 
 
 def _both(unusual: Pair) -> np.ndarray:
     one, other = unusual
-    return one & other
+    return np.asarray(one & other)
 
 
 def _correlations_differ(expected: Side, got: Side, near: float) -> bool:
@@ -163,4 +163,5 @@ def _fisher_z(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
 
 def _standardised(ranks: np.ndarray) -> np.ndarray:
-    return (ranks - ranks.mean()) / ranks.std()
+    standardised: np.ndarray = (ranks - ranks.mean()) / ranks.std()
+    return standardised

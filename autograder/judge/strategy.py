@@ -4,7 +4,7 @@ what was drawn, or by what they achieve.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,8 +27,8 @@ class Observation:
     result: Any = None
 
 
-class Judging(Protocol):
-    """One way of judging. All methods are pure, but that a question's own functions are called.
+class Judging(Hashable, Protocol):
+    """One way of judging, equal to another with the same settings. All methods are pure, but that a question's own functions are called.
 
     What they are given is a stranger's, and may break anything: `passes`, `differences` and `same`
     may raise, and whoever calls them sees to it that the answer only fails.

@@ -40,7 +40,7 @@ class Trial:
         expected = self.expected
         if not self.outcome.is_value or not isinstance(expected, np.ndarray) or expected.ndim < 2:
             return False
-        return min(expected.shape[-2:]) >= 2 and max(expected.shape) <= _MOST_DRAWN
+        return bool(min(expected.shape[-2:]) >= 2 and max(expected.shape) <= _MOST_DRAWN)
 
 
 def judging_of(question: Question) -> Judging:

@@ -58,7 +58,8 @@ class Answer:
         text = textwrap.dedent(inspect.getsource(self.function))
         definition = ast.parse(text).body[0]
         lines = text.splitlines()[definition.lineno - 1 :]
-        written = definition.name  # type: ignore[attr-defined]  # AttributeError of what is no definition: a lambda has no source of its own
+        # AttributeError for what is no definition: a lambda has no source of its own.
+        written = definition.name  # type: ignore[attr-defined]
         lines[0] = lines[0].replace(f"def {written}", f"def {name}", 1)
         return "\n".join(lines).rstrip() + "\n"
 
@@ -353,9 +354,8 @@ def _whole(name: str, value: Any) -> None:
 
 
 def _check_choices(frameworks: Sequence[str], driver: str, hints: Sequence[str]) -> None:
-    from autograder.answers.drivers import (
-        DRIVERS,
-    )  # here: whoever only writes questions down needs no driver
+    # Imported here, because whoever only opens a chapter of questions needs no driver.
+    from autograder.answers.drivers import DRIVERS
 
     if isinstance(frameworks, str) or not frameworks:
         raise BadQuestion(f"frameworks={frameworks!r}: a list of at least one framework is needed")

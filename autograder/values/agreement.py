@@ -100,8 +100,8 @@ def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np
             tolerance = np.minimum(tolerance, _WHOLE)
         within = np.abs(got - expected) <= tolerance
     both_nan = np.isnan(got) & np.isnan(expected)
-    same = (got == expected) | both_nan
-    return np.where(finite, within, same)
+    same = np.equal(got, expected) | both_nan
+    return np.asarray(np.where(finite, within, same))
 
 
 def as_float(array: np.ndarray) -> np.ndarray:
