@@ -70,81 +70,60 @@ def audit(
     hands:  processes that try mutants. Runs the answers of the question in this process: not for a
             stranger's questions.
     """
-    tries = max(repeat, 1 if question.trains else TRIES)
-    fresh = list(seeds) or fresh_seeds(question, tries)
-    right = [
-        answer
-        for answer in (question.reference, *question.alternatives)
-        if frameworks.available(answer.framework)
-    ]
-    missing = {
-        answer.framework
-        for answer in (question.reference, *question.alternatives, *question.mistakes)
-    } - {
-        answer.framework
-        for answer in (*right, *(m for m in question.mistakes if frameworks.available(m.framework)))
-    }
-    if question.reference not in right:
-        note = (
-            f"{question.reference.framework}, in which the reference is "
-            "written, is not available on this machine."
-        )
-        return QuestionCard(question.name, question.points, errors=(note,))
-    if fault := _fault(question):
+    fault = _unavailable(question) or _fault(question)
+    if fault:
         return QuestionCard(question.name, question.points, errors=(fault,))
-    notes = [
-        f"{framework} is not available on this machine: what is written in it was left out."
-        for framework in sorted(missing)
-    ]
-
+    fresh = list(seeds) or fresh_seeds(question, max(repeat, 1 if question.trains else TRIES))
+    right = [answer for answer in _right(question) if frameworks.available(answer.framework)]
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
-    parts: dict[str, Any] = {}
-    if not judging_of(question).comparable:
-        notes.append(
-            "No mutants: answers are judged by what they achieve, so a "
-            "mutant that achieves it is right."
-        )
-    elif sample == 0:
-        notes.append("No mutants: none were asked for.")
-    else:
-        mutable = [answer for answer in accepted if _has_source(answer)]
-        notes += [
-            f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
-            for answer in accepted
-            if answer not in mutable
-        ]
-        parts = _mutants(
-            question,
-            mutable,
-            sample=sample,
-            seconds=min(question.seconds, max(2.0, _PATIENCE * max(times))),
-            hands=hands,
-        )
+    mutation = _mutation(question, accepted, sample=sample, slowest=max(times), hands=hands)
     named, misnamed, missed = _mistakes(question, fresh)
     wrong, stale = _wrong_answers(question, fresh[0])
     rejected_variants, raising_variants = _variants(question, accepted, fresh[0])
-    errors = (
-        *_incomplete(question),
-        *parts.pop("errors", ()),
-        *_keywords(question, accepted, fresh[0]),
-        *_unmatched(question, stale),
-    )
     return QuestionCard(
         name=question.name,
         points=question.points,
+        mutants=mutation.mutants,
+        killed=mutation.killed,
+        equivalent=mutation.equivalent,
+        survivors=mutation.survivors,
         alternatives=len(right) - 1,
         false_rejects=(*rejected.values(), *rejected_variants),
         false_accepts=(*missed, *wrong, *_constant(question, fresh)),
         mistakes=named + len(misnamed),
         mistakes_named=named,
         misnamed=tuple(misnamed),
-        errors=errors,
-        notes=(*notes, *raising_variants),
+        errors=(
+            *_incomplete(question),
+            *mutation.errors,
+            *_keywords(question, accepted, fresh[0]),
+            *_unmatched(question, stale),
+        ),
+        notes=(*_left_out(question), *mutation.notes, *raising_variants),
         median_check_s=statistics.median(times),
         slowest_check_s=max(times),
-        **parts,
     )
+
+
+def _right(question: Question) -> tuple[Answer, ...]:
+    return question.reference, *question.alternatives
+
+
+def _unavailable(question: Question) -> str:
+    """What keeps the reference from running on this machine; empty where nothing does."""
+    framework = question.reference.framework
+    if frameworks.available(framework):
+        return ""
+    return f"{framework}, in which the reference is written, is not available on this machine."
+
+
+def _left_out(question: Question) -> Iterator[str]:
+    """A note for each framework that is missing."""
+    used = {answer.framework for answer in (*_right(question), *question.mistakes)}
+    for framework in sorted(used):
+        if not frameworks.available(framework):
+            yield f"{framework} is not available on this machine: what is written in it was left out."
 
 
 def fresh_seeds(question: Question, count: int) -> list[int]:
@@ -494,6 +473,10 @@ class _Candidate:
             exec(compile(source, "<mutant>", "exec"), names)
         return names[self.name]
 
+    def survivor(self, flaky: bool) -> Survivor:
+        """What the card says where the check takes it for right."""
+        return Survivor(self.mutant.operator, self.answer.framework, self.mutant.diff, flaky=flaky)
+
 
 def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
     """All mutants of all right answers, each program once."""
@@ -538,70 +521,107 @@ def _helpers(function: Callable) -> list[str]:
     return [inspect.getsource(helper) for helper in found]
 
 
-def _mutants(
-    question: Question, right: list[Answer], *, sample: int | None, seconds: float, hands: int
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Mutation:
     """The part of the card that tells of mutants."""
+
+    mutants: int = 0
+    killed: int = 0
+    equivalent: int = 0
+    survivors: tuple[Survivor, ...] = ()
+    errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _mutation(
+    question: Question, right: list[Answer], *, sample: int | None, slowest: float, hands: int
+) -> _Mutation:
+    """slowest: processor seconds of the slowest check of a right answer."""
+    if not judging_of(question).comparable:
+        note = (
+            "No mutants: answers are judged by what they achieve, so a "
+            "mutant that achieves it is right."
+        )
+        return _Mutation(notes=(note,))
+    if sample == 0:
+        return _Mutation(notes=("No mutants: none were asked for.",))
+    seconds = min(question.seconds, max(2.0, _PATIENCE * slowest))
+    mutable = [answer for answer in right if _has_source(answer)]
+    notes = tuple(
+        f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
+        for answer in right
+        if answer not in mutable
+    )
+    return replace(_mutants(question, mutable, sample, seconds, hands), notes=notes)
+
+
+def _mutants(
+    question: Question, right: list[Answer], sample: int | None, seconds: float, hands: int
+) -> _Mutation:
     everything = _candidates(question, right)
-    declared = {
-        candidate: equivalent.fragment
-        for candidate in everything
-        for equivalent in question.equivalents
-        if candidate.mutant.shows(equivalent.fragment)
-    }
+    declared = _declared(question, everything)
     chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
     tried = [candidate for candidate in everything if candidate in chosen]
-    seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    drawn = [[(case, expected(question, case)) for case in question.cases(seed)] for seed in seeds]
+    inputs = _inputs(question)
 
     def passes_one(candidate: _Candidate) -> bool:
-        return _is_accepted(
-            question, candidate, drawn[seed_for(question.name, *candidate.sources) % SEEDS], seconds
-        )
+        number = seed_for(question.name, *candidate.sources) % SEEDS
+        return _is_accepted(question, candidate, inputs[number], seconds)
 
     def passes_all(candidate: _Candidate) -> bool:
-        return all(_is_accepted(question, candidate, cases, seconds) for cases in drawn)
+        return all(_is_accepted(question, candidate, cases, seconds) for cases in inputs)
 
-    alive = work_off(
-        lambda i: passes_one(tried[i]), len(tried), seconds=seconds + 5, lost=False, hands=hands
-    )
-    again = [
-        candidate
-        for candidate, lives in zip(tried, alive, strict=True)
-        if lives or candidate in declared
-    ]
-    always = work_off(
-        lambda i: passes_all(again[i]),
-        len(again),
-        seconds=SEEDS * seconds + 5,
-        lost=False,
-        hands=hands,
-    )
-    lasting = {candidate for candidate, lives in zip(again, always, strict=True) if lives}
-
+    alive = _chosen_in_forks(passes_one, tried, seconds + 5, hands)
+    again = [candidate for candidate in tried if candidate in alive or candidate in declared]
+    lasting = _chosen_in_forks(passes_all, again, SEEDS * seconds + 5, hands)
     survivors = tuple(
-        Survivor(
-            candidate.mutant.operator,
-            candidate.answer.framework,
-            candidate.mutant.diff,
-            flaky=candidate not in lasting,
-        )
+        candidate.survivor(flaky=candidate not in lasting)
         for candidate in again
         if candidate not in declared
     )
-    equivalent = sum(candidate in declared and candidate in lasting for candidate in again)
+    equivalent = sum(candidate in declared for candidate in lasting)
     errors = tuple(
         f"Declared equivalent by {declared[candidate]!r}, but killed: {candidate.mutant.diff}"
         for candidate in again
         if candidate in declared and candidate not in lasting
     )
+    return _Mutation(
+        mutants=len(tried),
+        killed=len(tried) - len(survivors) - equivalent,
+        equivalent=equivalent,
+        survivors=survivors,
+        errors=(*errors, *_stale(question, everything)),
+    )
+
+
+def _declared(question: Question, everything: list[_Candidate]) -> dict[_Candidate, str]:
+    """The mutants that the question declares to be right, each with the declaration."""
     return {
-        "mutants": len(tried),
-        "killed": len(tried) - len(survivors) - equivalent,
-        "equivalent": equivalent,
-        "survivors": survivors,
-        "errors": (*errors, *_stale(question, everything)),
+        candidate: equivalent.fragment
+        for candidate in everything
+        for equivalent in question.equivalents
+        if candidate.mutant.shows(equivalent.fragment)
     }
+
+
+def _inputs(question: Question) -> list[list[tuple[Case, Any]]]:
+    """For each seed of the mutants, every input with what is expected of it."""
+    seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
+    return [[(case, expected(question, case)) for case in question.cases(seed)] for seed in seeds]
+
+
+def _chosen_in_forks(
+    test: Callable[[_Candidate], bool], candidates: list[_Candidate], seconds: float, hands: int
+) -> set[_Candidate]:
+    """The candidates that pass `test`, each tried in a fork for at most so many seconds."""
+    results = work_off(
+        lambda number: test(candidates[number]),
+        len(candidates),
+        seconds=seconds,
+        lost=False,
+        hands=hands,
+    )
+    return {candidate for candidate, passed in zip(candidates, results, strict=True) if passed}
 
 
 def _is_accepted(
