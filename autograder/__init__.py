@@ -17,7 +17,7 @@ _HOME = {
     "use": "learner.client",
     "Inputs": "questions.definition",
     "Measurement": "questions.definition",
-    "NotADraw": "judge.sampled",
+    "NotADraw": "judge.sample",
     "Question": "questions.definition",
     "question": "questions.definition",
 }

@@ -122,20 +122,13 @@ def first_answer(framework: str, question: Question) -> Answer | None:
     return next(iter(question.answers(framework)), None)
 
 
-def trains(question: Question) -> bool:
-    """Whether an answer trains a network: too slow to be in every student's submission."""
-    return question.driver == "fit_predict"
-
-
 def quick_answer(question: Question) -> Answer | None:
     """The answer that runs fastest, for students whose story is about something else: none where
     it would have to train.
     """
-    return (
-        None
-        if trains(question)
-        else first_answer("numpy", question) or first_answer("torch", question)
-    )
+    if question.trains:
+        return None
+    return first_answer("numpy", question) or first_answer("torch", question)
 
 
 def last_answer(question: Question) -> Answer | None:
@@ -145,7 +138,7 @@ def last_answer(question: Question) -> Answer | None:
         for answer in (question.reference, *question.alternatives)
         if frameworks.available(answer.framework)
     ]
-    return None if trains(question) else usable[-1]
+    return None if question.trains else usable[-1]
 
 
 def _everything(
@@ -190,7 +183,7 @@ def _mistaken(number: int, draft: Draft) -> None:
         usable = [
             mistake for mistake in question.mistakes if frameworks.available(mistake.framework)
         ]
-        if trains(question) or not usable:
+        if question.trains or not usable:
             continue
         mistake = usable[number % len(usable)]
         draft.write(question, mistake)

@@ -1,4 +1,6 @@
-"""What the judge found: plain frozen data that can be stored, sent, drawn and counted."""
+"""What the judge finds of an answer: plain frozen data that can be stored, sent, drawn and
+counted.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from autograder.answers.outcome import Outcome
 
 
 class Status(StrEnum):
@@ -18,32 +22,6 @@ class Status(StrEnum):
     ERROR = "error"
     TIMEOUT = "out of time"
     CRASHED = "crashed"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one call of an answer came to.
-
-    kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the
-             process or the connection died).
-    value:   the plain value, for "value".
-    error:   the exception's type name; message: its text, or why the value was refused.
-    lines:   the learner's own lines on the way to the exception, or to where it was stopped, as
-             "line 3: return image @ kernel".
-    printed: the beginning of what the call printed. last: the last line of it.
-    forbidden: the first name among those that the question forbids that was called, if one was.
-    seconds: how long it worked, in processor seconds.
-    """
-
-    kind: str
-    value: Any = None
-    error: str = ""
-    message: str = ""
-    lines: tuple[str, ...] = ()
-    printed: str = ""
-    last: str = ""
-    forbidden: str = ""
-    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def gaussian(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.nd
 
 
 def parameter_shapes(layers: list) -> Iterator[tuple[int, ...]]:
-    """Of the net that `autograder.answers.drivers.build_network` makes of `layers`: the weight,
+    """Of the net that `autograder.answers.networks.build_network` makes of `layers`: the weight,
     then the bias, layer by layer.
     """
     for kind, *args in layers:

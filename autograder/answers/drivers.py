@@ -5,7 +5,8 @@ A driver is ``driver(answer, framework, *args) -> plain or framework value``; `a
 arrays of the framework. Drivers know the frameworks and no particular question; what they return is
 judged elsewhere.
 
-Networks that are handed to an answer are described by a plain list of layers (`build_network`)::
+Networks that are handed to an answer are described by a plain list of layers
+(`autograder.answers.networks.build_network`)::
 
     [["conv", 1, 4, 3], ["batchnorm", 4], ["relu"], ["maxpool", 2], ["flatten"], ["dense", 36, 10],
     ...]
@@ -18,13 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.networks import backend_of, build_network, is_network
 from autograder.values import frameworks
 from autograder.values.agreement import agree
 from autograder.values.plain_values import to_plain
 
-
-class NotANetwork(TypeError):
-    """The answer should have given a network and gave something else."""
+_BATCH = 256
 
 
 def call(answer: Callable, framework: str, *args: Any) -> Any:
@@ -43,12 +43,12 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     the parameter took. With weights that do not fit, only the shapes and the count.
     """
     net = answer() if not is_network(answer) else answer
-    backend = _backend(net)
+    backend = backend_of(net)
     parameters = backend.parameters(net, X)
     shapes = [tuple(int(n) for n in parameter.shape) for parameter in parameters]
     report: dict[str, Any] = {
         "parameter_shapes": [list(shape) for shape in sorted(shapes)],
-        "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes)),
+        "parameter_count": _count(shapes),
     }
     taken = _assign(shapes, [tuple(weight.shape) for weight in weights])
     if taken is None:
@@ -57,10 +57,8 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
         backend.set(parameter, weights[index])
     report["logits"] = backend.forward(net, X)
     gradients = backend.gradients(net, parameters, X, y)
-    report["gradients"] = {
-        f"weight {index}": gradient
-        for index, gradient in sorted(zip(taken, gradients, strict=True), key=lambda p: p[0])
-    }
+    by_weight = dict(zip(taken, gradients, strict=True))
+    report["gradients"] = {f"weight {index}": by_weight[index] for index in sorted(by_weight)}
     return report
 
 
@@ -80,7 +78,7 @@ def change_network(
     net = build_network(layers, weights, framework)
     returned = answer(net, *args)
     net = returned if is_network(returned) else net
-    return {"logits": _backend(net).forward(net, X)}
+    return {"logits": backend_of(net).forward(net, X)}
 
 
 def fit_predict(
@@ -89,24 +87,16 @@ def fit_predict(
     """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees)
     and its number of parameters, frozen ones included.
 
-    Evaluated in batches of 256 in prediction mode.
+    Evaluated in batches of `_BATCH` in prediction mode.
     """
     net = answer(X, y, *args)
-    if not is_network(net):
-        raise NotANetwork(
-            f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}"
-        )
-    backend = _backend(net)
-    logits = np.concatenate(
-        [backend.forward(net, X_new[i : i + 256]) for i in range(0, len(X_new), 256)]
-    )
-    shapes = [
-        tuple(parameter.shape) for parameter in backend.parameters(net, X_new[:1], trainable=False)
-    ]
-    return {
-        "logits": logits,
-        "parameter_count": int(sum(np.prod(shape, dtype=int) for shape in shapes)),
-    }
+    backend = backend_of(net)
+    starts = range(0, len(X_new), _BATCH)
+    batches = [X_new[start : start + _BATCH] for start in starts]
+    logits = np.concatenate([backend.forward(net, batch) for batch in batches])
+    parameters = backend.parameters(net, X_new[:1], trainable=False)
+    shapes = [tuple(parameter.shape) for parameter in parameters]
+    return {"logits": logits, "parameter_count": _count(shapes)}
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
@@ -135,30 +125,9 @@ DRIVERS: dict[str, Callable] = {
 }
 
 
-def is_network(value: Any) -> bool:
-    """Whether `value` is a `torch.nn.Module` or a `gluon.Block`. Imports neither."""
-    return any(
-        kind.__module__.startswith(("torch.nn.", "mxnet.gluon."))
-        and kind.__name__ in ("Module", "Block")
-        for kind in type(value).__mro__
-    )
-
-
-def build_network(layers: list, weights: Sequence, framework: str) -> Any:
-    """A sequential net of `framework` with `weights` as its trainable parameters, in order (weight,
-    then bias, layer by layer).
-
-    Layers: ["conv", in, out, kernel] (with bias, no padding), ["dense", in, out], ["batchnorm",
-    channels], ["relu"], ["tanh"], ["maxpool", size], ["avgpool", size], ["flatten"], ["dropout",
-    rate], and ["frozen", layer], whose parameters are not trained.
-    """
-    backend = _TORCH if framework == "torch" else _GLUON
-    net = backend.sequential(layers)
-    for parameter, weight in zip(
-        backend.parameters(net, None, trainable=False), weights, strict=True
-    ):
-        backend.set(parameter, weight)
-    return net
+def _count(shapes: Sequence[tuple[int, ...]]) -> int:
+    """How many numbers arrays of these shapes hold."""
+    return int(sum(np.prod(shape, dtype=int) for shape in shapes))
 
 
 def _assign(shapes: list[tuple], given: list[tuple]) -> list[int] | None:
@@ -172,121 +141,3 @@ def _assign(shapes: list[tuple], given: list[tuple]) -> list[int] | None:
         free.remove(index)
         taken.append(index)
     return taken
-
-
-def _backend(net: Any) -> _Torch | _Gluon:
-    if not is_network(net):
-        raise NotANetwork(
-            f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}"
-        )
-    return (
-        _TORCH
-        if any(kind.__module__.startswith("torch.nn.") for kind in type(net).__mro__)
-        else _GLUON
-    )
-
-
-class _Torch:
-    """What the drivers need of PyTorch."""
-
-    def sequential(self, layers: list) -> Any:
-        return frameworks.module("torch").nn.Sequential(*(self._layer(*layer) for layer in layers))
-
-    def _layer(self, kind: str, *args: Any) -> Any:
-        nn = frameworks.module("torch").nn
-        if kind == "frozen":
-            return self._layer(*args[0]).requires_grad_(False)
-        return {
-            "conv": nn.Conv2d,
-            "dense": nn.Linear,
-            "batchnorm": nn.BatchNorm2d,
-            "relu": nn.ReLU,
-            "tanh": nn.Tanh,
-            "maxpool": nn.MaxPool2d,
-            "avgpool": nn.AvgPool2d,
-            "flatten": nn.Flatten,
-            "dropout": nn.Dropout,
-        }[kind](*args)
-
-    def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        if X is not None and any(
-            isinstance(p, frameworks.module("torch").nn.UninitializedParameter)
-            for p in net.parameters()
-        ):
-            self.forward(net, X)  # lazy layers learn their shapes from the first batch
-        return [p for p in net.parameters() if p.requires_grad or not trainable]
-
-    def set(self, parameter: Any, value: Any) -> None:
-        with frameworks.module("torch").no_grad():
-            parameter.copy_(value)
-
-    def forward(self, net: Any, X: Any) -> np.ndarray:
-        was_training = net.training
-        net.eval()
-        with frameworks.module("torch").no_grad():
-            out = net(X).detach().cpu().numpy()
-        net.train(was_training)
-        return out
-
-    def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
-        torch = frameworks.module("torch")
-        net.train()
-        loss = torch.nn.functional.cross_entropy(net(X), y)
-        return [g.detach().cpu().numpy() for g in torch.autograd.grad(loss, parameters)]
-
-
-class _Gluon:
-    """What the drivers need of MXNet."""
-
-    def sequential(self, layers: list) -> Any:
-        net = frameworks.module("mxnet").gluon.nn.Sequential()
-        for layer in layers:
-            net.add(self._layer(*layer))
-        net.initialize()
-        return net
-
-    def _layer(self, kind: str, *args: Any) -> Any:
-        nn = frameworks.module("mxnet").gluon.nn
-        if kind == "frozen":
-            layer = self._layer(*args[0])
-            layer.collect_params().setattr("grad_req", "null")
-            return layer
-        return {
-            "conv": lambda inputs, outputs, size: nn.Conv2D(outputs, size, in_channels=inputs),
-            "dense": lambda inputs, outputs: nn.Dense(outputs, in_units=inputs, flatten=False),
-            "batchnorm": lambda channels: nn.BatchNorm(in_channels=channels, epsilon=1e-5),
-            "relu": lambda: nn.Activation("relu"),
-            "tanh": lambda: nn.Activation("tanh"),
-            "maxpool": nn.MaxPool2D,
-            "avgpool": nn.AvgPool2D,
-            "flatten": nn.Flatten,
-            "dropout": nn.Dropout,
-        }[kind](*args)
-
-    def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        everything = list(net.collect_params().values())
-        if any(p._data is None and not p._deferred_init for p in everything):
-            net.initialize()
-        if X is not None and any(p._data is None for p in everything):
-            self.forward(net, X)  # deferred initialisation learns the shapes from the first batch
-        if trainable:
-            return [p for p in everything if p.grad_req != "null"]
-        return [p for p in everything if not p.name.endswith(("running_mean", "running_var"))]
-
-    def set(self, parameter: Any, value: Any) -> None:
-        parameter.set_data(value)
-
-    def forward(self, net: Any, X: Any) -> np.ndarray:
-        return net(X).asnumpy()
-
-    def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
-        mxnet = frameworks.module("mxnet")
-        # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its
-        # gradients come out wrong without a word.
-        with mxnet.autograd.record(train_mode=True):
-            loss = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y).mean()
-        loss.backward()
-        return [p.grad().asnumpy() for p in parameters]
-
-
-_TORCH, _GLUON = _Torch(), _Gluon()

@@ -9,16 +9,17 @@ import io
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.answers.call_watch import watching
-from autograder.answers.drivers import DRIVERS, is_network
+from autograder.answers.drivers import DRIVERS
+from autograder.answers.networks import is_network
+from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import Limit, OutOfTime, patience
 from autograder.values import frameworks
 from autograder.values.plain_values import Refused, to_plain
-from autograder.verdict import Outcome
 
 if TYPE_CHECKING:
     from autograder.answers.live import Live
@@ -184,18 +185,23 @@ def is_stub(outcome: Outcome, name: str) -> bool:
     )
 
 
-Peer = Callable[[str, tuple, float, float], Outcome]
-"""``peer(driver, args, seconds, wall) -> Outcome``: an answer that can be called, wherever it
+CallAnswer = Callable[[str, tuple[Any, ...], float, float], Outcome]
+"""``call(driver, args, seconds, wall) -> Outcome``: an answer that can be called, wherever it
 is; `seconds` of work and `wall` seconds by the clock are left to it.
 """
 
 
-def in_process(answer: Any, framework: str, forbids: Sequence[str] = ()) -> Peer:
+@dataclass(frozen=True, eq=False)
+class LocalAnswer:
     """An answer in this very process: for references, mistakes and tests, never for a stranger's
-    code.
+    code. It is watched for calls of what `forbids` names.
     """
 
-    def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
-        return run_contained(answer, driver, framework, args, seconds, forbids, wall=wall)
+    answer: Any
+    framework: str
+    forbids: Sequence[str] = ()
 
-    return peer
+    def __call__(self, driver: str, args: tuple[Any, ...], seconds: float, wall: float) -> Outcome:
+        return run_contained(
+            self.answer, driver, self.framework, args, seconds, self.forbids, wall=wall
+        )

@@ -14,15 +14,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograder.answers.run import Peer, in_process, run
+from autograder.answers.outcome import Outcome
+from autograder.answers.run import CallAnswer, LocalAnswer, run
 from autograder.audit.card import QuestionCard, Survivor
 from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import Mutant, mutants
-from autograder.judge.judging import examine, examine_answer, expected_outcome, passes
+from autograder.errors import BadQuestion
+from autograder.judge.judging import examine, examine_answer, expected
+from autograder.judge.trial import judge, judging_of
 from autograder.questions.definition import Answer, Case, Mistake, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.plain_values import pack
-from autograder.verdict import Outcome, Status, Verdict
+from autograder.verdict import Status, Verdict
 
 SEEDS = 10
 """Seeds of a question: a mutant must fail on one of them, drawn for it; one that does not is
@@ -43,7 +46,7 @@ LEAST_DECLARED = 2
 _PATIENCE = 20
 """How many times longer than a right answer a mutant may take."""
 
-_Expected: TypeAlias = tuple[Case, Outcome | None]
+_Expected: TypeAlias = tuple[Case, Any]
 """An input, and the outcome of the reference."""
 
 _SQUARE, _SYMMETRIC = "right for square inputs only", "right for symmetric inputs only"
@@ -69,7 +72,7 @@ def audit(
     forks:  processes that try mutants. Runs the answers of the question in this process: not for a
             stranger's questions.
     """
-    tries = max(repeat, 1 if question.driver == "fit_predict" else TRIES)
+    tries = max(repeat, 1 if question.trains else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
     blank = QuestionCard(question.name, question.points)
     if fault := _unavailable(question) or _fault(question):
@@ -129,17 +132,16 @@ def _fault(question: Question) -> str | None:
     """
     if not question.probes:
         return "The question has no probes."
-    if (question.driver == "sampled") != (question.recovery is not None):
-        return (
-            'The driver "sampled" and a function that recovers what was drawn '
-            "(`Question.recover`) need each other."
-        )
+    try:
+        question.check_complete()
+    except BadQuestion as error:
+        return f"{error}."
     for probe in question.probes:
         alone = replace(question, probes=[probe])
         try:
             drawn = [list(alone.cases(VISIBLE)) for _ in range(2)]
             for case in drawn[0]:
-                expected_outcome(question, case)
+                expected(question, case)
         except Exception as error:  # a probe is the question's own code
             return (
                 f"The probe {probe.name!r} gives no inputs, or the reference no result for them: "
@@ -157,7 +159,7 @@ def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
     """A sentence for each argument that is the same in every input: an answer that never looks
     at it passes.
     """
-    if question.driver != "call" or question.measurement is not None:
+    if question.driver != "call" or not judging_of(question).comparable:
         return
     drawn = [case.inputs.args for seed in seeds for case in question.cases(seed)]
     for number, name in enumerate(inspect.signature(question.reference.function).parameters):
@@ -256,7 +258,7 @@ def _harmless(
     if question.driver == "call" and answer.framework in ("numpy", "torch"):
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
-    if question.measurement is None and answer is question.reference:
+    if judging_of(question).comparable and answer is question.reference:
         yield (
             "with its result in float32",
             None,
@@ -374,7 +376,7 @@ def _wrong_answers(question: Question, right: list[Answer], fresh: list[int]) ->
             declared.add(name)
         else:
             accepted.append(f"Accepted although wrong: an answer that is {name}.")
-    stub = in_process(_stub(question.name), framework)
+    stub = LocalAnswer(_stub(question.name), framework)
     status = examine(question, stub, seed=seed, framework=framework).status
     if status is not Status.NOT_ATTEMPTED:
         accepted.append(f'The untouched stub is "{status}" instead of "not attempted".')
@@ -393,8 +395,8 @@ def _stub(name: str) -> Callable:
     return stub
 
 
-def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
-    if question.measurement:
+def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
+    if not judging_of(question).comparable:
         return
     reference, cases = question.reference, list(question.cases(VISIBLE))
     off = _peer(
@@ -402,8 +404,7 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         reference,
         after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a),
     )
-    expected = [expected_outcome(question, case) for case in cases]
-    if any(outcome is not None and _has_floats(outcome.value) for outcome in expected):
+    if any(_has_floats(expected(question, case)) for case in cases):
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     visible = {_fingerprint(case.inputs.args) for case in cases}
@@ -419,7 +420,7 @@ def _wrong(question: Question) -> Iterator[tuple[str, Peer]]:
         yield _SYMMETRIC, _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
 
 
-def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
+def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswer:
     """The reference where the inputs are of one kind, elsewhere nothing but zeros of the right
     shape.
     """
@@ -524,7 +525,7 @@ def _mutants(
 ) -> QuestionCard:
     """What becomes of the mutants of the answers that are accepted."""
     card = QuestionCard(question.name, question.points)
-    if question.measurement:
+    if not judging_of(question).comparable:
         note = (
             "No mutants: answers are judged by what they achieve, so a "
             "mutant that achieves it is right."
@@ -552,10 +553,7 @@ def _chosen(everything: list[_Candidate], sample: int | None) -> list[_Candidate
 def _drawn(question: Question) -> list[list[_Expected]]:
     """Inputs with what is expected of them, for each of the seeds that mutants are tried on."""
     seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    return [
-        [(case, expected_outcome(question, case)) for case in question.cases(seed)]
-        for seed in seeds
-    ]
+    return [[(case, expected(question, case)) for case in question.cases(seed)] for seed in seeds]
 
 
 def _survivors(
@@ -651,7 +649,7 @@ def _is_accepted(
     tell.
     """
     try:
-        peer = in_process(candidate.function(), candidate.answer.framework)
+        peer = LocalAnswer(candidate.function(), candidate.answer.framework)
     except Exception:  # it fails where it is defined
         return False
     end = time.monotonic() + seconds
@@ -660,7 +658,7 @@ def _is_accepted(
         left = end - time.monotonic()
         return peer(question.driver, case.inputs.args, left, left)
 
-    return all(passes(question, case, outcome(case), expected) for case, expected in drawn)
+    return all(judge(question, case, outcome(case), right).passed for case, right in drawn)
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
@@ -680,7 +678,7 @@ def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
     """
     for equivalent in question.equivalents:
         if equivalent.fragment not in declared and (
-            equivalent.fragment in (_SQUARE, _SYMMETRIC) or question.measurement
+            equivalent.fragment in (_SQUARE, _SYMMETRIC) or not judging_of(question).comparable
         ):
             yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
 
@@ -694,7 +692,7 @@ def _peer(
     *,
     before: Callable | None = None,
     after: Callable | None = None,
-) -> Peer:
+) -> CallAnswer:
     """`answer` with every array of its arguments changed by `before`, and its plain result by
     `after`.
     """
@@ -715,7 +713,7 @@ def _peer(
     return peer
 
 
-def _recorded(peer: Peer, outcomes: list[Outcome]) -> Peer:
+def _recorded(peer: CallAnswer, outcomes: list[Outcome]) -> CallAnswer:
     def recorded(*args: Any) -> Outcome:
         outcomes.append(peer(*args))
         return outcomes[-1]

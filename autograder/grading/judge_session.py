@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
-from autograder.judge.remote_answer import remote
+from autograder.judge.remote_answer import RemoteAnswer
 from autograder.logs import log
 from autograder.questions.definition import FRAMEWORKS, Question
 from autograder.text import one_line, plain
@@ -44,7 +44,7 @@ class JudgeSession:
              to an end, and its thread is lost.
     missing: the framework that the submission asked for and this machine does not have, if there is
         one.
-    worked:  how long the kernel has worked so far, in processor seconds, see `remote`.
+    worked:  how long the kernel has worked so far, in processor seconds, see `RemoteAnswer`.
     give_up: called when the kernel broke the exchange (no answer in time, nonsense): nothing that
         it says from then on can be believed.
     """
@@ -154,8 +154,10 @@ class JudgeSession:
                 self._idle.notify_all()
 
     def _judged(self, check: OpenCheck, framework: str) -> Verdict:
-        peer = remote(self._channel, check.question.forbids, self._worked)
-        return examine(check.question, peer, seed=check.seed, framework=framework, code=check.code)
+        answer = RemoteAnswer(self._channel, check.question.forbids, self._worked)
+        return examine(
+            check.question, answer, seed=check.seed, framework=framework, code=check.code
+        )
 
 
 def _is_missing(framework: str) -> bool:

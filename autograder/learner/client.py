@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from autograder.answers.live import Live, screen
+from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
 from autograder.feedback.render import Feedback, note
 from autograder.processes import as_last_words, last_line
@@ -26,7 +27,6 @@ from autograder.questions.definition import FRAMEWORKS
 from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
 from autograder.values.plain_values import Malformed
-from autograder.verdict import Outcome
 
 _settings = {"framework": "torch"}
 _judge: _Judge | None = None

@@ -16,7 +16,7 @@ from autograder import logs
 from autograder.feedback.render import Feedback, code, note, render, warm_up
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
-from autograder.judge.remote_answer import remote
+from autograder.judge.remote_answer import RemoteAnswer
 from autograder.learner import journal
 from autograder.processes import work_of
 from autograder.questions import catalogue
@@ -70,9 +70,9 @@ def _answer(channel: Channel, request: Message) -> Feedback:
 
 
 def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
-    peer = remote(channel, question.forbids, work_of(os.getppid()))
+    answer = RemoteAnswer(channel, question.forbids, work_of(os.getppid()))
     verdict = examine(
-        question, peer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code
+        question, answer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code
     )
     journal.record(
         "check",

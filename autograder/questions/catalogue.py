@@ -23,7 +23,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from autograder.errors import BrokenQuestions, UnknownQuestion
+from autograder.errors import BadQuestion, BrokenQuestions, UnknownQuestion
 from autograder.questions.definition import Question
 from autograder.questions.names import question_name
 
@@ -127,10 +127,14 @@ def _import(name: str) -> ModuleType:
         raise BrokenQuestions(f"{where}: {type(error).__name__}: {error}") from error
 
 
-def _questions(module) -> dict[str, Question]:
-    return {
-        value.function_name: value for value in vars(module).values() if isinstance(value, Question)
-    }
+def _questions(module: ModuleType) -> dict[str, Question]:
+    questions = [value for value in vars(module).values() if isinstance(value, Question)]
+    for question in questions:
+        try:
+            question.check_complete()
+        except BadQuestion as error:
+            raise BrokenQuestions(f"{module.__file__}: BadQuestion: {error}") from error
+    return {question.function_name: question for question in questions}
 
 
 def names() -> list[str]:

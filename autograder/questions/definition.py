@@ -59,7 +59,8 @@ class Answer:
         text = textwrap.dedent(inspect.getsource(self.function))
         definition = ast.parse(text).body[0]
         lines = text.splitlines()[definition.lineno - 1 :]
-        written = definition.name  # type: ignore[attr-defined]  # AttributeError of what is no definition: a lambda has no source of its own
+        # AttributeError for what is no definition: a lambda has no source of its own.
+        written = definition.name  # type: ignore[attr-defined]
         lines[0] = lines[0].replace(f"def {written}", f"def {name}", 1)
         return "\n".join(lines).rstrip() + "\n"
 
@@ -188,6 +189,11 @@ class Question:
         return grade_id(self.name)
 
     @property
+    def trains(self) -> bool:
+        """Whether an answer trains a network, which takes seconds."""
+        return self.driver == "fit_predict"
+
+    @property
     def statement(self) -> str:
         """The reference's docstring."""
         return inspect.getdoc(self.reference.function) or ""
@@ -270,7 +276,15 @@ class Question:
         self.equivalents.append(Equivalent(fragment, why))
 
     def measure(self, function: Callable[[Inputs, Any], Measurement]) -> Callable:
-        """Judge outputs by a measured result instead of by comparison with the reference's."""
+        """Judge outputs by a measured result instead of by comparison with the reference's.
+
+        Raises BadQuestion, a ValueError, where the question is judged by what is drawn.
+        """
+        if self.driver == "sampled":
+            raise BadQuestion(
+                f'{self.name}: the driver "sampled" judges by what is drawn (`recover`), '
+                "and cannot be measured as well"
+            )
         self.measurement = function
         return function
 
@@ -280,9 +294,26 @@ class Question:
 
         For the driver "sampled": answers are judged by the distribution of these values
         (`autograder.judge.sampled`). It raises `NotADraw` for what no draw gives.
+
+        Raises BadQuestion, a ValueError, for another driver.
         """
+        if self.driver != "sampled":
+            raise BadQuestion(
+                f'{self.name}: what was drawn is recovered for the driver "sampled" only, '
+                f"and not for {self.driver!r}"
+            )
         self.recovery = function
         return function
+
+    def check_complete(self) -> None:
+        """Raise BadQuestion where the question draws at random and nothing recovers what was drawn:
+        the one thing that cannot be told before the whole question is written down.
+        """
+        if self.driver == "sampled" and self.recovery is None:
+            raise BadQuestion(
+                f'{self.name}: the driver "sampled" needs a function that recovers what was drawn '
+                "(`recover`)"
+            )
 
     def cases(self, seed: int) -> Iterator[Case]:
         """The inputs that `seed` gives, the same ones every time: one generator for each draw,
@@ -329,9 +360,8 @@ def _whole(name: str, value: Any) -> None:
 
 
 def _check_choices(frameworks: Sequence[str], driver: str, hints: Sequence[str]) -> None:
-    from autograder.answers.drivers import (
-        DRIVERS,
-    )  # here: whoever only writes questions down needs no driver
+    # Imported here, because whoever only opens a chapter of questions needs no driver.
+    from autograder.answers.drivers import DRIVERS
 
     if isinstance(frameworks, str) or not frameworks:
         raise BadQuestion(f"frameworks={frameworks!r}: a list of at least one framework is needed")

@@ -83,7 +83,7 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
 
 
 def _key(key: Any) -> str | int:
-    if type(key) in (str, int):
+    if type(key) is str or type(key) is int:
         return key
     if isinstance(key, np.integer) and type(key).__module__ == "numpy":  # as np.unique gives them
         return int(key)
@@ -121,7 +121,7 @@ def _from_torch(value: Any, kind: type) -> np.ndarray | None:
     value = value.detach().cpu()
     value = value.float() if value.dtype is torch.bfloat16 else value
     try:
-        return value.resolve_conj().resolve_neg().numpy()
+        return np.asarray(value.resolve_conj().resolve_neg().numpy())
     except TypeError:
         raise Refused(
             f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()"

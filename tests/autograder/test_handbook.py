@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.judge.judging import examine_answer
+from autograder import testing
+from autograder.questions import catalogue
 
 PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
-QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM = re.findall(
+QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM, TESTING = re.findall(
     r"```python\n(.*?)```", PAGE, flags=re.DOTALL
 )
 _PROBE = QUESTION[QUESTION.index("@standardise.probe") :]
@@ -182,10 +183,28 @@ def test_the_random_operation_is_judged_by_its_draws(tmp_path):
             (rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images
         )
 
-    assert examine_answer(question, flip(0.5, None), "numpy").earned == 2
-    assert examine_answer(question, flip(0.5, 1), "numpy").earned == 0
-    assert examine_answer(question, flip(0.63, None), "numpy").earned == 0
+    assert testing.examine(question, flip(0.5, None), framework="numpy").earned == 2
+    assert testing.examine(question, flip(0.5, 1), framework="numpy").earned == 0
+    assert testing.examine(question, flip(0.63, None), framework="numpy").earned == 0
     assert (
-        examine_answer(question, lambda images, rng: images * 0, "numpy").details[0]
+        testing.examine(question, lambda images, rng: images * 0, framework="numpy").details[0]
         == "An image is neither what it was nor its mirror image."
     )
+
+
+def test_answers_from_elsewhere_are_judged_as_a_check_does(tmp_path, monkeypatch):
+    course = tmp_path / "my_course_of_answers"
+    course.mkdir()
+    (course / "__init__.py").touch()
+    (course / "scaling.py").write_text(BETTER + ANSWERS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", course.name)
+    catalogue.chapters.cache_clear()
+    try:
+        (tmp_path / "try_answers.py").write_text(TESTING, encoding="utf-8")
+        names = runpy.run_path(str(tmp_path / "try_answers.py"))
+    finally:
+        catalogue.chapters.cache_clear()
+    assert len(set(names["seeds"])) == 3
+    assert {verdict.points for verdict in names["verdicts"]} == {2}
+    assert all(verdict.earned < 2 for verdict in names["verdicts"])  # it divides by zero

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import examples
 
-from autograder.answers import drivers
-from autograder.answers.drivers import DRIVERS, NotANetwork, build_network, is_network
+from autograder.answers import drivers, networks
+from autograder.answers.drivers import DRIVERS
+from autograder.answers.networks import NotANetwork, build_network, is_network
 from autograder.values import frameworks
 from autograder.values.frameworks import to_framework
 
@@ -77,7 +78,7 @@ def untrained(framework: str, layers: list):
     input sizes from the first batch.
     """
     if framework == "torch":
-        return lambda: drivers._TORCH.sequential(layers)
+        return lambda: networks.TORCH.sequential(layers)
     nn = frameworks.module("mxnet").gluon.nn
 
     def answer():
@@ -221,7 +222,7 @@ def test_prediction_leaves_the_mode_of_the_net_as_it_was():
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(16, 2))
     for mode in (True, False):
         net.train(mode)
-        one, other = (drivers._TORCH.forward(net, torch.ones(4, 1, 4, 4)) for _ in range(2))
+        one, other = (networks.TORCH.forward(net, torch.ones(4, 1, 4, 4)) for _ in range(2))
         np.testing.assert_array_equal(one, other)
         assert net.training is mode
 
@@ -267,9 +268,11 @@ def test_change_network_reports_the_changed_net_or_the_one_returned(framework):
 
     def in_place(net):
         for parameter, value in zip(
-            drivers._backend(net).parameters(net, None), to_framework(zeros, framework), strict=True
+            networks.backend_of(net).parameters(net, None),
+            to_framework(zeros, framework),
+            strict=True,
         ):
-            drivers._backend(net).set(parameter, value)
+            networks.backend_of(net).set(parameter, value)
 
     def another(net):
         return build_network(LAYERS, to_framework(zeros, framework), framework)

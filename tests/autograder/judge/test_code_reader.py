@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder import testing
 from autograder.answers.run import run_contained
 from autograder.judge.code_reader import Code, may_not, read
-from autograder.judge.judging import examine_answer
 from autograder.questions.definition import question
 from autograder.values import frameworks
 
@@ -274,11 +274,14 @@ EVASIONS = {
         "def f(x, k):\n    from scipy.signal import correlate2d as "
         "g\n    return g(x[0, 0], k[0, 0])"
     ),
-    "found in a list of functions": running_only(
+    "found in a list of functions": both(
         F,
         "import inspect",
         "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] "
         "== 'conv' and n[4:] == '2d'][0](x, k)",
+    ),
+    "a library found by what is in it": running_only(
+        F, "import inspect", "def f(x, k): return inspect.getmodule(F.softmax).conv2d(x, k)"
     ),
     "a function of a library that calls it": running_only(
         "from torch.nn.utils.fusion import torch as t",
@@ -652,6 +655,20 @@ HONEST = {
         "class A:\n    def eval(self, x): return x",
         "def f(x, k): return A().eval(x)",
     ),
+    "a library under another name in the function": (
+        "def f(x, k):\n    import torch as t\n    lib = t\n    return lib.flip(x, (0,))",
+    ),
+    "a function of a library, handed on": (
+        IMPORT,
+        "def f(x, k): return list(map(torch.flatten, [x]))[0]",
+    ),
+    "a type of a library, handed on": (
+        IMPORT,
+        "def f(x, k): return x.to(torch.float64)",
+    ),
+    "a text that is no name": (
+        "def f(x, k):\n    table = {'conv2d': x}\n    return table['conv2d']",
+    ),
     "recursion": ("def g(n): return 0 if n == 0 else g(n - 1)", "def f(x, k): return x * g(3)"),
     "a name bound to itself": (
         "def f(x, k):\n    y = x\n    for _ in range(3):\n        y, x = x, y\n    return y",
@@ -717,7 +734,7 @@ def test_reading_ends(cell):
 
 def test_code_that_is_nested_beyond_reading_is_refused():
     assert read_cells(f"def f(x, k): return {'x + ' * 100}x") is None
-    assert "nested too deeply" in read_cells(f"def f(x, k): return {'x + ' * 900}x").sentence
+    assert "nested too deeply" in read_cells(f"def f(x, k): return {'x + ' * 1500}x").sentence
 
 
 def test_an_answer_that_is_not_in_the_notebook_is_refused_where_all_code_is_known():
@@ -863,14 +880,16 @@ def test_a_question_says_what_it_forbids():
 
 
 def test_a_forbidden_call_earns_nothing_and_is_named():
-    verdict = examine_answer(make(forbids=["numpy.max"]), lambda values: np.max(values), "numpy")
+    verdict = testing.examine(
+        make(forbids=["numpy.max"]), lambda values: np.max(values), framework="numpy"
+    )
     assert (str(verdict.status), verdict.earned, verdict.headline) == (
         "not correct",
         0.0,
         may_not("numpy.max"),
     )
     assert verdict.details == ("Write it yourself, without `numpy.max`.",)
-    assert examine_answer(make(forbids=["numpy.max"]), max, "numpy").earned == 3
+    assert testing.examine(make(forbids=["numpy.max"]), max, framework="numpy").earned == 3
 
 
 def test_a_learner_is_told_at_the_check(run_script):
@@ -943,9 +962,12 @@ IN_CLASS = {
     "r.watching = None\n"
     "c.run_contained = lambda a, d, f, x, s, *_: r.run(a, d, f, x)\n"
     "def ordered(values):\n    return np.sort(values)",
-    "only_when_it_runs": (
+    "by_a_table": (
         "def ordered(values):\n    return next(v for n, v in "
         "sorted(np.__dict__.items()) if n == 'sort')(values)"
+    ),
+    "only_when_it_runs": (
+        "import inspect\ndef ordered(values):\n    return inspect.getmodule(np.ones).sort(values)"
     ),
     "hidden": "__import__('builtins').ordered = np.sort",
     "own_name": (
@@ -975,6 +997,7 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     ) | {"own_name": 3.0}
     assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
+    assert headlines.pop("by_a_table").startswith("What is taken from `numpy` must be named")
     assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
 
 

@@ -7,7 +7,7 @@ import strategies as some
 from hypothesis import given, settings
 from strategies import examples
 
-from autograder.judge.judging import examine_answer
+from autograder import testing
 from autograder.questions import catalogue
 from autograder.values import frameworks
 from autograder.verdict import Status
@@ -17,7 +17,7 @@ needs_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNe
 
 
 def verdict_on(name: str, answer, framework: str = "numpy", seed: int = 0):
-    return examine_answer(catalogue.find(name), answer, framework, seed=seed)
+    return testing.examine(catalogue.find(name), answer, framework=framework, seed=seed)
 
 
 @pytest.mark.parametrize("name", ["small.total", "small.turn", "small.patient", "nets.build"])
@@ -25,7 +25,7 @@ def test_every_right_answer_earns_everything(name):
     asked = catalogue.find(name)
     for answer in (asked.reference, *asked.alternatives):
         if frameworks.available(answer.framework):
-            verdict = examine_answer(asked, answer.function, answer.framework, seed=1)
+            verdict = testing.examine(asked, answer.function, framework=answer.framework, seed=1)
             assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (
                 Status.CORRECT,
                 asked.points,
@@ -39,7 +39,7 @@ def test_every_right_answer_earns_everything(name):
 def test_every_known_mistake_is_named_and_no_other(name):
     asked = catalogue.find(name)
     for mistake in asked.mistakes:
-        verdict = examine_answer(asked, mistake.function, mistake.framework, seed=2)
+        verdict = testing.examine(asked, mistake.function, framework=mistake.framework, seed=2)
         assert verdict.status is not Status.CORRECT
         assert verdict.mistake == mistake.message
 
@@ -59,7 +59,7 @@ def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
     from torch import nn
 
     answer = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 4))  # noqa: E731
-    verdict = examine_answer(catalogue.find("nets.build"), answer, "torch", seed=seed)
+    verdict = testing.examine(catalogue.find("nets.build"), answer, framework="torch", seed=seed)
     assert verdict.status is Status.INCORRECT and verdict.earned == 0
     assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(
         verdict.details

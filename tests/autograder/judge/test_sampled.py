@@ -5,10 +5,10 @@ wrongly is told as what it is.
 import numpy as np
 import pytest
 
-from autograder import NotADraw, question
+from autograder import NotADraw, question, testing
 from autograder.audit.checks import audit
-from autograder.judge import sampled
-from autograder.judge.judging import examine_answer
+from autograder.judge.sample import sample
+from autograder.judge.sample_differences import differences
 from autograder.values import frameworks
 from autograder.verdict import Status
 
@@ -166,7 +166,9 @@ def test_right_answers_pass_whatever_they_draw_first(answer):
     if not frameworks.available(answer.framework):
         pytest.skip(f"{answer.framework} is not installed")
     for seed in SEEDS:
-        verdict = examine_answer(random_crop, answer.function, answer.framework, seed=seed)
+        verdict = testing.examine(
+            random_crop, answer.function, framework=answer.framework, seed=seed
+        )
         assert verdict.status is Status.CORRECT, verdict
 
 
@@ -175,7 +177,9 @@ def test_right_answers_pass_whatever_they_draw_first(answer):
 )
 def test_mistakes_are_named(mistake):
     for seed in range(5):
-        verdict = examine_answer(random_crop, mistake.function, mistake.framework, seed=seed)
+        verdict = testing.examine(
+            random_crop, mistake.function, framework=mistake.framework, seed=seed
+        )
         assert (verdict.earned, verdict.mistake) == (0, mistake.message), verdict
 
 
@@ -203,10 +207,10 @@ def test_mistakes_are_named(mistake):
     ],
 )
 def test_what_is_wrong_with_the_draws_is_said(draw, said):
-    verdict = examine_answer(
+    verdict = testing.examine(
         random_crop,
         lambda images, margin, rng: cut(images, margin, *draw(rng, len(images), margin)),
-        "numpy",
+        framework="numpy",
     )
     assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details)
 
@@ -229,7 +233,7 @@ def test_what_is_wrong_with_the_draws_is_said(draw, said):
     ],
 )
 def test_a_result_of_another_kind_fails_and_breaks_nothing(wrong, said):
-    verdict = examine_answer(random_crop, wrong, "numpy")
+    verdict = testing.examine(random_crop, wrong, framework="numpy")
     assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details), verdict
 
 
@@ -237,7 +241,7 @@ def test_an_untouched_stub_is_not_attempted():
     def stub(images, margin, rng):
         raise NotImplementedError(random_crop.name)
 
-    assert examine_answer(random_crop, stub, "numpy").status is Status.NOT_ATTEMPTED
+    assert testing.examine(random_crop, stub, framework="numpy").status is Status.NOT_ATTEMPTED
 
 
 @question(points=1, hints=["Draw as many numbers as there are pixels."], driver="sampled")
@@ -266,15 +270,17 @@ def _(noisy, images, strength):
 def test_continuous_draws_are_compared_by_rank():
     for seed in SEEDS:
         assert (
-            examine_answer(add_noise, add_noise.reference.function, "numpy", seed=seed).status
+            testing.examine(
+                add_noise, add_noise.reference.function, framework="numpy", seed=seed
+            ).status
             is Status.CORRECT
         )
 
     def told(noise):
-        verdict = examine_answer(
+        verdict = testing.examine(
             add_noise,
             lambda images, strength, rng: images + strength * noise(rng, images.shape),
-            "numpy",
+            framework="numpy",
         )
         return " ".join(verdict.details)
 
@@ -323,7 +329,9 @@ def test_dependence_within_a_batch_is_found_wherever_it_is(name):
     def answer(images, rng):
         return np.where(SUBTLE[name](rng, len(images))[:, None], images[:, ::-1], images)
 
-    verdicts = [examine_answer(random_flip, answer, "numpy", seed=seed) for seed in SEEDS]
+    verdicts = [
+        testing.examine(random_flip, answer, framework="numpy", seed=seed) for seed in SEEDS
+    ]
     assert {verdict.status for verdict in verdicts} == {Status.INCORRECT}
 
 
@@ -332,14 +340,16 @@ def test_the_opposite_use_of_the_same_numbers_is_right(seed):
     def answer(images, rng):
         return np.where((rng.random(len(images)) < 0.5)[:, None], images, images[:, ::-1])
 
-    assert examine_answer(random_flip, answer, "numpy", seed=seed).status is Status.CORRECT
+    assert (
+        testing.examine(random_flip, answer, framework="numpy", seed=seed).status is Status.CORRECT
+    )
 
 
 def of(draw, rng, calls=100):
     """A sample of what `draw(rng)` gives."""
     results = [draw(rng) for _ in range(calls)]
     value = {"draws": results, "again": results[:3], "changed": False}
-    found = sampled.sample(
+    found = sample(
         lambda result: {str(number): part for number, part in enumerate(result)},
         (list(range(calls)),),
         value,
@@ -382,7 +392,7 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_samples_of_one_distribution_are_alike(name):
     rng = np.random.default_rng(0)
-    found = [sampled.differences(of(RIGHT[name], rng), of(RIGHT[name], rng)) for _ in range(60)]
+    found = [differences(of(RIGHT[name], rng), of(RIGHT[name], rng)) for _ in range(60)]
     assert not any(found), [sentences for sentences in found if sentences]
 
 
@@ -402,7 +412,7 @@ def test_rounding_is_no_difference():
             )
         )
 
-    assert sampled.differences(of(rounded(4e-7), rng), of(rounded(-4e-7), rng)) == []
+    assert differences(of(rounded(4e-7), rng), of(rounded(-4e-7), rng)) == []
 
 
 def test_what_is_drawn_for_some_only_is_compared_among_those():
@@ -415,7 +425,7 @@ def test_what_is_drawn_for_some_only_is_compared_among_those():
         return lambda rng: ((rng.random(80) < 1 / 3) * draw(rng),)
 
     uniform, bell = amounts(lambda rng: rng.random(80)), amounts(lambda rng: rng.beta(3, 3, 80))
-    said = sampled.differences(of(uniform, rng), of(bell, rng))
+    said = differences(of(uniform, rng), of(bell, rng))
     assert (
         len(said) == 1
         and "distributed otherwise than it should be" in said[0]
@@ -424,7 +434,7 @@ def test_what_is_drawn_for_some_only_is_compared_among_those():
     rarely = amounts(lambda rng: (rng.random(80) < 0.3) * rng.random(80))
     assert (
         "is 0 in 90% of the draws; it should be in about 67%"
-        in sampled.differences(of(uniform, rng), of(rarely, rng))[0]
+        in differences(of(uniform, rng), of(rarely, rng))[0]
     )
 
 
@@ -435,21 +445,19 @@ def test_a_shape_that_is_drawn_may_be_rare():
 
         results = [draw(rng) for _ in range(100)]
         value = {"draws": results, "again": results[:3], "changed": False}
-        return sampled.sample(
-            lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value
-        )
+        return sample(lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value)
 
     rng = np.random.default_rng(0)
-    assert not any(sampled.differences(widths(1), widths(1)) for _ in range(20))
-    assert "width" in sampled.differences(widths(1), widths(3))[0]
-    assert sampled.differences(widths(1), widths(20))[0].startswith(
+    assert not any(differences(widths(1), widths(1)) for _ in range(20))
+    assert "width" in differences(widths(1), widths(3))[0]
+    assert differences(widths(1), widths(20))[0].startswith(
         "One call gives an array of shape (2, 2"
     )
 
 
 def test_a_batch_need_not_be_made_of_images():
     rng = np.random.default_rng(0)
-    said = sampled.differences(
+    said = differences(
         of(lambda rng: (rng.random(12),), rng),
         of(lambda rng: (np.full(12, rng.random()),), rng),
         "number",
@@ -465,7 +473,7 @@ def test_a_value_that_should_be_one_for_the_batch_must_be_one():
     rng = np.random.default_rng(0)
     assert (
         "is one value for the whole batch"
-        in sampled.differences(
+        in differences(
             of(lambda rng: (np.full(12, rng.random()),), rng),
             of(lambda rng: (rng.random(12),), rng),
         )[0]
@@ -516,7 +524,7 @@ def _(result, x):
     ],
 )
 def test_forms_that_stand_for_each_other_elsewhere_do_so_here(answer, right):
-    verdict = examine_answer(jitter, answer, "numpy")
+    verdict = testing.examine(jitter, answer, framework="numpy")
     assert (verdict.status is Status.CORRECT) == right, verdict
 
 

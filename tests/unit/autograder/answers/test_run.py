@@ -14,9 +14,9 @@ import warnings
 import numpy as np
 import pytest
 
+from autograder.answers.outcome import Outcome
 from autograder.answers.run import MAX_PRINTED, MAX_TAIL, is_stub, run, run_contained
 from autograder.answers.time_limit import Watcher, patience
-from autograder.verdict import Outcome
 
 
 def outcome_of(answer, *args, seconds: float = 5.0, **more) -> Outcome:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from strategies import examples
 
+from autograder.answers.outcome import Outcome
 from autograder.feedback.render import Feedback, code, note, render
-from autograder.verdict import Failure, Outcome, Status, Verdict
+from autograder.verdict import Failure, Status, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x "

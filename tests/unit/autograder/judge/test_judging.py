@@ -10,19 +10,20 @@ import strategies as some
 from hypothesis import given, settings
 from strategies import examples
 
-from autograder import Measurement, question
-from autograder.answers.run import in_process
-from autograder.judge import judging
-from autograder.judge.judging import examine, examine_answer
+from autograder import Measurement, question, testing
+from autograder.answers.outcome import Outcome
+from autograder.answers.run import LocalAnswer
+from autograder.judge import compared
+from autograder.judge.judging import examine
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
-from autograder.verdict import Outcome, Status
+from autograder.verdict import Status
 
 pytestmark = pytest.mark.usefixtures("small_course")
 
 
 def verdict_on(name: str, answer, framework: str = "numpy", seed: int = 0):
-    return examine_answer(catalogue.find(name), answer, framework, seed=seed)
+    return testing.examine(catalogue.find(name), answer, framework=framework, seed=seed)
 
 
 def make_question(reference, *, weights=(1.0,), **settings):
@@ -71,8 +72,8 @@ def test_points_follow_the_weights_of_the_probes():
         ((1, 2, 3), 4),
         ((1, 2, 3, 4), 0),
     ]:
-        verdict = examine_answer(
-            probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, "numpy"
+        verdict = testing.examine(
+            probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, framework="numpy"
         )
         assert (verdict.earned, verdict.passed) == (earned, 4 - len(wrong))
         assert verdict.status is (Status.PARTIAL if earned else Status.INCORRECT)
@@ -167,7 +168,7 @@ def test_an_endless_answer_is_out_of_time_at_its_first_input():
         while True:
             pass
 
-    verdict = examine_answer(hasty(), answer, "numpy")
+    verdict = testing.examine(hasty(), answer, framework="numpy")
     assert (verdict.status, verdict.earned, len(calls)) == (Status.TIMEOUT, 0, 1)
     assert (
         verdict.headline
@@ -180,7 +181,7 @@ def test_an_endless_answer_is_out_of_time_at_its_first_input():
 
 
 def test_the_time_is_for_all_inputs_together():
-    verdict = examine_answer(hasty(), lambda number: busy(0.18) or number + 1, "numpy")
+    verdict = testing.examine(hasty(), lambda number: busy(0.18) or number + 1, framework="numpy")
     assert (verdict.status, verdict.passed, verdict.earned) == (Status.TIMEOUT, 1, 0)
     assert verdict.headline == (
         "All inputs together have 0.3 seconds of a processor's time, and they were used up at "
@@ -189,7 +190,9 @@ def test_the_time_is_for_all_inputs_together():
 
 
 def test_time_is_work_and_who_waits_for_a_busy_machine_loses_none():
-    verdict = examine_answer(hasty(), lambda number: time.sleep(0.4) or number + 1, "numpy")
+    verdict = testing.examine(
+        hasty(), lambda number: time.sleep(0.4) or number + 1, framework="numpy"
+    )
     assert verdict.status is Status.CORRECT and verdict.seconds < 0.3
 
 
@@ -293,18 +296,21 @@ def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_s
 
     asked = question(points=1)(reference)
     asked.probe()(lambda rng: (rng.random(3),))
-    assert examine_answer(asked, in_place, "numpy").status is Status.INCORRECT
-    assert examine_answer(asked, lambda x: x + np.arange(3.0), "numpy").status is Status.CORRECT
+    assert testing.examine(asked, in_place, framework="numpy").status is Status.INCORRECT
+    assert (
+        testing.examine(asked, lambda x: x + np.arange(3.0), framework="numpy").status
+        is Status.CORRECT
+    )
     assert len(worked_out) == 1
 
 
 def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
-    assert examine_answer(asked, lambda x: (53, 0) if x > 2 else None, "numpy").details == (
-        "Expected (53, 0), got None.",
-    )
-    assert "return" in examine_answer(asked, lambda x: None, "numpy").details[0]
-    assert examine_answer(asked, lambda x: (53, 0), "numpy").details == (
+    assert testing.examine(
+        asked, lambda x: (53, 0) if x > 2 else None, framework="numpy"
+    ).details == ("Expected (53, 0), got None.",)
+    assert "return" in testing.examine(asked, lambda x: None, framework="numpy").details[0]
+    assert testing.examine(asked, lambda x: (53, 0), framework="numpy").details == (
         "Expected None, got (53, 0).",
     )
 
@@ -365,9 +371,9 @@ def test_the_secret_of_an_input_is_not_handed_over():
 def test_a_measure_that_raises_on_a_right_output_does_not_pass_it():
     asked = make_question(lambda x: x)
     asked.measure(lambda inputs, output: 1 / 0)
-    assert examine_answer(asked, lambda x: x, "numpy").earned == 0
+    assert testing.examine(asked, lambda x: x, framework="numpy").earned == 0
     asked.measure(lambda inputs, output: Measurement(True, "fine"))
-    assert examine_answer(asked, lambda x: x, "numpy").earned == 10
+    assert testing.examine(asked, lambda x: x, framework="numpy").earned == 10
 
 
 # --------------------------------------------------------------------------------------------------
@@ -415,13 +421,13 @@ def test_the_judges_random_numbers_do_not_depend_on_the_answers():
 def test_a_broken_reference_is_the_courses_fault_and_says_so():
     asked = make_question(lambda x: 1 / 0)
     with pytest.raises(RuntimeError, match=r"reference of .* fails on its own probe probe_1"):
-        examine_answer(asked, lambda x: x, "numpy")
+        testing.examine(asked, lambda x: x, framework="numpy")
 
 
 def test_a_numpy_answer_is_judged_without_a_framework():
     assert (
         examine(
-            catalogue.find("small.total"), in_process(np.sum, "numpy"), seed=0, framework="numpy"
+            catalogue.find("small.total"), LocalAnswer(np.sum, "numpy"), seed=0, framework="numpy"
         ).status
         is Status.CORRECT
     )
@@ -450,7 +456,7 @@ def kept_traceback(caplog):
 
 
 def test_a_measurement_that_fails_costs_the_answer_and_leaves_a_traceback(caplog):
-    verdict = examine_answer(measured(fragile), lambda x: x, "numpy")
+    verdict = testing.examine(measured(fragile), lambda x: x, framework="numpy")
     assert verdict.status is Status.INCORRECT
     message, error = kept_traceback(caplog)
     assert "its measurement failed on a result" in message
@@ -461,13 +467,15 @@ def test_a_measurement_that_fails_costs_the_answer_and_leaves_a_traceback(caplog
 @pytest.mark.parametrize("given", [None, True, "fine"])
 def test_a_measurement_that_measures_nothing_is_the_question_s_fault(given):
     with pytest.raises(TypeError, match="must return a Measurement"):
-        examine_answer(measured(lambda inputs, output: given), lambda x: x, "numpy")
+        testing.examine(measured(lambda inputs, output: given), lambda x: x, framework="numpy")
 
 
 @pytest.mark.parametrize("broken", ["agree", "differences"])
 def test_a_comparison_that_fails_leaves_a_traceback(monkeypatch, caplog, broken):
-    monkeypatch.setattr(judging, broken, fragile)
-    verdict = examine_answer(make_question(lambda x: x, weights=(1,)), lambda x: x + 1, "numpy")
+    monkeypatch.setattr(compared, broken, fragile)
+    verdict = testing.examine(
+        make_question(lambda x: x, weights=(1,)), lambda x: x + 1, framework="numpy"
+    )
     assert verdict.earned == 0
     assert {record.exc_info[0] for record in caplog.records} == {LookupError}
 
@@ -475,5 +483,5 @@ def test_a_comparison_that_fails_leaves_a_traceback(monkeypatch, caplog, broken)
 def test_a_mistake_that_cannot_be_recognised_leaves_a_traceback(caplog):
     asked = make_question(lambda x: x, weights=(1,))
     asked.mistake("Off by one.", recognise=fragile)(lambda x: x + 1)
-    assert examine_answer(asked, lambda x: x + 1, "numpy").mistake is None
+    assert testing.examine(asked, lambda x: x + 1, framework="numpy").mistake is None
     assert kept_traceback(caplog)[1] is LookupError

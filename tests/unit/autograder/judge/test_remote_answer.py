@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from strategies import examples
 
 from autograder.judge import remote_answer as remote_module
-from autograder.judge.remote_answer import remote
+from autograder.judge.remote_answer import RemoteAnswer
 from autograder.values.channel import Channel, Closed
 from autograder.values.plain_values import Malformed
 
@@ -56,7 +56,7 @@ def student(behaviour, worked=None):
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        yield remote(judge, worked=worked), judge
+        yield RemoteAnswer(judge, worked=worked), judge
     finally:
         judge.close()
         thread.join(5)

@@ -221,3 +221,53 @@ def test_what_is_refused_in_a_chapter_is_said_with_its_line(tmp_path, monkeypatc
     ):
         catalogue.chapters()
     catalogue.chapters.cache_clear()
+
+
+# Ways of judging that do not go together
+
+
+def drawn(**settings):
+    return question(**({"points": 1, "driver": "sampled"} | settings))(lambda x, rng: x)
+
+
+def test_what_is_drawn_is_not_measured_as_well():
+    with pytest.raises(BadQuestion, match="cannot be measured as well"):
+        drawn().measure(lambda inputs, output: None)
+
+
+@pytest.mark.parametrize("driver", ["call", "network", "fit_predict"])
+def test_what_was_drawn_is_recovered_for_the_driver_sampled_only(driver):
+    asked = question(points=1, driver=driver)(lambda x: x)
+    with pytest.raises(BadQuestion, match='for the driver "sampled" only'):
+        asked.recover(lambda result, x: {})
+    assert asked.recovery is None
+
+
+def test_a_random_operation_needs_what_recovers_its_draws():
+    asked = drawn()
+    with pytest.raises(BadQuestion, match="needs a function that recovers"):
+        asked.check_complete()
+    asked.recover(lambda result, x: {})
+    asked.check_complete()
+
+
+def test_a_chapter_with_an_incomplete_question_says_which(tmp_path, monkeypatch):
+    chapter = tmp_path / "half_a_course"
+    chapter.mkdir()
+    (chapter / "__init__.py").write_text("")
+    (chapter / "flips.py").write_text(
+        "from autograder import question\n"
+        "@question(points=1, driver='sampled')\n"
+        "def flip(images, rng):\n    return images\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "half_a_course")
+    catalogue.chapters.cache_clear()
+    with pytest.raises(catalogue.BrokenQuestions, match=r"flips\.py: BadQuestion: flips\.flip"):
+        catalogue.chapters()
+    catalogue.chapters.cache_clear()
+
+
+def test_whether_a_question_trains_is_told_by_its_driver():
+    assert question(points=1, driver="fit_predict")(lambda x: x).trains
+    assert not question(points=1)(lambda x: x).trains

@@ -1,0 +1,42 @@
+"""What one call of an answer came to: plain frozen data that can cross between two processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of an answer came to.
+
+    kind:    "value", "raised", "refused" (a value that cannot be judged), "timeout", "lost" (the
+             process or the connection died).
+    value:   the plain value, for "value".
+    error:   the exception's type name; message: its text, or why the value was refused.
+    lines:   the learner's own lines on the way to the exception, or to where it was stopped, as
+             "line 3: return image @ kernel".
+    printed: the beginning of what the call printed. last: the last line of it.
+    forbidden: the first name among those that the question forbids that was called, if one was.
+    seconds: how long it worked, in processor seconds.
+    """
+
+    kind: str
+    value: Any = None
+    error: str = ""
+    message: str = ""
+    lines: tuple[str, ...] = ()
+    printed: str = ""
+    last: str = ""
+    forbidden: str = ""
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the call gave a value that can be judged."""
+        return self.kind == "value"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the answer cannot be called again: it ran out of time, or its process is gone."""
+        return self.kind in ("timeout", "lost")

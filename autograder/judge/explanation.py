@@ -1,0 +1,185 @@
+"""What is said of an answer that is not right: status, headline, details."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograder.answers.drivers import DRIVERS
+from autograder.answers.outcome import Outcome
+from autograder.answers.time_limit import patience
+from autograder.judge.strategy import Judging, log_failure
+from autograder.judge.trial import Trial
+from autograder.questions.definition import Question
+from autograder.verdict import Failure, Status
+
+HANGS = 0.75
+"""The part of a question's time that one input takes where the answer hangs and is not only
+slow.
+"""
+
+_WRONG_ARRAYS = ("TypeError", "AttributeError", "MXNetError")
+"""Errors that arrays of another framework may cause."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a verdict says of an answer that is not right."""
+
+    status: Status
+    headline: str
+    details: tuple[str, ...] = ()
+
+
+def explain(
+    question: Question, judging: Judging, trials: Sequence[Trial], failed: Trial, framework: str
+) -> Explanation:
+    """Told by the last trial if it ended the examination, else by `failed`."""
+    last = trials[-1].outcome
+    if last.kind == "timeout":
+        return Explanation(Status.TIMEOUT, _out_of_time(question, trials), _where_stopped(last))
+    if last.kind == "lost":
+        details = (last.message,) if last.message else ()
+        return Explanation(Status.CRASHED, "Python stopped while it ran this answer.", details)
+    score = _score(trials)
+    outcome = failed.outcome
+    if outcome.kind == "raised":
+        return Explanation(Status.ERROR, f"{score} {_raised(outcome)}", _given(outcome, framework))
+    if outcome.kind == "refused":
+        return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
+    return Explanation(Status.INCORRECT, score, _differences(question, judging, trials, failed))
+
+
+def failure_of(question: Question, judging: Judging, trial: Trial) -> Failure:
+    """The input of a failed trial, with what it gave and should have given."""
+    args = trial.case.inputs.args
+    inputs = tuple(zip(_argument_names(question, len(args)), args, strict=True))
+    probe = trial.case.probe.name.replace("_", " ")
+    return judging.evidence(Failure(probe, inputs, trial.outcome, trial.expected))
+
+
+def _score(trials: Sequence[Trial]) -> str:
+    if len(trials) == 1:
+        return "Not right yet."
+    passed = sum(trial.passed for trial in trials)
+    return f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}."
+
+
+def _kinds(trials: Sequence[Trial]) -> str:
+    """How many kinds of input are all right: the points go by kind."""
+    kinds = {trial.case.probe for trial in trials}
+    wrong = {trial.case.probe for trial in trials if not trial.passed}
+    right = kinds - wrong
+    return f", and on every input of {len(right)} of {len(kinds)} kinds" if right else ""
+
+
+def _raised(outcome: Outcome) -> str:
+    message = f": {outcome.message}" if outcome.message else ""
+    return f"The function raised {outcome.error}{message}"
+
+
+def _given(outcome: Outcome, framework: str) -> tuple[str, ...]:
+    if outcome.error not in _WRONG_ARRAYS:
+        return ()
+    return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _differences(
+    question: Question, judging: Judging, trials: Sequence[Trial], failed: Trial
+) -> tuple[str, ...]:
+    none_is_expected = any(trial.expected is None for trial in trials)
+    other_results = any(trial.outcome.value is not None for trial in trials)
+    none_is_a_result = none_is_expected and other_results
+    try:
+        return tuple(judging.differences(failed.expected, failed.seen, none_is_a_result))
+    except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
+        log_failure(question, failed.case, "the differences could not be told")
+        return ("The result cannot be compared with what is expected.",)
+
+
+# An answer that runs out of time
+
+
+def _out_of_time(question: Question, trials: Sequence[Trial]) -> str:
+    """Which limit was hit, how far the answer was, and what that looks like."""
+    last = trials[-1].outcome
+    limit = f"{_limit(question, trials)}{_before(trials)}"
+    if last.last:
+        return f"{limit} The last that it printed is: {last.last}"
+    if last.seconds > HANGS * question.seconds:
+        return f"{limit} Is there an endless loop?"
+    return limit
+
+
+def _limit(question: Question, trials: Sequence[Trial]) -> str:
+    spent = sum(trial.outcome.seconds for trial in trials)
+    if spent < 0.99 * question.seconds:
+        return _waited(question, trials, spent)
+    plural = "" if question.seconds == 1 else "s"
+    allowed = f"{question.seconds:g} second{plural} of a processor's time"
+    if len(trials) == 1:
+        return f"No result within {allowed}."
+    alone = trials[-1].outcome.seconds
+    taken = f": that one alone took {alone:.3g}" if alone > HANGS * question.seconds else ""
+    count = len(trials)
+    return f"All inputs together have {allowed}, and they were used up at number {count}{taken}."
+
+
+def _waited(question: Question, trials: Sequence[Trial], spent: float) -> str:
+    where = f" It was at input {len(trials)}." if len(trials) > 1 else ""
+    waited = f"{patience(question.seconds):g} seconds, {spent:.2g} of which it worked"
+    return f"No result within {waited}: it waits for something, or the machine is too busy.{where}"
+
+
+def _before(trials: Sequence[Trial]) -> str:
+    """What came of the inputs before the last one, as the next sentence."""
+    if len(trials) == 1:
+        return ""
+    for trial in trials:
+        if trial.outcome.kind == "raised":
+            message = f": {trial.outcome.message}" if trial.outcome.message else "."
+            return f" Before, the function raised {trial.outcome.error}{message}"
+    passed, before = sum(trial.passed for trial in trials), len(trials) - 1
+    if before == 1:
+        return f" The result before it is {'right' if passed else 'wrong'}."
+    return f" {passed} of the {before} results before it are right."
+
+
+def _where_stopped(outcome: Outcome) -> tuple[str, ...]:
+    """The learner's own line that it was in."""
+    if not outcome.lines:
+        return ()
+    place, _, code = outcome.lines[-1].partition(": ")
+    return (f"It was stopped in {place}: `{code}`",)
+
+
+# Names of arguments
+
+
+def _argument_names(question: Question, count: int) -> list[str]:
+    """What the arguments are called: by the driver where it takes them itself, by the reference
+    where they are passed on.
+    """
+    names = list(inspect.signature(question.reference.function).parameters)
+    if question.driver == "sampled":
+        names = ["seeds", *names]
+    elif question.driver != "call":
+        taken = _taken_by_driver(question.driver)
+        passed_on = count - len(taken)
+        names = taken + (names[-passed_on:] if passed_on > 0 else [])
+    numbered = [f"argument {index + 1}" for index in range(len(names), count)]
+    return [*names, *numbered][:count]
+
+
+def _taken_by_driver(driver: str) -> list[str]:
+    """The arguments that a driver takes itself, without the answer and the framework."""
+    parameters = inspect.signature(DRIVERS[driver]).parameters.values()
+    named = [
+        parameter.name for parameter in parameters if parameter.kind != parameter.VAR_POSITIONAL
+    ]
+    return named[2:]
