@@ -52,9 +52,8 @@ def record(event: str, question: str, **facts: Any) -> None:
     try:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(
-            "ab", buffering=0
-        ) as log:  # one write, appended whole; on a line of its own even where the last one is torn
+        # One write, appended whole; on a line of its own even where the last one is torn.
+        with path.open("ab", buffering=0) as log:
             log.write(f"\n{line}\n".encode())
     except OSError:
         _unwritten.append(line)

@@ -110,9 +110,8 @@ class Mark:
             return _KINDS[self.verdict.status]
         if self.pending:
             return Kind.BY_HAND
-        if (
-            self.task.by_hand and self.manual is None and not self.auto
-        ):  # nbgrader gives 0 where the cell is as it was handed out
+        # 0: what nbgrader gives where the cell is as it was handed out.
+        if self.task.by_hand and self.manual is None and not self.auto:
             return Kind.OPEN
         return Kind.SOLVED if self.share == 1 else Kind.PARTLY if self.share else Kind.WRONG
 
@@ -346,9 +345,8 @@ class _Notebooks:
     verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
     order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     trusted: set[tuple[str, str]] = field(default_factory=set)
-    versions: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(
-        default_factory=dict
-    )  # then by notebook: engine and questions
+    # By submission, then by notebook.
+    versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
