@@ -207,10 +207,8 @@ def _right_answers(
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
-                rejected[answer] = (
-                    f"{_label(question, answer)}, seed {seed}: "
-                    f"{' '.join((verdict.headline, *verdict.details))}"
-                )
+                reason = " ".join((verdict.headline, *verdict.details))
+                rejected[answer] = f"{_label(question, answer)}, seed {seed}: {reason}"
     return rejected, times
 
 
@@ -282,13 +280,11 @@ def _other_width(array: Any) -> Any:
     if array.ndim == 0:
         return _plain_number(array)
     if isinstance(array, np.ndarray):
-        return array.astype(
-            {"float32": np.float64, "float64": np.float32}.get(array.dtype.name, array.dtype)
-        )
+        widths = {"float32": np.float64, "float64": np.float32}
+        return array.astype(widths.get(array.dtype.name, array.dtype))
     torch = frameworks.module("torch")
-    return array.to(
-        {torch.float32: torch.float64, torch.float64: torch.float32}.get(array.dtype, array.dtype)
-    )
+    other = {torch.float32: torch.float64, torch.float64: torch.float32}
+    return array.to(other.get(array.dtype, array.dtype))
 
 
 def _noisy(array: np.ndarray) -> np.ndarray:
@@ -297,13 +293,11 @@ def _noisy(array: np.ndarray) -> np.ndarray:
     """
     if not _is_float(array) or not array.size:
         return array
-    finite = np.abs(array[np.isfinite(array)])
-    noise = np.random.default_rng(0).normal(size=(2, *array.shape))
-    return (
-        array
-        + 5e-7 * noise[0] * np.where(np.isfinite(array), array, 0)
-        + 2e-7 * noise[1] * finite.max(initial=0)
-    )
+    known = np.isfinite(array)
+    largest = np.abs(array[known]).max(initial=0)
+    of_each, of_largest = np.random.default_rng(0).normal(size=(2, *array.shape))
+    noise = 5e-7 * of_each * np.where(known, array, 0) + 2e-7 * of_largest * largest
+    return array + noise
 
 
 def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
