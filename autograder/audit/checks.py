@@ -254,13 +254,17 @@ def _harmless(
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
     if question.measurement is None and answer is question.reference:
-        yield (
-            "with its result in float32",
-            None,
-            lambda value: _map(value, lambda a: a.astype(np.float32) if _is_float(a) else a),
-        )
-        yield "with its result in lists", None, lambda value: _map(value, lambda a: a.tolist())
+        yield "with its result in float32", None, lambda value: _map(value, _narrowed)
+        yield "with its result in lists", None, lambda value: _map(value, _in_lists)
         yield "with the noise of float32", None, lambda value: _map(value, _noisy)
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if _is_float(array) else array
+
+
+def _in_lists(array: np.ndarray) -> Any:
+    return array.tolist()
 
 
 def _strided(array: Any) -> Any:
@@ -420,9 +424,9 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> Peer:
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         outcome = reference(driver, args, seconds, wall)
-        return (
-            outcome if where(args) else replace(outcome, value=_map(outcome.value, np.zeros_like))
-        )
+        if where(args):
+            return outcome
+        return replace(outcome, value=_map(outcome.value, np.zeros_like))
 
     return peer
 
@@ -692,20 +696,24 @@ def _peer(
     `after`.
     """
 
+    function = answer.function if before is None else _given_other(answer.function, before)
+
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
-        function = (
-            answer.function
-            if before is None
-            else lambda *given: answer.function(*_map(given, before))
-        )
         outcome = run(function, driver, answer.framework, args)
-        return (
-            replace(outcome, value=after(outcome.value))
-            if after and outcome.kind == "value"
-            else outcome
-        )
+        if after and outcome.kind == "value":
+            return replace(outcome, value=after(outcome.value))
+        return outcome
 
     return peer
+
+
+def _given_other(function: Callable, change: Callable) -> Callable:
+    """`function`, with every array of its arguments changed."""
+
+    def changed(*args: Any) -> Any:
+        return function(*_map(args, change))
+
+    return changed
 
 
 def _recorded(peer: Peer, outcomes: list[Outcome]) -> Peer:

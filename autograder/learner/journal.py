@@ -134,9 +134,10 @@ def as_feedback() -> Feedback:
     )
     lines = []
     for row in table:
+        standing = row["standing"]
         lines.append(
-            f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / "
-            f"{row['points']:<4g} {_attempts(row['standing'])}"
+            f"{_mark(standing)} {row['question']:<34} {standing.earned:>5g} / "
+            f"{row['points']:<4g} {_attempts(standing)}"
         )
     lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
     html = template("learner", "progress.html.j2").render(
@@ -146,7 +147,11 @@ def as_feedback() -> Feedback:
 
 
 def _mark(standing: Standing) -> str:
-    return "✓" if standing.solved else "◐" if standing.earned else "✗" if standing.attempts else "○"
+    if standing.solved:
+        return "✓"
+    if standing.earned:
+        return "◐"
+    return "✗" if standing.attempts else "○"
 
 
 def _attempts(standing: Standing) -> str:

@@ -96,7 +96,9 @@ class Mark:
     @property
     def share(self) -> float:
         """Points by points to be had, from 0 to 1."""
-        return min(max(self.points / self.task.points, 0.0), 1.0) if self.task.points else 1.0
+        if not self.task.points:
+            return 1.0
+        return min(max(self.points / self.task.points, 0.0), 1.0)
 
     @property
     def pending(self) -> bool:
@@ -113,7 +115,9 @@ class Mark:
         # 0: what nbgrader gives where the cell is as it was handed out.
         if self.task.by_hand and self.manual is None and not self.auto:
             return Kind.OPEN
-        return Kind.SOLVED if self.share == 1 else Kind.PARTLY if self.share else Kind.WRONG
+        if self.share == 1:
+            return Kind.SOLVED
+        return Kind.PARTLY if self.share else Kind.WRONG
 
 
 @dataclass(frozen=True)
