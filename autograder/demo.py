@@ -67,9 +67,8 @@ class Draft:
     def __init__(self, source: NotebookNode, assignment: str, student: str):
         self.notebook = copy.deepcopy(source)
         self.assignment, self.student = assignment, student
-        self.questions = [
-            question for cell in self.notebook.cells if (question := question_of(cell))
-        ]
+        asked = map(question_of, self.notebook.cells)
+        self.questions = [question for question in asked if question]
         self.earns = {question.name: 0.0 for question in self.questions}
         self.mistakes: dict[str, str] = {}
 
@@ -100,7 +99,8 @@ class Draft:
     ) -> None:
         """Answer every question that `style` has an answer to."""
         for question in self.questions:
-            if question not in skip and (answer := style(question)):
+            answer = None if question in skip else style(question)
+            if answer:
                 self.write(question, answer, before)
 
     def fails(self, question: Question, earns: float = 0.0, mistake: str | None = None) -> None:

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from autograder import gluon
 from autograder.errors import BrokenQuestions
-from autograder.sandbox import (
-    wall,
-)  # what else is examined is imported where it is examined: it may be what is missing
+
+# What else is examined is imported where it is examined: it may be what is missing.
+from autograder.sandbox import wall
 from autograder.values import frameworks
 
 OLDEST_PYTHON = (3, 11)
@@ -196,9 +196,8 @@ def _mxnet() -> Found:
             loss = mxnet.nd.dot(weight, mxnet.nd.arange(3).reshape((3, 1))).sum()
         loss.backward()
         right = weight.grad.asnumpy().tolist() == [[0.0, 1.0, 2.0]] * 3
-    except (
-        Exception
-    ) as error:  # a failed native import raises OSError, a wrong NumPy AttributeError, and so on
+    # A failed native import raises OSError, a wrong NumPy AttributeError, and so on.
+    except Exception as error:
         return Found(None, _one_line(error), mxnet_advice(error))
     if not right:
         return Found(
@@ -315,10 +314,8 @@ def _judge() -> Found:
         try:
             channel.send("progress")
             channel.receive(timeout=_SECONDS)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # Closed and TimeoutError are OSErrors, Malformed is a ValueError
+        # Closed and TimeoutError are OSErrors, Malformed is a ValueError.
+        except (OSError, ValueError) as error:
             return Found(False, _last_words(log) or _one_line(error), _REINSTALL)
         finally:
             channel.close()

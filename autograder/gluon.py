@@ -40,10 +40,8 @@ def install() -> str:
             " the course works without it but for the Gluon cells"
         )
     installer = _installer()
-    for packages in (
-        BESIDE,
-        ["--no-deps", MXNET],
-    ):  # in this order pip does not complain of MXNet's metadata
+    # In this order pip does not complain of MXNet's metadata.
+    for packages in (BESIDE, ["--no-deps", MXNET]):
         if subprocess.run([*installer, *packages], check=False).returncode:
             raise CannotInstall(
                 f"{' '.join([*installer, *packages])} failed; what it printed stands above"

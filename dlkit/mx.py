@@ -169,9 +169,8 @@ first step.
 @contextlib.contextmanager
 def _lent_to_numpy(names: Mapping[str, Any]) -> Iterator[None]:
     """In here NumPy has those of `names` that it lacks."""
-    missing = {
-        name: value for name, value in names.items() if name not in vars(np)
-    }  # not hasattr: NumPy answers that with a warning
+    # Asking by `hasattr` would make NumPy warn.
+    missing = {name: value for name, value in names.items() if name not in vars(np)}
     vars(np).update(missing)
     try:
         yield

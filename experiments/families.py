@@ -257,9 +257,10 @@ def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     if not jobs:
         return
     context = multiprocessing.get_context("forkserver")
+    # The first optimiser wants torch._dynamo.
     context.set_forkserver_preload(
         ["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.comparison"]
-    )  # _dynamo: the first optimiser wants it
+    )
     with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
         futures: list[Future[Result]] = [pool.submit(train, job) for job in jobs]
         try:

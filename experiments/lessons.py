@@ -37,9 +37,8 @@ def lesson_names(lesson: Path) -> dict[str, Any]:
     from dlkit import mx
 
     names: dict[str, Any] = {"__name__": lesson.stem}
-    missing: tuple[type[Exception], ...] = (
-        () if mx.available() else (mx.MXNetMissing, NameError)
-    )  # the name of what such a cell would have made
+    # NameError: of what a cell that was left out would have made.
+    missing: tuple[type[Exception], ...] = () if mx.available() else (mx.MXNetMissing, NameError)
     for cell in _net_cells(lesson):
         try:
             exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)

@@ -72,9 +72,8 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     columns = rng.integers(0, 2 * SHIFT + 1, (count, 1)) + np.arange(width)
     mirror = rng.random(count) < 0.5
     columns[mirror] = columns[mirror, ::-1]
-    moved = padded[
-        np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]
-    ]  # (N, H, W, C)
+    # The shifted windows: (N, H, W, C).
+    moved = padded[np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return np.ascontiguousarray(moved.transpose(0, 3, 1, 2))
 
 

@@ -200,9 +200,8 @@ def _right_answers(
     check.
     """
     rejected, times = {}, []
-    for (
-        seed
-    ) in fresh:  # what is expected is worked out for the first answer and kept for the others
+    # What is expected is worked out for the first answer and kept for the others.
+    for seed in fresh:
         for answer in right:
             if answer in rejected:
                 continue
@@ -210,10 +209,8 @@ def _right_answers(
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
-                rejected[answer] = (
-                    f"{_label(question, answer)}, seed {seed}: "
-                    f"{' '.join((verdict.headline, *verdict.details))}"
-                )
+                reason = " ".join((verdict.headline, *verdict.details))
+                rejected[answer] = f"{_label(question, answer)}, seed {seed}: {reason}"
     return rejected, times
 
 
@@ -259,13 +256,17 @@ def _harmless(
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
     if judging_of(question).comparable and answer is question.reference:
-        yield (
-            "with its result in float32",
-            None,
-            lambda value: _map(value, lambda a: a.astype(np.float32) if _is_float(a) else a),
-        )
-        yield "with its result in lists", None, lambda value: _map(value, lambda a: a.tolist())
+        yield "with its result in float32", None, lambda value: _map(value, _narrowed)
+        yield "with its result in lists", None, lambda value: _map(value, _in_lists)
         yield "with the noise of float32", None, lambda value: _map(value, _noisy)
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if _is_float(array) else array
+
+
+def _in_lists(array: np.ndarray) -> Any:
+    return array.tolist()
 
 
 def _strided(array: Any) -> Any:
@@ -285,13 +286,11 @@ def _other_width(array: Any) -> Any:
     if array.ndim == 0:
         return _plain_number(array)
     if isinstance(array, np.ndarray):
-        return array.astype(
-            {"float32": np.float64, "float64": np.float32}.get(array.dtype.name, array.dtype)
-        )
+        widths = {"float32": np.float64, "float64": np.float32}
+        return array.astype(widths.get(array.dtype.name, array.dtype))
     torch = frameworks.module("torch")
-    return array.to(
-        {torch.float32: torch.float64, torch.float64: torch.float32}.get(array.dtype, array.dtype)
-    )
+    other = {torch.float32: torch.float64, torch.float64: torch.float32}
+    return array.to(other.get(array.dtype, array.dtype))
 
 
 def _noisy(array: np.ndarray) -> np.ndarray:
@@ -300,13 +299,11 @@ def _noisy(array: np.ndarray) -> np.ndarray:
     """
     if not _is_float(array) or not array.size:
         return array
-    finite = np.abs(array[np.isfinite(array)])
-    noise = np.random.default_rng(0).normal(size=(2, *array.shape))
-    return (
-        array
-        + 5e-7 * noise[0] * np.where(np.isfinite(array), array, 0)
-        + 2e-7 * noise[1] * finite.max(initial=0)
-    )
+    known = np.isfinite(array)
+    largest = np.abs(array[known]).max(initial=0)
+    of_each, of_largest = np.random.default_rng(0).normal(size=(2, *array.shape))
+    noise = 5e-7 * of_each * np.where(known, array, 0) + 2e-7 * of_largest * largest
+    return array + noise
 
 
 def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
@@ -428,9 +425,9 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswe
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         outcome = reference(driver, args, seconds, wall)
-        return (
-            outcome if where(args) else replace(outcome, value=_map(outcome.value, np.zeros_like))
-        )
+        if where(args):
+            return outcome
+        return replace(outcome, value=_map(outcome.value, np.zeros_like))
 
     return peer
 
@@ -697,20 +694,24 @@ def _peer(
     `after`.
     """
 
+    function = answer.function if before is None else _given_other(answer.function, before)
+
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
-        function = (
-            answer.function
-            if before is None
-            else lambda *given: answer.function(*_map(given, before))
-        )
         outcome = run(function, driver, answer.framework, args)
-        return (
-            replace(outcome, value=after(outcome.value))
-            if after and outcome.kind == "value"
-            else outcome
-        )
+        if after and outcome.kind == "value":
+            return replace(outcome, value=after(outcome.value))
+        return outcome
 
     return peer
+
+
+def _given_other(function: Callable, change: Callable) -> Callable:
+    """`function`, with every array of its arguments changed."""
+
+    def changed(*args: Any) -> Any:
+        return function(*_map(args, change))
+
+    return changed
 
 
 def _recorded(peer: CallAnswer, outcomes: list[Outcome]) -> CallAnswer:

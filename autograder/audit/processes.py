@@ -69,9 +69,8 @@ def _keep_to_one_thread() -> None:
     os.dup2(nothing, 2)
     for framework in ("torch", "mxnet"):
         if frameworks.available(framework):
-            frameworks.to_framework(
-                np.zeros(1), framework
-            )  # MXNet speaks only when its engine starts
+            # MXNet speaks only when its engine starts.
+            frameworks.to_framework(np.zeros(1), framework)
     os.dup2(stderr, 2)
     os.close(stderr)
     os.close(nothing)

@@ -137,9 +137,8 @@ def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
     except (Closed, Malformed):
         reason = judge.last_words()
         _judge = None
-        if (
-            outcome is not None and outcome.kind == "timeout"
-        ):  # it came so late that the judge had given up
+        # The outcome came so late that the judge had given up.
+        if outcome is not None and outcome.kind == "timeout":
             return note(_too_late(outcome))
         return note(
             f"The judge stopped before it had an answer{reason}. Run the cell again; `course "

@@ -52,9 +52,8 @@ def record(event: str, question: str, **facts: Any) -> None:
     try:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(
-            "ab", buffering=0
-        ) as log:  # one write, appended whole; on a line of its own even where the last one is torn
+        # One write, appended whole; on a line of its own even where the last one is torn.
+        with path.open("ab", buffering=0) as log:
             log.write(f"\n{line}\n".encode())
     except OSError:
         _unwritten.append(line)
@@ -135,9 +134,10 @@ def as_feedback() -> Feedback:
     )
     lines = []
     for row in table:
+        standing = row["standing"]
         lines.append(
-            f"{_mark(row['standing'])} {row['question']:<34} {row['standing'].earned:>5g} / "
-            f"{row['points']:<4g} {_attempts(row['standing'])}"
+            f"{_mark(standing)} {row['question']:<34} {standing.earned:>5g} / "
+            f"{row['points']:<4g} {_attempts(standing)}"
         )
     lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
     html = template("learner", "progress.html.j2").render(
@@ -147,7 +147,11 @@ def as_feedback() -> Feedback:
 
 
 def _mark(standing: Standing) -> str:
-    return "✓" if standing.solved else "◐" if standing.earned else "✗" if standing.attempts else "○"
+    if standing.solved:
+        return "✓"
+    if standing.earned:
+        return "◐"
+    return "✗" if standing.attempts else "○"
 
 
 def _attempts(standing: Standing) -> str:

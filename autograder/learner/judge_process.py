@@ -13,7 +13,8 @@ import socket
 import sys
 
 from autograder import logs
-from autograder.feedback.render import Feedback, code, note, render, warm_up
+from autograder.feedback.pictures import warm_up
+from autograder.feedback.render import Feedback, code, note, render
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
 from autograder.judge.remote_answer import RemoteAnswer

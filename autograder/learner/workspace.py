@@ -26,15 +26,15 @@ def fill(project: Path, folder: Path) -> tuple[int, int]:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder")
     added = kept = 0
-    for source in sorted(
-        path for name in FOLDERS for path in (project / name).rglob("*") if path.is_file()
-    ):
-        if ".ipynb_checkpoints" in source.parts:
+    paths = [path for name in FOLDERS for path in (project / name).rglob("*")]
+    for source in sorted(paths):
+        if not source.is_file() or ".ipynb_checkpoints" in source.parts:
             continue
         target = folder / source.relative_to(project)
         fresh = _copy_if_absent(source, target)
         if target.suffix == ".ipynb":
-            added, kept = added + fresh, kept + (not fresh)
+            added += fresh
+            kept += not fresh
     return added, kept
 
 

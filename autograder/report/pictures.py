@@ -53,11 +53,12 @@ def draw_distribution(results: ClassResults, assignments: list[Assignment]) -> A
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    shares = {
-        a.name: [share for s in results.of(a) if (share := results.share(s)) is not None]
-        for a in assignments
-    }
-    shares = {name: values for name, values in shares.items() if values}
+    shares = {}
+    for assignment in assignments:
+        every = [results.share(submission) for submission in results.of(assignment)]
+        known = [share for share in every if share is not None]
+        if known:
+            shares[assignment.name] = known
     columns = min(len(shares), 3) or 1
     rows = -(-len(shares) // columns) or 1
     figure = Figure(

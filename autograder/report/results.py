@@ -97,7 +97,9 @@ class Mark:
     @property
     def share(self) -> float:
         """Points by points to be had, from 0 to 1."""
-        return min(max(self.points / self.task.points, 0.0), 1.0) if self.task.points else 1.0
+        if not self.task.points:
+            return 1.0
+        return min(max(self.points / self.task.points, 0.0), 1.0)
 
     @property
     def pending(self) -> bool:
@@ -111,11 +113,12 @@ class Mark:
             return _KINDS[self.verdict.status]
         if self.pending:
             return Kind.BY_HAND
-        if (
-            self.task.by_hand and self.manual is None and not self.auto
-        ):  # nbgrader gives 0 where the cell is as it was handed out
+        # 0: what nbgrader gives where the cell is as it was handed out.
+        if self.task.by_hand and self.manual is None and not self.auto:
             return Kind.OPEN
-        return Kind.SOLVED if self.share == 1 else Kind.PARTLY if self.share else Kind.WRONG
+        if self.share == 1:
+            return Kind.SOLVED
+        return Kind.PARTLY if self.share else Kind.WRONG
 
 
 @dataclass(frozen=True)
@@ -347,9 +350,8 @@ class _Notebooks:
     verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
     order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     trusted: set[tuple[str, str]] = field(default_factory=set)
-    versions: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(
-        default_factory=dict
-    )  # then by notebook: engine and questions
+    # By submission, then by notebook.
+    versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

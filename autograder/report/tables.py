@@ -168,23 +168,22 @@ def write_html(results: ClassResults, path: Path) -> None:
 
 def _cards(results: ClassResults, graded: list[Submission]) -> list[tuple[str, str]]:
     """The headline figures: (figure, what it counts)."""
-    shares = [share for submission in graded if (share := results.share(submission)) is not None]
-    answers = [mark for submission in graded for mark in submission.marks if not mark.pending]
+    shares = [results.share(submission) for submission in graded]
+    known_shares = [share for share in shares if share is not None]
+    marks = [mark for submission in graded for mark in submission.marks]
+    answers = [mark for mark in marks if not mark.pending]
     solved = sum(mark.kind is Kind.SOLVED for mark in answers)
-    handed_in = sum(submission.state is not State.MISSING for submission in results.submissions)
+    by_hand = sum(mark.needs_manual_grade for mark in marks)
+    states = [submission.state for submission in results.submissions]
+    handed_in = len(states) - states.count(State.MISSING)
+    students = len(results.students)
     return [
-        (str(len(results.students)), "student" if len(results.students) == 1 else "students"),
+        (str(students), "student" if students == 1 else "students"),
         (f"{len(graded)} of {handed_in}", "submissions graded"),
-        (f"{median(shares):.0%}" if shares else "–", "median score"),
+        (f"{median(known_shares):.0%}" if known_shares else "–", "median score"),
         (f"{solved / len(answers):.0%}" if answers else "–", "of the answers solved"),
-        (
-            str(sum(mark.needs_manual_grade for submission in graded for mark in submission.marks)),
-            "answers await hand grading",
-        ),
-        (
-            str(sum(submission.state is State.NOT_GRADED for submission in results.submissions)),
-            "not graded",
-        ),
+        (str(by_hand), "answers await hand grading"),
+        (str(states.count(State.NOT_GRADED)), "not graded"),
     ]
 
 
@@ -198,7 +197,8 @@ def _hand_grading(results: ClassResults) -> list[tuple[str, str, list[str]]]:
                 for submission in results.of(assignment)
                 if any(mark.task == task and mark.needs_manual_grade for mark in submission.marks)
             ]
-            rows += [(assignment.name, task.label, students)] if students else []
+            if students:
+                rows.append((assignment.name, task.label, students))
     return rows
 
 
@@ -212,9 +212,8 @@ def _overview(
     rows = []
     for student in results.students:
         theirs = [by_key[student.id, assignment.name] for assignment in assignments]
-        rows.append(
-            (student.id, [(submission, results.share(submission)) for submission in theirs])
-        )
+        shares = [results.share(submission) for submission in theirs]
+        rows.append((student.id, list(zip(theirs, shares, strict=True))))
     return rows
 
 
@@ -228,11 +227,15 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
         for mark in submission.marks
         if mark.kind in (Kind.PARTLY, Kind.WRONG) and mark.verdict
     ]
+    rows = []
+    for submission in submissions:
+        marks = {mark.task: mark for mark in submission.marks}
+        rows.append((submission, marks, results.share(submission)))
     return {
         "assignment": assignment,
         "labels": short_labels([task.label for task in assignment.tasks]),
         "graded": len(graded),
-        "rows": [(s, {mark.task: mark for mark in s.marks}, results.share(s)) for s in submissions],
+        "rows": rows,
         "picture": picture(draw_questions(assignment, graded)) if graded else None,
         "mistakes": _mistakes(assignment, graded),
         "wrong": len(wrong),
@@ -242,9 +245,8 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
 
 def _mistakes(assignment: Assignment, graded: list[Submission]) -> list[tuple[str, str, int]]:
     """(task, mistake, how many made it), the commonest first."""
-    labels = dict(
-        zip(assignment.tasks, short_labels([task.label for task in assignment.tasks]), strict=True)
-    )
+    short = short_labels([task.label for task in assignment.tasks])
+    labels = dict(zip(assignment.tasks, short, strict=True))
     made = Counter(
         (labels[mark.task], mark.verdict.mistake)
         for task in assignment.tasks
@@ -261,8 +263,10 @@ def _tint(share: float | None) -> str:
     """
     if share is None:
         return "transparent"
-    stops = ((246, 214, 203), (252, 240, 208), (203, 232, 222))
-    low, part = (0, share * 2) if share < 0.5 else (1, share * 2 - 1)
-    return "#" + "".join(
-        f"{round(a + (b - a) * part):02x}" for a, b in zip(stops[low], stops[low + 1], strict=True)
-    )
+    warm, yellow, green = (246, 214, 203), (252, 240, 208), (203, 232, 222)
+    if share < 0.5:
+        start, end, part = warm, yellow, share * 2
+    else:
+        start, end, part = yellow, green, share * 2 - 1
+    mixed = [round(a + (b - a) * part) for a, b in zip(start, end, strict=True)]
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 )
-LEFT_BEHIND = frozenset(
-    {"__MACOSX", "Thumbs.db", "desktop.ini"}
-)  # by the programs that pack and show folders
+# What programs that pack and show folders leave behind.
+LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 LEAST = 5  # pictures of a class, so that each part gets one
 
 
@@ -129,9 +128,8 @@ def _colour(picture: PIL.Image.Image) -> PIL.Image.Image:
     """
     from PIL import Image
 
-    if picture.mode.startswith(
-        "I"
-    ):  # convert() would cut off at 255: measuring cameras' pictures would be white
+    # `convert` would cut off at 255: measuring cameras' pictures would be white.
+    if picture.mode.startswith("I"):
         return Image.fromarray(
             (np.asarray(picture, np.float32) / 257).clip(0, 255).astype(np.uint8)
         ).convert("RGB")
@@ -147,9 +145,8 @@ def _read(file: Path, size: int) -> np.ndarray:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # it names no file; what is really too large is an error
+            # The warning names no file; what is really too large is an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as picture:
                 if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
                     raise UnusableFolder(

@@ -197,9 +197,8 @@ def _letter(face: str, letter: str, height: int) -> Image.Image:
     from PIL import Image, ImageDraw, ImageFont
 
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
-    font = ImageFont.truetype(
-        path, height / 0.73
-    )  # DejaVu's capitals have 0.73 of the size of the font
+    # DejaVu's capitals have 0.73 of the size of the font.
+    font = ImageFont.truetype(path, height / 0.73)
     left, top, right, bottom = font.getbbox(letter)
     mask = Image.new("L", (int(right - left), int(bottom - top)))  # whole numbers: a box of pixels
     ImageDraw.Draw(mask).text((-left, -top), letter, font=font, fill=255)
@@ -242,9 +241,8 @@ def _paint(masks: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> n
     pattern of a third colour on it.
     """
     ink, paper, pattern = rng.random((3, len(masks), 3, 1, 1), dtype=np.float32)
-    ink = 0.35 + 0.65 * ink / ink.max(
-        axis=1, keepdims=True
-    )  # the strongest channel is full: a letter is never dim
+    # The strongest channel is full: a letter is never dim.
+    ink = 0.35 + 0.65 * ink / ink.max(axis=1, keepdims=True)
     return masks * ink + (1 - masks) * (0.3 * paper + 0.7 * pattern * behind)
 
 

@@ -220,9 +220,8 @@ def _open(name: str, folder: Path) -> tuple[Any, Any]:
 
     folder.mkdir(parents=True, exist_ok=True)
     dataset = getattr(datasets, name)
-    with contextlib.redirect_stdout(
-        io.StringIO()
-    ):  # one printed line a mirror that does not answer; the error says it all
+    # One printed line a mirror that does not answer; the error says it all.
+    with contextlib.redirect_stdout(io.StringIO()):
         return dataset(folder, train=True, download=True), dataset(
             folder, train=False, download=True
         )

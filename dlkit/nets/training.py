@@ -183,9 +183,8 @@ def initialize_gluon(net: Any, seed: int, image_shape: tuple[int, int, int] | No
     from dlkit.mx import init, nd
 
     rng = np.random.default_rng(seed)
-    net.initialize(
-        init.Zero(), force_reinit=True
-    )  # layers set the scales of normalisation to 1 themselves
+    # Layers set the scales of normalisation to 1 themselves.
+    net.initialize(init.Zero(), force_reinit=True)
     if image_shape is not None:
         net(nd.zeros((1, *image_shape)))
     for parameter in net.collect_params().values():
