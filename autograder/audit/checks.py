@@ -205,9 +205,8 @@ def _right_answers(
     check.
     """
     rejected, times = {}, []
-    for (
-        seed
-    ) in fresh:  # what is expected is worked out for the first answer and kept for the others
+    # What is expected is worked out for the first answer and kept for the others.
+    for seed in fresh:
         for answer in right:
             if answer in rejected:
                 continue
