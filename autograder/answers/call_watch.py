@@ -22,6 +22,8 @@ _LIBRARIES = tuple(
     {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _IMPORT = "<frozen importlib"
+_METHODS = ("__init__", "__new__", "forward", "hybrid_forward", "__call__")
+"""Those of a class that its call, or that of an instance, runs."""
 
 
 def find(name: str) -> Any:
@@ -37,9 +39,8 @@ def find(name: str) -> Any:
         try:
             # A module's own __getattr__ may import; that of an operator table only looks up.
             value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
-        except (
-            Exception
-        ):  # some tables of operators raise errors of their own for what they do not have
+        # Some tables of operators raise errors of their own for what they do not have.
+        except Exception:
             return None
     return value
 
@@ -91,10 +92,8 @@ class _Watch:
     """
 
     def __init__(self, forbids: Sequence[str]):
-        self._open, self._known = (
-            list(forbids),
-            0,
-        )  # names not found yet, and how many modules there were when they were looked for
+        self._open = list(forbids)  # names not found yet
+        self._known = 0  # how many modules there were when they were looked for
         self._builtins: dict[Any, str] = {}
         self._codes: dict[int, list[tuple[str, Callable[[FrameType], bool]]]] = {}
         self._modules: dict[str, str] = {}
@@ -149,19 +148,19 @@ class _Watch:
         elif inspect.isbuiltin(target):
             self._builtins.setdefault(target, name)
         elif isinstance(target, type):
-            for method in ("__init__", "__new__", "forward", "hybrid_forward", "__call__"):
-                function = inspect.getattr_static(target, method, None)
-                function = getattr(function, "__func__", function)
-                if isinstance(function, FunctionType):
-                    self._add_code(
-                        name,
-                        function.__code__,
-                        _first_argument(lambda value: isinstance(value, target) or value is target),
-                    )
+            self._add_class(name, target)
         elif isinstance(function := getattr(type(target), "__call__", None), FunctionType):  # noqa: B004
             self._add_code(name, function.__code__, _first_argument(lambda value: value is target))
         if isinstance(wrapped := getattr(target, "__wrapped__", None), FunctionType):
             self._add_code(name, wrapped.__code__, _same_closure(wrapped))
+
+    def _add_class(self, name: str, target: type) -> None:
+        is_of_class = _first_argument(lambda value: isinstance(value, target) or value is target)
+        for method in _METHODS:
+            function = inspect.getattr_static(target, method, None)
+            function = getattr(function, "__func__", function)
+            if isinstance(function, FunctionType):
+                self._add_code(name, function.__code__, is_of_class)
 
     def _add_code(self, name: str, code: CodeType, applies: Callable[[FrameType], bool]) -> None:
         self._kept.append(code)

@@ -155,9 +155,8 @@ class _Terminal:
         self._write("\r\x1b[2K")
 
     def _write(self, text: str) -> None:
-        os.write(
-            self._descriptor, text.encode("utf-8", "replace")
-        )  # no stream: one cannot be entered twice
+        # Not to a stream, which cannot be entered twice.
+        os.write(self._descriptor, text.encode("utf-8", "replace"))
 
 
 def _displaying(frame: FrameType | None) -> bool:

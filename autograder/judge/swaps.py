@@ -37,6 +37,7 @@ _HINT = re.compile(
 )
 """A text without any of these holds no swap, and need not be parsed."""
 
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -53,14 +54,17 @@ def find_swap(
     binds. Raises RecursionError for what is nested too deeply.
     """
     run = _Run(trees, answer, rebound)
+    look = _Look(run, parse)
     for tree in trees:
-        for node in sorted(
-            run.nodes_of(tree),
-            key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
-        ):
-            if (what := _Look(run, parse).at(node)) is not None:
+        for node in sorted(run.nodes_of(tree), key=_position):
+            what = look.at(node)
+            if what is not None:
                 return what, node
     return None
+
+
+def _position(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
 class _Run:
@@ -69,28 +73,26 @@ class _Run:
     """
 
     def __init__(self, trees: Sequence[ast.Module], answer: str, rebound: frozenset[str]):
-        self.parent: dict[ast.AST, ast.AST] = {
-            child: node
-            for tree in trees
-            for node in ast.walk(tree)
-            for child in ast.iter_child_nodes(node)
-        }
-        self._tree = {node: tree for tree in trees for node in ast.walk(tree)}
-        self._defined: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]] = {}
-        for node in self._tree:
-            if isinstance(node, _DEFINITIONS):
-                self._defined.setdefault(node.name, []).append(node)
+        self.parent: dict[ast.AST, ast.AST] = {}
+        self._tree: dict[ast.AST, ast.Module] = {}
+        self._defined: dict[str, list[_Definition]] = {}
+        for tree in trees:
+            for node in ast.walk(tree):
+                self._tree[node] = tree
+                self.parent |= dict.fromkeys(ast.iter_child_nodes(node), node)
+                if isinstance(node, _DEFINITIONS):
+                    self._defined.setdefault(node.name, []).append(node)
         self._nodes: dict[ast.AST, None] = {}
         self._entered: set[ast.AST] = set()
         self._waiting: list[ast.AST] = [statement for tree in trees for statement in tree.body]
         self.bound = rebound.union(*(_binds(node) for node in self._tree))
         self._mention(answer)
         self._execute_all()
-        if any(
-            self._opens_all_names(node) for node in self._nodes
-        ):  # a function may be called without its name being written
-            for definition in [found for named in self._defined.values() for found in named]:
-                self._enter(definition)
+        # A function may then be called without its name being written.
+        if any(self._opens_all_names(node) for node in self._nodes):
+            for definitions in self._defined.values():
+                for definition in definitions:
+                    self._enter(definition)
             self._execute_all()
         calls = {_last_name(node.func) for node in self._nodes if isinstance(node, ast.Call)}
         self.meant = {answer, *dir(builtins), *self._defined, *calls}  # names that a call may be of
@@ -154,7 +156,7 @@ class _Run:
         for definition in self._defined.get(name, ()):
             self._enter(definition)
 
-    def _enter(self, definition: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+    def _enter(self, definition: _Definition) -> None:
         if definition in self._entered:
             return
         self._entered.add(definition)
@@ -219,13 +221,10 @@ def _plain_call(node: ast.AST | None, functions: set[str]) -> bool:
 
 def _last_name(node: ast.AST) -> str:
     """``g`` of ``g`` and of ``a.b.g``, "" for anything else."""
-    return (
-        node.id
-        if isinstance(node, ast.Name)
-        else node.attr
-        if isinstance(node, ast.Attribute)
-        else ""
-    )
+    match node:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 class _Look:

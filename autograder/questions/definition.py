@@ -332,9 +332,8 @@ class Question:
                 args = tuple(inputs.args)
                 if self.driver == "sampled":
                     args = (rng.integers(2**32, size=self.calls).tolist(), *args)
-                yield Case(
-                    probe, replace(inputs, args=to_plain(args))
-                )  # a NumPy scalar, say, becomes what can cross
+                # A NumPy scalar, say, becomes what can cross.
+                yield Case(probe, replace(inputs, args=to_plain(args)))
 
     def answers(self, framework: str) -> list[Answer]:
         """The right answers written in `framework`, the reference first."""

@@ -39,11 +39,8 @@ def module(framework: str) -> ModuleType:
         for entry in entry_points(group="autograder.frameworks", name=framework):
             entry.load()
         return importlib.import_module(framework)
-    except (
-        OSError,
-        RuntimeError,
-        AttributeError,
-    ) as error:  # installed, but a system library is missing or another package does not fit
+    # It is installed, but a system library is missing or another package does not fit.
+    except (OSError, RuntimeError, AttributeError) as error:
         raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
 
 

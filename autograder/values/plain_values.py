@@ -75,10 +75,10 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
     if kind is dict:
         keys = {_key(key): item for key, item in value.items()}
         return {key: _plain(item, depth + 1, counter) for key, item in keys.items()}
-    if (array := _from_torch(value, kind)) is not None or (
-        array := _from_mxnet(value, kind)
-    ) is not None:
-        return _checked(array)
+    for convert in (_from_torch, _from_mxnet):
+        array = convert(value, kind)
+        if array is not None:
+            return _checked(array)
     raise Refused(f"{_a(kind)} cannot be judged: return an array, a number, or a list of them")
 
 
@@ -103,9 +103,8 @@ def _checked(array: np.ndarray) -> np.ndarray:
             f"an array of {array.nbytes / 2**20:.0f} MB is more than can be "
             f"judged (limit {MAX_BYTES / 2**20:.0f} MB)"
         )
-    return array.astype(
-        array.dtype.newbyteorder("=")
-    )  # a copy, in this machine's byte order, which is what crosses
+    # A copy, in this machine's byte order, which is what crosses.
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def _from_torch(value: Any, kind: type) -> np.ndarray | None:
