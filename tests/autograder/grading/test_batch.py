@@ -362,7 +362,8 @@ def test_a_signal_stops_cleanly(course, number):
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.strip() == "course: stopped; what was graded is kept"
+    # How far it is, is said before where it takes long.
+    assert err.strip().splitlines()[-1] == "course: stopped; what was graded is kept"
     assert not [
         left for left in started if left.is_running() and left.status() != psutil.STATUS_ZOMBIE
     ]
