@@ -267,9 +267,8 @@ def _timing(ran: Ran, folder: Path, workers: int) -> Timing:
         raise BenchmarkError(
             f"the notebooks in {folder / 'autograded'} do not say when they were graded"
         )
-    first = min(
-        workers, len(finished) - 1
-    )  # so many are the first ones, done at about the same time
+    # so many are the first ones, done at about the same time
+    first = min(workers, len(finished) - 1)
     further = (finished[-1] - finished[first - 1]) / (len(finished) - first)
     return Timing(ran.seconds, ran.seconds - len(finished) * further, further)
 

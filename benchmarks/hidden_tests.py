@@ -19,12 +19,10 @@ def earned(question, answer, framework, secret):
     """The weights of the kinds of input on which `answer` is right every time, by the
     reference's results and the question's tolerances.
     """
-    assignment, student = Path.cwd().parts[
-        :-3:-1
-    ]  # nbgrader runs a notebook in its folder; every student has inputs of their own
-    warnings.simplefilter(
-        "ignore"
-    )  # nbgrader gives nothing to a cell that writes to standard error
+    # nbgrader runs a notebook in its folder; every student has inputs of their own
+    assignment, student = Path.cwd().parts[:-3:-1]
+    # nbgrader gives nothing to a cell that writes to standard error
+    warnings.simplefilter("ignore")
     lost = set()
     for case in question.cases(seed_for(secret, assignment, student, question.name)):
         try:

@@ -836,9 +836,8 @@ def _(net, X, y, lr, num_steps):
 
     features = X
     for layer in net[:-1]:
-        features = layer(
-            features
-        )  # outside `record`, normalisation uses its running mean and variance
+        # outside `record`, normalisation uses its running mean and variance
+        features = layer(features)
     trainer = gluon.Trainer(net[-1].collect_params(), "sgd", {"learning_rate": lr})
     for _ in range(num_steps):
         with autograd.record():

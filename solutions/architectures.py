@@ -247,9 +247,8 @@ def _(result, specs, num_options):
         "the number of changed decisions": changed.sum(axis=1),
         "the place (−1: nothing changes)": place,
         "how far the option moves": step,
-        "the new option": result[
-            np.arange(len(specs)), place
-        ],  # where the old options are mixed, steps hide one that is never drawn
+        # where the old options are mixed, steps hide one that is never drawn
+        "the new option": result[np.arange(len(specs)), place],
     }
 
 
@@ -1456,9 +1455,8 @@ def five_nets(errors, costs):
 @five_nets.probe(repeat=5)
 def a_noisy_space(rng):
     levels = [rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1])) for _ in range(3)]
-    dear = [
-        level + rng.normal(0, 0.25, OPTIONS) for level in levels
-    ]  # what is good is mostly dear: costs alone do not tell what is good
+    # what is good is mostly dear: costs alone do not tell what is good
+    dear = [level + rng.normal(0, 0.25, OPTIONS) for level in levels]
     dear = [(level - level.min()) / np.ptp(level) for level in dear]
     truth = 0.85 - 0.7 * _summed(rng.permutation([0.5, 0.3, 0.2]), levels)
     costs = 0.1 + 0.75 * _summed(rng.permutation([0.5, 0.3, 0.2]), dear)

@@ -301,9 +301,8 @@ def one_value(rng):
 
 @log_evidence.probe(weight=1)
 def a_tiny_determinant(rng):
-    K, _, y, _, noise = _process(
-        rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20
-    )  # far apart: without noise, too, K can be inverted
+    # far apart: without noise, too, K can be inverted
+    K, _, y, _, noise = _process(rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20)
     return K * np.float32(1e-6), y * np.float32(1e-3), noise * 1e-6
 
 
@@ -444,10 +443,11 @@ def uncertain_values(rng):
 
 @expected_improvement.probe(weight=1, repeat=2)
 def some_are_certain(rng):
+    # exact in any float
     best, xi = (
         float(rng.integers(17, 32) / 16),
         float(rng.integers(2, 5) / 16),
-    )  # exact in any float
+    )
     mean = best + np.float32([-0.9, -0.6, -0.4, 0.5, 0.8, -0.7, 0.3, -xi])
     mean[:7] += gaussian(rng, 7, scale=0.02)
     std = np.float32([0, 0, 0.7, 0, 0, 1.3, 0.6, 0])

@@ -864,9 +864,8 @@ def rank_pictures(features, clicks, hotels):
     from torch.nn.functional import softplus
 
     torch.manual_seed(0)
-    i, j = torch.nonzero(
-        (hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True
-    )  # i is better than j
+    # i is better than j
+    i, j = torch.nonzero((hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True)
     net = nn.Linear(10, 1)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     for _ in range(100):
@@ -888,9 +887,8 @@ def unseen_hotels(rng):
 
     def draw(count, first):
         fame = np.repeat(rng.normal(0, 1.5, count), PICTURES)
-        look = rng.normal(
-            0, 1, (count * PICTURES, FEATURES)
-        )  # how a picture differs from the others of its hotel
+        # how a picture differs from the others of its hotel
+        look = rng.normal(0, 1, (count * PICTURES, FEATURES))
         clicks = (
             np.round(20 * np.exp(fame + 0.8 * look @ quality + rng.normal(0, 0.15, len(fame)))) + 1
         )

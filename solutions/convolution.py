@@ -1535,10 +1535,11 @@ def one_channel(rng):
 
 @im2col.probe(weight=1)
 def square_matrix(rng):
+    # six windows of six pixels: a transposed result has the right shape
     return _distinct(rng, 1, 4, 3), (
         3,
         2,
-    )  # six windows of six pixels: a transposed result has the right shape
+    )
 
 
 @im2col.probe(weight=1)
@@ -1866,9 +1867,8 @@ def _places(clean):
 
 def _count(steps, h, w):
     """How many steps lie in each block of h rows and w columns."""
-    total = np.zeros(
-        (len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32
-    )  # of all above and to the left
+    # of all above and to the left
+    total = np.zeros((len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32)
     steps.cumsum(axis=1, dtype=np.int32).cumsum(axis=2, out=total[:, 1:, 1:])
     return total[:, h:, w:] - total[:, :-h, w:] - total[:, h:, :-w] + total[:, :-h, :-w]
 

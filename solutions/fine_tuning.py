@@ -280,9 +280,8 @@ def _(labels, count, order):
 @few_labels.alternative()
 def _(labels, count, order):
     arrived = labels[order]
-    earlier = np.tril(arrived[:, None] == arrived, -1).sum(
-        axis=1
-    )  # of the same class, before this one
+    # of the same class, before this one
+    earlier = np.tril(arrived[:, None] == arrived, -1).sum(axis=1)
     return order[earlier < count]
 
 
@@ -291,9 +290,8 @@ def _(labels, count, order):
     import torch
 
     one_hot = torch.nn.functional.one_hot(labels[order])  # (N, classes)
-    numbers = (one_hot.cumsum(dim=0) * one_hot).sum(
-        dim=1
-    )  # 1 for the first of its class, 2 for the second
+    # 1 for the first of its class, 2 for the second
+    numbers = (one_hot.cumsum(dim=0) * one_hot).sum(dim=1)
     return order[numbers <= count]
 
 
@@ -454,9 +452,8 @@ def _(X, running_mean, running_var, frozen):
 def _(X, running_mean, running_var, frozen):
     import torch
 
-    Y = torch.nn.functional.batch_norm(
-        X, running_mean, running_var, training=not frozen
-    )  # stores in place
+    # stores in place
+    Y = torch.nn.functional.batch_norm(X, running_mean, running_var, training=not frozen)
     return Y, running_mean
 
 

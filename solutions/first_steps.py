@@ -214,9 +214,8 @@ def labels_of_both_parts(rng):
 @majority_baseline.probe(weight=1, repeat=3)
 def equally_frequent(rng):
     low, middle, high = np.sort(rng.permutation(9)[:3])
-    train = np.concatenate(
-        [[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))]
-    )  # all three four times
+    # all three four times
+    train = np.concatenate([[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))])
     return train, rng.permutation(np.repeat([low, middle, high], [2, 3, 5]))
 
 

@@ -341,9 +341,8 @@ def promote(accuracies, eta):
     accuracies: a list of N floats, N >= 1; eta: a whole number, at least 2. Returns a list of
     indices, which may be empty.
     """
-    usable = [
-        i for i, accuracy in enumerate(accuracies) if accuracy == accuracy
-    ]  # NaN is not equal to itself
+    # NaN is not equal to itself
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
     best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
     return best[: len(accuracies) // eta or 1]
 
@@ -915,9 +914,8 @@ def _running(rng, T, M, stop):
     behind: the median of the bests so far is then above the running training.
     """
     median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
-    away = np.array(
-        [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
-    )  # then further below than above, so that the mean is not the median
+    # then further below than above, so that the mean is not the median
+    away = np.array([0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)])
     completed = median + away[rng.permutation(M), None] * np.linspace(0.5, 1, T)
     completed -= 0.1 * (completed < median - 0.01)
     once = int(rng.integers(stop - 2))

@@ -1125,9 +1125,8 @@ def _training(rng, num_steps, last):
     """Slow enough that every step matters, and far from where the hypergradient is zero."""
     X, direction, _ = _system(rng, int(rng.integers(3, 6)))
     w = gaussian(rng, len(direction))
-    y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(
-        np.float32
-    )  # training moves along `direction`
+    # training moves along `direction`
+    y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(np.float32)
     target = w + 4 * direction + gaussian(rng, len(direction), scale=0.3)
     return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
 

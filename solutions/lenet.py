@@ -519,18 +519,16 @@ def _():
     class LeNet(gluon.Block):
         def __init__(self):
             super().__init__()
-            self.dense2 = gluon.nn.Dense(
-                10
-            )  # defined in another order than used, and never initialised
+            # defined in another order than used, and never initialised
+            self.dense2 = gluon.nn.Dense(10)
             self.dense1 = gluon.nn.Dense(500)
             self.conv2 = gluon.nn.Conv2D(50, 5)
             self.conv1 = gluon.nn.Conv2D(20, 5)
             self.pool = gluon.nn.MaxPool2D(2)
 
         def forward(self, X):
-            X = nd.relu(
-                self.pool(self.conv1(X))
-            )  # ReLU and max-pooling may change places: both keep the order of numbers
+            # ReLU and max-pooling may change places: both keep the order of numbers
+            X = nd.relu(self.pool(self.conv1(X)))
             X = nd.relu(self.pool(self.conv2(X)))
             return self.dense2(nd.relu(self.dense1(X)))
 

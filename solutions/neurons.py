@@ -755,9 +755,8 @@ def turned_xor(rng):
     of one class.
     """
     labels = rng.integers(0, 2, 800)
-    angle = (
-        rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
-    )  # the classes a quarter turn apart
+    # the classes a quarter turn apart
+    angle = rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
     centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     points = (1.5 * centres + rng.normal(0, 0.45, (800, 2))).astype(np.float32)
     return Inputs((points[:300], labels[:300], points[300:]), secret=labels[300:])

@@ -943,9 +943,8 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     import torch
 
-    gumbel = torch.from_numpy(
-        rng.gumbel(size=(num_policies, *logits.shape))
-    )  # the largest of logits plus Gumbel noise is a draw from their softmax
+    # the largest of logits plus Gumbel noise is a draw from their softmax
+    gumbel = torch.from_numpy(rng.gumbel(size=(num_policies, *logits.shape)))
     return (logits + gumbel).argmax(dim=2)
 
 
@@ -1019,16 +1018,16 @@ def _(result, images, probability, low, high):
             f"One call gives an array of shape {result.shape}; it should be {images.shape}."
         )
     inside = ((result > 1e-6) & (result < 1 - 1e-6)).reshape(len(images), -1)
+    # a pixel of each image that was not clipped
     every, free = (
         np.arange(len(images)),
         inside.argmax(axis=1),
-    )  # a pixel of each image that was not clipped
+    )
     amounts = np.where(
         inside[every, free], (result - images).reshape(inside.shape)[every, free], 9.0
     )
-    if (
-        not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4
-    ):  # of NaN neither is true
+    # of NaN neither is true
+    if not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4:
         raise NotADraw(
             "No single amount, added to all pixels of an image and "
             "clipped to [0, 1], gives this result."

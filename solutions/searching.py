@@ -471,10 +471,11 @@ def some_runs_failed(rng):
     failed = int(rng.integers(7))
     others = [i for i in range(8) if i not in (failed, failed + 1)]
     also_failed, one_lucky_run = rng.permutation(others)[:2]
+    # the best comes right after one that failed
     accuracies[failed], accuracies[failed + 1] = (
         0.95,
         rng.uniform(0.82, 0.9, 3),
-    )  # the best comes right after one that failed
+    )
     accuracies[failed, rng.integers(3)] = accuracies[also_failed, rng.integers(3)] = np.nan
     accuracies[one_lucky_run, rng.integers(3)] = 0.97
     return accuracies, _sizes(rng, 8)

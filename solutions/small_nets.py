@@ -1045,9 +1045,8 @@ def _():
     class Separable(nn.Module):
         def __init__(self):
             super().__init__()
-            self.mix = nn.Conv2d(
-                6, 10, kernel_size=1, bias=False
-            )  # defined in another order than used
+            # defined in another order than used
+            self.mix = nn.Conv2d(6, 10, kernel_size=1, bias=False)
             self.look = nn.Conv2d(6, 6, kernel_size=3, stride=2, padding=1, groups=6, bias=False)
             self.norm1, self.norm2 = nn.BatchNorm2d(6), nn.BatchNorm2d(10)
 
@@ -1182,9 +1181,8 @@ def _(train_images, train_labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10)
-    )  # a linear model of blurred images
+    # a linear model of blurred images
+    net = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10))
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     for _ in range(10):

@@ -469,9 +469,8 @@ def while_training(rng):
 @dropout.probe(weight=1)
 def at_the_limit(rng):
     """Where draws is p, the value is kept."""
-    draws = (
-        rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)
-    )  # 0.25 is among them, exactly
+    # 0.25 is among them, exactly
+    draws = rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)
     return _away_from_zero(rng, 2, 2, 4), 0.25, draws, True
 
 

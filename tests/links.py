@@ -34,9 +34,10 @@ def dead_links(path: Path, root: Path = ROOT) -> list[str]:
     """
     text = markdown(path)
     prose = _FENCE.sub("", text)
+    # which stands for any
     files = [
         name for code in _CODE.findall(prose) for name in _FILE.findall(code) if "NAME" not in name
-    ]  # which stands for any
+    ]
     plain = _MATH.sub("", _CODE.sub("", prose))
     links = [*_LINK.findall(plain), *_REFERENCE.findall(plain), *_HTML.findall(plain)]
     return [link for link in links if not _leads_somewhere(link, path)] + [
@@ -55,9 +56,8 @@ def markdown(path: Path) -> str:
 
 
 def _leads_somewhere(link: str, page: Path) -> bool:
-    if re.match(
-        r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE
-    ):  # https:, mailto:, data:, attachment:
+    # https:, mailto:, data:, attachment:
+    if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
         return True
     file, _, anchor = link.partition("#")
     target = page.parent / unquote(file) if file else page

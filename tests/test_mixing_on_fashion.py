@@ -69,9 +69,10 @@ def measured():
 
 
 def test_a_net_that_has_seen_few_images_is_too_sure(measured):
+    # confidence less accuracy
     gap = {
         count: measured["none", count][:, 1] - measured["none", count][:, 0] for count in (50, 1000)
-    }  # confidence less accuracy
+    }
     assert gap[50].min() > 0.15
     assert np.abs(gap[1000]).max() < 0.06
 

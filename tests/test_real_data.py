@@ -151,8 +151,7 @@ def test_a_deep_net_trains_only_with_shortcuts():
                 seed=seed,
                 schedule=training.cosine,
             )
-            last.setdefault((depth, shortcuts), []).append(
-                run.losses.reshape(3, -1)[-1].mean()
-            )  # of the last epoch
+            # of the last epoch
+            last.setdefault((depth, shortcuts), []).append(run.losses.reshape(3, -1)[-1].mean())
     assert min(last[32, False]) > max(last[32, True]) + 0.2
     assert min(last[32, False]) > max(last[8, False]) + 0.2

@@ -405,9 +405,8 @@ class Course:
     def _run(self, step: Any) -> dict[str, Any]:
         with self._here():
             result = step(self._nbgrader())
-        if (
-            result.get("error", "").rstrip().endswith("\nKeyboardInterrupt")
-        ):  # nbgrader reports Ctrl-C as one more failed submission
+        # nbgrader reports Ctrl-C as one more failed submission
+        if result.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):
             raise KeyboardInterrupt
         return result
 
@@ -420,9 +419,8 @@ class Course:
             from autograder.grading.settings import configuration
 
             self._api = NbGraderAPI(config=configuration(self.root, self._added_settings))
-        catalogue.choose(
-            self._api.config.JudgedExecute.get("questions")
-        )  # another course may have chosen meanwhile
+        # another course may have chosen meanwhile
+        catalogue.choose(self._api.config.JudgedExecute.get("questions"))
         return self._api
 
 

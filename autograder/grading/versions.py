@@ -35,10 +35,11 @@ def _questions(package: str, asked: frozenset[str]) -> str:
     A digest, because questions are edited where they are installed, without a new version; not of
     all, because another chapter's questions change no grade here.
     """
+    # a wheel's notebooks, which a clone keeps elsewhere
     others = {
         *catalogue.chapters().keys() - asked,
         "course",
-    }  # a wheel's notebooks, which a clone keeps elsewhere
+    }
     digest = hashlib.sha256()
     for folder in map(Path, importlib.import_module(package).__path__):
         for path in sorted(folder.rglob("*.py")):

@@ -100,9 +100,8 @@ def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -
             _scaled(_pixels(test)),
             _labels(test),
         ),
-        class_names=tuple(
-            label.partition(" - ")[0] for label in train.classes
-        ),  # MNIST: "0 - zero"
+        # MNIST: "0 - zero"
+        class_names=tuple(label.partition(" - ")[0] for label in train.classes),
         name=name,
     )
 

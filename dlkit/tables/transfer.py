@@ -40,10 +40,11 @@ RATES = (0.05, 0.1, 0.2, 0.4)
 
 WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
+        # a dense layer on fixed features: cheap, so it may converge
         "frozen": {
             "num_frozen": len(PARTS),
             "num_steps": 600,
-        },  # a dense layer on fixed features: cheap, so it may converge
+        },
         "fine-tuned": {},
         "by part, 1.3": {"factor": 1.3},
         "by part, 2.6": {"factor": 2.6},

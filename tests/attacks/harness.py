@@ -292,9 +292,8 @@ def baited(root: Path) -> Iterator[Bait]:
                 (socket.AF_UNIX, socket.SOCK_STREAM),
             )
         )
-        at = (
-            Path(tempfile.mkdtemp(prefix="bait-")) / "socket"
-        )  # short: the path of a socket may have 107 bytes
+        # short: the path of a socket may have 107 bytes
+        at = Path(tempfile.mkdtemp(prefix="bait-")) / "socket"
         stack.callback(shutil.rmtree, at.parent)
         for sock, address in (
             (tcp, ("127.0.0.1", 0)),
@@ -523,9 +522,8 @@ def grading(bait: Bait) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(bait.root / "home"))
         patch.setenv(bait.variable, bait.token)
-        patch.setenv(
-            f"{bait.variable}_LONG", 40 * bait.token
-        )  # of what is freed and partly overwritten, much would be left
+        # of what is freed and partly overwritten, much would be left
+        patch.setenv(f"{bait.variable}_LONG", 40 * bait.token)
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
         yield
@@ -573,9 +571,8 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
     work = [(NAME, student) for student in students]
     try:
         results, _ = batch.grade(course, work, workers=2, show=show)
-    except (
-        CourseError
-    ):  # an attack has stopped everybody's grading: find out which, so that its own test fails
+    # an attack has stopped everybody's grading: find out which, so that its own test fails
+    except CourseError:
         results = [_grade_alone(course, item, show) for item in work]
     evidence = {
         result.student: collect(course, result.student, bait, result.reason) for result in results

@@ -52,9 +52,8 @@ def crashed(evidence):
         "crashed",
         LOST,
     )
-    assert (
-        "Python stopped in this cell" not in evidence.text
-    )  # the cells of the attack itself were not at fault
+    # the cells of the attack itself were not at fault
+    assert "Python stopped in this cell" not in evidence.text
 
 
 def malformed(evidence):
@@ -487,9 +486,8 @@ def only_the_judge_speaks(evidence):
         for cell in evidence.notebook.cells
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"
     ).outputs
-    assert "<b>Correct" not in json.dumps(
-        output
-    )  # what was printed is shown as such, its characters escaped
+    # what was printed is shown as such, its characters escaped
+    assert "<b>Correct" not in json.dumps(output)
     assert output.data["text/plain"].startswith("✗ small.total: not correct, 0 of 1 point")
     assert evidence.verdicts["total"]["headline"] in output.data["text/plain"]
 

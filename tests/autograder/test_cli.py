@@ -381,9 +381,8 @@ def kernels(pid):
     """The kernels under process `pid`: the first processes of process namespaces of their own."""
     found = []
     for process in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(
-            FileNotFoundError, ProcessLookupError
-        ):  # one that has ended meanwhile
+        # one that has ended meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1":
                 found.append(process)
     return found

@@ -124,9 +124,8 @@ def test_the_question_reaches_the_class_as_said_and_one_that_is_gone_gives_no_po
         name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"
     }
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
-    environment["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ["PATH"]]
-    )  # as with the environment activated
+    # as with the environment activated
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
     def run(*command):
         ran = subprocess.run(

@@ -146,10 +146,11 @@ def test_numpy_is_lent_its_old_names_for_the_import_only():
     handler = EarlyStoppingHandler(shim.mx.metric.Accuracy(), mode="max")
     handler.train_begin(None)
     assert handler.best == -np.inf  # it asks for np.Inf when training begins
+    # asks for np.compat
     assert shim.mx.np.pad(shim.mx.np.ones((2, 2)), ((1, 1), (0, 0)), mode="constant").shape == (
         4,
         2,
-    )  # asks for np.compat
+    )
 
 
 @with_mxnet
@@ -226,9 +227,8 @@ def test_use_raises_one_line_that_says_what_to_know(error, reason):
 def test_a_placeholder_can_be_looked_at():
     stand_in = Placeholder("nd", "No module named 'mxnet'")
     assert repr(stand_in) == "<nd: MXNet is missing>"
-    assert not hasattr(
-        stand_in, "_repr_html_"
-    )  # a notebook asks, and must not be told an ImportError
+    # a notebook asks, and must not be told an ImportError
+    assert not hasattr(stand_in, "_repr_html_")
     assert issubclass(MXNetMissing, ImportError)
 
 

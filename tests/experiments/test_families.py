@@ -271,9 +271,8 @@ def test_the_command_trains(tmp_path, lessons):
         170,
         160,
     )
-    assert (
-        0.1 < row.test_accuracy < 0.6 and row.seconds > 0
-    )  # blurred to 4 x 4 pixels, a letter is hard to read
+    # blurred to 4 x 4 pixels, a letter is hard to read
+    assert 0.1 < row.test_accuracy < 0.6 and row.seconds > 0
 
 
 @pytest.mark.slow

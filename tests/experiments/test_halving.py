@@ -77,9 +77,8 @@ def test_curves_that_are_stored_come_out_alike():
     """
     curves, accuracies = halving.curves(halving.TABLE.rows())
     in_gluon, _ = halving.curves(halving.TABLE.rows(), "mxnet")
-    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[
-        :3
-    ]  # the libraries round differently
+    # the libraries round differently
+    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[:3]
     again = [experiment.train(("torch", int(number))) for number in calm]
     from_epoch_to_epoch = np.diff(curves[calm], axis=1).std()
     assert abs(

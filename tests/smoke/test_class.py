@@ -154,9 +154,8 @@ def graded(bait) -> tuple[Session, Run]:
     """The class after `course grade`, with one warm process, and what the command said."""
     before = {process.pid for process in psutil.process_iter()}
     laid_out, students = lay_out_course(bait, [*HONEST, *ATTACKS])
-    course_secret(
-        laid_out.root / SECRET_FILE
-    )  # which grading would make, and which nothing may change then
+    # which grading would make, and which nothing may change then
+    course_secret(laid_out.root / SECRET_FILE)
     protected = {
         who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")
     }

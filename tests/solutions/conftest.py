@@ -36,9 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    if CHANGED in config.stash and not hasattr(
-        config, "workerinput"
-    ):  # of several processes, one says it
+    # of several processes, one says it
+    if CHANGED in config.stash and not hasattr(config, "workerinput"):
         config.get_terminal_writer().line(
             f"Changed chapters: {', '.join(sorted(config.stash[CHANGED]))}."
         )

@@ -47,9 +47,8 @@ def _notice(event: str, arguments: tuple) -> None:
         started.append(event)
 
 
-sys.addaudithook(
-    _notice
-)  # it cannot be taken away again: outside this tier nobody looks at what it notices
+# it cannot be taken away again: outside this tier nobody looks at what it notices
+sys.addaudithook(_notice)
 
 
 def loaded() -> set[str]:

@@ -275,9 +275,8 @@ def test_threads_end_with_their_channel():
             judging.open_check(total(), SEED)
             kernel.check("small.total", right)
     for _ in range(100):
-        if (
-            threading.active_count() <= before
-        ):  # a thread of an earlier test may have ended meanwhile
+        # a thread of an earlier test may have ended meanwhile
+        if threading.active_count() <= before:
             break
         time.sleep(0.02)
     assert threading.active_count() <= before

@@ -548,7 +548,6 @@ def test_the_audit_mutates_random_operations():
         "left, top = (int(",
         "integers(margin + 1, size",
     )
-    assert all(any(part in line for part in equivalent) for line in changed), (
-        changed
-    )  # which of the two is drawn first does not matter
+    # which of the two is drawn first does not matter
+    assert all(any(part in line for part in equivalent) for line in changed), changed
     assert len(changed) < 9

@@ -584,18 +584,16 @@ def test_an_interrupt_ends_an_endless_answer_and_the_next_check_works(learner):
         while True:
             pass
 
-    handler = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # who runs the tests in the background ignores it
+    # who runs the tests in the background ignores it
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         start = time.monotonic()
         assert check("small.total", endless).text == "Interrupted: nothing was judged."
     finally:
         signal.signal(signal.SIGINT, handler)
-    assert (
-        time.monotonic() - start < catalogue.find("small.total").seconds
-    )  # it was not the limit that ended it
+    # it was not the limit that ended it
+    assert time.monotonic() - start < catalogue.find("small.total").seconds
     assert old.returncode is not None
     assert check("small.total", total).correct
 

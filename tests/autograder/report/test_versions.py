@@ -32,9 +32,8 @@ def package(tmp_path, monkeypatch):
     for name in ("first", "second"):
         (folder / f"{name}.py").write_text(CHAPTER.format(name=f"f_{name}"))
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [
-        name for name in sys.modules if name.partition(".")[0] == "two_chapters"
-    ]:  # another test's, at another place
+    # another test's, at another place
+    for name in [name for name in sys.modules if name.partition(".")[0] == "two_chapters"]:
         del sys.modules[name]
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "two_chapters")
     catalogue.chapters.cache_clear()

@@ -63,9 +63,8 @@ def test_the_same_seed_gives_the_same_arrays_whatever_the_global_state(make):
     before = np.random.get_state()[1].copy()
     second = make()
     assert same(first, second)
-    assert np.array_equal(
-        np.random.get_state()[1], before
-    )  # and the global state stays what it was
+    # and the global state stays what it was
+    assert np.array_equal(np.random.get_state()[1], before)
 
 
 @pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
@@ -204,9 +203,8 @@ def plain(**strengths) -> np.ndarray:
 def test_each_nuisance_does_what_its_unit_says_and_leaves_the_rest_alone():
     calm = plain()
     shifts = centres(plain(shift=3)) - centres(calm)
-    assert (
-        2.5 < np.abs(shifts).max() < 3.1
-    )  # pixels, up to the limit; drawing on a grid costs a tenth
+    # pixels, up to the limit; drawing on a grid costs a tenth
+    assert 2.5 < np.abs(shifts).max() < 3.1
     assert np.abs(shifts.mean(axis=0)).max() < 0.5
 
     noise = plain(noise=0.1) - calm
@@ -219,15 +217,13 @@ def test_each_nuisance_does_what_its_unit_says_and_leaves_the_rest_alone():
     assert behind[calm == 0].max() <= 0.4 and behind[calm == 0].max() > 0.35
     assert np.allclose(behind[calm == 1], 1)
 
-    light = plain(scale=0.3).sum(axis=(1, 2, 3)) / calm.sum(
-        axis=(1, 2, 3)
-    )  # area, the square of the factor
+    # area, the square of the factor
+    light = plain(scale=0.3).sum(axis=(1, 2, 3)) / calm.sum(axis=(1, 2, 3))
     assert 0.7**2 * 0.97 <= light.min() < 0.6 and 1.5 < light.max() <= 1.3**2 * 1.03
 
     blurred = plain(blur=2)
-    assert np.allclose(
-        blurred.sum(axis=(1, 2, 3)), calm.sum(axis=(1, 2, 3)), rtol=0.02
-    )  # light is spread, not lost
+    # light is spread, not lost
+    assert np.allclose(blurred.sum(axis=(1, 2, 3)), calm.sum(axis=(1, 2, 3)), rtol=0.02)
     assert blurred.std() < calm.std()
 
 
@@ -270,9 +266,8 @@ def test_training_and_test_images_can_differ_in_their_nuisances():
 
 def test_held_out_fonts_are_seen_in_the_test_part_only():
     split = data.glyphs(400, 200, 200, nuisances=Nuisances(), held_out_fonts=True)
-    letters = {
-        part: {image.tobytes() for image in X} for part, X in images(split).items()
-    }  # undisturbed: one image a letter and font
+    # undisturbed: one image a letter and font
+    letters = {part: {image.tobytes() for image in X} for part, X in images(split).items()}
     assert letters["train"] & letters["val"]
     assert not letters["test"] & (letters["train"] | letters["val"])
     assert not set(FONTS) & set(HELD_OUT_FONTS)
@@ -336,9 +331,8 @@ def test_lower_case_letters_sit_in_the_middle_and_are_cut_off_nowhere():
     assert max(images[:, [0, -1]].max(), images[:, :, [0, -1]].max()) == 0
     for ink in (images.max(axis=1) > 0.05, images.max(axis=2) > 0.05):  # (N, 28): columns, rows
         middle = (ink.argmax(axis=1) + 27 - ink[:, ::-1].argmax(axis=1)) / 2
-        assert (
-            np.abs(middle - 13.5).max() <= 2.5
-        )  # an italic one leans out of its box, as capitals do
+        # an italic one leans out of its box, as capitals do
+        assert np.abs(middle - 13.5).max() <= 2.5
 
 
 @pytest.mark.parametrize("wrong", ["b", "bb", "b1", "äb", "", ("bd", "p")])

@@ -140,9 +140,8 @@ def test_the_cards_accuracy_is_measured_again(tmp_path):
     assert names == backbone.CLASSES
     accuracy = np.mean(training.predict_torch(backbone.classifier_torch(), images) == labels)
     stated = float(re.search(r"\| accuracy \| ([\d.]+)%", CARD)[1]) / 100
-    assert (
-        abs(accuracy - stated) < 2e-4
-    )  # one image or two, whose logits are equal to the last digits
+    # one image or two, whose logits are equal to the last digits
+    assert abs(accuracy - stated) < 2e-4
     if shim.available():
         part = slice(None, None, 10)
         of_gluon = training.predict_gluon(backbone.classifier_gluon(), images[part])

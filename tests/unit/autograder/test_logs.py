@@ -76,9 +76,8 @@ def test_what_it_is_about_holds_in_every_thread_and_ends(file):
 
 
 def test_a_stranger_s_text_cannot_forge_a_record_or_move_a_terminal(file, monkeypatch):
-    monkeypatch.setattr(
-        log, "propagate", False
-    )  # pytest would hand half a surrogate pair to a process that cannot write it
+    # pytest would hand half a surrogate pair to a process that cannot write it
+    monkeypatch.setattr(log, "propagate", False)
     log.error("it said %s", "x\n2026-01-01T00:00:00Z ERROR forged\r\x1b[2J\u202e\ud800")
     lines = file.read_text(encoding="utf-8").splitlines()
     assert [line.startswith("    ") for line in lines] == [False, True, True]

@@ -124,9 +124,8 @@ def check_what_must_hold(submitted, cells):
         if isinstance(cell.facts, dict) and is_name(cell.facts.get("grade_id"))
     }
     lost = Counter(cell.source for cell in submitted) - Counter(cell.source for cell in cells)
-    assert lost.total() <= len(
-        claimed & set(FIXED)
-    )  # only a cell that stands for a fixed one of the course's gives its text up
+    # only a cell that stands for a fixed one of the course's gives its text up
+    assert lost.total() <= len(claimed & set(FIXED))
 
 
 def is_name(value):

@@ -57,9 +57,8 @@ def test_pictures_are_divided_each_class_in_proportion(pictures):
             and labels.dtype == np.int64
         )
         expected = np.array(list(COLOURS.values()))[labels] / 255
-        assert (
-            np.abs(images - expected[:, :, None, None]).max() < 0.02
-        )  # JPEG changes a colour a little
+        # JPEG changes a colour a little
+        assert np.abs(images - expected[:, :, None, None]).max() < 0.02
 
 
 def test_the_seed_decides_the_division_and_nothing_else(pictures):
@@ -82,9 +81,8 @@ def test_the_largest_square_in_the_middle_is_taken(tmp_path):
         Image.fromarray(wide).save(tmp_path / name / "wide.png")
         Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / name / "tall.png")
     images, labels, names = read_folder(tmp_path, 10)
-    assert (
-        images[:, :, 1:-1, 1:-1].min() == 1 and images.min() > 0.8
-    )  # averaging mixes the rim with what lies beyond it
+    # averaging mixes the rim with what lies beyond it
+    assert images[:, :, 1:-1, 1:-1].min() == 1 and images.min() > 0.8
     assert labels.tolist() == [0, 0, 1, 1] and names == ("a", "b")
 
 
