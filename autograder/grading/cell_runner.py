@@ -115,6 +115,13 @@ class CellTime:
         )
 
 
+def limit_of(timeout: float | None) -> float:
+    """Seconds that nbclient's setting `timeout` gives a cell: no number, and one that is not
+    positive, are no limit.
+    """
+    return timeout if timeout is not None and timeout > 0 else math.inf
+
+
 class _Deadline(threading.Thread):
     """Calls `act` once no time has been `left` for longer than `grace` seconds.
 
@@ -192,7 +199,7 @@ class CellRunner(NotebookClient):
         Returns why the kernel is lost (dead, deaf to an interrupt, or to the judge), else "".
         """
         assert self._kernel is not None
-        seconds = seconds or self.timeout or math.inf
+        seconds = seconds or limit_of(self.timeout)
         self._cell_time = self.time.of_cell(seconds, by_clock or patience(seconds))
         self.timeout_func = self._seconds_left
         self._output_of_cell, self.stopped = 0, ""

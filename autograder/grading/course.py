@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from autograder import logs
 from autograder.errors import CourseError, MachineError, Unfit
@@ -296,7 +296,7 @@ class Course:
         try:
             lock = open(self.root / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 -- closed below
         except OSError as error:
-            raise self._fault(error) or error from error
+            self._raise_fault(error)
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -314,7 +314,7 @@ class Course:
                 lock.flush()
                 yield Path(scratch)
             except OSError as error:
-                raise self._fault(error) or error from error
+                self._raise_fault(error)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
 
@@ -387,7 +387,16 @@ class Course:
             os.replace(draft, self.root / ERRORS)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise self._fault(error) or error from error
+            self._raise_fault(error)
+
+    def _raise_fault(self, error: OSError) -> NoReturn:
+        """Raise what the owner of the course can put right; the error itself where it is neither
+        the disk's nor a folder's.
+        """
+        fault = self._fault(error)
+        if fault is None:
+            raise error
+        raise fault from error
 
     @contextlib.contextmanager
     def _here(self) -> Iterator[None]:
@@ -431,9 +440,11 @@ def _database_error(error: BaseException) -> Any:
     from sqlalchemy.exc import DatabaseError
 
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, DatabaseError):
+    seen: list[BaseException] = []  # an error may be its own cause
+    while cause is not None and cause not in seen and not isinstance(cause, DatabaseError):
+        seen.append(cause)
         cause = cause.__cause__ or cause.__context__
-    return cause
+    return cause if isinstance(cause, DatabaseError) else None
 
 
 def _log_failure(what: str, result: dict[str, Any]) -> None:
@@ -623,7 +634,7 @@ def _last_error(result: dict[str, Any]) -> str:
     """
     log = result.get("log") or result.get("error") or ""
     causes = re.findall(
-        r"^\s*((?:\w+\.)*\w*(?:Error|Exception|Entry|Fault|Here|Question|Unfit)\b: .+)$",
+        r"^\s*((?:autograder\.errors\.\w+|(?:\w+\.)*\w*(?:Error|Exception|Entry)): .+)$",
         log,
         flags=re.MULTILINE,
     )

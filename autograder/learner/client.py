@@ -61,16 +61,10 @@ def check(question: str, answer: Any) -> Feedback:
     feedback = _ask(
         "check", answer, question=str(question), framework=_settings["framework"], **_code(answer)
     )
-    if (
-        os.environ.get("NBGRADER_EXECUTION")
-        and "AUTOGRADER_FD" not in os.environ
-        and not feedback.correct
-    ):
-        raise AssertionError(
-            feedback.text
-            # nbgrader alone (its Validate button, say) takes a cell without an error for a passed
-            # test
-        )
+    # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test.
+    by_nbgrader = os.environ.get("NBGRADER_EXECUTION") and not _being_graded()
+    if by_nbgrader and not feedback.correct:
+        raise AssertionError(feedback.text)
     return feedback
 
 
@@ -78,27 +72,41 @@ def _code(answer: Any) -> dict[str, Any]:
     """The code around `answer`, for questions that forbid a library call: the cells run so far,
     or the script. While a class is graded, the judge has its own.
     """
-    if "AUTOGRADER_FD" in os.environ:
+    if _being_graded():
         return {}
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    cells = list(shell.user_ns.get("In", ())) if shell else []
-    if not shell:
-        with contextlib.suppress(OSError, TypeError, ValueError):
-            cells = [
-                Path(inspect.getsourcefile(inspect.unwrap(answer)) or "").read_text(
-                    encoding="utf-8"
-                )
-            ]
+    cells = _cells_run(shell) if shell else _script_of(answer)
     if sum(map(len, cells)) > _MOST_CODE:
         cells = []
     return {"cells": cells, "name": str(getattr(answer, "__name__", ""))}
+
+
+def _cells_run(shell: Any) -> list[str]:
+    """The cells that a notebook has run, by IPython's own record: the name `In` may be taken."""
+    history = getattr(shell, "history_manager", None)
+    cells = getattr(history, "input_hist_parsed", ())
+    return [cell for cell in cells if isinstance(cell, str)]
+
+
+def _script_of(answer: Any) -> list[str]:
+    """The file that defines `answer`; nothing where there is none to read."""
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(answer)) or ""
+        return [Path(file).read_text(encoding="utf-8")]
+    except (OSError, TypeError, ValueError):
+        return []
+
+
+def _being_graded() -> bool:
+    """Whether this is a submission's process, whose judge is the grader's."""
+    return "AUTOGRADER_FD" in os.environ
 
 
 def _tell_grader(framework: str) -> None:
     """Say that the submission cannot be graded on this machine, while a class is graded; to a
     learner the exception says it.
     """
-    if "AUTOGRADER_FD" in os.environ:
+    if _being_graded():
         _ask("missing", framework=framework)
 
 
@@ -158,7 +166,7 @@ def _live(question: str) -> Live | None:
     """What shows the learner how a check gets on, if there is one who looks: not while a class
     is graded.
     """
-    seen = None if "AUTOGRADER_FD" in os.environ else screen()
+    seen = None if _being_graded() else screen()
     return Live(question, seen) if seen else None
 
 
@@ -175,7 +183,7 @@ def _call(answer: Any, framework: str, message: Message, live: Live | None) -> O
     if live and not live.allowed:  # the first call is told what all have together
         live.allowed = fields["seconds"]
     # A kernel that grades has one thread from the beginning.
-    threads = contextlib.nullcontext() if "AUTOGRADER_FD" in os.environ else frameworks.one_thread()
+    threads = contextlib.nullcontext() if _being_graded() else frameworks.one_thread()
     with threads:
         return run_contained(
             answer,

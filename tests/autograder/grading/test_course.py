@@ -5,6 +5,7 @@ what is wrong with the course is one line, and nothing is left behind.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import threading
@@ -19,7 +20,7 @@ import pytest
 from classroom import NAME, RIGHT, grade, grade_here, hand_in, points, verdicts
 
 from autograder.grading import notebook_run
-from autograder.grading.course import CONFIG, Course, CourseError
+from autograder.grading.course import CONFIG, Course, CourseError, _last_error
 from autograder.questions import catalogue
 from autograder.report import results
 
@@ -181,6 +182,31 @@ def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypat
         grade_here(own, "fault")
     assert is_one_line(str(caught.value))
     assert "fault" not in own.errors().get(NAME, {})
+
+
+def test_an_error_of_the_disk_that_has_no_advice_ends_grading_as_it_is(course, monkeypatch):
+    """It did not: an error that was raised from itself was followed without end."""
+    hand_in(course, "amy", raw="{")
+
+    def fail(*paths):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr("autograder.grading.course.os.replace", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.ESTALE)):
+        grade(course, "amy")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "autograder.errors.BrokenQuestions: small.py, line 3: NameError: x",
+        "autograder.errors.NotJudged: small.total was never asked",
+        "sqlalchemy.exc.OperationalError: database is locked",
+    ],
+)
+def test_the_last_error_of_a_step_of_nbgrader_s_is_said_with_its_words(error):
+    log = f"[ERROR] There was an error\nTraceback (most recent call last):\n  x\n{error}\n"
+    assert _last_error({"log": log}) == error
 
 
 HIDDEN = (".trash", ".git", ".ipynb_checkpoints")

@@ -115,6 +115,25 @@ def test_a_script_from_stub_to_solved(run_script, framework):
     )
 
 
+def test_a_notebook_may_use_the_names_that_ipython_gives_its_history(run_script):
+    printed = run_script(
+        """
+        from IPython.core.interactiveshell import InteractiveShell
+
+        shell = InteractiveShell.instance()
+        shell.history_manager.enabled = False
+        for cell in [
+            "from autograder import check, use; use('numpy')",
+            "In, Out = 3, [1, 2]",
+            "def turn(image):\\n    return image.T",
+            "print(check('small.turn', turn).correct)",
+        ]:
+            shell.run_cell(cell, store_history=False).raise_error()
+        """
+    )
+    assert printed == "True\n"
+
+
 def test_a_notebook_shell_shows_the_html(run_script):
     printed = run_script(
         """

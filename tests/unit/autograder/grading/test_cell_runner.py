@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -10,7 +11,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.errors import Disturbed
 from autograder.grading import cell_runner
-from autograder.grading.cell_runner import DEAF, KERNEL_STOPPED, CellRunner, NotebookTime
+from autograder.grading.cell_runner import (
+    DEAF,
+    KERNEL_STOPPED,
+    CellRunner,
+    NotebookTime,
+    limit_of,
+)
 from autograder.sandbox import wall
 
 
@@ -139,3 +146,8 @@ def test_why_a_kernel_is_gone():
         runner_on(Flood("killed")).cause()
     assert runner_on(Flood("killed"), first_attempt=False).cause() == KERNEL_STOPPED
     assert runner_on(Flood())._deaf() == DEAF
+
+
+def test_no_limit_for_a_cell_is_written_in_any_of_nbclients_ways():
+    assert [limit_of(timeout) for timeout in (None, -1, 0)] == [math.inf] * 3
+    assert limit_of(30) == 30
