@@ -1,4 +1,4 @@
-"""What stood here before 0.3: an ``nbgrader_config.py`` may still import it from here."""
+"""What stood here in 0.1: an ``nbgrader_config.py`` may still import it from here."""
 
 from autograder.grading.nbgrader_steps import (
     CourseCells,

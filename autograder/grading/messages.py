@@ -1,7 +1,8 @@
 """What is said between the process that records grades and the processes that examine submissions.
 
 Each message is a frozen dataclass; `encode` makes one line of JSON of it, and `decode` the message
-again. Nothing in a submission can be taken for a message: only the outermost object has a kind.
+again. Nothing in a submission can be taken for a message: a message
+stands where one is due, and a submission's notebook never does.
 """
 
 from __future__ import annotations

@@ -184,16 +184,16 @@ def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypat
     assert "fault" not in own.errors().get(NAME, {})
 
 
-def test_an_error_of_the_disk_that_has_no_advice_ends_grading_as_it_is(course, monkeypatch):
+def test_an_error_of_the_disk_that_has_no_advice_ends_grading_as_it_is(own, monkeypatch):
     """It did not: an error that was raised from itself was followed without end."""
-    hand_in(course, "amy", raw="{")
+    hand_in(own, "stale", raw="{")
 
     def fail(*paths):
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     monkeypatch.setattr("autograder.grading.course.os.replace", fail)
     with pytest.raises(OSError, match=os.strerror(errno.ESTALE)):
-        grade(course, "amy")
+        grade(own, "stale")
 
 
 @pytest.mark.parametrize(
