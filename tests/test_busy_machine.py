@@ -16,7 +16,7 @@ import pytest
 from autograder.questions import catalogue
 from autograder.values import frameworks
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.night, pytest.mark.alone]
 BUSY = 4
 
 SCRIPT = """

@@ -52,12 +52,11 @@ def wait_for(condition, seconds=60):
 @pytest.mark.parametrize(
     ("seed", "kinds"),
     [
-        (1, ["worker"]),
-        (2, ["command"]),
-        (3, ["zygote"]),
-        (4, ["worker", "command", "zygote", "kernel"]),
+        pytest.param(1, ["worker"], id="workers", marks=pytest.mark.night),
+        pytest.param(2, ["command"], id="command", marks=pytest.mark.night),
+        pytest.param(3, ["zygote"], id="zygote", marks=pytest.mark.night),
+        pytest.param(4, ["worker", "command", "zygote", "kernel"], id="any"),
     ],
-    ids=["workers", "command", "zygote", "any"],
 )
 def test_random_kills(ungraded, undisturbed, seed, kinds):
     rng = random.Random(seed)

@@ -103,7 +103,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("room", [0, 12_000])
+@pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.night), 12_000])
 def test_a_full_disk(small_disk, lay_out_class, undisturbed_few, room):
     """So full that nothing can be written, or only some of what belongs to a grade."""
     course = lay_out_class(4, small_disk / "course")
