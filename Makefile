@@ -84,7 +84,8 @@ alone: $(TOOLS)
 	$(PYTEST) $(SLOWEST) -m "alone and not night"
 
 night-tests: $(TOOLS)
-	$(PYTEST) $(TWO) $(SLOWEST) -m night
+	$(PYTEST) $(TWO) $(SLOWEST) -m "night and not alone"
+	$(PYTEST) $(SLOWEST) -m "night and alone"
 
 # The tests that draw their inputs, with forty times as many as by day.
 many-examples: $(TOOLS)
