@@ -38,27 +38,35 @@ def metadata_of(cell: NotebookNode) -> dict[str, Any]:
 
 def is_graded(cell: NotebookNode) -> bool:
     """Whether nbgrader gives points for what happens when the cell is run."""
+    if cell.cell_type != "code":
+        return False
     metadata = metadata_of(cell)
-    return bool(cell.cell_type == "code" and metadata.get("grade") and not metadata.get("solution"))
+    is_answer = metadata.get("solution")
+    return bool(metadata.get("grade") and not is_answer)
 
 
 def question_of(cell: NotebookNode) -> Question | None:
     """The question that a check cell grades; None for any other cell."""
     if not is_graded(cell):
         return None
+    grade_id = metadata_of(cell).get("grade_id", "")
     try:
-        return catalogue.of_grade_id(metadata_of(cell).get("grade_id", ""))
+        return catalogue.of_grade_id(grade_id)
     except catalogue.UnknownQuestion:
         return None
 
 
 def to_run(cell: NotebookNode) -> bool:
     """Whether grading runs the cell: code, and no picture."""
-    if cell.cell_type != "code" or not cell.source.strip():
+    if cell.cell_type != "code":
+        return False
+    if not cell.source.strip():
         return False
     metadata = metadata_of(cell)
+    grade_id = metadata.get("grade_id", "")
     earns_nothing = metadata.get("locked") and not metadata.get("grade")
-    return not (earns_nothing and metadata.get("grade_id", "").startswith(PLOT_CELL_PREFIX))
+    is_picture = earns_nothing and grade_id.startswith(PLOT_CELL_PREFIX)
+    return not is_picture
 
 
 def fault_of(cell: NotebookNode) -> str | None:
@@ -98,21 +106,22 @@ def prepare(nb: NotebookNode, release: Release) -> NotebookNode:
     """A submitted notebook as it is run, whoever grades: with the course's cells and with the
     kernelspec that was released.
     """
-    course = {
-        grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in release["cells"].items()
-    }
+    course: CourseCells = {}
+    for grade_id, (cell, fixed) in release["cells"].items():
+        course[grade_id] = from_dict(cell), fixed
     nb = restore(nb, course)
-    if release["kernelspec"]:
-        nb.metadata["kernelspec"] = from_dict(release["kernelspec"])
+    kernelspec = release["kernelspec"]
+    if kernelspec:
+        nb.metadata["kernelspec"] = from_dict(kernelspec)
     return nb
 
 
 def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
+    known = ("code", "markdown", "raw")
+    submitted = [cell for cell in nb.cells if cell.get("cell_type") in known]
     nb.metadata = NotebookNode()
-    nb.cells = _restored(
-        [cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course
-    )
+    nb.cells = _restored(submitted, course)
     return nb
 
 
