@@ -7,7 +7,8 @@ def plain(text: str) -> str:
     """`text` fit for a line on a terminal: what cannot be printed is escaped."""
     if text.isprintable():
         return text
-    return "".join(_escaped(character) for character in text)
+    characters = [_escaped(character) for character in text]
+    return "".join(characters)
 
 
 def _escaped(character: str) -> str:
@@ -21,6 +22,8 @@ def one_line(error: BaseException, most: int = 160) -> str:
     """What an exception says, in one line for a terminal: the first, or its name where it says
     nothing.
     """
+    line = type(error).__name__
     lines = str(error).splitlines()
-    line = lines[0] if lines else type(error).__name__
+    if lines:
+        line = lines[0]
     return plain(line[:most])

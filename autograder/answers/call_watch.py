@@ -193,13 +193,16 @@ class _Watch:
             self._add_code(name, function.__code__, is_target)
 
     def _add_class(self, name: str, target: type) -> None:
-        is_of_class = _first_argument(lambda value: isinstance(value, target) or value is target)
+        def is_of_class(value: Any) -> bool:
+            return isinstance(value, target) or value is target
+
+        applies = _first_argument(is_of_class)
         for method in _METHODS:
             function = inspect.getattr_static(target, method, None)
             # A static method or a class method has its function inside.
             function = getattr(function, "__func__", function)
             if isinstance(function, FunctionType):
-                self._add_code(name, function.__code__, is_of_class)
+                self._add_code(name, function.__code__, applies)
 
     def _add_code(self, name: str, code: CodeType, applies: _Test) -> None:
         self._kept.append(code)

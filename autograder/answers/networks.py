@@ -110,8 +110,9 @@ class Torch:
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         torch = frameworks.module("torch")
         net.train()
+        cross_entropy = torch.nn.functional.cross_entropy
         logits = net(X)
-        loss = torch.nn.functional.cross_entropy(logits, y)
+        loss = cross_entropy(logits, y)
         gradients = torch.autograd.grad(loss, parameters)
         return [_torch_array(gradient) for gradient in gradients]
 
@@ -154,11 +155,13 @@ class Gluon:
         return make(*args)
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        parameters = list(net.collect_params().values())
+        by_name = net.collect_params()
+        parameters = list(by_name.values())
         if any(map(_is_untouched, parameters)):
             net.initialize()
         # Deferred initialisation learns the shapes from the first batch.
-        if X is not None and any(map(_is_empty, parameters)):
+        is_deferred = any(map(_is_empty, parameters))
+        if is_deferred and X is not None:
             self.forward(net, X)
         if trainable:
             return [parameter for parameter in parameters if parameter.grad_req != "null"]

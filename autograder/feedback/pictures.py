@@ -51,7 +51,7 @@ _DIVERGING = (
     "d6604d",
     "b2182b",
 )
-_SHARING = ("yours", "expected")
+_RESULTS = ("yours", "expected")
 """The matrices that are drawn on one scale of colours."""
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 _Plane: TypeAlias = tuple[str, np.ndarray]
@@ -154,7 +154,9 @@ def _plane(value: np.ndarray, at: tuple[int, ...] = ()) -> np.ndarray | None:
     """The matrix to draw of an array: the array itself, or the plane `at` (by default the first)
     of a stack.
     """
-    if value.ndim < 2 or value.size == 0:
+    if value.ndim < 2:
+        return None
+    if value.size == 0:
         return None
     *stacked, rows, columns = value.shape
     if max(rows, columns) > _LARGEST_PICTURE:
@@ -169,17 +171,26 @@ def _plane(value: np.ndarray, at: tuple[int, ...] = ()) -> np.ndarray | None:
 
 def _draw(planes: list[_Plane]) -> Picture:
     """Yours and expected on one scale of colours, everything else on its own."""
-    shared = [plane for name, plane in planes if name in _SHARING]
+    results = [plane for name, plane in planes if name in _RESULTS]
     panels = []
     for name, plane in planes:
-        scale = shared if name in _SHARING else [plane]
-        panels.append(_panel(name, plane, scale))
+        scale = results if name in _RESULTS else [plane]
+        panel = _panel(name, plane, scale)
+        panels.append(panel)
     heights = [panel.rows * panel.cell for panel in panels]
-    svg = template("feedback", "picture.svg.j2").render(
-        panels=panels, height=_TITLE + max(heights), side=_SIDE, gap=_GAP, title=_TITLE
+    page = template("feedback", "picture.svg.j2")
+    svg = page.render(
+        panels=panels,
+        height=_TITLE + max(heights),
+        side=_SIDE,
+        gap=_GAP,
+        title=_TITLE,
     )
     descriptions = [panel.description for panel in panels]
-    return Picture(alt="; ".join(descriptions), svg=_base64(svg.encode()))
+    return Picture(
+        alt="; ".join(descriptions),
+        svg=_base64(svg.encode()),
+    )
 
 
 def _panel(name: str, plane: np.ndarray, scale: list[np.ndarray]) -> _Panel:
@@ -202,18 +213,23 @@ def _panel(name: str, plane: np.ndarray, scale: list[np.ndarray]) -> _Panel:
 
 def _span(plane: np.ndarray) -> str:
     """The range of the matrix's numbers, in words."""
-    finite = plane[np.isfinite(plane)]
-    if not finite.size:
+    known = np.isfinite(plane)
+    if not known.any():
         return ""
-    return f", from {finite.min():.3g} to {finite.max():.3g}"
+    least = plane[known].min()
+    greatest = plane[known].max()
+    return f", from {least:.3g} to {greatest:.3g}"
 
 
 def _font(cell: float, numbers: list[_Number]) -> float:
     """The size of the digits, so that the longest number fits into a cell."""
-    lengths = [len(text) for _column, _row, text, _ink in numbers]
-    longest = max(lengths, default=1)
+    longest = 1
+    for _column, _row, text, _ink in numbers:
+        longest = max(longest, len(text))
+    highest = 0.3 * cell
     # A digit is a little more than half as wide as it is high.
-    return min(0.3 * cell, 1.5 * cell / longest, _LARGEST_FONT)
+    widest = 1.5 * cell / longest
+    return min(highest, widest, _LARGEST_FONT)
 
 
 def _colours(name: str, plane: np.ndarray, scale: list[np.ndarray]) -> np.ndarray:
@@ -224,21 +240,28 @@ def _colours(name: str, plane: np.ndarray, scale: list[np.ndarray]) -> np.ndarra
         stops = _DIVERGING
         high = max(abs(low), abs(high)) or 1.0
         low = -high
+    # Equal numbers all have the lowest level.
     span = (high - low) or 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         level = (plane - low) / span
         level = np.clip(level, 0, 1)
-    level[~np.isfinite(plane)] = np.nan
+    unknown = ~np.isfinite(plane)
+    level[unknown] = np.nan
     return _coloured(level, stops)
 
 
 def _limits(planes: list[np.ndarray]) -> tuple[float, float]:
     """The least and the greatest finite number of these matrices."""
-    parts = [plane[np.isfinite(plane)] for plane in planes]
+    parts = []
+    for plane in planes:
+        known = np.isfinite(plane)
+        parts.append(plane[known])
     finite = np.concatenate(parts)
     if not finite.size:
         return 0.0, 1.0
-    return float(finite.min()), float(finite.max())
+    low = float(finite.min())
+    high = float(finite.max())
+    return low, high
 
 
 def _numbers(plane: np.ndarray, colours: np.ndarray) -> list[_Number]:
@@ -261,7 +284,10 @@ def _coloured(level: np.ndarray, colours: tuple[str, ...]) -> np.ndarray:
     places = np.linspace(0, 1, len(stops))
     unknown = ~np.isfinite(level)
     level = np.where(unknown, 0, level)
-    channels = [np.interp(level, places, values) for values in stops.T]
+    channels = []
+    for values in stops.T:
+        channel = np.interp(level, places, values)
+        channels.append(channel)
     mixed = np.stack(channels, axis=-1)
     mixed[unknown] = 255
     return mixed.astype(np.uint8)

@@ -59,22 +59,24 @@ def render(verdict: Verdict) -> Feedback:
 def as_text(verdict: Verdict) -> str:
     """The verdict for a terminal."""
     mark = MARKS.get(verdict.status, _WRONG)
-    title = f"{mark} {verdict.question}: {verdict.status}, {_points(verdict)}"
-    notes = [verdict.headline]
+    points = _points(verdict)
+    lines = [f"{mark} {verdict.question}: {verdict.status}, {points}"]
+    lines.append(f"  {verdict.headline}")
     if verdict.mistake:
-        notes.append(verdict.mistake)
-    notes += verdict.details
+        lines.append(f"  {verdict.mistake}")
+    for detail in verdict.details:
+        lines.append(f"  {detail}")
     if verdict.failure:
-        notes += [_aligned(name, text) for name, text in _rows(verdict.failure)]
-    indented = [f"  {note}" for note in notes]
-    return "\n".join([title, *indented])
+        for name, text in _rows(verdict.failure):
+            lines.append(_aligned(f"  {name}: ", text))
+    return "\n".join(lines)
 
 
-def _aligned(name: str, text: str) -> str:
-    """A name and its text, whose further lines begin below the first."""
-    margin = " " * (len(name) + len("  : "))
-    lines = text.split("\n")
-    return f"{name}: " + f"\n{margin}".join(lines)
+def _aligned(label: str, text: str) -> str:
+    """`text` after its label, with further lines below the first."""
+    margin = " " * len(label)
+    indented = text.replace("\n", f"\n{margin}")
+    return label + indented
 
 
 def as_html(verdict: Verdict) -> str:
@@ -101,15 +103,17 @@ def code(title: str, source: str, explanation: str) -> Feedback:
     """A piece of code with a title and an explanation: how solutions are shown."""
     source = source.rstrip()
     parts = [title, source, explanation]
-    text = "\n\n".join(part for part in parts if part)
+    filled = [part for part in parts if part]
+    text = "\n\n".join(filled)
     page = template("feedback", "solution.html.j2")
     html = page.render(title=title, source=source, explanation=explanation)
     return Feedback(text, html)
 
 
 def _points(verdict: Verdict) -> str:
-    unit = "point" if verdict.points == 1 else "points"
-    return f"{verdict.earned:g} of {verdict.points:g} {unit}"
+    most = verdict.points
+    unit = "point" if most == 1 else "points"
+    return f"{verdict.earned:g} of {most:g} {unit}"
 
 
 def _rows(failure: Failure) -> list[tuple[str, str]]:
@@ -119,14 +123,19 @@ def _rows(failure: Failure) -> list[tuple[str, str]]:
     outcome = failure.outcome
     rows = []
     for name, value in failure.inputs:
-        rows.append((f"input {name}", _readable(value)))
+        text = _readable(value)
+        rows.append((f"input {name}", text))
     if outcome.kind == "value" and failure.expected is not None:
-        rows.append(("yours", _readable(outcome.value)))
-        rows.append(("expected", _readable(failure.expected)))
+        yours = _readable(outcome.value)
+        rows.append(("yours", yours))
+        expected = _readable(failure.expected)
+        rows.append(("expected", expected))
     if outcome.lines:
-        rows.append(("where", "\n".join(outcome.lines)))
+        where = "\n".join(outcome.lines)
+        rows.append(("where", where))
     if outcome.printed:
-        rows.append(("printed", outcome.printed.rstrip()))
+        printed = outcome.printed.rstrip()
+        rows.append(("printed", printed))
     return rows
 
 
@@ -152,8 +161,10 @@ def _holds_array(items: Sequence[Any]) -> bool:
 
 def _readable_dict(entries: dict[str, Any]) -> str:
     """The first entries of a dict, one a line."""
-    shown = list(entries.items())[:_MOST_ENTRIES]
-    lines = [f"{key}: {_brief(item)}" for key, item in shown]
+    lines = []
+    for key in list(entries)[:_MOST_ENTRIES]:
+        item = _brief(entries[key])
+        lines.append(f"{key}: {item}")
     return "\n".join(lines)
 
 
