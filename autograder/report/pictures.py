@@ -52,10 +52,15 @@ def _literal(text: str, most: int = 44) -> str:
 
 
 def _tidy(axes: Any) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
+    borders = axes.spines
+    borders[["top", "right", "left"]].set_visible(False)
+    borders["bottom"].set_color(_FAINT)
     axes.tick_params(length=0, labelsize=9, labelcolor=_INK)
     axes.set_axisbelow(True)
+
+
+def _name_below(axes: Any, name: str) -> None:
+    axes.set_xlabel(name, fontsize=9, color=_INK)
 
 
 def draw_distribution(results: ClassResults, assignments: list[Assignment]) -> Any:
@@ -103,13 +108,21 @@ def _draw_histogram(axes: Any, name: str, values: list[float]) -> None:
     _tidy(axes)
     axes.hist(values, bins=tenths, color=_BAR, rwidth=0.9)
     axes.axvline(middle, color=_INK, linewidth=1.1, linestyle=dashed)
-    axes.set_title(_literal(name), loc="left", fontsize=10, color=_INK, fontweight="bold")
+    axes.set_title(
+        _literal(name),
+        loc="left",
+        fontsize=10,
+        color=_INK,
+        fontweight="bold",
+    )
     axes.set_title(summary, loc="right", fontsize=8.5, color=_FAINT)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+    share_format = PercentFormatter(1)
+    axes.xaxis.set_major_formatter(share_format)
+    whole_numbers = MaxNLocator(4, integer=True, min_n_ticks=1)
+    axes.yaxis.set_major_locator(whole_numbers)
     axes.grid(axis="y", color=_GRID)
     axes.set_xlim(-0.01, 1.01)
-    axes.set_xlabel("share of the points", fontsize=9, color=_INK)
+    _name_below(axes, "share of the points")
 
 
 def draw_questions(assignment: Assignment, graded: list[Submission]) -> Any:
@@ -145,12 +158,15 @@ def draw_questions(assignment: Assignment, graded: list[Submission]) -> Any:
 
 def _marks_by_task(assignment: Assignment, graded: list[Submission]) -> dict[Task, list[Mark]]:
     """All marks for each of the assignment's tasks, in the submissions' order."""
-    marks: dict[Task, list[Mark]] = {task: [] for task in assignment.tasks}
+    by_task: dict[Task, list[Mark]] = {}
+    for task in assignment.tasks:
+        by_task[task] = []
     for submission in graded:
         for mark in submission.marks:
-            if mark.task in marks:
-                marks[mark.task].append(mark)
-    return marks
+            if mark.task in by_task:
+                of_task = by_task[mark.task]
+                of_task.append(mark)
+    return by_task
 
 
 def _draw_answers(axes: Any, marks: dict[Task, list[Mark]], submissions: int) -> None:
@@ -177,8 +193,9 @@ def _draw_answers(axes: Any, marks: dict[Task, list[Mark]], submissions: int) ->
         _write_counts(axes, start, counts, least=submissions / 40, ink=ink)
         start = [left + count for left, count in zip(start, counts, strict=True)]
     axes.set_xlim(0, submissions)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    axes.set_xlabel("submissions", fontsize=9, color=_INK)
+    whole_numbers = MaxNLocator(5, integer=True, min_n_ticks=1)
+    axes.xaxis.set_major_locator(whole_numbers)
+    _name_below(axes, "submissions")
 
 
 def _count(kind: Kind, marks: list[Mark]) -> int:
@@ -218,14 +235,22 @@ def _draw_seconds(axes: Any, marks: dict[Task, list[Mark]]) -> None:
         colours += [COLOURS[mark.kind] for mark in judged]
         if seconds:
             _draw_median(axes, row, median(seconds))
-    axes.scatter(times, heights, s=13, c=colours, linewidths=0, alpha=0.85, zorder=2)
+    axes.scatter(
+        times,
+        heights,
+        s=13,
+        c=colours,
+        linewidths=0,
+        alpha=0.85,
+        zorder=2,
+    )
     shortest = min(times, default=0.1)
     longest = max(times, default=10)
     axes.set_xlim(shortest / 1.6, longest * 1.6)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
+    axes.xaxis.set_major_formatter(FuncFormatter(_seconds_label))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", color=_GRID)
-    axes.set_xlabel("time in the judge", fontsize=9, color=_INK)
+    _name_below(axes, "time in the judge")
 
 
 def _seconds(mark: Mark) -> float:
@@ -234,6 +259,10 @@ def _seconds(mark: Mark) -> float:
     if verdict is None or not verdict.tried:
         return 0.0
     return verdict.seconds
+
+
+def _seconds_label(value: float, _position: int) -> str:
+    return f"{value:g} s"
 
 
 def _spread(row: int, count: int) -> list[float]:

@@ -232,11 +232,15 @@ def _marks(submissions: list[Submission]) -> list[Mark]:
 
 
 def _median_share(results: ClassResults, graded: list[Submission]) -> str:
-    shares = [results.share(submission) for submission in graded]
-    known = [share for share in shares if share is not None]
+    known = []
+    for submission in graded:
+        share = results.share(submission)
+        if share is not None:
+            known.append(share)
     if not known:
         return _NO_FIGURE
-    return f"{median(known):.0%}"
+    middle = median(known)
+    return f"{middle:.0%}"
 
 
 def _solved_share(marks: list[Mark]) -> str:
@@ -244,7 +248,8 @@ def _solved_share(marks: list[Mark]) -> str:
     if not answers:
         return _NO_FIGURE
     solved = sum(mark.kind is Kind.SOLVED for mark in answers)
-    return f"{solved / len(answers):.0%}"
+    share = solved / len(answers)
+    return f"{share:.0%}"
 
 
 def _hand_grading(results: ClassResults) -> list[tuple[str, str, list[str]]]:
@@ -302,16 +307,21 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
 
 def _mistakes(assignment: Assignment, graded: list[Submission]) -> list[tuple[str, str, int]]:
     """(task, mistake, how many made it), the commonest first."""
-    short = short_labels([task.label for task in assignment.tasks])
+    labels = short_labels([task.label for task in assignment.tasks])
     marks = _marks(graded)
     made: Counter[tuple[str, str]] = Counter()
-    for task, label in zip(assignment.tasks, short, strict=True):
+    for task, label in zip(assignment.tasks, labels, strict=True):
         for mark in marks:
-            if mark.task != task or mark.verdict is None:
+            verdict = mark.verdict
+            if mark.task != task or verdict is None:
                 continue
-            if mark.verdict.mistake:
-                made[label, mark.verdict.mistake] += 1
-    return [(label, mistake, count) for (label, mistake), count in made.most_common()]
+            mistake = verdict.mistake
+            if mistake:
+                made[label, mistake] += 1
+    rows = []
+    for (label, mistake), count in made.most_common():
+        rows.append((label, mistake, count))
+    return rows
 
 
 def _tint(share: float | None) -> str:
@@ -329,6 +339,8 @@ def _mixed(start: tuple[int, ...], end: tuple[int, ...], part: float) -> str:
     """The colour that lies at `part` of the way from `start` to `end`."""
     channels = []
     for first, last in zip(start, end, strict=True):
-        channel = first + (last - first) * part
+        distance = last - first
+        channel = first + distance * part
         channels.append(round(channel))
-    return "#" + bytes(channels).hex()
+    digits = bytes(channels).hex()
+    return f"#{digits}"

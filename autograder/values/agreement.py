@@ -125,8 +125,9 @@ def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np
             tolerance = np.minimum(tolerance, _WHOLE)
         difference = np.abs(got - expected)
         within = difference <= tolerance
+    equal = np.equal(got, expected)
     both_nan = np.isnan(got) & np.isnan(expected)
-    same = np.equal(got, expected) | both_nan
+    same = equal | both_nan
     agrees = np.where(finite, within, same)
     return np.asarray(agrees)
 

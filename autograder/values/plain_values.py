@@ -227,7 +227,10 @@ class _Unpacking:
         if kind == "tuple":
             return tuple(self.walk(part, depth) for part in parts)
         if kind == "dict" and all(map(_is_pair, parts)):
-            return {key: self.walk(part, depth) for key, part in parts}
+            entries = {}
+            for key, part in parts:
+                entries[key] = self.walk(part, depth)
+            return entries
         shown = str(kind)[:40]
         raise Malformed(f"an unknown kind of value: {shown!r}")
 
