@@ -269,12 +269,14 @@ def _numbers(plane: np.ndarray, colours: np.ndarray) -> list[_Number]:
     columns = plane.shape[1]
     digits = 3 if columns <= 5 else 2
     luminances = colours @ _LUMINANCE
+    dark = luminances < 128
     numbers = []
     for (row, column), value in np.ndenumerate(plane):
-        is_dark = luminances[row, column] < 128
-        ink = "white" if is_dark else "black"
+        ink = "white" if dark[row, column] else "black"
         text = f"{value:.{digits}g}"
-        numbers.append((column + 0.5, row + 0.5, text, ink))
+        across = column + 0.5
+        down = row + 0.5
+        numbers.append((across, down, text, ink))
     return numbers
 
 

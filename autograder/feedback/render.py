@@ -170,9 +170,10 @@ def _readable_dict(entries: dict[str, Any]) -> str:
 
 def _readable_list(items: Sequence[Any]) -> str:
     """The first items of a list, one a line."""
-    lines = [_brief(item) for item in items[:_MOST_ITEMS]]
-    hidden = len(items) - _MOST_ITEMS
-    if hidden > 0:
+    shown = items[:_MOST_ITEMS]
+    lines = [_brief(item) for item in shown]
+    hidden = len(items) - len(shown)
+    if hidden:
         lines.append(f"and {hidden} more")
     return "\n".join(lines)
 

@@ -82,9 +82,9 @@ def fault_of(cell: NotebookNode) -> str | None:
     try:
         question = catalogue.of_grade_id(grade_id)
     except catalogue.UnknownQuestion as error:
+        package = catalogue.package_name()
         return (
-            f"the cell {grade_id} is graded automatically, and the package "
-            f"{catalogue.package_name()} "
+            f"the cell {grade_id} is graded automatically, and the package {package} "
             "has no question of that name (with a dot for the hyphen)."
             f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
         )
@@ -96,8 +96,10 @@ def fault_of(cell: NotebookNode) -> str | None:
             f"the cell {grade_id} gives {points:g} points, its question "
             f"{question.points:g}: make them equal, and release the assignment again"
         )
-    call = f"check({json.dumps(question.name)}, {question.function_name})"
-    if cell.source.strip() != call:
+    quoted_name = json.dumps(question.name)
+    call = f"check({quoted_name}, {question.function_name})"
+    source = cell.source.strip()
+    if source != call:
         return f"the cell {grade_id} must be `{call}` and nothing else"
     return None
 
@@ -128,8 +130,8 @@ def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
 def course_cells(notebook: Any) -> CourseCells:
     """A notebook's cells, from what the gradebook keeps of its release."""
     points = {}
-    for cell in (*notebook.grade_cells, *notebook.task_cells):
-        points[cell.name] = cell.max_score
+    for worth in (*notebook.grade_cells, *notebook.task_cells):
+        points[worth.name] = worth.max_score
     grades = _names(notebook.grade_cells)
     answers = _names(notebook.solution_cells)
     tasks = _names(notebook.task_cells)
@@ -150,7 +152,8 @@ def course_cells(notebook: Any) -> CourseCells:
         if name in points:
             metadata["points"] = points[name]
         fixed = locked and name not in answers
-        cells[name] = _checked_cell(source.cell_type, source.source, metadata), fixed
+        cell = _checked_cell(source.cell_type, source.source, metadata)
+        cells[name] = cell, fixed
     return cells
 
 
@@ -163,7 +166,8 @@ def _checked_cell(cell_type: str, source: str, metadata: dict[str, Any]) -> Note
     the graded notebook's cells get theirs when they are put in place.
     """
     make = new_code_cell if cell_type == "code" else new_markdown_cell
-    cell = make(source, metadata={"nbgrader": metadata})
+    of_cell = {"nbgrader": metadata}
+    cell = make(source, metadata=of_cell)
     del cell["id"]
     return cell
 
@@ -220,7 +224,8 @@ def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[Notebo
             at = _place_after(name, order, place)
         place = _moved(place, at)
         place[name] = at
-        cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
+        restored = _plain_cell(ours.cell_type, ours.source, ours.metadata)
+        cells.insert(at, restored)
     return cells
 
 

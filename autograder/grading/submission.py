@@ -86,9 +86,8 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
 def _check_folder(path: Path, whose: str) -> None:
     status = _status(path, f"the {whose} folder")
     if not stat.S_ISDIR(status.st_mode):
-        raise Unfit(
-            f"the {whose} folder is {_kind(path)}: hand in a folder with the files themselves"
-        )
+        kind = _kind(path)
+        raise Unfit(f"the {whose} folder is {kind}: hand in a folder with the files themselves")
 
 
 def _walk(top: Path) -> Iterator[os.DirEntry]:
@@ -109,7 +108,8 @@ def _walk(top: Path) -> Iterator[os.DirEntry]:
 def _check_entry(entry: os.DirEntry, name: str) -> None:
     shown = plain(name)
     if not entry.is_file(follow_symlinks=False):
-        kind = _kind(Path(entry.path))
+        path = Path(entry.path)
+        kind = _kind(path)
         raise Unfit(f"{shown} is not a file but {kind}: hand in the file itself")
     if not name.isprintable():
         raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
