@@ -16,33 +16,43 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 _LIBRARIES = tuple(
-    {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _IMPORT = "<frozen importlib"
+_Test: TypeAlias = Callable[[FrameType], bool]
+"""Whether a frame of some code is one of the function that is forbidden."""
+
 _METHODS = ("__init__", "__new__", "forward", "hybrid_forward", "__call__")
 """Those of a class that its call, or that of an instance, runs."""
 
 
 def find(name: str) -> Any:
     """The object of that dotted name, None if it is not loaded. Imports nothing."""
-    module, parts = name, []
+    module = name
+    attributes = []
     while module not in sys.modules:
         module, _, last = module.rpartition(".")
         if not module:
             return None
-        parts.append(last)
+        attributes.append(last)
     value: Any = sys.modules[module]
-    for part in reversed(parts):
+    for attribute in reversed(attributes):
         try:
-            # A module's own __getattr__ may import; that of an operator table only looks up.
-            value = vars(value)[part] if type(value) is ModuleType else getattr(value, part)
+            value = _attribute(value, attribute)
         # Some tables of operators raise errors of their own for what they do not have.
         except Exception:
             return None
     return value
+
+
+def _attribute(value: Any, name: str) -> Any:
+    # A module's own __getattr__ may import; that of an operator table only looks up.
+    if type(value) is ModuleType:
+        return vars(value)[name]
+    return getattr(value, name)
 
 
 @contextlib.contextmanager
@@ -50,8 +60,10 @@ def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
     """Add to `called` the names among `forbids` that are called inside the block, in this thread
     and in those that it starts.
     """
-    before, before_in_threads = sys.getprofile(), threading.getprofile()
-    watch = _watch(tuple(forbids)).profile(called)
+    before = sys.getprofile()
+    before_in_threads = threading.getprofile()
+    tables = _watch(tuple(forbids))
+    watch = tables.profile(called)
     threading.setprofile(watch)
     sys.setprofile(watch)
     try:
@@ -75,15 +87,16 @@ class _Files(dict):
         self._modules = modules
 
     def __missing__(self, file: str) -> str:
-        self[file] = next(
-            (
-                name
-                for place, name in self._modules.items()
-                if file == place or file.startswith(place + os.sep)
-            ),
-            "",
-        )
-        return self[file]
+        name = self._module_of(file)
+        self[file] = name
+        return name
+
+    def _module_of(self, file: str) -> str:
+        for place, name in self._modules.items():
+            inside = place + os.sep
+            if file == place or file.startswith(inside):
+                return name
+        return ""
 
 
 class _Watch:
@@ -92,21 +105,28 @@ class _Watch:
     """
 
     def __init__(self, forbids: Sequence[str]):
-        self._open = list(forbids)  # names not found yet
-        self._known = 0  # how many modules there were when they were looked for
+        # Names that are not found yet, and how many modules there were when they were looked for.
+        self._open = list(forbids)
+        self._known = 0
         self._builtins: dict[Any, str] = {}
-        self._codes: dict[int, list[tuple[str, Callable[[FrameType], bool]]]] = {}
+        self._codes: dict[int, list[tuple[str, _Test]]] = {}
         self._modules: dict[str, str] = {}
         self._files = _Files(self._modules)
-        self._kept: list[CodeType] = []  # an id means something only as long as its object lives
+        # An id means something only as long as its object lives.
+        self._kept: list[CodeType] = []
 
     def profile(self, called: list[str]) -> Callable[[FrameType, str, Any], None]:
         """The profile function, which adds to `called`; quick for everything that is allowed."""
-        builtins, codes, files, modules = self._builtins, self._codes, self._files, sys.modules
+        builtins = self._builtins
+        codes = self._codes
+        files = self._files
+        modules = sys.modules
         self._resolve()
 
         def report(name: str, frame: FrameType) -> None:
-            if name not in called and not _only_importing(frame):
+            if name in called:
+                return
+            if not _only_importing(frame):
                 called.append(name)
 
         def profile(frame: FrameType, event: str, arg: Any) -> None:
@@ -127,9 +147,10 @@ class _Watch:
         return profile
 
     def _resolve(self) -> None:
-        if len(sys.modules) == self._known:
+        loaded = len(sys.modules)
+        if loaded == self._known:
             return
-        self._known = len(sys.modules)
+        self._known = loaded
         for name in list(self._open):
             target = find(name)
             if target is None:
@@ -139,32 +160,54 @@ class _Watch:
 
     def _add(self, name: str, target: Any) -> None:
         if isinstance(target, ModuleType):
-            file = getattr(target, "__file__", None)
-            if file:
-                self._modules[os.path.dirname(file) if hasattr(target, "__path__") else file] = name
-                self._files.clear()
+            self._add_module(name, target)
         elif isinstance(target, FunctionType):
-            self._add_code(name, target.__code__, _same_closure(target))
+            self._add_function(name, target)
         elif inspect.isbuiltin(target):
             self._builtins.setdefault(target, name)
         elif isinstance(target, type):
             self._add_class(name, target)
-        elif isinstance(function := getattr(type(target), "__call__", None), FunctionType):  # noqa: B004
-            self._add_code(name, function.__code__, _first_argument(lambda value: value is target))
-        if isinstance(wrapped := getattr(target, "__wrapped__", None), FunctionType):
-            self._add_code(name, wrapped.__code__, _same_closure(wrapped))
+        else:
+            self._add_callable(name, target)
+        wrapped = getattr(target, "__wrapped__", None)
+        if isinstance(wrapped, FunctionType):
+            self._add_function(name, wrapped)
+
+    def _add_module(self, name: str, module: ModuleType) -> None:
+        file = getattr(module, "__file__", None)
+        if not file:
+            return
+        is_package = hasattr(module, "__path__")
+        place = os.path.dirname(file) if is_package else file
+        self._modules[place] = name
+        self._files.clear()
+
+    def _add_function(self, name: str, function: FunctionType) -> None:
+        self._add_code(name, function.__code__, _same_closure(function))
+
+    def _add_callable(self, name: str, target: Any) -> None:
+        """An object whose class makes it callable."""
+        function = getattr(type(target), "__call__", None)  # noqa: B004
+        if isinstance(function, FunctionType):
+            is_target = _first_argument(lambda value: value is target)
+            self._add_code(name, function.__code__, is_target)
 
     def _add_class(self, name: str, target: type) -> None:
-        is_of_class = _first_argument(lambda value: isinstance(value, target) or value is target)
+        def is_of_class(value: Any) -> bool:
+            return isinstance(value, target) or value is target
+
+        applies = _first_argument(is_of_class)
         for method in _METHODS:
             function = inspect.getattr_static(target, method, None)
+            # A static method or a class method has its function inside.
             function = getattr(function, "__func__", function)
             if isinstance(function, FunctionType):
-                self._add_code(name, function.__code__, is_of_class)
+                self._add_code(name, function.__code__, applies)
 
-    def _add_code(self, name: str, code: CodeType, applies: Callable[[FrameType], bool]) -> None:
+    def _add_code(self, name: str, code: CodeType, applies: _Test) -> None:
         self._kept.append(code)
-        self._codes.setdefault(id(code), []).append((name, applies))
+        tests = self._codes.setdefault(id(code), [])
+        tests.append((name, applies))
 
 
 def _only_importing(frame: FrameType) -> bool:
@@ -189,17 +232,19 @@ def _of_library(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_LIBRARIES)
 
 
-def _same_closure(function: FunctionType) -> Callable[[FrameType], bool]:
+def _same_closure(function: FunctionType) -> _Test:
     """Functions made by one factory share their code and differ in what they close over."""
-    names, cells = function.__code__.co_freevars, function.__closure__ or ()
+    names = function.__code__.co_freevars
+    cells = function.__closure__ or ()
     if not names:
         return lambda frame: True
 
     def applies(frame: FrameType) -> bool:
         local = frame.f_locals
-        return all(
-            local.get(name) is _content(cell) for name, cell in zip(names, cells, strict=True)
-        )
+        for name, cell in zip(names, cells, strict=True):
+            if local.get(name) is not _content(cell):
+                return False
+        return True
 
     return applies
 
@@ -207,12 +252,19 @@ def _same_closure(function: FunctionType) -> Callable[[FrameType], bool]:
 def _content(cell: Any) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # not filled yet
+    # The cell is not filled yet.
+    except ValueError:
         return None
 
 
-def _first_argument(test: Callable[[Any], bool]) -> Callable[[FrameType], bool]:
+def _first_argument(test: Callable[[Any], bool]) -> _Test:
     """A method's frame, told by its first argument."""
-    return lambda frame: (
-        bool(frame.f_code.co_varnames) and test(frame.f_locals.get(frame.f_code.co_varnames[0]))
-    )
+
+    def applies(frame: FrameType) -> bool:
+        names = frame.f_code.co_varnames
+        if not names:
+            return False
+        first = frame.f_locals.get(names[0])
+        return test(first)
+
+    return applies

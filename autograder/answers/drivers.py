@@ -14,6 +14,7 @@ Networks that are handed to an answer are described by a plain list of layers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from autograder.values.agreement import agree
 from autograder.values.plain_values import to_plain
 
 _BATCH = 256
+_REPEATED = 3
+"""How many seeds a random operation gets a second time."""
 
 
 def call(answer: Callable, framework: str, *args: Any) -> Any:
@@ -42,15 +45,15 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     ``gradients`` of the mean cross-entropy (in training mode), by the position of the weight that
     the parameter took. With weights that do not fit, only the shapes and the count.
     """
-    net = answer() if not is_network(answer) else answer
+    net = answer if is_network(answer) else answer()
     backend = backend_of(net)
     parameters = backend.parameters(net, X)
-    shapes = [tuple(int(n) for n in parameter.shape) for parameter in parameters]
+    shapes = _shapes(parameters)
     report: dict[str, Any] = {
         "parameter_shapes": [list(shape) for shape in sorted(shapes)],
         "parameter_count": _count(shapes),
     }
-    taken = _assign(shapes, [tuple(weight.shape) for weight in weights])
+    taken = _assign(shapes, _shapes(weights))
     if taken is None:
         return report
     for parameter, index in zip(parameters, taken, strict=True):
@@ -58,7 +61,10 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     report["logits"] = backend.forward(net, X)
     gradients = backend.gradients(net, parameters, X, y)
     by_weight = dict(zip(taken, gradients, strict=True))
-    report["gradients"] = {f"weight {index}": by_weight[index] for index in sorted(by_weight)}
+    by_name = {}
+    for index in sorted(by_weight):
+        by_name[f"weight {index}"] = by_weight[index]
+    report["gradients"] = by_name
     return report
 
 
@@ -66,7 +72,8 @@ def with_network(
     answer: Callable, framework: str, layers: list, weights: Sequence, *args: Any
 ) -> Any:
     """``answer(net, *args)`` where `net` is built from `layers` with `weights`."""
-    return answer(build_network(layers, weights, framework), *args)
+    net = build_network(layers, weights, framework)
+    return answer(net, *args)
 
 
 def change_network(
@@ -77,8 +84,11 @@ def change_network(
     """
     net = build_network(layers, weights, framework)
     returned = answer(net, *args)
-    net = returned if is_network(returned) else net
-    return {"logits": backend_of(net).forward(net, X)}
+    if is_network(returned):
+        net = returned
+    backend = backend_of(net)
+    logits = backend.forward(net, X)
+    return {"logits": logits}
 
 
 def fit_predict(
@@ -91,12 +101,17 @@ def fit_predict(
     """
     net = answer(X, y, *args)
     backend = backend_of(net)
-    starts = range(0, len(X_new), _BATCH)
-    batches = [X_new[start : start + _BATCH] for start in starts]
-    logits = np.concatenate([backend.forward(net, batch) for batch in batches])
-    parameters = backend.parameters(net, X_new[:1], trainable=False)
-    shapes = [tuple(parameter.shape) for parameter in parameters]
-    return {"logits": logits, "parameter_count": _count(shapes)}
+    logits = []
+    for start in range(0, len(X_new), _BATCH):
+        batch = X_new[start : start + _BATCH]
+        logits.append(backend.forward(net, batch))
+    one_input = X_new[:1]
+    parameters = backend.parameters(net, one_input, trainable=False)
+    shapes = _shapes(parameters)
+    return {
+        "logits": np.concatenate(logits),
+        "parameter_count": _count(shapes),
+    }
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
@@ -107,12 +122,21 @@ def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> d
     first seeds once more), and ``changed`` (whether a call changed what it was given).
     """
     given = to_plain(args)
-    draws, changed = [], False
-    for seed in (*seeds, *seeds[:3]):
+    results = []
+    changed = False
+    for seed in (*seeds, *seeds[:_REPEATED]):
         arrays = frameworks.to_framework(given, framework)
-        draws.append(to_plain(answer(*arrays, np.random.default_rng(seed))))
-        changed = changed or not agree(given, to_plain(arrays), 0, 0)
-    return {"draws": draws[: len(seeds)], "again": draws[len(seeds) :], "changed": changed}
+        rng = np.random.default_rng(seed)
+        drawn = answer(*arrays, rng)
+        results.append(to_plain(drawn))
+        if not changed:
+            afterwards = to_plain(arrays)
+            changed = not agree(given, afterwards, rtol=0, atol=0)
+    return {
+        "draws": results[: len(seeds)],
+        "again": results[len(seeds) :],
+        "changed": changed,
+    }
 
 
 DRIVERS: dict[str, Callable] = {
@@ -125,19 +149,29 @@ DRIVERS: dict[str, Callable] = {
 }
 
 
+def _shapes(arrays: Sequence) -> list[tuple[int, ...]]:
+    """The shapes of parameters or weights; a framework's own kind of shape becomes a tuple."""
+    shapes = []
+    for array in arrays:
+        lengths = [int(length) for length in array.shape]
+        shapes.append(tuple(lengths))
+    return shapes
+
+
 def _count(shapes: Sequence[tuple[int, ...]]) -> int:
     """How many numbers arrays of these shapes hold."""
-    return int(sum(np.prod(shape, dtype=int) for shape in shapes))
+    sizes = [math.prod(shape) for shape in shapes]
+    return sum(sizes)
 
 
 def _assign(shapes: list[tuple], given: list[tuple]) -> list[int] | None:
     """For each parameter, the first unused weight of its shape; None where they do not pair up."""
     if sorted(shapes) != sorted(given):
         return None
-    free = list(range(len(given)))
+    unused: list[tuple | None] = list(given)
     taken = []
     for shape in shapes:
-        index = next(i for i in free if given[i] == shape)
-        free.remove(index)
+        index = unused.index(shape)
+        unused[index] = None
         taken.append(index)
     return taken

@@ -29,6 +29,7 @@ EVERY = 0.5
 LINES, WIDTH = 8, 160
 """How much of what an answer prints is shown: its last lines, and the beginning of each."""
 
+_CLEAR_LINE = "\r\x1b[2K"
 _DISPLAYS = ("IPython", "ipykernel", "zmq", "matplotlib_inline")
 
 
@@ -55,8 +56,11 @@ class Live(Watcher):
     """
 
     def __init__(self, question: str, screen: Screen, allowed: float = 0.0):
-        self._question, self._screen, self.allowed = plain(question[:80]), screen, allowed
-        self._began, self._worked = time.monotonic(), worked()
+        self.allowed = allowed
+        self._question = plain(question[:80])
+        self._screen = screen
+        self._began = time.monotonic()
+        self._worked = worked()
         self._next = self._began + AFTER
         self._shown = False
         self._printed: Printed | None = None
@@ -70,12 +74,14 @@ class Live(Watcher):
 
     def look(self, frame: FrameType | None) -> None:
         self._next = time.monotonic() + EVERY
-        if _displaying(frame):  # what it is in the midst of would be entered a second time
+        # What the answer is in the midst of would be entered a second time.
+        if _displaying(frame):
             return
         try:
-            self._screen.show(f"{self._question}: {self._times()}", self._lines())
+            self._screen.show(self._state(), self._lines())
             self._shown = True
-        except Exception:  # what cannot be shown is no reason to disturb the answer
+        # What cannot be shown is no reason to disturb the answer.
+        except Exception:
             self._next = float("inf")
 
     def close(self) -> None:
@@ -84,30 +90,37 @@ class Live(Watcher):
             return
         self._shown = False
         try:
-            self._screen.close(f"{self._question}: {self._times()}", self._lines())
+            self._screen.close(self._state(), self._lines())
         except Exception:  # as in look
             return
 
-    def _times(self) -> str:
-        work, wall = worked() - self._worked, time.monotonic() - self._began
-        busy = f", {wall:.0f} by the clock" if wall > 1.5 * work + 2 else ""
-        return f"{work:.0f} of at most {self.allowed:g} seconds{busy}"
+    def _state(self) -> str:
+        """The question, and how long its answer has worked."""
+        work = worked() - self._worked
+        wall = time.monotonic() - self._began
+        state = f"{self._question}: {work:.0f} of at most {self.allowed:g} seconds"
+        is_waiting = wall > 1.5 * work + 2
+        if is_waiting:
+            state += f", {wall:.0f} by the clock"
+        return state
 
     def _lines(self) -> list[str]:
-        return (
-            [plain(line[:WIDTH]) for line in self._printed.last_lines(LINES)]
-            if self._printed
-            else []
-        )
+        if self._printed is None:
+            return []
+        lines = self._printed.last_lines(LINES)
+        return [plain(line[:WIDTH]) for line in lines]
 
 
 def screen() -> Screen | None:
     """Where the learner looks: at a notebook, at a terminal, or nowhere."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:
-        return _Notebook(shell.display_pub)
-    if sys.stderr is not None and sys.stderr.isatty():
-        return _Terminal(sys.stderr.fileno())
+    if "IPython" in sys.modules:
+        shell = sys.modules["IPython"].get_ipython()
+        kernel = getattr(shell, "kernel", None)
+        if kernel is not None:
+            return _Notebook(shell.display_pub)
+    stderr = sys.stderr
+    if stderr is not None and stderr.isatty():
+        return _Terminal(stderr.fileno())
     return None
 
 
@@ -115,30 +128,40 @@ class _Notebook:
     """One display of a notebook's cell."""
 
     def __init__(self, publisher: Any):
-        self._publisher, self._name, self._there = publisher, uuid.uuid4().hex, False
+        self._publisher = publisher
+        self._name = uuid.uuid4().hex
+        self._there = False
 
     def show(self, state: str, lines: list[str]) -> None:
-        self._put(f"<div>{html.escape(state)}</div>{_printed(lines)}", "\n".join([state, *lines]))
+        page = f"<div>{html.escape(state)}</div>"
+        if lines:
+            page += _preformatted(lines)
+        text = "\n".join([state, *lines])
+        self._put(page, text)
 
     def close(self, state: str, lines: list[str]) -> None:
-        folded = (
-            f"<details><summary>{html.escape(state)}</summary>{_printed(lines)}</details>"
-            if lines
-            else f"<div>{html.escape(state)}</div>"
-        )
-        self._put(folded, state)
+        title = html.escape(state)
+        if lines:
+            printed = _preformatted(lines)
+            page = f"<details><summary>{title}</summary>{printed}</details>"
+        else:
+            page = f"<div>{title}</div>"
+        self._put(page, state)
 
     def _put(self, inner: str, text: str) -> None:
         data = {
             "text/plain": text,
             "text/html": f'<div style="font-family:system-ui,sans-serif;opacity:.75">{inner}</div>',
         }
-        there, self._there = self._there, True
-        self._publisher.publish(data, transient={"display_id": self._name}, update=there)
+        transient = {"display_id": self._name}
+        is_update = self._there
+        self._there = True
+        self._publisher.publish(data, transient=transient, update=is_update)
 
 
-def _printed(lines: list[str]) -> str:
-    return f'<pre style="margin:4px 0 0">{html.escape(chr(10).join(lines))}</pre>' if lines else ""
+def _preformatted(lines: list[str]) -> str:
+    text = html.escape("\n".join(lines))
+    return f'<pre style="margin:4px 0 0">{text}</pre>'
 
 
 class _Terminal:
@@ -148,22 +171,28 @@ class _Terminal:
         self._descriptor = descriptor
 
     def show(self, state: str, lines: list[str]) -> None:
-        text = f"{state}  {lines[-1]}" if lines else state
-        self._write("\r\x1b[2K" + text[: shutil.get_terminal_size().columns - 1])
+        text = state
+        if lines:
+            text += f"  {lines[-1]}"
+        width = shutil.get_terminal_size().columns - 1
+        self._write(_CLEAR_LINE + text[:width])
 
     def close(self, state: str, lines: list[str]) -> None:
-        self._write("\r\x1b[2K")
+        self._write(_CLEAR_LINE)
 
     def _write(self, text: str) -> None:
         # Not to a stream, which cannot be entered twice.
-        os.write(self._descriptor, text.encode("utf-8", "replace"))
+        encoded = text.encode("utf-8", "replace")
+        os.write(self._descriptor, encoded)
 
 
 def _displaying(frame: FrameType | None) -> bool:
     """Whether the answer, which was interrupted at `frame`, is showing something itself just
     now.
     """
-    return any(
-        str(one.f_globals.get("__name__")).partition(".")[0] in _DISPLAYS
-        for one in frames_of_answer(frame)
-    )
+    for inner in frames_of_answer(frame):
+        module = str(inner.f_globals.get("__name__"))
+        package = module.partition(".")[0]
+        if package in _DISPLAYS:
+            return True
+    return False

@@ -17,8 +17,9 @@ class NotANetwork(TypeError):
 def is_network(value: Any) -> bool:
     """Whether `value` is a `torch.nn.Module` or a `gluon.Block`. Imports neither."""
     for kind in type(value).__mro__:
-        of_framework = kind.__module__.startswith(("torch.nn.", "mxnet.gluon."))
-        if of_framework and kind.__name__ in ("Module", "Block"):
+        if not kind.__module__.startswith(("torch.nn.", "mxnet.gluon.")):
+            continue
+        if kind.__name__ in ("Module", "Block"):
             return True
     return False
 
@@ -41,26 +42,31 @@ def build_network(layers: list, weights: Sequence, framework: str) -> Any:
 
 def backend_of(net: Any) -> Torch | Gluon:
     """What speaks the language of `net`. Raises NotANetwork for what is none."""
+    kind = type(net)
     if not is_network(net):
         raise NotANetwork(
-            f"a network was expected (torch.nn.Module or gluon.Block), not {type(net).__name__}"
+            f"a network was expected (torch.nn.Module or gluon.Block), not {kind.__name__}"
         )
-    modules = [kind.__module__ for kind in type(net).__mro__]
-    is_torch = any(module.startswith("torch.nn.") for module in modules)
-    return TORCH if is_torch else GLUON
+    for ancestor in kind.__mro__:
+        if ancestor.__module__.startswith("torch.nn."):
+            return TORCH
+    return GLUON
 
 
 class Torch:
     """What the drivers need of PyTorch."""
 
     def sequential(self, layers: list) -> Any:
-        return frameworks.module("torch").nn.Sequential(*(self._layer(*layer) for layer in layers))
+        torch = frameworks.module("torch")
+        built = [self._layer(*layer) for layer in layers]
+        return torch.nn.Sequential(*built)
 
     def _layer(self, kind: str, *args: Any) -> Any:
         nn = frameworks.module("torch").nn
         if kind == "frozen":
-            return self._layer(*args[0]).requires_grad_(False)
-        return {
+            layer = self._layer(*args[0])
+            return layer.requires_grad_(False)
+        layers = {
             "conv": nn.Conv2d,
             "dense": nn.Linear,
             "batchnorm": nn.BatchNorm2d,
@@ -70,42 +76,61 @@ class Torch:
             "avgpool": nn.AvgPool2d,
             "flatten": nn.Flatten,
             "dropout": nn.Dropout,
-        }[kind](*args)
+        }
+        make = layers[kind]
+        return make(*args)
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        if X is not None and any(
-            isinstance(p, frameworks.module("torch").nn.UninitializedParameter)
-            for p in net.parameters()
-        ):
-            self.forward(net, X)  # lazy layers learn their shapes from the first batch
-        return [p for p in net.parameters() if p.requires_grad or not trainable]
+        # Lazy layers learn their shapes from the first batch.
+        if X is not None and self._is_lazy(net):
+            self.forward(net, X)
+        parameters = list(net.parameters())
+        if not trainable:
+            return parameters
+        return [parameter for parameter in parameters if parameter.requires_grad]
+
+    def _is_lazy(self, net: Any) -> bool:
+        lazy = frameworks.module("torch").nn.UninitializedParameter
+        return any(isinstance(parameter, lazy) for parameter in net.parameters())
 
     def set(self, parameter: Any, value: Any) -> None:
-        with frameworks.module("torch").no_grad():
+        torch = frameworks.module("torch")
+        with torch.no_grad():
             parameter.copy_(value)
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
+        torch = frameworks.module("torch")
         was_training = net.training
         net.eval()
-        with frameworks.module("torch").no_grad():
-            out = net(X).detach().cpu().numpy()
+        with torch.no_grad():
+            logits = net(X)
         net.train(was_training)
-        return out
+        return _torch_array(logits)
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         torch = frameworks.module("torch")
         net.train()
-        loss = torch.nn.functional.cross_entropy(net(X), y)
-        return [g.detach().cpu().numpy() for g in torch.autograd.grad(loss, parameters)]
+        cross_entropy = torch.nn.functional.cross_entropy
+        logits = net(X)
+        loss = cross_entropy(logits, y)
+        gradients = torch.autograd.grad(loss, parameters)
+        return [_torch_array(gradient) for gradient in gradients]
+
+
+def _torch_array(tensor: Any) -> np.ndarray:
+    on_cpu = tensor.detach().cpu()
+    return on_cpu.numpy()
 
 
 class Gluon:
     """What the drivers need of MXNet."""
 
     def sequential(self, layers: list) -> Any:
-        net = frameworks.module("mxnet").gluon.nn.Sequential()
+        mxnet = frameworks.module("mxnet")
+        net = mxnet.gluon.nn.Sequential()
         for layer in layers:
-            net.add(self._layer(*layer))
+            built = self._layer(*layer)
+            net.add(built)
         net.initialize()
         return net
 
@@ -115,7 +140,7 @@ class Gluon:
             layer = self._layer(*args[0])
             layer.collect_params().setattr("grad_req", "null")
             return layer
-        return {
+        layers = {
             "conv": lambda inputs, outputs, size: nn.Conv2D(outputs, size, in_channels=inputs),
             "dense": lambda inputs, outputs: nn.Dense(outputs, in_units=inputs, flatten=False),
             "batchnorm": lambda channels: nn.BatchNorm(in_channels=channels, epsilon=1e-5),
@@ -125,32 +150,56 @@ class Gluon:
             "avgpool": nn.AvgPool2D,
             "flatten": nn.Flatten,
             "dropout": nn.Dropout,
-        }[kind](*args)
+        }
+        make = layers[kind]
+        return make(*args)
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
-        everything = list(net.collect_params().values())
-        if any(p._data is None and not p._deferred_init for p in everything):
+        by_name = net.collect_params()
+        parameters = list(by_name.values())
+        if any(map(_is_untouched, parameters)):
             net.initialize()
-        if X is not None and any(p._data is None for p in everything):
-            self.forward(net, X)  # deferred initialisation learns the shapes from the first batch
+        # Deferred initialisation learns the shapes from the first batch.
+        is_deferred = any(map(_is_empty, parameters))
+        if is_deferred and X is not None:
+            self.forward(net, X)
         if trainable:
-            return [p for p in everything if p.grad_req != "null"]
-        return [p for p in everything if not p.name.endswith(("running_mean", "running_var"))]
+            return [parameter for parameter in parameters if parameter.grad_req != "null"]
+        return [parameter for parameter in parameters if not _is_statistic(parameter)]
 
     def set(self, parameter: Any, value: Any) -> None:
         parameter.set_data(value)
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
-        return net(X).asnumpy()
+        logits = net(X)
+        return logits.asnumpy()
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         mxnet = frameworks.module("mxnet")
+        cross_entropy = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()
         # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its
         # gradients come out wrong without a word.
         with mxnet.autograd.record(train_mode=True):
-            loss = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y).mean()
+            logits = net(X)
+            losses = cross_entropy(logits, y)
+            loss = losses.mean()
         loss.backward()
-        return [p.grad().asnumpy() for p in parameters]
+        return [parameter.grad().asnumpy() for parameter in parameters]
 
 
-TORCH, GLUON = Torch(), Gluon()
+def _is_empty(parameter: Any) -> bool:
+    return parameter._data is None
+
+
+def _is_untouched(parameter: Any) -> bool:
+    """Whether the parameter has no numbers, and nobody has said how it gets them."""
+    return _is_empty(parameter) and not parameter._deferred_init
+
+
+def _is_statistic(parameter: Any) -> bool:
+    """Whether the parameter is what batch normalisation has seen, which is not learned."""
+    return parameter.name.endswith(("running_mean", "running_var"))
+
+
+TORCH = Torch()
+GLUON = Gluon()

@@ -37,31 +37,34 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
     pass.
     """
     if driver == "call" and not callable(answer):
-        return Outcome(
-            "refused",
-            message=(
-                f"check takes the function itself, not {to_name(answer)}: "
-                "leave out the call's parentheses"
-            ),
+        refusal = (
+            f"check takes the function itself, not {to_name(answer)}: "
+            "leave out the call's parentheses"
         )
+        return Outcome("refused", message=refusal)
     try:
-        return Outcome(
-            "value",
-            value=to_plain(
-                DRIVERS[driver](answer, framework, *frameworks.to_framework(args, framework))
-            ),
-        )
+        drive = DRIVERS[driver]
+        arrays = frameworks.to_framework(args, framework)
+        returned = drive(answer, framework, *arrays)
+        value = to_plain(returned)
     except Refused as error:
         return Outcome("refused", message=str(error))
     except (KeyboardInterrupt, OutOfTime):
         raise
-    except BaseException as error:  # SystemExit too: an answer that exits is an answer that failed
-        return Outcome(
-            "raised",
-            error=type(error).__name__,
-            message=_first_lines(error),
-            lines=_own_lines(traceback.extract_tb(error.__traceback__)),
-        )
+    # SystemExit too: an answer that exits is an answer that failed.
+    except BaseException as error:
+        return _raised(error)
+    return Outcome("value", value=value)
+
+
+def _raised(error: BaseException) -> Outcome:
+    frames = traceback.extract_tb(error.__traceback__)
+    return Outcome(
+        "raised",
+        error=type(error).__name__,
+        message=_first_lines(error),
+        lines=_own_lines(frames),
+    )
 
 
 def run_contained(
@@ -92,7 +95,9 @@ def run_contained(
         live.follow(printed)
     if forbids and callable(answer) and not is_network(answer):
         answer = _watched(answer, forbids, called)
-    limit = Limit(seconds, patience(seconds) if wall is None else wall, live)
+    if wall is None:
+        wall = patience(seconds)
+    limit = Limit(seconds, wall, live)
     try:
         with (
             contextlib.redirect_stdout(printed),
@@ -104,11 +109,10 @@ def run_contained(
             outcome = run(answer, driver, framework, args)
     except OutOfTime as stopped:
         outcome = Outcome("timeout", lines=_own_lines(stopped.stack))
-    last = "".join(printed.last_lines(1))
     return replace(
         outcome,
         printed=printed.text,
-        last=last,
+        last="".join(printed.last_lines(1)),
         forbidden=called[0] if called else "",
         seconds=limit.seconds,
     )
@@ -124,7 +128,10 @@ def _watched(answer: Callable, forbids: Sequence[str], called: list[str]) -> Cal
 
 def to_name(value: Any) -> str:
     """What `value` is, in two words."""
-    return f"the {type(value).__name__[:60]} that it returned" if value is not None else "None"
+    if value is None:
+        return "None"
+    kind = type(value).__name__[:60]
+    return f"the {kind} that it returned"
 
 
 class Printed(io.TextIOBase):
@@ -137,17 +144,21 @@ class Printed(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        self.text += text[: max(0, MAX_PRINTED - len(self.text))]
-        self._tail = (self._tail + text[-MAX_TAIL:])[-MAX_TAIL:]
+        room = MAX_PRINTED - len(self.text)
+        if room > 0:
+            self.text += text[:room]
+        tail = self._tail + text[-MAX_TAIL:]
+        self._tail = tail[-MAX_TAIL:]
         return len(text)
 
     def last_lines(self, most: int) -> list[str]:
         """The last lines that are not empty; what a carriage return would overwrite counts as a
         line.
         """
-        return [
-            line.strip() for line in self._tail.replace("\r", "\n").split("\n") if line.strip()
-        ][-most:]
+        lines = self._tail.replace("\r", "\n").split("\n")
+        stripped = [line.strip() for line in lines]
+        filled = [line for line in stripped if line]
+        return filled[-most:]
 
 
 def _first_lines(error: BaseException, most: int = 6) -> str:
@@ -161,28 +172,28 @@ def _first_lines(error: BaseException, most: int = 6) -> str:
 
 def _own_lines(frames: Iterable[traceback.FrameSummary]) -> tuple[str, ...]:
     """The frames of the learner's own code: neither the engine's nor an installed library's."""
-    own = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith(_ENGINE)
-        and "site-packages" not in frame.filename
-        and frame.line
-    ]
-    own = [
-        frame for frame in own if not frame.filename.startswith(("<frozen", "<__array_function__"))
-    ]
-    return tuple(f"line {frame.lineno}: {frame.line}" for frame in own[-4:])
+    own = [frame for frame in frames if _is_own(frame)]
+    innermost = own[-4:]
+    return tuple(f"line {frame.lineno}: {frame.line}" for frame in innermost)
+
+
+def _is_own(frame: traceback.FrameSummary) -> bool:
+    if "site-packages" in frame.filename:
+        return False
+    if frame.filename.startswith((_ENGINE, "<frozen", "<__array_function__")):
+        return False
+    return bool(frame.line)
 
 
 def is_stub(outcome: Outcome, name: str) -> bool:
     """Whether the answer is the stub that students get: ``raise
     NotImplementedError("<question>")``, or without words. Libraries raise it with other words.
     """
-    return (
-        outcome.kind == "raised"
-        and outcome.error == "NotImplementedError"
-        and outcome.message in ("", name)
-    )
+    if outcome.kind != "raised":
+        return False
+    if outcome.error != "NotImplementedError":
+        return False
+    return outcome.message in ("", name)
 
 
 CallAnswer = Callable[[str, tuple[Any, ...], float, float], Outcome]

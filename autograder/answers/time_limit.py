@@ -29,10 +29,14 @@ for as long whatever the question is.
 """
 
 _CALLER = "autograder.answers.run"
-_DEEP = 100  # frames of a recursion that are looked at
-# seconds until the signal comes again: an exception that is raised in the midst of a destructor is
-# lost
+_DEEP = 100
+"""Frames of a recursion that are looked at."""
+_SOONEST = 0.01
+"""Seconds until the signal comes, at least: zero would switch it off."""
 _AGAIN = 0.5
+"""Seconds until the signal comes again: an exception that is raised in the midst of a destructor is
+lost.
+"""
 
 
 def patience(seconds: float) -> float:
@@ -64,7 +68,9 @@ class OutOfTime(BaseException):
 
 def frames_of_answer(frame: FrameType | None) -> Iterator[FrameType]:
     """From `frame` outwards to where the engine called the answer."""
-    while frame is not None and frame.f_globals.get("__name__") != _CALLER:
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _CALLER:
+            return
         yield frame
         frame = frame.f_back
 
@@ -93,14 +99,16 @@ class Limit:
     """
 
     def __init__(self, seconds: float, wall: float, watcher: Watcher | None = None):
-        self._seconds, self._wall, self._watcher = seconds, wall, watcher
-        self._works = threading.current_thread() is threading.main_thread() and hasattr(
-            signal, "setitimer"
-        )
+        self._seconds = seconds
+        self._wall = wall
+        self._watcher = watcher
+        is_main = threading.current_thread() is threading.main_thread()
+        self._works = is_main and hasattr(signal, "setitimer")
 
     def __enter__(self) -> Limit:
         self._over = False
-        self._start, self._began = worked(), time.monotonic()
+        self._start = worked()
+        self._began = time.monotonic()
         if self._works:
             self._previous: Any = signal.signal(signal.SIGALRM, self._ring)
             self._set()
@@ -127,11 +135,16 @@ class Limit:
     def _left(self) -> float:
         # Work goes on no faster than the clock, but for an answer with several threads, which is
         # noticed when its one thread's time would be up.
-        return min(self._seconds - self.seconds, self._wall - (time.monotonic() - self._began))
+        elapsed = time.monotonic() - self._began
+        work_left = self._seconds - self.seconds
+        wall_left = self._wall - elapsed
+        return min(work_left, wall_left)
 
     def _set(self) -> None:
-        due = self._watcher.due() if self._watcher else self._wall
-        signal.setitimer(signal.ITIMER_REAL, max(min(self._left(), due), 0.01))
+        due = self._left()
+        if self._watcher:
+            due = min(due, self._watcher.due())
+        signal.setitimer(signal.ITIMER_REAL, max(due, _SOONEST))
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
         if self._over:
@@ -145,8 +158,10 @@ class Limit:
 
 
 def _stack(frame: FrameType | None) -> Sequence[traceback.FrameSummary]:
-    frames = list(itertools.islice(frames_of_answer(frame), _DEEP))
-    return traceback.StackSummary.extract((frame, frame.f_lineno) for frame in reversed(frames))
+    inwards = list(itertools.islice(frames_of_answer(frame), _DEEP))
+    inwards.reverse()
+    with_lines = ((inner, inner.f_lineno) for inner in inwards)
+    return traceback.StackSummary.extract(with_lines)
 
 
 def _unseen(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ Everything a student wrote is escaped; the HTML has no script, and its picture i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,16 @@ from autograder.pages import template
 from autograder.verdict import Failure, Status, Verdict
 
 MARKS = {Status.CORRECT: "✓", Status.NOT_ATTEMPTED: "○", Status.PARTIAL: "◐"}
+_WRONG = "✗"
 TONES = {Status.CORRECT: "right", Status.NOT_ATTEMPTED: "open", Status.PARTIAL: "part"}
 _READABLE = 60
 """The most numbers of an array that are printed."""
+_MOST_ENTRIES = 12
+"""The most entries of a dict that are printed."""
+_MOST_ITEMS = 4
+"""The most items that are printed of a list with arrays."""
+_LONGEST = 300
+"""The most characters of any other value that are printed."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +49,43 @@ class Feedback:
 def render(verdict: Verdict) -> Feedback:
     """The verdict as text and as HTML."""
     return Feedback(
-        as_text(verdict), as_html(verdict), verdict.status is Status.CORRECT, verdict.earned
+        text=as_text(verdict),
+        html=as_html(verdict),
+        correct=verdict.status is Status.CORRECT,
+        earned=verdict.earned,
     )
 
 
 def as_text(verdict: Verdict) -> str:
     """The verdict for a terminal."""
-    mark = MARKS.get(verdict.status, "✗")
-    lines = [
-        f"{mark} {verdict.question}: {verdict.status}, {_points(verdict)}",
-        f"  {verdict.headline}",
-    ]
+    mark = MARKS.get(verdict.status, _WRONG)
+    points = _points(verdict)
+    lines = [f"{mark} {verdict.question}: {verdict.status}, {points}"]
+    lines.append(f"  {verdict.headline}")
     if verdict.mistake:
         lines.append(f"  {verdict.mistake}")
-    lines += [f"  {detail}" for detail in verdict.details]
+    for detail in verdict.details:
+        lines.append(f"  {detail}")
     if verdict.failure:
         for name, text in _rows(verdict.failure):
-            indented = text.replace("\n", "\n" + " " * (len(name) + 4))
-            lines.append(f"  {name}: {indented}")
+            lines.append(_aligned(f"  {name}: ", text))
     return "\n".join(lines)
+
+
+def _aligned(label: str, text: str) -> str:
+    """`text` after its label, with further lines below the first."""
+    margin = " " * len(label)
+    indented = text.replace("\n", f"\n{margin}")
+    return label + indented
 
 
 def as_html(verdict: Verdict) -> str:
     """The verdict for a notebook."""
     failure = verdict.failure
-    return template("feedback", "feedback.html.j2").render(
+    page = template("feedback", "feedback.html.j2")
+    return page.render(
         verdict=verdict,
-        mark=MARKS.get(verdict.status, "✗"),
+        mark=MARKS.get(verdict.status, _WRONG),
         tone=TONES.get(verdict.status, "wrong"),
         points=_points(verdict),
         rows=_rows(failure) if failure else [],
@@ -77,39 +95,47 @@ def as_html(verdict: Verdict) -> str:
 
 def note(text: str) -> Feedback:
     """A short message (a hint, a refusal) in the same two forms."""
-    return Feedback(text, template("feedback", "note.html.j2").render(text=text))
+    page = template("feedback", "note.html.j2")
+    return Feedback(text, page.render(text=text))
 
 
 def code(title: str, source: str, explanation: str) -> Feedback:
     """A piece of code with a title and an explanation: how solutions are shown."""
-    text = "\n\n".join(part for part in (title, source.rstrip(), explanation) if part)
-    return Feedback(
-        text,
-        template("feedback", "solution.html.j2").render(
-            title=title, source=source.rstrip(), explanation=explanation
-        ),
-    )
+    source = source.rstrip()
+    parts = [title, source, explanation]
+    filled = [part for part in parts if part]
+    text = "\n\n".join(filled)
+    page = template("feedback", "solution.html.j2")
+    html = page.render(title=title, source=source, explanation=explanation)
+    return Feedback(text, html)
 
 
 def _points(verdict: Verdict) -> str:
-    unit = "point" if verdict.points == 1 else "points"
-    return f"{verdict.earned:g} of {verdict.points:g} {unit}"
+    most = verdict.points
+    unit = "point" if most == 1 else "points"
+    return f"{verdict.earned:g} of {most:g} {unit}"
 
 
 def _rows(failure: Failure) -> list[tuple[str, str]]:
     """What to read of a failure: the input, the two results, the learner's own lines, what was
     printed.
     """
-    rows = [(f"input {name}", _readable(value)) for name, value in failure.inputs]
-    if failure.outcome.kind == "value" and failure.expected is not None:
-        rows += [
-            ("yours", _readable(failure.outcome.value)),
-            ("expected", _readable(failure.expected)),
-        ]
-    if failure.outcome.lines:
-        rows.append(("where", "\n".join(failure.outcome.lines)))
-    if failure.outcome.printed:
-        rows.append(("printed", failure.outcome.printed.rstrip()))
+    outcome = failure.outcome
+    rows = []
+    for name, value in failure.inputs:
+        text = _readable(value)
+        rows.append((f"input {name}", text))
+    if outcome.kind == "value" and failure.expected is not None:
+        yours = _readable(outcome.value)
+        rows.append(("yours", yours))
+        expected = _readable(failure.expected)
+        rows.append(("expected", expected))
+    if outcome.lines:
+        where = "\n".join(outcome.lines)
+        rows.append(("where", where))
+    if outcome.printed:
+        printed = outcome.printed.rstrip()
+        rows.append(("printed", printed))
     return rows
 
 
@@ -118,39 +144,78 @@ def _readable(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _readable_array(value)
     if isinstance(value, dict):
-        shown = list(value.items())[:12]
-        return "\n".join(f"{key}: {_brief(item)}" for key, item in shown)
-    if isinstance(value, (list, tuple)) and any(isinstance(item, np.ndarray) for item in value):
-        lines = [_brief(item) for item in value[:4]]
-        if len(value) > 4:
-            lines.append(f"and {len(value) - 4} more")
-        return "\n".join(lines)
-    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
-    return text if len(text) <= 300 else text[:300] + " ..."
+        return _readable_dict(value)
+    if isinstance(value, (list, tuple)) and _holds_array(value):
+        return _readable_list(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = repr(value)
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + " ..."
+    return text
+
+
+def _holds_array(items: Sequence[Any]) -> bool:
+    return any(isinstance(item, np.ndarray) for item in items)
+
+
+def _readable_dict(entries: dict[str, Any]) -> str:
+    """The first entries of a dict, one a line."""
+    lines = []
+    for key in list(entries)[:_MOST_ENTRIES]:
+        item = _brief(entries[key])
+        lines.append(f"{key}: {item}")
+    return "\n".join(lines)
+
+
+def _readable_list(items: Sequence[Any]) -> str:
+    """The first items of a list, one a line."""
+    shown = items[:_MOST_ITEMS]
+    lines = [_brief(item) for item in shown]
+    hidden = len(items) - len(shown)
+    if hidden:
+        lines.append(f"and {hidden} more")
+    return "\n".join(lines)
 
 
 def _readable_array(array: np.ndarray) -> str:
     if array.ndim == 0:
-        return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
+        return _readable_number(array)
     if array.size == 0:
         return f"an empty array of shape {array.shape}"
     if array.size > _READABLE:
         return f"array of shape {array.shape}, {array.dtype}, {_range(array)}"
     return np.array2string(
-        array, precision=4, suppress_small=True, max_line_width=100, separator=", "
+        array,
+        precision=4,
+        suppress_small=True,
+        max_line_width=100,
+        separator=", ",
     )
+
+
+def _readable_number(array: np.ndarray) -> str:
+    number = array.item()
+    if array.dtype.kind == "f":
+        return f"{number:.6g}"
+    return str(number)
 
 
 def _brief(value: Any) -> str:
     """A part of a larger result, on one line."""
     if isinstance(value, dict):
         return f"{len(value)} entries"
-    if not isinstance(value, np.ndarray) or value.size <= 4:
+    if not isinstance(value, np.ndarray):
         return _readable(value)
-    if value.dtype.kind not in "iuf":
-        return f"array of shape {value.shape}"
-    return f"array of shape {value.shape}, {_range(value)}"
+    if value.size <= 4:
+        return _readable_array(value)
+    description = f"array of shape {value.shape}"
+    if value.dtype.kind in "iuf":
+        description += f", {_range(value)}"
+    return description
 
 
 def _range(array: np.ndarray) -> str:
-    return f"from {array.min():.4g} to {array.max():.4g}"
+    least = array.min()
+    greatest = array.max()
+    return f"from {least:.4g} to {greatest:.4g}"

@@ -38,27 +38,35 @@ def metadata_of(cell: NotebookNode) -> dict[str, Any]:
 
 def is_graded(cell: NotebookNode) -> bool:
     """Whether nbgrader gives points for what happens when the cell is run."""
+    if cell.cell_type != "code":
+        return False
     metadata = metadata_of(cell)
-    return bool(cell.cell_type == "code" and metadata.get("grade") and not metadata.get("solution"))
+    is_answer = metadata.get("solution")
+    return bool(metadata.get("grade") and not is_answer)
 
 
 def question_of(cell: NotebookNode) -> Question | None:
     """The question that a check cell grades; None for any other cell."""
     if not is_graded(cell):
         return None
+    grade_id = metadata_of(cell).get("grade_id", "")
     try:
-        return catalogue.of_grade_id(metadata_of(cell).get("grade_id", ""))
+        return catalogue.of_grade_id(grade_id)
     except catalogue.UnknownQuestion:
         return None
 
 
 def to_run(cell: NotebookNode) -> bool:
     """Whether grading runs the cell: code, and no picture."""
-    if cell.cell_type != "code" or not cell.source.strip():
+    if cell.cell_type != "code":
+        return False
+    if not cell.source.strip():
         return False
     metadata = metadata_of(cell)
+    grade_id = metadata.get("grade_id", "")
     earns_nothing = metadata.get("locked") and not metadata.get("grade")
-    return not (earns_nothing and metadata.get("grade_id", "").startswith(PLOT_CELL_PREFIX))
+    is_picture = earns_nothing and grade_id.startswith(PLOT_CELL_PREFIX)
+    return not is_picture
 
 
 def fault_of(cell: NotebookNode) -> str | None:
@@ -74,9 +82,9 @@ def fault_of(cell: NotebookNode) -> str | None:
     try:
         question = catalogue.of_grade_id(grade_id)
     except catalogue.UnknownQuestion as error:
+        package = catalogue.package_name()
         return (
-            f"the cell {grade_id} is graded automatically, and the package "
-            f"{catalogue.package_name()} "
+            f"the cell {grade_id} is graded automatically, and the package {package} "
             "has no question of that name (with a dot for the hyphen)."
             f" {error} Was it renamed, or is AUTOGRADER_QUESTIONS not set?"
         )
@@ -88,8 +96,10 @@ def fault_of(cell: NotebookNode) -> str | None:
             f"the cell {grade_id} gives {points:g} points, its question "
             f"{question.points:g}: make them equal, and release the assignment again"
         )
-    call = f"check({json.dumps(question.name)}, {question.function_name})"
-    if cell.source.strip() != call:
+    quoted_name = json.dumps(question.name)
+    call = f"check({quoted_name}, {question.function_name})"
+    source = cell.source.strip()
+    if source != call:
         return f"the cell {grade_id} must be `{call}` and nothing else"
     return None
 
@@ -98,52 +108,68 @@ def prepare(nb: NotebookNode, release: Release) -> NotebookNode:
     """A submitted notebook as it is run, whoever grades: with the course's cells and with the
     kernelspec that was released.
     """
-    course = {
-        grade_id: (from_dict(cell), fixed) for grade_id, (cell, fixed) in release["cells"].items()
-    }
+    course: CourseCells = {}
+    for grade_id, (cell, fixed) in release["cells"].items():
+        course[grade_id] = from_dict(cell), fixed
     nb = restore(nb, course)
-    if release["kernelspec"]:
-        nb.metadata["kernelspec"] = from_dict(release["kernelspec"])
+    kernelspec = release["kernelspec"]
+    if kernelspec:
+        nb.metadata["kernelspec"] = from_dict(kernelspec)
     return nb
 
 
 def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
+    known = ("code", "markdown", "raw")
+    submitted = [cell for cell in nb.cells if cell.get("cell_type") in known]
     nb.metadata = NotebookNode()
-    nb.cells = _restored(
-        [cell for cell in nb.cells if cell.get("cell_type") in ("code", "markdown", "raw")], course
-    )
+    nb.cells = _restored(submitted, course)
     return nb
 
 
 def course_cells(notebook: Any) -> CourseCells:
     """A notebook's cells, from what the gradebook keeps of its release."""
-    points = {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
-    grades = {cell.name for cell in notebook.grade_cells}
-    answers = {cell.name for cell in notebook.solution_cells}
-    tasks = {cell.name for cell in notebook.task_cells}
-    cells = {}
+    points = {}
+    for worth in (*notebook.grade_cells, *notebook.task_cells):
+        points[worth.name] = worth.max_score
+    grades = _names(notebook.grade_cells)
+    answers = _names(notebook.solution_cells)
+    tasks = _names(notebook.task_cells)
+    cells: CourseCells = {}
     for source in notebook.source_cells:
         name = source.name
-        facts = {
+        locked = bool(source.locked)
+        metadata = {
             "grade_id": name,
             "grade": name in grades,
             "solution": name in answers,
             "task": name in tasks,
-            "locked": bool(source.locked),
+            "locked": locked,
             "schema_version": 3,
             "cell_type": source.cell_type,
             "checksum": source.checksum,
         }
         if name in points:
-            facts["points"] = points[name]
-        make = new_code_cell if source.cell_type == "code" else new_markdown_cell
-        ours = make(source.source, metadata={"nbgrader": facts})
-        del ours[
-            "id"
-        ]  # drawn anew each time; the graded notebook's cells get theirs when they are put in place
-        cells[name] = ours, bool(source.locked) and name not in answers
+            metadata["points"] = points[name]
+        fixed = locked and name not in answers
+        cell = _checked_cell(source.cell_type, source.source, metadata)
+        cells[name] = cell, fixed
     return cells
+
+
+def _names(cells: Any) -> set[str]:
+    return {cell.name for cell in cells}
+
+
+def _checked_cell(cell_type: str, source: str, metadata: dict[str, Any]) -> NotebookNode:
+    """A cell with nbgrader's `metadata`, without an id: that would be drawn anew each time, and
+    the graded notebook's cells get theirs when they are put in place.
+    """
+    make = new_code_cell if cell_type == "code" else new_markdown_cell
+    of_cell = {"nbgrader": metadata}
+    cell = make(source, metadata=of_cell)
+    del cell["id"]
+    return cell
 
 
 def released(assignment: Any) -> dict[str, Release]:
@@ -154,42 +180,69 @@ def released(assignment: Any) -> dict[str, Release]:
 
 def released_notebook(notebook: Any) -> Release:
     """A notebook's cells (see `course_cells`) and its kernelspec, from the gradebook."""
+    kernelspec = None
+    if notebook.kernelspec:
+        kernelspec = json.loads(notebook.kernelspec)
     return {
         "cells": course_cells(notebook),
-        "kernelspec": json.loads(notebook.kernelspec) if notebook.kernelspec else None,
+        "kernelspec": kernelspec,
     }
 
 
 def fingerprint(release: dict[str, Release]) -> str:
     """SHA-256 of a released version; another release of the same cells has the same."""
-    return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
+    canonical = json.dumps(release, sort_keys=True)
+    digest = hashlib.sha256(canonical.encode())
+    return digest.hexdigest()
 
 
 def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[NotebookNode]:
+    """The submitted cells with the course's in place of those that stand for them, and with the
+    deleted ones that grading needs.
+    """
     chosen = _chosen(submitted, course)
-    cells = [
-        _own_cell(cell) if index not in chosen else _course_cell(cell, *course[chosen[index]])
-        for index, cell in enumerate(submitted)
-    ]
-    place = {chosen[index]: index for index in sorted(chosen)}
+    cells = []
+    place = {}
+    for index, cell in enumerate(submitted):
+        name = chosen.get(index)
+        if name is None:
+            cells.append(_own_cell(cell))
+        else:
+            ours, fixed = course[name]
+            cells.append(_course_cell(cell, ours, fixed))
+            place[name] = index
+    order = list(course)
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
         # A deleted stub stays deleted: the answer may stand in a cell of the student's own.
-        if name in place or not (fixed or graded):
+        is_needed = fixed or graded
+        if name in place or not is_needed:
             continue
         if graded:
-            at = _place_for(name, list(course), place, len(cells))
+            at = _place_for(name, order, place, len(cells))
         else:
-            at = _place_after(name, list(course), place)
-        place = {other: index + (index >= at) for other, index in place.items()}
+            at = _place_after(name, order, place)
+        place = _moved(place, at)
         place[name] = at
-        cells.insert(at, _plain_cell(ours.cell_type, ours.source, ours.metadata))
+        restored = _plain_cell(ours.cell_type, ours.source, ours.metadata)
+        cells.insert(at, restored)
     return cells
+
+
+def _moved(place: dict[str, int], at: int) -> dict[str, int]:
+    """Where the cells stand once another is inserted at `at`."""
+    moved = {}
+    for name, index in place.items():
+        if index >= at:
+            index += 1
+        moved[name] = index
+    return moved
 
 
 def _own_cell(cell: NotebookNode) -> NotebookNode:
     """A cell of the student's own, without what it says about itself."""
-    return _plain_cell(cell.cell_type, cell.source, attachments=cell.get("attachments"))
+    attachments = cell.get("attachments")
+    return _plain_cell(cell.cell_type, cell.source, attachments=attachments)
 
 
 def _course_cell(submitted: NotebookNode, ours: NotebookNode, fixed: bool) -> NotebookNode:
@@ -204,42 +257,66 @@ def _place_for(name: str, order: list[str], place: dict[str, int], end: int) -> 
     """Where a deleted check goes: before the next of the course's cells that is there, so that
     it comes after all that may answer it.
     """
-    return next((place[later] for later in order[order.index(name) :] if later in place), end)
+    position = order.index(name)
+    for later in order[position:]:
+        if later in place:
+            return place[later]
+    return end
 
 
 def _place_after(name: str, order: list[str], place: dict[str, int]) -> int:
     """Where a deleted cell that others build on goes: after the last of the course's cells
     before it that is there, else to the top.
     """
-    return next(
-        (
-            place[earlier] + 1
-            for earlier in reversed(order[: order.index(name)])
-            if earlier in place
-        ),
-        0,
-    )
+    position = order.index(name)
+    before = order[:position]
+    for earlier in reversed(before):
+        if earlier in place:
+            return place[earlier] + 1
+    return 0
 
 
 def _chosen(submitted: list[NotebookNode], course: CourseCells) -> dict[int, str]:
-    """Which submitted cell stands for which of the course's: of several with one grade id, the
-    first with the course's own source, else the first.
-    """
+    """Which submitted cell stands for which of the course's."""
     candidates: dict[str, list[int]] = {}
     for index, cell in enumerate(submitted):
-        metadata = cell.get("metadata")
-        facts = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-        name = facts.get("grade_id") if isinstance(facts, dict) else None
-        if isinstance(name, str) and name in course:
-            candidates.setdefault(name, []).append(index)
+        name = _claimed_grade_id(cell)
+        if name is None or name not in course:
+            continue
+        indices = candidates.setdefault(name, [])
+        indices.append(index)
+    chosen = {}
+    for name, indices in candidates.items():
+        ours, _fixed = course[name]
+        index = _most_faithful(indices, submitted, ours.source)
+        chosen[index] = name
+    return chosen
 
-    def choice(name: str) -> int:
-        faithful = (
-            index for index in candidates[name] if submitted[index].source == course[name][0].source
-        )
-        return next(faithful, candidates[name][0])
 
-    return {choice(name): name for name in candidates}
+def _most_faithful(candidates: list[int], submitted: list[NotebookNode], source: str) -> int:
+    """Of several cells with one grade id, the first with the course's own source, else the
+    first.
+    """
+    for index in candidates:
+        if submitted[index].source == source:
+            return index
+    return candidates[0]
+
+
+def _claimed_grade_id(cell: NotebookNode) -> str | None:
+    """The grade id that a submitted cell says it has, whatever its metadata look like; None where
+    it says none.
+    """
+    metadata = cell.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    nbgrader = metadata.get("nbgrader")
+    if not isinstance(nbgrader, dict):
+        return None
+    grade_id = nbgrader.get("grade_id")
+    if not isinstance(grade_id, str):
+        return None
+    return grade_id
 
 
 def _plain_cell(
@@ -248,9 +325,13 @@ def _plain_cell(
     """A fresh cell. nbformat's own makers check each against the schema, which takes longer than
     all the rest.
     """
-    facts = {"id": random_cell_id(), "metadata": from_dict(metadata or {}), "source": source}
+    fields = {
+        "id": random_cell_id(),
+        "metadata": from_dict(metadata or {}),
+        "source": source,
+    }
     if cell_type == "code":
-        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **facts)
+        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **fields)
     if isinstance(attachments, dict) and attachments:
-        facts["attachments"] = attachments
-    return NotebookNode(cell_type="markdown", **facts)
+        fields["attachments"] = attachments
+    return NotebookNode(cell_type="markdown", **fields)

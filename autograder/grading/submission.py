@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ MEGABYTES = 50
 """The most that a submission may hold, all files together, where nothing else is said."""
 
 MOST_FILES = 1000
+
+_NEITHER_LINK_NOR_WAIT = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a stranger's file is opened: a link is not followed, a pipe is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def receive(
     """
     check_name(student)
     files = read(folder, megabytes)
-    return Submission(files, notebooks(files, expected))
+    parsed = notebooks(files, expected)
+    return Submission(files, parsed)
 
 
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
@@ -55,14 +59,17 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
     """
     _check_folder(folder.parent, "student's")
     _check_folder(folder, "assignment's")
+    most = megabytes * 2**20
+    prefix = f"{folder}{os.sep}"
     files: dict[str, bytes] = {}
     size = 0
     for entry in _walk(folder):
-        name = entry.path.removeprefix(f"{folder}{os.sep}")
+        name = entry.path.removeprefix(prefix)
         shown = plain(name)
         _check_entry(entry, name)
-        size += entry.stat(follow_symlinks=False).st_size
-        if size > megabytes * 2**20:
+        status = entry.stat(follow_symlinks=False)
+        size += status.st_size
+        if size > most:
             raise Unfit(
                 f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise "
                 "c.CourseCells.max_megabytes"
@@ -79,9 +86,8 @@ def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
 def _check_folder(path: Path, whose: str) -> None:
     status = _status(path, f"the {whose} folder")
     if not stat.S_ISDIR(status.st_mode):
-        raise Unfit(
-            f"the {whose} folder is {_kind(path)}: hand in a folder with the files themselves"
-        )
+        kind = _kind(path)
+        raise Unfit(f"the {whose} folder is {kind}: hand in a folder with the files themselves")
 
 
 def _walk(top: Path) -> Iterator[os.DirEntry]:
@@ -90,8 +96,10 @@ def _walk(top: Path) -> Iterator[os.DirEntry]:
     """
     waiting = [top]
     while waiting:
-        for entry in _entries(waiting.pop(), top):
-            if entry.is_dir(follow_symlinks=False) and not entry.name.endswith(".ipynb"):
+        folder = waiting.pop()
+        for entry in _entries(folder, top):
+            is_notebook = entry.name.endswith(".ipynb")
+            if entry.is_dir(follow_symlinks=False) and not is_notebook:
                 waiting.append(Path(entry.path))
             else:
                 yield entry
@@ -100,7 +108,8 @@ def _walk(top: Path) -> Iterator[os.DirEntry]:
 def _check_entry(entry: os.DirEntry, name: str) -> None:
     shown = plain(name)
     if not entry.is_file(follow_symlinks=False):
-        kind = _kind(Path(entry.path))
+        path = Path(entry.path)
+        kind = _kind(path)
         raise Unfit(f"{shown} is not a file but {kind}: hand in the file itself")
     if not name.isprintable():
         raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
@@ -124,7 +133,9 @@ def _check_time(content: bytes | None) -> None:
 
 def check_name(student: str) -> None:
     """Raise `Unfit` for an id that nbgrader takes for a pattern, or cannot find."""
-    if glob.has_magic(student) or student != student.strip() or not student.isprintable():
+    is_pattern = glob.has_magic(student)
+    has_margin = student != student.strip()
+    if is_pattern or has_margin or not student.isprintable():
         raise Unfit(
             "nbgrader cannot find a student whose id has * ? [, a line break, "
             "or a space at an end: rename the folder"
@@ -133,22 +144,47 @@ def check_name(student: str) -> None:
 
 def fingerprint(files: dict[str, bytes]) -> str:
     """SHA-256 of the files' names and contents."""
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    digests = {}
+    for name in sorted(files):
+        digests[name] = _sha256(files[name])
+    listed = json.dumps(digests)
+    return _sha256(listed.encode())
+
+
+def _sha256(content: bytes) -> str:
+    digest = hashlib.sha256(content)
+    return digest.hexdigest()
 
 
 def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
     """The notebooks among `files` that the assignment has, by name without suffix, in format 4,
     outputs dropped. Raises `Unfit`.
     """
-    handed_in = [name for name in sorted(expected) if f"{name}.ipynb" in files]
-    if handed_in:
-        return {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in handed_in}
-    others = [name for name in files if name.endswith(".ipynb") and os.sep not in name]
+    parsed = {}
+    for name in sorted(expected):
+        file = f"{name}.ipynb"
+        if file in files:
+            parsed[name] = parse(file, files[file])
+    if not parsed:
+        raise Unfit(_why_no_notebook(files, expected))
+    return parsed
+
+
+def _why_no_notebook(files: Iterable[str], expected: list[str]) -> str:
+    others = [file for file in files if _is_outer_notebook(file)]
     if not others:
-        raise Unfit("there is no notebook in the submission")
-    wanted = " or ".join(f"{name}.ipynb" for name in expected)
-    raise Unfit(f"there is no {wanted} in it, only {', '.join(others)[:100]}: rename the notebook")
+        return "there is no notebook in the submission"
+    wanted = [f"{name}.ipynb" for name in expected]
+    alternatives = " or ".join(wanted)
+    listed = ", ".join(others)[:100]
+    return f"there is no {alternatives} in it, only {listed}: rename the notebook"
+
+
+def _is_outer_notebook(file: str) -> bool:
+    """Whether a notebook of that path lies in the submission's folder itself."""
+    if os.sep in file:
+        return False
+    return file.endswith(".ipynb")
 
 
 def parse(name: str, content: bytes) -> Any:
@@ -157,8 +193,29 @@ def parse(name: str, content: bytes) -> Any:
     """
     import nbformat
 
+    raw = _json(name, content)
+    problem = _format_problem(raw)
+    if problem:
+        raise Unfit(f"{name} is not a valid notebook ({problem})")
     try:
-        raw = json.loads(content.decode("utf-8"))
+        without_outputs = json.dumps(_without_outputs(raw))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            notebook = nbformat.reads(without_outputs, as_version=4)
+    # Whatever nbformat raises, the file is not a notebook that can be graded.
+    except Exception as error:
+        problem = f"{type(error).__name__}: {one_line(error)}"
+        raise Unfit(f"{name} is not a valid notebook ({problem})") from None
+    problem = _cells_problem(notebook)
+    if problem:
+        raise Unfit(f"{name} is not a valid notebook ({problem})")
+    return notebook
+
+
+def _json(name: str, content: bytes) -> Any:
+    """What the JSON file of that name says. Raises `Unfit`."""
+    try:
+        return json.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise Unfit(f"{name} is not UTF-8 text") from None
     except RecursionError:
@@ -169,59 +226,51 @@ def parse(name: str, content: bytes) -> Any:
         if content.startswith(codecs.BOM_UTF8):
             raise Unfit(f"{name} starts with a byte order mark: save it as plain UTF-8") from None
         raise Unfit(f"{name} is not a notebook: invalid JSON ({error})") from None
-    if problem := _format_problem(raw):
-        raise Unfit(f"{name} is not a valid notebook ({problem})")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            notebook = nbformat.reads(json.dumps(_without_outputs(raw)), as_version=4)
-    except (
-        Exception
-    ) as error:  # whatever nbformat finds, the file is not a notebook that can be graded
-        raise Unfit(
-            f"{name} is not a valid notebook ({type(error).__name__}: {one_line(error)})"
-        ) from None
-    if problem := _cells_problem(notebook):
-        raise Unfit(f"{name} is not a valid notebook ({problem})")
-    return notebook
 
 
 def _format_problem(raw: Any) -> str | None:
     if not isinstance(raw, dict):
-        return (
-            "it is JSON, but "
-            f"{'nothing' if raw is None else type(raw).__name__} instead of an object"
-        )
+        kind = "nothing" if raw is None else type(raw).__name__
+        return f"it is JSON, but {kind} instead of an object"
     version = raw.get("nbformat")
     if type(version) is not int:
         return "it does not say its format"
     if not 1 <= version <= 4:
         return f"its format is {version}, and 4 is the newest there is"
-    return _cells_problem(raw) if version == 4 else None
+    if version < 4:
+        return None
+    return _cells_problem(raw)
 
 
 def _cells_problem(notebook: dict[str, Any]) -> str | None:
-    if not isinstance(notebook.get("cells"), list):
+    cells = notebook.get("cells")
+    if not isinstance(cells, list):
         return "it has no list of cells"
-    if not isinstance(notebook.get("metadata", {}), dict):
-        return f"it has {type(notebook['metadata']).__name__} for its metadata"
-    problems = (
-        (number, _cell_problem(cell)) for number, cell in enumerate(notebook["cells"], start=1)
-    )
-    return next((f"cell {number} {problem}" for number, problem in problems if problem), None)
+    metadata = notebook.get("metadata", {})
+    if not isinstance(metadata, dict):
+        return f"it has {type(metadata).__name__} for its metadata"
+    for number, cell in enumerate(cells, start=1):
+        problem = _cell_problem(cell)
+        if problem:
+            return f"cell {number} {problem}"
+    return None
 
 
 def _cell_problem(cell: Any) -> str | None:
-    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+    if not isinstance(cell, dict):
         return "is none of code, markdown and raw"
-    source, metadata = cell.get("source"), cell.get("metadata", {})
+    if cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return "is none of code, markdown and raw"
+    source = cell.get("source")
     lines: list = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         return f"has {type(source).__name__} for its source, not text"
+    metadata = cell.get("metadata", {})
     if not isinstance(metadata, dict):
         return f"has {type(metadata).__name__} for its metadata"
+    text = "".join(lines)
     try:
-        "".join(lines).encode()
+        text.encode()
     except UnicodeEncodeError:
         return "has half a character in its source, which is no text"
     return None
@@ -229,14 +278,22 @@ def _cell_problem(cell: Any) -> str | None:
 
 def _without_outputs(raw: Any) -> Any:
     """The same notebook, of any format, as if it had never been run."""
-    sheets = raw.get("worksheets", [raw]) if isinstance(raw, dict) else None
+    sheets = None
+    if isinstance(raw, dict):
+        sheets = raw.get("worksheets", [raw])
     for sheet in _dictionaries(sheets):
-        for cell in _dictionaries(sheet.get("cells")):
-            if "outputs" in cell:
-                cell["outputs"] = []
-            if not isinstance(cell.get("attachments"), dict):
-                cell.pop("attachments", None)
+        cells = sheet.get("cells")
+        for cell in _dictionaries(cells):
+            _drop_outputs(cell)
     return raw
+
+
+def _drop_outputs(cell: dict[str, Any]) -> None:
+    if "outputs" in cell:
+        cell["outputs"] = []
+    attachments = cell.get("attachments")
+    if not isinstance(attachments, dict):
+        cell.pop("attachments", None)
 
 
 def _dictionaries(values: Any) -> list[dict[str, Any]]:
@@ -251,16 +308,16 @@ def _entries(folder: Path, top: Path) -> list[os.DirEntry]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise Unfit(
-            f"{plain(os.path.relpath(folder, top))} cannot be read: {error.strerror}"
-        ) from None
+        shown = plain(os.path.relpath(folder, top))
+        raise Unfit(f"{shown} cannot be read: {error.strerror}") from None
 
 
 def _content(path: str, shown: str, most: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _NEITHER_LINK_NOR_WAIT)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise Unfit(f"{shown} is not a file: hand in the file itself")
             return file.read(most)
     except OSError as error:
@@ -284,4 +341,7 @@ def _kind(path: Path) -> str:
         stat.S_ISBLK: "a device",
         stat.S_ISCHR: "a device",
     }
-    return next((kind for test, kind in kinds.items() if test(mode)), "a file")
+    for is_of_kind, kind in kinds.items():
+        if is_of_kind(mode):
+            return kind
+    return "a file"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,12 @@ from autograder.verdict import Status, Verdict
 
 PATIENCE = 5.0
 """Seconds to wait for another program that is writing to the gradebook."""
+
+_MOST_NAMES = 20
+"""The most students that a note names."""
+
+_NaturalKey: TypeAlias = list[tuple[bool, int, str]]
+"""What sorts student2 before student10."""
 
 
 class State(StrEnum):
@@ -97,9 +103,11 @@ class Mark:
     @property
     def share(self) -> float:
         """Points by points to be had, from 0 to 1."""
-        if not self.task.points:
+        most = self.task.points
+        if not most:
             return 1.0
-        return min(max(self.points / self.task.points, 0.0), 1.0)
+        share = self.points / most
+        return min(max(share, 0.0), 1.0)
 
     @property
     def pending(self) -> bool:
@@ -114,11 +122,14 @@ class Mark:
         if self.pending:
             return Kind.BY_HAND
         # 0: what nbgrader gives where the cell is as it was handed out.
-        if self.task.by_hand and self.manual is None and not self.auto:
+        is_untouched = self.manual is None and not self.auto
+        if self.task.by_hand and is_untouched:
             return Kind.OPEN
         if self.share == 1:
             return Kind.SOLVED
-        return Kind.PARTLY if self.share else Kind.WRONG
+        if self.share == 0:
+            return Kind.WRONG
+        return Kind.PARTLY
 
 
 @dataclass(frozen=True)
@@ -138,11 +149,11 @@ class Submission:
     @property
     def points(self) -> float | None:
         """All points less the penalty, as nbgrader counts them; None where there is no grade."""
-        return (
-            round(max(sum(mark.points for mark in self.marks) - self.late_penalty, 0.0), 2)
-            if self.marks
-            else None
-        )
+        if not self.marks:
+            return None
+        earned = sum(mark.points for mark in self.marks)
+        counted = max(earned - self.late_penalty, 0.0)
+        return round(counted, 2)
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,8 @@ class Assignment:
     @property
     def points(self) -> float:
         """What a faultless submission gets."""
-        return round(sum(task.points for task in self.tasks), 2)
+        total = sum(task.points for task in self.tasks)
+        return round(total, 2)
 
 
 @dataclass(frozen=True)
@@ -176,33 +188,32 @@ class ClassResults:
 
     def of(self, assignment: Assignment) -> list[Submission]:
         """The submissions of one assignment, in the students' order."""
-        return [
-            submission
-            for submission in self.submissions
-            if submission.assignment == assignment.name
-        ]
+        name = assignment.name
+        return [submission for submission in self.submissions if submission.assignment == name]
 
     def share(self, submission: Submission) -> float | None:
         """A submission's points by the points to be had, from 0 to 1; None where there is no
         grade.
         """
-        points = next(
-            assignment.points
-            for assignment in self.assignments
-            if assignment.name == submission.assignment
-        )
-        return (
-            None
-            if submission.points is None or not points
-            else min(submission.points / points, 1.0)
-        )
+        most = self._points_of(submission.assignment)
+        if submission.points is None or not most:
+            return None
+        share = submission.points / most
+        return min(share, 1.0)
 
     def find(self, student: str, assignment: str) -> Submission | None:
         """One student's submission of one assignment."""
-        return next(
-            (s for s in self.submissions if (s.student, s.assignment) == (student, assignment)),
-            None,
-        )
+        for submission in self.submissions:
+            if submission.student == student and submission.assignment == assignment:
+                return submission
+        return None
+
+    def _points_of(self, name: str) -> float:
+        """What a faultless submission of the assignment of that name gets."""
+        for assignment in self.assignments:
+            if assignment.name == name:
+                return assignment.points
+        raise LookupError(f"the gradebook has no assignment {name!r}")
 
 
 def collect(course_dir: Path) -> ClassResults:
@@ -244,32 +255,35 @@ def _of_unknown_assignments(
     submitted: set[SubmissionKey], book: _Book, reasons: dict[SubmissionKey, str]
 ) -> Iterator[Submission]:
     """What was handed in for assignments that the gradebook does not know."""
-    for student, assignment in sorted(
-        submitted, key=lambda key: (_natural(key[1]), _natural(key[0]))
-    ):
+    for key in sorted(submitted, key=_assignment_first):
+        student, assignment = key
         if assignment in book.cells:
             continue
         unknown = (
             f"There is no assignment {assignment!r} in the gradebook: is it "
             "released, is the folder's name right?"
         )
-        reason = reasons.get((student, assignment), unknown)
+        reason = reasons.get(key, unknown)
         yield Submission(student, assignment, State.NOT_GRADED, reason=reason)
+
+
+def _assignment_first(key: SubmissionKey) -> tuple[_NaturalKey, _NaturalKey]:
+    """Sorts by assignment, then by student."""
+    student, assignment = key
+    return _natural(assignment), _natural(student)
 
 
 def _without_walls(results: list[Submission]) -> Iterator[str]:
     """For each assignment, whose submissions ran as the grader's own code."""
-    for assignment in dict.fromkeys(submission.assignment for submission in results):
-        trusted = [
-            submission.student
-            for submission in results
-            if submission.trusted and submission.assignment == assignment
-        ]
-        if trusted:
-            yield (
-                f"{assignment}: graded without walls, as --trust-submissions asked: "
-                f"{_names(trusted)}. These submissions could have changed any grade."
-            )
+    students: dict[str, list[str]] = {}
+    for submission in results:
+        if submission.trusted:
+            students.setdefault(submission.assignment, []).append(submission.student)
+    for assignment, trusted in students.items():
+        yield (
+            f"{assignment}: graded without walls, as --trust-submissions asked: "
+            f"{_names(trusted)}. These submissions could have changed any grade."
+        )
 
 
 def _by_different_versions(results: list[Submission], notebooks: _Notebooks) -> Iterator[str]:
@@ -279,15 +293,30 @@ def _by_different_versions(results: list[Submission], notebooks: _Notebooks) -> 
     for (assignment, notebook), by_version in _by_version(results, notebooks).items():
         if len(by_version) < 2:
             continue
-        which = assignment if notebook == assignment else f"{assignment}, {notebook}"
-        most, *others = sorted(by_version.items(), key=lambda item: (-len(item[1]), item[0]))
-        parts = [f"{len(most[1])} by {_version(most[0])}"]
-        parts += [f"{_names(students)} by {_version(version)}" for version, students in others]
+        title = assignment
+        if notebook != assignment:
+            title += f", {notebook}"
+        listed = _listed_versions(by_version)
         yield (
-            f"{which}: graded by different versions: {'; '.join(parts)}. The same "
+            f"{title}: graded by different versions: {listed}. The same "
             "answer may have got different points: "
             f"`course grade --regrade` grades all by one."
         )
+
+
+def _listed_versions(students: dict[Version, list[str]]) -> str:
+    """Who was graded by which version: of the commonest how many, of the others their names."""
+
+    def commonest_first(version: Version) -> tuple[int, Version]:
+        return -len(students[version]), version
+
+    commonest, *others = sorted(students, key=commonest_first)
+    count = len(students[commonest])
+    parts = [f"{count} by {_version(commonest)}"]
+    for version in others:
+        names = _names(students[version])
+        parts.append(f"{names} by {_version(version)}")
+    return "; ".join(parts)
 
 
 def _by_version(
@@ -298,26 +327,29 @@ def _by_version(
     for submission in results:
         if not submission.marks:
             continue
-        versions = notebooks.versions.get((submission.student, submission.assignment), {})
-        for notebook, version in sorted(versions.items()):
+        key = submission.student, submission.assignment
+        versions = notebooks.versions.get(key, {})
+        for notebook in sorted(versions):
+            version = versions[notebook]
             group = groups.setdefault((submission.assignment, notebook), {})
-            group.setdefault(version, []).append(submission.student)
+            students = group.setdefault(version, [])
+            students.append(submission.student)
     return groups
 
 
 def _version(version: Version) -> str:
     engine, questions = version
-    return (
-        f"engine {engine} with questions {questions}"
-        if engine
-        else "a version that was not recorded"
-    )
+    if not engine:
+        return "a version that was not recorded"
+    return f"engine {engine} with questions {questions}"
 
 
 def _names(students: list[str]) -> str:
-    return ", ".join(students[:20]) + (
-        f" and {len(students) - 20} more" if len(students) > 20 else ""
-    )
+    names = ", ".join(students[:_MOST_NAMES])
+    hidden = len(students) - _MOST_NAMES
+    if hidden > 0:
+        names += f" and {hidden} more"
+    return names
 
 
 Version: TypeAlias = tuple[str, str]
@@ -326,13 +358,16 @@ Version: TypeAlias = tuple[str, str]
 SubmissionKey: TypeAlias = tuple[str, str]
 """Student and assignment."""
 
+_Cell: TypeAlias = tuple[str, str, float, bool]
+"""Notebook, grade id, points, and whether a person grades it."""
+
 
 @dataclass
 class _Book:
     """The gradebook's contents; grades by (student, assignment), then by (notebook, grade id)."""
 
     students: dict[str, Student]
-    cells: dict[str, list[tuple[str, str, float, bool]]]
+    cells: dict[str, list[_Cell]]
     grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
     penalties: dict[tuple[str, str], float]
     course: str  # its id, "" where it has none of its own
@@ -340,6 +375,22 @@ class _Book:
 
 UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 """What a notebook raises that is none, or not as it was written."""
+
+
+@dataclass(frozen=True)
+class _Notebook:
+    """What one autograded notebook says.
+
+    cells:    the grade ids in the notebook's order.
+    verdicts: by grade id.
+    trusted:  whether it was run without walls.
+    version:  what judged it, "" where that is not recorded.
+    """
+
+    cells: list[str]
+    verdicts: dict[str, Verdict]
+    trusted: bool
+    version: Version
 
 
 @dataclass
@@ -353,6 +404,18 @@ class _Notebooks:
     # By submission, then by notebook.
     versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, key: SubmissionKey, name: str, notebook: _Notebook) -> None:
+        """Take in the notebook of that name of a submission."""
+        _student, assignment = key
+        if notebook.trusted:
+            self.trusted.add(key)
+        versions = self.versions.setdefault(key, {})
+        versions[name] = notebook.version
+        self.order.setdefault((assignment, name), notebook.cells)
+        verdicts = self.verdicts.setdefault(key, {})
+        for cell, verdict in notebook.verdicts.items():
+            verdicts[name, cell] = verdict
 
 
 def _read_gradebook(path: Path) -> _Book:
@@ -399,28 +462,38 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def _contents(gradebook: Any) -> _Book:
-    students = {
-        row.id: Student(row.id, row.last_name or "", row.first_name or "", row.email or "")
-        for row in gradebook.students
-    }
     return _Book(
-        students,
-        _cells(gradebook),
-        _grades(gradebook),
-        _penalties(gradebook),
-        _course_id(gradebook),
+        students=_students(gradebook),
+        cells=_cells(gradebook),
+        grades=_grades(gradebook),
+        penalties=_penalties(gradebook),
+        course=_course_id(gradebook),
     )
 
 
-def _cells(gradebook: Any) -> dict[str, list[tuple[str, str, float, bool]]]:
-    """By assignment: notebook, grade id, points, and whether a person grades it."""
-    cells: dict[str, list[tuple[str, str, float, bool]]] = {}
+def _students(gradebook: Any) -> dict[str, Student]:
+    students = {}
+    for row in gradebook.students:
+        students[row.id] = Student(
+            id=row.id,
+            last_name=row.last_name or "",
+            first_name=row.first_name or "",
+            email=row.email or "",
+        )
+    return students
+
+
+def _cells(gradebook: Any) -> dict[str, list[_Cell]]:
+    """The cells that are worth points, by assignment."""
+    cells = {}
     for assignment in gradebook.assignments:
-        cells[assignment.name] = [
-            (notebook.name, cell.name, float(cell.max_score), cell.cell_type == "markdown")
-            for notebook in assignment.notebooks
-            for cell in (*notebook.grade_cells, *notebook.task_cells)
-        ]
+        of_assignment: list[_Cell] = []
+        for notebook in assignment.notebooks:
+            for cell in (*notebook.grade_cells, *notebook.task_cells):
+                by_hand = cell.cell_type == "markdown"
+                points = float(cell.max_score)
+                of_assignment.append((notebook.name, cell.name, points, by_hand))
+        cells[assignment.name] = of_assignment
     return cells
 
 
@@ -464,112 +537,147 @@ def _penalties(gradebook: Any) -> dict[SubmissionKey, float]:
     from nbgrader import api
 
     submitted = api.SubmittedAssignment
-    rows = gradebook.db.query(
-        submitted.student_id, api.Assignment.name, submitted.late_submission_penalty
-    ).join(api.Assignment, submitted.assignment_id == api.Assignment.id)
-    return {(student, assignment): float(penalty) for student, assignment, penalty in rows}
+    query = gradebook.db.query(
+        submitted.student_id,
+        api.Assignment.name,
+        submitted.late_submission_penalty,
+    )
+    rows = query.join(api.Assignment, submitted.assignment_id == api.Assignment.id)
+    penalties = {}
+    for student, assignment, penalty in rows:
+        penalties[student, assignment] = float(penalty)
+    return penalties
 
 
 def _course_id(gradebook: Any) -> str:
     """The course's id, where all assignments have the same one, and it is one of its own."""
-    nobody = {None, "", "default_course"}  # the last: nbgrader's, for want of another
-    courses = {assignment.course_id for assignment in gradebook.assignments} - nobody
-    return courses.pop() if len(courses) == 1 else ""
+    courses = {assignment.course_id for assignment in gradebook.assignments}
+    # The last is nbgrader's, for want of another.
+    courses -= {None, "", "default_course"}
+    if len(courses) != 1:
+        return ""
+    return str(courses.pop())
 
 
-def _folders(root: Path) -> Iterator[tuple[str, str]]:
+def _folders(root: Path) -> Iterator[SubmissionKey]:
     """(student, assignment) of every folder ``root/student/assignment``; a link in its place
     counts.
     """
     for path in sorted(two_deep(root)):
         if path.is_dir() or path.is_symlink():
-            yield path.parent.name, path.name
+            student = path.parent.name
+            yield student, path.name
 
 
 def _read_notebooks(root: Path) -> _Notebooks:
     notebooks = _Notebooks()
     for key in _folders(root):
-        for path in sorted((root / key[0] / key[1]).glob("*.ipynb")):
+        student, assignment = key
+        folder = root / student / assignment
+        for path in sorted(folder.glob("*.ipynb")):
             notebooks.present.add(key)
             try:
-                cells, verdicts, trusted, version = _read_notebook(path)
+                notebook = _read_notebook(path)
             except UNREADABLE as error:
                 notebooks.notes.append(
                     f"{path.relative_to(root.parent)} cannot be read ({type(error).__name__}). "
                     "Its points are the gradebook's, its verdicts are left out: "
                     "grade this submission again."
                 )
-                continue
-            if trusted:
-                notebooks.trusted.add(key)
-            notebooks.versions.setdefault(key, {})[path.stem] = version
-            notebooks.order.setdefault((key[1], path.stem), cells)
-            of_submission = notebooks.verdicts.setdefault(key, {})
-            for name, verdict in verdicts.items():
-                of_submission[path.stem, name] = verdict
+            else:
+                notebooks.add(key, path.stem, notebook)
     return notebooks
 
 
-def _read_notebook(path: Path) -> tuple[list[str], dict[str, Verdict], bool, tuple[str, str]]:
-    """The grade ids in a notebook's order, its verdicts by grade id, whether it was run without
-    walls, and the versions that judged it ("" where not recorded).
-    """
-    notebook = json.loads(path.read_bytes())
-    cells = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
-    metadata = notebook["metadata"].get(METADATA_KEY, {})
-    verdicts = [Verdict.from_summary(summary) for summary in metadata.get("verdicts", [])]
-    by_cell = {grade_id(verdict.question): verdict for verdict in verdicts}
-    version = str(metadata.get("engine", ""))[:40], str(metadata.get("questions", ""))[:80]
-    return (
-        [name for name in cells if isinstance(name, str)],
-        by_cell,
-        metadata.get("trusted") is True,
-        version,
+def _read_notebook(path: Path) -> _Notebook:
+    content = json.loads(path.read_bytes())
+    metadata = content["metadata"].get(METADATA_KEY, {})
+    verdicts = {}
+    for summary in metadata.get("verdicts", []):
+        verdict = Verdict.from_summary(summary)
+        verdicts[grade_id(verdict.question)] = verdict
+    engine = str(metadata.get("engine", ""))
+    questions = str(metadata.get("questions", ""))
+    return _Notebook(
+        cells=_grade_ids(content["cells"]),
+        verdicts=verdicts,
+        trusted=metadata.get("trusted") is True,
+        version=(engine[:40], questions[:80]),
     )
 
 
-def _read_reasons(path: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
+def _grade_ids(cells: list[dict[str, Any]]) -> list[str]:
+    grade_ids = []
+    for cell in cells:
+        nbgrader = cell["metadata"].get("nbgrader", {})
+        name = nbgrader.get("grade_id")
+        if isinstance(name, str):
+            grade_ids.append(name)
+    return grade_ids
+
+
+def _read_reasons(path: Path) -> tuple[dict[SubmissionKey, str], list[str]]:
+    """Why submissions were not graded, and what is to be noted of the file itself."""
+    reasons = {}
     try:
         listed = json.loads(path.read_bytes())
-        return {
-            (student, assignment): str(reason)
-            for assignment, of in listed.items()
-            for student, reason in of.items()
-        }, []
+        for assignment, by_student in listed.items():
+            for student, reason in by_student.items():
+                reasons[student, assignment] = str(reason)
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError, AttributeError, RecursionError):
-        return {}, [
+        note = (
             f"{path.name} cannot be read: the reasons why submissions were not graded are "
             "missing. Run course grade to write it anew."
-        ]
+        )
+        return {}, [note]
+    return reasons, []
 
 
 def _assignments(book: _Book, notebooks: _Notebooks) -> list[Assignment]:
-    judged = {name for verdicts in notebooks.verdicts.values() for name in verdicts}
+    judged: set[tuple[str, str]] = set()
+    for verdicts in notebooks.verdicts.values():
+        judged.update(verdicts)
     assignments = []
-    for assignment, cells in book.cells.items():
-        order = _order(assignment, notebooks)
-        several = len({notebook for notebook, *_ in cells}) > 1
-        tasks = []
-        for notebook, name, points, by_hand in sorted(
-            cells, key=lambda cell: (cell[0], order.get(cell[:2], len(order)))
-        ):
-            label = question_name(name) if (notebook, name) in judged else name
-            if several:
-                label = f"{notebook}: {label}"
-            tasks.append(Task(notebook, name, points, label, by_hand))
-        assignments.append(Assignment(assignment, tuple(tasks)))
+    for name, cells in book.cells.items():
+        order = _order(name, notebooks)
+        tasks = _tasks(cells, order, judged)
+        assignments.append(Assignment(name, tuple(tasks)))
     return assignments
+
+
+def _tasks(
+    cells: list[_Cell], order: dict[tuple[str, str], int], judged: set[tuple[str, str]]
+) -> list[Task]:
+    """An assignment's tasks in the notebooks' order; a cell that the judge had to do with is
+    called like its question.
+    """
+
+    def place(cell: _Cell) -> tuple[str, int]:
+        notebook, name, _points, _by_hand = cell
+        return notebook, order.get((notebook, name), len(order))
+
+    several_notebooks = len({notebook for notebook, *_ in cells}) > 1
+    tasks = []
+    for notebook, name, points, by_hand in sorted(cells, key=place):
+        label = name
+        if (notebook, name) in judged:
+            label = question_name(name)
+        if several_notebooks:
+            label = f"{notebook}: {label}"
+        tasks.append(Task(notebook, name, points, label, by_hand))
+    return tasks
 
 
 def _order(assignment: str, notebooks: _Notebooks) -> dict[tuple[str, str], int]:
     """Where each cell stands in its notebook, by notebook and grade id; the first of several."""
     order: dict[tuple[str, str], int] = {}
-    for (of, notebook), names in notebooks.order.items():
-        if of == assignment:
-            for index, name in enumerate(names):
-                order.setdefault((notebook, name), index)
+    for (owner, notebook), cells in notebooks.order.items():
+        if owner != assignment:
+            continue
+        for index, cell in enumerate(cells):
+            order.setdefault((notebook, cell), index)
     return order
 
 
@@ -578,32 +686,45 @@ def _submission(
     assignment: Assignment,
     book: _Book,
     notebooks: _Notebooks,
-    submitted: set[tuple[str, str]],
-    reasons: dict[tuple[str, str], str],
+    submitted: set[SubmissionKey],
+    reasons: dict[SubmissionKey, str],
 ) -> Submission:
     key = student, assignment.name
-    grades, verdicts = book.grades.get(key, {}), notebooks.verdicts.get(key, {})
-    handed_in = key in submitted or key in notebooks.present
-    if not handed_in and not grades:
+    grades = book.grades.get(key, {})
+    is_submitted = key in submitted
+    is_graded = key in notebooks.present
+    if not is_submitted and not is_graded and not grades:
         return Submission(*key, State.MISSING)
-    reason = reasons.get(key) or _why_not_graded(
-        key in submitted, key in notebooks.present, bool(grades)
-    )
+    reason = reasons.get(key) or _why_not_graded(is_submitted, is_graded, bool(grades))
     if reason:
         return Submission(*key, State.NOT_GRADED, reason=reason)
-    marks = tuple(
-        Mark(
-            task,
-            **grades[task.notebook, task.name],
-            verdict=verdicts.get((task.notebook, task.name)),
-        )
-        for task in assignment.tasks
-        if (task.notebook, task.name) in grades
-    )
-    state = State.BY_HAND if any(mark.needs_manual_grade for mark in marks) else State.GRADED
+    verdicts = notebooks.verdicts.get(key, {})
+    marks = _marks(assignment.tasks, grades, verdicts)
+    by_hand = any(mark.needs_manual_grade for mark in marks)
     return Submission(
-        *key, state, marks, book.penalties.get(key, 0.0), trusted=key in notebooks.trusted
+        student,
+        assignment.name,
+        state=State.BY_HAND if by_hand else State.GRADED,
+        marks=tuple(marks),
+        late_penalty=book.penalties.get(key, 0.0),
+        trusted=key in notebooks.trusted,
     )
+
+
+def _marks(
+    tasks: Sequence[Task],
+    grades: dict[tuple[str, str], dict[str, Any]],
+    verdicts: dict[tuple[str, str], Verdict],
+) -> list[Mark]:
+    """The marks for those tasks that have a grade."""
+    marks = []
+    for task in tasks:
+        cell = task.notebook, task.name
+        if cell not in grades:
+            continue
+        verdict = verdicts.get(cell)
+        marks.append(Mark(task, verdict=verdict, **grades[cell]))
+    return marks
 
 
 def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
@@ -615,10 +736,14 @@ def _why_not_graded(submitted: bool, graded: bool, in_gradebook: bool) -> str:
     return ""
 
 
-def _natural(text: str) -> list[tuple[bool, int, str]]:
+def _natural(text: str) -> _NaturalKey:
     """Sorts student2 before student10."""
-    keys = []
+    key = []
     for part in re.split(r"([0-9]+)", text):
+        folded = part.casefold()
         is_number = part.isascii() and part.isdigit()
-        keys.append((is_number, int(part) if is_number else 0, part.casefold()))
-    return [*keys, (False, 0, text)]
+        number = int(part) if is_number else 0
+        key.append((is_number, number, folded))
+    # Texts that are alike but for their case, or for zeros, have an order, too.
+    key.append((False, 0, text))
+    return key

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-_MOST_DIMENSIONS = 32
-"""Of an array, in NumPy 1."""
+from autograder.values.plain_values import MOST_DIMENSIONS
 
 _LEAST_SCALE = 1e-3
 """The magnitude that the absolute tolerance is at least relative to."""
@@ -29,20 +29,36 @@ def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     stands for an expected number; NaN and infinity agree only with themselves.
     """
     if expected is None or isinstance(expected, str):
-        return type(got) is type(expected) and bool(got == expected)
+        same_type = type(got) is type(expected)
+        return same_type and bool(got == expected)
     if isinstance(expected, dict):
-        if not isinstance(got, dict) or expected.keys() != got.keys():
-            return False
-        return all(agree(expected[key], got[key], rtol, atol) for key in expected)
+        return _dicts_agree(expected, got, rtol, atol)
     pair = as_arrays(expected, got)
-    if pair and pair[0].shape == pair[1].shape:
-        return bool(close(*pair, rtol, atol).all())
-    if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
-        if len(got) != len(expected):
-            return False
-        items = zip(expected, got, strict=True)
-        return all(agree(one, other, rtol, atol) for one, other in items)
+    if pair is not None:
+        expected_array, got_array = pair
+        if expected_array.shape == got_array.shape:
+            within = close(expected_array, got_array, rtol, atol)
+            return bool(within.all())
+    if isinstance(expected, (list, tuple)):
+        return _lists_agree(expected, got, rtol, atol)
     return False
+
+
+def _dicts_agree(expected: dict[Any, Any], got: Any, rtol: float, atol: float) -> bool:
+    if not isinstance(got, dict):
+        return False
+    if expected.keys() != got.keys():
+        return False
+    return all(agree(item, got[key], rtol, atol) for key, item in expected.items())
+
+
+def _lists_agree(expected: Sequence[Any], got: Any, rtol: float, atol: float) -> bool:
+    if not isinstance(got, (list, tuple)):
+        return False
+    if len(got) != len(expected):
+        return False
+    pairs = zip(expected, got, strict=True)
+    return all(agree(item, got_item, rtol, atol) for item, got_item in pairs)
 
 
 def as_arrays(expected: Any, got: Any) -> tuple[np.ndarray, np.ndarray] | None:
@@ -51,11 +67,13 @@ def as_arrays(expected: Any, got: Any) -> tuple[np.ndarray, np.ndarray] | None:
     MXNet has no 0-d arrays, its numbers are vectors of one: where a number is expected, such a
     vector is taken for the number that it holds.
     """
-    expected_array, got_array = as_array(expected), as_array(got)
+    expected_array = as_array(expected)
+    got_array = as_array(got)
     if expected_array is None or got_array is None:
         return None
     if expected_array.shape == () and got_array.shape == (1,):
-        got_array = np.asarray(got_array[0])
+        number = got_array[0]
+        got_array = np.asarray(number)
     return expected_array, got_array
 
 
@@ -64,24 +82,32 @@ def as_array(value: Any) -> np.ndarray | None:
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, (bool, int, float)):
-        return np.asarray(_bounded(value))
+        number = _bounded(value)
+        return np.asarray(number)
     if isinstance(value, (list, tuple)):
-        return _stacked([as_array(item) for item in value])
+        return _stacked(value)
     return None
 
 
-def _stacked(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+def _stacked(items: Sequence[Any]) -> np.ndarray | None:
     """The items of a list as one array, None where one is no array or their shapes differ."""
-    parts = [array for array in arrays if array is not None and array.ndim < _MOST_DIMENSIONS]
-    shapes = {part.shape for part in parts}
-    if len(parts) != len(arrays) or len(shapes) > 1:
-        return None
-    return np.stack(parts) if parts else np.zeros(0)
+    arrays: list[np.ndarray] = []
+    for item in items:
+        array = as_array(item)
+        if array is None or array.ndim >= MOST_DIMENSIONS:
+            return None
+        if arrays and array.shape != arrays[0].shape:
+            return None
+        arrays.append(array)
+    if not arrays:
+        return np.zeros(0)
+    return np.stack(arrays)
 
 
 def _bounded(value: float) -> float:
     if isinstance(value, int) and abs(value) >= _INT64:
-        return float(np.sign(value)) * np.inf
+        sign = np.sign(value)
+        return float(sign) * np.inf
     return value
 
 
@@ -90,20 +116,34 @@ def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np
     same infinity. The shapes are equal.
     """
     whole = expected.dtype.kind in "bui"
-    expected, got = as_float(expected), as_float(got)
+    expected = as_float(expected)
+    got = as_float(got)
     finite = np.isfinite(expected)
-    magnitudes = np.abs(expected[finite])
-    scale = magnitudes.max() if magnitudes.size else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
-        tolerance = rtol * np.abs(expected) + atol * max(scale, _LEAST_SCALE)
+        tolerance = _tolerance(expected, finite, rtol, atol)
         if whole:
             tolerance = np.minimum(tolerance, _WHOLE)
-        within = np.abs(got - expected) <= tolerance
+        difference = np.abs(got - expected)
+        within = difference <= tolerance
+    equal = np.equal(got, expected)
     both_nan = np.isnan(got) & np.isnan(expected)
-    same = np.equal(got, expected) | both_nan
-    return np.asarray(np.where(finite, within, same))
+    same = equal | both_nan
+    agrees = np.where(finite, within, same)
+    return np.asarray(agrees)
+
+
+def _tolerance(expected: np.ndarray, finite: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    """How far a number may be from each of `expected`; `finite` says which of them are finite."""
+    magnitudes = np.abs(expected)
+    largest = magnitudes.max(initial=0.0, where=finite)
+    scale = max(largest, _LEAST_SCALE)
+    relative = rtol * magnitudes
+    absolute = atol * scale
+    return np.asarray(relative + absolute)
 
 
 def as_float(array: np.ndarray) -> np.ndarray:
     """The array in double precision, complex where it is complex."""
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    is_complex = array.dtype.kind == "c"
+    precision = np.complex128 if is_complex else np.float64
+    return array.astype(precision)

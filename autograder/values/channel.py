@@ -59,19 +59,20 @@ class Channel:
         ValueError for a value over the size limits.
         """
         tree, arrays = pack(value)
-        header = json.dumps(
-            {"kind": kind, "fields": fields, "value": tree, "arrays": describe_arrays(arrays)}
-        ).encode()
+        content = {
+            "kind": kind,
+            "fields": fields,
+            "value": tree,
+            "arrays": describe_arrays(arrays),
+        }
+        header = json.dumps(content).encode()
         size = sum(array.nbytes for array in arrays)
-        if len(header) > MAX_HEADER or size > MAX_BODY:
-            raise ValueError(
-                f"a value of {(len(header) + size) / 2**20:.0f} MB is more than can be judged "
-                f"(limit {MAX_BODY / 2**20:.0f} MB)"
-            )
+        _check_size(len(header), size)
         body = b"".join(array.tobytes() for array in arrays)
+        lengths = _LENGTHS.pack(len(header), size)
         try:
             self._socket.settimeout(UNREAD)
-            self._socket.sendall(_LENGTHS.pack(len(header), size) + header + body)
+            self._socket.sendall(lengths + header + body)
         except OSError as error:
             raise Closed("the connection is closed") from error
 
@@ -82,26 +83,16 @@ class Channel:
         timeout: or a function that says how many seconds are left at least, and is asked again when
             they are over.
         """
-        left = timeout if callable(timeout) or timeout is None else _countdown(timeout)
-        header_length, body_length = _LENGTHS.unpack(self._read(_LENGTHS.size, left))
-        if header_length > MAX_HEADER or body_length > MAX_BODY:
+        left = _countdown(timeout)
+        lengths = self._read(_LENGTHS.size, left)
+        header_length, body_length = _LENGTHS.unpack(lengths)
+        if header_length > MAX_HEADER:
             raise Malformed("a message over the size limit")
-        raw, body = self._read(header_length, left), self._read(body_length, left)
-        try:
-            header = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise Malformed("a header that is not JSON") from error
-        if (
-            not isinstance(header, dict)
-            or not isinstance(header.get("kind"), str)
-            or not isinstance(header.get("fields"), dict)
-        ):
-            raise Malformed("a header without kind and fields")
-        return Message(
-            header["kind"],
-            header["fields"],
-            unpack(header.get("value"), read_arrays(header.get("arrays"), body)),
-        )
+        if body_length > MAX_BODY:
+            raise Malformed("a message over the size limit")
+        header = self._read(header_length, left)
+        body = self._read(body_length, left)
+        return _message(header, body)
 
     def close(self) -> None:
         """Close this end; whoever waits at the other gets `Closed`."""
@@ -129,6 +120,39 @@ class Channel:
         return bytes(parts)
 
 
-def _countdown(seconds: float) -> Callable[[], float]:
-    deadline = time.monotonic() + seconds
+def _check_size(header: int, body: int) -> None:
+    """Raise ValueError for a message that the other side would not take."""
+    if header <= MAX_HEADER and body <= MAX_BODY:
+        return
+    megabytes = (header + body) / 2**20
+    limit = MAX_BODY / 2**20
+    raise ValueError(
+        f"a value of {megabytes:.0f} MB is more than can be judged (limit {limit:.0f} MB)"
+    )
+
+
+def _message(header: bytes, body: bytes) -> Message:
+    """The message of these bytes; raises `Malformed` for nonsense."""
+    try:
+        content = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("a header that is not JSON") from error
+    if not isinstance(content, dict):
+        raise Malformed("a header without kind and fields")
+    kind = content.get("kind")
+    fields = content.get("fields")
+    if not isinstance(kind, str) or not isinstance(fields, dict):
+        raise Malformed("a header without kind and fields")
+    arrays = read_arrays(content.get("arrays"), body)
+    value = unpack(content.get("value"), arrays)
+    return Message(kind, fields, value)
+
+
+def _countdown(timeout: float | Callable[[], float] | None) -> Callable[[], float] | None:
+    """A function that says how many seconds are left; None where there is no end."""
+    if timeout is None:
+        return None
+    if callable(timeout):
+        return timeout
+    deadline = time.monotonic() + timeout
     return lambda: deadline - time.monotonic()

@@ -57,12 +57,11 @@ def available(framework: str) -> bool:
 @functools.cache
 def packages() -> tuple[str, ...]:
     """The top-level packages that say how a framework is imported: what answers may import, too."""
-    return tuple(
-        {
-            entry.value.partition(":")[0].partition(".")[0]
-            for entry in entry_points(group="autograder.frameworks")
-        }
-    )
+    names = set()
+    for entry in entry_points(group="autograder.frameworks"):
+        dotted_name = entry.value.partition(":")[0]
+        names.add(dotted_name.partition(".")[0])
+    return tuple(names)
 
 
 @contextlib.contextmanager
@@ -109,10 +108,14 @@ def _array(value: np.ndarray, framework: str) -> Any:
     if framework == "numpy":
         return value.copy()
     if framework == "torch":
-        return module("torch").from_numpy(value.copy())
+        torch = module("torch")
+        return torch.from_numpy(value.copy())
     import numpy as np
 
     # MXNet has no bool arrays to speak of, and nd.array would turn everything into float32 unless
     # told.
-    dtype = value.dtype if value.dtype != np.bool_ else np.dtype("uint8")
-    return module("mxnet").nd.array(value, dtype=dtype)
+    dtype = value.dtype
+    if dtype == np.bool_:
+        dtype = np.dtype("uint8")
+    mxnet = module("mxnet")
+    return mxnet.nd.array(value, dtype=dtype)

@@ -16,9 +16,13 @@ from typing import Any
 
 import numpy as np
 
+MOST_DIMENSIONS = 32
+"""Of an array, in NumPy 1."""
+
 MAX_DEPTH = 8
 MAX_ITEMS = 100_000
 MAX_BYTES = 256 * 2**20
+_SCALARS = (bool, int, float, str)
 _DTYPES = frozenset(
     [
         "bool",
@@ -62,34 +66,45 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
     if next(counter) >= MAX_ITEMS:
         raise Refused(f"more than {MAX_ITEMS:,} numbers in lists cannot be judged: return an array")
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
+    if value is None or kind in _SCALARS:
         return value
     if depth > MAX_DEPTH:
         raise Refused(f"lists nested more than {MAX_DEPTH} deep cannot be judged")
     if kind is np.ndarray:
         return _checked(value)
-    if isinstance(value, np.generic) and kind.__module__ == "numpy":
-        return _checked(np.asarray(value))
+    inner = depth + 1
     if kind in (list, tuple):
-        return kind(_plain(item, depth + 1, counter) for item in value)
+        return kind(_plain(item, inner, counter) for item in value)
     if kind is dict:
-        keys = {_key(key): item for key, item in value.items()}
-        return {key: _plain(item, depth + 1, counter) for key, item in keys.items()}
-    for convert in (_from_torch, _from_mxnet):
-        array = convert(value, kind)
-        if array is not None:
-            return _checked(array)
-    raise Refused(f"{_a(kind)} cannot be judged: return an array, a number, or a list of them")
+        keyed = {_key(key): item for key, item in value.items()}
+        return {key: _plain(item, inner, counter) for key, item in keyed.items()}
+    array = _array(value, kind)
+    if array is None:
+        described = _a(kind)
+        raise Refused(f"{described} cannot be judged: return an array, a number, or a list of them")
+    return _checked(array)
+
+
+def _array(value: Any, kind: type) -> np.ndarray | None:
+    """The NumPy array of a framework's array or of a scalar; None where `value` is neither."""
+    if isinstance(value, np.generic) and kind.__module__ == "numpy":
+        return np.asarray(value)
+    array = _from_torch(value, kind)
+    if array is not None:
+        return array
+    return _from_mxnet(value, kind)
 
 
 def _key(key: Any) -> str | int:
     if type(key) is str or type(key) is int:
         return key
-    if isinstance(key, np.integer) and type(key).__module__ == "numpy":  # as np.unique gives them
+    kind = type(key)
+    # np.unique gives such keys.
+    if isinstance(key, np.integer) and kind.__module__ == "numpy":
         return int(key)
     raise Refused(
         "a dict whose keys are not strings or whole numbers cannot be "
-        f"judged: one of them is {_a(type(key))}"
+        f"judged: one of them is {_a(kind)}"
     )
 
 
@@ -99,12 +114,14 @@ def _checked(array: np.ndarray) -> np.ndarray:
             f"an array of dtype {array.dtype} cannot be judged: return an array of numbers"
         )
     if array.nbytes > MAX_BYTES:
+        megabytes = array.nbytes / 2**20
+        limit = MAX_BYTES / 2**20
         raise Refused(
-            f"an array of {array.nbytes / 2**20:.0f} MB is more than can be "
-            f"judged (limit {MAX_BYTES / 2**20:.0f} MB)"
+            f"an array of {megabytes:.0f} MB is more than can be judged (limit {limit:.0f} MB)"
         )
     # A copy, in this machine's byte order, which is what crosses.
-    return array.astype(array.dtype.newbyteorder("="))
+    native = array.dtype.newbyteorder("=")
+    return array.astype(native)
 
 
 def _from_torch(value: Any, kind: type) -> np.ndarray | None:
@@ -118,9 +135,11 @@ def _from_torch(value: Any, kind: type) -> np.ndarray | None:
     if value.is_meta:
         raise Refused("a tensor on the meta device has no numbers and cannot be judged")
     value = value.detach().cpu()
-    value = value.float() if value.dtype is torch.bfloat16 else value
+    if value.dtype is torch.bfloat16:
+        value = value.float()
     try:
-        return np.asarray(value.resolve_conj().resolve_neg().numpy())
+        resolved = value.resolve_conj().resolve_neg()
+        return np.asarray(resolved.numpy())
     except TypeError:
         raise Refused(
             f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()"
@@ -129,17 +148,22 @@ def _from_torch(value: Any, kind: type) -> np.ndarray | None:
 
 def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
     mxnet = sys.modules.get("mxnet")
-    if mxnet is None or kind not in (mxnet.nd.NDArray, mxnet.np.ndarray):
+    if mxnet is None:
+        return None
+    if kind not in (mxnet.nd.NDArray, mxnet.np.ndarray):
         return None
     return np.asarray(value.asnumpy())
 
 
 def _a(kind: type) -> str:
-    name = (
-        kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    if kind.__module__ == "builtins":
+        name = kind.__name__
+    else:
+        name = f"{kind.__module__}.{kind.__qualname__}"
     name = name[:80]
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    initial = name[:1].lower()
+    article = "an" if initial in "aeiou" else "a"
+    return f"{article} {name}"
 
 
 def pack(value: Any) -> tuple[Any, list[np.ndarray]]:
@@ -150,56 +174,94 @@ def pack(value: Any) -> tuple[Any, list[np.ndarray]]:
 
     def walk(item: Any) -> Any:
         if isinstance(item, np.ndarray):
+            index = len(arrays)
             arrays.append(item)
-            return {"array": len(arrays) - 1}
+            return {"array": index}
         if isinstance(item, (list, tuple)):
-            return {type(item).__name__: [walk(part) for part in item]}
+            kind = type(item).__name__
+            return {kind: [walk(part) for part in item]}
         if isinstance(item, dict):
-            return {"dict": [[key, walk(part)] for key, part in item.items()]}
+            pairs = [[key, walk(part)] for key, part in item.items()]
+            return {"dict": pairs}
         return item
 
-    return walk(value), arrays
+    tree = walk(value)
+    return tree, arrays
 
 
 def unpack(tree: Any, arrays: list[np.ndarray]) -> Any:
     """The plain value of `pack`. Raises `Malformed` for anything that `pack` does not make."""
-    budget = MAX_ITEMS
-    taken: set[int] = set()
+    return _Unpacking(arrays).walk(tree, 0)
 
-    def walk(item: Any, depth: int) -> Any:
-        nonlocal budget
-        budget -= 1
-        if budget < 0:
+
+class _Unpacking:
+    """One tree on its way to a value: how many items it may still have, and which of the
+    `arrays` it has referred to.
+    """
+
+    def __init__(self, arrays: list[np.ndarray]):
+        self._arrays = arrays
+        self._taken: set[int] = set()
+        self._budget = MAX_ITEMS
+
+    def walk(self, item: Any, depth: int) -> Any:
+        self._budget -= 1
+        if self._budget < 0:
             raise Malformed("too many items")
-        if item is None or isinstance(item, (bool, int, float, str)):
+        if item is None or isinstance(item, _SCALARS):
             return item
-        if depth > MAX_DEPTH or not isinstance(item, dict) or len(item) != 1:
+        if depth > MAX_DEPTH:
+            raise Malformed("not a plain value")
+        if not isinstance(item, dict) or len(item) != 1:
             raise Malformed("not a plain value")
         [(kind, content)] = item.items()
         if kind == "array":
-            if type(content) is not int or not 0 <= content < len(arrays):
-                raise Malformed("a reference to an array that was not sent")
-            if content in taken:  # a few bytes could stand for more than fits into memory
-                raise Malformed("two references to one array")
-            taken.add(content)
-            return arrays[content]
+            return self._array(content)
         if not isinstance(content, list):
             raise Malformed("a container without contents")
-        if kind in ("list", "tuple"):
-            return {"list": list, "tuple": tuple}[kind](walk(part, depth + 1) for part in content)
-        if kind == "dict" and all(
-            isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (str, int))
-            for pair in content
-        ):
-            return {key: walk(part, depth + 1) for key, part in content}
-        raise Malformed(f"an unknown kind of value: {str(kind)[:40]!r}")
+        return self._container(kind, content, depth + 1)
 
-    return walk(tree, 0)
+    def _container(self, kind: str, parts: list[Any], depth: int) -> Any:
+        if kind == "list":
+            return [self.walk(part, depth) for part in parts]
+        if kind == "tuple":
+            return tuple(self.walk(part, depth) for part in parts)
+        if kind == "dict" and all(map(_is_pair, parts)):
+            entries = {}
+            for key, part in parts:
+                entries[key] = self.walk(part, depth)
+            return entries
+        shown = str(kind)[:40]
+        raise Malformed(f"an unknown kind of value: {shown!r}")
+
+    def _array(self, index: Any) -> np.ndarray:
+        if type(index) is not int:
+            raise Malformed("a reference to an array that was not sent")
+        if not 0 <= index < len(self._arrays):
+            raise Malformed("a reference to an array that was not sent")
+        # A few bytes could stand for more than fits into memory.
+        if index in self._taken:
+            raise Malformed("two references to one array")
+        self._taken.add(index)
+        return self._arrays[index]
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether this is a key and its value, as `pack` writes an item of a dict."""
+    if not isinstance(item, list):
+        return False
+    if len(item) != 2:
+        return False
+    return isinstance(item[0], (str, int))
 
 
 def describe_arrays(arrays: list[np.ndarray]) -> list[dict[str, Any]]:
     """What the header says of each array: dtype and shape."""
-    return [{"dtype": array.dtype.name, "shape": list(array.shape)} for array in arrays]
+    descriptions = []
+    for array in arrays:
+        shape = list(array.shape)
+        descriptions.append({"dtype": array.dtype.name, "shape": shape})
+    return descriptions
 
 
 def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
@@ -208,17 +270,19 @@ def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
     """
     if not isinstance(descriptions, list):
         raise Malformed("no list of arrays")
-    arrays, offset = [], 0
+    arrays = []
+    offset = 0
     for description in descriptions:
         dtype, shape = _dtype_and_shape(description)
-        size = math.prod(shape) * dtype.itemsize
+        count = math.prod(shape)
+        size = count * dtype.itemsize
         if offset + size > len(body):
             raise Malformed("an array longer than what was sent")
         try:
-            arrays.append(
-                np.frombuffer(body, dtype, count=math.prod(shape), offset=offset).reshape(shape)
-            )
-        except ValueError as error:  # empty along one axis, beyond all memory along the others
+            flat = np.frombuffer(body, dtype, count=count, offset=offset)
+            arrays.append(flat.reshape(shape))
+        # Empty along one axis, beyond all memory along the others.
+        except ValueError as error:
             raise Malformed("an array with an impossible shape") from error
         offset += size
     if offset != len(body):
@@ -229,13 +293,27 @@ def read_arrays(descriptions: Any, body: bytes) -> list[np.ndarray]:
 def _dtype_and_shape(description: Any) -> tuple[np.dtype, tuple[int, ...]]:
     if not isinstance(description, dict):
         raise Malformed("an array without dtype and shape")
-    dtype, shape = description.get("dtype"), description.get("shape")
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise Malformed(f"an array of dtype {str(dtype)[:40]!r}")
-    if (
-        not isinstance(shape, list)
-        or len(shape) > 32
-        or not all(type(n) is int and 0 <= n < 2**31 for n in shape)
-    ):
-        raise Malformed("an array with an impossible shape")
-    return np.dtype(dtype), tuple(shape)
+    dtype = _dtype(description.get("dtype"))
+    shape = _shape(description.get("shape"))
+    return dtype, shape
+
+
+def _dtype(name: Any) -> np.dtype:
+    if not isinstance(name, str) or name not in _DTYPES:
+        shown = str(name)[:40]
+        raise Malformed(f"an array of dtype {shown!r}")
+    return np.dtype(name)
+
+
+def _shape(lengths: Any) -> tuple[int, ...]:
+    impossible = Malformed("an array with an impossible shape")
+    if not isinstance(lengths, list):
+        raise impossible
+    if len(lengths) > MOST_DIMENSIONS:
+        raise impossible
+    for length in lengths:
+        if type(length) is not int:
+            raise impossible
+        if not 0 <= length < 2**31:
+            raise impossible
+    return tuple(lengths)
