@@ -8,6 +8,7 @@ import inspect
 import statistics
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from autograder.audit.mutants import Mutant, mutants
 from autograder.errors import BadQuestion
 from autograder.judge.judging import examine, examine_answer, expected
 from autograder.judge.trial import judge, judging_of
-from autograder.questions.definition import Answer, Case, Mistake, Question, seed_for
+from autograder.questions.definition import Answer, Case, Mistake, Probe, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.plain_values import pack
 from autograder.verdict import Status, Verdict
@@ -75,22 +76,28 @@ def audit(
     tries = max(repeat, 1 if question.trains else TRIES)
     fresh = list(seeds) or fresh_seeds(question, tries)
     blank = QuestionCard(question.name, question.points)
-    if fault := _unavailable(question) or _fault(question):
+    fault = _unavailable(question) or _fault(question)
+    if fault:
         return replace(blank, errors=(fault,))
 
     right = _runnable((question.reference, *question.alternatives))
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
-    seconds = min(question.seconds, max(2.0, _PATIENCE * max(times)))
+    slowest = max(times)
+    seconds = min(question.seconds, max(2.0, _PATIENCE * slowest))
+    incomplete = replace(
+        blank, errors=tuple(_incomplete(question)), notes=tuple(_left_out(question))
+    )
+    right_answers = replace(
+        blank,
+        alternatives=len(right) - 1,
+        false_rejects=tuple(rejected.values()),
+        median_check_s=statistics.median(times),
+        slowest_check_s=slowest,
+    )
     return (
-        replace(blank, errors=tuple(_incomplete(question)), notes=tuple(_left_out(question)))
-        + replace(
-            blank,
-            alternatives=len(right) - 1,
-            false_rejects=tuple(rejected.values()),
-            median_check_s=statistics.median(times),
-            slowest_check_s=max(times),
-        )
+        incomplete
+        + right_answers
         + _mutants(question, accepted, sample=sample, seconds=seconds, forks=forks)
         + _mistakes(question, fresh)
         + _variants(question, accepted, fresh[0])
@@ -114,7 +121,8 @@ def _unavailable(question: Question) -> str | None:
 def _left_out(question: Question) -> Iterator[str]:
     """A sentence for each framework that is not there."""
     answers = (question.reference, *question.alternatives, *question.mistakes)
-    for framework in sorted({answer.framework for answer in answers}):
+    names = {answer.framework for answer in answers}
+    for framework in sorted(names):
         if not frameworks.available(framework):
             yield (
                 f"{framework} is not available on this machine: what is written in it was left out."
@@ -137,22 +145,36 @@ def _fault(question: Question) -> str | None:
     except BadQuestion as error:
         return f"{error}."
     for probe in question.probes:
-        alone = replace(question, probes=[probe])
-        try:
-            drawn = [list(alone.cases(VISIBLE)) for _ in range(2)]
-            for case in drawn[0]:
-                expected(question, case)
-        except Exception as error:  # a probe is the question's own code
-            return (
-                f"The probe {probe.name!r} gives no inputs, or the reference no result for them: "
-                f"{type(error).__name__}: {error}"
-            )
-        if len({_fingerprint(tuple(case.inputs.args for case in cases)) for cases in drawn}) > 1:
-            return (
-                f"The probe {probe.name!r} draws other inputs from the same seed: it must use no "
-                "randomness but `rng`, or a regrade gives other verdicts."
-            )
+        fault = _fault_of_probe(question, probe)
+        if fault is not None:
+            return fault
     return None
+
+
+def _fault_of_probe(question: Question, probe: Probe) -> str | None:
+    alone = replace(question, probes=[probe])
+    try:
+        cases = list(alone.cases(VISIBLE))
+        cases_again = list(alone.cases(VISIBLE))
+        for case in cases:
+            expected(question, case)
+    except Exception as error:  # a probe is the question's own code
+        kind = type(error).__name__
+        return (
+            f"The probe {probe.name!r} gives no inputs, or the reference no result for them: "
+            f"{kind}: {error}"
+        )
+    if _fingerprint_of_cases(cases) != _fingerprint_of_cases(cases_again):
+        return (
+            f"The probe {probe.name!r} draws other inputs from the same seed: it must use no "
+            "randomness but `rng`, or a regrade gives other verdicts."
+        )
+    return None
+
+
+def _fingerprint_of_cases(cases: list[Case]) -> str:
+    inputs = tuple(case.inputs.args for case in cases)
+    return _fingerprint(inputs)
 
 
 def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
@@ -161,33 +183,43 @@ def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
     """
     if question.driver != "call" or not judging_of(question).comparable:
         return
-    drawn = [case.inputs.args for seed in seeds for case in question.cases(seed)]
-    for number, name in enumerate(inspect.signature(question.reference.function).parameters):
-        if len({_fingerprint((args[number],)) for args in drawn if number < len(args)}) == 1:
+    inputs = [case.inputs.args for seed in seeds for case in question.cases(seed)]
+    for number, name in enumerate(_parameters(question)):
+        values = {_fingerprint((args[number],)) for args in inputs if number < len(args)}
+        if len(values) == 1:
             yield (
                 "Accepted although wrong: an answer that never looks at "
                 f"`{name}`, which is the same in every input."
             )
 
 
+def _parameters(question: Question) -> list[str]:
+    """What the reference calls its arguments."""
+    signature = inspect.signature(question.reference.function)
+    return list(signature.parameters)
+
+
 def _incomplete(question: Question) -> Iterator[str]:
     """What a question must have before a clean card can mean anything."""
-    if len(question.alternatives) < LEAST_DECLARED:
+    alternatives = len(question.alternatives)
+    mistakes = len(question.mistakes)
+    if alternatives < LEAST_DECLARED:
         yield (
-            f"It has {len(question.alternatives)} alternatives: with fewer than two, nothing "
+            f"It has {alternatives} alternatives: with fewer than two, nothing "
             "shows that its check is not too strict."
         )
-    if len(question.mistakes) < LEAST_DECLARED:
+    if mistakes < LEAST_DECLARED:
         yield (
-            f"It has {len(question.mistakes)} known mistakes: give at least two that people make, "
+            f"It has {mistakes} known mistakes: give at least two that people make, "
             "so that they can be named."
         )
-    messages = [mistake.message for mistake in question.mistakes]
-    for message in sorted({message for message in messages if messages.count(message) > 1}):
-        yield (
-            f'Two known mistakes have the message "{message}": whoever '
-            "reads it cannot tell which it is."
-        )
+    counts = Counter(mistake.message for mistake in question.mistakes)
+    for message, count in sorted(counts.items()):
+        if count > 1:
+            yield (
+                f'Two known mistakes have the message "{message}": whoever '
+                "reads it cannot tell which it is."
+            )
 
 
 # Right answers ------------------------------------------------------------------------------------
@@ -199,7 +231,8 @@ def _right_answers(
     """A sentence for each that is rejected on any of the seeds, and the processor time of every
     check.
     """
-    rejected, times = {}, []
+    rejected = {}
+    times = []
     # What is expected is worked out for the first answer and kept for the others.
     for seed in fresh:
         for answer in right:
@@ -209,15 +242,17 @@ def _right_answers(
             verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
+                label = _label(question, answer)
                 reason = " ".join((verdict.headline, *verdict.details))
-                rejected[answer] = f"{_label(question, answer)}, seed {seed}: {reason}"
+                rejected[answer] = f"{label}, seed {seed}: {reason}"
     return rejected, times
 
 
 def _label(question: Question, answer: Answer) -> str:
     if answer is question.reference:
         return "reference"
-    return f"alternative {question.alternatives.index(answer) + 1} ({answer.framework})"
+    number = question.alternatives.index(answer) + 1
+    return f"alternative {number} ({answer.framework})"
 
 
 def _variants(question: Question, right: list[Answer], seed: int) -> QuestionCard:
@@ -227,23 +262,22 @@ def _variants(question: Question, right: list[Answer], seed: int) -> QuestionCar
     And a note of each that raises. That is no fault of the check, which gives an answer only what
     the statement promises; but students may write such an answer.
     """
-    rejected, raised = [], []
+    rejected = []
+    raised = []
     for answer in right:
         for name, before, after in _harmless(question, answer):
+            variant = f"{_label(question, answer)}, {name}"
             outcomes: list[Outcome] = []
             peer = _recorded(_peer(question, answer, before=before, after=after), outcomes)
             verdict = examine(question, peer, seed=seed, framework=answer.framework)
             errors = [outcome for outcome in outcomes if outcome.kind == "raised"]
             if errors:
-                raised.append(
-                    f"{_label(question, answer)}, {name}, raises "
-                    f"{errors[0].error}: {errors[0].message}".rstrip(": ")
-                )
+                first = errors[0]
+                sentence = f"{variant}, raises {first.error}: {first.message}"
+                raised.append(sentence.rstrip(": "))
             elif verdict.status is not Status.CORRECT:
-                rejected.append(
-                    f"{_label(question, answer)}, {name}: "
-                    f"{verdict.headline} {' '.join(verdict.details)}".rstrip()
-                )
+                reason = " ".join((verdict.headline, *verdict.details))
+                rejected.append(f"{variant}: {reason}".rstrip())
     return QuestionCard(
         question.name, question.points, false_rejects=tuple(rejected), notes=tuple(raised)
     )
@@ -312,19 +346,24 @@ def _keywords(question: Question, right: list[Answer], seed: int) -> Iterator[st
     """
     if question.driver != "call":
         return
-    names = list(inspect.signature(question.reference.function).parameters)
+    names = _parameters(question)
+    listed = ", ".join(names)
     for answer in right:
-        given = answer.function
-        by_name = Answer(
-            lambda *args, given=given: given(**dict(zip(names, args, strict=True))),
-            answer.framework,
-        )
+        by_name = Answer(_called_by_name(answer.function, names), answer.framework)
         verdict = examine(question, _peer(question, by_name), seed=seed, framework=answer.framework)
         if verdict.status is not Status.CORRECT:
-            yield (
-                f"{_label(question, answer)}, called by the names "
-                f"{', '.join(names)}: {verdict.headline}"
-            )
+            label = _label(question, answer)
+            yield f"{label}, called by the names {listed}: {verdict.headline}"
+
+
+def _called_by_name(function: Callable, names: list[str]) -> Callable:
+    """`function`, given every argument by its name."""
+
+    def by_name(*args: Any) -> Any:
+        named = dict(zip(names, args, strict=True))
+        return function(**named)
+
+    return by_name
 
 
 # Wrong answers ------------------------------------------------------------------------------------
@@ -334,17 +373,13 @@ def _mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     """How many known mistakes are named as themselves, a sentence for each other one, and one
     for each that is accepted.
     """
-    mistakes = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
-    verdicts: dict[Mistake, list[Verdict]] = {mistake: [] for mistake in mistakes}
-    for seed in fresh:  # what is expected is worked out once a seed
-        for mistake in mistakes:
-            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
-            verdicts[mistake].append(verdict)
-    accepted, misnamed = [], []
-    for mistake in mistakes:
-        if any(verdict.status is Status.CORRECT for verdict in verdicts[mistake]):
+    accepted = []
+    misnamed = []
+    verdicts = _verdicts_on_mistakes(question, fresh)
+    for mistake, of_mistake in verdicts.items():
+        if any(verdict.status is Status.CORRECT for verdict in of_mistake):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        others = [verdict for verdict in verdicts[mistake] if verdict.mistake != mistake.message]
+        others = [verdict for verdict in of_mistake if verdict.mistake != mistake.message]
         if others:
             told = others[0].mistake or others[0].headline
             misnamed.append(f'Known mistake "{mistake.message}" is told as {told!r}')
@@ -352,19 +387,33 @@ def _mistakes(question: Question, fresh: list[int]) -> QuestionCard:
         question.name,
         question.points,
         false_accepts=tuple(accepted),
-        mistakes=len(mistakes),
-        mistakes_named=len(mistakes) - len(misnamed),
+        mistakes=len(verdicts),
+        mistakes_named=len(verdicts) - len(misnamed),
         misnamed=tuple(misnamed),
     )
+
+
+def _verdicts_on_mistakes(question: Question, fresh: list[int]) -> dict[Mistake, list[Verdict]]:
+    """For each known mistake that can be run, one verdict a seed."""
+    mistakes = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+    verdicts: dict[Mistake, list[Verdict]] = {mistake: [] for mistake in mistakes}
+    for seed in fresh:  # what is expected is worked out once a seed
+        for mistake in mistakes:
+            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            verdicts[mistake].append(verdict)
+    return verdicts
 
 
 def _wrong_answers(question: Question, right: list[Answer], fresh: list[int]) -> QuestionCard:
     """A sentence for each answer that is wrong by construction and accepted; and the errors in
     what the question says of its answers' arguments and of what is right after all.
     """
-    seed, framework = fresh[0], question.reference.framework
-    excused = {_SQUARE, _SYMMETRIC} & {equivalent.fragment for equivalent in question.equivalents}
-    accepted, declared = [], set()
+    seed = fresh[0]
+    framework = question.reference.framework
+    fragments = {equivalent.fragment for equivalent in question.equivalents}
+    excused = fragments & {_SQUARE, _SYMMETRIC}
+    accepted = []
+    declared = set()
     for name, peer in _wrong(question):
         verdict = examine(question, peer, seed=seed, framework=framework)
         if verdict.status is not Status.CORRECT:
@@ -395,26 +444,27 @@ def _stub(name: str) -> Callable:
 def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
     if not judging_of(question).comparable:
         return
-    reference, cases = question.reference, list(question.cases(VISIBLE))
-    off = _peer(
-        question,
-        reference,
-        after=lambda value: _map(value, lambda a: a * (1 + 1e-3) if _is_float(a) else a),
-    )
+    cases = list(question.cases(VISIBLE))
+    inputs = [case.inputs.args for case in cases]
     if any(_has_floats(expected(question, case)) for case in cases):
+        off = _peer(question, question.reference, after=lambda value: _map(value, _off))
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
-    visible = {_fingerprint(case.inputs.args) for case in cases}
-    if any(case.inputs.args for case in cases):
-        yield (
-            "right for the visible inputs only",
-            _right_only(question, lambda args: _fingerprint(args) in visible),
-        )
-    if question.driver == "call" and any(
-        array.ndim >= 2 for case in cases for array in _arrays(case.inputs.args)
-    ):
+    if any(inputs):
+        visible = {_fingerprint(args) for args in inputs}
+        memoriser = _right_only(question, lambda args: _fingerprint(args) in visible)
+        yield "right for the visible inputs only", memoriser
+    if question.driver == "call" and any(map(_has_matrix, inputs)):
         yield _SQUARE, _right_only(question, lambda args: all(map(_is_square, _arrays(args))))
         yield _SYMMETRIC, _right_only(question, lambda args: all(map(_is_symmetric, _arrays(args))))
+
+
+def _off(array: np.ndarray) -> np.ndarray:
+    return array * (1 + 1e-3) if _is_float(array) else array
+
+
+def _has_matrix(args: tuple) -> bool:
+    return any(array.ndim >= 2 for array in _arrays(args))
 
 
 def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswer:
@@ -437,14 +487,18 @@ def _is_square(array: np.ndarray) -> bool:
 
 
 def _is_symmetric(array: np.ndarray) -> bool:
-    return array.ndim < 2 or (
-        _is_square(array) and bool((array == np.swapaxes(array, -1, -2)).all())
-    )
+    if array.ndim < 2:
+        return True
+    if not _is_square(array):
+        return False
+    transposed = np.swapaxes(array, -1, -2)
+    return bool((array == transposed).all())
 
 
 def _fingerprint(args: tuple) -> str:
     tree, arrays = pack(args)
-    return repr((tree, [(array.dtype.name, array.shape, array.tobytes()) for array in arrays]))
+    contents = [(array.dtype.name, array.shape, array.tobytes()) for array in arrays]
+    return repr((tree, contents))
 
 
 # Mutants ------------------------------------------------------------------------------------------
@@ -465,28 +519,28 @@ class _Candidate:
 
     def function(self) -> Callable:
         """The mutated answer, in a copy of the module that the answer stands in."""
-        names = {
-            **vars(inspect.getmodule(self.answer.function)),
-            **inspect.getclosurevars(self.answer.function).nonlocals,
-        }
+        original = self.answer.function
+        module = inspect.getmodule(original)
+        closure = inspect.getclosurevars(original)
+        names = {**vars(module), **closure.nonlocals}
         for source in self.sources:
-            exec(compile(source, "<mutant>", "exec"), names)
+            code = compile(source, "<mutant>", "exec")
+            exec(code, names)
         return names[self.name]
 
 
 def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
     """All mutants of all right answers, each program once."""
-    found: dict[tuple[str, tuple[str, ...]], _Candidate] = {}
+    candidates: dict[tuple[str, tuple[str, ...]], _Candidate] = {}
+    name = question.function_name
     for answer in right:
-        sources = (*_helpers(answer.function), answer.source(question.function_name))
+        sources = (*_helpers(answer.function), answer.source(name))
         for place, source in enumerate(sources):
             for mutant in mutants(source):
                 program = (*sources[:place], mutant.source, *sources[place + 1 :])
-                found.setdefault(
-                    (answer.framework, program),
-                    _Candidate(mutant, answer, question.function_name, program),
-                )
-    return list(found.values())
+                candidate = _Candidate(mutant, answer, name, program)
+                candidates.setdefault((answer.framework, program), candidate)
+    return list(candidates.values())
 
 
 def _has_source(answer: Answer) -> bool:
@@ -499,22 +553,21 @@ def _has_source(answer: Answer) -> bool:
 
 def _helpers(function: Callable) -> list[str]:
     """The sources of the functions beside an answer that it calls, and of those that they call."""
-    found: dict[Callable, None] = {}
+    helpers: dict[Callable, None] = {}
 
     def collect(function: Callable) -> None:
         if not isinstance(function, types.FunctionType):
             return
         for helper in inspect.getclosurevars(function).globals.values():
-            if (
-                isinstance(helper, types.FunctionType)
-                and helper.__module__ == function.__module__
-                and helper not in found
-            ):
-                found[helper] = None
+            is_function = isinstance(helper, types.FunctionType)
+            if not is_function or helper.__module__ != function.__module__:
+                continue
+            if helper not in helpers:
+                helpers[helper] = None
                 collect(helper)
 
     collect(function)
-    return [inspect.getsource(helper) for helper in found]
+    return [inspect.getsource(helper) for helper in helpers]
 
 
 def _mutants(
@@ -530,27 +583,35 @@ def _mutants(
         return replace(card, notes=(note,))
     if sample == 0:
         return replace(card, notes=("No mutants: none were asked for.",))
-    mutable = [answer for answer in accepted if _has_source(answer)]
-    notes = tuple(
-        f"No mutants of {_label(question, answer)}: write it with `def`, in a file."
-        for answer in accepted
-        if answer not in mutable
-    )
+    mutable = []
+    notes = []
+    for answer in accepted:
+        if _has_source(answer):
+            mutable.append(answer)
+        else:
+            label = _label(question, answer)
+            notes.append(f"No mutants of {label}: write it with `def`, in a file.")
     everything = _candidates(question, mutable)
+    tried = _chosen(everything, sample)
     trial = _MutantTrial(question, _drawn(question), seconds, forks)
-    return replace(card, notes=notes) + _survivors(trial, everything, _chosen(everything, sample))
+    return replace(card, notes=tuple(notes)) + _survivors(trial, everything, tried)
 
 
 def _chosen(everything: list[_Candidate], sample: int | None) -> list[_Candidate]:
     """As many as are asked for, the same ones every time, in their order."""
-    chosen = set(sorted(everything, key=lambda candidate: seed_for(*candidate.sources))[:sample])
+    shuffled = sorted(everything, key=lambda candidate: seed_for(*candidate.sources))
+    chosen = set(shuffled[:sample])
     return [candidate for candidate in everything if candidate in chosen]
 
 
 def _drawn(question: Question) -> list[list[_Expected]]:
     """Inputs with what is expected of them, for each of the seeds that mutants are tried on."""
-    seeds = [seed_for("audit, mutants", question.name, str(number)) for number in range(SEEDS)]
-    return [[(case, expected(question, case)) for case in question.cases(seed)] for seed in seeds]
+    drawn = []
+    for number in range(SEEDS):
+        seed = seed_for("audit, mutants", question.name, str(number))
+        cases = question.cases(seed)
+        drawn.append([(case, expected(question, case)) for case in cases])
+    return drawn
 
 
 def _survivors(
@@ -560,29 +621,26 @@ def _survivors(
     equivalent of `everything` must live.
     """
     question = trial.question
-    declared = {
-        candidate: equivalent.fragment
-        for candidate in everything
-        for equivalent in question.equivalents
-        if candidate.mutant.shows(equivalent.fragment)
-    }
+    declared = _declared(question, everything)
     alive = trial.accepted_on_one_seed(tried)
     again = [candidate for candidate in tried if candidate in alive or candidate in declared]
     lasting = trial.accepted_on_every_seed(again)
 
-    survivors, errors, equivalent = [], [], 0
+    survivors = []
+    errors = []
+    equivalent = 0
     for candidate in again:
         mutant = candidate.mutant
+        is_lasting = candidate in lasting
         if candidate not in declared:
-            flaky = candidate not in lasting
             framework = candidate.answer.framework
-            survivors.append(Survivor(mutant.operator, framework, mutant.diff, flaky))
-        elif candidate in lasting:
+            survivor = Survivor(mutant.operator, framework, mutant.diff, flaky=not is_lasting)
+            survivors.append(survivor)
+        elif is_lasting:
             equivalent += 1
         else:
-            errors.append(
-                f"Declared equivalent by {declared[candidate]!r}, but killed: {mutant.diff}"
-            )
+            fragment = declared[candidate]
+            errors.append(f"Declared equivalent by {fragment!r}, but killed: {mutant.diff}")
     return QuestionCard(
         question.name,
         question.points,
@@ -592,6 +650,16 @@ def _survivors(
         survivors=tuple(survivors),
         errors=(*errors, *_stale(question, everything)),
     )
+
+
+def _declared(question: Question, everything: list[_Candidate]) -> dict[_Candidate, str]:
+    """The mutants that the question declares equivalent, each with the declaration."""
+    declared = {}
+    for candidate in everything:
+        for equivalent in question.equivalents:
+            if candidate.mutant.shows(equivalent.fragment):
+                declared[candidate] = equivalent.fragment
+    return declared
 
 
 @dataclass(frozen=True)
@@ -633,7 +701,8 @@ class _MutantTrial:
             on_failure=False,
             forks=self.forks,
         )
-        return {candidate for candidate, right in zip(candidates, verdicts, strict=True) if right}
+        judged = zip(candidates, verdicts, strict=True)
+        return {candidate for candidate, accepted in judged if accepted}
 
 
 def _is_accepted(
@@ -650,12 +719,12 @@ def _is_accepted(
     except Exception:  # it fails where it is defined
         return False
     end = time.monotonic() + seconds
-
-    def outcome(case: Case) -> Outcome:
+    for case, right in drawn:
         left = end - time.monotonic()
-        return peer(question.driver, case.inputs.args, left, left)
-
-    return all(judge(question, case, outcome(case), right).passed for case, right in drawn)
+        outcome = peer(question.driver, case.inputs.args, left, left)
+        if not judge(question, case, outcome, right).passed:
+            return False
+    return True
 
 
 def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
@@ -663,21 +732,24 @@ def _stale(question: Question, everything: list[_Candidate]) -> Iterator[str]:
     `_unmatched`.
     """
     for equivalent in question.equivalents:
-        if equivalent.fragment not in (_SQUARE, _SYMMETRIC) and not any(
-            c.mutant.shows(equivalent.fragment) for c in everything
-        ):
-            yield f"Declared equivalent, but no mutant is such: {equivalent.fragment!r}"
+        fragment = equivalent.fragment
+        if fragment in (_SQUARE, _SYMMETRIC):
+            continue
+        if not any(candidate.mutant.shows(fragment) for candidate in everything):
+            yield f"Declared equivalent, but no mutant is such: {fragment!r}"
 
 
 def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
     """Declared wrong answers that are rejected; where there can be no mutants, every other
     declaration.
     """
+    has_mutants = judging_of(question).comparable
     for equivalent in question.equivalents:
-        if equivalent.fragment not in declared and (
-            equivalent.fragment in (_SQUARE, _SYMMETRIC) or not judging_of(question).comparable
-        ):
-            yield f"Declared equivalent, but nothing accepted is such: {equivalent.fragment!r}"
+        fragment = equivalent.fragment
+        names_wrong_answer = fragment in (_SQUARE, _SYMMETRIC)
+        if fragment in declared or (has_mutants and not names_wrong_answer):
+            continue
+        yield f"Declared equivalent, but nothing accepted is such: {fragment!r}"
 
 
 # Peers and values ---------------------------------------------------------------------------------
@@ -724,21 +796,23 @@ def _recorded(peer: CallAnswer, outcomes: list[Outcome]) -> CallAnswer:
 
 def _map(value: Any, change: Callable) -> Any:
     """`value` with every array changed, and every float as an array of none but itself."""
+    to_zeros = change is np.zeros_like
     if isinstance(value, (list, tuple)):
         return type(value)(_map(item, change) for item in value)
     if isinstance(value, dict):
         return {key: _map(item, change) for key, item in value.items()}
-    if isinstance(value, float) or (
-        isinstance(value, int) and not isinstance(value, bool) and change is np.zeros_like
-    ):
+    if isinstance(value, float):
         return change(np.asarray(value))
-    if isinstance(value, str) and change is np.zeros_like:
+    if to_zeros and isinstance(value, int) and not isinstance(value, bool):
+        return change(np.asarray(value))
+    if to_zeros and isinstance(value, str):
         return ""
     return change(value) if hasattr(value, "ndim") else value
 
 
 def _arrays(value: Any) -> list[np.ndarray]:
-    return pack(value)[1]
+    _, arrays = pack(value)
+    return arrays
 
 
 def _is_float(array: np.ndarray) -> bool:
@@ -750,4 +824,6 @@ def _has_floats(value: Any) -> bool:
         return any(map(_has_floats, value))
     if isinstance(value, dict):
         return any(map(_has_floats, value.values()))
-    return isinstance(value, float) or (isinstance(value, np.ndarray) and _is_float(value))
+    if isinstance(value, np.ndarray):
+        return _is_float(value)
+    return isinstance(value, float)

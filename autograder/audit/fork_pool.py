@@ -82,15 +82,18 @@ class _Pool:
         """Wait until a fork has answered, ended or taken too long; each such, with its piece of
         work. Who takes too long is ended.
         """
-        first = min(job.deadline for job in self.busy.values())
-        ready = set(wait(list(self.busy), timeout=max(0.0, first - monotonic())))
+        first_deadline = min(job.deadline for job in self.busy.values())
+        patience = max(0.0, first_deadline - monotonic())
+        ready = set(wait(list(self.busy), timeout=patience))
         now = monotonic()
         for connection, job in list(self.busy.items()):
-            if connection in ready:
-                yield self.busy.pop(connection).fork, job.index
-            elif job.deadline <= now:
+            is_ready = connection in ready
+            is_late = not is_ready and job.deadline <= now
+            if is_late:
                 job.fork.end()
-                yield self.busy.pop(connection).fork, job.index
+            if is_ready or is_late:
+                del self.busy[connection]
+                yield job.fork, job.index
 
     def end(self) -> None:
         for job in self.busy.values():
@@ -146,9 +149,10 @@ def _limit_memory() -> None:
     if not os.path.exists("/proc/self/statm"):
         return
     with open("/proc/self/statm") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
+        pages = int(file.read().split()[0])
+    used = pages * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = used + MEMORY
-    resource.setrlimit(
-        resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

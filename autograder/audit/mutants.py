@@ -31,22 +31,27 @@ class Mutant:
     @property
     def diff(self) -> str:
         """The change as a unified diff without its header."""
-        lines = difflib.unified_diff(
-            self.original.splitlines(), self.source.splitlines(), n=1, lineterm=""
-        )
-        return "\n".join(list(lines)[2:])
+        before = self.original.splitlines()
+        after = self.source.splitlines()
+        header_and_change = difflib.unified_diff(before, after, n=1, lineterm="")
+        change = list(header_and_change)[2:]
+        return "\n".join(change)
 
     def shows(self, fragment: str) -> bool:
         """Whether the change is the one that `fragment` tells: a piece of a changed line, or
         ``piece before -> piece after``.
         """
+        added = self._changed_lines("+")
+        before, arrow, after = fragment.partition("->")
+        if not arrow:
+            return _one_space(fragment) in added
+        removed = self._changed_lines("-")
+        return _one_space(before) in removed and _one_space(after) in added
+
+    def _changed_lines(self, sign: str) -> str:
+        """The lines of the difference that have this sign, in one."""
         lines = self.diff.splitlines()
-        removed, added = (
-            " ".join(" ".join(line[1:].split()) for line in lines if line[0] == sign)
-            for sign in "-+"
-        )
-        before, arrow, after = (" ".join(part.split()) for part in fragment.partition("->"))
-        return (before in removed and after in added) if arrow else before in added
+        return " ".join(_one_space(line[1:]) for line in lines if line[0] == sign)
 
 
 def mutants(source: str) -> list[Mutant]:
@@ -69,8 +74,14 @@ def mutants(source: str) -> list[Mutant]:
         if meaning is None or meaning in seen:
             continue
         seen.add(meaning)
-        found.append(Mutant(operator, positions[node].start.line, source, changed))
+        line = positions[node].start.line
+        found.append(Mutant(operator, line, source, changed))
     return sorted(found, key=lambda mutant: mutant.line)
+
+
+def _one_space(text: str) -> str:
+    """With one space for any white space."""
+    return " ".join(text.split())
 
 
 def _meaning(source: str) -> str | None:
@@ -86,17 +97,18 @@ def _changes(
 ) -> Iterator[tuple[str, cst.CSTNode, cst.CSTNode]]:
     for node, names in _nodes(module, _Names(), positions):
         for operator, kinds, change in OPERATORS:
-            if isinstance(node, kinds):
-                try:
-                    changed = list(change(node))
-                except cst.CSTValidationError:  # of `-x` without its minus before `**`, say
-                    continue
-                yield from ((operator, node, new) for new in changed)
+            if not isinstance(node, kinds):
+                continue
+            try:
+                changed = list(change(node))
+            except cst.CSTValidationError:  # of `-x` without its minus before `**`, say
+                continue
+            for new in changed:
+                yield operator, node, new
         if isinstance(node, cst.Name):
-            yield from (
-                ("stale", node, node.with_changes(value=name))
-                for name in names.beside(node.value, positions[node].start.line)
-            )
+            line = positions[node].start.line
+            for name in names.beside(node.value, line):
+                yield "stale", node, node.with_changes(value=name)
 
 
 @dataclass(frozen=True)
@@ -121,11 +133,8 @@ class _Names:
         if name not in order:
             return []
         place = order.index(name)
-        return [
-            known
-            for known, since in self.bound[max(0, place - 1) : place + 2]
-            if known != name and since < line
-        ]
+        neighbours = self.bound[max(0, place - 1) : place + 2]
+        return [known for known, since in neighbours if known != name and since < line]
 
 
 _SKIPPED = (cst.Annotation, cst.Decorator, cst.Raise, cst.Import, cst.ImportFrom, cst.Comment)
@@ -135,45 +144,56 @@ def _nodes(
     node: cst.CSTNode, names: _Names, positions: Mapping
 ) -> Iterator[tuple[cst.CSTNode, _Names]]:
     """The nodes that may be changed, each with the variables in sight."""
-    if (
-        isinstance(node, _SKIPPED)
-        or _is_text(node)
-        or (isinstance(node, cst.Arg) and node.keyword and node.keyword.value == "strict")
-    ):
+    if isinstance(node, _SKIPPED) or _is_text(node) or _is_strict(node):
         return
     if isinstance(node, cst.FunctionDef):
-        parameters = [
-            (parameter.name.value, 0)
-            for parameter in node.params.params
-            if parameter.name.value != "self"
-        ]
-        names = names.and_(parameters).and_(_bindings(node.body, positions))
+        names = names.and_(_parameters(node)).and_(_bindings(node.body, positions))
         yield from _nodes(node.body, names, positions)
         return
     if isinstance(node, (cst.GeneratorExp, cst.ListComp, cst.SetComp, cst.DictComp)):
-        names = names.and_(
-            (name, 0) for loop in _loops(node.for_in) for name in _targets(loop.target)
-        )
-    if isinstance(node, cst.Call) and any(
-        arg.keyword and arg.keyword.value == "strict" for arg in node.args
-    ):
+        names = names.and_(_loop_variables(node.for_in))
+    if isinstance(node, cst.Call) and any(map(_is_strict, node.args)):
         yield from _nodes(node.func, names, positions)
         for arg in node.args:
             yield from _nodes(arg, names, positions)
         return
     yield node, names
     for child in node.children:
-        if child is getattr(node, "attr", None) or (
-            isinstance(node, cst.Arg) and child is node.keyword
-        ):
-            continue  # `b` of `a.b` and of `b=a` is no variable
-        if (
-            isinstance(node, (cst.AssignTarget, cst.For, cst.CompFor, cst.AugAssign, cst.AnnAssign))
-            and child is node.target
-        ):
-            yield from _of_target(child, names, positions)
+        if _is_label(node, child):
             continue
-        yield from _nodes(child, names, positions)
+        if isinstance(node, _BINDERS) and child is node.target:
+            yield from _of_target(child, names, positions)
+        else:
+            yield from _nodes(child, names, positions)
+
+
+_BINDERS = (cst.AssignTarget, cst.For, cst.CompFor, cst.AugAssign, cst.AnnAssign)
+
+
+def _is_strict(node: cst.CSTNode) -> bool:
+    """``strict=`` of zip."""
+    if not isinstance(node, cst.Arg) or node.keyword is None:
+        return False
+    return node.keyword.value == "strict"
+
+
+def _is_label(node: cst.CSTNode, child: cst.CSTNode) -> bool:
+    """`b` of `a.b` and of `b=a` is no variable."""
+    if isinstance(node, cst.Arg) and child is node.keyword:
+        return True
+    return child is getattr(node, "attr", None)
+
+
+def _parameters(function: cst.FunctionDef) -> list[tuple[str, int]]:
+    """The names of a function's parameters, which have a value from the beginning."""
+    names = [parameter.name.value for parameter in function.params.params]
+    return [(name, 0) for name in names if name != "self"]
+
+
+def _loop_variables(loop: cst.CompFor) -> Iterator[tuple[str, int]]:
+    for inner in _loops(loop):
+        for name in _targets(inner.target):
+            yield name, 0
 
 
 def _of_target(
@@ -192,11 +212,12 @@ def _of_target(
 
 def _is_text(node: cst.CSTNode) -> bool:
     """A docstring, or any other string that stands alone."""
-    return (
-        isinstance(node, cst.SimpleStatementLine)
-        and isinstance(node.body[0], cst.Expr)
-        and isinstance(node.body[0].value, (cst.SimpleString, cst.ConcatenatedString))
-    )
+    if not isinstance(node, cst.SimpleStatementLine):
+        return False
+    first = node.body[0]
+    if not isinstance(first, cst.Expr):
+        return False
+    return isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString))
 
 
 def _loops(loop: cst.CompFor | None) -> Iterator[cst.CompFor]:
@@ -213,15 +234,14 @@ def _targets(node: cst.CSTNode) -> Iterator[str]:
             yield from _targets(item.value)
 
 
-def _bindings(body: cst.CSTNode, positions: Mapping) -> list[tuple[str, int]]:
+def _bindings(body: cst.CSTNode, positions: Mapping) -> Iterator[tuple[str, int]]:
     """The names that the statements of a function bind, each with its line."""
     finder = _Bindings()
     body.visit(finder)
-    return [
-        (name, positions[target].start.line)
-        for target in finder.targets
-        for name in _targets(target)
-    ]
+    for target in finder.targets:
+        line = positions[target].start.line
+        for name in _targets(target):
+            yield name, line
 
 
 class _Bindings(cst.CSTVisitor):

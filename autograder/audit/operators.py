@@ -6,7 +6,9 @@ An operator is ``operator(node) -> nodes to put in its place``, as in mutmut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 import libcst as cst
 from mutmut.mutation import mutators
@@ -107,48 +109,52 @@ _AXES = frozenset({"axis", "axes", "dim", "dims"})
 
 def _name(node: cst.CSTNode) -> str:
     """The last part of a dotted name."""
-    return (
-        node.value
-        if isinstance(node, cst.Name)
-        else node.attr.value
-        if isinstance(node, cst.Attribute)
-        else ""
-    )
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    return ""
 
 
 def _renamed(node: cst.BaseExpression, name: str) -> cst.CSTNode:
-    return (
-        node.with_changes(value=name)
-        if isinstance(node, cst.Name)
-        else node.with_changes(attr=cst.Name(name))
-    )
+    if isinstance(node, cst.Name):
+        return node.with_changes(value=name)
+    return node.with_changes(attr=cst.Name(name))
 
 
 def _in_parentheses_of(node: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
-    return new.with_changes(lpar=node.lpar, rpar=node.rpar) if node.lpar and not new.lpar else new
+    if new.lpar or not node.lpar:
+        return new
+    return new.with_changes(lpar=node.lpar, rpar=node.rpar)
+
+
+def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def _is_keyword(arg: cst.Arg, names: Collection[str]) -> bool:
+    """Whether an argument is given by one of the names."""
+    return arg.keyword is not None and arg.keyword.value in names
+
+
+_BIND_LOOSELY = (cst.IfExp, cst.Lambda, cst.BooleanOperation, cst.Comparison)
 
 
 def _plus(expression: cst.BaseExpression, sign: cst.BaseBinaryOp) -> cst.BaseExpression:
-    loose = (
-        isinstance(expression, (cst.IfExp, cst.Lambda, cst.BooleanOperation, cst.Comparison))
-        and not expression.lpar
-    )
-    left = (
-        expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        if loose
-        else expression
-    )
+    left = expression
+    if isinstance(expression, _BIND_LOOSELY) and not expression.lpar:
+        left = _in_parentheses(expression)
     return cst.BinaryOperation(left, sign, cst.Integer("1"))
 
 
 def number(node: cst.Integer) -> Iterator[cst.BaseExpression]:
     """One less; mutmut's gives one more."""
     value = node.evaluated_value - 1
-    yield (
-        cst.Integer(repr(value))
-        if value >= 0
-        else cst.UnaryOperation(cst.Minus(), cst.Integer(repr(-value)))
-    )
+    size = cst.Integer(repr(abs(value)))
+    if value >= 0:
+        yield size
+    else:
+        yield cst.UnaryOperation(cst.Minus(), size)
 
 
 def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
@@ -162,20 +168,17 @@ def other_operator(node: cst.BinaryOperation) -> Iterator[cst.BaseExpression]:
     for other in others.get(type(node.operator), ()):
         yield node.with_changes(operator=other())
     if isinstance(node.operator, cst.FloorDivide):
-        minus = cst.UnaryOperation(
-            cst.Minus(),
-            node.left if node.left.lpar else cst.parse_expression(f"({_code(node.left)})"),
-        )
-        yield cst.UnaryOperation(
-            cst.Minus(),
-            cst.BinaryOperation(
-                minus,
-                cst.FloorDivide(),
-                node.right,
-                lpar=[cst.LeftParen()],
-                rpar=[cst.RightParen()],
-            ),
-        )
+        yield _rounded_up(node)
+
+
+def _rounded_up(node: cst.BinaryOperation) -> cst.BaseExpression:
+    """``-(-a // b)`` for ``a // b``."""
+    left = node.left
+    if not left.lpar:
+        left = cst.parse_expression(f"({_code(left)})")
+    negative = cst.UnaryOperation(cst.Minus(), left)
+    quotient = cst.BinaryOperation(negative, cst.FloorDivide(), node.right)
+    return cst.UnaryOperation(cst.Minus(), _in_parentheses(quotient))
 
 
 def _code(node: cst.CSTNode) -> str:
@@ -196,7 +199,8 @@ def comparison(node: cst.ComparisonTarget) -> Iterator[cst.ComparisonTarget]:
         cst.GreaterThan: cst.LessThan,
         cst.GreaterThanEqual: cst.LessThanEqual,
     }
-    if other := others.get(type(node.operator)):
+    other = others.get(type(node.operator))
+    if other is not None:
         yield node.with_changes(operator=other())
 
 
@@ -213,19 +217,29 @@ def comprehension_condition(node: cst.CompFor) -> Iterator[cst.CompFor]:
         yield node.with_changes(ifs=[])
 
 
+def _neighbours(items: Sequence) -> Iterator[tuple[int, Any, Any]]:
+    """Every two items that stand side by side, with the place of the first."""
+    for place, (first, second) in enumerate(itertools.pairwise(items)):
+        yield place, first, second
+
+
+def _swapped(items: Sequence, place: int, part: str) -> list:
+    """`items`, where the item at `place` and the next one have exchanged what they hold in
+    `part`.
+    """
+    swapped = list(items)
+    first, second = items[place], items[place + 1]
+    swapped[place] = first.with_changes(**{part: getattr(second, part)})
+    swapped[place + 1] = second.with_changes(**{part: getattr(first, part)})
+    return swapped
+
+
 def arguments(node: cst.Call) -> Iterator[cst.Call]:
     """Two neighbouring positional arguments change places."""
-    args = list(node.args)
-    for i in range(len(args) - 1):
-        one, two = args[i], args[i + 1]
-        if not (one.keyword or two.keyword or one.star or two.star):
-            swapped = [
-                *args[:i],
-                one.with_changes(value=two.value),
-                two.with_changes(value=one.value),
-                *args[i + 2 :],
-            ]
-            yield node.with_changes(args=swapped)
+    for place, first, second in _neighbours(node.args):
+        if first.keyword or second.keyword or first.star or second.star:
+            continue
+        yield node.with_changes(args=_swapped(node.args, place, "value"))
 
 
 def argument(node: cst.Call) -> Iterator[cst.Call]:
@@ -235,117 +249,103 @@ def argument(node: cst.Call) -> Iterator[cst.Call]:
     if len(node.args) == 1 and node.args[0].keyword:
         yield node.with_changes(args=[])
     for new in mutators.operator_arg_removal(node):
-        changed = [one for one, two in zip(node.args, new.args, strict=False) if one is not two]
         if len(new.args) < len(node.args):
             yield new.with_changes(args=_ended_as(node.args, new.args))
-        elif changed and changed[0].keyword and changed[0].keyword.value in _AXES:
+            continue
+        pairs = zip(node.args, new.args, strict=False)
+        changed = [before for before, after in pairs if before is not after]
+        if changed and _is_keyword(changed[0], _AXES):
             yield new
 
 
 def _ended_as(before: Sequence, after: Sequence) -> list:
     """`after` with the comma, or none, that `before` ends with: only for looks."""
-    return [*after[:-1], *(item.with_changes(comma=before[-1].comma) for item in after[-1:])]
+    if not after:
+        return []
+    *first, last = after
+    ended = last.with_changes(comma=before[-1].comma)
+    return [*first, ended]
 
 
 def elements(node: cst.Tuple | cst.List) -> Iterator[cst.BaseExpression]:
     """Two neighbours change places: sizes in a shape, axes, names on the left of an assignment."""
-    items = list(node.elements)
-    for i in range(len(items) - 1):
-        one, two = items[i], items[i + 1]
-        if isinstance(one, cst.Element) and isinstance(two, cst.Element):
-            yield node.with_changes(
-                elements=[
-                    *items[:i],
-                    one.with_changes(value=two.value),
-                    two.with_changes(value=one.value),
-                    *items[i + 2 :],
-                ]
-            )
+    for place, first, second in _neighbours(node.elements):
+        if isinstance(first, cst.Element) and isinstance(second, cst.Element):
+            yield node.with_changes(elements=_swapped(node.elements, place, "value"))
 
 
 def element(node: cst.List) -> Iterator[cst.List]:
     """One element of a list is forgotten."""
     items = list(node.elements)
-    for i in range(len(items) if len(items) > 1 else 0):
-        yield node.with_changes(
-            elements=_ended_as(items, [item for j, item in enumerate(items) if j != i])
-        )
+    if len(items) < 2:
+        return
+    for place in range(len(items)):
+        others = [*items[:place], *items[place + 1 :]]
+        yield node.with_changes(elements=_ended_as(items, others))
 
 
 def axes(node: cst.Arg) -> Iterator[cst.Arg]:
     """One of several axes is forgotten."""
-    if (
-        node.keyword
-        and node.keyword.value in _AXES
-        and isinstance(node.value, cst.Tuple)
-        and len(node.value.elements) > 1
-    ):
-        for kept in node.value.elements:
-            yield node.with_changes(value=kept.value)
+    if not _is_keyword(node, _AXES) or not isinstance(node.value, cst.Tuple):
+        return
+    several = node.value.elements
+    if len(several) > 1:
+        for axis in several:
+            yield node.with_changes(value=axis.value)
 
 
 def indices(node: cst.Subscript) -> Iterator[cst.Subscript]:
     """Two neighbouring indices or slices change places."""
-    items = list(node.slice)
-    for i in range(len(items) - 1):
-        one, two = items[i], items[i + 1]
-        yield node.with_changes(
-            slice=[
-                *items[:i],
-                one.with_changes(slice=two.slice),
-                two.with_changes(slice=one.slice),
-                *items[i + 2 :],
-            ]
-        )
+    for place, _, _ in _neighbours(node.slice):
+        yield node.with_changes(slice=_swapped(node.slice, place, "slice"))
 
 
 def index(node: cst.Index) -> Iterator[cst.Index]:
     """The element before, and the one behind."""
-    if isinstance(node.value, (cst.Name, cst.BinaryOperation)) and _name(node.value) != "None":
-        yield node.with_changes(value=_plus(node.value, cst.Subtract()))
-        yield node.with_changes(value=_plus(node.value, cst.Add()))
+    if not isinstance(node.value, (cst.Name, cst.BinaryOperation)):
+        return
+    if _name(node.value) == "None":
+        return
+    yield node.with_changes(value=_plus(node.value, cst.Subtract()))
+    yield node.with_changes(value=_plus(node.value, cst.Add()))
 
 
 def piece(node: cst.Slice) -> Iterator[cst.Slice]:
     """A slice without its start, stop or step, or off by one at an end that is not a plain
     number (mutmut's and `number` change those).
     """
-    for end in ("lower", "upper", "step"):
-        if (bound := getattr(node, end)) is None:
+    for end in ("lower", "upper"):
+        bound = getattr(node, end)
+        if bound is None:
             continue
-        yield node.with_changes(
-            **{end: None}, **({"second_colon": cst.MaybeSentinel.DEFAULT} if end == "step" else {})
-        )
-        if end != "step" and not isinstance(bound, (cst.Integer, cst.UnaryOperation)):
+        yield node.with_changes(**{end: None})
+        if not isinstance(bound, (cst.Integer, cst.UnaryOperation)):
             yield node.with_changes(**{end: _plus(bound, cst.Subtract())})
             yield node.with_changes(**{end: _plus(bound, cst.Add())})
+    if node.step is not None:
+        yield node.with_changes(step=None, second_colon=cst.MaybeSentinel.DEFAULT)
 
 
 def counted(node: cst.Call) -> Iterator[cst.BaseExpression]:
     """A range that starts or stops one too early or too late, a length that is off by one."""
-    name, args = _name(node.func), list(node.args)
-    if name == "range" and args and not any(arg.star for arg in args):
-        stop = 0 if len(args) == 1 else 1
-        for sign in (cst.Subtract(), cst.Add()):
-            yield node.with_changes(
-                args=[
-                    *args[:stop],
-                    args[stop].with_changes(value=_plus(args[stop].value, sign)),
-                    *args[stop + 1 :],
-                ]
-            )
-        if len(args) == 1:
-            yield node.with_changes(
-                args=[
-                    cst.Arg(
-                        cst.Integer("1"),
-                        comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")),
-                    ),
-                    *args,
-                ]
-            )
+    name = _name(node.func)
+    if name == "range" and node.args and not any(arg.star for arg in node.args):
+        yield from _other_ranges(node)
     if name == "len":
         yield cst.BinaryOperation(node, cst.Subtract(), cst.Integer("1"))
+
+
+def _other_ranges(node: cst.Call) -> Iterator[cst.Call]:
+    args = list(node.args)
+    stop = 0 if len(args) == 1 else 1
+    for sign in (cst.Subtract(), cst.Add()):
+        changed = list(args)
+        changed[stop] = args[stop].with_changes(value=_plus(args[stop].value, sign))
+        yield node.with_changes(args=changed)
+    if len(args) == 1:
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        start = cst.Arg(cst.Integer("1"), comma=comma)
+        yield node.with_changes(args=[start, *args])
 
 
 def reduction(node: cst.Call) -> Iterator[cst.Call]:
@@ -362,24 +362,23 @@ def layer(node: cst.Call) -> Iterator[cst.Call]:
 
 def layer_name(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
     """Another activation, where it is called by its name."""
-    for name in (
-        _LAYERS.get(node.evaluated_value, ()) if isinstance(node.evaluated_value, str) else ()
-    ):
+    text = node.evaluated_value
+    if not isinstance(text, str):
+        return
+    for name in _LAYERS.get(text, ()):
         yield node.with_changes(value=repr(name))
 
 
 def padding(node: cst.Call) -> Iterator[cst.Call]:
     """The border repeated in place of a constant."""
-    if _name(node.func) == "pad" and not any(
-        arg.keyword and arg.keyword.value == "mode" for arg in node.args
-    ):
-        kept = [
-            arg
-            for arg in node.args
-            if not (arg.keyword and arg.keyword.value in ("constant_values", "value"))
-        ]
-        # NumPy's word; libraries that call it otherwise refuse it, which any probe notices.
-        yield node.with_changes(args=[*kept, cst.Arg(cst.SimpleString('"edge"'), cst.Name("mode"))])
+    if _name(node.func) != "pad":
+        return
+    if any(_is_keyword(arg, {"mode"}) for arg in node.args):
+        return
+    others = [arg for arg in node.args if not _is_keyword(arg, {"constant_values", "value"})]
+    # NumPy's word; libraries that call it otherwise refuse it, which any probe notices.
+    mode = cst.Arg(cst.SimpleString('"edge"'), cst.Name("mode"))
+    yield node.with_changes(args=[*others, mode])
 
 
 def forgotten_call(node: cst.Call) -> Iterator[cst.BaseExpression]:
@@ -403,12 +402,14 @@ def unguarded(node: cst.With) -> Iterator[cst.CSTNode]:
         yield cst.If(test=cst.Name("True"), body=node.body)
 
 
+_NEVER_FORGOTTEN = (
+    cst.Return, cst.Import, cst.ImportFrom, cst.Raise, cst.Pass, cst.Break, cst.Continue,
+)  # fmt: skip
+
+
 def statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
     """A line is forgotten."""
-    if not isinstance(
-        node.body[0],
-        (cst.Return, cst.Import, cst.ImportFrom, cst.Raise, cst.Pass, cst.Break, cst.Continue),
-    ):
+    if not isinstance(node.body[0], _NEVER_FORGOTTEN):
         yield node.with_changes(body=[cst.Pass()])
 
 

@@ -62,6 +62,8 @@ _IMPORTS = {
 _RUNS = {"builtins.eval", "builtins.exec", "builtins.compile"}
 _GETATTR = "builtins.getattr"
 _NAMESPACES = {"builtins.globals", "builtins.locals", "builtins.vars"}
+_CALLED_DIRECTLY = _IMPORTS | _RUNS | {_GETATTR} | _NAMESPACES
+_TYPE_TESTS = {"builtins.isinstance", "builtins.issubclass"}
 _LOOKUPS = {"__dict__", "__getattribute__", "__getattr__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -114,27 +116,29 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
         log.warning(
             "the code around %s could not be read for what is forbidden", code.name, exc_info=True
         )
+        kind = type(error).__name__
         return Finding(
             "This task asks for your own code, and this could not be read "
-            f"({type(error).__name__}): write it more simply."
+            f"({kind}): write it more simply."
         )
 
 
 def _read(code: Code, forbids: Sequence[str]) -> Finding | None:
-    trees = [tree for cell in code.cells if (tree := _parsed(cell)) is not None]
+    parsed = [_parsed(cell) for cell in code.cells]
+    trees = [tree for tree in parsed if tree is not None]
     swap = find_swap(trees, code.name, _parsed)
-    if swap:
-        what, node = swap
+    if swap is not None:
+        name, node = swap
         return Finding(
-            f"This task asks for your own code, and `{what}` may put "
+            f"This task asks for your own code, and `{name}` may put "
             "other code in its place: leave it out.",
             _text_of(node),
         )
     reader = _Reader((*forbids, *_NEVER, *code.beside), trees)
-    found = reader.follow(code.name)
+    is_own = reader.follow(code.name)
     if reader.findings:
         return reader.findings[0]
-    if code.complete and not found:
+    if code.complete and not is_own:
         return Finding(
             "This task forbids some library calls, so your code is read as well: define "
             f"`{code.name}` in a cell, with `def`."
@@ -192,15 +196,9 @@ def _declare(nodes: Iterable[ast.AST], scope: _Scope, sure: bool = False) -> Non
 def _declare_one(node: ast.AST, scope: _Scope, sure: bool) -> None:
     match node:
         case ast.Import():
-            for alias in node.names:
-                top = alias.name if alias.asname else alias.name.partition(".")[0]
-                scope.bind(alias.asname or top, _Path(top), sure)
+            _declare_import(node, scope, sure)
         case ast.ImportFrom():
-            for alias in node.names:
-                if alias.name == "*":
-                    scope.stars.append(node.module or "")
-                else:
-                    scope.bind(alias.asname or alias.name, _Path(_dotted(node, alias)), sure)
+            _declare_import_from(node, scope, sure)
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             scope.bind(name, node, sure)
             if scope.parent is None:
@@ -221,6 +219,25 @@ def _declare_one(node: ast.AST, scope: _Scope, sure: bool) -> None:
             scope.bind(name, ast.Constant(None))
         case ast.Expr(ast.Call() as call):
             _declare_call(call, scope)
+
+
+def _declare_import(node: ast.Import, scope: _Scope, sure: bool) -> None:
+    for alias in node.names:
+        if alias.asname:
+            scope.bind(alias.asname, _Path(alias.name), sure)
+        else:
+            top = alias.name.partition(".")[0]
+            scope.bind(top, _Path(top), sure)
+
+
+def _declare_import_from(node: ast.ImportFrom, scope: _Scope, sure: bool) -> None:
+    for alias in node.names:
+        if alias.name == "*":
+            scope.stars.append(node.module or "")
+            continue
+        name = alias.asname or alias.name
+        path = _Path(_dotted(node, alias))
+        scope.bind(name, path, sure)
 
 
 def _declare_call(call: ast.Call, scope: _Scope) -> None:
@@ -258,17 +275,36 @@ def _bind_target(target: ast.AST, value: ast.AST, scope: _Scope, sure: bool = Fa
                 scope.bind(owner, value)
 
 
+def _declare_arguments(arguments: ast.arguments, scope: _Scope) -> None:
+    """The names of a function's arguments, each with its default if it has one."""
+    for node in ast.walk(arguments):
+        if isinstance(node, ast.arg):
+            scope.bind(node.arg, ast.Constant(None))
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    with_default = positional[first_default:]
+    for argument, default in zip(with_default, arguments.defaults, strict=True):
+        scope.bind(argument.arg, default)
+
+
 def _declare_globals(function: ast.AST, scope: _Scope) -> None:
     """What a function binds among the notebook's names, by ``global``."""
-    declared = {
-        name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names
-    }
+    declared = _global_names(function)
+    if not declared:
+        return
     inner = _Scope()
-    if declared:
-        _declare(ast.iter_child_nodes(function), inner)
+    _declare(ast.iter_child_nodes(function), inner)
     for name in declared & inner.names.keys():
-        for what in inner.names[name]:
-            scope.bind(name, what)
+        for binding in inner.names[name]:
+            scope.bind(name, binding)
+
+
+def _global_names(function: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Global):
+            names.update(node.names)
+    return names
 
 
 class _Reader:
@@ -301,14 +337,17 @@ class _Reader:
     def _forbid(self, targets: Sequence[ast.expr]) -> None:
         for target in targets:
             if isinstance(target, ast.Attribute):
-                self._forbids += tuple(self._paths(target, self._globals))
+                paths = self._paths(target, self._globals)
+                self._forbids += tuple(paths)
 
     def follow(self, name: str) -> bool:
         """Read everything that `name` uses, into `findings`; returns whether it is the learner's
         own.
         """
-        self._visit(ast.Name(name, ast.Load()), self._globals)
-        return any(not isinstance(what, _Path) for what in self._globals.names.get(name, ()))
+        answer = ast.Name(name, ast.Load())
+        self._visit(answer, self._globals)
+        bindings = self._globals.names.get(name, ())
+        return any(not isinstance(binding, _Path) for binding in bindings)
 
     # Code that the answer uses
 
@@ -349,37 +388,30 @@ class _Reader:
         self._read.add(id(node))
         inner = _Scope(outer)
         if isinstance(node, _FUNCTIONS):
-            arguments = node.args
-            for argument in ast.walk(arguments):
-                if isinstance(argument, ast.arg):
-                    inner.bind(argument.arg, ast.Constant(None))
-            names = [*arguments.posonlyargs, *arguments.args]
-            with_default = names[len(names) - len(arguments.defaults) :]
-            for argument, default in zip(with_default, arguments.defaults, strict=True):
-                inner.bind(argument.arg, default)
+            _declare_arguments(node.args, inner)
         body = node.body if isinstance(node.body, list) else [node.body]
         _declare(body, inner)
-        for name in {
-            n for part in ast.walk(node) if isinstance(part, ast.Global) for n in part.names
-        }:
+        for name in _global_names(node):
             inner.names.pop(name, None)
         for child in _read_children(node):
             self._visit(child, inner)
 
     def _follow_name(self, name: str, scope: _Scope) -> None:
-        bound, owner = scope.lookup(name)
-        for what in bound:
-            if isinstance(what, _Path) or id(what) in self._read:
+        bindings, owner = scope.lookup(name)
+        for binding in bindings:
+            if isinstance(binding, _Path) or id(binding) in self._read:
                 continue
-            if not isinstance(what, (*_FUNCTIONS, ast.ClassDef)):
-                self._read.add(id(what))
-            if self._is_alias(what, owner):
-                self._check(what, owner)
+            if not isinstance(binding, (*_FUNCTIONS, ast.ClassDef)):
+                self._read.add(id(binding))
+            if self._is_alias(binding, owner):
+                self._check(binding, owner)
             else:
-                self._visit(what, owner)
+                self._visit(binding, owner)
 
     def _is_alias(self, node: ast.AST, scope: _Scope) -> bool:
-        return isinstance(node, (ast.Name, ast.Attribute)) and bool(self._paths(node, scope))
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return False
+        return bool(self._paths(node, scope))
 
     def _check(self, node: ast.AST, scope: _Scope) -> None:
         for path in self._paths(node, scope):
@@ -407,50 +439,58 @@ class _Reader:
         """
         for path in sorted(self._paths(node, scope)):
             self._mention(path, node)
-            if path in _IMPORTS | _RUNS | {_GETATTR} | _NAMESPACES:
+            if path in _CALLED_DIRECTLY:
                 name = path.removeprefix("builtins.")
                 self._find(
                     f"`{name}` must be called directly here, so that your code can be read.", node
                 )
-            elif self._holds_forbidden(path) or path == "sys.modules":
+            elif path == "sys.modules" or self._holds_forbidden(path):
                 self._refuse_lookup(path, node)
 
     def _call(self, node: ast.Call, scope: _Scope) -> None:
         functions = self._paths(node.func, scope)
         args = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if functions & {"builtins.isinstance", "builtins.issubclass"}:
+        if functions & _TYPE_TESTS:
             args = node.args[:1]
         elif _GETATTR in functions:
             self._check_lookup(node, scope)
-            args = args[2:] if self._paths(node.args[0], scope) else args
+            is_of_library = self._paths(node.args[0], scope)
+            args = args[2:] if is_of_library else args
         elif functions & _IMPORTS:
-            if not self._paths(node, scope):
-                self._find("What is imported must be named in the code here, not computed.", node)
-            for path in self._paths(node, scope):
-                self._mention(path, node)
+            self._import(node, scope)
         elif functions & _RUNS:
             self._run(node, min(functions & _RUNS), scope)
         elif functions & _NAMESPACES:
-            name = min(functions & _NAMESPACES).removeprefix("builtins.")
+            path = min(functions & _NAMESPACES)
+            name = path.removeprefix("builtins.")
             self._find(f"`{name}` hides what your code uses: write the names themselves.", node)
         else:
             self._visit(node.func, scope)
         for arg in args:
             self._visit(arg, scope)
 
+    def _import(self, node: ast.Call, scope: _Scope) -> None:
+        paths = self._paths(node, scope)
+        if not paths:
+            self._find("What is imported must be named in the code here, not computed.", node)
+        for path in paths:
+            self._mention(path, node)
+
     def _check_lookup(self, node: ast.Call, scope: _Scope) -> None:
-        for path in self._paths(node.args[0], scope) if node.args else ():
-            names = _texts(node.args[1]) if len(node.args) > 1 else None
-            if names is None:
-                if self._holds_forbidden(path):
-                    self._refuse_lookup(path, node)
-                continue
-            for name in names:
-                self._mention(f"{path}.{name}", node)
+        paths = self._paths(node.args[0], scope) if node.args else set()
+        if not paths:
+            return
+        names = _texts(node.args[1]) if len(node.args) > 1 else None
+        for path in paths:
+            if names is not None:
+                for name in names:
+                    self._mention(f"{path}.{name}", node)
+            elif self._holds_forbidden(path):
+                self._refuse_lookup(path, node)
 
     def _run(self, node: ast.Call, path: str, scope: _Scope) -> None:
-        text = node.args[0] if node.args else None
-        if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
+        text = _constant_text(node.args[0]) if node.args else None
+        if text is None:
             name = path.removeprefix("builtins.")
             self._find(
                 f"`{name}` of a text that is made while it runs cannot be read: write the code "
@@ -458,7 +498,7 @@ class _Reader:
                 node,
             )
             return
-        body = _body(text.value.strip())
+        body = _body(text.strip())
         self._kept += body
         inner = _Scope(scope)
         _declare(body, inner)
@@ -482,33 +522,50 @@ class _Reader:
             case ast.Name(name):
                 return self._paths_of_name(name, scope)
             case ast.Attribute(owner, attribute):
-                return {f"{path}.{attribute}" for path in self._paths(owner, scope)}
+                owners = self._paths(owner, scope)
+                return {f"{path}.{attribute}" for path in owners}
             case ast.NamedExpr(value=value):
                 return self._paths(value, scope)
-            case ast.IfExp(body=one, orelse=other):
-                return self._paths(one, scope) | self._paths(other, scope)
-            case ast.Call(func=function, args=[owner, name, *_]) if _GETATTR in self._paths(
-                function, scope
-            ):
-                names = _texts(name) or []
-                return {f"{p}.{n}" for p in self._paths(owner, scope) for n in names}
-            case ast.Call(func=function, args=[ast.Constant(str(name)), *rest]) if (
-                self._paths(function, scope) & _IMPORTS
-            ):
-                return _imported(name, rest)
+            case ast.IfExp(body=body, orelse=otherwise):
+                return self._paths(body, scope) | self._paths(otherwise, scope)
+            case ast.Call():
+                return self._paths_of_call(node, scope)
             case ast.Subscript(owner, ast.Constant(str(name))):
-                return {name} if "sys.modules" in self._paths(owner, scope) else set()
+                is_module = "sys.modules" in self._paths(owner, scope)
+                return {name} if is_module else set()
+        return set()
+
+    def _paths_of_call(self, call: ast.Call, scope: _Scope) -> set[str]:
+        """What `getattr` or an import gives. Which function is called is looked up only where the
+        arguments fit: every look-up may follow all that a name is bound to.
+        """
+        match call.args:
+            case [owner, name, *_] if _GETATTR in self._paths(call.func, scope):
+                owners = self._paths(owner, scope)
+                names = _texts(name) or []
+                return {f"{path}.{text}" for path in owners for text in names}
+            case [ast.Constant(str(module)), *rest] if self._paths(call.func, scope) & _IMPORTS:
+                return _imported(module, rest)
         return set()
 
     def _paths_of_name(self, name: str, scope: _Scope) -> set[str]:
-        bound, owner = scope.lookup(name)
-        if not bound:
-            stars = self._globals.stars + scope.stars
-            found = {f"{module}.{name}" for module in stars}
-            return found | ({f"builtins.{name}"} if hasattr(builtins, name) else set())
-        paths = set()
-        for what in bound:
-            paths |= {what.name} if isinstance(what, _Path) else self._paths(what, owner)
+        bindings, owner = scope.lookup(name)
+        if not bindings:
+            return self._paths_of_unbound(name, scope)
+        paths: set[str] = set()
+        for binding in bindings:
+            if isinstance(binding, _Path):
+                paths.add(binding.name)
+            else:
+                paths |= self._paths(binding, owner)
+        return paths
+
+    def _paths_of_unbound(self, name: str, scope: _Scope) -> set[str]:
+        """A name that no code binds is a builtin's, or comes of an ``import *``."""
+        stars = self._globals.stars + scope.stars
+        paths = {f"{module}.{name}" for module in stars}
+        if hasattr(builtins, name):
+            paths.add(f"builtins.{name}")
         return paths
 
     def _holds_forbidden(self, path: str) -> bool:
@@ -523,15 +580,8 @@ class _Reader:
         for forbidden in self._forbids:
             if path == forbidden or path.startswith(f"{forbidden}."):
                 return forbidden
-        # The same thing at another place of a library is told by the thing itself.
         for forbidden in self._forbids:
-            top = forbidden.partition(".")[0]
-            if path.rpartition(".")[2] != forbidden.rpartition(".")[2]:
-                continue
-            if top in FRAMEWORKS and not frameworks.available(top):
-                continue
-            thing = find(path)
-            if thing is not None and thing is find(forbidden):
+            if _is_the_same_thing(path, forbidden):
                 return forbidden
         return None
 
@@ -542,14 +592,34 @@ class _Reader:
         self.findings.append(Finding(sentence, _text_of(node)))
 
 
+def _is_the_same_thing(path: str, forbidden: str) -> bool:
+    """Whether what is forbidden stands at another place of a library: the thing itself tells."""
+    if path.rpartition(".")[2] != forbidden.rpartition(".")[2]:
+        return False
+    top = forbidden.partition(".")[0]
+    if top in FRAMEWORKS and not frameworks.available(top):
+        return False
+    thing = find(path)
+    return thing is not None and thing is find(forbidden)
+
+
 def _read_children(node: ast.AST) -> Iterator[ast.AST]:
     """What is in `node`, without annotations."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns"):
             continue
-        for child in value if isinstance(value, list) else [value]:
+        children = value if isinstance(value, list) else [value]
+        for child in children:
             if isinstance(child, ast.AST):
                 yield child
+
+
+def _constant_text(node: ast.AST) -> str | None:
+    """The text that `node` is, None for anything else."""
+    match node:
+        case ast.Constant(str(text)):
+            return text
+    return None
 
 
 def _texts(node: ast.AST) -> list[str] | None:
@@ -559,9 +629,12 @@ def _texts(node: ast.AST) -> list[str] | None:
             return [text]
         case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
             return _texts(value)
-        case ast.IfExp(body=one, orelse=other):
-            first, second = _texts(one), _texts(other)
-            return None if first is None or second is None else first + second
+        case ast.IfExp(body=body, orelse=otherwise):
+            texts = _texts(body)
+            other_texts = _texts(otherwise)
+            if texts is None or other_texts is None:
+                return None
+            return texts + other_texts
         case ast.BinOp(left, ast.Add(), right):
             return _joined([left, right])
         case (
@@ -576,7 +649,9 @@ def _joined(parts: Sequence[ast.AST]) -> list[str] | None:
     texts = [""]
     for part in parts:
         following = _texts(part)
-        if following is None or len(texts) * len(following) > _MOST:
+        if following is None:
+            return None
+        if len(texts) * len(following) > _MOST:
             return None
         texts = [text + more for text in texts for more in following]
     return texts
@@ -586,8 +661,10 @@ def _imported(name: str, rest: Sequence[ast.expr]) -> set[str]:
     """What `import_module(name, *rest)` gives; `__import__` gives the top module."""
     packages = [arg.value for arg in rest if isinstance(arg, ast.Constant)]
     if name.startswith(".") and packages:
-        name = f"{packages[0]!s}{name}"
-    return {name.replace(":", "."), name.partition(".")[0]}
+        package = str(packages[0])
+        name = package + name
+    top = name.partition(".")[0]
+    return {name.replace(":", "."), top}
 
 
 def _body(text: str) -> list[ast.stmt]:
@@ -612,8 +689,12 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _dotted(node: ast.ImportFrom, alias: ast.alias) -> str:
-    module = f"{'.' * node.level}{node.module or ''}"
-    return module if alias.name == "*" else f"{module}.{alias.name}"
+    dots = "." * node.level
+    name = node.module or ""
+    module = dots + name
+    if alias.name == "*":
+        return module
+    return f"{module}.{alias.name}"
 
 
 def _parsed(cell: str) -> ast.Module | None:
@@ -629,12 +710,19 @@ def _parsed(cell: str) -> ast.Module | None:
         except (ImportError, SyntaxError):
             return None
         tree = _tree(cell)
-    lines = cell.splitlines()
-    for node in ast.walk(tree) if tree else ():
+    if tree is not None:
+        _note_lines(tree, cell)
+    return tree
+
+
+def _note_lines(tree: ast.Module, source: str) -> None:
+    """Give each node the line in which it stands."""
+    lines = source.splitlines()
+    for node in ast.walk(tree):
         number = getattr(node, "lineno", 0)
         if 0 < number <= len(lines):
-            vars(node)["text"] = lines[number - 1].strip()[:_LONGEST_LINE]
-    return tree
+            line = lines[number - 1].strip()
+            vars(node)["text"] = line[:_LONGEST_LINE]
 
 
 def _text_of(node: ast.AST | None) -> str:

@@ -11,6 +11,9 @@ from autograder.values.agreement import agree, as_arrays, as_float, close
 _READABLE = 1e15
 """Numbers from here on are written with an exponent."""
 
+_FEW_ITEMS = 4
+"""So many numbers are written out."""
+
 
 def differences(
     expected: Any, got: Any, rtol: float, atol: float, *, none_is_a_result: bool = False
@@ -27,13 +30,14 @@ def differences(
         return _differences_in_dict(expected, got, rtol, atol)
     if isinstance(expected, str) and isinstance(got, str):
         return [f"Expected {expected[:60]!r}, got {got[:60]!r}."]
-    pair = as_arrays(expected, got)
-    if pair and pair[0].shape == pair[1].shape:
-        return [_difference_in_value(*pair, rtol, atol)]
+    arrays = as_arrays(expected, got)
+    same_shape = arrays is not None and arrays[0].shape == arrays[1].shape
+    if arrays is not None and same_shape:
+        return [_difference_in_value(*arrays, rtol, atol)]
     if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
         return _differences_in_list(expected, got, rtol, atol)
-    if pair:
-        return _differences_in_shape(*pair, rtol, atol)
+    if arrays is not None:
+        return _differences_in_shape(*arrays, rtol, atol)
     return [f"Expected {_kind(expected)}, got {_kind(got)}."]
 
 
@@ -42,16 +46,19 @@ def _differences_in_dict(
 ) -> list[str]:
     missing = [str(key) for key in expected if key not in got]
     if missing:
-        return [f"Missing: {', '.join(missing)}."]
+        names = ", ".join(missing)
+        return [f"Missing: {names}."]
     extra = [str(key) for key in got if key not in expected]
     if extra:
-        return [f"Not expected: {', '.join(extra)}."]
+        names = ", ".join(extra)
+        return [f"Not expected: {names}."]
     sentences = []
-    for key in expected:
-        if agree(expected[key], got[key], rtol, atol):
+    for key, expected_value in expected.items():
+        got_value = got[key]
+        if agree(expected_value, got_value, rtol, atol):
             continue
         name = str(key).replace("_", " ")
-        inner = differences(expected[key], got[key], rtol, atol, none_is_a_result=True)
+        inner = differences(expected_value, got_value, rtol, atol, none_is_a_result=True)
         sentences += [f"{name}: {sentence}" for sentence in inner]
     return sentences
 
@@ -65,11 +72,12 @@ def _differences_in_list(
     if len(expected) != len(got):
         return [f"Expected {len(expected)} items, got {len(got)}."]
     sentences = []
-    for index, (one, other) in enumerate(zip(expected, got, strict=True)):
-        if agree(one, other, rtol, atol):
+    pairs = zip(expected, got, strict=True)
+    for index, (expected_item, got_item) in enumerate(pairs):
+        if agree(expected_item, got_item, rtol, atol):
             continue
-        first, *_ = differences(one, other, rtol, atol, none_is_a_result=True)
-        sentences.append(f"item {index}: {first}")
+        inner = differences(expected_item, got_item, rtol, atol, none_is_a_result=True)
+        sentences.append(f"item {index}: {inner[0]}")
     return sentences
 
 
@@ -84,30 +92,43 @@ def _differences_in_shape(
 def _hint_on_shape(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> str:
     """How a result of another shape may have come about, empty where nothing tells."""
     transposed = expected.ndim >= 2 and expected.shape == got.shape[::-1]
-    if transposed and close(expected, got.T, rtol, atol).all():
+    if transposed and _all_close(expected, got.T, rtol, atol):
         return "The values are right but transposed."
-    if expected.size == got.size and close(expected.ravel(), got.ravel(), rtol, atol).all():
+    same_size = expected.size == got.size
+    if same_size and _all_close(expected.ravel(), got.ravel(), rtol, atol):
         return "The values are right; only the shape is not."
     if expected.ndim != got.ndim:
         return ""
     if sorted(expected.shape) == sorted(got.shape):
         return "The sizes are right but the axes are in another order."
-    excess = {one - other for one, other in zip(expected.shape, got.shape, strict=True)}
-    if excess in ({1}, {-1}, {0, 1}, {0, -1}):
+    if _sizes_are_off_by_one(expected.shape, got.shape):
         return "It is off by one: look at where the last position starts."
     return ""
 
 
+def _sizes_are_off_by_one(expected: tuple[int, ...], got: tuple[int, ...]) -> bool:
+    """Whether every size that differs is too large by one, or every one too small by one."""
+    sizes = zip(expected, got, strict=True)
+    excess = {expected_size - got_size for expected_size, got_size in sizes}
+    wrong = excess - {0}
+    return wrong in ({1}, {-1})
+
+
+def _all_close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> bool:
+    return bool(close(expected, got, rtol, atol).all())
+
+
 def _difference_in_value(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> str:
     """One sentence on two arrays of the same shape."""
-    for is_odd, name in ((np.isnan, "NaN"), (np.isinf, "infinite")):
-        odd = int(is_odd(got).sum())
-        if odd > is_odd(expected).sum():
-            return f"{odd} of {got.size} values are {name}."
+    odd = _odd_values(expected, got)
+    if odd:
+        return odd
     same = close(expected, got, rtol, atol)
-    expected, got = as_float(expected), as_float(got)
+    expected = as_float(expected)
+    got = as_float(got)
     if expected.size == 1:
-        return f"{_apart(expected.item(), got.item()).capitalize()}."
+        sentence = _apart(expected.item(), got.item())
+        return f"{sentence.capitalize()}."
     relation = _relation(expected, got, rtol, atol)
     if relation:
         return relation
@@ -121,10 +142,21 @@ def _difference_in_value(expected: np.ndarray, got: np.ndarray, rtol: float, ato
     return _largest_difference(expected, got, same)
 
 
+def _odd_values(expected: np.ndarray, got: np.ndarray) -> str:
+    """A sentence where more values are NaN or infinite than should be, else nothing."""
+    for is_odd, name in ((np.isnan, "NaN"), (np.isinf, "infinite")):
+        odd = int(is_odd(got).sum())
+        allowed = is_odd(expected).sum()
+        if odd > allowed:
+            return f"{odd} of {got.size} values are {name}."
+    return ""
+
+
 def _rounded(expected: np.ndarray, got: np.ndarray) -> bool:
     if not _is_whole(got) or _is_whole(expected):
         return False
-    return bool((np.abs(got - expected) <= 1).all())
+    gap = np.abs(got - expected)
+    return bool((gap <= 1).all())
 
 
 def _is_whole(array: np.ndarray) -> bool:
@@ -132,13 +164,17 @@ def _is_whole(array: np.ndarray) -> bool:
 
 
 def _largest_difference(expected: np.ndarray, got: np.ndarray, same: np.ndarray) -> str:
-    gap = np.nan_to_num(np.abs(got - expected), nan=np.inf)
-    worst = np.unravel_index(np.argmax(np.where(same, -1.0, gap)), expected.shape)
-    where = ", ".join(str(int(index)) for index in worst)
+    gap = np.abs(got - expected)
+    gap = np.nan_to_num(gap, nan=np.inf)
+    gap = np.where(same, -1.0, gap)
+    largest = np.argmax(gap)
+    index = np.unravel_index(largest, expected.shape)
+    where = ", ".join(str(int(number)) for number in index)
+    apart = _apart(expected[index], got[index])
     wrong = int((~same).sum())
     return (
         f"{wrong} of {expected.size} values differ; the largest difference is at "
-        f"[{where}]: {_apart(expected[worst], got[worst])}."
+        f"[{where}]: {apart}."
     )
 
 
@@ -146,15 +182,16 @@ def _relation(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -
     """A simple relation that turns one array into the other, in words; empty where there is
     none.
     """
-    if not np.any(got) and np.any(expected):
+    not_zero = np.any(expected)
+    if not_zero and not np.any(got):
         return "All values are zero."
-    if np.any(expected) and close(expected, -got, rtol, atol).all():
+    if not_zero and _all_close(expected, -got, rtol, atol):
         return "The sign is wrong: every value is the negative of what is expected."
     square = expected.ndim >= 2 and expected.shape[-1] == expected.shape[-2]
-    if square and close(expected, np.swapaxes(got, -1, -2), rtol, atol).all():
+    if square and _all_close(expected, np.swapaxes(got, -1, -2), rtol, atol):
         return "The result is transposed: rows and columns are swapped."
-    for axis in range(expected.ndim):
-        if expected.shape[axis] > 1 and close(expected, np.flip(got, axis), rtol, atol).all():
+    for axis, size in enumerate(expected.shape):
+        if size > 1 and _all_close(expected, np.flip(got, axis), rtol, atol):
             return f"The result is reversed along axis {axis}."
     # Two or three whole numbers agree by chance.
     least = 4 if _is_whole(expected) else 2
@@ -164,11 +201,14 @@ def _relation(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -
 
 
 def _linear_relation(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> str:
-    factor = float(np.real(np.vdot(expected, got)) / np.real(np.vdot(expected, expected)))
-    if factor and close(expected, got / factor, rtol, atol).all():
+    product = np.real(np.vdot(expected, got))
+    square = np.real(np.vdot(expected, expected))
+    factor = float(product / square)
+    if factor and _all_close(expected, got / factor, rtol, atol):
         return f"Every value is {_factor(factor)} what is expected: a constant factor is off."
-    offset = float(np.real((got - expected).mean()))
-    if close(expected + offset, got, rtol, atol).all():
+    excess = np.real((got - expected).mean())
+    offset = float(excess)
+    if _all_close(expected + offset, got, rtol, atol):
         direction = "large" if offset > 0 else "small"
         amount = _number(abs(offset))
         return f"Every value is {amount} too {direction}: a constant is added or missing."
@@ -197,20 +237,25 @@ def _number(value: float) -> str:
 
 def _digits(value: complex, digits: int) -> str:
     """`value` with so many digits."""
-    return f"{value:.{digits}g}" if abs(value) < _READABLE else f"{value:.{digits - 1}e}"
+    if abs(value) < _READABLE:
+        return f"{value:.{digits}g}"
+    return f"{value:.{digits - 1}e}"
 
 
 def _apart(expected: complex, got: complex) -> str:
     """Both numbers, with as many digits as it takes to see that they differ."""
     for digits in (4, 6, 9, 17):
-        one, other = _digits(expected, digits), _digits(got, digits)
-        if one != other:
+        expected_text = _digits(expected, digits)
+        got_text = _digits(got, digits)
+        if expected_text != got_text:
             break
-    return f"expected {one}, got {other}"
+    return f"expected {expected_text}, got {got_text}"
 
 
 def _shape(array: np.ndarray) -> str:
-    return str(tuple(array.shape)) if array.ndim else "() (a single number)"
+    if array.ndim == 0:
+        return "() (a single number)"
+    return str(tuple(array.shape))
 
 
 _KINDS = {
@@ -225,9 +270,11 @@ _KINDS = {
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {_shape(value)}"
-    if isinstance(value, (list, tuple)) and len(value) <= 4 and all(map(_is_short, value)):
+    few = isinstance(value, (list, tuple)) and len(value) <= _FEW_ITEMS
+    if few and all(map(_is_short, value)):
         return repr(value)
-    return _KINDS.get(type(value), f"a {type(value).__name__}")
+    kind = type(value)
+    return _KINDS.get(kind, f"a {kind.__name__}")
 
 
 def _is_short(item: Any) -> bool:

@@ -19,6 +19,9 @@ HANGS = 0.75
 slow.
 """
 
+_NEARLY_ALL = 0.99
+"""The part of a question's time that counts as all of it: no clock is exact."""
+
 _WRONG_ARRAYS = ("TypeError", "AttributeError", "MXNetError")
 """Errors that arrays of another framework may cause."""
 
@@ -38,55 +41,67 @@ def explain(
     """Told by the last trial if it ended the examination, else by `failed`."""
     last = trials[-1].outcome
     if last.kind == "timeout":
-        return Explanation(Status.TIMEOUT, _out_of_time(question, trials), _where_stopped(last))
+        headline = _out_of_time(question, trials)
+        return Explanation(Status.TIMEOUT, headline, _where_stopped(last))
     if last.kind == "lost":
         details = (last.message,) if last.message else ()
         return Explanation(Status.CRASHED, "Python stopped while it ran this answer.", details)
     score = _score(trials)
     outcome = failed.outcome
     if outcome.kind == "raised":
-        return Explanation(Status.ERROR, f"{score} {_raised(outcome)}", _given(outcome, framework))
+        headline = f"{score} The function raised {_error(outcome)}"
+        return Explanation(Status.ERROR, headline, _framework_given(outcome, framework))
     if outcome.kind == "refused":
         return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
-    return Explanation(Status.INCORRECT, score, _differences(question, judging, trials, failed))
+    sentences = _differences(question, judging, trials, failed)
+    return Explanation(Status.INCORRECT, score, sentences)
 
 
 def failure_of(question: Question, judging: Judging, trial: Trial) -> Failure:
     """The input of a failed trial, with what it gave and should have given."""
     args = trial.case.inputs.args
-    inputs = tuple(zip(_argument_names(question, len(args)), args, strict=True))
+    names = _argument_names(question, len(args))
+    inputs = tuple(zip(names, args, strict=True))
     probe = trial.case.probe.name.replace("_", " ")
-    return judging.evidence(Failure(probe, inputs, trial.outcome, trial.expected))
+    failure = Failure(probe, inputs, trial.outcome, trial.expected)
+    return judging.evidence(failure)
 
 
 def _score(trials: Sequence[Trial]) -> str:
-    if len(trials) == 1:
+    total = len(trials)
+    if total == 1:
         return "Not right yet."
     passed = sum(trial.passed for trial in trials)
-    return f"Right on {passed} of {len(trials)} inputs{_kinds(trials)}."
+    return f"Right on {passed} of {total} inputs{_score_by_kind(trials)}."
 
 
-def _kinds(trials: Sequence[Trial]) -> str:
+def _score_by_kind(trials: Sequence[Trial]) -> str:
     """How many kinds of input are all right: the points go by kind."""
     kinds = {trial.case.probe for trial in trials}
     wrong = {trial.case.probe for trial in trials if not trial.passed}
-    right = kinds - wrong
-    return f", and on every input of {len(right)} of {len(kinds)} kinds" if right else ""
+    right = len(kinds) - len(wrong)
+    if right == 0:
+        return ""
+    return f", and on every input of {right} of {len(kinds)} kinds"
 
 
-def _raised(outcome: Outcome) -> str:
-    message = f": {outcome.message}" if outcome.message else ""
-    return f"The function raised {outcome.error}{message}"
+def _error(outcome: Outcome) -> str:
+    """An error's name, with its message if it has one."""
+    if not outcome.message:
+        return outcome.error
+    return f"{outcome.error}: {outcome.message}"
 
 
-def _given(outcome: Outcome, framework: str) -> tuple[str, ...]:
+def _framework_given(outcome: Outcome, framework: str) -> tuple[str, ...]:
     if outcome.error not in _WRONG_ARRAYS:
         return ()
     return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    capital = text[:1].upper()
+    rest = text[1:]
+    return f"{capital}{rest}."
 
 
 def _differences(
@@ -96,7 +111,8 @@ def _differences(
     other_results = any(trial.outcome.value is not None for trial in trials)
     none_is_a_result = none_is_expected and other_results
     try:
-        return tuple(judging.differences(failed.expected, failed.seen, none_is_a_result))
+        sentences = judging.differences(failed.expected, failed.seen, none_is_a_result)
+        return tuple(sentences)
     except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
         log_failure(question, failed.case, "the differences could not be told")
         return ("The result cannot be compared with what is expected.",)
@@ -118,35 +134,42 @@ def _out_of_time(question: Question, trials: Sequence[Trial]) -> str:
 
 def _limit(question: Question, trials: Sequence[Trial]) -> str:
     spent = sum(trial.outcome.seconds for trial in trials)
-    if spent < 0.99 * question.seconds:
+    if spent < _NEARLY_ALL * question.seconds:
         return _waited(question, trials, spent)
     plural = "" if question.seconds == 1 else "s"
     allowed = f"{question.seconds:g} second{plural} of a processor's time"
-    if len(trials) == 1:
+    count = len(trials)
+    if count == 1:
         return f"No result within {allowed}."
     alone = trials[-1].outcome.seconds
-    taken = f": that one alone took {alone:.3g}" if alone > HANGS * question.seconds else ""
-    count = len(trials)
+    taken = ""
+    if alone > HANGS * question.seconds:
+        taken = f": that one alone took {alone:.3g}"
     return f"All inputs together have {allowed}, and they were used up at number {count}{taken}."
 
 
 def _waited(question: Question, trials: Sequence[Trial], spent: float) -> str:
-    where = f" It was at input {len(trials)}." if len(trials) > 1 else ""
-    waited = f"{patience(question.seconds):g} seconds, {spent:.2g} of which it worked"
+    count = len(trials)
+    where = f" It was at input {count}." if count > 1 else ""
+    seconds = patience(question.seconds)
+    waited = f"{seconds:g} seconds, {spent:.2g} of which it worked"
     return f"No result within {waited}: it waits for something, or the machine is too busy.{where}"
 
 
 def _before(trials: Sequence[Trial]) -> str:
     """What came of the inputs before the last one, as the next sentence."""
-    if len(trials) == 1:
+    before = len(trials) - 1
+    if before == 0:
         return ""
     for trial in trials:
-        if trial.outcome.kind == "raised":
-            message = f": {trial.outcome.message}" if trial.outcome.message else "."
-            return f" Before, the function raised {trial.outcome.error}{message}"
-    passed, before = sum(trial.passed for trial in trials), len(trials) - 1
+        outcome = trial.outcome
+        if outcome.kind == "raised":
+            end = "" if outcome.message else "."
+            return f" Before, the function raised {_error(outcome)}{end}"
+    passed = sum(trial.passed for trial in trials)
     if before == 1:
-        return f" The result before it is {'right' if passed else 'wrong'}."
+        verdict = "right" if passed else "wrong"
+        return f" The result before it is {verdict}."
     return f" {passed} of the {before} results before it are right."
 
 
@@ -165,21 +188,31 @@ def _argument_names(question: Question, count: int) -> list[str]:
     """What the arguments are called: by the driver where it takes them itself, by the reference
     where they are passed on.
     """
-    names = list(inspect.signature(question.reference.function).parameters)
+    signature = inspect.signature(question.reference.function)
+    names = list(signature.parameters)
     if question.driver == "sampled":
         names = ["seeds", *names]
     elif question.driver != "call":
-        taken = _taken_by_driver(question.driver)
-        passed_on = count - len(taken)
-        names = taken + (names[-passed_on:] if passed_on > 0 else [])
+        names = _driver_argument_names(question.driver, names, count)
     numbered = [f"argument {index + 1}" for index in range(len(names), count)]
     return [*names, *numbered][:count]
 
 
+def _driver_argument_names(driver: str, names: list[str], count: int) -> list[str]:
+    """The driver's own arguments, then those of the reference that are passed on."""
+    taken = _taken_by_driver(driver)
+    passed_on = count - len(taken)
+    if passed_on <= 0:
+        return taken
+    return taken + names[-passed_on:]
+
+
 def _taken_by_driver(driver: str) -> list[str]:
     """The arguments that a driver takes itself, without the answer and the framework."""
-    parameters = inspect.signature(DRIVERS[driver]).parameters.values()
+    signature = inspect.signature(DRIVERS[driver])
     named = [
-        parameter.name for parameter in parameters if parameter.kind != parameter.VAR_POSITIONAL
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind != parameter.VAR_POSITIONAL
     ]
     return named[2:]

@@ -19,13 +19,17 @@ def known_mistake(question: Question, judging: Judging, trials: Sequence[Trial])
     for mistake in question.mistakes:
         if not frameworks.available(mistake.framework):
             continue
-        if mistake.recognise:
-            made = _is_recognised(question, mistake, trials)
-        else:
-            made = judging.comparable and _does_the_same(question, judging, mistake, trials)
-        if made:
+        if _is_made(question, judging, mistake, trials):
             return mistake.message
     return None
+
+
+def _is_made(
+    question: Question, judging: Judging, mistake: Mistake, trials: Sequence[Trial]
+) -> bool:
+    if mistake.recognise:
+        return _is_recognised(question, mistake, trials)
+    return judging.comparable and _does_the_same(question, judging, mistake, trials)
 
 
 def _is_recognised(question: Question, mistake: Mistake, trials: Sequence[Trial]) -> bool:
@@ -52,17 +56,19 @@ def _does_the_same(
     One error has many names: what is a ValueError in NumPy is a RuntimeError in PyTorch. Errors of
     other names tell the mistake only where an equal wrong value elsewhere tells it as well.
     """
-    another_name = equal_wrong_value = False
+    another_name = False
+    equal_wrong_value = False
     # Failed inputs first: there most mistakes part from the answer, and need not run on the rest.
-    for trial in sorted(trials, key=lambda trial: trial.passed):
+    failed_first = sorted(trials, key=lambda trial: trial.passed)
+    for trial in failed_first:
         outcome = judging.run(question, mistake, trial.case)
         mistaken = judging.observe(question, trial.case, outcome, trial.expected)
         if mistaken.outcome.kind != trial.outcome.kind:
             return False
-        is_value = trial.outcome.is_value
-        if is_value and not agrees(question, judging.same, trial.seen, mistaken):
-            return False
-        if trial.outcome.kind == "raised":
+        if trial.outcome.is_value:
+            if not agrees(question, judging.same, trial.seen, mistaken):
+                return False
+            equal_wrong_value |= not trial.passed
+        elif trial.outcome.kind == "raised":
             another_name |= trial.outcome.error != mistaken.outcome.error
-        equal_wrong_value |= is_value and not trial.passed
     return equal_wrong_value or not another_name

@@ -40,7 +40,9 @@ class RemoteAnswer:
         forbids: Sequence[str] = (),
         worked: Callable[[], float] | None = None,
     ):
-        self._channel, self._forbids, self._worked = channel, forbids, worked
+        self._channel = channel
+        self._forbids = forbids
+        self._worked = worked
         self._numbers = itertools.count(1)
 
     def __call__(self, driver: str, args: tuple[Any, ...], seconds: float, wall: float) -> Outcome:
@@ -49,10 +51,11 @@ class RemoteAnswer:
         used = _since(self._worked)
         left = _countdown(seconds, wall, used)
         number = next(self._numbers)
-        limits = {"seconds": seconds, "wall": wall}
-        watch = {"forbids": list(self._forbids)} if self._forbids else {}
+        fields = {"id": number, "driver": driver, "seconds": seconds, "wall": wall}
+        if self._forbids:
+            fields["forbids"] = list(self._forbids)
         try:
-            self._channel.send("call", args, id=number, driver=driver, **limits, **watch)
+            self._channel.send("call", args, **fields)
             message = self._channel.receive(left)
         except TimeoutError:
             return self._broken(Outcome("timeout", seconds=used()))
@@ -64,7 +67,8 @@ class RemoteAnswer:
         if not _answers(message, number):
             reason = "It sent a message that was not an answer to the call."
             return self._broken(Outcome("lost", message=reason))
-        return _in_time(_outcome(message, self._forbids, used()), seconds)
+        outcome = _outcome(message, self._forbids, used())
+        return _in_time(outcome, seconds)
 
     def _broken(self, outcome: Outcome) -> Outcome:
         self._channel.close()
@@ -78,16 +82,20 @@ def _countdown(seconds: float, wall: float, used: Callable[[], float]) -> Callab
     end = time.monotonic() + wall + GRACE
 
     def left() -> float:
-        work = seconds + GRACE - used()
-        patience = max(work, _LOOK) if work > 0 else 0.0
-        return min(patience, end - time.monotonic())
+        time_left = end - time.monotonic()
+        work_left = seconds + GRACE - used()
+        if work_left <= 0:
+            return min(0.0, time_left)
+        return min(max(work_left, _LOOK), time_left)
 
     return left
 
 
 def _answers(message: Message, number: int) -> bool:
     """Whether a message is the answer to the call of that number."""
-    if message.kind != "result" or message.fields.get("id") != number:
+    if message.kind != "result":
+        return False
+    if message.fields.get("id") != number:
         return False
     return message.fields.get("outcome") in _KINDS
 
@@ -110,26 +118,37 @@ def _since(worked: Callable[[], float] | None) -> Callable[[], float]:
 def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outcome:
     fields = message.fields
     kind = fields["outcome"]
-    lines, forbidden = fields.get("lines"), fields.get("forbidden")
     last_line, _, _ = _text(fields.get("last"), 200).partition("\n")
+    forbidden = fields.get("forbidden")
+    if forbidden not in forbids:
+        forbidden = ""
     return Outcome(
         kind,
         value=message.value if kind == "value" else None,
         error=_text(fields.get("error"), 80),
         message=_text(fields.get("message"), 600),
-        lines=tuple(_text(line, 200) for line in lines[:4]) if isinstance(lines, list) else (),
+        lines=_lines(fields.get("lines")),
         printed=_text(fields.get("printed"), 1000),
         last=last_line,
-        forbidden=str(forbidden) if forbidden in forbids else "",
+        forbidden=str(forbidden),
         seconds=max(measured, _seconds(fields.get("seconds"))),
     )
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    """A stranger's lines of code, the first few; none where they are no list."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(_text(line, 200) for line in value[:4])
 
 
 def _seconds(value: Any) -> float:
     """A stranger's number of seconds; none where it is no such number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0.0
-    return float(value) if 0 <= value < _LONGEST else 0.0
+    if not 0 <= value < _LONGEST:
+        return 0.0
+    return float(value)
 
 
 def _text(value: Any, most: int) -> str:
@@ -138,6 +157,8 @@ def _text(value: Any, most: int) -> str:
     """
     if not isinstance(value, str):
         return ""
+    beginning = value[:most]
     # Half a surrogate pair can be sent but not written to a file.
-    text = value[:most].encode("utf-8", "replace").decode()
-    return "\n".join(plain(line) for line in text.split("\n"))
+    text = beginning.encode("utf-8", "replace").decode()
+    lines = [plain(line) for line in text.split("\n")]
+    return "\n".join(lines)

@@ -13,6 +13,9 @@ from autograder.values.agreement import agree, as_array
 
 _BAD_FORM = "The result does not have the form that the task asks for."
 
+_MOST_PARTS = 3
+"""Of a tuple, the shapes of so many parts are told."""
+
 Recover = Callable[..., Mapping[str, Any]]
 """A question's `recover`: ``recover(result, *args)`` gives what was drawn for each image."""
 
@@ -59,19 +62,23 @@ def sample(
         where it is a tuple, a list stands for one.
     """
     seeds, *given = args
-    results = [_as_arrays(result, example) for result in value["draws"]]
+    draws = value["draws"]
+    again = value["again"]
+    results = [_as_arrays(result, example) for result in draws]
     if len(results) != len(seeds):
         raise ValueError(f"{len(results)} results of {len(seeds)} calls")
     recovered = _recover(recover, results, given)
-    places = list(zip(*(_arrays_of(result) for result in results), strict=False))
-    first_draws = value["draws"][: len(value["again"])]
+    # The arrays at one place of the results belong together.
+    by_call = [_arrays_of(result) for result in results]
+    by_place = list(zip(*by_call, strict=False))
+    drawn = _features(by_place) if recovered.problem else recovered.drawn
     return Sample(
-        drawn=_features(places) if recovered.problem else recovered.drawn,
+        drawn=drawn,
         example=results[0],
         shapes=frozenset(map(_shape, results)),
-        whole=tuple(all(map(_is_whole, arrays)) for arrays in places),
-        finite=all(np.isfinite(array).all() for arrays in places for array in arrays),
-        repeatable=agree(first_draws, value["again"], 1e-6, 1e-6),
+        whole=tuple(all(map(_is_whole, arrays)) for arrays in by_place),
+        finite=all(map(_are_finite, by_place)),
+        repeatable=agree(draws[: len(again)], again, 1e-6, 1e-6),
         changed=value["changed"] is not False,
         problem=recovered.problem,
         fault=recovered.fault,
@@ -96,9 +103,11 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
         return _Recovered({}, problem=str(error))
     except Exception as error:  # The result is a stranger's: whatever it breaks, it only fails.
         log.warning("what was drawn could not be recovered from a result", exc_info=True)
-        return _Recovered({}, _BAD_FORM, fault=f"{type(error).__name__}: {error}")
+        kind = type(error).__name__
+        return _Recovered({}, _BAD_FORM, fault=f"{kind}: {error}")
     for name, values in drawn.items():
-        if not np.isfinite(values).all():
+        is_told = np.isfinite(values)
+        if not is_told.all():
             return _Recovered(drawn, f"{capitalised(name)} cannot be told for every result.")
     return _Recovered(drawn)
 
@@ -107,61 +116,91 @@ def _as_arrays(result: Any, example: Any) -> Any:
     """A result as an array, or, where `example` or itself is one, as a tuple of arrays; a vector
     of one stands for a number, as elsewhere.
     """
-    if example is None:
-        is_tuple = isinstance(result, tuple)
-    else:
-        is_tuple = isinstance(example, tuple) and isinstance(result, (tuple, list))
-    if is_tuple:
-        same_length = isinstance(example, tuple) and len(example) == len(result)
-        examples = example if same_length else [None] * len(result)
-        pairs = zip(result, examples, strict=True)
-        return tuple(_as_arrays(part, part_example) for part, part_example in pairs)
+    if _stands_for_tuple(result, example):
+        return _as_tuple(result, example)
     array = as_array(result)
     if array is None:
         return result
-    if isinstance(example, np.ndarray | np.generic) and np.shape(example) == ():
-        return array[0] if array.shape == (1,) else array
+    number_is_expected = _is_array(example) and np.shape(example) == ()
+    if number_is_expected and array.shape == (1,):
+        return array[0]
     return array
+
+
+def _stands_for_tuple(result: Any, example: Any) -> bool:
+    if example is None:
+        return isinstance(result, tuple)
+    return isinstance(example, tuple) and isinstance(result, (tuple, list))
+
+
+def _as_tuple(result: Sequence[Any], example: Any) -> tuple[Any, ...]:
+    examples: Sequence[Any] = [None] * len(result)
+    if isinstance(example, tuple) and len(example) == len(result):
+        examples = example
+    pairs = zip(result, examples, strict=True)
+    return tuple(_as_arrays(part, part_example) for part, part_example in pairs)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic)
 
 
 def _arrays_of(result: Any) -> tuple[np.ndarray, ...]:
     """The arrays of a result, in order."""
     parts = result if isinstance(result, tuple) else (result,)
-    return tuple(np.asarray(part) for part in parts if isinstance(part, np.ndarray | np.generic))
+    return tuple(np.asarray(part) for part in parts if _is_array(part))
+
+
+def _are_finite(arrays: Sequence[np.ndarray]) -> bool:
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def _is_whole(array: np.ndarray) -> bool:
-    if array.dtype.kind == "f":
-        return bool((array == np.round(array)).all())
-    return array.dtype.kind in "iub"
+    kind = array.dtype.kind
+    if kind != "f":
+        return kind in "iub"
+    rounded = np.round(array)
+    return bool((array == rounded).all())
 
 
 def _shape(result: Any) -> str:
     if isinstance(result, tuple):
-        shapes = ", ".join(map(_shape, result[:3]))
-        more = f" and {len(result) - 3} more" if len(result) > 3 else ""
-        return f"({shapes}{more})"
-    if isinstance(result, np.ndarray | np.generic):
-        return f"an array of shape {np.shape(result)}" if np.shape(result) else "a number"
-    return type(result).__name__
+        return _shape_of_tuple(result)
+    if not _is_array(result):
+        return type(result).__name__
+    shape = np.shape(result)
+    return f"an array of shape {shape}" if shape else "a number"
 
 
-def _features(places: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
+def _shape_of_tuple(result: tuple[Any, ...]) -> str:
+    """The shapes of the first parts."""
+    shapes = ", ".join(map(_shape, result[:_MOST_PARTS]))
+    left_out = len(result) - _MOST_PARTS
+    more = f" and {left_out} more" if left_out > 0 else ""
+    return f"({shapes}{more})"
+
+
+def _features(by_place: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     """By which results that no draw gives are compared: mean, spread and extremes of every array
     of every call.
     """
     features: dict[str, np.ndarray] = {}
-    for place, arrays in enumerate(places):
+    for place, arrays in enumerate(by_place):
         first = arrays[0]
-        if not first.size or len({array.shape for array in arrays}) > 1:
+        shapes = {array.shape for array in arrays}
+        if first.size == 0 or len(shapes) > 1:
             continue
-        images = first.shape[0] if first.ndim else 1
-        rows = np.asarray(arrays, float).reshape(len(arrays), images, -1)
-        for name in ("mean", "std", "min", "max"):
-            features[f"{name} of {place}"] = getattr(rows, name)(axis=2)
+        calls = len(arrays)
+        images = len(first) if first.ndim else 1
+        rows = np.asarray(arrays, float).reshape(calls, images, -1)
+        features[f"mean of {place}"] = rows.mean(axis=2)
+        features[f"std of {place}"] = rows.std(axis=2)
+        features[f"min of {place}"] = rows.min(axis=2)
+        features[f"max of {place}"] = rows.max(axis=2)
     return features
 
 
 def capitalised(name: str) -> str:
     """With a capital to begin a sentence; the rest stays as the question writes it."""
-    return name[:1].upper() + name[1:]
+    capital = name[:1].upper()
+    return capital + name[1:]

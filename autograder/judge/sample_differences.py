@@ -28,6 +28,9 @@ from autograder.judge.statistics import (
 
 _MOST_SENTENCES = 4
 
+_EXPECTED, _GOT = 0, 1
+"""Which of the two samples."""
+
 _MOST_VALUES = 40
 """A drawn quantity with at most so many different values is counted; others are ranked."""
 
@@ -68,7 +71,8 @@ def same_distribution(expected: Sample, got: Sample) -> bool:
 
 def differences(expected: Sample, got: Sample, each: str = "image") -> list[str]:
     """The first few differences; each: what a batch is made of."""
-    return list(itertools.islice(_differences(expected, got, each), _MOST_SENTENCES))
+    sentences = _differences(expected, got, each)
+    return list(itertools.islice(sentences, _MOST_SENTENCES))
 
 
 def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
@@ -76,11 +80,7 @@ def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
     if _not_recovered(expected, got):
         yield got.problem or "The result does not have the form that the task asks for."
         return
-    quantities = [
-        Quantity(name, drawn, got.drawn[name], each)
-        for name, drawn in expected.drawn.items()
-        if np.isfinite(drawn).all()
-    ]
+    quantities = _quantities(expected, got, each)
     if _every_call_draws_the_same(quantities):
         yield (
             "Every call draws the same, although each has another `rng`: "
@@ -97,12 +97,23 @@ def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
             same.append(quantity)
     for quantity in same:
         yield from quantity.dependence()
-    for one, other in itertools.combinations(same, 2):
-        if _hang_together_differently(one, other):
+    for first, second in itertools.combinations(same, 2):
+        if _hang_together_differently(first, second):
+            name = capitalised(first.name)
             yield (
-                f"{capitalised(one.name)} and {other.name} hang together otherwise than they "
+                f"{name} and {second.name} hang together otherwise than they "
                 "should: draw them as the task says."
             )
+
+
+def _quantities(expected: Sample, got: Sample, each: str) -> list[Quantity]:
+    """Every quantity that the first sample has for all of its results."""
+    quantities = []
+    for name, drawn in expected.drawn.items():
+        if np.isfinite(drawn).all():
+            quantity = Quantity(name, drawn, got.drawn[name], each)
+            quantities.append(quantity)
+    return quantities
 
 
 def _differences_in_form(expected: Sample, got: Sample) -> Iterator[str]:
@@ -111,8 +122,10 @@ def _differences_in_form(expected: Sample, got: Sample) -> Iterator[str]:
     shape_is_drawn = len(expected.shapes) > 1
     seen_before = got.shapes & expected.shapes
     if unexpected and not (shape_is_drawn and seen_before):
-        yield f"One call gives {_either(unexpected)}; it should give {_either(expected.shapes)}."
-    elif any(should and not is_ for should, is_ in zip(expected.whole, got.whole, strict=True)):
+        given = _either(unexpected)
+        should = _either(expected.shapes)
+        yield f"One call gives {given}; it should give {should}."
+    elif _should_be_whole(expected, got):
         yield "The result should be whole numbers."
     if expected.finite and not got.finite:
         yield "The result has numbers that are not finite."
@@ -125,8 +138,15 @@ def _differences_in_form(expected: Sample, got: Sample) -> Iterator[str]:
         )
 
 
+def _should_be_whole(expected: Sample, got: Sample) -> bool:
+    """Whether an array of the result should hold whole numbers, and does not."""
+    arrays = zip(expected.whole, got.whole, strict=True)
+    return any(should_be and not is_whole for should_be, is_whole in arrays)
+
+
 def _either(shapes: frozenset[str]) -> str:
-    return " or ".join(sorted(shapes)[:3])
+    first_few = sorted(shapes)[:3]
+    return " or ".join(first_few)
 
 
 def _not_recovered(expected: Sample, got: Sample) -> bool:
@@ -134,7 +154,9 @@ def _not_recovered(expected: Sample, got: Sample) -> bool:
     if bool(got.problem) != bool(expected.problem):
         return True
     for name, drawn in expected.drawn.items():
-        if name not in got.drawn or got.drawn[name].shape != drawn.shape:
+        if name not in got.drawn:
+            return True
+        if got.drawn[name].shape != drawn.shape:
             return True
     return False
 
@@ -149,29 +171,33 @@ def _every_call_draws_the_same(quantities: list[Quantity]) -> bool:
     )
 
 
-def _hang_together_differently(one: Quantity, other: Quantity) -> bool:
-    independent = not (one.together or other.together)
-    if independent and one.expected.shape == other.expected.shape:
-        count = one.expected.shape[1]
-    else:
-        count = 1
-    return _depend(one, other, lambda a, b: (a[:, :count], b[:, :count]))
+def _hang_together_differently(first: Quantity, second: Quantity) -> bool:
+    same_shape = first.expected.shape == second.expected.shape
+    count = 1
+    if same_shape and not first.together and not second.together:
+        count = first.expected.shape[1]
+    return _depend(first, second, lambda one, other: (one[:, :count], other[:, :count]))
 
 
-def _depend(one: Quantity, other: Quantity, take: Take) -> bool:
-    near = max(one.near, other.near)
-    counted = one.counted and other.counted
-
-    def side(of_one: np.ndarray, of_other: np.ndarray, which: int) -> Side:
-        first, second = take(of_one, of_other)
-        unusual = None
-        if counted:
-            unusual = np.abs(first - one.usual) > near, np.abs(second - other.usual) > near
-        return Side((first, second), lambda: take(one.ranks[which], other.ranks[which]), unusual)
-
-    expected = side(one.expected, other.expected, 0)
-    got = side(one.got, other.got, 1)
+def _depend(first: Quantity, second: Quantity, take: Take) -> bool:
+    near = max(first.near, second.near)
+    expected = _side(first, second, take, near, _EXPECTED)
+    got = _side(first, second, take, near, _GOT)
     return depend_differently(expected, got, near)
+
+
+def _side(first: Quantity, second: Quantity, take: Take, near: float, which: int) -> Side:
+    """Both quantities in one of the samples."""
+    values = take(first.samples[which], second.samples[which])
+    unusual = None
+    if first.counted and second.counted:
+        first_values, second_values = values
+        first_is_unusual = np.abs(first_values - first.usual) > near
+        second_is_unusual = np.abs(second_values - second.usual) > near
+        unusual = first_is_unusual, second_is_unusual
+    return Side(
+        values, ranks=lambda: take(first.ranks[which], second.ranks[which]), unusual=unusual
+    )
 
 
 class Quantity:
@@ -188,50 +214,80 @@ class Quantity:
     """
 
     def __init__(self, name: str, expected: np.ndarray, got: np.ndarray, each: str):
-        self.name, self.each = name, each
-        largest = float(np.abs(expected).max(initial=0))
-        self.near = _NEAR * float(np.ptp(expected)) + _ROUNDING * largest + 1e-9
+        self.name = name
+        self.each = each
+        self.near = self._rounding(expected)
         constant_in_batch = not self.varies(expected) and not self.repeats(expected)
         self.once = expected.shape[1] > 1 and constant_in_batch
         self.not_once = self.once and self.varies(got)
         if self.once:
-            expected, got = expected[:, :1], got[:, :1]
+            expected = expected[:, :1]
+            got = got[:, :1]
         self.together = self._depends_on_batch(expected)
-        values = np.sort(expected, axis=None)
-        is_new = np.concatenate([[True], np.diff(values) > self.near])
-        self.values = values[is_new]
-        self.expected, self.got = self._snapped(expected), self._snapped(got)
+        self.values = self._different_values(expected)
+        self.expected = self._snapped(expected)
+        self.got = self._snapped(got)
         few = len(self.values) <= _MOST_VALUES
-        self.counted = few and len(self.values) < max(expected.size / 4, 2)
-        different, counts = np.unique(self.expected, return_counts=True)
-        self.often = different[counts > _OFTEN * expected.size]
+        come_again = len(self.values) < max(expected.size / 4, 2)
+        self.counted = few and come_again
+        self.often = self._frequent_values()
         self.usual = self._most_frequent() if self.counted else np.nan
+
+    @property
+    def samples(self) -> Pair:
+        """Its values in the first sample and in the second."""
+        return self.expected, self.got
+
+    @staticmethod
+    def _rounding(expected: np.ndarray) -> float:
+        """How far apart values may be that are the same."""
+        reach = float(np.ptp(expected))
+        largest = float(np.abs(expected).max(initial=0))
+        return _NEAR * reach + _ROUNDING * largest + 1e-9
+
+    def _different_values(self, expected: np.ndarray) -> np.ndarray:
+        values = np.sort(expected, axis=None)
+        steps = np.diff(values)
+        is_new = np.concatenate([[True], steps > self.near])
+        different: np.ndarray = values[is_new]
+        return different
+
+    def _frequent_values(self) -> np.ndarray:
+        different, counts = np.unique(self.expected, return_counts=True)
+        frequent: np.ndarray = different[counts > _OFTEN * self.expected.size]
+        return frequent
 
     @staticmethod
     def _depends_on_batch(expected: np.ndarray) -> bool:
-        of_means = expected.shape[1] * expected.mean(axis=1).var()
-        of_independent_means = expected.var()
-        return bool(of_means > _TOGETHER * of_independent_means > 0)
+        means = expected.mean(axis=1)
+        variance_seen = expected.shape[1] * means.var()
+        # That of a batch's mean, times the size of the batch, if its images are independent.
+        variance_expected = expected.var()
+        return bool(variance_seen > _TOGETHER * variance_expected > 0)
 
     def _most_frequent(self) -> float:
-        frequencies = [self._same(self.expected, value).sum() for value in self.values]
-        return float(self.values[int(np.argmax(frequencies))])
+        counts = [self._same(self.expected, value).sum() for value in self.values]
+        most_frequent = np.argmax(counts)
+        return float(self.values[most_frequent])
 
     @functools.cached_property
     def ranks(self) -> Pair:
         """The rank of each value among all of its sample."""
         from scipy.stats import rankdata
 
-        expected, got = rankdata(self.expected), rankdata(self.got)
-        return expected.reshape(self.expected.shape), got.reshape(self.got.shape)
+        expected = rankdata(self.expected).reshape(self.expected.shape)
+        got = rankdata(self.got).reshape(self.got.shape)
+        return expected, got
 
     def _snapped(self, values: np.ndarray) -> np.ndarray:
         """With what is nearly one of `self.values` made exactly that: ranks would else tell
         rounding errors apart.
         """
         last = len(self.values) - 1
-        after = np.clip(np.searchsorted(self.values, values), 1, max(last, 1))
-        below, above = self.values[after - 1], self.values[np.minimum(after, last)]
+        position = np.searchsorted(self.values, values)
+        after = np.clip(position, 1, max(last, 1))
+        below = self.values[after - 1]
+        above = self.values[np.minimum(after, last)]
         nearest = np.where(values - below <= above - values, below, above)
         return np.where(self._same(values, nearest), nearest, values)
 
@@ -260,7 +316,9 @@ class Quantity:
             if sentence:
                 return f"{name} {sentence}"
         count = self.expected.shape[1]
-        for place in range(count if count > 1 else 0):
+        if count == 1:
+            return ""
+        for place in range(count):
             sentence = self._difference(self.expected[:, place], self.got[:, place])
             if sentence:
                 return f"{name} of {self.each} {place} of the batch {sentence}"
@@ -268,65 +326,86 @@ class Quantity:
 
     def _difference(self, expected: np.ndarray, got: np.ndarray) -> str:
         if self.counted:
-            return self._difference_in_counts((*self.values, *self._others(got)), expected, got)
+            values = (*self.values, *self._others(got))
+            return self._difference_in_counts(values, expected, got)
         if is_beyond(expected, got) and self._reach_differs(expected, got):
             return (
                 f"lies between {got.min():.3g} and {got.max():.3g}; it should lie between about "
                 f"{expected.min():.3g} and {expected.max():.3g}."
             )
-        return self._difference_in_counts(self.often, expected, got) or self._difference_in_ranks(
-            expected, got
-        )
+        sentence = self._difference_in_counts(self.often, expected, got)
+        if sentence:
+            return sentence
+        return self._difference_in_ranks(expected, got)
 
     def _difference_in_counts(
         self, values: np.ndarray | tuple[float, ...], expected: np.ndarray, got: np.ndarray
     ) -> str:
-        shares: dict[float, tuple[float, float]] = {}
+        """On the value whose share differs most."""
+        largest_gap = -1.0
+        sentence = ""
         for value in values:
-            expected_is, got_is = self._same(expected, value), self._same(got, value)
-            if counts_differ(expected_is, got_is):
-                shares[value] = expected_is.mean(), got_is.mean()
-        if not shares:
-            return ""
-        value = max(shares, key=lambda value: abs(shares[value][0] - shares[value][1]))
-        should, is_ = shares[value]
-        number = self._number(value)
-        return f"is {number} in {is_:.0%} of the draws; it should be in about {should:.0%}."
+            expected_is = self._same(expected, value)
+            got_is = self._same(got, value)
+            if not counts_differ(expected_is, got_is):
+                continue
+            should = expected_is.mean()
+            share = got_is.mean()
+            gap = abs(should - share)
+            if gap > largest_gap:
+                largest_gap = gap
+                number = self._number(value)
+                sentence = (
+                    f"is {number} in {share:.0%} of the draws; it should be in about {should:.0%}."
+                )
+        return sentence
 
     def _difference_in_ranks(self, expected: np.ndarray, got: np.ndarray) -> str:
         """Of what does not come up often: among many that are the same, ranks would tell the
         others apart less well.
         """
-        expected = expected[~np.isin(expected, self.often)]
-        got = got[~np.isin(got, self.often)]
+        expected_is_often = np.isin(expected, self.often)
+        got_is_often = np.isin(got, self.often)
+        expected = expected[~expected_is_often]
+        got = got[~got_is_often]
         if not ranks_differ(expected, got) and not is_beyond(expected, got):
             return ""
+        exception = self._exception()
         return (
             "is distributed otherwise than it should be: it is "
-            f"{got.mean():.2g} on average{self._exception()}, with a spread of {got.std():.2g}; "
+            f"{got.mean():.2g} on average{exception}, with a spread of {got.std():.2g}; "
             f"it should be about {expected.mean():.2g}, with one of {expected.std():.2g}."
         )
 
     def _exception(self) -> str:
         if not self.often.size:
             return ""
-        return f" where it is not {' or '.join(map(self._number, self.often))}"
+        numbers = " or ".join(map(self._number, self.often))
+        return f" where it is not {numbers}"
 
     def _number(self, value: float) -> str:
         digits = max(int(-np.log10(self.near)), 0)
-        return f"{np.round(value, digits) + 0:g}"
+        rounded = np.round(value, digits)
+        positive_zero = 0  # added to -0.0 it gives 0.0
+        return f"{rounded + positive_zero:g}"
 
     def _reach_differs(self, expected: np.ndarray, got: np.ndarray) -> bool:
         """Whether the ends are so far from each other that they tell the two apart when they are
         read.
         """
-        low, high = abs(expected.min() - got.min()), abs(expected.max() - got.max())
-        return bool(max(low, high) > _READABLE_REACH * np.ptp(expected))
+        low = abs(expected.min() - got.min())
+        high = abs(expected.max() - got.max())
+        reach = np.ptp(expected)
+        return bool(max(low, high) > _READABLE_REACH * reach)
 
     def _others(self, got: np.ndarray) -> list[float]:
         """Values that the first sample does not have."""
-        different = np.unique(got)[:_MOST_VALUES]
-        return [value for value in different if not self._same(self.values, value).any()]
+        others = []
+        for value in np.unique(got)[:_MOST_VALUES]:
+            is_known = self._same(self.values, value)
+            if not is_known.any():
+                others.append(value)
+        return others
 
     # Dependence
 
@@ -360,28 +439,32 @@ class Quantity:
 
     def _images_depend(self) -> bool:
         count = self.expected.shape[1]
+        return any(_depend(self, self, self._images_apart(lag)) for lag in range(1, count))
 
-        def apart(lag: int) -> Take:
-            first = min(self._representatives, count - lag)
-            return lambda a, b: (a[:, :first], b[:, lag : lag + self._representatives])
-
-        return any(_depend(self, self, apart(lag)) for lag in range(1, count))
+    def _images_apart(self, lag: int) -> Take:
+        """Each image of a batch, and the one so many places behind it."""
+        count = self.expected.shape[1]
+        last = min(self._representatives, count - lag)
+        last_behind = lag + self._representatives
+        return lambda one, other: (one[:, :last], other[:, lag:last_behind])
 
     def _calls_depend(self) -> bool:
-        first = self._representatives
+        return any(_depend(self, self, self._calls_apart(lag)) for lag in _CALLS_APART)
 
-        def apart(lag: int) -> Take:
-            return lambda a, b: (a[:-lag, :first], b[lag:, :first])
-
-        return any(_depend(self, self, apart(lag)) for lag in _CALLS_APART)
+    def _calls_apart(self, lag: int) -> Take:
+        """Each call, and the one so many calls after it."""
+        count = self._representatives
+        return lambda one, other: (one[:-lag, :count], other[lag:, :count])
 
     def _batches_differ(self) -> bool:
         """Whether the means of batches spread otherwise: by exact shares, say, or by draws that
         balance each other.
         """
         middle = self.expected.mean()
-        expected = np.abs(self.expected.mean(axis=1) - middle)
-        got = np.abs(self.got.mean(axis=1) - middle)
+        expected_means = self.expected.mean(axis=1)
+        got_means = self.got.mean(axis=1)
+        expected = np.abs(expected_means - middle)
+        got = np.abs(got_means - middle)
         nearest = expected.min() + self.near
         if counts_differ(expected <= nearest, got <= nearest):
             return True

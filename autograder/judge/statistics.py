@@ -28,6 +28,9 @@ are of equal size and distribution.
 _ENOUGH = 30
 """Fewer values are not ranked: even two samples that lie apart would hardly be so rare."""
 
+_ENOUGH_PAIRS = 4
+"""Of fewer pairs, Fisher's z has no standard error."""
+
 _SMALL = 200
 """Samples of at most so many values are tested exactly."""
 
@@ -48,13 +51,15 @@ _MOST_CORRELATION = 0.99
 
 def is_beyond(expected: np.ndarray, got: np.ndarray) -> bool:
     """Whether too many values of one sample lie outside the range of the other."""
-    if min(expected.size, got.size) == 0:
+    if expected.size == 0 or got.size == 0:
         return False
-    for one, other in ((expected, got), (got, expected)):
-        above, below = (one > other.max()).sum(), (one < other.min()).sum()
-        if max(above, below) > _BEYOND:
-            return True
-    return False
+    return _reaches_beyond(expected, got) or _reaches_beyond(got, expected)
+
+
+def _reaches_beyond(values: np.ndarray, others: np.ndarray) -> bool:
+    above = (values > others.max()).sum()
+    below = (values < others.min()).sum()
+    return bool(max(above, below) > _BEYOND)
 
 
 def ranks_differ(expected: np.ndarray, got: np.ndarray) -> bool:
@@ -63,18 +68,21 @@ def ranks_differ(expected: np.ndarray, got: np.ndarray) -> bool:
     """
     if min(expected.size, got.size) < _ENOUGH:
         return False
-    expected, got = np.sort(expected, axis=None), np.sort(got, axis=None)
+    expected = np.sort(expected, axis=None)
+    got = np.sort(got, axis=None)
     both = np.concatenate([expected, got])
-    below_expected = np.searchsorted(expected, both, "right") / expected.size
-    below_got = np.searchsorted(got, both, "right") / got.size
-    distance = np.abs(below_expected - below_got).max()
+    share_below_expected = np.searchsorted(expected, both, "right") / expected.size
+    share_below_got = np.searchsorted(got, both, "right") / got.size
+    distance = np.abs(share_below_expected - share_below_got).max()
     size = expected.size * got.size / (expected.size + got.size)
     if distance * np.sqrt(size) <= _SURELY_COMMON:
         return False
     from scipy.stats import ks_2samp
 
-    method = "exact" if max(expected.size, got.size) <= _SMALL else "asymp"
-    return bool(ks_2samp(expected, got, method=method).pvalue < RARE)
+    is_small = max(expected.size, got.size) <= _SMALL
+    method = "exact" if is_small else "asymp"
+    test = ks_2samp(expected, got, method=method)
+    return bool(test.pvalue < RARE)
 
 
 def counts_differ(expected: np.ndarray, got: np.ndarray) -> bool:
@@ -83,13 +91,14 @@ def counts_differ(expected: np.ndarray, got: np.ndarray) -> bool:
     sizes = np.array([expected.size, got.size])
     share = true.sum() / sizes.sum()
     variance = share * (1 - share) * (1 / sizes).sum()
-    one, other = true / sizes
-    if abs(one - other) <= _DEVIATIONS * np.sqrt(variance):
+    expected_share, got_share = true / sizes
+    if abs(expected_share - got_share) <= _DEVIATIONS * np.sqrt(variance):
         return False
     from scipy.stats import fisher_exact
 
     table = np.array([true, sizes - true])
-    return bool(fisher_exact(table).pvalue < RARE)
+    test = fisher_exact(table)
+    return bool(test.pvalue < RARE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +119,17 @@ def depend_differently(expected: Side, got: Side, near: float) -> bool:
     """Whether two quantities are equal, or both unusual, or correlated in rank, more often in one
     sample than in the other. Values nearer than `near` are equal.
     """
-    if expected.values[0].size < 4:
+    if expected.values[0].size < _ENOUGH_PAIRS:
         return False
-    if counts_differ(_equal(expected.values, near), _equal(got.values, near)):
+    expected_are_equal = _equal(expected.values, near)
+    got_are_equal = _equal(got.values, near)
+    if counts_differ(expected_are_equal, got_are_equal):
         return True
     if expected.unusual and got.unusual:
         if counts_differ(_both(expected.unusual), _both(got.unusual)):
             return True
-        if min(side.mean() for side in expected.unusual) < _FEW:
+        rarest = min(is_unusual.mean() for is_unusual in expected.unusual)
+        if rarest < _FEW:
             return False
     return _correlations_differ(expected, got, near)
 
@@ -135,17 +147,26 @@ def _both(unusual: Pair) -> np.ndarray:
 def _correlations_differ(expected: Side, got: Side, near: float) -> bool:
     from scipy.stats import norm
 
-    one, one_error = _correlation(expected, near)
-    other, other_error = _correlation(got, near)
-    deviations = abs(one - other) / np.hypot(one_error, other_error)
-    return bool(2 * norm.sf(deviations) < RARE)
+    expected_z, expected_error = _correlation(expected, near)
+    got_z, got_error = _correlation(got, near)
+    error = np.hypot(expected_error, got_error)
+    deviations = abs(expected_z - got_z) / error
+    chance = 2 * norm.sf(deviations)
+    return bool(chance < RARE)
 
 
 def _correlation(side: Side, near: float) -> tuple[float, float]:
     """Fisher's z of the ranks with its standard error; nothing where a quantity is constant."""
-    if min(map(np.ptp, side.values)) > near:
+    reach = min(map(np.ptp, side.values))
+    if reach > near:
         return _fisher_z(*side.ranks())
-    return 0.0, float(1 / np.sqrt(side.values[0].size - 3))
+    pairs = side.values[0].size
+    return 0.0, _normal_error(pairs)
+
+
+def _normal_error(pairs: int) -> float:
+    """The standard error of Fisher's z for normal values."""
+    return float(1 / np.sqrt(pairs - 3))
 
 
 def _fisher_z(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -153,13 +174,15 @@ def _fisher_z(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     that of normal values, or, where it is larger, by the influence of each pair (Devlin et al.
     1975).
     """
-    u, v = _standardised(one), _standardised(other)
+    u = _standardised(one)
+    v = _standardised(other)
     product = u * v
     r = float(np.clip(product.mean(), -_MOST_CORRELATION, _MOST_CORRELATION))
     influence = product - r * (u**2 + v**2) / 2
-    normal_error = 1 / np.sqrt(one.size - 3)
     seen_error = influence.std() / (1 - r**2) / np.sqrt(one.size)
-    return float(np.arctanh(r)), float(max(normal_error, seen_error))
+    z = float(np.arctanh(r))
+    error = float(max(_normal_error(one.size), seen_error))
+    return z, error
 
 
 def _standardised(ranks: np.ndarray) -> np.ndarray:

@@ -74,7 +74,8 @@ class Judging(Hashable, Protocol):
 
 def all_correct(seen: Sequence[Observation]) -> str:
     """What is said where the number of inputs is all there is to say."""
-    return f"Correct on all {len(seen)} inputs."
+    count = len(seen)
+    return f"Correct on all {count} inputs."
 
 
 def run_own(question: Question, answer: Answer, args: tuple[Any, ...]) -> Outcome:
@@ -85,9 +86,9 @@ def run_own(question: Question, answer: Answer, args: tuple[Any, ...]) -> Outcom
 
 def reference_failed(question: Question, case: Case, why: str) -> RuntimeError:
     """The error to raise where there is nothing to compare with."""
-    return RuntimeError(
-        f"the reference of {question.name} fails on its own probe {case.probe.name}: {why}"
-    )
+    name = question.name
+    probe = case.probe.name
+    return RuntimeError(f"the reference of {name} fails on its own probe {probe}: {why}")
 
 
 def log_failure(question: Question, case: Case, what: str) -> None:

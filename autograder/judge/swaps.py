@@ -32,10 +32,10 @@ _COMPARES = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__cont
 """Where a cell defines one of these, a comparison hands what is compared to code of the cell's
 own.
 """
-_HINT = re.compile(
-    "|".join([*sorted(_WORDS), r"\bpush\b", *(rf"\b{name}\b" for name in sorted(_NAMES))])
-)
+_WHOLE_WORDS = [rf"\b{name}\b" for name in ("push", *sorted(_NAMES))]
+_HINT = re.compile("|".join([*sorted(_WORDS), *_WHOLE_WORDS]))
 """A text without any of these holds no swap, and need not be parsed."""
+_PLACE_HOLDER = re.compile(r"%[sr]|\{\w*\}")
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -54,12 +54,13 @@ def find_swap(
     binds. Raises RecursionError for what is nested too deeply.
     """
     run = _Run(trees, answer, rebound)
-    look = _Look(run, parse)
+    reader = _SwapReader(run, parse)
     for tree in trees:
-        for node in sorted(run.nodes_of(tree), key=_position):
-            what = look.at(node)
-            if what is not None:
-                return what, node
+        nodes = run.nodes_of(tree)
+        for node in sorted(nodes, key=_position):
+            swap = reader.swap_at(node)
+            if swap is not None:
+                return swap, node
     return None
 
 
@@ -76,30 +77,36 @@ class _Run:
         self.parent: dict[ast.AST, ast.AST] = {}
         self._tree: dict[ast.AST, ast.Module] = {}
         self._defined: dict[str, list[_Definition]] = {}
-        for tree in trees:
-            for node in ast.walk(tree):
-                self._tree[node] = tree
-                self.parent |= dict.fromkeys(ast.iter_child_nodes(node), node)
-                if isinstance(node, _DEFINITIONS):
-                    self._defined.setdefault(node.name, []).append(node)
         self._nodes: dict[ast.AST, None] = {}
         self._entered: set[ast.AST] = set()
-        self._waiting: list[ast.AST] = [statement for tree in trees for statement in tree.body]
-        self.bound = rebound.union(*(_binds(node) for node in self._tree))
+        self._waiting: list[ast.AST] = []
+        for tree in trees:
+            self._add(tree)
+            self._waiting += tree.body
+        self.bound = rebound.union(*map(_binds, self._tree))
         self._mention(answer)
         self._execute_all()
         # A function may then be called without its name being written.
-        if any(self._opens_all_names(node) for node in self._nodes):
-            for definitions in self._defined.values():
-                for definition in definitions:
-                    self._enter(definition)
+        if any(map(self._opens_all_names, self._nodes)):
+            self._enter_all()
             self._execute_all()
-        calls = {_last_name(node.func) for node in self._nodes if isinstance(node, ast.Call)}
-        self.meant = {answer, *dir(builtins), *self._defined, *calls}  # names that a call may be of
-        self.namespaces = set(self._bound_to(self.gives_names))
-        self.shells = {*self._bound_to(lambda node: _plain_call(node, {"get_ipython"}))} | (
-            {"shell"} - self.bound
-        )
+        self.meant = self._meant(answer)
+        self.namespaces = self._bound_to(self.gives_names)
+        self.shells = self._bound_to(_gives_shell) | ({"shell"} - self.bound)
+
+    def _add(self, tree: ast.Module) -> None:
+        for node in ast.walk(tree):
+            self._tree[node] = tree
+            for child in ast.iter_child_nodes(node):
+                self.parent[child] = node
+            if isinstance(node, _DEFINITIONS):
+                self._defined.setdefault(node.name, []).append(node)
+
+    def _meant(self, answer: str) -> set[str]:
+        """The names that a call may be of."""
+        calls = [node for node in self._nodes if isinstance(node, ast.Call)]
+        called = {_last_name(call.func) for call in calls}
+        return {answer, *dir(builtins), *self._defined, *called}
 
     def nodes_of(self, tree: ast.Module) -> list[ast.AST]:
         """The nodes of `tree` that run."""
@@ -109,32 +116,35 @@ class _Run:
         """Whether `node` is a call that gives the notebook's names: in a function, `locals` and
         `vars` give the function's own.
         """
-        if not _plain_call(node, _NAMES):
-            return False
-        return _plain_call(node, {"globals"}) or not self._in_function(node)
+        if _plain_call(node, {"globals"}):
+            return True
+        return _plain_call(node, _NAMES) and not self._in_function(node)
 
     def looks(self, function: ast.AST) -> bool:
         """Whether a call of `function` only looks at what it is given: by its name, which no
         cell has given to something else.
         """
-        return (name := _last_name(function)) in _LOOKS and name not in self.bound
+        name = _last_name(function)
+        return name in _LOOKS and name not in self.bound
 
     def _in_function(self, node: ast.AST | None) -> bool:
-        while (node := self.parent.get(node) if node else None) is not None:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        outer = self.parent.get(node) if node else None
+        while outer is not None:
+            if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
                 return True
+            outer = self.parent.get(outer)
         return False
 
     def _opens_all_names(self, node: ast.AST) -> bool:
         """Whether `node` gets at functions by names that are not written here."""
-        if not (
-            self.gives_names(node) or (_plain_call(node, {"dir"}) and not self._in_function(node))
-        ):
+        lists_names = _plain_call(node, {"dir"}) and not self._in_function(node)
+        if not lists_names and not self.gives_names(node):
             return False
-        match self.parent[node]:
-            case ast.Subscript(slice=ast.Constant()):
-                return False
-        return True
+        parent = self.parent[node]
+        name_is_written = isinstance(parent, ast.Subscript) and isinstance(
+            parent.slice, ast.Constant
+        )
+        return not name_is_written
 
     def _execute_all(self) -> None:
         while self._waiting:
@@ -149,12 +159,17 @@ class _Run:
             match inner:
                 case ast.Name(name) | ast.Attribute(attr=name) | ast.Constant(str(name)):
                     self._mention(name)
-            if isinstance(inner, _DEFINITIONS) and inner.decorator_list:  # which may call it
+            # A decorator may call what it is given.
+            if isinstance(inner, _DEFINITIONS) and inner.decorator_list:
                 self._enter(inner)
 
     def _mention(self, name: str) -> None:
         for definition in self._defined.get(name, ()):
             self._enter(definition)
+
+    def _enter_all(self) -> None:
+        for name in self._defined:
+            self._mention(name)
 
     def _enter(self, definition: _Definition) -> None:
         if definition in self._entered:
@@ -167,12 +182,17 @@ class _Run:
             if isinstance(inner, _DEFINITIONS):  # Python calls methods by itself, too
                 self._enter(inner)
 
-    def _bound_to(self, chosen: Callable[[ast.AST | None], bool]) -> Iterator[str]:
+    def _bound_to(self, chosen: Callable[[ast.AST | None], bool]) -> set[str]:
         """The names that are assigned a value which is `chosen`."""
+        names = set()
         for node in self._nodes:
-            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and chosen(node.value):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+                continue
+            if not chosen(node.value):
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+        return names
 
 
 def _binds(node: ast.AST) -> set[str]:
@@ -183,12 +203,7 @@ def _binds(node: ast.AST) -> set[str]:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
             return {name}
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            # Under its own name a thing is what it always is.
-            return {
-                alias.asname
-                for alias in aliases
-                if alias.asname and alias.asname != alias.name.rpartition(".")[2]
-            }
+            return _renamed(aliases)
         case (
             ast.ExceptHandler(name=str(name))
             | ast.MatchAs(name=str(name))
@@ -198,6 +213,18 @@ def _binds(node: ast.AST) -> set[str]:
         case ast.MatchMapping(rest=str(name)):
             return {name}
     return set()
+
+
+def _renamed(aliases: Sequence[ast.alias]) -> set[str]:
+    """The new names of what is imported under another than its own: under that a thing is what
+    it always is.
+    """
+    names = set()
+    for alias in aliases:
+        own_name = alias.name.rpartition(".")[2]
+        if alias.asname and alias.asname != own_name:
+            names.add(alias.asname)
+    return names
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
@@ -211,12 +238,15 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
 
 def _plain_call(node: ast.AST | None, functions: set[str]) -> bool:
     """Whether `node` calls one of `functions` by its name, without arguments."""
-    return (
-        isinstance(node, ast.Call)
-        and _last_name(node.func) in functions
-        and not node.args
-        and not node.keywords
-    )
+    if not isinstance(node, ast.Call):
+        return False
+    if node.args or node.keywords:
+        return False
+    return _last_name(node.func) in functions
+
+
+def _gives_shell(node: ast.AST | None) -> bool:
+    return _plain_call(node, {"get_ipython"})
 
 
 def _last_name(node: ast.AST) -> str:
@@ -227,64 +257,76 @@ def _last_name(node: ast.AST) -> str:
     return ""
 
 
-class _Look:
-    """Looks at one node that runs."""
+class _SwapReader:
+    """Reads one node that runs."""
 
     def __init__(self, run: _Run, parse: Callable[[str], ast.Module | None]):
-        self._run, self._parse = run, parse
+        self._run = run
+        self._parse = parse
 
-    def at(self, node: ast.AST) -> str | None:
+    def swap_at(self, node: ast.AST) -> str | None:
         """What swaps at `node`, as it is written; None where nothing does."""
         match node:
-            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if (
-                name in _PARTS | _DICTIONARIES
-            ):
-                return name
-            case ast.Attribute(attr=name) if name in _DICTIONARIES and not self._only_looked_at(
-                node
-            ):
-                return name
-            case ast.Attribute(value=owner, attr=name) if not isinstance(
-                self._run.parent[node], ast.Expr
-            ):
-                return self._attribute(node, owner, name)
-            case ast.Import(names=aliases) if any(alias.name == _MAIN for alias in aliases):
-                return f"import {_MAIN}"
-            case ast.ImportFrom(module=module, level=0) if module == _MAIN:
-                return f"from {_MAIN} import"
-            case ast.Name("__name__") if self._names_a_module(node):
-                return _MAIN
-            case ast.Call() if self._run.gives_names(node) and self._handed_on(node):
-                return ast.unparse(node)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Import() | ast.ImportFrom():
+                return self._import(node)
+            case ast.Name("__name__"):
+                return _MAIN if self._names_a_module(node) else None
+            case ast.Call():
+                gives_away = self._run.gives_names(node) and self._handed_on(node)
+                return ast.unparse(node) if gives_away else None
             case ast.Constant(str(text)):
                 return self._text(node, text)
             case ast.JoinedStr(parts):
-                return self._code(
-                    "".join(
-                        str(part.value) if isinstance(part, ast.Constant) else "_" for part in parts
-                    ),
-                    node,
-                )
+                return self._code(_filled_in(parts), node)
         return None
 
-    def _attribute(self, node: ast.AST, owner: ast.AST, name: str) -> str | None:
-        if name == "setdefault" and self._makes_no_function(node):
+    def _import(self, node: ast.Import | ast.ImportFrom) -> str | None:
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+            return f"import {_MAIN}" if _MAIN in modules else None
+        if node.module == _MAIN and node.level == 0:
+            return f"from {_MAIN} import"
+        return None
+
+    def _attribute(self, node: ast.Attribute) -> str | None:
+        name = node.attr
+        is_changed = isinstance(node.ctx, (ast.Store, ast.Del))
+        if is_changed and name in _PARTS | _DICTIONARIES:
+            return name
+        if name in _DICTIONARIES and not self._only_looked_at(node):
+            return name
+        if isinstance(self._run.parent[node], ast.Expr):
             return None
-        if name in _WRITES and (
-            self._run.gives_names(owner) or _last_name(owner) in self._run.namespaces
-        ):
-            return f"{ast.unparse(owner)}.{name}"
-        kept = isinstance(owner, ast.Name) and owner.id in self._run.shells
-        if name == "push" and (
-            kept or _plain_call(owner, {"get_ipython"}) or getattr(owner, "attr", "") == "shell"
-        ):
-            return f"{ast.unparse(owner)}.push"
+        return self._method(node)
+
+    def _method(self, node: ast.Attribute) -> str | None:
+        """A method that writes names into a notebook."""
+        owner = node.value
+        writes = node.attr in _WRITES and self._holds_names(owner)
+        if writes and not self._makes_no_function(node):
+            return ast.unparse(node)
+        if node.attr == "push" and self._is_shell(owner):
+            return ast.unparse(node)
         return None
 
-    def _makes_no_function(self, node: ast.AST) -> bool:
-        """Whether the call of the method `node` makes a name that no code calls, as who keeps
-        results between cells may do.
+    def _holds_names(self, owner: ast.expr) -> bool:
+        return self._run.gives_names(owner) or _last_name(owner) in self._run.namespaces
+
+    def _is_shell(self, owner: ast.expr) -> bool:
+        if isinstance(owner, ast.Name) and owner.id in self._run.shells:
+            return True
+        if isinstance(owner, ast.Attribute) and owner.attr == "shell":
+            return True
+        return _gives_shell(owner)
+
+    def _makes_no_function(self, node: ast.Attribute) -> bool:
+        """Whether `node` is called as ``setdefault`` and makes a name that no code calls, as who
+        keeps results between cells may do.
         """
+        if node.attr != "setdefault":
+            return False
         match self._run.parent[node]:
             case ast.Call(func=function, args=[ast.Constant(str(key)), *_]) if function is node:
                 return key not in self._run.meant
@@ -294,17 +336,17 @@ class _Look:
         """Whether the value of `node` is shown or compared as a whole, and not handed to
         anything that could keep or change it.
         """
-        match self._run.parent[node]:
+        parent = self._run.parent[node]
+        match parent:
             case ast.Call(func=function, args=args):
                 return node in args and self._run.looks(function)
             case ast.Compare():
                 return not _COMPARES & self._run.bound
             case ast.Expr() | ast.FormattedValue():
                 return True
-            case ast.BoolOp() as either:  # (f.__kwdefaults__ or {}).get("a")
-                return isinstance(self._run.parent[either], ast.Attribute) and self._only_looked_at(
-                    either
-                )
+            case ast.BoolOp():  # (f.__kwdefaults__ or {}).get("a")
+                is_owner = isinstance(self._run.parent[parent], ast.Attribute)
+                return is_owner and self._only_looked_at(parent)
             case ast.Attribute(attr="keys" | "items" | "values" | "copy" | "get"):
                 return True
         return False
@@ -332,13 +374,19 @@ class _Look:
     def _text(self, node: ast.AST, text: str) -> str | None:
         parent = self._run.parent[node]
         if text == _MAIN:
-            named = isinstance(parent, ast.Subscript) or (
-                isinstance(parent, (ast.Call, ast.keyword)) and not self._harmless(node, parent)
-            )
-            return text if named else None
+            return text if self._looks_up_main(node, parent) else None
         if text in _WORDS:
             return None if self._only_said(node, text, parent) else text
-        return None if isinstance(parent, ast.JoinedStr) else self._code(text, node)
+        if isinstance(parent, ast.JoinedStr):
+            return None
+        return self._code(text, node)
+
+    def _looks_up_main(self, node: ast.AST, parent: ast.AST) -> bool:
+        if isinstance(parent, ast.Subscript):
+            return True
+        if not isinstance(parent, (ast.Call, ast.keyword)):
+            return False
+        return not self._harmless(node, parent)
 
     def _only_said(self, node: ast.AST, text: str, parent: ast.AST) -> bool:
         """Whether the name of a function's part is shown, compared or looked up where it stands,
@@ -357,14 +405,32 @@ class _Look:
 
     def _code(self, text: str, node: ast.AST) -> str | None:
         """What swaps in a text that may be run as code: a filled-in part counts as a name."""
-        parent = self._run.parent[node]
-        if not _HINT.search(text) or isinstance(parent, ast.Expr) or self._harmless(node, parent):
+        if not _HINT.search(text):
             return None
-        tree = self._parse(textwrap.dedent(re.sub(r"%[sr]|\{\w*\}", "_", text)).strip())
-        found = find_swap([tree], "", self._parse, self._run.bound) if tree is not None else None
-        return found[0] if found else None
+        parent = self._run.parent[node]
+        if isinstance(parent, ast.Expr) or self._harmless(node, parent):
+            return None
+        filled_in = _PLACE_HOLDER.sub("_", text)
+        source = textwrap.dedent(filled_in).strip()
+        tree = self._parse(source)
+        if tree is None:
+            return None
+        found = find_swap([tree], "", self._parse, self._run.bound)
+        if found is None:
+            return None
+        swap, _ = found
+        return swap
 
     def _harmless(self, node: ast.AST, parent: ast.AST) -> bool:
         if isinstance(parent, ast.keyword):
             parent = self._run.parent[parent]
         return isinstance(parent, ast.Call) and self._run.looks(parent.func)
+
+
+def _filled_in(parts: Sequence[ast.expr]) -> str:
+    """The text of an f-string, with a name where a value goes."""
+    texts = []
+    for part in parts:
+        text = str(part.value) if isinstance(part, ast.Constant) else "_"
+        texts.append(text)
+    return "".join(texts)
