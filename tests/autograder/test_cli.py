@@ -400,7 +400,7 @@ def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
         raise KeyboardInterrupt
 
     hand_in(course, "amy")
-    monkeypatch.setattr(Course, "outline", stop)
+    monkeypatch.setattr(Course, "snapshot", stop)
     code, _, err = run("grade", course.root, NAME)
     assert code == 130
     assert "stopped" in complaint(err)
