@@ -4,13 +4,16 @@ when stale or dead, refused where it cannot be safe.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -49,6 +52,64 @@ def zygote():
 
 def test_a_wall_stands_here():
     assert wall.trial() is None
+
+
+BEHIND_A_WALL = """
+import json, os, sys, tempfile
+from autograder.sandbox import wall
+
+shown, hidden, source = json.loads(sys.argv[1])
+with tempfile.TemporaryDirectory() as mount_point:
+    wall.enter_process_namespace()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            paths = (*wall.installation(["autograder"]), *shown)
+            view = wall.View(paths, tuple(hidden), None, mount_point)
+            wall.enclose(view, wall.Limits(), os.getpid())
+            exec(source)
+            sys.stdout.flush()
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+    os.waitpid(pid, 0)
+"""
+"""Raises a wall and runs some source behind it."""
+
+
+def behind_a_wall(source, shown=(), hidden=()):
+    """What the source prints behind a wall."""
+    view = json.dumps([[*map(str, shown)], [*map(str, hidden)], source])
+    command = [sys.executable, "-P", "-c", BEHIND_A_WALL, view]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def installed():
+    """A folder with a module and a secret one, and a second name of the folder above it: outside of
+    /tmp, where every wall has a folder of its own.
+    """
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        packages = Path(folder).resolve() / "real" / "installed"
+        (packages / "questions").mkdir(parents=True)
+        (packages / "questions" / "secret.py").write_text("seed = 7", encoding="utf-8")
+        (packages / "answers.key").write_text("seed = 7", encoding="utf-8")
+        (packages / "public.py").write_text("open to all", encoding="utf-8")
+        (Path(folder) / "link").symlink_to("real")
+        yield packages
+
+
+def test_what_is_hidden_cannot_be_seen_through_a_link_either(installed):
+    by_link = installed.parents[1] / "link" / "installed"
+    hidden = [installed / "questions", installed / "answers.key"]
+    source = f"""
+for folder in {str(installed)!r}, {str(by_link)!r}:
+    print(open(folder + "/public.py").read(), os.listdir(folder + "/questions"))
+    print(os.stat(folder + "/answers.key").st_size)
+"""
+    assert behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
 
 
 def test_one_warm_process_serves_all(course):
