@@ -184,9 +184,9 @@ def take_memory(hand):
 
 
 @harm(
-    "The same with mappings that are shared, by no name or by one.",
+    "The same with mappings that are shared under no name.",
     here="costs the question",
-    outcome=costs("total"),
+    outcome=costs("total", f"Right on 0 of 3 inputs. The function raised {FORBIDDEN}"),
 )
 def take_shared_memory(hand):
     answering(

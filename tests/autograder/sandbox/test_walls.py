@@ -20,6 +20,7 @@ import pytest
 from classroom import NAME, RIGHT, grade, grade_here, hand_in, lay_out, points
 
 from autograder.sandbox import provisioner, wall
+from autograder.values import frameworks
 
 pytestmark = [
     pytest.mark.slow,
@@ -56,9 +57,11 @@ def test_a_wall_stands_here():
 
 BEHIND_A_WALL = """
 import json, os, sys, tempfile
-from autograder.sandbox import wall
+from autograder.sandbox import preload, wall
 
-shown, hidden, source = json.loads(sys.argv[1])
+shown, hidden, source, warm = json.loads(sys.argv[1])
+if warm:
+    preload.warm_up()
 with tempfile.TemporaryDirectory() as mount_point:
     wall.enter_process_namespace()
     pid = os.fork()
@@ -78,12 +81,19 @@ with tempfile.TemporaryDirectory() as mount_point:
 """Raises a wall and runs some source behind it."""
 
 
-def behind_a_wall(source, shown=(), hidden=()):
-    """What the source prints behind a wall."""
-    view = json.dumps([[*map(str, shown)], [*map(str, hidden)], source])
-    command = [sys.executable, "-P", "-c", BEHIND_A_WALL, view]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return done.stdout + done.stderr
+def behind_a_wall(source, shown=(), hidden=(), warm=False):
+    """What the source prints behind a wall; `warm`: in a fork that has the frameworks."""
+    view = json.dumps([[*map(str, shown)], [*map(str, hidden)], source, warm])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BEHIND_A_WALL, view],
+        stdout=subprocess.PIPE,
+        stderr=None if warm else subprocess.STDOUT,  # the frameworks warn there
+        text=True,
+        timeout=120,
+        check=False,
+        env=provisioner._zygote_environment(),
+    )
+    return done.stdout
 
 
 @pytest.fixture
@@ -110,6 +120,60 @@ for folder in {str(installed)!r}, {str(by_link)!r}:
     print(os.stat(folder + "/answers.key").st_size)
 """
     assert behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
+
+
+PROCESSES = """
+import multiprocessing
+from multiprocessing import shared_memory
+context = multiprocessing.get_context("fork")
+with context.Pool(2) as pool:
+    print(pool.map(abs, [-1, -2]))
+value, array, queue = context.Value("i", 0), context.Array("d", 3), context.Queue()
+def fill():
+    value.value, array[1] = 7, 2.5
+    queue.put("sent")
+child = context.Process(target=fill)
+child.start()
+print(queue.get(), child.join(), value.value, array[:])
+block = shared_memory.SharedMemory(create=True, size=2**20)
+other = shared_memory.SharedMemory(block.name)
+block.buf[:3] = b"abc"
+print(bytes(other.buf[:3]))
+other.close()
+block.close()
+block.unlink()
+"""
+"""Each way in which Python's processes share memory."""
+
+
+def test_processes_share_memory_behind_a_wall():
+    told = "[1, 2]\nsent None 7 [0.0, 2.5, 0.0]\nb'abc'\n"
+    assert behind_a_wall("os.chdir('/tmp')\n" + PROCESSES) == told
+
+
+LOADERS = {
+    "torch": """
+from torch.utils.data import DataLoader, TensorDataset
+data = TensorDataset(torch.arange(1000.0).reshape(100, 10))
+batches = [x for (x,) in DataLoader(data, batch_size=10, num_workers=2)]
+print(sum(float(x.sum()) for x in batches), torch.zeros(9).share_memory_().is_shared())
+""",
+    "mxnet": """
+from mxnet import gluon, nd
+data = gluon.data.ArrayDataset(nd.arange(1000).reshape((100, 10)))
+batches = list(gluon.data.DataLoader(data, batch_size=10, num_workers=2))
+print(sum(float(x.sum().asscalar()) for x in batches), len(batches) == 10)
+""",
+}
+"""Batches that other processes make and hand over in shared memory."""
+
+
+@pytest.mark.parametrize("framework", LOADERS)
+def test_workers_load_data_behind_a_wall(framework):
+    if not frameworks.available(framework):
+        pytest.skip(f"{framework} is not installed")
+    source = f"os.chdir('/tmp')\nimport {framework}\n{LOADERS[framework]}"
+    assert behind_a_wall(source, warm=True) == "499500.0 True\n"
 
 
 def test_one_warm_process_serves_all(course):
