@@ -12,7 +12,8 @@ from typing import IO
 
 def work_of(process: int) -> Callable[[], float]:
     """A function that says how many seconds of processor time `process`, and its children that
-    have ended, have used so far; once it is gone, how many it was last seen to have used.
+    have ended, have used so far; once it is gone, how many it was last seen to have used, also
+    where another process has its number by then.
 
     Where the machine does not tell (its /proc hides processes, say), the seconds by the clock since
     now count as work: what is unknown must not pass for none.
@@ -22,41 +23,53 @@ def work_of(process: int) -> Callable[[], float]:
 
     def worked() -> float:
         nonlocal last
-        seconds = measure()
-        if seconds is None and _exists(process):
+        try:
+            seconds = measure()
+        except _Unknown:
             seconds = time.monotonic() - began
-        last = max(last, seconds or 0.0)
+        last = max(last, seconds)
         return last
 
     return worked
 
 
-def _meter(process: int) -> Callable[[], float | None]:
-    """A function that measures the processor time of `process`; it gives None where it cannot."""
+class _Unknown(Exception):
+    """The machine does not tell how much a process has worked."""
+
+
+def _meter(process: int) -> Callable[[], float]:
+    """A function that measures the processor time of `process`; 0 once it is gone. It raises
+    `_Unknown`.
+    """
     import psutil  # not needed where answers run
 
     try:
         visible = psutil.Process(process)
     except psutil.Error:
-        return lambda: None
+        return lambda: _unknown_or_none(process)
 
-    def measure() -> float | None:
+    def measure() -> float:
         try:
             times = visible.cpu_times()
-        except psutil.Error:
-            return None
+            is_the_same = visible.is_running()
+        except psutil.NoSuchProcess:
+            return 0.0
+        except psutil.Error as error:
+            raise _Unknown from error
+        if not is_the_same:
+            return 0.0
         return times.user + times.system + times.children_user + times.children_system
 
     return measure
 
 
-def _exists(process: int) -> bool:
-    """Whether there is such a process, also where /proc does not show it."""
+def _unknown_or_none(process: int) -> float:
+    """The work of a process that /proc never showed: none where there is no such process."""
     try:
         os.getpgid(process)
     except ProcessLookupError:
-        return False
-    return True
+        return 0.0
+    raise _Unknown
 
 
 def last_line(log: IO[bytes] | None, most: int = 200) -> str:

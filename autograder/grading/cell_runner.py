@@ -55,18 +55,31 @@ class NotebookTime:
         self._end = time.monotonic() + self.by_clock
         self._earlier_kernels = self._this_kernel = 0.0
         self._clock: Callable[[], float] = lambda: 0.0
+        self._clock_failed = False
 
     def kernel_started(self, worked: Callable[[], float]) -> None:
         """From now on another kernel works, whose processor time is `worked`."""
         self._earlier_kernels += self._this_kernel
         self._this_kernel = 0.0
-        self._clock = worked
+        self._clock, self._clock_failed = worked, False
 
     def worked(self) -> float:
-        """Processor seconds so far."""
+        """Processor seconds so far, as far as they could be measured: the time by the clock is
+        limited, too.
+        """
         # A kernel that is gone has no clock any more.
-        self._this_kernel = max(self._this_kernel, self._clock())
+        self._this_kernel = max(self._this_kernel, self._measured())
         return self._earlier_kernels + self._this_kernel
+
+    def _measured(self) -> float:
+        """Of this kernel; 0 where that fails. It must not end the thread that keeps a deadline."""
+        try:
+            return self._clock()
+        except Exception:
+            if not self._clock_failed:
+                self._clock_failed = True
+                log.warning("a kernel's work cannot be measured", exc_info=True)
+            return 0.0
 
     def used_up(self) -> str:
         """That no time is left, in a sentence; "" while there is some."""

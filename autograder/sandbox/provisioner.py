@@ -302,8 +302,10 @@ class Guard(threading.Thread):
                 return
 
     def stop(self) -> None:
-        """Nothing to look after any more."""
+        """Nothing to look after any more: from here on `act` is not called."""
         self._over.set()
+        if threading.current_thread() is not self:
+            self.join()
 
 
 def _own_memory() -> int:
@@ -351,6 +353,12 @@ class WalledProvisioner(KernelProvisionerBase):
     """
     reason: EndReason | None = None
     """Why it ended, once `poll` knows; None while it runs."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        # `end` comes from other threads, also while `cleanup` closes descriptors: a number that was
+        # closed may at once be another kernel's.
+        self._lock = threading.Lock()
 
     @property
     def has_process(self) -> bool:
@@ -461,9 +469,8 @@ class WalledProvisioner(KernelProvisionerBase):
         return self.reason or EndReason.OVER
 
     async def send_signal(self, signum: int) -> None:
-        if self._kernel is not None and signum:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._kernel, signum)
+        if signum:
+            self._signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
         self.end()
@@ -474,16 +481,24 @@ class WalledProvisioner(KernelProvisionerBase):
     def end(self) -> None:
         """End the kernel and all it started, at once."""
         self._ended = True
-        if self._kernel is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._kernel, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        """Send the kernel a signal, if there is one."""
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._kernel is not None:
+                signal.pidfd_send_signal(self._kernel, number)
 
     async def cleanup(self, restart: bool = False) -> None:
         self.end()
-        control = self._control.detach() if self._control else None
-        for descriptor in (self._kernel, self._sockets, control):
+        with self._lock:
+            kernel, self._kernel = self._kernel, None
+        sockets, self._sockets = self._sockets, None
+        control, self._control = self._control, None
+        for descriptor in (kernel, sockets):
             if descriptor is not None:
                 os.close(descriptor)
-        self._kernel = self._sockets = self._control = None
+        if control is not None:
+            control.close()
         if self._mount_point:
             shutil.rmtree(self._mount_point, ignore_errors=True)

@@ -28,6 +28,7 @@ from autograder.sandbox.linux import (
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     PR_SET_DUMPABLE,
+    PR_SET_MM,
     PR_SET_PDEATHSIG,
 )
 
@@ -117,6 +118,7 @@ DENIED = {
         "io_setup",
         "io_submit",
         "io_getevents",
+        "vmsplice",
         "inotify_init",
         "inotify_init1",
     ),
@@ -159,6 +161,7 @@ DENIED = {
 
 AF_UNIX = 1
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
+MAP_SHARED, MAP_ANONYMOUS = 0x1, 0x20
 NEW_NAMESPACES = (
     CLONE_NEWNS
     | CLONE_NEWCGROUP
@@ -195,6 +198,15 @@ POLICY = (
     # A submission must not outlive its warden, nor hide its memory from it.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_PDEATHSIG)),
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_DUMPABLE)),
+    # Nor may a program pass for a fork of the zygote, which its place of the stack tells.
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_MM)),
+    # Pages that are shared under no name stay when they are unmapped but for one of them, and count
+    # for no process then. Files in /dev/shm count for the disk.
+    _deny(
+        "mmap",
+        Condition(3, Operator.HAS_A_BIT_OF, MAP_SHARED),
+        Condition(3, Operator.HAS_A_BIT_OF, MAP_ANONYMOUS),
+    ),
     # What waits in a socket is memory that nobody counts: its size stays the default.
     _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUF)),
     _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUFFORCE)),
@@ -272,6 +284,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "lookup_dcookie": (212, 18),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "mmap": (9, 222),
     "modify_ldt": (154, None),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
@@ -313,6 +326,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
     "vhangup": (153, 58),
+    "vmsplice": (278, 75),
 }
 
 

@@ -66,7 +66,8 @@ _SYSTEM = (
     "/usr/share/zoneinfo",
 )
 _FOLDERS = ("etc", "dev", "dev/shm", "proc", "notebook", "tmp", "sockets", "writable")
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+_DEVICES = ("null", "full", "random", "urandom")
+"""Without /dev/zero: what is mapped of it and shared is memory that no process is counted for."""
 _DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 _ACCOUNTS = {
     "passwd": f"student:x:{{uid}}:{{gid}}::{HOME}:/usr/sbin/nologin\n",
@@ -291,8 +292,8 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     for path in view.shown:
         _show(path, root)
     for path in view.hidden:
-        if any(Path(path).is_relative_to(shown) for shown in view.shown):
-            _hide(f"{root}{path}")
+        for place in places_to_cover(path, view.shown):
+            _hide(path, root + place)
     _mount_sockets(root, owner)
     _make_devices(root)
     _write_accounts(root, owner)
@@ -357,12 +358,36 @@ def _show(
     linux.restrict_mount(target, attributes)
 
 
-def _hide(target: str) -> None:
-    """Cover what is at `target`, if anything is."""
+def places_to_cover(hidden: str, shown: Iterable[str]) -> tuple[str, ...]:
+    """Where the file or folder `hidden` is seen below `shown`, each as it is spelled there: one
+    folder has several names where links or mounts lead to it.
+    """
+    real = Path(os.path.realpath(hidden))
+    places: dict[str, None] = {}
+    for folder in shown:
+        if os.path.islink(folder):  # shown as a link, which leads to what else is shown
+            continue
+        for parent in (real, *real.parents):
+            if _is_same(parent, folder):
+                places[str(Path(folder, real.relative_to(parent)))] = None
+    return tuple(places)
+
+
+def _is_same(path: Path, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # what is not there is the same as nothing
+        return False
+
+
+def _hide(path: str, target: str) -> None:
+    """Cover `path` where it is seen as `target`. Raises `NoWall` if it can be seen after that."""
     if os.path.isdir(target):
         linux.mount("tmpfs", target, "tmpfs", _PLAIN | linux.MS_RDONLY, "size=4k,mode=555")
     elif os.path.exists(target):
         linux.mount("/dev/null", target, flags=linux.MS_BIND)
+    if _is_same(Path(path), target):
+        raise NoWall(f"no wall can stand around submissions here: {path} cannot be hidden")
 
 
 def _copy(folder: str, target: str, owner: tuple[int, int], limits: Limits, depth: int = 0) -> None:

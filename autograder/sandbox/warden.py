@@ -41,6 +41,11 @@ ONE_PROCESSOR = 1.25
 _BYTES_OF_A_SOCKET = 300 * 2**10
 """Bytes that may wait in one socket of the default size, with what Linux needs to keep them."""
 
+_LOOKS_AT_THREADS = 3
+"""How often a process is searched for a thread that lives: each may end while they are read, and
+another begin.
+"""
+
 _MEGABYTE = 2**20
 
 
@@ -206,13 +211,22 @@ def _use_more_memory(processes: list[int], limit: int) -> bool:
     """Whether the processes have more than `limit` bytes beyond what they share with the zygote.
 
     Counting each resident page in full takes no time and is never too little. Only when that is too
-    much are shared pages divided, which takes milliseconds. The warden's own share, too, is that of
-    a fork of the zygote which has written little: it stands for what each process began with.
+    much are shared pages divided, which takes milliseconds.
     """
     if _total(_pages, processes) <= limit:
         return False
-    began_with = len(processes) * _share(os.getpid())
-    return _total(_share, processes) - began_with > limit
+    image, began_with = _image(os.getpid()), _share(os.getpid())
+    return _total(lambda process: _own_bytes(process, image, began_with), processes) > limit
+
+
+def _own_bytes(process: int, image: int, began_with: int) -> int:
+    """Bytes that a process has beyond what it began with. A fork of the zygote that has not become
+    another program began with what the warden, too, has of it: the warden has written little since.
+    """
+    share = _share(process)
+    if image and _image(process) == image:
+        return max(share - began_with, 0)
+    return share
 
 
 def _family(pid: int) -> list[int]:
@@ -270,26 +284,57 @@ def _processor_seconds(process: int) -> float:
 
 def _pages(process: int) -> int:
     """Bytes of its resident pages, each counted in full."""
-    fields = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    return _resident(_with_memory(process))
 
 
 def _share(process: int) -> int:
     """Bytes of its resident pages that stand for no file on a disk, each divided by the number
     of processes that have it.
     """
+    folder = _with_memory(process)
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        lines = Path(folder, "smaps_rollup").read_text(encoding="ascii").splitlines()
     except PermissionError:  # whoever hides its pages has them counted in full
-        return _pages(process)
+        return _resident(folder)
     kilobytes = [
         int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
     ]
     return sum(kilobytes) * 1024
 
 
+def _image(process: int) -> int:
+    """Where the stack of the program begins that it runs: the same in a process and its forks, and
+    another one, by chance, in each program that is started anew. 0 where that is not told.
+    """
+    line = Path(_with_memory(process), "stat").read_text(encoding="ascii", errors="replace")
+    after_the_name = line.rpartition(")")[2].split()
+    return int(after_the_name[25])
+
+
+def _with_memory(process: int) -> str:
+    """Its folder in /proc, or that of a thread where its first one has ended: what belongs to all
+    threads is told of those that live.
+    """
+    own = f"/proc/{process}"
+    if _resident(own) > 0:
+        return own
+    for _ in range(_LOOKS_AT_THREADS):
+        for thread in _threads(process):
+            folder = f"{own}/task/{thread}"
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if _resident(folder) > 0:
+                    return folder
+    return own
+
+
+def _resident(folder: str) -> int:
+    """Bytes of the resident pages of the process or thread whose folder in /proc this is."""
+    fields = Path(folder, "statm").read_text(encoding="ascii").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _socket_count(pid: int) -> int:
     """How many sockets there are in the network namespace of process `pid`."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/net/sockstat").read_text().split()[2])
+        return int(Path(_with_memory(pid), "net", "sockstat").read_text().split()[2])
     return 0

@@ -184,9 +184,9 @@ def take_memory(hand):
 
 
 @harm(
-    "The same with mappings that are shared, by no name or by one.",
+    "The same with mappings that are shared under no name.",
     here="costs the question",
-    outcome=costs("total"),
+    outcome=costs("total", f"Right on 0 of 3 inputs. The function raised {FORBIDDEN}"),
 )
 def take_shared_memory(hand):
     answering(
@@ -207,6 +207,43 @@ for _ in range(20):
     if os.fork() == 0:
         taken = b"x" * (60 * 2**20)
         time.sleep(100)
+time.sleep(20)
+"""
+    dying(hand, body)
+
+
+@harm(
+    "The same in a child whose first thread has ended, while another one goes on.",
+    here="costs the question",
+    outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),
+)
+def take_memory_without_first_thread(hand):
+    body = """
+import ctypes
+def take():
+    time.sleep(0.2)
+    taken = [b"x" * (300 * 2**20)]
+    time.sleep(100)
+for _ in range(3):
+    if os.fork() == 0:
+        threading.Thread(target=take).start()
+        ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+time.sleep(20)
+"""
+    dying(hand, body)
+
+
+@harm(
+    "The same in many programs that are started anew, each with no more than a kernel begins with.",
+    here="costs the question",
+    outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),
+)
+def take_memory_by_programs(hand):
+    body = """
+import subprocess
+program = "import time; taken = b'x' * (25 * 2**20); time.sleep(100)"
+for _ in range(20):
+    subprocess.Popen([sys.executable, "-S", "-c", program])
 time.sleep(20)
 """
     dying(hand, body)

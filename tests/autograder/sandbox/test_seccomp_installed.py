@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
     wall.supported() is not None, reason="no walls on this kind of machine"
 )
 SCRIPT = """
-import ctypes, errno, json, os, platform, socket, subprocess, sys, threading
+import ctypes, errno, json, mmap, os, platform, socket, subprocess, sys, threading
 from autograder.sandbox import linux, seccomp
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -41,8 +41,11 @@ def use_a_thread():
 
 print(json.dumps({
     "denied": [call(seccomp.NUMBERS[name][column], -1, 0, 0, 0, 0)
-               for name in ("ptrace", "quotactl_fd", "memfd_create", "statmount")],
+               for name in ("ptrace", "quotactl_fd", "memfd_create", "statmount",
+                            "vmsplice")],
     "newer": [call(number, -1, 0, 0, 0, 0) for number in (463, 467, 470, 1000)],
+    "shared memory": attempt(lambda: mmap.mmap(-1, 4096)),
+    "memory": attempt(lambda: mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE)),
     "clone3": call(seccomp.NUMBERS["clone3"][column], 0, 0),
     "network": attempt(lambda: socket.socket(socket.AF_INET)),
     "namespace": attempt(lambda: linux.unshare(linux.CLONE_NEWUSER)),
@@ -59,8 +62,10 @@ def test_what_the_filter_denies_fails_and_the_rest_goes_on():
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "denied": ["EPERM"] * 4,
+        "denied": ["EPERM"] * 5,
         "newer": ["ENOSYS"] * 4,
+        "shared memory": "EPERM",
+        "memory": "works",
         "clone3": "ENOSYS",
         "network": "ENOTSUP",  # Linux's other name of EOPNOTSUPP
         "namespace": "EPERM",

@@ -4,19 +4,23 @@ when stale or dead, refused where it cannot be safe.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 from classroom import NAME, RIGHT, grade, grade_here, hand_in, lay_out, points
 
 from autograder.sandbox import provisioner, wall
+from autograder.values import frameworks
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,6 +53,127 @@ def zygote():
 
 def test_a_wall_stands_here():
     assert wall.trial() is None
+
+
+BEHIND_A_WALL = """
+import json, os, sys, tempfile
+from autograder.sandbox import preload, wall
+
+shown, hidden, source, warm = json.loads(sys.argv[1])
+if warm:
+    preload.warm_up()
+with tempfile.TemporaryDirectory() as mount_point:
+    wall.enter_process_namespace()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            paths = (*wall.installation(["autograder"]), *shown)
+            view = wall.View(paths, tuple(hidden), None, mount_point)
+            wall.enclose(view, wall.Limits(), os.getpid())
+            exec(source)
+            sys.stdout.flush()
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+    os.waitpid(pid, 0)
+"""
+"""Raises a wall and runs some source behind it."""
+
+
+def behind_a_wall(source, shown=(), hidden=(), warm=False):
+    """What the source prints behind a wall; `warm`: in a fork that has the frameworks."""
+    view = json.dumps([[*map(str, shown)], [*map(str, hidden)], source, warm])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BEHIND_A_WALL, view],
+        stdout=subprocess.PIPE,
+        stderr=None if warm else subprocess.STDOUT,  # the frameworks warn there
+        text=True,
+        timeout=120,
+        check=False,
+        env=provisioner._zygote_environment(),
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def installed():
+    """A folder with a module and a secret one, and a second name of the folder above it: outside of
+    /tmp, where every wall has a folder of its own.
+    """
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        packages = Path(folder).resolve() / "real" / "installed"
+        (packages / "questions").mkdir(parents=True)
+        (packages / "questions" / "secret.py").write_text("seed = 7", encoding="utf-8")
+        (packages / "answers.key").write_text("seed = 7", encoding="utf-8")
+        (packages / "public.py").write_text("open to all", encoding="utf-8")
+        (Path(folder) / "link").symlink_to("real")
+        yield packages
+
+
+def test_what_is_hidden_cannot_be_seen_through_a_link_either(installed):
+    by_link = installed.parents[1] / "link" / "installed"
+    hidden = [installed / "questions", installed / "answers.key"]
+    source = f"""
+for folder in {str(installed)!r}, {str(by_link)!r}:
+    print(open(folder + "/public.py").read(), os.listdir(folder + "/questions"))
+    print(os.stat(folder + "/answers.key").st_size)
+"""
+    assert behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
+
+
+PROCESSES = """
+import multiprocessing
+from multiprocessing import shared_memory
+context = multiprocessing.get_context("fork")
+with context.Pool(2) as pool:
+    print(pool.map(abs, [-1, -2]))
+value, array, queue = context.Value("i", 0), context.Array("d", 3), context.Queue()
+def fill():
+    value.value, array[1] = 7, 2.5
+    queue.put("sent")
+child = context.Process(target=fill)
+child.start()
+print(queue.get(), child.join(), value.value, array[:])
+block = shared_memory.SharedMemory(create=True, size=2**20)
+other = shared_memory.SharedMemory(block.name)
+block.buf[:3] = b"abc"
+print(bytes(other.buf[:3]))
+other.close()
+block.close()
+block.unlink()
+"""
+"""Each way in which Python's processes share memory."""
+
+
+def test_processes_share_memory_behind_a_wall():
+    told = "[1, 2]\nsent None 7 [0.0, 2.5, 0.0]\nb'abc'\n"
+    assert behind_a_wall("os.chdir('/tmp')\n" + PROCESSES) == told
+
+
+LOADERS = {
+    "torch": """
+from torch.utils.data import DataLoader, TensorDataset
+data = TensorDataset(torch.arange(1000.0).reshape(100, 10))
+batches = [x for (x,) in DataLoader(data, batch_size=10, num_workers=2)]
+print(sum(float(x.sum()) for x in batches), torch.zeros(9).share_memory_().is_shared())
+""",
+    "mxnet": """
+from mxnet import gluon, nd
+data = gluon.data.ArrayDataset(nd.arange(1000).reshape((100, 10)))
+batches = list(gluon.data.DataLoader(data, batch_size=10, num_workers=2))
+print(sum(float(x.sum().asscalar()) for x in batches), len(batches) == 10)
+""",
+}
+"""Batches that other processes make and hand over in shared memory."""
+
+
+@pytest.mark.parametrize("framework", LOADERS)
+def test_workers_load_data_behind_a_wall(framework):
+    if not frameworks.available(framework):
+        pytest.skip(f"{framework} is not installed")
+    source = f"os.chdir('/tmp')\nimport {framework}\n{LOADERS[framework]}"
+    assert behind_a_wall(source, warm=True) == "499500.0 True\n"
 
 
 def test_one_warm_process_serves_all(course):

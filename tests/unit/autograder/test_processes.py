@@ -69,10 +69,20 @@ def test_work_that_can_no_longer_be_read_counts_by_the_clock(clock, monkeypatch)
     assert worked() == pytest.approx(before + 5.0)
 
 
-def test_a_process_that_is_gone_has_worked_what_was_last_seen(monkeypatch):
+def test_a_process_that_is_gone_has_worked_what_was_last_seen(clock, monkeypatch):
+    """Whoever has its number by then."""
     worked = work_of(os.getpid())
     before = worked()
     assert before > 0
     monkeypatch.setattr(psutil.Process, "cpu_times", hidden)
-    monkeypatch.setattr("autograder.processes._exists", lambda process: False)
+    clock.now += before + 5.0
+    assert worked() == before
+
+
+def test_the_work_of_another_process_with_its_number_is_not_its_own(monkeypatch):
+    worked = work_of(os.getpid())
+    before = worked()
+    times = psutil.Process().cpu_times()._replace(user=before + 100.0)
+    monkeypatch.setattr(psutil.Process, "cpu_times", lambda process: times)
+    monkeypatch.setattr(psutil.Process, "is_running", lambda process: False)
     assert worked() == before

@@ -96,6 +96,20 @@ def test_a_kernel_that_sends_without_pause_is_ended_when_its_time_is_over(monkey
     assert kernel.gone.is_set()
 
 
+def test_a_cell_whose_work_cannot_be_measured_is_ended_by_the_clock(monkeypatch):
+    monkeypatch.setattr(cell_runner, "HEEDS_INTERRUPT", 0.1)
+    kernel = Flood()
+
+    def worked():
+        raise OSError("no /proc here")
+
+    kernel.worked = worked
+    runner = runner_on(kernel)
+    lost = runner.run(runner.nb.cells[0], 0, seconds=30, by_clock=0.2)
+    assert lost == "The cell had not ended after 0.2 seconds by the clock and was stopped."
+    assert kernel.gone.is_set()
+
+
 @pytest.mark.parametrize(
     ("worked", "waited", "sentence"),
     [

@@ -169,7 +169,22 @@ def test_a_process_keeps_its_tie_to_its_warden_and_its_memory_in_sight(machine):
     denied = [
         option for option in range(100) if answer(prctl, (option, 0, 0, 0, 0, 0)) != Answer.ALLOW
     ]
-    assert denied == [linux.PR_SET_PDEATHSIG, linux.PR_SET_DUMPABLE]
+    assert denied == [linux.PR_SET_PDEATHSIG, linux.PR_SET_DUMPABLE, linux.PR_SET_MM]
+
+
+@machines
+def test_memory_is_shared_by_a_file_or_not_at_all(machine):
+    answer, mmap = filtered(machine), number(machine, "mmap")
+    shared, private, shared_and_checked, anonymous, fixed, stack = 1, 2, 3, 0x20, 0x10, 0x20000
+
+    def mapped(flags):
+        return answer(mmap, (0, 2**24, 3, flags, 2**64 - 1, 0))
+
+    for flags in (private, private | anonymous, private | anonymous | stack, shared | fixed):
+        assert mapped(flags) == Answer.ALLOW
+    for flags in (shared, shared | fixed, shared_and_checked):
+        assert mapped(flags | anonymous) == Answer.EPERM
+    assert answer(number(machine, "vmsplice")) == Answer.EPERM
 
 
 @machines

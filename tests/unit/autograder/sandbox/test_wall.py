@@ -63,6 +63,30 @@ def test_packages_and_folders_are_hidden_by_their_real_paths(tmp_path):
     assert hidden == tuple(sorted([str(engine), str(folder.resolve())]))
 
 
+@pytest.fixture
+def linked(tmp_path):
+    """A folder with a secret, and a second name of the folder above it."""
+    secret = tmp_path / "real" / "installed" / "secret"
+    secret.mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    return tmp_path.resolve()
+
+
+def test_what_is_hidden_is_covered_under_every_name_of_what_is_shown(linked):
+    shown = [f"{linked}/{name}/installed" for name in ("real", "link")]
+    covered = wall.places_to_cover(f"{linked}/real/installed/secret", shown)
+    assert covered == tuple(f"{folder}/secret" for folder in shown)
+    through_the_link = wall.places_to_cover(f"{linked}/link/installed/secret", shown)
+    assert through_the_link == covered
+
+
+def test_only_what_lies_below_what_is_shown_is_covered(linked):
+    secret = f"{linked}/real/installed/secret"
+    assert wall.places_to_cover(secret, [f"{linked}/real/nowhere", "/usr/lib"]) == ()
+    assert wall.places_to_cover(secret, [f"{linked}/link"]) == ()  # seen as a link, if at all
+    assert wall.places_to_cover(secret, [secret]) == (secret,)
+
+
 def test_nothing_is_imported_to_say_where_a_package_lies():
     assert wall.locations("no_such_package_anywhere") == []
     [folder] = wall.locations("autograder")
