@@ -61,9 +61,65 @@ _IMPORTS = {
 }
 _RUNS = {"builtins.eval", "builtins.exec", "builtins.compile"}
 _GETATTR = "builtins.getattr"
+_MUST_BE_CALLED = _IMPORTS | _RUNS | {_GETATTR}
 _NAMESPACES = {"builtins.globals", "builtins.locals", "builtins.vars"}
+_OWN_NAMES = "globals()"
+"""Stands for the dictionary of the learner's own names."""
+_MODULES = "sys.modules"
+_TABLES = {_OWN_NAMES, _MODULES}
+_LOOKS_AT_TABLE = {"get", "setdefault", "keys", "__contains__"}
 _LOOKUPS = {"__dict__", "__getattribute__", "__getattr__"}
+_BUILT_IN_LOOKS = {
+    "print", "repr", "str", "type", "id", "bool", "len", "hash", "format", "callable", "dir",
+    "hasattr", "isinstance", "issubclass", "help", "ascii", "any", "all",
+}  # fmt: skip
+_LOOKS = {f"builtins.{name}" for name in _BUILT_IN_LOOKS} | {
+    "inspect.ismodule",
+    "inspect.isfunction",
+    "inspect.isclass",
+    "inspect.isbuiltin",
+    "inspect.getsource",
+    "inspect.getfile",
+    "logging.debug",
+    "logging.info",
+    "logging.warning",
+    "logging.error",
+    "warnings.warn",
+    "pprint.pprint",
+    "IPython.display.display",
+    "sys.getsizeof",
+    "typing.get_type_hints",
+}
+"""Functions that only look at what they are given."""
+_LOOK_METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log", "format"}
+_COLLECTS = {
+    f"builtins.{name}"
+    for name in (
+        "list", "tuple", "set", "frozenset", "dict", "iter", "zip", "enumerate", "reversed",
+        "sorted",
+    )
+} | {"itertools.chain", "itertools.product", "collections.OrderedDict"}  # fmt: skip
+_GIVES_ITEM = {"builtins.next", "random.choice"}
+_GIVES_BACK = {
+    "builtins.staticmethod",
+    "builtins.classmethod",
+    "contextlib.nullcontext",
+    "copy.copy",
+    "importlib.reload",
+    "typing.cast",
+}
+_PASSES_ON = {"functools.partial", "builtins.map", "builtins.filter"}
+"""Their first argument is a function, which is given the others."""
+_FILLS = {"append", "extend", "insert", "add", "update", "setdefault"}
+_TAKES = {"get", "pop", "__getitem__", "setdefault", "popitem"}
+_VIEWS = {"items", "values", "keys", "copy"}
+_ROUNDS = 100
+"""The code is read until nothing more is learnt of what its names stand for, at most so often."""
+_DEEPEST = 16
+"""Parts of a dotted name beyond which it is not followed."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
 @dataclass(frozen=True)
@@ -152,13 +208,31 @@ class _Path:
     name: str
 
 
+@dataclass(frozen=True)
+class _Item:
+    """Something that a list, a tuple or a dictionary holds."""
+
+    value: _Path | Definition
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What `node` stands for in another scope: an argument, where it is called."""
+
+    node: ast.AST
+    scope: _Scope
+
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 
-Binding = ast.AST | _Path
+Value = _Path | _Item | Definition
+"""What an expression may stand for, as far as it is of any interest."""
+
+Binding = ast.AST | _Path | _Given
 """What gives a name its meaning: something of a library, or code of the learner's."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Scope:
     """Names of the notebook, or of one of its functions, each with all that may be bound to it."""
 
@@ -205,57 +279,107 @@ def _declare_one(node: ast.AST, scope: _Scope, sure: bool) -> None:
             scope.bind(name, node, sure)
             if scope.parent is None:
                 _declare_globals(node, scope)
-        case ast.Assign(targets=targets, value=value):
-            for target in targets:
+        case ast.Assign() | ast.AnnAssign() | ast.NamedExpr():
+            for target, value in _assigned(node):
                 _bind_target(target, value, scope, sure)
-        case (
-            ast.AnnAssign(target=target, value=ast.expr() as value)
-            | ast.NamedExpr(target=target, value=value)
-        ):
-            _bind_target(target, value, scope, sure)
-        case ast.AugAssign(target=target, value=value) | ast.For(target=target, iter=value):
-            _bind_target(target, value, scope)
-        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-            _bind_target(target, value, scope)
+        case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.withitem():
+            for target, value in _assigned(node):
+                _bind_target(target, value, scope)
         case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
             scope.bind(name, ast.Constant(None))
         case ast.Expr(ast.Call() as call):
-            _declare_call(call, scope)
+            _declare_call(call, scope, of_statement=True)
+        case ast.Call():
+            _declare_call(node, scope)
 
 
-def _declare_call(call: ast.Call, scope: _Scope) -> None:
-    """A statement that is a call may fill something: ``table.append(...)``, ``setattr(h, ...)``."""
+def _declare_call(call: ast.Call, scope: _Scope, of_statement: bool = False) -> None:
+    """A call may fill something: ``table.append(...)``, ``setattr(h, ...)``; one that is a
+    statement does little else.
+    """
     match call:
         case ast.Call(
             func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(str(text))]
-        ):
+        ) if of_statement:
             _declare(_body(text), scope)
-        case ast.Call(func=ast.Name("exec"), args=[ast.Constant(str(text)), *_]):
+        case ast.Call(func=ast.Name("exec"), args=[ast.Constant(str(text)), *_]) if of_statement:
             _declare(_body(text), scope)
+        case ast.Call(func=ast.Name("setattr"), args=[owner, *_]):
+            _bind_owner(owner, call, scope)
+        case ast.Call(func=ast.Attribute(value=owner, attr=method)):
+            if of_statement or method in _FILLS:
+                _bind_owner(owner, call, scope)
+
+
+def _bind_owner(owner: ast.AST, what: ast.AST, scope: _Scope) -> None:
+    name = _root(owner)
+    if name and not scope.is_library(name):
+        scope.bind(name, what)
+
+
+def _assigned(node: ast.AST) -> list[tuple[ast.AST, ast.AST]]:
+    """What `node` itself assigns: targets, each with what it is bound to; the same each time."""
+    if "assigned" not in vars(node):
+        vars(node)["assigned"] = list(_assignments(node))
+    pairs: list[tuple[ast.AST, ast.AST]] = vars(node)["assigned"]
+    return pairs
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _unpacked(target, value)
         case (
-            ast.Call(func=ast.Name("setattr"), args=[owner, *_])
-            | ast.Call(func=ast.Attribute(value=owner))
+            ast.AnnAssign(target=target, value=ast.expr() as value)
+            | ast.NamedExpr(target=target, value=value)
+            | ast.AugAssign(target=target, value=value)
+            | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
         ):
-            name = _root(owner)
-            if name and not scope.is_library(name):
-                scope.bind(name, call)
+            yield from _unpacked(target, value)
+        case (
+            ast.For(target=target, iter=value)
+            | ast.AsyncFor(target=target, iter=value)
+            | ast.comprehension(target=target, iter=value)
+        ):
+            yield from _unpacked(target, _item_of(value))
+
+
+def _unpacked(target: ast.AST, value: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    match target, value:
+        case ast.Starred(inner), _:
+            yield from _unpacked(inner, ast.List([value]))
+        case (ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values)) if (
+            len(targets) == len(values)
+        ):
+            for inner, item in zip(targets, values, strict=True):
+                yield from _unpacked(inner, item)
+        case (ast.Tuple(targets) | ast.List(targets)), _:
+            for inner in targets:
+                yield from _unpacked(inner, _item_of(value))
+        case _:
+            yield target, value
+
+
+def _item_of(value: ast.AST) -> ast.expr:
+    """An expression for any one item of `value`."""
+    assert isinstance(value, ast.expr)
+    return ast.Subscript(value, ast.Constant(None), ast.Load())
 
 
 def _bind_target(target: ast.AST, value: ast.AST, scope: _Scope, sure: bool = False) -> None:
     match target:
         case ast.Name(name):
             scope.bind(name, value, sure)
-        case ast.Starred(inner):
-            _bind_target(inner, value, scope, sure)
-        case ast.Tuple(targets) | ast.List(targets):
-            for inner in targets:
-                _bind_target(inner, value, scope, sure)
         case ast.Subscript(ast.Call(ast.Name("globals")), ast.Constant(str(name))):
             scope.bind(name, value)
         case ast.Attribute() | ast.Subscript():
-            owner = _root(target)
-            if owner and not scope.is_library(owner):
-                scope.bind(owner, value)
+            place = _without_subscripts(target)
+            assert isinstance(place, ast.expr) and isinstance(value, ast.expr)
+            if isinstance(place, ast.Attribute):
+                _bind_owner(target, ast.Assign([place], value), scope)
+            else:
+                _bind_owner(target, ast.List([value], ast.Load()), scope)
 
 
 def _declare_globals(function: ast.AST, scope: _Scope) -> None:
@@ -271,18 +395,437 @@ def _declare_globals(function: ast.AST, scope: _Scope) -> None:
             scope.bind(name, what)
 
 
+class _Meanings:
+    """What the expressions of a notebook may stand for.
+
+    What calls hand to the learner's own functions, and what is put into attributes, is noted as it
+    is met: `facts` counts what has been learnt, so whoever asks knows when to ask again.
+    """
+
+    def __init__(self, trees: Sequence[ast.Module]):
+        self.facts = 0
+        self.globals = _Scope()
+        self._scopes: dict[ast.AST, _Scope] = {}
+        self._fields: dict[str, dict[_Path | _Given, None]] = {}
+        self._methods: set[ast.AST] = set()
+        self._known: dict[tuple[ast.AST, _Scope], frozenset[Value]] = {}
+        self._asked: set[tuple[ast.AST, _Scope]] = set()
+        self._spelling: set[ast.AST] = set()
+        for tree in trees:
+            _declare(tree.body, self.globals, sure=True)
+
+    def ask_again(self) -> None:
+        self._asked.clear()
+
+    def paths(self, node: ast.AST, scope: _Scope) -> set[str]:
+        """The dotted names of what `node` may stand for in a library."""
+        return {value.name for value in self.values(node, scope) if isinstance(value, _Path)}
+
+    def values(self, node: ast.AST, scope: _Scope) -> frozenset[Value]:
+        key = node, scope
+        before = self._known.get(key, frozenset())
+        if key in self._asked:
+            return before
+        self._asked.add(key)
+        values = before | self._resolved(node, scope)
+        if len(values) > _MOST:
+            raise OverflowError("one name has too many meanings")
+        if values != before:
+            self._known[key] = values
+            self.facts += 1
+        return values
+
+    def _of_all(self, nodes: Iterable[ast.AST], scope: _Scope) -> set[Value]:
+        return {value for node in nodes for value in self.values(node, scope)}
+
+    def _resolved(self, node: ast.AST, scope: _Scope) -> Iterable[Value]:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
+                self.inside(node, scope)
+                return {node}
+            case ast.Name(name):
+                return self._values_of_name(name, scope)
+            case ast.Attribute(owner, attribute):
+                return self._values_of_attribute(owner, attribute, scope)
+            case ast.NamedExpr(value=value) | ast.Await(value) | ast.Starred(value):
+                return self.values(value, scope)
+            case ast.IfExp(body=one, orelse=other):
+                return self._of_all([one, other], scope)
+            case ast.BoolOp(values=parts):
+                return self._of_all(parts, scope)
+            case ast.BinOp(ast.List() | ast.Tuple(), _, _) | ast.BinOp(
+                _, _, ast.List() | ast.Tuple()
+            ):
+                return self._of_all([node.left, node.right], scope)
+            case ast.List(parts) | ast.Tuple(parts) | ast.Set(parts):
+                return _held(self._of_all(parts, scope))
+            case ast.Dict(keys, values):
+                return _held(self._of_all([key for key in keys if key] + values, scope))
+            case ast.ListComp(elt=made) | ast.SetComp(elt=made) | ast.GeneratorExp(elt=made):
+                return _held(self.values(made, self.inside(node, scope)))
+            case ast.DictComp(key=key, value=value):
+                return _held(self._of_all([key, value], self.inside(node, scope)))
+            case ast.Subscript(owner, index):
+                return self._item(owner, index, scope)
+            case ast.Call():
+                return self._result(node, scope)
+        return set()
+
+    def _meant(self, what: Binding, scope: _Scope) -> Iterable[Value]:
+        match what:
+            case _Path():
+                return {what}
+            case _Given(node, at):
+                return self.values(node, at)
+        return self.values(what, scope)
+
+    def _values_of_name(self, name: str, scope: _Scope) -> set[Value]:
+        bound, owner = scope.lookup(name)
+        if bound:
+            return {value for what in list(bound) for value in self._meant(what, owner)}
+        found = {f"{module}.{name}" for module in self.globals.stars + scope.stars}
+        if hasattr(builtins, name):
+            found.add(f"builtins.{name}")
+        return {_Path(path) for path in found}
+
+    def _values_of_attribute(self, owner: ast.AST, name: str, scope: _Scope) -> set[Value]:
+        found: set[Value] = {
+            _Path(f"{path}.{name}")
+            for path in self.paths(owner, scope)
+            if path.count(".") < _DEEPEST
+        }
+        for what in list(self._fields.get(name, ())):
+            values = self._meant(what, self.globals)
+            found.update(values)
+            for value in values:
+                if isinstance(value, ast.FunctionDef) and value.decorator_list:  # a property
+                    found |= self._returned(value)
+        return found
+
+    def _item(self, owner: ast.AST, index: ast.AST, scope: _Scope) -> set[Value]:
+        values = self.values(owner, scope)
+        found = _taken(values)
+        names = self.texts(index, scope) or []
+        if _Path(_MODULES) in values:
+            found.update(_Path(name) for name in names)
+        if _Path(_OWN_NAMES) in values:
+            for name in names:
+                found |= self._values_of_name(name, scope) | self._values_of_name(
+                    name, self.globals
+                )
+        return found
+
+    # Calls
+
+    def _result(self, node: ast.Call, scope: _Scope) -> set[Value]:
+        functions = self.paths(node.func, scope)
+        args = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if _GETATTR in functions and len(node.args) > 1:
+            names = self.texts(node.args[1], scope) or []
+            found: set[Value] = set(self._of_all(node.args[2:], scope))
+            for name in names:
+                found |= self._values_of_attribute(node.args[0], name, scope)
+            return found
+        if functions & _IMPORTS and node.args:
+            return {
+                _Path(path)
+                for name in self.texts(node.args[0], scope) or []
+                for path in _imported(name, node.args[1:])
+            }
+        if functions & _NAMESPACES and not args:
+            return self._own_names(functions, scope)
+        if functions & _COLLECTS:
+            return _held(self._of_all(args, scope))
+        if functions & _GIVES_ITEM:
+            return _taken(self._of_all(args, scope))
+        if functions & _GIVES_BACK:
+            return self._of_all(args, scope)
+        return self._result_of_method(node, scope) | {
+            value
+            for definition in self.own(node.func, scope)
+            for value in self._returned(definition)
+        }
+
+    def _result_of_method(self, node: ast.Call, scope: _Scope) -> set[Value]:
+        if not isinstance(node.func, ast.Attribute):
+            return set()
+        owner, method = node.func.value, node.func.attr
+        values = self.values(owner, scope)
+        found: set[Value] = set()
+        if {_Path(_MODULES), _Path(_OWN_NAMES)} & values and method in _TAKES and node.args:
+            found |= self._item(owner, node.args[0], scope)
+        elif any(isinstance(value, _Path) for value in values):
+            return found
+        if method in _FILLS:
+            found |= _held(self._of_all(node.args, scope))
+            found |= _held(self._of_all([word.value for word in node.keywords], scope))
+        if method in _TAKES:
+            found |= _taken(values) | self._of_all(node.args[1:], scope)
+        if method in _VIEWS:
+            found |= _held(values)
+        return found
+
+    def _own_names(self, functions: set[str], scope: _Scope) -> set[Value]:
+        if "builtins.globals" in functions or scope.parent is None:
+            return {_Path(_OWN_NAMES)}
+        held = {value for name in scope.names for value in self._values_of_name(name, scope)}
+        return {_Path(_OWN_NAMES)} if held else set()
+
+    def own(self, function: ast.AST, scope: _Scope) -> list[Definition]:
+        """The functions and classes of the learner's that `function` may be."""
+        values = self.values(function, scope)
+        found = [value for value in values if isinstance(value, _DEFINITIONS)]
+        if not found and not values:
+            for what in self._fields.get("__call__", ()):
+                found += [v for v in self._meant(what, self.globals) if isinstance(v, _FUNCTIONS)]
+        return found
+
+    def _returned(self, definition: Definition) -> set[Value]:
+        if isinstance(definition, ast.ClassDef):
+            return set()
+        inner = self._scopes[definition]
+        if isinstance(definition, ast.Lambda):
+            return set(self.values(definition.body, inner))
+        found: set[Value] = set()
+        for statement in definition.body:
+            for node in _same_scope(statement):
+                match node:
+                    case ast.Return(ast.expr() as value):
+                        found |= self.values(value, inner)
+                    case ast.Yield(ast.expr() as value):
+                        found |= self.values(value, inner) | _held(self.values(value, inner))
+                    case ast.YieldFrom(value):
+                        found |= self.values(value, inner)
+        return found
+
+    # What is learnt
+
+    def inside(self, node: ast.AST, outer: _Scope) -> _Scope:
+        """The scope of a function, class, lambda or comprehension."""
+        if node in self._scopes:
+            return self._scopes[node]
+        inner = self._scopes[node] = _Scope(outer)
+        match node:
+            case ast.ClassDef(body=body):
+                _declare(body, inner)
+                self._methods |= {part for part in body if isinstance(part, _FUNCTIONS)}
+                for name, bound in inner.names.items():
+                    for what in bound:
+                        self.put(name, what, inner)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                self._declare_parameters(node.args, inner, outer)
+                _declare(node.body if isinstance(node.body, list) else [node.body], inner)
+                for part in ast.walk(node):
+                    for name in part.names if isinstance(part, ast.Global) else ():
+                        inner.names.pop(name, None)
+            case (
+                ast.ListComp(generators=parts)
+                | ast.SetComp(generators=parts)
+                | ast.GeneratorExp(generators=parts)
+                | ast.DictComp(generators=parts)
+            ):
+                for number, part in enumerate(parts):
+                    for target, value in _assigned(part):
+                        if isinstance(target, ast.Name):
+                            inner.bind(target.id, value if number else _Given(value, outer))
+        return inner
+
+    def _declare_parameters(self, arguments: ast.arguments, inner: _Scope, outer: _Scope) -> None:
+        for argument in ast.walk(arguments):
+            if isinstance(argument, ast.arg):
+                inner.bind(argument.arg, ast.Constant(None))
+        names = [*arguments.posonlyargs, *arguments.args]
+        names = names[len(names) - len(arguments.defaults) :] + arguments.kwonlyargs
+        defaults = [*arguments.defaults, *arguments.kw_defaults]
+        for argument, default in zip(names, defaults, strict=True):
+            if default is not None:
+                inner.bind(argument.arg, _Given(default, outer))
+
+    def put(self, name: str, what: Binding, scope: _Scope) -> None:
+        """Something is put into an attribute of this name, of whatever."""
+        if isinstance(what, ast.AST):
+            what = _Given(what, scope)
+        if what not in self._fields.setdefault(name, {}):
+            self._fields[name][what] = None
+            self.facts += 1
+
+    def give(self, callee: Definition, call: ast.Call, scope: _Scope, skip: int = 0) -> bool:
+        """The arguments of `call`, after the first `skip`, are given to `callee`; returns whether
+        that can be followed.
+        """
+        if isinstance(callee, ast.ClassDef):
+            return self._give_class(callee, call, scope)
+        arguments = callee.args
+        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+        if callee in self._methods and self._has_self(callee, call, scope):
+            names = names[1:]
+        rest = [argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument]
+        every = [*names, *(argument.arg for argument in arguments.kwonlyargs), *rest]
+        for number, arg in enumerate(call.args[skip:]):
+            if isinstance(arg, ast.Starred):
+                for name in every:
+                    self._give_one(callee, name, arg, scope, items=name not in rest)
+            elif number < len(names):
+                self._give_one(callee, names[number], arg, scope)
+            else:
+                for name in rest[:1]:
+                    self._give_one(callee, name, arg, scope, held=True)
+        for word in call.keywords:
+            if word.arg in every:
+                self._give_one(callee, word.arg, word.value, scope)
+            else:
+                for name in rest[-1:] if word.arg else every:
+                    item = word.arg is None and name not in rest
+                    self._give_one(callee, name, word.value, scope, item, word.arg is not None)
+        return True
+
+    def _has_self(self, method: Definition, call: ast.Call, scope: _Scope) -> bool:
+        decorators = {_last(part) for part in getattr(method, "decorator_list", ())}
+        if "staticmethod" in decorators:
+            return False
+        by_class = isinstance(call.func, ast.Attribute) and any(
+            isinstance(value, ast.ClassDef) for value in self.values(call.func.value, scope)
+        )
+        return not by_class or "classmethod" in decorators
+
+    def _give_one(
+        self,
+        callee: Definition,
+        name: str,
+        node: ast.AST,
+        scope: _Scope,
+        items: bool = False,
+        held: bool = False,
+    ) -> None:
+        if items or held:
+            made = "item" if items else "held"
+            if made not in vars(node):
+                assert isinstance(node, ast.expr)
+                inner = node.value if isinstance(node, ast.Starred) else node
+                vars(node)[made] = _item_of(inner) if items else ast.List([node], ast.Load())
+            node = vars(node)[made]
+        given = _Given(node, scope)
+        bound = self._scopes[callee].names.setdefault(name, [])
+        if given not in bound:
+            bound.append(given)
+            self.facts += 1
+
+    def _give_class(self, callee: ast.ClassDef, call: ast.Call, scope: _Scope) -> bool:
+        followed = False
+        inner = self._scopes[callee]
+        for name in ("__init__", "__new__", "__post_init__"):
+            for what in inner.names.get(name, ()):
+                if isinstance(what, _FUNCTIONS):
+                    self.values(what, inner)
+                    followed = self.give(what, call, scope) or followed
+        annotated = [
+            part.target.id
+            for part in callee.body
+            if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+        ]
+        if annotated and not followed:
+            for name, arg in zip(annotated, call.args, strict=False):
+                self.put(name, arg, scope)
+            for word in call.keywords:
+                self.put(word.arg or "", word.value, scope)
+            return True
+        for base in callee.bases if not followed else ():
+            for value in self.values(base, inner):
+                if isinstance(value, ast.ClassDef) and value is not callee:
+                    followed = self._give_class(value, call, scope) or followed
+        return followed
+
+    # Texts
+
+    def texts(self, node: ast.AST, scope: _Scope, depth: int = 0) -> list[str] | None:
+        """The texts that `node` may be, put together of constants; None where it is computed.
+
+        depth: how often an item is taken of `node` before it is a text.
+        """
+        if node in self._spelling:
+            return None
+        self._spelling.add(node)
+        try:
+            return self._spelt(node, scope, depth)
+        finally:
+            self._spelling.discard(node)
+
+    def _spelt(self, node: ast.AST, scope: _Scope, depth: int) -> list[str] | None:
+        match node:
+            case ast.Name(name):
+                return self._texts_of_name(name, scope, depth)
+            case ast.NamedExpr(value=value):
+                return self.texts(value, scope, depth)
+            case ast.IfExp(body=one, orelse=other):
+                return self._any_text([one, other], scope, depth)
+            case ast.Subscript(owner, ast.Slice()):
+                return self.texts(owner, scope, depth) if depth else None
+            case ast.Subscript(owner):
+                return self.texts(owner, scope, depth + 1)
+            case ast.List(parts) | ast.Tuple(parts) | ast.Set(parts) if depth:
+                return self._any_text(parts, scope, depth - 1)
+            case ast.Dict(_, values) if depth:
+                return self._any_text(values, scope, depth - 1)
+        if depth:
+            return None
+        match node:
+            case ast.Constant(str() | int() as value):
+                return [str(value)]
+            case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+                return self.texts(value, scope)
+            case ast.BinOp(left, ast.Add(), right):
+                return self._joined([left, right], scope)
+            case (
+                ast.JoinedStr(parts)
+                | ast.Call(func=ast.Attribute(ast.Constant(""), "join"), args=[ast.List(parts)])
+            ):
+                return self._joined(parts, scope)
+        return None
+
+    def _texts_of_name(self, name: str, scope: _Scope, depth: int) -> list[str] | None:
+        bound, owner = scope.lookup(name)
+        texts: list[str] = []
+        for what in bound:
+            if _is_nothing(what):
+                continue
+            if isinstance(what, _Path):
+                return None
+            node, at = (what.node, what.scope) if isinstance(what, _Given) else (what, owner)
+            more = self.texts(node, at, depth)
+            if more is None or len(texts) + len(more) > _MOST:
+                return None
+            texts += more
+        return texts or None
+
+    def _any_text(self, nodes: Sequence[ast.AST], scope: _Scope, depth: int) -> list[str] | None:
+        texts: list[str] = []
+        for node in nodes:
+            more = self.texts(node, scope, depth)
+            if more is None or len(texts) + len(more) > _MOST:
+                return None
+            texts += more
+        return texts
+
+    def _joined(self, parts: Sequence[ast.AST], scope: _Scope) -> list[str] | None:
+        texts = [""]
+        for part in parts:
+            following = self.texts(part, scope)
+            if following is None or len(texts) * len(following) > _MOST:
+                return None
+            texts = [text + more for text in texts for more in following]
+        return texts
+
+
 class _Reader:
     """Reads one answer: `follow` its name."""
 
     def __init__(self, forbids: tuple[str, ...], trees: Sequence[ast.Module]):
         self.findings: list[Finding] = []
         self._forbids = forbids
-        self._globals = _Scope()
-        self._read: set[int] = set()
-        self._resolving: set[int] = set()
-        self._kept: list[ast.AST] = [*trees]
-        for tree in trees:
-            _declare(tree.body, self._globals, sure=True)
+        self._meanings = _Meanings(trees)
+        self._globals = self._meanings.globals
+        self._read: set[ast.AST] = set()
+        self._bodies: dict[ast.AST, tuple[list[ast.stmt], _Scope]] = {}
         for tree in trees:
             self._forbid_changes(tree)
 
@@ -292,23 +835,32 @@ class _Reader:
         """
         for node in ast.walk(tree):
             match node:
-                case ast.Assign(targets=targets, value=value):
-                    if not isinstance(value, (ast.Constant, ast.UnaryOp)):
-                        self._forbid(targets)
                 case ast.Call(func=ast.Name("setattr"), args=[owner, ast.Constant(str(name)), _]):
-                    self._forbid([ast.Attribute(owner, name)])
+                    self._forbid(ast.Attribute(owner, name))
+            for target, value in _assigned(node):
+                if not isinstance(value, (ast.Constant, ast.UnaryOp)):
+                    self._forbid(target)
 
-    def _forbid(self, targets: Sequence[ast.expr]) -> None:
-        for target in targets:
-            if isinstance(target, ast.Attribute):
-                self._forbids += tuple(self._paths(target, self._globals))
+    def _forbid(self, target: ast.AST) -> None:
+        if isinstance(target, ast.Attribute):
+            self._forbids += tuple(self._meanings.paths(target, self._globals))
 
     def follow(self, name: str) -> bool:
         """Read everything that `name` uses, into `findings`; returns whether it is the learner's
         own.
         """
-        self._visit(ast.Name(name, ast.Load()), self._globals)
-        return any(not isinstance(what, _Path) for what in self._globals.names.get(name, ()))
+        answer = ast.Name(name, ast.Load())
+        for _ in range(_ROUNDS):
+            before = self._meanings.facts
+            self.findings.clear()
+            self._read.clear()
+            self._meanings.ask_again()
+            self._visit(answer, self._globals)
+            if self._meanings.facts == before:
+                return any(
+                    not isinstance(what, _Path) for what in self._globals.names.get(name, ())
+                )
+        raise OverflowError("what the names stand for does not come to an end")
 
     # Code that the answer uses
 
@@ -326,7 +878,8 @@ class _Reader:
             case ast.Name(ctx=ast.Store() | ast.Del()):
                 return
             case ast.Name(name):
-                self._use(node, scope)
+                self._check(node, scope)
+                self._refuse_handing_on_a_lookup(node, scope)
                 self._follow_name(name, scope)
             case ast.Attribute():
                 self._attribute(node, scope)
@@ -334,182 +887,220 @@ class _Reader:
             case ast.Call():
                 self._call(node, scope)
                 return
-            case ast.Assign(value=value) if self._is_alias(value, scope):
-                for target in node.targets:
-                    self._visit(target, scope)
-                self._check(value, scope)
-                return
-        for child in _read_children(node):
-            self._visit(child, scope)
-
-    def _enter(self, node: Definition, outer: _Scope) -> None:
-        """Read a function, class or lambda of the learner's, once."""
-        if id(node) in self._read:
+            case ast.Subscript(owner, index, ast.Load()):
+                self._check_item(owner, index, node, scope)
+            case ast.Match(subject=subject):
+                self._hand_on([subject], node, scope)
+        for target, value in _assigned(node):
+            place = _without_subscripts(target)
+            if isinstance(place, ast.Attribute):
+                self._meanings.put(place.attr, value, scope)
+        if isinstance(node, ast.Assign) and self._is_alias(node.value, scope):
+            for target in node.targets:
+                self._visit(target, scope)
+            self._check(node.value, scope)
             return
-        self._read.add(id(node))
-        inner = _Scope(outer)
-        if isinstance(node, _FUNCTIONS):
-            arguments = node.args
-            for argument in ast.walk(arguments):
-                if isinstance(argument, ast.arg):
-                    inner.bind(argument.arg, ast.Constant(None))
-            names = [*arguments.posonlyargs, *arguments.args]
-            with_default = names[len(names) - len(arguments.defaults) :]
-            for argument, default in zip(with_default, arguments.defaults, strict=True):
-                inner.bind(argument.arg, default)
-        body = node.body if isinstance(node.body, list) else [node.body]
-        _declare(body, inner)
-        for name in {
-            n for part in ast.walk(node) if isinstance(part, ast.Global) for n in part.names
-        }:
-            inner.names.pop(name, None)
+        inner = self._meanings.inside(node, scope) if isinstance(node, _COMPREHENSIONS) else scope
         for child in _read_children(node):
             self._visit(child, inner)
 
+    def _enter(self, node: Definition, outer: _Scope) -> None:
+        """Read a function, class or lambda of the learner's, once."""
+        inner = self._meanings.inside(node, outer)
+        if node in self._read:
+            return
+        self._read.add(node)
+        body = node.body if isinstance(node.body, list) else [node.body]
+        for child in _read_children(node):
+            if child not in body:
+                self._visit(child, inner.parent or outer)
+        for decorator in getattr(node, "decorator_list", ()):
+            for used in self._meanings.own(decorator, inner.parent or outer):
+                self._meanings.give(used, self._call_of(decorator, node), inner.parent or outer)
+        for child in body:
+            self._visit(child, inner)
+
+    def _call_of(self, decorator: ast.expr, node: ast.AST) -> ast.Call:
+        if "call" not in vars(decorator):
+            name = ast.Name(getattr(node, "name", ""), ast.Load())
+            vars(decorator)["call"] = ast.Call(decorator, [name], [])
+        call: ast.Call = vars(decorator)["call"]
+        return call
+
     def _follow_name(self, name: str, scope: _Scope) -> None:
         bound, owner = scope.lookup(name)
-        for what in bound:
-            if isinstance(what, _Path) or id(what) in self._read:
+        for what in list(bound):
+            if isinstance(what, (_Path, _Given)) or what in self._read:
                 continue
-            if not isinstance(what, (*_FUNCTIONS, ast.ClassDef)):
-                self._read.add(id(what))
+            if not isinstance(what, _DEFINITIONS):
+                self._read.add(what)
             if self._is_alias(what, owner):
                 self._check(what, owner)
             else:
                 self._visit(what, owner)
 
     def _is_alias(self, node: ast.AST, scope: _Scope) -> bool:
-        return isinstance(node, (ast.Name, ast.Attribute)) and bool(self._paths(node, scope))
+        return isinstance(node, (ast.Name, ast.Attribute)) and bool(
+            self._meanings.paths(node, scope)
+        )
 
     def _check(self, node: ast.AST, scope: _Scope) -> None:
-        for path in self._paths(node, scope):
+        for path in sorted(self._meanings.paths(node, scope)):
             self._mention(path, node)
 
     def _attribute(self, node: ast.Attribute, scope: _Scope) -> None:
         """An attribute of a library by its path, of anything else by reading that."""
-        self._use(node, scope)
+        self._check(node, scope)
+        self._refuse_handing_on_a_lookup(node, scope)
         owner: ast.expr = node
         while isinstance(owner, ast.Attribute):
-            looks_up = owner.attr in _LOOKUPS
+            attribute = owner.attr
             owner = owner.value
-            for path in sorted(self._paths(owner, scope)):
+            for path in sorted(self._meanings.paths(owner, scope)):
                 self._mention(path, node)
-                if looks_up and self._holds_forbidden(path):
+                if attribute in _LOOKUPS and self._holds_forbidden(path):
+                    self._refuse_lookup(path, node)
+                if path in _TABLES and attribute not in _LOOKS_AT_TABLE:
                     self._refuse_lookup(path, node)
         if isinstance(owner, ast.Name):
             self._follow_name(owner.id, scope)
         else:
             self._visit(owner, scope)
 
-    def _use(self, node: ast.AST, scope: _Scope) -> None:
-        """A value that is handed on: a library that holds something forbidden, or what looks up or
-        runs code, could not be followed.
-        """
-        for path in sorted(self._paths(node, scope)):
-            self._mention(path, node)
-            if path in _IMPORTS | _RUNS | {_GETATTR} | _NAMESPACES:
-                name = path.removeprefix("builtins.")
-                self._find(
-                    f"`{name}` must be called directly here, so that your code can be read.", node
-                )
-            elif self._holds_forbidden(path) or path == "sys.modules":
-                self._refuse_lookup(path, node)
+    def _refuse_handing_on_a_lookup(self, node: ast.AST, scope: _Scope) -> None:
+        for path in sorted(self._meanings.paths(node, scope) & _MUST_BE_CALLED):
+            name = path.removeprefix("builtins.")
+            self._find(
+                f"`{name}` must be called directly here, so that your code can be read.", node
+            )
+
+    def _hand_on(self, nodes: Iterable[ast.AST], where: ast.AST, scope: _Scope) -> None:
+        """A library that holds something forbidden could not be followed from here."""
+        for node in nodes:
+            for value in self._meanings.values(node, scope):
+                inner = value.value if isinstance(value, _Item) else value
+                if isinstance(inner, _Path) and self._is_open(inner.name):
+                    self._refuse_lookup(inner.name, where)
+
+    def _is_open(self, path: str) -> bool:
+        return path in _TABLES or self._holds_forbidden(path)
+
+    def _check_item(
+        self, owner: ast.AST, index: ast.AST, node: ast.AST, scope: _Scope
+    ) -> None:
+        """What is taken from a dictionary of names."""
+        tables = self._meanings.paths(owner, scope) & _TABLES
+        names = self._meanings.texts(index, scope) if tables else []
+        if names is None:
+            self._refuse_lookup(min(tables), node)
+            return
+        self._check(node, scope)
+        for name in names if _OWN_NAMES in tables else ():
+            self._follow_name(name, scope)
+            self._follow_name(name, self._globals)
+
+    # Calls
 
     def _call(self, node: ast.Call, scope: _Scope) -> None:
-        functions = self._paths(node.func, scope)
+        functions = self._meanings.paths(node.func, scope)
         args = [*node.args, *(keyword.value for keyword in node.keywords)]
         if functions & {"builtins.isinstance", "builtins.issubclass"}:
             args = node.args[:1]
         elif _GETATTR in functions:
             self._check_lookup(node, scope)
-            args = args[2:] if self._paths(node.args[0], scope) else args
         elif functions & _IMPORTS:
-            if not self._paths(node, scope):
+            paths = self._meanings.paths(node, scope)
+            if not paths:
                 self._find("What is imported must be named in the code here, not computed.", node)
-            for path in self._paths(node, scope):
+            for path in sorted(paths):
                 self._mention(path, node)
         elif functions & _RUNS:
             self._run(node, min(functions & _RUNS), scope)
-        elif functions & _NAMESPACES:
-            name = min(functions & _NAMESPACES).removeprefix("builtins.")
-            self._find(f"`{name}` hides what your code uses: write the names themselves.", node)
         else:
             self._visit(node.func, scope)
+            self._check(node, scope)
+            self._pass(node, functions, scope)
         for arg in args:
             self._visit(arg, scope)
 
+    def _pass(self, node: ast.Call, functions: set[str], scope: _Scope) -> None:
+        """Arguments are followed into the learner's own functions, and looked at elsewhere."""
+        args = [*node.args, *(keyword.value for keyword in node.keywords)]
+        attribute = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        skip = 0
+        own = self._meanings.own(node.func, scope)
+        if functions & _PASSES_ON and node.args:
+            skip = 1
+            own = self._meanings.own(node.args[0], scope)
+        followed = [self._meanings.give(callee, node, scope, skip) for callee in own]
+        spread = [word.value for word in node.keywords if word.arg is None]
+        if functions & (_LOOKS | _COLLECTS | _GIVES_ITEM | _GIVES_BACK):
+            return
+        if "types.SimpleNamespace" in functions:
+            for word in node.keywords:
+                self._meanings.put(word.arg or "", word.value, scope)
+        elif "builtins.setattr" in functions and len(node.args) == 3:
+            self._set(node, scope)
+        elif isinstance(node.func, ast.Attribute) and not functions and self._method(node, scope):
+            return
+        elif not followed or not all(followed):
+            if attribute not in _LOOK_METHODS or functions:
+                self._hand_on(args, node, scope)
+        else:
+            tables = [arg for arg in args if self._meanings.paths(arg, scope) & _TABLES]
+            self._hand_on([*tables, *spread], node, scope) if tables else None
+
+    def _set(self, node: ast.Call, scope: _Scope) -> None:
+        names = self._meanings.texts(node.args[1], scope)
+        if names is None:
+            self._hand_on(node.args[2:], node, scope)
+        for name in names or ():
+            self._meanings.put(name, node.args[2], scope)
+
+    def _method(self, node: ast.Call, scope: _Scope) -> bool:
+        """Whether a method fills, or takes from, a list or dictionary that is followed."""
+        assert isinstance(node.func, ast.Attribute)
+        place = _without_subscripts(node.func.value)
+        if node.func.attr not in _FILLS | _TAKES or not isinstance(
+            place, (ast.Name, ast.Attribute)
+        ):
+            return False
+        if isinstance(place, ast.Attribute):
+            self._meanings.put(place.attr, node, scope)
+        return True
+
     def _check_lookup(self, node: ast.Call, scope: _Scope) -> None:
-        for path in self._paths(node.args[0], scope) if node.args else ():
-            names = _texts(node.args[1]) if len(node.args) > 1 else None
-            if names is None:
-                if self._holds_forbidden(path):
-                    self._refuse_lookup(path, node)
-                continue
-            for name in names:
+        if not node.args:
+            return
+        names = self._meanings.texts(node.args[1], scope) if len(node.args) > 1 else None
+        for path in sorted(self._meanings.paths(node.args[0], scope)):
+            if names is None and self._is_open(path):
+                self._refuse_lookup(path, node)
+            for name in names or ():
                 self._mention(f"{path}.{name}", node)
+                if name in _LOOKUPS and self._is_open(path):
+                    self._refuse_lookup(path, node)
 
     def _run(self, node: ast.Call, path: str, scope: _Scope) -> None:
-        text = node.args[0] if node.args else None
-        if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
-            name = path.removeprefix("builtins.")
-            self._find(
-                f"`{name}` of a text that is made while it runs cannot be read: write the code "
-                "itself.",
-                node,
-            )
-            return
-        body = _body(text.value.strip())
-        self._kept += body
-        inner = _Scope(scope)
-        _declare(body, inner)
+        if node not in self._bodies:
+            texts = self._meanings.texts(node.args[0], scope) if node.args else None
+            if texts is None:
+                name = path.removeprefix("builtins.")
+                self._find(
+                    f"`{name}` of a text that is made while it runs cannot be read: write the code "
+                    "itself.",
+                    node,
+                )
+                return
+            body = [statement for text in texts for statement in _body(text.strip())]
+            inner = _Scope(scope)
+            _declare(body, inner)
+            self._bodies[node] = body, inner
+        body, inner = self._bodies[node]
         for statement in body:
             self._visit(statement, inner)
 
-    # Paths
-
-    def _paths(self, node: ast.AST, scope: _Scope) -> set[str]:
-        """The dotted names of what `node` may stand for in a library; none for anything else."""
-        if id(node) in self._resolving:
-            return set()
-        self._resolving.add(id(node))
-        try:
-            return self._resolved(node, scope)
-        finally:
-            self._resolving.discard(id(node))
-
-    def _resolved(self, node: ast.AST, scope: _Scope) -> set[str]:
-        match node:
-            case ast.Name(name):
-                return self._paths_of_name(name, scope)
-            case ast.Attribute(owner, attribute):
-                return {f"{path}.{attribute}" for path in self._paths(owner, scope)}
-            case ast.NamedExpr(value=value):
-                return self._paths(value, scope)
-            case ast.IfExp(body=one, orelse=other):
-                return self._paths(one, scope) | self._paths(other, scope)
-            case ast.Call(func=function, args=[owner, name, *_]) if _GETATTR in self._paths(
-                function, scope
-            ):
-                names = _texts(name) or []
-                return {f"{p}.{n}" for p in self._paths(owner, scope) for n in names}
-            case ast.Call(func=function, args=[ast.Constant(str(name)), *rest]) if (
-                self._paths(function, scope) & _IMPORTS
-            ):
-                return _imported(name, rest)
-            case ast.Subscript(owner, ast.Constant(str(name))):
-                return {name} if "sys.modules" in self._paths(owner, scope) else set()
-        return set()
-
-    def _paths_of_name(self, name: str, scope: _Scope) -> set[str]:
-        bound, owner = scope.lookup(name)
-        if not bound:
-            stars = self._globals.stars + scope.stars
-            found = {f"{module}.{name}" for module in stars}
-            return found | ({f"builtins.{name}"} if hasattr(builtins, name) else set())
-        paths = set()
-        for what in bound:
-            paths |= {what.name} if isinstance(what, _Path) else self._paths(what, owner)
-        return paths
+    # Findings
 
     def _holds_forbidden(self, path: str) -> bool:
         return any(forbidden.startswith(f"{path}.") for forbidden in self._forbids)
@@ -542,6 +1133,32 @@ class _Reader:
         self.findings.append(Finding(sentence, _text_of(node)))
 
 
+def _held(values: Iterable[Value]) -> set[Value]:
+    """The values of a list of `values`."""
+    return {value if isinstance(value, _Item) else _Item(value) for value in values}
+
+
+def _taken(values: Iterable[Value]) -> set[Value]:
+    """The values of an item of `values`, which may be a list itself."""
+    items = [value for value in values if isinstance(value, _Item)]
+    return {*items, *(item.value for item in items)}
+
+
+def _is_nothing(what: Binding) -> bool:
+    """Whether `what` is a parameter's place, for which arguments are known."""
+    return isinstance(what, ast.Constant) and what.value is None
+
+
+def _last(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+
+
+def _without_subscripts(node: ast.AST) -> ast.AST:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
+
+
 def _read_children(node: ast.AST) -> Iterator[ast.AST]:
     """What is in `node`, without annotations."""
     for name, value in ast.iter_fields(node):
@@ -550,36 +1167,6 @@ def _read_children(node: ast.AST) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield child
-
-
-def _texts(node: ast.AST) -> list[str] | None:
-    """The texts that `node` may be, put together of constants; None where it is computed."""
-    match node:
-        case ast.Constant(str(text)):
-            return [text]
-        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-            return _texts(value)
-        case ast.IfExp(body=one, orelse=other):
-            first, second = _texts(one), _texts(other)
-            return None if first is None or second is None else first + second
-        case ast.BinOp(left, ast.Add(), right):
-            return _joined([left, right])
-        case (
-            ast.JoinedStr(parts)
-            | ast.Call(func=ast.Attribute(ast.Constant(""), "join"), args=[ast.List(parts)])
-        ):
-            return _joined(parts)
-    return None
-
-
-def _joined(parts: Sequence[ast.AST]) -> list[str] | None:
-    texts = [""]
-    for part in parts:
-        following = _texts(part)
-        if following is None or len(texts) * len(following) > _MOST:
-            return None
-        texts = [text + more for text in texts for more in following]
-    return texts
 
 
 def _imported(name: str, rest: Sequence[ast.expr]) -> set[str]:
