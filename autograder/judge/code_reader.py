@@ -99,7 +99,7 @@ _COLLECTS = {
         "sorted",
     )
 } | {"itertools.chain", "itertools.product", "collections.OrderedDict"}  # fmt: skip
-_GIVES_ITEM = {"builtins.next", "random.choice"}
+_GIVES_ITEM = {"builtins.next", "builtins.min", "builtins.max", "random.choice"}
 _GIVES_BACK = {
     "builtins.staticmethod",
     "builtins.classmethod",
@@ -108,8 +108,10 @@ _GIVES_BACK = {
     "importlib.reload",
     "typing.cast",
 }
-_PASSES_ON = {"functools.partial", "builtins.map", "builtins.filter"}
-"""Their first argument is a function, which is given the others."""
+_PARTIAL = "functools.partial"
+_MAPS = {"builtins.map", "builtins.filter"}
+"""Their first argument is a function, which is given the items of the others."""
+_SORTS = {"builtins.sorted", "builtins.min", "builtins.max"}
 _FILLS = {"append", "extend", "insert", "add", "update", "setdefault"}
 _TAKES = {"get", "pop", "__getitem__", "setdefault", "popitem"}
 _VIEWS = {"items", "values", "keys", "copy"}
@@ -238,6 +240,7 @@ class _Scope:
 
     parent: _Scope | None = None
     names: dict[str, list[Binding]] = field(default_factory=dict)
+    fills: dict[str, list[ast.AST]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
 
     def bind(self, name: str, what: Binding, replace: bool = False) -> None:
@@ -247,9 +250,15 @@ class _Scope:
 
     def lookup(self, name: str) -> tuple[list[Binding], _Scope]:
         scope = self
+        filled = scope.given(name)
         while name not in scope.names and scope.parent is not None:
             scope = scope.parent
-        return scope.names.get(name, []), scope
+            filled += scope.given(name)
+        return [*scope.names.get(name, ()), *filled], scope
+
+    def given(self, name: str) -> list[_Given]:
+        """What is put into a list or an object of this name here, wherever that was made."""
+        return [_Given(what, self) for what in self.fills.get(name, ())]
 
     def is_library(self, name: str) -> bool:
         bound, _ = self.lookup(name)
@@ -314,7 +323,10 @@ def _declare_call(call: ast.Call, scope: _Scope, of_statement: bool = False) -> 
 def _bind_owner(owner: ast.AST, what: ast.AST, scope: _Scope) -> None:
     name = _root(owner)
     if name and not scope.is_library(name):
-        scope.bind(name, what)
+        if scope.parent is None:
+            scope.bind(name, what)
+        else:
+            scope.fills.setdefault(name, []).append(what)
 
 
 def _assigned(node: ast.AST) -> list[tuple[ast.AST, ast.AST]]:
@@ -333,7 +345,6 @@ def _assignments(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         case (
             ast.AnnAssign(target=target, value=ast.expr() as value)
             | ast.NamedExpr(target=target, value=value)
-            | ast.AugAssign(target=target, value=value)
             | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
         ):
             yield from _unpacked(target, value)
@@ -343,18 +354,21 @@ def _assignments(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
             | ast.comprehension(target=target, iter=value)
         ):
             yield from _unpacked(target, _item_of(value))
+        case ast.AugAssign(target=target, value=value):
+            yield target, value
+            yield target, ast.BinOp(value, node.op, ast.Constant(None))
 
 
 def _unpacked(target: ast.AST, value: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
     match target, value:
         case ast.Starred(inner), _:
             yield from _unpacked(inner, ast.List([value]))
-        case (ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values)) if (
+        case ((ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values))) if (
             len(targets) == len(values)
         ):
             for inner, item in zip(targets, values, strict=True):
                 yield from _unpacked(inner, item)
-        case (ast.Tuple(targets) | ast.List(targets)), _:
+        case ((ast.Tuple(targets) | ast.List(targets)), _):
             for inner in targets:
                 yield from _unpacked(inner, _item_of(value))
         case _:
@@ -375,9 +389,9 @@ def _bind_target(target: ast.AST, value: ast.AST, scope: _Scope, sure: bool = Fa
             scope.bind(name, value)
         case ast.Attribute() | ast.Subscript():
             place = _without_subscripts(target)
-            assert isinstance(place, ast.expr) and isinstance(value, ast.expr)
+            assert isinstance(target, ast.expr) and isinstance(value, ast.expr)
             if isinstance(place, ast.Attribute):
-                _bind_owner(target, ast.Assign([place], value), scope)
+                _bind_owner(target, ast.Assign([target], value), scope)
             else:
                 _bind_owner(target, ast.List([value], ast.Load()), scope)
 
@@ -649,10 +663,8 @@ class _Meanings:
             self._fields[name][what] = None
             self.facts += 1
 
-    def give(self, callee: Definition, call: ast.Call, scope: _Scope, skip: int = 0) -> bool:
-        """The arguments of `call`, after the first `skip`, are given to `callee`; returns whether
-        that can be followed.
-        """
+    def give(self, callee: Definition, call: ast.Call, scope: _Scope) -> bool:
+        """The arguments of `call` are given to `callee`; returns whether that can be followed."""
         if isinstance(callee, ast.ClassDef):
             return self._give_class(callee, call, scope)
         arguments = callee.args
@@ -661,7 +673,7 @@ class _Meanings:
             names = names[1:]
         rest = [argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument]
         every = [*names, *(argument.arg for argument in arguments.kwonlyargs), *rest]
-        for number, arg in enumerate(call.args[skip:]):
+        for number, arg in enumerate(call.args):
             if isinstance(arg, ast.Starred):
                 for name in every:
                     self._give_one(callee, name, arg, scope, items=name not in rest)
@@ -698,12 +710,7 @@ class _Meanings:
         held: bool = False,
     ) -> None:
         if items or held:
-            made = "item" if items else "held"
-            if made not in vars(node):
-                assert isinstance(node, ast.expr)
-                inner = node.value if isinstance(node, ast.Starred) else node
-                vars(node)[made] = _item_of(inner) if items else ast.List([node], ast.Load())
-            node = vars(node)[made]
+            node = _made(node, "item" if items else "held")
         given = _Given(node, scope)
         bound = self._scopes[callee].names.setdefault(name, [])
         if given not in bound:
@@ -764,6 +771,8 @@ class _Meanings:
                 return self.texts(owner, scope, depth + 1)
             case ast.List(parts) | ast.Tuple(parts) | ast.Set(parts) if depth:
                 return self._any_text(parts, scope, depth - 1)
+            case ast.Call(func=ast.Attribute(attr="append"), args=[item]) if depth:
+                return self.texts(item, scope, depth - 1)
             case ast.Dict(_, values) if depth:
                 return self._any_text(values, scope, depth - 1)
         if depth:
@@ -894,7 +903,8 @@ class _Reader:
         for target, value in _assigned(node):
             place = _without_subscripts(target)
             if isinstance(place, ast.Attribute):
-                self._meanings.put(place.attr, value, scope)
+                inside = isinstance(target, ast.Subscript)
+                self._meanings.put(place.attr, _made(value, "held") if inside else value, scope)
         if isinstance(node, ast.Assign) and self._is_alias(node.value, scope):
             for target in node.targets:
                 self._visit(target, scope)
@@ -985,9 +995,7 @@ class _Reader:
     def _is_open(self, path: str) -> bool:
         return path in _TABLES or self._holds_forbidden(path)
 
-    def _check_item(
-        self, owner: ast.AST, index: ast.AST, node: ast.AST, scope: _Scope
-    ) -> None:
+    def _check_item(self, owner: ast.AST, index: ast.AST, node: ast.AST, scope: _Scope) -> None:
         """What is taken from a dictionary of names."""
         tables = self._meanings.paths(owner, scope) & _TABLES
         names = self._meanings.texts(index, scope) if tables else []
@@ -1019,24 +1027,31 @@ class _Reader:
         else:
             self._visit(node.func, scope)
             self._check(node, scope)
+            self._check_table(node, scope)
             self._pass(node, functions, scope)
         for arg in args:
             self._visit(arg, scope)
+
+    def _check_table(self, node: ast.Call, scope: _Scope) -> None:
+        match node:
+            case ast.Call(func=ast.Attribute(owner, method), args=[index, *_]):
+                if method in _TAKES:
+                    self._check_item(owner, index, node, scope)
 
     def _pass(self, node: ast.Call, functions: set[str], scope: _Scope) -> None:
         """Arguments are followed into the learner's own functions, and looked at elsewhere."""
         args = [*node.args, *(keyword.value for keyword in node.keywords)]
         attribute = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        skip = 0
-        own = self._meanings.own(node.func, scope)
-        if functions & _PASSES_ON and node.args:
-            skip = 1
-            own = self._meanings.own(node.args[0], scope)
-        followed = [self._meanings.give(callee, node, scope, skip) for callee in own]
+        function, call = _called(node, functions)
+        own = self._meanings.own(function, scope)
+        followed = [self._meanings.give(callee, call, scope) for callee in own]
         spread = [word.value for word in node.keywords if word.arg is None]
         if functions & (_LOOKS | _COLLECTS | _GIVES_ITEM | _GIVES_BACK):
             return
-        if "types.SimpleNamespace" in functions:
+        fields = self._fields_of_tuple(node.func, scope)
+        for name, arg in zip(fields, node.args, strict=False):
+            self._meanings.put(name, arg, scope)
+        if fields or "types.SimpleNamespace" in functions:
             for word in node.keywords:
                 self._meanings.put(word.arg or "", word.value, scope)
         elif "builtins.setattr" in functions and len(node.args) == 3:
@@ -1044,11 +1059,39 @@ class _Reader:
         elif isinstance(node.func, ast.Attribute) and not functions and self._method(node, scope):
             return
         elif not followed or not all(followed):
+            if functions and all(self._is_of_a_library(path) for path in functions):
+                args = [arg for arg in args if not self._is_uncertain(arg, scope)]
             if attribute not in _LOOK_METHODS or functions:
                 self._hand_on(args, node, scope)
         else:
             tables = [arg for arg in args if self._meanings.paths(arg, scope) & _TABLES]
             self._hand_on([*tables, *spread], node, scope) if tables else None
+
+    def _is_of_a_library(self, path: str) -> bool:
+        return any(path.partition(".")[0] == name.partition(".")[0] for name in self._forbids)
+
+    def _is_uncertain(self, arg: ast.AST, scope: _Scope) -> bool:
+        """Whether `arg` is one of several things that were kept or handed on together, so that it
+        need not be a library because another one is.
+        """
+        match arg:
+            case ast.Name(name):
+                return not scope.is_library(name)
+            case ast.Starred() | ast.Subscript():
+                return True
+        return False
+
+    def _fields_of_tuple(self, function: ast.AST, scope: _Scope) -> list[str]:
+        """The fields where `function` is made by ``namedtuple``."""
+        bound, owner = scope.lookup(function.id) if isinstance(function, ast.Name) else ([], scope)
+        for what in bound:
+            match what:
+                case ast.Call(func=maker, args=[_, fields, *_]):
+                    if "collections.namedtuple" in self._meanings.paths(maker, owner):
+                        depth = int(isinstance(fields, (ast.List, ast.Tuple)))
+                        texts = self._meanings.texts(fields, owner, depth) or []
+                        return " ".join(texts).replace(",", " ").split()
+        return []
 
     def _set(self, node: ast.Call, scope: _Scope) -> None:
         names = self._meanings.texts(node.args[1], scope)
@@ -1142,6 +1185,35 @@ def _taken(values: Iterable[Value]) -> set[Value]:
     """The values of an item of `values`, which may be a list itself."""
     items = [value for value in values if isinstance(value, _Item)]
     return {*items, *(item.value for item in items)}
+
+
+def _called(node: ast.Call, functions: set[str]) -> tuple[ast.expr, ast.Call]:
+    """The function that a call, by way of one of `functions`, calls; and the call of that."""
+    if "called" in vars(node):
+        called: tuple[ast.expr, ast.Call] = vars(node)["called"]
+        return called
+    function, args, keywords = node.func, node.args, node.keywords
+    keys = [word.value for word in keywords if word.arg == "key"]
+    if functions & _MAPS and args:
+        function, args = args[0], [_item_of(arg) for arg in args[1:]]
+    elif _PARTIAL in functions and args:
+        function, args = args[0], args[1:]
+    elif functions & _SORTS and keys:
+        function, args, keywords = keys[0], [_item_of(arg) for arg in args[:1]], []
+    else:
+        return function, node
+    vars(node)["called"] = function, ast.Call(function, args, keywords)
+    return _called(node, functions)
+
+
+def _made(node: ast.AST, how: str) -> ast.AST:
+    """An expression for an item of `node`, or for a list of it; the same each time."""
+    if how not in vars(node):
+        assert isinstance(node, ast.expr)
+        inner = node.value if isinstance(node, ast.Starred) else node
+        vars(node)[how] = _item_of(inner) if how == "item" else ast.List([node], ast.Load())
+    made: ast.AST = vars(node)[how]
+    return made
 
 
 def _is_nothing(what: Binding) -> bool:
