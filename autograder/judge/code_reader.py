@@ -362,7 +362,8 @@ def _assignments(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 def _unpacked(target: ast.AST, value: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
     match target, value:
         case ast.Starred(inner), _:
-            yield from _unpacked(inner, ast.List([value]))
+            assert isinstance(value, ast.expr)
+            yield from _unpacked(inner, ast.List([value], ast.Load()))
         case ((ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values))) if (
             len(targets) == len(values)
         ):
@@ -378,7 +379,9 @@ def _unpacked(target: ast.AST, value: ast.AST) -> Iterator[tuple[ast.AST, ast.AS
 def _item_of(value: ast.AST) -> ast.expr:
     """An expression for any one item of `value`."""
     assert isinstance(value, ast.expr)
-    return ast.Subscript(value, ast.Constant(None), ast.Load())
+    item = ast.Subscript(value, ast.Constant(None), ast.Load())
+    vars(item)["text"] = _text_of(value)
+    return item
 
 
 def _bind_target(target: ast.AST, value: ast.AST, scope: _Scope, sure: bool = False) -> None:
@@ -441,7 +444,7 @@ class _Meanings:
         if key in self._asked:
             return before
         self._asked.add(key)
-        values = before | self._resolved(node, scope)
+        values = before.union(self._resolved(node, scope))
         if len(values) > _MOST:
             raise OverflowError("one name has too many meanings")
         if values != before:
@@ -778,8 +781,8 @@ class _Meanings:
         if depth:
             return None
         match node:
-            case ast.Constant(str() | int() as value):
-                return [str(value)]
+            case ast.Constant(str() | int() as text):
+                return [str(text)]
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
                 return self.texts(value, scope)
             case ast.BinOp(left, ast.Add(), right):
