@@ -49,6 +49,12 @@ finalizer that lets it run, both may end in a SystemError without any fault of t
 _MOST = 64
 """Readings of one text beyond which it counts as computed."""
 
+_LONGEST_TEXT = 10_000
+"""Characters of a text beyond which it counts as computed."""
+
+_MOST_MEANINGS = 1000
+"""More than anybody writes by hand."""
+
 _LONGEST_LINE = 160
 """So much of a line of code is said with a finding."""
 
@@ -117,7 +123,7 @@ _TAKES = {"get", "pop", "__getitem__", "setdefault", "popitem"}
 _VIEWS = {"items", "values", "keys", "copy"}
 _ROUNDS = 100
 """The code is read until nothing more is learnt of what its names stand for, at most so often."""
-_DEEPEST = 16
+_DEEPEST = 10
 """Parts of a dotted name beyond which it is not followed."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -427,12 +433,15 @@ class _Meanings:
         self._methods: set[ast.AST] = set()
         self._known: dict[tuple[ast.AST, _Scope], frozenset[Value]] = {}
         self._asked: set[tuple[ast.AST, _Scope]] = set()
-        self._spelling: set[ast.AST] = set()
+        self._given: set[tuple[Definition, str, _Given]] = set()
+        self._returns: dict[Definition, list[tuple[ast.expr, bool]]] = {}
+        self._texts: dict[tuple[ast.AST, _Scope, int], list[str] | None] = {}
         for tree in trees:
             _declare(tree.body, self.globals, sure=True)
 
     def ask_again(self) -> None:
         self._asked.clear()
+        self._texts.clear()
 
     def paths(self, node: ast.AST, scope: _Scope) -> set[str]:
         """The dotted names of what `node` may stand for in a library."""
@@ -445,7 +454,7 @@ class _Meanings:
             return before
         self._asked.add(key)
         values = before.union(self._resolved(node, scope))
-        if len(values) > _MOST:
+        if len(values) > _MOST_MEANINGS:
             raise OverflowError("one name has too many meanings")
         if values != before:
             self._known[key] = values
@@ -603,16 +612,13 @@ class _Meanings:
         inner = self._scopes[definition]
         if isinstance(definition, ast.Lambda):
             return set(self.values(definition.body, inner))
+        if definition not in self._returns:
+            self._returns[definition] = list(_given_back(definition.body))
         found: set[Value] = set()
-        for statement in definition.body:
-            for node in _same_scope(statement):
-                match node:
-                    case ast.Return(ast.expr() as value):
-                        found |= self.values(value, inner)
-                    case ast.Yield(ast.expr() as value):
-                        found |= self.values(value, inner) | _held(self.values(value, inner))
-                    case ast.YieldFrom(value):
-                        found |= self.values(value, inner)
+        for value, one_of_many in self._returns[definition]:
+            found |= self.values(value, inner)
+            if one_of_many:
+                found |= _held(self.values(value, inner))
         return found
 
     # What is learnt
@@ -715,9 +721,9 @@ class _Meanings:
         if items or held:
             node = _made(node, "item" if items else "held")
         given = _Given(node, scope)
-        bound = self._scopes[callee].names.setdefault(name, [])
-        if given not in bound:
-            bound.append(given)
+        if (callee, name, given) not in self._given:
+            self._given.add((callee, name, given))
+            self._scopes[callee].bind(name, given)
             self.facts += 1
 
     def _give_class(self, callee: ast.ClassDef, call: ast.Call, scope: _Scope) -> bool:
@@ -752,13 +758,11 @@ class _Meanings:
 
         depth: how often an item is taken of `node` before it is a text.
         """
-        if node in self._spelling:
-            return None
-        self._spelling.add(node)
-        try:
-            return self._spelt(node, scope, depth)
-        finally:
-            self._spelling.discard(node)
+        key = node, scope, depth
+        if key not in self._texts:
+            self._texts[key] = None  # for a text that leads back to itself
+            self._texts[key] = self._spelt(node, scope, depth)
+        return self._texts[key]
 
     def _spelt(self, node: ast.AST, scope: _Scope, depth: int) -> list[str] | None:
         match node:
@@ -825,6 +829,8 @@ class _Meanings:
             if following is None or len(texts) * len(following) > _MOST:
                 return None
             texts = [text + more for text in texts for more in following]
+            if max(map(len, texts), default=0) > _LONGEST_TEXT:
+                return None
         return texts
 
 
@@ -1179,6 +1185,17 @@ class _Reader:
         self.findings.append(Finding(sentence, _text_of(node)))
 
 
+def _given_back(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.expr, bool]]:
+    """What a function returns or yields; and whether it is one of what it yields."""
+    for statement in body:
+        for node in _same_scope(statement):
+            match node:
+                case ast.Return(ast.expr() as value) | ast.YieldFrom(value):
+                    yield value, False
+                case ast.Yield(ast.expr() as value):
+                    yield value, True
+
+
 def _held(values: Iterable[Value]) -> set[Value]:
     """The values of a list of `values`."""
     return {value if isinstance(value, _Item) else _Item(value) for value in values}
@@ -1203,6 +1220,14 @@ def _called(node: ast.Call, functions: set[str]) -> tuple[ast.expr, ast.Call]:
         function, args = args[0], args[1:]
     elif functions & _SORTS and keys:
         function, args, keywords = keys[0], [_item_of(arg) for arg in args[:1]], []
+    elif "threading.Thread" in functions:
+        words = {word.arg: word.value for word in keywords}
+        given = words.get("args", ast.Tuple([], ast.Load()))
+        function = words.get("target", function)
+        args = given.elts if isinstance(given, ast.Tuple) else [ast.Starred(given, ast.Load())]
+        keywords = []
+    elif _last(function) == "submit" and not functions and args:
+        function, args = args[0], args[1:]
     else:
         return function, node
     vars(node)["called"] = function, ast.Call(function, args, keywords)
