@@ -210,7 +210,7 @@ def f(x, k):
 """,
     "annotations": """
 from typing import Optional, Callable
-def f(x: torch.Tensor, k: Optional[torch.Tensor] = None, g: 'torch.nn.Module' = None) -> torch.Tensor:
+def f(x: torch.Tensor, k: Optional[torch.Tensor], g: 'torch.nn.Module' = None) -> torch.Tensor:
     y: torch.Tensor = x * 2
     return y
 """,
