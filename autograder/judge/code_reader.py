@@ -3,14 +3,15 @@ of what it reads is run.
 
 It starts at the answer's definition and goes through the learner's own functions, classes and
 variables that the answer mentions by name, through all cells; a cell that the answer does not use,
-one that compares with a library's result, say, is not looked at. The rule for that code is a rule
-on its syntax:
+one that compares with a library's result, say, is not looked at. Each expression is asked which
+things of a library, and which of the learner's own functions, it may stand for. The rule is:
 
 - What is forbidden must not be mentioned, by whatever name it was imported or assigned.
-- A library that holds something forbidden is used by its attributes, ``library.name``, and not
-  handed on, because what is then taken from it cannot be seen.
+- A library that holds something forbidden is followed wherever it is kept, and into the learner's
+  own functions; it is not handed to anything else, because what is then taken from it cannot be
+  seen.
 - What looks up or runs code by a text (`getattr`, `import_module`, `eval`) is called directly, with
-  the text written there.
+  a text that constants make.
 
 What cannot be seen by reading is seen when it runs: `autograder.answers.call_watch`.
 """
