@@ -642,6 +642,7 @@ class _Meanings:
                 for part in ast.walk(node):
                     for name in part.names if isinstance(part, ast.Global) else ():
                         inner.names.pop(name, None)
+                self._bind_nonlocal(node, inner)
             case (
                 ast.ListComp(generators=parts)
                 | ast.SetComp(generators=parts)
@@ -653,6 +654,18 @@ class _Meanings:
                         if isinstance(target, ast.Name):
                             inner.bind(target.id, value if number else _Given(value, outer))
         return inner
+
+    def _bind_nonlocal(self, function: ast.AST, inner: _Scope) -> None:
+        """What a function binds among the names of the function around it."""
+        outer = inner.parent or self.globals
+        for child in ast.iter_child_nodes(function):
+            for part in _same_scope(child):
+                for name in part.names if isinstance(part, ast.Nonlocal) else ():
+                    _, owner = outer.lookup(name)
+                    for what in inner.names.pop(name, ()):
+                        given = _Given(what, inner) if isinstance(what, ast.AST) else what
+                        owner.bind(name, given)
+                        self.facts += 1
 
     def _declare_parameters(self, arguments: ast.arguments, inner: _Scope, outer: _Scope) -> None:
         for argument in ast.walk(arguments):

@@ -1409,6 +1409,25 @@ def f(x, k):
     log.append(torch)
     return log.l.conv2d(x, x)
 """,
+    "nonlocal": """
+import torch
+def f(x, k):
+    lib = None
+    def pick():
+        nonlocal lib
+        lib = torch
+    pick()
+    return lib.conv2d(x, x)
+""",
+    "a call to something global": """
+import torch
+class Log: pass
+log = Log()
+log.g = torch.conv2d
+def f(x, k):
+    log.debug(1)
+    return log.g(x, x)
+""",
 }
 
 
