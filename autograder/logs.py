@@ -132,7 +132,7 @@ class Collected(logging.Handler):
 
 
 def collect() -> Collected:
-    """From now on keep what is logged in this process, instead of leaving it to nobody."""
+    """Install a handler that keeps what this process logs."""
     handler = Collected()
     log.addHandler(handler)
     return handler

@@ -153,7 +153,7 @@ class Limit:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             raise OutOfTime(_stack(frame))
         if self._watcher and self._watcher.due() <= 0:
-            _unseen(self._watcher.look, frame)
+            _without_profiler(self._watcher.look, frame)
         self._set()
 
 
@@ -164,7 +164,7 @@ def _stack(frame: FrameType | None) -> Sequence[traceback.FrameSummary]:
     return traceback.StackSummary.extract(with_lines)
 
 
-def _unseen(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:
+def _without_profiler(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:
     """Call `look` without the answer's profile function, which would take these calls for the
     answer's.
     """

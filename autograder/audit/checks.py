@@ -44,7 +44,7 @@ VISIBLE = 0
 LEAST_DECLARED = 2
 """Alternatives, and known mistakes, that a question must have."""
 
-_PATIENCE = 20
+_MUTANT_SLOWDOWN = 20
 """How many times longer than a right answer a mutant may take."""
 
 _Expected: TypeAlias = tuple[Case, Any]
@@ -84,7 +84,7 @@ def audit(
     rejected, times = _right_answers(question, right, fresh)
     accepted = [answer for answer in right if answer not in rejected]
     slowest = max(times)
-    seconds = min(question.seconds, max(2.0, _PATIENCE * slowest))
+    seconds = min(question.seconds, max(2.0, _MUTANT_SLOWDOWN * slowest))
     incomplete = replace(
         blank, errors=tuple(_incomplete(question)), notes=tuple(_left_out(question))
     )

@@ -85,7 +85,7 @@ def _one_space(text: str) -> str:
 
 
 def _meaning(source: str) -> str | None:
-    """The same for the same program, whatever its layout; None for what is no program."""
+    """The canonical form of a program, without its layout; None where it does not parse."""
     try:
         return ast.dump(ast.parse(source))
     except SyntaxError:

@@ -43,7 +43,7 @@ waits while another has several.
 MOST_DISTURBANCES = 100
 """How many workers in a row may end without having examined anything."""
 
-FAREWELL = 5.0
+EXIT_SECONDS = 5.0
 """Seconds that a worker has for ending what it started."""
 
 Key = tuple[str, str]
@@ -173,7 +173,7 @@ class WorkerPool:
         `CourseError` where no worker can be kept.
         """
         while self._left:
-            self._hire()
+            self._start_workers()
             self._give()
             for worker in self._ready():
                 report = self._receive(worker)
@@ -188,7 +188,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.end()
 
-    def _hire(self) -> None:
+    def _start_workers(self) -> None:
         while len(self._workers) < min(self._most_workers, self._left):
             self._workers.append(_Worker(self._scratch / str(next(self._numbers))))
 
@@ -213,7 +213,7 @@ class WorkerPool:
         """What a worker reports, if it does."""
         message = worker.receive()
         if message is None:
-            return self._bury(worker)
+            return self._replace_dead_worker(worker)
         if not isinstance(message, Report):
             worker.ready = True
             return None
@@ -222,7 +222,7 @@ class WorkerPool:
         self._give()  # it works on while the grade is recorded
         return key, message
 
-    def _bury(self, worker: _Worker) -> tuple[Key, Report] | None:
+    def _replace_dead_worker(self, worker: _Worker) -> tuple[Key, Report] | None:
         """Have a dead worker's submissions examined by others; the one that it died of too often
         is given up.
         """
@@ -238,7 +238,7 @@ class WorkerPool:
         if not worker.jobs:
             self._failed_starts += to_blame
             if self._failed_starts > 3 * self._most_workers + ATTEMPTS:
-                raise CourseError(f"no worker can be started: {worker.last_words()}")
+                raise CourseError(f"no worker can be started: {worker.last_line_of_log()}")
             return None
         key = worker.jobs[0]
         self._deaths[key] += to_blame
@@ -297,9 +297,9 @@ class _Worker:
     def end(self) -> None:
         """See that the process ends: of itself, when its line is cut, or else by force."""
         self.connection.close()
-        if not self.process.wait(FAREWELL):
+        if not self.process.wait(EXIT_SECONDS):
             self.process.kill()
-            self.process.wait(FAREWELL)
+            self.process.wait(EXIT_SECONDS)
         self.process.close()
 
     def last_output(self, most: int = 4000) -> str:
@@ -308,7 +308,7 @@ class _Worker:
             log.seek(max(0, log.seek(0, os.SEEK_END) - most))
             return log.read().decode("utf-8", errors="replace") or "nothing"
 
-    def last_words(self) -> str:
+    def last_line_of_log(self) -> str:
         """The last line of its log."""
         with open(self.folder / "log", "rb") as log:
             return last_line(log) or "it said nothing"

@@ -50,8 +50,7 @@ _DISK = {
     errno.EFBIG,
     errno.ENAMETOOLONG,
 }
-"""The errors of `OSError` that are a disk's or a folder's, and not of this process's own lines
-to others.
+"""Values of errno which say that the disk or a folder cannot be used.
 """
 
 
@@ -164,9 +163,7 @@ class Course:
 
     @property
     def log_file(self) -> Path:
-        """What went wrong here that no reason can hold, for whoever maintains the course; it is
-        there once something did.
-        """
+        """The course's log, for whoever maintains it. The first failure creates it."""
         return self.root / logs.GRADING
 
     def snapshot(self, assignment: str) -> AssignmentSnapshot:

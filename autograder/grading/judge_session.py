@@ -19,7 +19,7 @@ from autograder.values.channel import Channel, Closed, Message
 from autograder.values.plain_values import Malformed
 from autograder.verdict import Verdict
 
-PATIENCE = 5.0
+VERDICT_SECONDS = 5.0
 """Seconds to wait for a verdict after the check's cell has ended."""
 
 STUCK = 60.0
@@ -76,7 +76,7 @@ class JudgeSession:
         """
         with self._idle:
             self._open = None
-            if not self._idle.wait_for(self._not_busy, PATIENCE):
+            if not self._idle.wait_for(self._not_busy, VERDICT_SECONDS):
                 self._end_check()
             return self._verdict
 

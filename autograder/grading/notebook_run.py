@@ -33,7 +33,7 @@ ATTEMPTS = 3
 it.
 """
 
-CHECK_PATIENCE = 300.0
+CHECK_SECONDS_BY_CLOCK = 300.0
 """Seconds beyond its question's own that a check cell may take: the judge keeps the question's
 time, this is for when the judge itself is stuck.
 """
@@ -224,7 +224,7 @@ class NotebookRun:
             call,
             index,
             seconds=math.inf,
-            by_clock=patience(question.seconds) + CHECK_PATIENCE,
+            by_clock=patience(question.seconds) + CHECK_SECONDS_BY_CLOCK,
         )
         verdict = session.close_check()
         if session.fault and session.stuck:

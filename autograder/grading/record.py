@@ -51,7 +51,7 @@ def _engine(url: str, **options: Any) -> Any:
 
 
 class Record(Autograde):
-    """Autograde from the second half on: of its steps, those that come after the one that judges.
+    """nbgrader's Autograde without execution: the steps that follow `JudgedExecute`.
     It is configured as `Autograde`: ``c.Autograde`` holds here too.
 
     examined:  the notebooks, by name. origin: what they were made from.

@@ -1,5 +1,5 @@
-"""Finds what gives a name another meaning behind the back of whoever reads code: another code
-object for a function, another value in a notebook's names.
+"""Finds code that rebinds a name invisibly to whoever reads it: it gives a function another code
+object, or a notebook's name another value.
 
 The syntax tree is asked, and only of code that runs: statements of a cell, and the bodies of
 functions and classes that such code, or the answer, mentions by name. A comment, a text that is
@@ -15,9 +15,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _PARTS = {"__code__", "__defaults__"}
-"""Of a function; they cannot be changed in themselves, only be replaced."""
+"""Attributes of a function that can only be replaced, not changed."""
 _DICTIONARIES = {"__kwdefaults__", "__globals__", "user_ns", "user_global_ns"}
-"""What holds such a dictionary may change it; only a look at the whole is harmless."""
+"""Code that keeps such a dictionary can change it; reading it whole is safe."""
 _MAIN = "__main__"
 _WORDS = _PARTS | _DICTIONARIES | {_MAIN}
 _NAMES = {"globals", "locals", "vars"}

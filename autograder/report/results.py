@@ -18,7 +18,7 @@ from autograder.grading.layout import ERRORS, METADATA_KEY, two_deep
 from autograder.questions.names import grade_id, question_name
 from autograder.verdict import Status, Verdict
 
-PATIENCE = 5.0
+GRADEBOOK_SECONDS = 5.0
 """Seconds to wait for another program that is writing to the gradebook."""
 
 _MOST_NAMES = 20
@@ -434,7 +434,7 @@ def _read_gradebook(path: Path) -> _Book:
     url = URL.create(
         "sqlite",
         database=f"file:{quote(str(path.resolve()))}",
-        query={"mode": mode, "uri": "true", "timeout": str(PATIENCE)},
+        query={"mode": mode, "uri": "true", "timeout": str(GRADEBOOK_SECONDS)},
     )
     try:
         with Gradebook(url, course_id="") as gradebook:

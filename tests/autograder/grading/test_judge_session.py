@@ -30,11 +30,11 @@ SEED = 1
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(remote_answer, "GRACE", 0.2)
-    monkeypatch.setattr(judge_session, "PATIENCE", 3.0)
+    monkeypatch.setattr(judge_session, "VERDICT_SECONDS", 3.0)
 
 
 class Kernel:
-    """The kernel's end of the channel, and whether the desk has given it up."""
+    """The kernel's end of the channel, and whether the session has given it up."""
 
     def __init__(self, sock):
         self.socket, self.channel, self.given_up = sock, Channel(sock), threading.Event()
@@ -194,29 +194,29 @@ def test_a_kernel_that_hangs_up_in_the_middle_of_its_check_has_crashed():
         assert judging.close_check().status is Status.CRASHED
 
 
-def falls_silent(desk, kernel):
+def falls_silent(session, kernel):
     """It asks for a check, and answers no call."""
-    desk.open_check(catalogue.find("small.patient"), SEED)  # one second
+    session.open_check(catalogue.find("small.patient"), SEED)  # one second
     kernel.channel.send("check", question="small.patient", framework="numpy")
     kernel.channel.receive(5)
     assert kernel.given_up.wait(30)
-    verdict = desk.close_check()
+    verdict = session.close_check()
     assert (verdict.status, verdict.earned) == (Status.TIMEOUT, 0)
-    assert desk.closed
+    assert session.closed
     return verdict
 
 
 def test_a_kernel_that_falls_silent_in_its_check_is_given_up(monkeypatch):
     monkeypatch.setattr(judging, "patience", lambda seconds: 0.5)
-    with served() as (desk, kernel):
-        assert "it waits for something" in falls_silent(desk, kernel).headline
+    with served() as (session, kernel):
+        assert "it waits for something" in falls_silent(session, kernel).headline
 
 
 def test_a_kernel_that_works_and_says_nothing_is_given_up_when_its_work_is_done(monkeypatch):
     monkeypatch.setattr(judging, "patience", lambda seconds: 10_000.0)
     clock = itertools.count(0.0, 0.5)  # half a second of work between two looks
-    with served(worked=lambda: next(clock)) as (desk, kernel):
-        assert falls_silent(desk, kernel).seconds > 1
+    with served(worked=lambda: next(clock)) as (session, kernel):
+        assert falls_silent(session, kernel).seconds > 1
 
 
 @pytest.mark.parametrize(

@@ -500,7 +500,7 @@ def test_another_version_of_the_gradebook_is_said(course):
 
 
 def test_a_locked_gradebook_is_said(course, monkeypatch):
-    monkeypatch.setattr(results, "PATIENCE", 0.1)
+    monkeypatch.setattr(results, "GRADEBOOK_SECONDS", 0.1)
     with sqlite3.connect(course.root / "gradebook.db", isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ReportError, match="another program is writing"):
