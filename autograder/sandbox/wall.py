@@ -316,6 +316,8 @@ def _mount_writable(root: str, limits: Limits, owner: tuple[int, int]) -> None:
         os.mkdir(folder, 0o700)
         os.chown(folder, *owner)
         linux.mount(folder, f"{root}{place}", flags=linux.MS_BIND)
+    # What may be written is reached at these three places alone.
+    linux.restrict_mount(f"{root}/writable", linux.ATTR_RDONLY, recursive=False)
 
 
 def _mount_sockets(root: str, owner: tuple[int, int]) -> None:

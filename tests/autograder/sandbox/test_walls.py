@@ -122,6 +122,18 @@ for folder in {str(installed)!r}, {str(by_link)!r}:
     assert behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
 
 
+def test_only_the_notebooks_folder_and_scratch_folders_are_mounted_writable():
+    source = """
+for line in open("/proc/self/mounts"):
+    place, options = line.split()[1], line.split()[3].split(",")
+    if "rw" in options:
+        print(place)
+"""
+    writable = set(behind_a_wall(source).split())
+    devices = {f"/dev/{name}" for name in ("null", "full", "random", "urandom")}
+    assert writable - devices == {"/notebook", "/tmp", "/dev/shm", "/sockets"}
+
+
 PROCESSES = """
 import multiprocessing
 from multiprocessing import shared_memory
