@@ -7,7 +7,8 @@ returns bytes, and `autograder.sandbox.linux.set_seccomp_filter` installs them.
 A filter cannot follow a pointer. It sees a call's number and the values of its arguments; of each
 argument it compares the lower 32 bits, which is all that the calls below look at.
 
-The unit test interprets the program for every number on both architectures. Sources: seccomp(2),
+The unit test interprets the program for the numbers 0 to 1023 and the edges, on both
+architectures. Sources: seccomp(2),
 Linux's Documentation/networking/filter.rst and its tables of system calls.
 """
 
