@@ -7,8 +7,8 @@ that a busy machine fails nothing.
 
 from __future__ import annotations
 
-import os
 import gc
+import os
 import sys
 import time
 from collections.abc import Generator, Iterator
