@@ -24,9 +24,6 @@ MEGABYTES = 50
 
 MOST_FILES = 1000
 
-_NEITHER_LINK_NOR_WAIT = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""How a stranger's file is opened: a link is not followed, a pipe is not waited for."""
-
 
 @dataclass(frozen=True)
 class Submission:
@@ -314,7 +311,9 @@ def _entries(folder: Path, top: Path) -> list[os.DirEntry]:
 
 def _content(path: str, shown: str, most: int) -> bytes:
     try:
-        descriptor = os.open(path, _NEITHER_LINK_NOR_WAIT)
+        # A link is not followed, and a pipe is not waited for.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
