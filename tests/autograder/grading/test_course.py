@@ -467,7 +467,7 @@ def test_a_kernel_that_the_judge_gave_up_takes_no_other_with_it(own, monkeypatch
         threading.Event().wait(3)
         return slow(values)
 
-    monkeypatch.setattr("autograder.grading.judge_session.PATIENCE", 0.1)
+    monkeypatch.setattr("autograder.grading.judge_session.VERDICT_SECONDS", 0.1)
     monkeypatch.setattr(question, "reference", type(question.reference)(reference, "numpy"))
     hand_in(
         own,
