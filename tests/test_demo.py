@@ -289,7 +289,7 @@ def test_a_difference_is_exit_code_1(course, made, options, change, monkeypatch,
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(demo, "lay_out", lambda *args: course)
     monkeypatch.setattr(demo, "hand_in", lambda course, name: expected[name])
-    for step in ("release", "grade", "feedback"):
+    for step in ("release", "feedback"):
         monkeypatch.setattr(Course, step, lambda *args: None)
     with pytest.raises(SystemExit) as caught:
         cli.app(["demo", "--out", str(course.root), *options])
