@@ -165,9 +165,14 @@ def endless_notebook(hand):
 
 
 def used_up(evidence):
+    assert "told ran = True" in evidence.text
+    its_time_is_over(evidence)
+
+
+def its_time_is_over(evidence):
+    """Whatever became of what it printed: a flood of messages may take that with it."""
     line = "The notebook's time, 20 seconds, was used up."
     assert evidence.verdicts["turn"]["headline"] == evidence.verdicts["patient"]["headline"] == line
-    assert "told ran = True" in evidence.text
     evidence.earned(total=1.0)
 
 
@@ -582,7 +587,7 @@ def endless_message(hand):
     "of the grader's lines.",
     stock="costs 30 seconds, and the rest of the notebook",
     here="stopped when the time is over; the questions before it keep their points",
-    outcome=lambda evidence: used_up(evidence),
+    outcome=its_time_is_over,
 )
 def flood_past_the_limit(hand):
     hand.answer_all()
