@@ -164,8 +164,9 @@ def climb_out(hand):
         hand,
         """
         import os
+        top = "root"
         up = ["/..", "/proc/1/cwd/..", "/proc/self/cwd/../../..",
-              "/proc/1/root/..", "/proc/self/root/.."]
+              *(f"/proc/{process}/{top}/.." for process in ("1", "self"))]
         tell("same", all(sorted(os.listdir(path)) == sorted(os.listdir("/")) for path in up))
         tell("homes", os.path.exists("/home"))
         """,
