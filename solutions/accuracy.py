@@ -21,7 +21,7 @@ class ByAccuracy:
     needed:          the least accuracy, a fraction
     guessing:        an accuracy below this counts as chance
     num_classes:     how many logits the net gives for an input
-    most_parameters: that it may have, if that is limited
+    most_parameters: how many numbers it may compute with, if that is limited
     """
 
     of: str
@@ -45,7 +45,7 @@ class ByAccuracy:
                 "The net gives numbers that are infinite or not a number: the training blew up. "
                 "Take a smaller learning rate.",
             )
-        count, accuracy = output["parameter_count"], self._accuracy(inputs, output)
+        count, accuracy = _numbers(output), self._accuracy(inputs, output)
         message = f"{accuracy:.1%} of {asked[0]} unseen {self.of} are right"
         if self.most_parameters is not None:
             message += f", with {count:,} parameters"
@@ -63,7 +63,7 @@ class ByAccuracy:
         """Whether the net has more parameters than it may have."""
         if self.most_parameters is None or self.has_another_number_of_outputs(inputs, output):
             return False
-        return output["parameter_count"] > self.most_parameters
+        return _numbers(output) > self.most_parameters
 
     def guesses(self, inputs: Inputs, output: Any) -> bool:
         """Whether the net is no better than chance."""
@@ -89,3 +89,8 @@ class ByAccuracy:
 
     def _accuracy(self, inputs: Inputs, output: Any) -> float:
         return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
+
+
+def _numbers(output: Any) -> int:
+    """How many numbers the net computes with: its parameters, and what it keeps beside them."""
+    return int(output["parameter_count"] + output["hidden_count"])

@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, NotADraw, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import renumbered
 
 # 1. Where a turned pixel comes from ---------------------------------------------------------------
 
@@ -1154,7 +1155,8 @@ def upright_and_turned(rng):
         Nuisances(shift=1, noise=0.05),
         Nuisances(rotation=50, shift=1, noise=0.05),
     )
-    return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
+    train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
+    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
 
 
 read_turned.measure(TURNED.measure)

@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, parameter_shapes
+from solutions.inputs import gaussian, parameter_shapes, renumbered
 
 NETWORKS = ("torch", "mxnet")
 
@@ -942,7 +942,8 @@ def unseen_pictures(rng):
     from dlkit.data import brands
 
     data = brands(train=140, val=1, test=350, size=32, seed=int(rng.integers(2**31)))
-    return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
+    train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
+    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
 
 
 train.measure(JUDGED.measure)

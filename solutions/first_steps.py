@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import disguised
 
 # 1. An interval for a proportion ------------------------------------------------------------------
 
@@ -821,14 +822,14 @@ def train(train_images, train_labels):
 
 @train.probe()
 def unseen_digits(rng):
-    """The digits of the course, divided anew by every seed."""
+    """The digits of the course, divided, turned and numbered anew by every seed."""
     from dlkit.data import digits
 
     data = digits()
     images = np.concatenate([data.train_images, data.val_images, data.test_images])
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     chosen = rng.permutation(len(images))[:1700]
-    images, labels = images[chosen], labels[chosen]
+    images, labels = disguised(rng, images[chosen], labels[chosen])
     return Inputs((images[:1200], labels[:1200], images[1200:]), secret=labels[1200:])
 
 

@@ -29,3 +29,26 @@ def parameter_shapes(layers: list) -> Iterator[tuple[int, ...]]:
             yield from [(outputs, inputs), (outputs,)]
         elif kind == "batchnorm":
             yield from [(args[0],), (args[0],)]
+
+
+def renumbered(rng: np.random.Generator, *labels: np.ndarray) -> list[np.ndarray]:
+    """The same classes under other numbers, in all of `labels` alike, so that nobody can know them
+    but from the training labels. labels: whole numbers from 0 on, each class in the first.
+    """
+    numbers = rng.permutation(int(labels[0].max()) + 1)
+    return [numbers[each].astype(each.dtype) for each in labels]
+
+
+def disguised(
+    rng: np.random.Generator, images: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A public set that cannot be looked up: all images in the same one of eight positions (turned
+    by quarters, mirrored), the classes under other numbers. To learn from it is no harder.
+
+    images: (..., H, H); labels: (N,), each class in it.
+    """
+    turned = np.rot90(images, int(rng.integers(4)), axes=(-2, -1))
+    if rng.integers(2):
+        turned = turned[..., ::-1]
+    (numbers,) = renumbered(rng, labels)
+    return np.ascontiguousarray(turned), numbers

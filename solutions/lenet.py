@@ -7,7 +7,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, parameter_shapes
+from solutions.inputs import disguised, gaussian, parameter_shapes
 
 NETWORKS = ("torch", "mxnet")
 
@@ -1226,7 +1226,7 @@ def train(train_images, train_labels):
 @train.probe()
 def unseen_digits(rng):
     """Real digits, divided anew by every seed, 20 x 20 pixels on a 28 x 28 canvas: moved by up
-    to 3 pixels from the centre, with noise.
+    to 3 pixels from the centre, with noise; all turned alike, and numbered anew.
     """
     from dlkit.data import digits
 
@@ -1240,7 +1240,7 @@ def unseen_digits(rng):
     ):
         place[:, row : row + 20, column : column + 20] = image
     canvas = (canvas + rng.normal(0, 0.1, canvas.shape)).clip(0, 1).astype(np.float32)
-    labels = labels[chosen]
+    canvas, labels = disguised(rng, canvas, labels[chosen])
     return Inputs((canvas[:1200], labels[:1200], canvas[1200:]), secret=labels[1200:])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from autograder import Inputs, NotADraw, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
+from solutions.inputs import disguised
 
 NETWORKS = ("torch", "mxnet")
 
@@ -1469,14 +1470,14 @@ def fit_digits(train_images, train_labels):
 
 @fit_digits.probe()
 def unseen_digits_with_a_hole(rng):
-    """The digits of the course, divided anew by every seed."""
+    """The digits of the course, divided, turned and numbered anew by every seed."""
     from dlkit.data import digits
 
     data = digits()
     images = np.concatenate([data.train_images, data.val_images, data.test_images])
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     chosen = rng.permutation(len(images))[:700]
-    images, labels = images[chosen], labels[chosen]
+    images, labels = disguised(rng, images[chosen], labels[chosen])
     unseen = images[100:].copy()
     for image, top, left in zip(unseen, *rng.integers(0, 9 - HOLE, (2, 600)), strict=True):
         image[:, top : top + HOLE, left : left + HOLE] = 0

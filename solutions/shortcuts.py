@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian
+from solutions.inputs import disguised, gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -1110,7 +1110,7 @@ def train(train_images, train_labels):
 @train.probe()
 def unseen_digits(rng):
     """Real digits, divided anew by every seed, 8 x 8 pixels on a 12 x 12 canvas: moved by up to
-    2 pixels from the centre, with noise.
+    2 pixels from the centre, with noise; all turned alike, and numbered anew.
     """
     from dlkit.data import digits
 
@@ -1124,7 +1124,7 @@ def unseen_digits(rng):
     ):
         place[:, row : row + 8, column : column + 8] = image
     canvas = (canvas + rng.normal(0, 0.1, canvas.shape)).clip(0, 1).astype(np.float32)
-    labels = labels[chosen]
+    canvas, labels = disguised(rng, canvas, labels[chosen])
     return Inputs((canvas[:1200], labels[:1200], canvas[1200:]), secret=labels[1200:])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian
+from solutions.inputs import gaussian, renumbered
 
 NETWORKS = ("torch", "mxnet")
 
@@ -1146,7 +1146,8 @@ def unseen_letters(rng):
     data = glyphs(
         train=1000, val=1, test=500, size=28, seed=int(rng.integers(2**31)), nuisances=nuisances
     )
-    return Inputs((data.train_images, data.train_labels, data.test_images), secret=data.test_labels)
+    train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
+    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
 
 
 train.measure(JUDGED.measure)

@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
-from solutions.inputs import gaussian
+from solutions.inputs import disguised, gaussian
 
 _FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten")
 NORMALISATION = [
@@ -916,12 +916,14 @@ def train_ten_layers(X, y):
 
 @train_ten_layers.probe()
 def unseen_digits(rng):
-    """Real digits, divided anew by every seed."""
+    """Real digits, divided, turned and numbered anew by every seed."""
     from dlkit.data import digits
 
     data = digits()
-    images = np.concatenate([data.train_images, data.val_images, data.test_images]).reshape(-1, 64)
+    images = np.concatenate([data.train_images, data.val_images, data.test_images])
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
+    images, labels = disguised(rng, images, labels)
+    images = images.reshape(-1, 64)
     order = rng.permutation(len(images))
     images = ((images - images.mean()) / images.std())[order].astype(np.float32)
     return Inputs(

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from autograder.answers.networks import backend_of, build_network, is_network
+from autograder.answers.trained import observe_net
 from autograder.values import frameworks
 from autograder.values.agreement import agree
 from autograder.values.plain_values import to_plain
 
-_BATCH = 256
 _REPEATED = 3
 """How many seeds a random operation gets a second time."""
 
@@ -94,24 +94,11 @@ def change_network(
 def fit_predict(
     answer: Callable, framework: str, X: Any, y: Any, X_new: Any, *args: Any
 ) -> dict[str, Any]:
-    """``net = answer(X, y, *args)``, then the net's logits on X_new (which the answer never sees)
-    and its number of parameters, frozen ones included.
-
-    Evaluated in batches of `_BATCH` in prediction mode.
+    """``net = answer(X, y, *args)``, then what the net says of X_new (which the answer never sees),
+    each input alone, and what that comes from: see `autograder.answers.trained.observe_net`.
     """
     net = answer(X, y, *args)
-    backend = backend_of(net)
-    logits = []
-    for start in range(0, len(X_new), _BATCH):
-        batch = X_new[start : start + _BATCH]
-        logits.append(backend.forward(net, batch))
-    one_input = X_new[:1]
-    parameters = backend.parameters(net, one_input, trainable=False)
-    shapes = _shapes(parameters)
-    return {
-        "logits": np.concatenate(logits),
-        "parameter_count": _count(shapes),
-    }
+    return observe_net(net, X_new)
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.numbers_used import gluon_hidden, torch_hidden
 from autograder.values import frameworks
 
 
@@ -93,6 +94,15 @@ class Torch:
         lazy = frameworks.module("torch").nn.UninitializedParameter
         return any(isinstance(parameter, lazy) for parameter in net.parameters())
 
+    def get(self, parameter: Any) -> np.ndarray:
+        return _torch_array(parameter).copy()
+
+    def array(self, value: np.ndarray) -> Any:
+        return frameworks.module("torch").from_numpy(value)
+
+    def hidden_count(self, net: Any, X: Any) -> int:
+        return torch_hidden(net, X, lambda: self.forward(net, X))
+
     def set(self, parameter: Any, value: Any) -> None:
         torch = frameworks.module("torch")
         with torch.no_grad():
@@ -166,6 +176,16 @@ class Gluon:
         if trainable:
             return [parameter for parameter in parameters if parameter.grad_req != "null"]
         return [parameter for parameter in parameters if not _is_statistic(parameter)]
+
+    def get(self, parameter: Any) -> np.ndarray:
+        value: np.ndarray = parameter.data().asnumpy()
+        return value
+
+    def array(self, value: np.ndarray) -> Any:
+        return frameworks.module("mxnet").nd.array(value, dtype=value.dtype)
+
+    def hidden_count(self, net: Any, X: Any) -> int:
+        return gluon_hidden(net, X, lambda: self.forward(net, X))
 
     def set(self, parameter: Any, value: Any) -> None:
         parameter.set_data(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from autograder.answers.outcome import Outcome
 from autograder.judge.strategy import BAD_FORM, Observation, log_failure, run_own
+from autograder.judge.trained import why_not_learnt
 from autograder.questions.definition import Answer, Case, Inputs, Measurement, Question
 from autograder.verdict import Failure
 
@@ -36,6 +37,10 @@ class Measured:
         if not outcome.is_value:
             return Observation(outcome)
         try:
+            if question.trains:
+                reason = why_not_learnt(outcome.value)
+                if reason:
+                    return Observation(Outcome("refused", message=reason, seconds=outcome.seconds))
             measurement = self.measure(case.inputs, outcome.value)
         except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
             log_failure(

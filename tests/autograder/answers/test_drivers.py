@@ -299,7 +299,7 @@ def test_with_network_hands_over_the_net_and_the_arguments(framework):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_fit_predict_evaluates_in_batches_what_the_answer_trained(framework):
+def test_fit_predict_looks_at_what_the_answer_trained(framework):
     *weights, X_new = drawn(2, *SHAPES, (300, 1, 4, 4))
     X, y = np.zeros((2, 1, 4, 4), np.float32), np.array([0, 1])
     net = build_network(LAYERS, to_framework(weights, framework), framework)
