@@ -91,9 +91,9 @@ night-tests: $(TOOLS)
 many-examples: $(TOOLS)
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=night $(PYTEST) $(TWO) $(SLOWEST) -m "hypothesis and not alone"
 
-audit: $(TOOLS)  ## prove the checks right on every mutant and fifty fresh seeds; the card lands in build/audit.html
+audit: $(TOOLS)  ## prove the checks right on every mutant and the inputs of sixty students; the card lands in build/audit.html
 	@mkdir -p build
-	$(BIN)/course audit --repeat 50 --json build/audit.json --html build/audit.html
+	$(BIN)/course audit --repeat 60 --json build/audit.json --html build/audit.html
 
 bench: $(TOOLS)  ## grade one class by stock nbgrader and by `course grade`, and compare times, memory and points
 	$(BIN)/python -m benchmarks.grading

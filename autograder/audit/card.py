@@ -36,6 +36,9 @@ class QuestionCard:
     mistakes, mistakes_named, misnamed: known mistakes, how many are named as themselves, and a
         sentence about each that is not.
     errors:         what is wrong with the question's own declarations.
+    unsteady:       known mistakes that earn some students more than others: a sentence each.
+    untried:        kinds of input and result that no probe has: no fault, but where a near miss
+                    could hide.
     notes:          what could not be examined, and why; no fault.
     median_check_s, slowest_check_s: processor time of one check of a right answer; the slowest is
     one for which the reference had to run, too.
@@ -54,6 +57,8 @@ class QuestionCard:
     mistakes_named: int = 0
     misnamed: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    unsteady: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     median_check_s: float = 0.0
     slowest_check_s: float = 0.0
@@ -95,6 +100,8 @@ class QuestionCard:
             "false_rejects": len(self.false_rejects),
             "mistakes": self.mistakes,
             "mistakes_named": self.mistakes_named,
+            "unsteady": len(self.unsteady),
+            "untried": list(self.untried),
             "median_check_s": round(self.median_check_s, 4),
         }
 

@@ -95,11 +95,14 @@ def _percent(rate: float) -> str:
 
 def _story(question: QuestionCard) -> list[RenderableType]:
     sentences = dict.fromkeys((*question.problems, *question.misnamed))
-    if not (sentences or question.survivors or question.notes):
+    remarks = (*question.notes, *question.unsteady)
+    if not (sentences or question.survivors or remarks or question.untried):
         return []
     parts: list[RenderableType] = [Text(f"\n{question.name}", style="bold")]
     parts += [Text(f"  ✗ {sentence}") for sentence in sentences]
-    parts += [Text(f"  · {note}") for note in question.notes]
+    parts += [Text(f"  · {note}") for note in remarks]
+    if question.untried:
+        parts.append(Text(f"  · never tried: {', '.join(question.untried)}"))
     for survivor in question.survivors:
         found = "caught on some inputs only" if survivor.flaky else "never caught"
         parts += [

@@ -26,7 +26,7 @@ def test_a_question_keeps_its_promises(question, one_seed):
     so does what is wrong by construction.
 
     Tried on the inputs that everybody has at home and, where no net is trained, on those of a fresh
-    seed. Mutants and fifty more seeds are for the night.
+    seed. Mutants and sixty more seeds are for the night.
     """
     home = seed_for(PUBLIC, question.name)
     seeds = [home] if one_seed or question not in COMPARED else [*fresh_seeds(question, 1), home]

@@ -30,6 +30,8 @@ KEYS = {
     "false_rejects",
     "mistakes",
     "mistakes_named",
+    "unsteady",
+    "untried",
     "median_check_s",
 }
 TOTALS = {"questions", "kill_rate", "false_accepts", "false_rejects", "mistakes_named_rate"}
@@ -280,6 +282,26 @@ def test_a_mistake_that_is_accepted_or_told_as_another_is_told():
     assert card.false_accepts == ('Accepted although it is a known mistake: "No mistake at all."',)
     assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (4, 2, 2)
     assert set(card.misnamed) <= set(card.problems)
+
+
+def test_a_mistake_that_costs_some_students_more_is_listed():
+    def one_of_two_edges(rng):
+        return oblong(rng) if rng.integers(2) else (np.zeros((2, 4)), 1.5)
+
+    asked = make(one_of_two_edges)
+    asked.mistake("Only zeros come out right.")(lambda image, columns: 0 * narrow(image, columns))
+    card = audit(asked, sample=0, repeat=8)
+    assert any(
+        "Only zeros" in sentence and "by the student" in sentence for sentence in card.unsteady
+    )
+    assert not audit(make(oblong), sample=0, repeat=8).unsteady
+
+
+def test_what_is_never_tried_is_listed():
+    card = audit(make(oblong), sample=0)
+    assert "an empty array or list" in card.untried
+    assert "a matrix that is not square" not in card.untried
+    assert "Never tried: an empty array or list" in as_page(Card((card,)))
 
 
 def test_a_question_that_nobody_tried_has_no_clean_card():
