@@ -17,6 +17,11 @@ LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "exercises").glob("*/*.ipynb"))
 pytestmark = pytest.mark.slow
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Two notebooks run at a time, and two threads each would wait for each other; whoever wants more
+sets them.
+"""
+
 
 @pytest.fixture(scope="module")
 def forked(tmp_path_factory):
@@ -37,7 +42,7 @@ def execute(path, folder, monkeypatch, kernel="python3"):
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook, timeout=900, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}
-    ).execute(env=dict(os.environ))
+    ).execute(env=ONE_THREAD | dict(os.environ))
     return notebook
 
 
