@@ -7,9 +7,9 @@ MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2
 lent them for the time of the import and has them taken away again; the few modules of MXNet that
 ask for one later are given a NumPy of their own that has them. Two modules that write numbers as
 text are given a `str` that writes NumPy's as NumPy 1 did. An array with one number becomes a number
-of Python's by `float`, `int`, and as an index, as PyTorch's and NumPy's do. And importing MXNet lowers the number of
-OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what
-it had. MXNet itself keeps to one thread, as while a class is graded: that is settled when it is
+of Python's by `float`, `int`, and as an index, as PyTorch's and NumPy's do. And importing MXNet
+lowers the number of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there
+already, gets back what it had. MXNet itself keeps to one thread, as while a class is graded: that is settled when it is
 imported, and two are slower for nets of this size. For a class that nobody uses any more and for
 tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not
 shown them, which halves the time.

@@ -2,9 +2,9 @@
 a submission, the judge's for the reference.
 
 A driver is ``driver(answer, framework, *args) -> plain or framework value``; `args` are already
-arrays of the framework. An answer runs as its notebook has switched its frameworks; all else that a
-driver does is done `unswitched`. Drivers know the frameworks and no particular question; what they return is
-judged elsewhere.
+arrays of the framework. An answer runs as its notebook has switched its frameworks; all else that
+a driver does is done `unswitched`. Drivers know the frameworks and no particular question; what
+they return is judged elsewhere.
 
 Networks that are handed to an answer are described by a plain list of layers
 (`autograder.answers.networks.build_network`)::

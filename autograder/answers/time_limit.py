@@ -1,8 +1,8 @@
 """How long an answer may take: in seconds of a processor's work, which a busy machine does not use
 up, with a wall limit behind them.
 
-The process of the answer stops itself by a signal where it can, but never in the midst of an import,
-which would leave the module broken; whoever waits for it from outside
+The process of the answer stops itself by a signal where it can, but never in the midst of an
+import, which would leave the module broken; whoever waits for it from outside
 (`autograder.judge.remote_answer`) measures the same two things. What imports take is not counted.
 """
 
