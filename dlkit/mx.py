@@ -6,12 +6,13 @@ not installed.
 MXNet 1.9.1 was written for NumPy 1 and looks for some thirty names that NumPy 2 took out. NumPy is
 lent them for the time of the import and has them taken away again; the few modules of MXNet that
 ask for one later are given a NumPy of their own that has them. Two modules that write numbers as
-text are given a `str` that writes NumPy's as NumPy 1 did. And importing MXNet lowers the number of
-OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there already, gets back what
-it had. MXNet itself keeps to one thread, as while a class is graded: that is settled when it is
-imported, and two are slower for nets of this size. For a class that nobody uses any more and for
-tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not
-shown them, which halves the time.
+text are given a `str` that writes NumPy's as NumPy 1 did. An array with one number becomes a number
+of Python's by `float`, `int`, and as an index, as PyTorch's and NumPy's do. And importing MXNet
+lowers the number of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there
+already, gets back what it had. MXNet itself keeps to one thread, as while a class is graded: that
+is settled when it is imported, and two are slower for nets of this size. For a class that nobody
+uses any more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it
+finds them: it is not shown them, which halves the time.
 
 Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that
 would use one, or a name that such a cell should have made, are skipped and say so in one line (see
@@ -93,6 +94,7 @@ def _import_mxnet() -> ModuleType:
             setattr(sys.modules[module], name, numpy_1)
     for module in CALL_BY_TEXT:
         vars(sys.modules[module])["str"] = _text
+    _give_numbers(mxnet.nd.NDArray)
     if torch and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     return mxnet
@@ -111,6 +113,31 @@ def _plain(value: object) -> object:
     if type(value) is tuple:
         return tuple(_plain(item) for item in value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _give_numbers(arrays: type) -> None:
+    """Let `float`, `int` and an index take an array with one number."""
+    for name, convert in (("__float__", float), ("__int__", int), ("__index__", _as_index)):
+        if not hasattr(arrays, name):
+            setattr(arrays, name, _of_one_number(convert))
+
+
+def _of_one_number(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def number(array: Any) -> Any:
+        if array.size != 1:
+            raise TypeError(
+                f"only an array of size 1 becomes a number, and this one has shape {array.shape}"
+            )
+        return convert(array.asnumpy().item())
+
+    return number
+
+
+def _as_index(number: float) -> int:
+    """A place in a list. MXNet's whole numbers are floats, where `argmax` gives them."""
+    if int(number) != number:
+        raise TypeError(f"an index must be a whole number, and {number} is not")
+    return int(number)
 
 
 def _gone(name: str) -> Callable[..., NoReturn]:

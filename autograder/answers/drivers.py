@@ -2,8 +2,9 @@
 a submission, the judge's for the reference.
 
 A driver is ``driver(answer, framework, *args) -> plain or framework value``; `args` are already
-arrays of the framework. Drivers know the frameworks and no particular question; what they return is
-judged elsewhere.
+arrays of the framework. An answer runs as its notebook has switched its frameworks; all else that
+a driver does is done `unswitched`. Drivers know the frameworks and no particular question; what
+they return is judged elsewhere.
 
 Networks that are handed to an answer are described by a plain list of layers
 (`autograder.answers.networks.build_network`)::
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from autograder.answers.networks import backend_of, build_network, is_network
+from autograder.answers.switches import unswitched
 from autograder.answers.trained import observe_net
 from autograder.values import frameworks
 from autograder.values.agreement import agree
@@ -46,6 +48,12 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     the parameter took. With weights that do not fit, only the shapes and the count.
     """
     net = answer if is_network(answer) else answer()
+    with unswitched():
+        return _computed(net, weights, X, y)
+
+
+def _computed(net: Any, weights: Sequence, X: Any, y: Any) -> dict[str, Any]:
+    """What `network` reports of a net."""
     backend = backend_of(net)
     parameters = backend.parameters(net, X)
     shapes = _shapes(parameters)
@@ -72,22 +80,22 @@ def with_network(
     answer: Callable, framework: str, layers: list, weights: Sequence, *args: Any
 ) -> Any:
     """``answer(net, *args)`` where `net` is built from `layers` with `weights`."""
-    net = build_network(layers, weights, framework)
+    with unswitched():
+        net = build_network(layers, weights, framework)
     return answer(net, *args)
 
 
 def change_network(
     answer: Callable, framework: str, layers: list, weights: Sequence, X: Any, *args: Any
 ) -> dict[str, Any]:
-    """Let ``answer(net, *args)`` change a net built from `layers`, and report what the net (or
-    the net that it returned) then computes on X.
+    """Let ``answer(net, *args)`` change a net built from `layers` in place, and report what this
+    net then computes on X, whatever came back.
     """
-    net = build_network(layers, weights, framework)
-    returned = answer(net, *args)
-    if is_network(returned):
-        net = returned
-    backend = backend_of(net)
-    logits = backend.forward(net, X)
+    with unswitched():
+        net = build_network(layers, weights, framework)
+    answer(net, *args)
+    with unswitched():
+        logits = backend_of(net).forward(net, X)
     return {"logits": logits}
 
 
@@ -98,7 +106,8 @@ def fit_predict(
     each input alone, and what that comes from: see `autograder.answers.trained.observe_net`.
     """
     net = answer(X, y, *args)
-    return observe_net(net, X_new)
+    with unswitched():
+        return observe_net(net, X_new)
 
 
 def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
@@ -108,17 +117,19 @@ def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> d
     Every call gets arrays of its own. Returns ``draws`` (the results), ``again`` (those of the
     first seeds once more), and ``changed`` (whether a call changed what it was given).
     """
-    given = to_plain(args)
+    with unswitched():
+        given = to_plain(args)
     results = []
     changed = False
     for seed in (*seeds, *seeds[:_REPEATED]):
-        arrays = frameworks.to_framework(given, framework)
+        with unswitched():
+            arrays = frameworks.to_framework(given, framework)
         rng = np.random.default_rng(seed)
         drawn = answer(*arrays, rng)
-        results.append(to_plain(drawn))
-        if not changed:
+        with unswitched():
+            results.append(to_plain(drawn))
             afterwards = to_plain(arrays)
-            changed = not agree(given, afterwards, rtol=0, atol=0)
+        changed = changed or not agree(given, afterwards, rtol=0, atol=0)
     return {
         "draws": results[: len(seeds)],
         "again": results[len(seeds) :],

@@ -17,7 +17,8 @@ import uuid
 from types import FrameType
 from typing import Any, Protocol
 
-from autograder.answers.time_limit import Watcher, frames_of_answer, worked
+from autograder.answers.time_limit import Watcher, frames_of_answer
+from autograder.answers.work import worked
 from autograder.text import plain
 
 AFTER = 2.0

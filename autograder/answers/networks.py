@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.answers.numbers_used import gluon_hidden, torch_hidden
+from autograder.answers.switches import arrays_of_mxnet
 from autograder.values import frameworks
 
 
@@ -113,7 +114,7 @@ class Torch:
         was_training = net.training
         net.eval()
         with torch.no_grad():
-            logits = net(X)
+            logits = net(self._at_home(net, X))
         net.train(was_training)
         return _torch_array(logits)
 
@@ -121,14 +122,25 @@ class Torch:
         torch = frameworks.module("torch")
         net.train()
         cross_entropy = torch.nn.functional.cross_entropy
-        logits = net(X)
-        loss = cross_entropy(logits, y)
+        logits = net(self._at_home(net, X))
+        loss = cross_entropy(logits, y.to(logits.device))
         gradients = torch.autograd.grad(loss, parameters)
         return [_torch_array(gradient) for gradient in gradients]
+
+    def _at_home(self, net: Any, X: Any) -> Any:
+        """X on the device, and in the precision, of the net's first parameter."""
+        first = next(iter(net.parameters()), None)
+        if first is None:
+            return X
+        both_real = first.is_floating_point() and X.is_floating_point()
+        return X.to(first.device, first.dtype if both_real else X.dtype)
 
 
 def _torch_array(tensor: Any) -> np.ndarray:
     on_cpu = tensor.detach().cpu()
+    # NumPy has no such numbers.
+    if on_cpu.dtype is frameworks.module("torch").bfloat16:
+        on_cpu = on_cpu.float()
     return on_cpu.numpy()
 
 
@@ -188,23 +200,50 @@ class Gluon:
         return gluon_hidden(net, X, lambda: self.forward(net, X))
 
     def set(self, parameter: Any, value: Any) -> None:
-        parameter.set_data(value)
+        with self._arrays_of(parameter._data):
+            parameter.set_data(value)
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
-        logits = net(X)
+        first = self._first_data(net)
+        with self._arrays_of(first):
+            logits = net(self._at_home(first, X))
         return logits.asnumpy()
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
         mxnet = frameworks.module("mxnet")
         cross_entropy = mxnet.gluon.loss.SoftmaxCrossEntropyLoss()
-        # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and its
-        # gradients come out wrong without a word.
-        with mxnet.autograd.record(train_mode=True):
-            logits = net(X)
-            losses = cross_entropy(logits, y)
-            loss = losses.mean()
-        loss.backward()
+        first = self._first_data(net)
+        with self._arrays_of(first):
+            X, y = self._at_home(first, X), self._at_home(first, y)
+            # In prediction mode MXNet's max pooling keeps no record of where its maxima were, and
+            # its gradients come out wrong without a word.
+            with mxnet.autograd.record(train_mode=True):
+                losses = cross_entropy(net(X), y)
+                loss = losses.mean()
+            loss.backward()
         return [parameter.grad().asnumpy() for parameter in parameters]
+
+    def _first_data(self, net: Any) -> Any:
+        """What the first parameter that has numbers keeps them in, None where none has any."""
+        every = (parameter._data for parameter in net.collect_params().values())
+        return next((data for data in every if data), None)
+
+    def _at_home(self, data: Any, X: Any) -> Any:
+        """X in the kind of array, on the device and in the precision of a parameter's `data`."""
+        if not data:
+            return X
+        mxnet = frameworks.module("mxnet")
+        new = isinstance(data[0], mxnet.np.ndarray)
+        X = X.as_np_ndarray() if new else X
+        kinds = {np.dtype(array.dtype).kind for array in (X, data[0])}
+        dtype = data[0].dtype if kinds == {"f"} else X.dtype
+        return X.as_in_context(data[0].context).astype(dtype)
+
+    def _arrays_of(self, data: Any) -> Any:
+        """A context in which MXNet computes with the arrays that a parameter's `data` are."""
+        mxnet = frameworks.module("mxnet")
+        new = bool(data) and isinstance(data[0], mxnet.np.ndarray)
+        return arrays_of_mxnet(mxnet, new=new)
 
 
 def _is_empty(parameter: Any) -> bool:

@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from autograder.values import frameworks
 
 
@@ -144,4 +146,4 @@ def _mxnet_place(array: Any) -> tuple[int, int]:
     array.wait_to_read()
     start = ctypes.c_void_p()
     base.check_call(base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(start)))
-    return start.value or 0, max(1, math.prod(array.shape)) * array.dtype().itemsize
+    return start.value or 0, max(1, math.prod(array.shape)) * np.dtype(array.dtype).itemsize

@@ -18,7 +18,8 @@ class Outcome:
              "line 3: return image @ kernel".
     printed: the beginning of what the call printed. last: the last line of it.
     forbidden: the first name among those that the question forbids that was called, if one was.
-    seconds: how long it worked, in processor seconds.
+    seconds: how long it worked, in processor seconds, without its imports. imported: how long it
+             worked at those.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Outcome:
     last: str = ""
     forbidden: str = ""
     seconds: float = field(default=0.0, compare=False)
+    imported: float = field(default=0.0, compare=False)
 
     @property
     def is_value(self) -> bool:

@@ -17,6 +17,7 @@ from autograder.answers.call_watch import watching
 from autograder.answers.drivers import DRIVERS
 from autograder.answers.networks import is_network
 from autograder.answers.outcome import Outcome
+from autograder.answers.switches import cause, room_to_run, unswitched
 from autograder.answers.time_limit import Limit, OutOfTime, patience
 from autograder.values import frameworks
 from autograder.values.plain_values import Refused, to_plain
@@ -44,25 +45,29 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
         return Outcome("refused", message=refusal)
     try:
         drive = DRIVERS[driver]
-        arrays = frameworks.to_framework(args, framework)
+        with unswitched():
+            arrays = frameworks.to_framework(args, framework)
         returned = drive(answer, framework, *arrays)
-        value = to_plain(returned)
+        with unswitched():
+            value = to_plain(returned)
     except Refused as error:
         return Outcome("refused", message=str(error))
     except (KeyboardInterrupt, OutOfTime):
         raise
     # SystemExit too: an answer that exits is an answer that failed.
     except BaseException as error:
-        return _raised(error)
+        return _raised(error, framework)
     return Outcome("value", value=value)
 
 
-def _raised(error: BaseException) -> Outcome:
+def _raised(error: BaseException, framework: str) -> Outcome:
     frames = traceback.extract_tb(error.__traceback__)
+    switch = cause(error, framework)
+    message = _first_lines(error)
     return Outcome(
         "raised",
         error=type(error).__name__,
-        message=_first_lines(error),
+        message=f"{message}\n{switch}" if switch else message,
         lines=_own_lines(frames),
     )
 
@@ -103,6 +108,7 @@ def run_contained(
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
+            room_to_run(),
             limit,
         ):
             warnings.simplefilter("ignore")
@@ -115,6 +121,7 @@ def run_contained(
         last="".join(printed.last_lines(1)),
         forbidden=called[0] if called else "",
         seconds=limit.seconds,
+        imported=limit.imported,
     )
 
 

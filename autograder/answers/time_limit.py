@@ -1,14 +1,14 @@
 """How long an answer may take: in seconds of a processor's work, which a busy machine does not use
 up, with a wall limit behind them.
 
-The process of the answer stops itself by a signal where it can; whoever waits for it from outside
-(`autograder.judge.remote_answer`) measures the same two things.
+The process of the answer stops itself by a signal where it can, but never in the midst of an
+import, which would leave the module broken; whoever waits for it from outside
+(`autograder.judge.remote_answer`) measures the same two things. What imports take is not counted.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import sys
 import threading
@@ -17,6 +17,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Any
+
+from autograder.answers.imports import Imports
+from autograder.answers.work import worked
 
 STARVED = 5.0
 """The wall limit is that many times the limit on work: a machine that gives an answer less than
@@ -33,6 +36,8 @@ _DEEP = 100
 """Frames of a recursion that are looked at."""
 _SOONEST = 0.01
 """Seconds until the signal comes, at least: zero would switch it off."""
+_IMPORTING = 0.05
+"""Seconds until the signal comes again that finds an import at work."""
 _AGAIN = 0.5
 """Seconds until the signal comes again: an exception that is raised in the midst of a destructor is
 lost.
@@ -44,14 +49,6 @@ def patience(seconds: float) -> float:
     whatever it has worked: it may be asleep.
     """
     return HICCUP + STARVED * seconds
-
-
-def worked() -> float:
-    """Seconds of processor time of this process, all its threads and its children that have
-    ended.
-    """
-    times = os.times()
-    return time.process_time() + times.children_user + times.children_system
 
 
 class OutOfTime(BaseException):
@@ -102,6 +99,7 @@ class Limit:
         self._seconds = seconds
         self._wall = wall
         self._watcher = watcher
+        self._imports = Imports()
         is_main = threading.current_thread() is threading.main_thread()
         self._works = is_main and hasattr(signal, "setitimer")
 
@@ -109,6 +107,7 @@ class Limit:
         self._over = False
         self._start = worked()
         self._began = time.monotonic()
+        self._imports.__enter__()
         if self._works:
             self._previous: Any = signal.signal(signal.SIGALRM, self._ring)
             self._set()
@@ -126,16 +125,22 @@ class Limit:
             if self._works:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, self._previous)
+            self._imports.__exit__(kind, error, trace)
 
     @property
     def seconds(self) -> float:
-        """How long the block has worked."""
-        return worked() - self._start
+        """How long the block has worked, without its imports."""
+        return max(0.0, worked() - self._start - self._imports.work)
+
+    @property
+    def imported(self) -> float:
+        """How long the block has worked at imports."""
+        return self._imports.work
 
     def _left(self) -> float:
         # Work goes on no faster than the clock, but for an answer with several threads, which is
         # noticed when its one thread's time would be up.
-        elapsed = time.monotonic() - self._began
+        elapsed = time.monotonic() - self._began - self._imports.wall
         work_left = self._seconds - self.seconds
         wall_left = self._wall - elapsed
         return min(work_left, wall_left)
@@ -144,12 +149,14 @@ class Limit:
         due = self._left()
         if self._watcher:
             due = min(due, self._watcher.due())
-        signal.setitimer(signal.ITIMER_REAL, max(due, _SOONEST))
+        soonest = _IMPORTING if self._imports.running else _SOONEST
+        signal.setitimer(signal.ITIMER_REAL, max(due, soonest))
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
         if self._over:
             return
-        if self._left() <= 0:
+        may_stop = not self._imports.running or self._imports.hang
+        if may_stop and self._left() <= 0:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             raise OutOfTime(_stack(frame))
         if self._watcher and self._watcher.due() <= 0:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograder.answers.imports import MOST_WORK
 from autograder.answers.outcome import Outcome
 from autograder.text import plain
 from autograder.values.channel import Channel, Closed, Message
@@ -44,12 +45,14 @@ class RemoteAnswer:
         self._forbids = forbids
         self._worked = worked
         self._numbers = itertools.count(1)
+        # What it may still have worked at imports, which is not counted: it says so itself.
+        self._imports_left = MOST_WORK
 
     def __call__(self, driver: str, args: tuple[Any, ...], seconds: float, wall: float) -> Outcome:
         if seconds <= 0 or wall <= 0:
             return Outcome("timeout")
         used = _since(self._worked)
-        left = _countdown(seconds, wall, used)
+        left = _countdown(seconds + self._imports_left, wall, used)
         number = next(self._numbers)
         fields = {"id": number, "driver": driver, "seconds": seconds, "wall": wall}
         if self._forbids:
@@ -67,7 +70,9 @@ class RemoteAnswer:
         if not _answers(message, number):
             reason = "It sent a message that was not an answer to the call."
             return self._broken(Outcome("lost", message=reason))
-        outcome = _outcome(message, self._forbids, used())
+        imported = min(_seconds(message.fields.get("imported")), self._imports_left)
+        self._imports_left -= imported
+        outcome = _outcome(message, self._forbids, used() - imported)
         return _in_time(outcome, seconds)
 
     def _broken(self, outcome: Outcome) -> Outcome:

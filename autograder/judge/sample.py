@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.logs import log
-from autograder.values.agreement import agree, as_array
+from autograder.values.agreement import agree, array_like, as_array
 
 _BAD_FORM = "The result does not have the form that the task asks for."
 
@@ -118,13 +118,8 @@ def _as_arrays(result: Any, example: Any) -> Any:
     """
     if _stands_for_tuple(result, example):
         return _as_tuple(result, example)
-    array = as_array(result)
-    if array is None:
-        return result
-    number_is_expected = _is_array(example) and np.shape(example) == ()
-    if number_is_expected and array.shape == (1,):
-        return array[0]
-    return array
+    array = array_like(example, result) if _is_array(example) else as_array(result)
+    return result if array is None else array
 
 
 def _stands_for_tuple(result: Any, example: Any) -> bool:

@@ -8,10 +8,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import run
+from autograder.answers.switches import unswitched
 from autograder.logs import log
 from autograder.questions.definition import Answer, Case, Question
 from autograder.verdict import Failure
@@ -79,8 +78,10 @@ def all_correct(seen: Sequence[Observation]) -> str:
 
 
 def run_own(question: Question, answer: Answer, args: tuple[Any, ...]) -> Outcome:
-    """Run an answer of the question's own: its reference or a known mistake, which may overflow."""
-    with np.errstate(all="ignore"):
+    """Run an answer of the question's own: its reference or a known mistake, which may overflow.
+    It runs in its own right, whatever else the process has switched.
+    """
+    with unswitched():
         return run(answer.function, question.driver, answer.framework, args)
 
 

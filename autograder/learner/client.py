@@ -206,6 +206,7 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "printed": outcome.printed,
         "last": outcome.last,
         "seconds": outcome.seconds,
+        "imported": outcome.imported,
         "forbidden": outcome.forbidden,
     }
     try:

@@ -19,62 +19,119 @@ _INT64 = 2**63
 """An integer beyond 64 bits would become an array of objects."""
 
 
-def agree(expected: Any, got: Any, rtol: float, atol: float) -> bool:
+def agree(expected: Any, got: Any, rtol: float, atol: float, *, beside: float = 0.0) -> bool:
     """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers
     within tolerance.
 
     A number is within tolerance if it differs by at most ``rtol * |expected| + atol *
-    max(|expected|, 0.001)``, a whole number only if it differs by at most 0.4 as well. dtypes do
-    not matter otherwise; lists, tuples and arrays of numbers stand for each other; a vector of one
-    stands for an expected number; NaN and infinity agree only with themselves.
+    max(|expected|, 0.001)``, a whole number only if it differs by at most 0.4 as well. Where 0 is
+    expected, the maximum is over the whole result: a computation that cancels leaves rounding of
+    the size of what it was made of. dtypes do not matter otherwise; lists, tuples and arrays of
+    numbers stand for each other; a vector of one stands for an expected number.
+    NaN and infinity agree only with themselves.
+
+    beside: the largest magnitude of the result that `expected` is a part of.
     """
     if expected is None or isinstance(expected, str):
         same_type = type(got) is type(expected)
         return same_type and bool(got == expected)
+    beside = max(beside, magnitude(expected))
     if isinstance(expected, dict):
-        return _dicts_agree(expected, got, rtol, atol)
+        return _dicts_agree(expected, got, rtol, atol, beside)
     pair = as_arrays(expected, got)
     if pair is not None:
         expected_array, got_array = pair
         if expected_array.shape == got_array.shape:
-            within = close(expected_array, got_array, rtol, atol)
+            within = close(expected_array, got_array, rtol, atol, beside=beside)
             return bool(within.all())
     if isinstance(expected, (list, tuple)):
-        return _lists_agree(expected, got, rtol, atol)
+        return _lists_agree(expected, got, rtol, atol, beside)
     return False
 
 
-def _dicts_agree(expected: dict[Any, Any], got: Any, rtol: float, atol: float) -> bool:
+def _dicts_agree(
+    expected: dict[Any, Any], got: Any, rtol: float, atol: float, beside: float
+) -> bool:
     if not isinstance(got, dict):
         return False
     if expected.keys() != got.keys():
         return False
-    return all(agree(item, got[key], rtol, atol) for key, item in expected.items())
+    return all(agree(item, got[key], rtol, atol, beside=beside) for key, item in expected.items())
 
 
-def _lists_agree(expected: Sequence[Any], got: Any, rtol: float, atol: float) -> bool:
+def _lists_agree(
+    expected: Sequence[Any], got: Any, rtol: float, atol: float, beside: float
+) -> bool:
     if not isinstance(got, (list, tuple)):
         return False
     if len(got) != len(expected):
         return False
     pairs = zip(expected, got, strict=True)
-    return all(agree(item, got_item, rtol, atol) for item, got_item in pairs)
+    return all(agree(item, got_item, rtol, atol, beside=beside) for item, got_item in pairs)
+
+
+def magnitude(value: Any) -> float:
+    """The largest finite magnitude among all the numbers of a result, 0 where there is none."""
+    if isinstance(value, dict):
+        return max(map(magnitude, value.values()), default=0.0)
+    array = as_array(value)
+    if array is not None:
+        magnitudes = np.abs(as_float(array))
+        return float(magnitudes.max(initial=0.0, where=np.isfinite(magnitudes)))
+    if isinstance(value, (list, tuple)):
+        return max(map(magnitude, value), default=0.0)
+    return 0.0
 
 
 def as_arrays(expected: Any, got: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """The two as arrays, None where one is not an array.
+    """The two as arrays, None where one is not an array."""
+    expected_array = as_array(expected)
+    if expected_array is None:
+        return None
+    got_array = array_like(expected_array, got)
+    if got_array is None:
+        return None
+    return expected_array, got_array
+
+
+def array_like(expected: np.ndarray, got: Any) -> np.ndarray | None:
+    """`got` as an array that can be held against `expected`, None where it is no array.
 
     MXNet has no 0-d arrays, its numbers are vectors of one: where a number is expected, such a
-    vector is taken for the number that it holds.
+    vector is taken for the number that it holds, alone and in lists (of lists). A list without
+    items stands for every array without rows.
     """
-    expected_array = as_array(expected)
-    got_array = as_array(got)
-    if expected_array is None or got_array is None:
-        return None
-    if expected_array.shape == () and got_array.shape == (1,):
-        number = got_array[0]
-        got_array = np.asarray(number)
-    return expected_array, got_array
+    array = as_array(got)
+    if array is not None and array.shape == expected.shape:
+        return array
+    if isinstance(got, (list, tuple)):
+        numbers = as_array(_with_numbers(got))
+        if numbers is not None and (array is None or numbers.ndim == expected.ndim):
+            array = numbers
+        if array is not None and _is_empty_of(expected, array):
+            return np.zeros(expected.shape)
+    if array is not None and expected.shape == () and array.shape == (1,):
+        array = np.asarray(array[0])
+    return array
+
+
+def _with_numbers(value: Any) -> Any:
+    """A list with its vectors of one replaced by the numbers that they hold."""
+    if isinstance(value, (list, tuple)):
+        return [_with_numbers(item) for item in value]
+    if isinstance(value, np.ndarray) and value.shape == (1,):
+        return value.reshape(())
+    return value
+
+
+def _is_empty_of(expected: np.ndarray, got: np.ndarray) -> bool:
+    """Whether `got` is what nested lists keep of an array of that shape: they know no size behind
+    one that is 0.
+    """
+    if 0 not in expected.shape:
+        return False
+    kept = expected.shape[: expected.shape.index(0) + 1]
+    return got.shape == kept
 
 
 def as_array(value: Any) -> np.ndarray | None:
@@ -111,18 +168,25 @@ def _bounded(value: float) -> float:
     return value
 
 
-def close(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+def close(
+    expected: np.ndarray, got: np.ndarray, rtol: float, atol: float, *, beside: float = 0.0
+) -> np.ndarray:
     """Elementwise: within ``rtol * |expected| + atol * max(|expected|)``, or both NaN, or the
-    same infinity. The shapes are equal.
+    same infinity. The shapes are equal. beside: see `agree`.
     """
     whole = expected.dtype.kind in "bui"
     expected = as_float(expected)
     got = as_float(got)
     finite = np.isfinite(expected)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         tolerance = _tolerance(expected, finite, rtol, atol)
         if whole:
             tolerance = np.minimum(tolerance, _WHOLE)
+        else:
+            # Below that, numbers are not told from 0 anyway.
+            is_zero = np.abs(expected) <= atol * _LEAST_SCALE
+            of_zero = np.maximum(tolerance, atol * beside)
+            tolerance = np.where(is_zero, of_zero, tolerance)
         difference = np.abs(got - expected)
         within = difference <= tolerance
     equal = np.equal(got, expected)

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -36,9 +37,13 @@ def module(framework: str) -> ModuleType:
     cannot be imported.
     """
     try:
-        for entry in entry_points(group="autograder.frameworks", name=framework):
-            entry.load()
-        return importlib.import_module(framework)
+        # What a library warns of while it is imported is no error, whatever a notebook makes of
+        # warnings.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for entry in entry_points(group="autograder.frameworks", name=framework):
+                entry.load()
+            return importlib.import_module(framework)
     # It is installed, but a system library is missing or another package does not fit.
     except (OSError, RuntimeError, AttributeError) as error:
         raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
@@ -79,7 +84,11 @@ def one_thread() -> Iterator[None]:
     # PyTorch has a number of its own, which it hands to OpenMP in each thread that computes for the
     # first time.
     threads = torch.get_num_threads() if torch else None
-    with threadpool_limits(1):
+    # Of two libraries that do not go together it may be warned, which is no error here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limits = threadpool_limits(1)
+    with limits:
         try:
             if torch:
                 torch.set_num_threads(1)

@@ -12,6 +12,8 @@ import itertools
 import math
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,9 +57,10 @@ def to_plain(value: Any) -> Any:
     """Copy `value`, whatever framework it comes from, into plain values.
 
     Understood: PyTorch tensors and parameters (on any device, with or without gradient, bfloat16 as
-    float32), MXNet arrays, NumPy arrays and scalars, Python numbers, strings, and lists, tuples and
-    dicts of them. Only the exact types: a subclass may answer for itself what it likes.
-    Raises `Refused` for everything else.
+    float32), MXNet arrays, NumPy arrays and scalars, Python numbers, fractions and decimals,
+    strings, ranges, and lists, tuples and dicts of them. Whatever is one of these by inheritance
+    (torch.Size, a named tuple, a defaultdict, np.matrix) is taken for it, by the methods of the
+    base class alone. Raises `Refused` for everything else.
     """
     return _plain(value, 0, itertools.count())
 
@@ -70,24 +73,54 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
         return value
     if depth > MAX_DEPTH:
         raise Refused(f"lists nested more than {MAX_DEPTH} deep cannot be judged")
-    if kind is np.ndarray:
-        return _checked(value)
-    inner = depth + 1
-    if kind in (list, tuple):
-        return kind(_plain(item, inner, counter) for item in value)
-    if kind is dict:
-        keyed = {_key(key): item for key, item in value.items()}
-        return {key: _plain(item, inner, counter) for key, item in keyed.items()}
+    # NumPy's own numbers and strings first: some of them are Python's by inheritance, too.
     array = _array(value, kind)
-    if array is None:
-        described = _a(kind)
-        raise Refused(f"{described} cannot be judged: return an array, a number, or a list of them")
-    return _checked(array)
+    if array is not None:
+        return _of_array(array, depth, counter)
+    if issubclass(kind, (list, tuple, range)):
+        return _sequence(value, kind, depth + 1, counter)
+    if issubclass(kind, dict):
+        keyed = {_key(key): item for key, item in dict.items(value)}
+        return {key: _plain(item, depth + 1, counter) for key, item in keyed.items()}
+    return _scalar(value, kind)
+
+
+def _sequence(value: Any, kind: type, depth: int, counter: Iterator[int]) -> Any:
+    """A tuple of what a tuple holds, a list of what a list or a range does."""
+    base: Any = next(base for base in (tuple, list, range) if issubclass(kind, base))
+    items = (_plain(item, depth, counter) for item in base.__iter__(value))
+    return tuple(items) if base is tuple else list(items)
+
+
+def _scalar(value: Any, kind: type) -> int | float | str:
+    """A string or a number, by what it inherits from."""
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, int):
+        return int.__int__(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
+    if issubclass(kind, (Fraction, Decimal)):
+        return _rounded(value)
+    described = _a(kind)
+    raise Refused(f"{described} cannot be judged: return an array, a number, or a list of them")
+
+
+def _rounded(value: Fraction | Decimal) -> float:
+    """The nearest float; infinite beyond all floats, as floats themselves become."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except ValueError:
+        raise Refused("a signaling NaN cannot be judged: return a number") from None
 
 
 def _array(value: Any, kind: type) -> np.ndarray | None:
     """The NumPy array of a framework's array or of a scalar; None where `value` is neither."""
-    if isinstance(value, np.generic) and kind.__module__ == "numpy":
+    if issubclass(kind, (np.ndarray, np.generic)):
+        if issubclass(kind, np.ma.MaskedArray) and np.ma.is_masked(value):
+            raise Refused("an array with masked entries cannot be judged: return array.filled(...)")
         return np.asarray(value)
     array = _from_torch(value, kind)
     if array is not None:
@@ -95,12 +128,23 @@ def _array(value: Any, kind: type) -> np.ndarray | None:
     return _from_mxnet(value, kind)
 
 
+def _of_array(array: np.ndarray, depth: int, counter: Iterator[int]) -> Any:
+    """The array itself, or, where it holds strings or objects, the list of what it holds."""
+    if array.dtype.kind not in "UO":
+        return _checked(array)
+    if array.size > MAX_ITEMS:
+        raise Refused(f"an array of more than {MAX_ITEMS:,} objects cannot be judged")
+    return _plain(array.tolist(), depth + 1, counter)
+
+
 def _key(key: Any) -> str | int:
-    if type(key) is str or type(key) is int:
-        return key
     kind = type(key)
+    if issubclass(kind, str):
+        return str.__str__(key)
+    if issubclass(kind, int):
+        return int.__int__(key)
     # np.unique gives such keys.
-    if isinstance(key, np.integer) and kind.__module__ == "numpy":
+    if issubclass(kind, (np.integer, np.bool_)):
         return int(key)
     raise Refused(
         "a dict whose keys are not strings or whole numbers cannot be "
@@ -109,10 +153,9 @@ def _key(key: Any) -> str | int:
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
-    if array.dtype.name not in _DTYPES:
-        raise Refused(
-            f"an array of dtype {array.dtype} cannot be judged: return an array of numbers"
-        )
+    dtype = _crossing(array.dtype)
+    if dtype.name not in _DTYPES:
+        raise Refused(f"an array of dtype {dtype} cannot be judged: return an array of numbers")
     if array.nbytes > MAX_BYTES:
         megabytes = array.nbytes / 2**20
         limit = MAX_BYTES / 2**20
@@ -120,29 +163,44 @@ def _checked(array: np.ndarray) -> np.ndarray:
             f"an array of {megabytes:.0f} MB is more than can be judged (limit {limit:.0f} MB)"
         )
     # A copy, in this machine's byte order, which is what crosses.
-    native = array.dtype.newbyteorder("=")
-    return array.astype(native)
+    native = dtype.newbyteorder("=")
+    return array.astype(native, subok=False)
+
+
+def _crossing(dtype: np.dtype) -> np.dtype:
+    """The dtype in which numbers of `dtype` cross: long doubles as doubles."""
+    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
+        return np.dtype(np.float64)
+    if dtype.kind == "c" and dtype.itemsize > np.dtype(np.complex128).itemsize:
+        return np.dtype(np.complex128)
+    return dtype
 
 
 def _from_torch(value: Any, kind: type) -> np.ndarray | None:
     torch = sys.modules.get("torch")
-    if torch is None or kind not in (torch.Tensor, torch.nn.Parameter):
+    if torch is None or not issubclass(kind, torch.Tensor):
         return None
-    if value.layout is not torch.strided:
+    # In here a subclass is asked nothing: these are the methods of a tensor.
+    with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        return _from_tensor(torch, torch.Tensor.detach(value))
+
+
+def _from_tensor(torch: Any, tensor: Any) -> np.ndarray:
+    if tensor.layout is not torch.strided:
         raise Refused("a sparse tensor cannot be judged: return tensor.to_dense()")
-    if value.is_quantized:
+    if tensor.is_quantized:
         raise Refused("a quantized tensor cannot be judged: return tensor.dequantize()")
-    if value.is_meta:
+    if tensor.is_meta:
         raise Refused("a tensor on the meta device has no numbers and cannot be judged")
-    value = value.detach().cpu()
-    if value.dtype is torch.bfloat16:
-        value = value.float()
+    tensor = tensor.cpu()
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
     try:
-        resolved = value.resolve_conj().resolve_neg()
+        resolved = tensor.resolve_conj().resolve_neg()
         return np.asarray(resolved.numpy())
     except TypeError:
         raise Refused(
-            f"a tensor of dtype {value.dtype} cannot be judged: return tensor.float()"
+            f"a tensor of dtype {tensor.dtype} cannot be judged: return tensor.float()"
         ) from None
 
 
@@ -150,9 +208,12 @@ def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
     mxnet = sys.modules.get("mxnet")
     if mxnet is None:
         return None
-    if kind not in (mxnet.nd.NDArray, mxnet.np.ndarray):
+    arrays = mxnet.nd.NDArray
+    if not issubclass(kind, arrays):
         return None
-    return np.asarray(value.asnumpy())
+    if issubclass(kind, mxnet.nd.sparse.BaseSparseNDArray):
+        raise Refused('a sparse array cannot be judged: return array.tostype("default")')
+    return np.asarray(arrays.asnumpy(value))
 
 
 def _a(kind: type) -> str:

@@ -30,6 +30,7 @@ SEED = 1
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(remote_answer, "GRACE", 0.2)
+    monkeypatch.setattr(remote_answer, "MOST_WORK", 0.2)
     monkeypatch.setattr(judge_session, "VERDICT_SECONDS", 3.0)
 
 

@@ -62,9 +62,21 @@ class _Tensor(torch.Tensor):
     def detach(self):
         raise AssertionError("a subclass was asked")
 
-    @property
-    def __class__(self):
-        return torch.Tensor
+    cpu = numpy = resolve_conj = __array__ = detach
+
+    @classmethod
+    def __torch_function__(cls, *args, **kwargs):
+        raise AssertionError("a subclass was asked")
+
+
+def test_a_subclass_of_a_tensor_is_a_tensor_and_not_asked():
+    plain = to_plain([torch.arange(3.0).as_subclass(_Tensor), torch.ones(2, 3).shape])
+    assert plain[0].tolist() == [0, 1, 2] and identical(plain[1], (2, 3))
+
+
+def test_the_named_results_of_pytorch_are_tuples():
+    values, places = to_plain(torch.tensor([[1.0, 3.0]]).max(dim=1))
+    assert (values.tolist(), places.tolist()) == ([3], [1])
 
 
 REFUSED = {
@@ -74,7 +86,6 @@ REFUSED = {
     "tensor without data": lambda: torch.zeros(3, device="meta"),
     "tensor of 8-bit floats": lambda: torch.zeros(3).to(torch.float8_e4m3fn),
     "tensor of short complex numbers": lambda: torch.zeros(3, dtype=torch.complex32),
-    "tensor subclass that lies": lambda: torch.ones(3).as_subclass(_Tensor),
     "network": lambda: torch.nn.ReLU(),
     "dict with tensors as keys": lambda: {torch.tensor(1): 3},
 }

@@ -39,6 +39,7 @@ WALL = 60.0
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(remote_module, "GRACE", 0.2)
+    monkeypatch.setattr(remote_module, "MOST_WORK", 0.5)
 
 
 @contextmanager
@@ -164,6 +165,29 @@ def trickling(channel):
         with suppress(OSError):
             channel._socket.sendall(bytes([byte]))
         time.sleep(0.01)
+
+
+def test_imports_are_no_work_as_far_as_they_may_go():
+    """How long they took is known from the process alone, which may say what it likes."""
+
+    def importing(call):
+        return [good(call, imported=0.3)]
+
+    clock = itertools.count(10.0, 0.5)  # half a second of work in each call
+    with student(answering(importing), worked=lambda: next(clock)) as (peer, _):
+        seconds = [peer("call", (1.0,), 5.0, WALL).seconds for _ in range(3)]
+    whole = seconds[2]
+    assert seconds[0] == pytest.approx(whole - 0.3)
+    assert seconds[1] == pytest.approx(whole - 0.2)
+
+
+@pytest.mark.parametrize("said", [-1.0, float("inf"), float("nan"), "1", None, True, [1.0]])
+def test_what_is_no_time_of_imports_is_none(said):
+    clock = itertools.count(10.0, 0.5)
+    behaviour = answering(lambda call: [good(call, imported=said)])
+    with student(behaviour, worked=lambda: next(clock)) as (peer, _):
+        one, other = (peer("call", (1.0,), 5.0, WALL) for _ in range(2))
+    assert one.seconds == other.seconds > 0
 
 
 @pytest.mark.parametrize("behaviour", [silent, trickling], ids=["silent", "trickling"])

@@ -100,6 +100,52 @@ def test_the_numbers_of_a_tuple_may_be_vectors_of_one():
     assert not same((1.0, 2.0), np.array([[1.0], [2.0]]))
 
 
+def listed(array, number):
+    """`array` as lists in lists, each of its numbers made by `number`."""
+    if array.ndim == 0:
+        return number(array)
+    return [listed(row, number) for row in array]
+
+
+@given(some.arrays_of_numbers(max_dims=3))
+def test_numbers_in_lists_in_lists_may_be_vectors_of_one(expected):
+    vectors = listed(expected, lambda number: number.reshape(1))
+    assert same(expected, vectors) and same(expected.tolist(), vectors)
+    mixed = [*vectors[:1], *expected[1:].tolist()] if expected.ndim else vectors
+    assert same(expected, mixed)
+    # an axis of one in an array, or one more list, is no number
+    assert not same(expected, expected[..., None]) or expected.ndim == 0
+    assert not same(expected, listed(expected, lambda number: number.reshape(1, 1)))
+    assert not same(expected[..., None], expected) or expected.ndim == 0
+
+
+def test_vectors_of_one_that_are_expected_stay_vectors():
+    column = np.array([[1.0], [2.0]])
+    assert same(column, [np.array([1.0]), np.array([2.0])]) and not same(column, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0), (2, 0, 3), (0, 0)])
+def test_lists_stand_for_every_array_without_numbers(shape):
+    expected = np.zeros(shape)
+    assert same(expected, expected.tolist()) and same(expected, expected)
+    assert not same(expected, [1.0]) and not same(np.ones((1, 3)), [])
+    assert not same(expected, np.zeros((*shape, 4)))
+
+
+def test_the_tolerance_of_a_zero_comes_from_the_whole_result():
+    """Of an interval whose lower end is 0, float32 leaves the rounding of the upper one."""
+    for noise in (2.5e-8, -6e-8):
+        assert same((0.0, 0.25), (noise, 0.25)) and same((1e-18, 0.25), [noise, 0.25])
+        assert same({"low": 0.0, "rest": [np.ones(3)]}, {"low": noise, "rest": [np.ones(3)]})
+        assert not same((0.0, 0.001), (noise, 0.001))
+    assert not same((0.0, 0.25), (1e-5, 0.25))
+
+
+def test_a_small_number_beside_a_large_one_keeps_its_own_tolerance():
+    assert not same({"a": 1e-4, "b": 1000.0}, {"a": 1.1e-4, "b": 1000.0})
+    assert not same({"a": np.array([0, 2]), "b": 10**6}, {"a": np.array([0.4, 2]), "b": 10**6})
+
+
 @given(st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), max_size=5))
 def test_lists_tuples_and_vectors_of_numbers_stand_for_each_other(numbers):
     forms = [numbers, tuple(numbers), np.array(numbers, np.float64)]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import enum
 import json
 import tracemalloc
+import warnings
+from decimal import Decimal
+from fractions import Fraction
+from math import inf
 
 import numpy as np
 import pytest
@@ -96,12 +102,87 @@ def test_python_numbers_and_strings_stay_what_they_are(value):
     assert identical(through_bytes(value), value)
 
 
-class _Array(np.ndarray):
-    pass
+def lying(*names):
+    """Methods that answer for the value otherwise than its base class would."""
+
+    def lie(self, *args, **kwargs):
+        raise AssertionError("a subclass was asked")
+
+    return dict.fromkeys(names, lie)
 
 
-class _Float(float):
-    pass
+def subclass(base, *names):
+    return type(f"Lying{base.__name__}", (base,), lying(*names))
+
+
+Interval = collections.namedtuple("Interval", ["low", "high"])
+_LyingList = subclass(list, "__iter__", "__len__", "__getitem__")
+_LyingTuple = subclass(tuple, "__iter__", "__len__", "__getitem__")
+_LyingDict = subclass(dict, "__iter__", "__len__", "__getitem__", "items", "keys", "values")
+_LyingInt = subclass(int, "__int__", "__index__", "__float__")
+_LyingFloat = subclass(float, "__float__", "__int__")
+_LyingStr = subclass(str, "__str__", "__iter__")
+_LyingArray = subclass(np.ndarray, "__array__", "astype", "tobytes", "tolist")
+
+
+class Colour(enum.IntEnum):
+    RED = 3
+
+
+BY_INHERITANCE = {
+    "named tuple": (lambda: Interval(0.25, 1), (0.25, 1)),
+    "tuple": (lambda: _LyingTuple([1, 2]), (1, 2)),
+    "list": (lambda: _LyingList([1, [2]]), [1, [2]]),
+    "dict": (lambda: _LyingDict({"a": 1}), {"a": 1}),
+    "dict with a default": (lambda: collections.defaultdict(list, a=[1]), {"a": [1]}),
+    "ordered dict": (lambda: collections.OrderedDict(a=1, b=2), {"a": 1, "b": 2}),
+    "counter": (lambda: collections.Counter("abb"), {"a": 1, "b": 2}),
+    "whole number": (lambda: _LyingInt(7), 7),
+    "member of an enumeration": (lambda: Colour.RED, 3),
+    "number": (lambda: _LyingFloat(0.5), 0.5),
+    "string": (lambda: _LyingStr("ab"), "ab"),
+    "string of NumPy": (lambda: np.str_("ab"), "ab"),
+    "strings as keys": (lambda: {np.str_("a"): 1, _LyingStr("b"): 2}, {"a": 1, "b": 2}),
+    "numbers as keys": (lambda: {_LyingInt(4): 1, np.int8(5): 2}, {4: 1, 5: 2}),
+    "fraction": (lambda: Fraction(1, 8), 0.125),
+    "fraction beyond all floats": (lambda: [Fraction(10**400), Fraction(-(10**400))], [inf, -inf]),
+    "decimal": (lambda: Decimal("0.125"), 0.125),
+    "range": (lambda: range(1, 6, 2), [1, 3, 5]),
+    "array of strings": (lambda: np.array(["b", "a"]), ["b", "a"]),
+    "array of objects": (lambda: np.array([1, None, Fraction(1, 2)]), [1, None, 0.5]),
+}
+"""What is a plain value by what it inherits from, and the plain value that it is."""
+
+
+@pytest.mark.parametrize("name", BY_INHERITANCE)
+def test_a_subclass_is_taken_for_what_it_inherits_from_and_not_asked(name):
+    make, plain = BY_INHERITANCE[name]
+    assert identical(to_plain(make()), plain)
+    assert identical(through_bytes(to_plain(make())), plain)
+
+
+ARRAYS_BY_INHERITANCE = {
+    "subclass": lambda: np.arange(6.0).reshape(2, 3).view(_LyingArray),
+    "matrix": lambda: np.asmatrix(np.arange(6.0).reshape(2, 3)),
+    "mask without anything masked": lambda: np.ma.masked_less(np.arange(6.0).reshape(2, 3), 0),
+    "record array": lambda: np.arange(6.0).reshape(2, 3).view(np.recarray),
+    "long double": lambda: np.arange(6, dtype=np.longdouble).reshape(2, 3),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS_BY_INHERITANCE)
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_kind_of_array_is_the_array_of_its_numbers(name):
+    plain = to_plain(ARRAYS_BY_INHERITANCE[name]())
+    assert type(plain) is np.ndarray and plain.dtype == np.float64
+    assert plain.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_matrix_keeps_its_two_axes():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sums = np.asmatrix(np.eye(3)).sum(axis=0)
+    assert to_plain(sums).shape == (1, 3)
 
 
 def _endless_list():
@@ -110,19 +191,23 @@ def _endless_list():
     return endless
 
 
+def _endless_array():
+    endless = np.empty((), object)
+    endless[()] = endless
+    return endless
+
+
 REFUSED = {
-    "array subclass": lambda: np.ones(3).view(_Array),
-    "matrix": lambda: np.asmatrix(np.eye(2)),
     "masked array": lambda: np.ma.masked_array([1, 2], [True, False]),
     "record array": lambda: np.zeros(2, [("a", int)]),
-    "object array": lambda: np.array([1, None]),
-    "string array": lambda: np.array(["a"]),
+    "array of what cannot cross": lambda: np.array([1, object()]),
+    "array of too many objects": lambda: np.broadcast_to(np.array([None]), MAX_ITEMS + 1),
+    "array of itself": _endless_array,
     "dates": lambda: np.array(["2020-01-01"], "datetime64[D]"),
-    "long double": lambda: np.ones(2, np.longdouble),
-    "numpy string": lambda: np.str_("a"),
-    "float subclass": lambda: _Float(1),
+    "bytes of NumPy": lambda: np.bytes_(b"a"),
+    "signaling NaN": lambda: Decimal("sNaN"),
+    "endless range": lambda: range(10**9),
     "generator": lambda: (n for n in range(3)),
-    "range": lambda: range(3),
     "set": lambda: {1, 2},
     "bytes": lambda: b"a",
     "complex number": lambda: 1j,
