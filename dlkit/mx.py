@@ -9,10 +9,10 @@ ask for one later are given a NumPy of their own that has them. Two modules that
 text are given a `str` that writes NumPy's as NumPy 1 did. An array with one number becomes a number
 of Python's by `float`, `int`, and as an index, as PyTorch's and NumPy's do. And importing MXNet
 lowers the number of OpenMP threads of the whole process, PyTorch's too: PyTorch, if it is there
-already, gets back what it had. MXNet itself keeps to one thread, as while a class is graded: that is settled when it is
-imported, and two are slower for nets of this size. For a class that nobody uses any more and for
-tests of its own MXNet imports scikit-learn and SciPy's statistics where it finds them: it is not
-shown them, which halves the time.
+already, gets back what it had. MXNet itself keeps to one thread, as while a class is graded: that
+is settled when it is imported, and two are slower for nets of this size. For a class that nobody
+uses any more and for tests of its own MXNet imports scikit-learn and SciPy's statistics where it
+finds them: it is not shown them, which halves the time.
 
 Without MXNet the five names are stand-ins. To use one raises MXNetMissing; in IPython, cells that
 would use one, or a name that such a cell should have made, are skipped and say so in one line (see
