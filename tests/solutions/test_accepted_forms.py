@@ -234,3 +234,12 @@ def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(que
                 assert found.is_value, (framework, switch.__name__, found)
                 seen = judging.observe(question, case, found, right)
                 assert judging.passes(right, seen), (framework, switch.__name__, case.probe.name)
+
+
+def test_no_switch_reaches_a_reference(tmp_path):
+    """Not even where judge and answer are one process, as in a test of questions."""
+    question = catalogue.find("fine_tuning.fine_tune_step")
+    case, again = (next(iter(question.cases(1))) for _ in range(2))
+    right = expected(question, case)
+    with evaluating(tmp_path):
+        np.testing.assert_equal(expected(question, again), right)
