@@ -812,7 +812,10 @@ def _(net, X, y, lr, num_steps):
     optimizer.step()
 
 
-@train_head.mistake("The net is unchanged. Does the optimiser take a step after each `backward`?")
+@train_head.mistake(
+    "The net that you were given is unchanged. Train it, not a copy of it, and let the optimiser "
+    "take a step after each `backward`."
+)
 def _(net, X, y, lr, num_steps):
     return net
 

@@ -629,7 +629,10 @@ def _(net, X, y, rates):
                 parameter += rate * parameter.grad
 
 
-@fine_tune_step.mistake("The net computes what it did before: no parameter was changed in place.")
+@fine_tune_step.mistake(
+    "The net that you were given computes what it did before: none of its parameters was changed "
+    "in place."
+)
 def _(net, X, y, rates):
     import torch
 

@@ -927,8 +927,8 @@ def _(net, arrays):
 
 
 @load_weights.mistake(
-    "The net computes what it did before. Giving an array a new name or a place in a list "
-    "changes no parameter: use `copy_` (Gluon: `set_data`)."
+    "The net that you were given computes what it did before. A copy of it, an array's new name "
+    "or a place in a list change none of its parameters: use `copy_` (Gluon: `set_data`)."
 )
 def _(net, arrays):
     parameters = list(net.parameters())

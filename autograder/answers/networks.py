@@ -201,7 +201,7 @@ class Gluon:
 
     def set(self, parameter: Any, value: Any) -> None:
         with self._arrays_of(parameter._data):
-            parameter.set_data(value)
+            parameter.set_data(value.as_np_ndarray() if _is_new(parameter._data) else value)
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
         first = self._first_data(net)
@@ -232,18 +232,19 @@ class Gluon:
         """X in the kind of array, on the device and in the precision of a parameter's `data`."""
         if not data:
             return X
-        mxnet = frameworks.module("mxnet")
-        new = isinstance(data[0], mxnet.np.ndarray)
-        X = X.as_np_ndarray() if new else X
+        X = X.as_np_ndarray() if _is_new(data) else X
         kinds = {np.dtype(array.dtype).kind for array in (X, data[0])}
         dtype = data[0].dtype if kinds == {"f"} else X.dtype
         return X.as_in_context(data[0].context).astype(dtype)
 
     def _arrays_of(self, data: Any) -> Any:
         """A context in which MXNet computes with the arrays that a parameter's `data` are."""
-        mxnet = frameworks.module("mxnet")
-        new = bool(data) and isinstance(data[0], mxnet.np.ndarray)
-        return arrays_of_mxnet(mxnet, new=new)
+        return arrays_of_mxnet(frameworks.module("mxnet"), new=_is_new(data))
+
+
+def _is_new(data: Any) -> bool:
+    """Whether a parameter's `data`, if it has any, are MXNet's new arrays, those of `mxnet.np`."""
+    return bool(data) and isinstance(data[0], frameworks.module("mxnet").np.ndarray)
 
 
 def _is_empty(parameter: Any) -> bool:

@@ -52,7 +52,9 @@ class RemoteAnswer:
         if seconds <= 0 or wall <= 0:
             return Outcome("timeout")
         used = _since(self._worked)
-        left = _countdown(seconds + self._imports_left, wall, used)
+        # As long again, since it may be importing just now.
+        imports = min(self._imports_left, seconds)
+        left = _countdown(seconds + imports, wall, used)
         number = next(self._numbers)
         fields = {"id": number, "driver": driver, "seconds": seconds, "wall": wall}
         if self._forbids:

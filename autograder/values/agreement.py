@@ -105,7 +105,7 @@ def array_like(expected: np.ndarray, got: Any) -> np.ndarray | None:
     if array is not None and array.shape == expected.shape:
         return array
     if isinstance(got, (list, tuple)):
-        numbers = as_array(_with_numbers(got))
+        numbers = as_array(with_numbers(got))
         if numbers is not None and (array is None or numbers.ndim == expected.ndim):
             array = numbers
         if array is not None and _is_empty_of(expected, array):
@@ -115,10 +115,11 @@ def array_like(expected: np.ndarray, got: Any) -> np.ndarray | None:
     return array
 
 
-def _with_numbers(value: Any) -> Any:
-    """A list with its vectors of one replaced by the numbers that they hold."""
+def with_numbers(value: Any) -> Any:
+    """A list, or a tuple, with its vectors of one replaced by the numbers that they hold."""
     if isinstance(value, (list, tuple)):
-        return [_with_numbers(item) for item in value]
+        items = (with_numbers(item) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
     if isinstance(value, np.ndarray) and value.shape == (1,):
         return value.reshape(())
     return value

@@ -61,6 +61,24 @@ def test_the_names_are_the_real_modules():
 
 
 @with_mxnet
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1)])
+def test_an_array_with_one_number_becomes_a_number(shape):
+    array = shim.nd.full(shape, 2.0)
+    assert float(array + 0.5) == 2.5 and int(array + 0.5) == 2 and "abc"[array] == "c"
+    assert list(range(shim.nd.array([2], dtype="int64"))) == [0, 1]
+    with pytest.raises(TypeError, match="whole number"):
+        "abc"[array + 0.5]
+
+
+@with_mxnet
+@pytest.mark.parametrize("convert", [float, int, range])
+def test_an_array_with_several_numbers_becomes_none(convert):
+    for shape in [(2,), (1, 2)]:
+        with pytest.raises(TypeError, match="size 1"):
+            convert(shim.nd.ones(shape))
+
+
+@with_mxnet
 @pytest.mark.parametrize(
     "rule",
     [

@@ -84,7 +84,7 @@ def test_an_answer_out_of_time_is_stopped_behind_the_import_and_not_in_it(module
 
 
 def test_an_answer_that_goes_on_after_its_time_is_not_stopped_in_an_import_either(module):
-    name = module(WORK.format(seconds=0.7))
+    name = module(WORK.format(seconds=0.6))
     seen = []
 
     def answer():
