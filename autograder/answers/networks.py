@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.net_checks import NOT_RECORDED, refuse_other_than
 from autograder.values import frameworks
+from autograder.values.plain_values import Refused
 
 
-class NotANetwork(TypeError):
+class NotANetwork(Refused):
     """The answer should have given a network and gave something else."""
 
 
@@ -43,6 +45,8 @@ def build_network(layers: list, weights: Sequence, framework: str) -> Any:
 def backend_of(net: Any) -> Torch | Gluon:
     """What speaks the language of `net`. Raises NotANetwork for what is none."""
     kind = type(net)
+    if net is None:
+        raise NotANetwork("a network was expected, not None (NoneType): is a `return` missing?")
     if not is_network(net):
         raise NotANetwork(
             f"a network was expected (torch.nn.Module or gluon.Block), not {kind.__name__}"
@@ -105,6 +109,7 @@ class Torch:
         with torch.no_grad():
             logits = net(X)
         net.train(was_training)
+        refuse_other_than(torch.Tensor, logits)
         return _torch_array(logits)
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
@@ -113,8 +118,13 @@ class Torch:
         cross_entropy = torch.nn.functional.cross_entropy
         logits = net(X)
         loss = cross_entropy(logits, y)
-        gradients = torch.autograd.grad(loss, parameters)
-        return [_torch_array(gradient) for gradient in gradients]
+        if not loss.requires_grad:
+            raise Refused(NOT_RECORDED)
+        # Of a parameter that is not used it is None.
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        pairs = zip(gradients, parameters, strict=True)
+        filled = [torch.zeros_like(p) if g is None else g for g, p in pairs]
+        return [_torch_array(gradient) for gradient in filled]
 
 
 def _torch_array(tensor: Any) -> np.ndarray:
@@ -172,6 +182,7 @@ class Gluon:
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
         logits = net(X)
+        refuse_other_than(frameworks.module("mxnet").nd.NDArray, logits)
         return logits.asnumpy()
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
@@ -183,7 +194,12 @@ class Gluon:
             logits = net(X)
             losses = cross_entropy(logits, y)
             loss = losses.mean()
-        loss.backward()
+        try:
+            loss.backward()
+        except mxnet.MXNetError as error:
+            if "computational graph" not in str(error):
+                raise
+            raise Refused(NOT_RECORDED) from error
         return [parameter.grad().asnumpy() for parameter in parameters]
 
 
