@@ -285,7 +285,7 @@ def _negative(rtol: float, atol: float) -> _Claim:
         return pair.same_shape and _all(pair.expected, -pair.got, rtol, atol)
 
     sentence = "The sign is wrong: every value is the negative of what is expected."
-    return _Claim(sentence, holds, lambda pair: bool(np.any(pair.expected)))
+    return _Claim(sentence, holds, _varies)
 
 
 def _linear(largest: _Pair, rtol: float, atol: float) -> Iterator[_Claim]:
