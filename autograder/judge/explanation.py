@@ -192,7 +192,10 @@ def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
     names = [name.replace("_", " ") for name in kinds if name in wrong]
     if 2 * len(names) > len(kinds):
         return ()
-    return (f"It is wrong only here: {'; '.join(names)}.",)
+    listed = "; ".join(names)
+    if len(names) == 1:
+        return (f"Only this kind of input is wrong: {listed}.",)
+    return (f"Only these kinds of input are wrong: {listed}.",)
 
 
 # An answer that runs out of time

@@ -308,10 +308,11 @@ def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
     assert testing.examine(
         asked, lambda x: (53, 0) if x > 2 else None, framework="numpy"
-    ).details == ("Expected (53, 0), got None.",)
+    ).details == ("Expected (53, 0), got None.", "Only this kind of input is wrong: probe 2.")
     assert "return" in testing.examine(asked, lambda x: None, framework="numpy").details[0]
     assert testing.examine(asked, lambda x: (53, 0), framework="numpy").details == (
         "Expected None, got (53, 0).",
+        "Only this kind of input is wrong: probe 1.",
     )
 
 
