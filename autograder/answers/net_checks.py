@@ -32,7 +32,8 @@ def refuse_without_parameters(net: Any, parameters: Sequence) -> None:
 
 def _has_parameters(net: Any) -> bool:
     collect = getattr(net, "collect_params", None)
-    return bool(collect()) if collect else any(True for _ in net.parameters())
+    every = collect().values() if collect else net.parameters()
+    return any(True for _ in every)
 
 
 def refuse_shared_layers(net: Any, forward: Any, X: Any) -> None:

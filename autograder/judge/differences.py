@@ -108,15 +108,15 @@ def _differences_in_list(
 
 def _difference_in_value(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> str:
     """One sentence on two arrays of the same shape."""
-    odd = _odd_values(expected, got)
-    if odd:
-        return odd
     same = close(expected, got, rtol, atol)
     expected = as_float(expected)
     got = as_float(got)
     if expected.size == 1:
         sentence = _apart(expected.item(), got.item())
         return f"{sentence.capitalize()}."
+    odd = _odd_values(expected, got)
+    if odd:
+        return odd
     if np.any(expected) and not np.any(got):
         return "All values are zero."
     return _largest_difference(expected, got, same)

@@ -162,6 +162,8 @@ def _differences(
     none_is_expected = any(trial.expected is None for trial in trials)
     other_results = any(trial.outcome.value is not None for trial in trials)
     none_is_a_result = none_is_expected and other_results
+    if failed.outcome.value is None and other_results and not none_is_expected:
+        return (_SOMETIMES_NONE,)
     try:
         sentences = judging.differences(failed.expected, failed.seen, none_is_a_result)
         return tuple(sentences)
@@ -196,6 +198,12 @@ def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
     if len(names) == 1:
         return (f"Only this kind of input is wrong: {listed}.",)
     return (f"Only these kinds of input are wrong: {listed}.",)
+
+
+_SOMETIMES_NONE = (
+    "The function returned None here, and something on other inputs: is there a way through it "
+    "without a `return`?"
+)
 
 
 # An answer that runs out of time

@@ -83,6 +83,11 @@ def test_nan_and_infinity_are_counted(seed, size, data):
         assert told(e, g) == [f"{len(where)} of {size} values are {word}."]
 
 
+@pytest.mark.parametrize("odd", ["nan", "inf", "-inf"])
+def test_of_a_single_number_it_is_told_what_it_is(odd):
+    assert told(2.5, float(odd)) == [f"Expected 2.5, got {odd}."]
+
+
 @given(some.seeds, st.integers(2, 9))
 def test_all_zeros_are_named(seed, size):
     assert told(random_array(seed, size), np.zeros(size)) == ["All values are zero."]

@@ -283,6 +283,11 @@ def test_a_forgotten_return_is_told():
     )
 
 
+def test_a_way_without_a_return_is_told():
+    verdict = verdict_on("small.total", lambda values: sum(values) if len(values) > 1 else None)
+    assert verdict.details[0].startswith("The function returned None here, and something on other")
+
+
 def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_spoil_it():
     worked_out = []
 
