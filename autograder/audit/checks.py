@@ -379,7 +379,7 @@ def _mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     for mistake, of_mistake in verdicts.items():
         if any(verdict.status is Status.CORRECT for verdict in of_mistake):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        others = [verdict for verdict in of_mistake if not _tells(verdict, mistake.message)]
+        others = [verdict for verdict in of_mistake if not verdict.tells(mistake.message)]
         if others:
             told = others[0].mistake or others[0].headline
             misnamed.append(f'Known mistake "{mistake.message}" is told as {told!r}')
@@ -391,15 +391,6 @@ def _mistakes(question: Question, fresh: list[int]) -> QuestionCard:
         mistakes_named=len(verdicts) - len(misnamed),
         misnamed=tuple(misnamed),
     )
-
-
-def _tells(verdict: Verdict, message: str) -> bool:
-    """Whether the mistake is named, or, where what it gives is too little to be sure, offered and
-    no other one with it.
-    """
-    if verdict.mistake is not None:
-        return verdict.mistake == message
-    return any(detail.endswith(f" this: {message}") for detail in verdict.details[:1])
 
 
 def _verdicts_on_mistakes(question: Question, fresh: list[int]) -> dict[Mistake, list[Verdict]]:
