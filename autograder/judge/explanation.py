@@ -28,6 +28,9 @@ slow.
 _NEARLY_ALL = 0.99
 """The part of a question's time that counts as all of it: no clock is exact."""
 
+_MOST_KINDS = 3
+"""Of more kinds of input that are wrong, the names say nothing."""
+
 _WRONG_ARRAYS = ("TypeError", "AttributeError")
 """Errors that arrays of another framework may cause, where their message names such arrays."""
 
@@ -186,14 +189,16 @@ def _in_common(question: Question, judging: Judging, trials: Sequence[Trial]) ->
 
 
 def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The few kinds of input that are wrong, where most are right: their names say what is special
-    about them.
+    """The few kinds of input that are wrong, where most inputs are right: their names say what is
+    special about them.
     """
-    kinds = list(dict.fromkeys(trial.case.probe.name for trial in trials))
-    wrong = {trial.case.probe.name for trial in trials if not trial.passed}
-    names = [name.replace("_", " ") for name in kinds if name in wrong]
-    if 2 * len(names) > len(kinds):
+    failed = [trial for trial in trials if not trial.passed]
+    kinds = {trial.case.probe.name for trial in trials}
+    wrong = dict.fromkeys(trial.case.probe.name for trial in failed)
+    most_are_right = 2 * len(failed) <= len(trials)
+    if not most_are_right or len(wrong) > _MOST_KINDS or len(wrong) == len(kinds):
         return ()
+    names = [name.replace("_", " ") for name in wrong]
     listed = "; ".join(names)
     if len(names) == 1:
         return (f"Only this kind of input is wrong: {listed}.",)
