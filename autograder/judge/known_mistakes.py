@@ -49,7 +49,7 @@ def known_mistake(question: Question, judging: Judging, trials: Sequence[Trial])
         for mistake in question.mistakes
         if frameworks.available(mistake.framework)
     ]
-    made = [twin for twin in twins if twin.explains_all]
+    made = _surest([twin for twin in twins if twin.explains_all])
     messages = list(dict.fromkeys(twin.mistake.message for twin in made))
     if len(messages) == 1:
         return _said(question, made, messages[0])
@@ -58,6 +58,14 @@ def known_mistake(question: Question, judging: Judging, trials: Sequence[Trial])
     if isinstance(judging, Compared):
         return Known(likely=_nearest(question, judging, trials, twins))
     return Known()
+
+
+def _surest(made: list[Twin]) -> list[Twin]:
+    """Of several, those that give the same: what a question only recognises may be true of them,
+    too.
+    """
+    same = [twin for twin in made if twin.gives_the_same]
+    return same or made
 
 
 def _nearest(

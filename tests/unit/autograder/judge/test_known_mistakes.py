@@ -127,6 +127,13 @@ def test_what_a_question_recognises_is_offered_where_the_mistake_gives_something
     assert verdict.details[0] == "It looks like this: Far too large."
 
 
+def test_what_gives_the_same_goes_before_what_is_only_recognised():
+    asked = ask(np.mean, *VECTORS, mistakes=[(SUMMED, np.sum)])
+    asked.mistake("Too large.", recognise=lambda inputs, value: value > 9)(lambda v: v.sum() * 2)
+    assert told(asked, np.sum).mistake == SUMMED
+    assert told(asked, lambda v: v.sum() * 2).mistake == "Too large."
+
+
 # What is offered
 
 
