@@ -418,17 +418,15 @@ def _compare_one(
             f"{work.points:g}",
             graded.reason if graded else "is missing",
         )
-    found = {
-        mark.verdict.question: (mark.auto, mark.verdict.mistake) for mark in marks if mark.verdict
-    }
+    found = {mark.verdict.question: mark for mark in marks if mark.verdict}
     problems = []
     for name, points in work.earns.items():
-        auto, mistake = found.get(name, (None, None))
-        if auto is None:
+        mark = found.get(name)
+        if mark is None or mark.auto is None or mark.verdict is None:
             problems.append(f"{name}: no verdict")
-        elif abs(auto - points) > 0.005:
-            problems.append(f"{name}: {auto:g} instead of {points:g}")
-        elif name in work.mistakes and mistake != work.mistakes[name]:
+        elif abs(mark.auto - points) > 0.005:
+            problems.append(f"{name}: {mark.auto:g} instead of {points:g}")
+        elif name in work.mistakes and not mark.verdict.tells(work.mistakes[name]):
             problems.append(f"{name}: the mistake is not named")
     if earned != f"{work.points:g}":
         problems.append(f"{earned} in all instead of {work.points:g}")

@@ -46,7 +46,7 @@ class Verdict:
     tried, passed:  numbers of inputs.
     seconds:        how long it worked on all inputs, in processor seconds.
     headline:       one sentence. details: further sentences. mistake: the message of the known
-                    mistake that the answer makes, or None.
+                    mistake that the answer makes, None where none is certain.
     """
 
     question: str
@@ -60,6 +60,14 @@ class Verdict:
     mistake: str | None = None
     failure: Failure | None = None
     seconds: float = field(default=0.0, compare=False)
+
+    def tells(self, mistake: str) -> bool:
+        """Whether the known mistake with this message is named, or, where it is not certain,
+        offered alone.
+        """
+        if self.mistake is not None:
+            return self.mistake == mistake
+        return any(detail.endswith(f" this: {mistake}") for detail in self.details[:1])
 
     def summary(self) -> dict[str, Any]:
         """What is kept in records: everything but the arrays. JSON-ready."""

@@ -21,6 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.net_checks import (
+    are_logits,
+    refuse_shared_layers,
+    refuse_without_parameters,
+)
 from autograder.answers.networks import backend_of, build_network, is_network
 from autograder.answers.switches import unswitched
 from autograder.answers.trained import observe_net
@@ -45,7 +50,8 @@ def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any)
     X: (N, C, H, W) float32; y: (N,) int64 class labels.
     Returns ``parameter_shapes`` (sorted), ``parameter_count``, ``logits`` (N, num_classes), and
     ``gradients`` of the mean cross-entropy (in training mode), by the position of the weight that
-    the parameter took. With weights that do not fit, only the shapes and the count.
+    the parameter took. With weights that do not fit, only the shapes and the count; with logits
+    of which no loss can be taken, no gradients.
     """
     net = answer if is_network(answer) else answer()
     with unswitched():
@@ -56,6 +62,7 @@ def _computed(net: Any, weights: Sequence, X: Any, y: Any) -> dict[str, Any]:
     """What `network` reports of a net."""
     backend = backend_of(net)
     parameters = backend.parameters(net, X)
+    refuse_without_parameters(net, parameters)
     shapes = _shapes(parameters)
     report: dict[str, Any] = {
         "parameter_shapes": [list(shape) for shape in sorted(shapes)],
@@ -63,10 +70,13 @@ def _computed(net: Any, weights: Sequence, X: Any, y: Any) -> dict[str, Any]:
     }
     taken = _assign(shapes, _shapes(weights))
     if taken is None:
+        refuse_shared_layers(net, backend.forward, X)
         return report
     for parameter, index in zip(parameters, taken, strict=True):
         backend.set(parameter, weights[index])
     report["logits"] = backend.forward(net, X)
+    if not are_logits(report["logits"], y):
+        return report
     gradients = backend.gradients(net, parameters, X, y)
     by_weight = dict(zip(taken, gradients, strict=True))
     by_name = {}

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.net_checks import NOT_RECORDED, refuse_other_than
 from autograder.answers.numbers_used import gluon_hidden, torch_hidden
 from autograder.answers.switches import arrays_of_mxnet
 from autograder.values import frameworks
+from autograder.values.plain_values import Refused
 
 
-class NotANetwork(TypeError):
+class NotANetwork(Refused):
     """The answer should have given a network and gave something else."""
 
 
@@ -45,6 +47,8 @@ def build_network(layers: list, weights: Sequence, framework: str) -> Any:
 def backend_of(net: Any) -> Torch | Gluon:
     """What speaks the language of `net`. Raises NotANetwork for what is none."""
     kind = type(net)
+    if net is None:
+        raise NotANetwork("a network was expected, not None (NoneType): is a `return` missing?")
     if not is_network(net):
         raise NotANetwork(
             f"a network was expected (torch.nn.Module or gluon.Block), not {kind.__name__}"
@@ -116,6 +120,7 @@ class Torch:
         with torch.no_grad():
             logits = net(self._at_home(net, X))
         net.train(was_training)
+        refuse_other_than(torch.Tensor, logits)
         return _torch_array(logits)
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
@@ -124,8 +129,13 @@ class Torch:
         cross_entropy = torch.nn.functional.cross_entropy
         logits = net(self._at_home(net, X))
         loss = cross_entropy(logits, y.to(logits.device))
-        gradients = torch.autograd.grad(loss, parameters)
-        return [_torch_array(gradient) for gradient in gradients]
+        if not loss.requires_grad:
+            raise Refused(NOT_RECORDED)
+        # Of a parameter that is not used it is None.
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        pairs = zip(gradients, parameters, strict=True)
+        filled = [torch.zeros_like(p) if g is None else g for g, p in pairs]
+        return [_torch_array(gradient) for gradient in filled]
 
     def _at_home(self, net: Any, X: Any) -> Any:
         """X on the device, and in the precision, of the net's first parameter."""
@@ -207,6 +217,7 @@ class Gluon:
         first = self._first_data(net)
         with self._arrays_of(first):
             logits = net(self._at_home(first, X))
+        refuse_other_than(frameworks.module("mxnet").nd.NDArray, logits)
         return logits.asnumpy()
 
     def gradients(self, net: Any, parameters: list, X: Any, y: Any) -> list[np.ndarray]:
@@ -220,7 +231,12 @@ class Gluon:
             with mxnet.autograd.record(train_mode=True):
                 losses = cross_entropy(net(X), y)
                 loss = losses.mean()
-            loss.backward()
+            try:
+                loss.backward()
+            except mxnet.MXNetError as error:
+                if "computational graph" not in str(error):
+                    raise
+                raise Refused(NOT_RECORDED) from error
         return [parameter.grad().asnumpy() for parameter in parameters]
 
     def _first_data(self, net: Any) -> Any:

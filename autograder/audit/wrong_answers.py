@@ -43,7 +43,7 @@ def known_mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     for mistake, of_mistake in verdicts.items():
         if any(verdict.status is Status.CORRECT for verdict in of_mistake):
             accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        others = [verdict for verdict in of_mistake if verdict.mistake != mistake.message]
+        others = [verdict for verdict in of_mistake if not verdict.tells(mistake.message)]
         if others:
             told = others[0].mistake or others[0].headline
             misnamed.append(f'Known mistake "{mistake.message}" is told as {told!r}')

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograder.feedback.pictures import picture
 from autograder.pages import template
+from autograder.text import key_as_text
 from autograder.verdict import Failure, Status, Verdict
 
 MARKS = {Status.CORRECT: "✓", Status.NOT_ATTEMPTED: "○", Status.PARTIAL: "◐"}
@@ -164,7 +165,7 @@ def _readable_dict(entries: dict[str, Any]) -> str:
     lines = []
     for key in list(entries)[:_MOST_ENTRIES]:
         item = _brief(entries[key])
-        lines.append(f"{key}: {item}")
+        lines.append(f"{key_as_text(key)}: {item}")
     return "\n".join(lines)
 
 

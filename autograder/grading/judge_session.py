@@ -118,7 +118,8 @@ class JudgeSession:
         if request.kind == "missing" and _is_missing(framework):
             self.missing = framework
         if request.kind == "check":
-            self._check(str(request.fields.get("question")), framework)
+            chosen = request.fields.get("chosen") is not False
+            self._check(str(request.fields.get("question")), framework, chosen)
         self._channel.send(
             "feedback",
             text="Not shown while a class is graded.",
@@ -127,7 +128,7 @@ class JudgeSession:
             earned=0.0,
         )
 
-    def _check(self, name: str, framework: str) -> None:
+    def _check(self, name: str, framework: str, chosen: bool) -> None:
         with self._idle:
             check = self._open
             if check is None or check.question.name != name:
@@ -135,7 +136,7 @@ class JudgeSession:
             self._open, self._busy_with = None, name
         verdict = None
         try:
-            verdict = self._judged(check, framework)
+            verdict = self._judged(check, framework, chosen)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", name)
             self.fault = f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
@@ -153,10 +154,15 @@ class JudgeSession:
                 self._verdict, self._busy_with = verdict, ""
                 self._idle.notify_all()
 
-    def _judged(self, check: OpenCheck, framework: str) -> Verdict:
+    def _judged(self, check: OpenCheck, framework: str, chosen: bool) -> Verdict:
         answer = RemoteAnswer(self._channel, check.question.forbids, self._worked)
         return examine(
-            check.question, answer, seed=check.seed, framework=framework, code=check.code
+            check.question,
+            answer,
+            seed=check.seed,
+            framework=framework,
+            code=check.code,
+            chosen=chosen,
         )
 
 

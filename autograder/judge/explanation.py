@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from autograder.answers.drivers import DRIVERS
 from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import patience
+from autograder.judge.compared import Compared
+from autograder.judge.relations import Wrong, relations
 from autograder.judge.strategy import Judging, log_failure
 from autograder.judge.trial import Trial
 from autograder.questions.definition import Question
@@ -22,8 +28,20 @@ slow.
 _NEARLY_ALL = 0.99
 """The part of a question's time that counts as all of it: no clock is exact."""
 
-_WRONG_ARRAYS = ("TypeError", "AttributeError", "MXNetError")
-"""Errors that arrays of another framework may cause."""
+_MOST_KINDS = 3
+"""Of more kinds of input that are wrong, the names say nothing."""
+
+_WRONG_ARRAYS = ("TypeError", "AttributeError")
+"""Errors that arrays of another framework may cause, where their message names such arrays."""
+
+_NAMES_ARRAYS = re.compile(
+    r"ndarray|NDArray|[Tt]ensor\b|numpy|torch|mxnet|unsupported operand|invalid combination"
+)
+
+_NEEDS_NETWORK = re.compile(
+    r"URLError|gaierror|ConnectionError|name resolution|Name or service not known|"
+    r"Network is unreachable|Max retries exceeded"
+)
 
 
 @dataclass(frozen=True)
@@ -36,9 +54,19 @@ class Explanation:
 
 
 def explain(
-    question: Question, judging: Judging, trials: Sequence[Trial], failed: Trial, framework: str
+    question: Question,
+    judging: Judging,
+    trials: Sequence[Trial],
+    failed: Trial,
+    framework: str,
+    *,
+    named: bool = False,
 ) -> Explanation:
-    """Told by the last trial if it ended the examination, else by `failed`."""
+    """Told by the last trial if it ended the examination, else by `failed`.
+
+    framework: what `use` said, empty if it was not called.
+    named: whether a known mistake says already what all wrong results have in common.
+    """
     last = trials[-1].outcome
     if last.kind == "timeout":
         headline = _out_of_time(question, trials)
@@ -49,12 +77,14 @@ def explain(
     score = _score(trials)
     outcome = failed.outcome
     if outcome.kind == "raised":
-        headline = f"{score} The function raised {_error(outcome)}"
-        return Explanation(Status.ERROR, headline, _framework_given(outcome, framework))
+        headline = f"{score} {_who(question, outcome)} raised {_error(outcome)}"
+        return Explanation(Status.ERROR, headline, _about_error(failed, framework))
     if outcome.kind == "refused":
         return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
     sentences = _differences(question, judging, trials, failed)
-    return Explanation(Status.INCORRECT, score, sentences)
+    if not named:
+        sentences = (*_in_common(question, judging, trials), *sentences)
+    return Explanation(Status.INCORRECT, score, (*sentences, *_kinds_that_fail(trials)))
 
 
 def failure_of(question: Question, judging: Judging, trial: Trial) -> Failure:
@@ -92,10 +122,35 @@ def _error(outcome: Outcome) -> str:
     return f"{outcome.error}: {outcome.message}"
 
 
-def _framework_given(outcome: Outcome, framework: str) -> tuple[str, ...]:
-    if outcome.error not in _WRONG_ARRAYS:
-        return ()
-    return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
+def _who(question: Question, outcome: Outcome) -> str:
+    """Whose error it is: where none of the learner's lines is on the way to it, a net failed that
+    the function had made.
+    """
+    made_a_net = question.driver in _GIVES_A_NET
+    return "The net" if made_a_net and not outcome.lines else "The function"
+
+
+_GIVES_A_NET = ("network", "change_network", "fit_predict")
+
+
+def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
+    """What the error does not say itself."""
+    outcome = failed.outcome
+    text = _error(outcome)
+    if _NEEDS_NETWORK.search(text):
+        return ("Grading has no network: an answer that downloads something fails there.",)
+    is_about_arrays = outcome.error in _WRONG_ARRAYS and _NAMES_ARRAYS.search(outcome.message)
+    if framework and is_about_arrays and _holds_array(failed.case.inputs.args):
+        return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
+    return ()
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_array, value))
+    return isinstance(value, np.ndarray)
 
 
 def _sentence(text: str) -> str:
@@ -110,12 +165,50 @@ def _differences(
     none_is_expected = any(trial.expected is None for trial in trials)
     other_results = any(trial.outcome.value is not None for trial in trials)
     none_is_a_result = none_is_expected and other_results
+    if failed.outcome.value is None and other_results and not none_is_expected:
+        return (_SOMETIMES_NONE,)
     try:
         sentences = judging.differences(failed.expected, failed.seen, none_is_a_result)
         return tuple(sentences)
     except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
         log_failure(question, failed.case, "the differences could not be told")
         return ("The result cannot be compared with what is expected.",)
+
+
+def _in_common(question: Question, judging: Judging, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """What all wrong results have in common, if something is sure."""
+    failed = [trial for trial in trials if not trial.passed]
+    if not isinstance(judging, Compared) or not all(trial.outcome.is_value for trial in failed):
+        return ()
+    wrong = [Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args) for trial in failed]
+    try:
+        return tuple(relations(wrong, judging.rtol, judging.atol))
+    except Exception:  # The values are a stranger's: whatever they break, nothing is said.
+        log_failure(question, failed[0].case, "what wrong results have in common was not told")
+        return ()
+
+
+def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """The few kinds of input that are wrong, where most inputs are right: their names say what is
+    special about them.
+    """
+    failed = [trial for trial in trials if not trial.passed]
+    kinds = {trial.case.probe.name for trial in trials}
+    wrong = dict.fromkeys(trial.case.probe.name for trial in failed)
+    most_are_right = 2 * len(failed) <= len(trials)
+    if not most_are_right or len(wrong) > _MOST_KINDS or len(wrong) == len(kinds):
+        return ()
+    names = [name.replace("_", " ") for name in wrong]
+    listed = "; ".join(names)
+    if len(names) == 1:
+        return (f"Only this kind of input is wrong: {listed}.",)
+    return (f"Only these kinds of input are wrong: {listed}.",)
+
+
+_SOMETIMES_NONE = (
+    "The function returned None here, and something on other inputs: is there a way through it "
+    "without a `return`?"
+)
 
 
 # An answer that runs out of time

@@ -13,8 +13,9 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.code_reader import Code, Finding, may_not, read
+from autograder.judge.evidence import is_degenerate
 from autograder.judge.explanation import explain, failure_of
-from autograder.judge.known_mistakes import known_mistake
+from autograder.judge.known_mistakes import Known, known_mistake
 from autograder.judge.strategy import Judging
 from autograder.judge.trial import Trial, judge, judging_of
 from autograder.questions.definition import Case, Probe, Question
@@ -26,7 +27,13 @@ NOT_ATTEMPTED = (
 
 
 def examine(
-    question: Question, answer: CallAnswer, *, seed: int, framework: str, code: Code | None = None
+    question: Question,
+    answer: CallAnswer,
+    *,
+    seed: int,
+    framework: str,
+    code: Code | None = None,
+    chosen: bool = True,
 ) -> Verdict:
     """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
     is where it is written.
@@ -34,11 +41,14 @@ def examine(
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process
     earns nothing, one that is the untouched stub is "not attempted". One that uses what the
     question forbids, by what is read in its code or seen while it runs, earns nothing either.
+
+    chosen: whether the framework was, by `use`. Where it was not, the answer may have been written
+        for another one, and what looks like a known mistake need not be one.
     """
     finding = read(code, question.forbids) if code is not None else None
     if finding:
         return _refused(question, finding, _Run(question))
-    judging, run = judging_of(question), _Run(question)
+    judging, run = judging_of(question), _Run(question, chosen)
     for case in _draw(question, judging, seed):
         outcome = run.call(answer, case)
         if not run.trials and is_stub(outcome, question.name):
@@ -95,8 +105,8 @@ class _Run:
     reference and the imports take is not the student's.
     """
 
-    def __init__(self, question: Question):
-        self.question = question
+    def __init__(self, question: Question, chosen: bool = True):
+        self.question, self.chosen = question, chosen
         self.trials: list[Trial] = []
         self.spent = self._waited = 0.0
 
@@ -124,7 +134,11 @@ def _conclude(judging: Judging, run: _Run, framework: str) -> Verdict:
         return _verdict(run, Status.CORRECT, headline, earned=question.points)
     failed = _most_telling(failures)
     earned = _earned(question, trials)
-    explanation = explain(question, judging, trials, failed, framework)
+    known = known_mistake(question, judging, trials) if run.chosen else Known()
+    in_force = framework if run.chosen else ""
+    named = bool(known.name or known.likely)
+    explanation = explain(question, judging, trials, failed, in_force, named=named)
+    details = (known.likely, _not_chosen(run, framework), *explanation.details)
     status = explanation.status
     if earned and status in (Status.INCORRECT, Status.ERROR):
         status = Status.PARTIAL
@@ -132,19 +146,33 @@ def _conclude(judging: Judging, run: _Run, framework: str) -> Verdict:
         run,
         status,
         explanation.headline,
-        details=explanation.details,
+        details=tuple(filter(None, details)),
         earned=earned,
-        mistake=known_mistake(question, judging, trials),
+        mistake=known.name,
         failure=failure_of(question, judging, failed),
     )
 
 
+def _not_chosen(run: _Run, framework: str) -> str:
+    if run.chosen or len(run.question.frameworks) == 1:
+        return ""
+    others = " or ".join(name for name in run.question.frameworks if name != framework)
+    return (
+        f"No `use(...)` was run, so the check handed over arrays of {framework}. If you answer in "
+        f"{others}, put the cell with `use(...)` back."
+    )
+
+
 def _most_telling(failures: Sequence[Trial]) -> Trial:
-    """The first that can be drawn, or, where the first failure gave no value, that one."""
+    """The first that can be drawn, or, where the first failure gave no value, that one. An input of
+    a single pixel is shown only if there is no other.
+    """
     first = failures[0]
     if not first.outcome.is_value:
         return first
-    return next((trial for trial in failures if trial.drawable), first)
+    ordinary = [trial for trial in failures if not is_degenerate(trial.case.inputs.args)]
+    telling = [trial for trial in ordinary if trial.outcome.is_value] or list(failures)
+    return next((trial for trial in telling if trial.drawable), telling[0])
 
 
 def _earned(question: Question, trials: Sequence[Trial]) -> float:

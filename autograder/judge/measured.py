@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from autograder.answers.outcome import Outcome
 from autograder.judge.strategy import BAD_FORM, Observation, log_failure, run_own
 from autograder.judge.trained import why_not_learnt
@@ -52,7 +54,7 @@ class Measured:
                 case,
                 "its measurement failed on a result, by the result's fault or by its own",
             )
-            return Observation(outcome, Measurement(False, BAD_FORM))
+            return Observation(outcome, Measurement(False, _bad_form(outcome.value)))
         if not isinstance(measurement, Measurement):
             raise TypeError(
                 f"the measurement of {question.name} must return a "
@@ -74,3 +76,10 @@ class Measured:
 
     def evidence(self, failure: Failure) -> Failure:
         return failure
+
+
+def _bad_form(value: Any) -> str:
+    """That the result cannot be measured, with what it is."""
+    if isinstance(value, np.ndarray):
+        return f"{BAD_FORM[:-1]}: it is an array of shape {value.shape}."
+    return BAD_FORM

@@ -28,7 +28,10 @@ from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
 from autograder.values.plain_values import Malformed
 
-_settings = {"framework": "torch"}
+_settings = {"framework": ""}
+"""What `use` has said; nothing before it is called."""
+
+_DEFAULT = "torch"
 _judge: _Judge | None = None
 _NOT_ON_WINDOWS = (
     "Windows cannot hand a connection to another process, which a check needs: install the "
@@ -52,14 +55,24 @@ def use(framework: str) -> None:
     _settings["framework"] = framework
 
 
+def _framework() -> str:
+    return _settings["framework"] or _DEFAULT
+
+
 def check(question: str, answer: Any) -> Feedback:
     """Check `answer`, your function or your network, against the question's probes.
 
     Example: ``check("convolution.cross_correlate", cross_correlate)``
     """
-    frameworks.module(_settings["framework"])  # an import is not part of the answer's time
+    framework = _framework()
+    frameworks.module(framework)  # an import is not part of the answer's time
     feedback = _ask(
-        "check", answer, question=str(question), framework=_settings["framework"], **_code(answer)
+        "check",
+        answer,
+        question=str(question),
+        framework=framework,
+        chosen=bool(_settings["framework"]),
+        **_code(answer),
     )
     # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test.
     by_nbgrader = os.environ.get("NBGRADER_EXECUTION") and not _being_graded()
@@ -119,7 +132,7 @@ def solution(question: str) -> Feedback:
     """A right answer to `question` with a short explanation: after an attempt, or when asked
     twice.
     """
-    return _ask("solution", question=str(question), framework=_settings["framework"])
+    return _ask("solution", question=str(question), framework=_framework())
 
 
 def progress() -> Feedback:

@@ -60,9 +60,7 @@ def _answer(channel: Channel, request: Message) -> Feedback:
         return note(str(error))
     match request.kind:
         case "check":
-            return _check(
-                channel, question, str(request.fields.get("framework")), _code(question, request)
-            )
+            return _check(channel, question, request)
         case "hint":
             return _hint(question)
         case "solution":
@@ -70,10 +68,15 @@ def _answer(channel: Channel, request: Message) -> Feedback:
     return note(f"The judge does not know the request {request.kind[:40]!r}.")
 
 
-def _check(channel: Channel, question: Question, framework: str, code: Code) -> Feedback:
+def _check(channel: Channel, question: Question, request: Message) -> Feedback:
     answer = RemoteAnswer(channel, question.forbids, work_of(os.getppid()))
     verdict = examine(
-        question, answer, seed=seed_for(PUBLIC, question.name), framework=framework, code=code
+        question,
+        answer,
+        seed=seed_for(PUBLIC, question.name),
+        framework=str(request.fields.get("framework")),
+        code=_code(question, request),
+        chosen=request.fields.get("chosen") is not False,
     )
     journal.record(
         "check",

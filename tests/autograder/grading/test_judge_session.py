@@ -40,9 +40,9 @@ class Kernel:
     def __init__(self, sock):
         self.socket, self.channel, self.given_up = sock, Channel(sock), threading.Event()
 
-    def check(self, name, answer, framework="numpy"):
+    def check(self, name, answer, framework="numpy", **said):
         """Ask for a check, serve the calls, return the feedback and the number of calls."""
-        self.channel.send("check", question=name, framework=framework)
+        self.channel.send("check", question=name, framework=framework, **said)
         calls = 0
         while (message := self.channel.receive(10)).kind == "call":
             calls += 1
@@ -93,6 +93,17 @@ def test_the_due_check_is_answered_with_a_verdict_and_the_kernel_learns_nothing(
             "earned": 0.0,
         }
         assert not kernel.given_up.is_set()
+
+
+@pytest.mark.parametrize("chosen", [True, False, None, "no"])
+def test_a_mistake_is_named_unless_the_kernel_says_that_no_framework_was_chosen(chosen):
+    with served() as (judge, kernel):
+        judge.open_check(total(), SEED)
+        kernel.check("small.total", np.mean, chosen=chosen)
+        verdict = judge.close_check()
+    named = verdict.mistake == "This is the mean, not the sum."
+    assert named == (chosen is not False)
+    assert ("No `use(...)` was run" in verdict.details[0]) == (chosen is False)
 
 
 def test_the_same_seed_asks_the_same_inputs():

@@ -754,6 +754,16 @@ def test_the_solution_is_shown_in_the_framework_that_one_answers_in(learner):
     assert solution("small.total").text.startswith("small.total, in torch")
 
 
+def test_without_use_the_arrays_that_were_handed_over_are_told(learner, monkeypatch):
+    wrong = lambda values: values.mean()  # noqa: E731
+    assert "No `use(...)` was run" not in check("small.total", wrong).text
+    monkeypatch.setitem(client._settings, "framework", "")
+    text = check("small.total", wrong).text
+    assert "No `use(...)` was run, so the check handed over arrays of torch." in text
+    assert "This is the mean" not in text
+    assert check("small.total", lambda values: values.sum()).correct
+
+
 def test_where_no_log_can_be_written_everything_works_within_a_session(
     learner, tmp_path, monkeypatch
 ):

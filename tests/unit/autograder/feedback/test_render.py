@@ -128,6 +128,12 @@ def test_a_failure_shows_input_yours_and_expected():
         assert words in page.text
 
 
+def test_keys_that_look_like_numbers_are_told_apart():
+    feedback = render(verdict({0: 1.5, "weight": 2.5}, {"0": 1.5, "weight": 2.5}))
+    for line in ("0: 1.5", "'0': 1.5", "weight: 2.5"):
+        assert line in feedback.text
+
+
 def test_an_exception_shows_the_line_and_what_was_printed():
     feedback = render(
         verdict(

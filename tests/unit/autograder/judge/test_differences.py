@@ -68,88 +68,6 @@ def test_what_is_not_the_same_does_not_agree(expected, got):
     assert told(expected, got)
 
 
-@given(some.seeds, st.integers(2, 6), st.integers(2, 6))
-def test_a_transpose_is_named(seed, rows, columns):
-    e = random_array(seed, rows, columns)
-    [*_, sentence] = told(e, e.T)
-    assert "transposed" in sentence
-    if rows != columns:
-        assert (
-            told(e, e.T)[0] == f"The shape should be ({rows}, {columns}), not ({columns}, {rows})."
-        )
-
-
-@given(some.seeds, some.shapes.filter(lambda shape: np.prod(shape) > 1))
-def test_a_wrong_sign_is_named(seed, shape):
-    e = random_array(seed, *shape)
-    assert told(e, -e) == ["The sign is wrong: every value is the negative of what is expected."]
-
-
-@given(some.seeds, st.integers(3, 30), st.sampled_from([2.0, 0.5, 9.0, 1 / 9, -3.0, 255.0, 1.002]))
-def test_a_constant_factor_is_named_with_its_size(seed, size, factor):
-    e = random_array(seed, size)
-    [sentence] = told(e, e * factor)
-    stated = re.match(
-        r"Every value is (?:1/(-?\d+) of|(-?[\d.]+) times) what is expected", sentence
-    )
-    assert stated
-    assert (1 / int(stated[1]) if stated[1] else float(stated[2])) == pytest.approx(
-        factor, rel=1e-3
-    )
-    assert stated[0] != "Every value is 1 times what is expected"
-
-
-@given(some.seeds, st.integers(3, 30), st.sampled_from([1.0, -1.0, 0.25, 128.0]))
-def test_a_constant_offset_is_named_with_its_size(seed, size, offset):
-    e = random_array(seed, size)
-    assert told(e, e + offset) == [
-        f"Every value is {abs(offset):g} too "
-        f"{'large' if offset > 0 else 'small'}: a constant is added or missing."
-    ]
-
-
-@given(some.seeds, st.lists(st.integers(2, 5), min_size=1, max_size=3), st.data())
-def test_a_reversed_axis_is_named(seed, shape, data):
-    e, axis = random_array(seed, *shape), data.draw(st.integers(0, len(shape) - 1))
-    assert told(e, np.flip(e, axis)) == [f"The result is reversed along axis {axis}."]
-
-
-@given(some.seeds, st.integers(4, 7), st.integers(4, 7), st.integers(0, 2))
-def test_a_wrong_border_is_named(seed, rows, columns, planes):
-    e = random_array(seed, *([2] * planes), rows, columns)
-    g = np.random.default_rng(seed + 1).normal(size=e.shape)
-    g[..., 1:-1, 1:-1] = e[..., 1:-1, 1:-1]
-    assert told(e, g)[0].startswith("Only the border is off")
-
-
-@given(
-    some.seeds,
-    st.integers(2, 6),
-    st.integers(2, 6),
-    st.sampled_from([(1, 0), (0, 1), (-1, -1), (1, 1), (0, -1)]),
-)
-def test_a_shape_that_is_off_by_one_is_named(seed, rows, columns, off):
-    got = random_array(seed, rows + off[0], columns + off[1])
-    assume(sorted(got.shape) != sorted((rows, columns)))
-    sentences = told(random_array(seed, rows, columns), got)
-    assert sentences[0] == f"The shape should be {(rows, columns)}, not {got.shape}."
-    assert sentences[1].startswith("It is off by one")
-
-
-@given(some.seeds, st.integers(2, 4), st.integers(2, 4))
-def test_right_values_in_a_wrong_shape_are_named(seed, rows, columns):
-    e = random_array(seed, rows, columns)
-    assert told(e, e.reshape(1, rows, columns))[1] == "The values are right; only the shape is not."
-
-
-@given(some.seeds, st.integers(6, 40), st.sampled_from([np.int64, np.uint8]))
-def test_values_that_lost_their_fraction_are_named(seed, size, dtype):
-    e = np.random.default_rng(seed).uniform(0, 200, size)
-    assert told(e, e.astype(dtype)) == [
-        "The values are whole numbers: they were rounded or stored as integers on the way."
-    ]
-
-
 @given(some.plain_values().filter(lambda value: value is not None))
 def test_a_forgotten_return_is_named(expected):
     assert told(expected, None) == ["The function returned None. Is a `return` missing?"]
@@ -163,6 +81,11 @@ def test_nan_and_infinity_are_counted(seed, size, data):
         g = e.copy()
         g[where] = odd
         assert told(e, g) == [f"{len(where)} of {size} values are {word}."]
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", "-inf"])
+def test_of_a_single_number_it_is_told_what_it_is(odd):
+    assert told(2.5, float(odd)) == [f"Expected 2.5, got {odd}."]
 
 
 @given(some.seeds, st.integers(2, 9))
@@ -179,8 +102,36 @@ def test_the_entries_of_a_dict_are_told_apart():
     e = {"weight": np.array([1.0, 2.0, 4.0]), "bias": 1.0}
     assert told(e, {"weight": e["weight"]}) == ["Missing: bias."]
     assert told(e, {**e, "extra": 1}) == ["Not expected: extra."]
-    assert told(e, {**e, "weight": -e["weight"]}) == [
-        "weight: The sign is wrong: every value is the negative of what is expected."
+    assert told(e, {**e, "weight": 0 * e["weight"]}) == ["weight: All values are zero."]
+    assert told(e, {"weight": 0 * e["weight"]}) == [
+        "weight: All values are zero.",
+        "Missing: bias.",
+    ]
+
+
+def test_keys_of_another_type_are_told_apart_from_those_that_they_look_like():
+    e = {"0": 1.0, "1": 2.0}
+    assert told(e, {0: 1.0, 1: 2.0}) == [
+        "The keys should be strings, not whole numbers: '0', for example."
+    ]
+    assert told(e, {"0": 1.0}) == ["Missing: '1'."]
+    assert told({"a b": 1, "c": 2}, {"c": 2}) == ["Missing: a b."]
+    assert told({}, {"": 1, 3: 2}) == ["Not expected: '', 3."]
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(-(10**12), 10**12))
+def test_counts_are_told_with_all_their_digits(expected, got):
+    if not same(expected, got):
+        assert told(expected, got) == [f"Expected {expected}, got {got}."]
+
+
+@given(some.seeds, st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_a_wrong_shape_is_told_and_nothing_is_guessed_from_one_result(seed, shape, data):
+    e = random_array(seed, *shape)
+    other = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    assume(tuple(other) != e.shape)
+    assert told(e, random_array(seed, *other)) == [
+        f"The shape should be {e.shape}, not {tuple(other)}."
     ]
 
 
@@ -195,26 +146,6 @@ def test_the_items_of_a_list_are_told_apart():
 
 CLAIMS = {
     r"All values are zero\.": lambda e, g, m: not g.any(),
-    r"The sign is wrong": lambda e, g, m: np.allclose(g, -e, rtol=1e-3, atol=1e-3),
-    r"The result is transposed": lambda e, g, m: np.allclose(g, e.T, rtol=1e-3, atol=1e-3),
-    r"The result is reversed along axis (\d)": lambda e, g, m: np.allclose(
-        g, np.flip(e, int(m[1])), rtol=1e-3, atol=1e-3
-    ),
-    r"Every value is 1/(-?\d+) of": lambda e, g, m: np.allclose(
-        g, e / int(m[1]), rtol=1e-3, atol=1e-3
-    ),
-    r"Every value is (-?[\d.]+) times": lambda e, g, m: np.allclose(
-        g, e * float(m[1]), rtol=1e-3, atol=1e-3
-    ),
-    r"Every value is ([\d.]+) too large": lambda e, g, m: np.allclose(
-        g, e + float(m[1]), rtol=1e-3, atol=1e-3
-    ),
-    r"Every value is ([\d.]+) too small": lambda e, g, m: np.allclose(
-        g, e - float(m[1]), rtol=1e-3, atol=1e-3
-    ),
-    r"Only the border is off": lambda e, g, m: np.allclose(
-        g[..., 1:-1, 1:-1], e[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-3
-    ),
     r"Expected (-?[\d.]+), got (-?[\d.]+)\.": lambda e, g, m: (
         (float(m[1]), float(m[2])) == (e.item(), g.item())
     ),
@@ -232,14 +163,6 @@ CLAIMS = {
         )
         and m[4] != m[5]
     ),
-    r"The values are right but transposed": lambda e, g, m: np.array_equal(e, g.T),
-    r"The values are right; only the shape is not": lambda e, g, m: np.array_equal(
-        e.ravel(), g.ravel()
-    ),
-    r"The sizes are right but the axes are in another order": lambda e, g, m: (
-        e.shape == g.shape[::-1]
-    ),
-    r"It is off by one": lambda e, g, m: np.abs(np.subtract(e.shape, g.shape)).max() == 1,
     r"The shape should be \((\d), (\d)\), not \((\d), (\d)\)": lambda e, g, m: (
         (*e.shape, *g.shape) == tuple(map(int, m.groups())) and e.shape != g.shape
     ),
@@ -279,8 +202,3 @@ def test_a_sentence_about_arrays_with_nan_is_true_as_well(e, seed):
     e.flat[seed % e.size] = np.nan
     assume(e.size > 1 and not same(e, g))
     assert all(holds(sentence, e, g) for sentence in told(e, g)), (told(e, g), e, g)
-
-
-def test_noise_far_below_the_scale_is_not_called_a_factor():
-    e, noise = random_array(0, 8), random_array(1, 8) * 1e-10
-    assert "times" not in told(e, noise)[0] and "1/" not in told(e, noise)[0]

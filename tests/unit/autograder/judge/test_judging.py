@@ -283,6 +283,11 @@ def test_a_forgotten_return_is_told():
     )
 
 
+def test_a_way_without_a_return_is_told():
+    verdict = verdict_on("small.total", lambda values: sum(values) if len(values) > 1 else None)
+    assert verdict.details[0].startswith("The function returned None here, and something on other")
+
+
 def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_spoil_it():
     worked_out = []
 
@@ -308,10 +313,11 @@ def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
     assert testing.examine(
         asked, lambda x: (53, 0) if x > 2 else None, framework="numpy"
-    ).details == ("Expected (53, 0), got None.",)
+    ).details == ("Expected (53, 0), got None.", "Only this kind of input is wrong: probe 2.")
     assert "return" in testing.examine(asked, lambda x: None, framework="numpy").details[0]
     assert testing.examine(asked, lambda x: (53, 0), framework="numpy").details == (
         "Expected None, got (53, 0).",
+        "Only this kind of input is wrong: probe 1.",
     )
 
 
