@@ -69,6 +69,7 @@ def on_the_line(rng):
     X[1] = [2, 3, 2]
     X[4] = [5, 3, -1]
     X[3] = [1.5, 2, 1]  # half a unit above the line
+    X[2] = [1, 0, 0]  # above the line, and not if the bias were the threshold
     X[5] = [-1, 2, 1]  # below it
     return X, weights, 2.0
 
@@ -460,7 +461,11 @@ def one_unit(rng):
 
 @forward_pass.probe(weight=0.5)
 def one_of_each(rng):
-    return _net(rng, 1, 1, 1)
+    """Its hidden sum is neither so small that a tanh changes nothing, nor so large that it is 1."""
+    while True:
+        X, W1, b1, *last = _net(rng, 1, 1, 1)
+        if 0.5 < abs(float((X @ W1.T + b1)[0, 0])) < 2:
+            return X, W1, b1, *last
 
 
 @forward_pass.probe(weight=0.5)
