@@ -6,7 +6,8 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
-from solutions.inputs import gaussian, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian
 
 # --------------------------------------------------------------------------------------------------
 
@@ -40,9 +41,10 @@ def output_size(size, kernel, padding, stride, dilation):
     return room // stride + 1
 
 
-try_examples(
-    output_size, (10, 3, 1, 4, 1), (5, 3, 0, 2, 2), (224, 7, 3, 2, 1), (8, 3, 0, 1, 1), weight=2
-)
+example(output_size, 10, 3, 1, 4, 1, weight=0.5)
+example(output_size, 5, 3, 0, 2, 2, weight=0.5)
+example(output_size, 224, 7, 3, 2, 1, weight=0.5)
+example(output_size, 8, 3, 0, 1, 1, weight=0.5)
 
 
 @output_size.probe(weight=0.5)
@@ -65,7 +67,7 @@ def no_remainder(rng):
 
 @output_size.probe(weight=0.5)
 def a_long_row(rng):
-    return int(rng.integers(3000, 4000)), 3, int(rng.integers(1, 9)), 1, 2
+    return int(rng.integers(3000, 4000)), 3, 3, 1, 2
 
 
 @output_size.probe(weight=2, repeat=8)
@@ -226,9 +228,11 @@ def _distinct(rng, *shape):
     return (rng.permutation(int(np.prod(shape))) + 1).reshape(shape).astype(np.float32)
 
 
-try_examples(
+example(
     cross_correlate,
-    (np.arange(1, 10, dtype=np.float32).reshape(3, 3), np.array([[1, 2], [0, -1]], np.float32)),
+    np.arange(1, 10, dtype=np.float32).reshape(3, 3),
+    np.array([[1, 2], [0, -1]], np.float32),
+    weight=1,
 )
 
 
@@ -514,14 +518,13 @@ def pad_and_stride(image, kernel, padding, stride):
     return out
 
 
-try_examples(
+example(
     pad_and_stride,
-    (
-        np.arange(1, 7, dtype=np.float32).reshape(2, 3),
-        np.array([[1, 2], [3, -1]], np.float32),
-        (1, 0),
-        (2, 1),
-    ),
+    np.arange(1, 7, dtype=np.float32).reshape(2, 3),
+    np.array([[1, 2], [3, -1]], np.float32),
+    (1, 0),
+    (2, 1),
+    weight=1,
 )
 
 
@@ -834,7 +837,8 @@ def pool(image, window, stride, mode):
 
 
 _POOLED = np.array([[-1, -2, 5, 0, 9], [-3, -4, 7, 0, 9]], np.float32)
-try_examples(pool, (_POOLED, (2, 2), (2, 2), "max"), (_POOLED, (2, 2), (2, 2), "average"))
+example(pool, _POOLED, (2, 2), (2, 2), "max", weight=0.5)
+example(pool, _POOLED, (2, 2), (2, 2), "average", weight=0.5)
 
 
 @pool.probe(weight=1)
@@ -1172,13 +1176,12 @@ def one_channel_in_and_out(rng):
     )
 
 
-try_examples(
+example(
     channels,
-    (
-        np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2),
-        np.array([[[[10]], [[-1]]]], np.float32),
-        np.array([0.5], np.float32),
-    ),
+    np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2),
+    np.array([[[[10]], [[-1]]]], np.float32),
+    np.array([0.5], np.float32),
+    weight=1,
 )
 
 
@@ -1425,13 +1428,10 @@ def receptive_field(layers):
     return field
 
 
-try_examples(
-    receptive_field,
-    ([],),
-    ([(3, 1, 1)],),
-    ([(3, 2, 1), (3, 1, 1)],),
-    ([(3, 1, 1), (3, 1, 2), (3, 1, 4)],),
-)
+example(receptive_field, [])
+example(receptive_field, [(3, 1, 1)])
+example(receptive_field, [(3, 2, 1), (3, 1, 1)])
+example(receptive_field, [(3, 1, 1), (3, 1, 2), (3, 1, 4)])
 
 
 @receptive_field.probe(weight=1)
@@ -1679,7 +1679,7 @@ def im2col(X, window):
     return columns
 
 
-try_examples(im2col, (np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3), (2, 2)))
+example(im2col, np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3), (2, 2), weight=1)
 
 
 @im2col.probe(weight=1)

@@ -6,7 +6,8 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -42,12 +43,9 @@ def stack_parameters(channels, kernels):
     return total
 
 
-try_examples(
-    stack_parameters,
-    ([3, 8], [(5, 2)]),
-    ([64, 64, 64, 64], [(3, 3), (3, 3), (3, 3)]),
-    ([64, 64], [(7, 7)]),
-)
+example(stack_parameters, [3, 8], [(5, 2)])
+example(stack_parameters, [64, 64, 64, 64], [(3, 3), (3, 3), (3, 3)])
+example(stack_parameters, [64, 64], [(7, 7)])
 
 
 @stack_parameters.probe(weight=1)
@@ -201,7 +199,8 @@ def conv_cost(in_channels, output_shape, kernel, groups):
     return maps * (products + 1), maps * pixels * products
 
 
-try_examples(conv_cost, (1, (20, 24, 24), (5, 5), 1), (96, (256, 27, 27), (5, 5), 2))
+example(conv_cost, 1, (20, 24, 24), (5, 5), 1, weight=0.5)
+example(conv_cost, 96, (256, 27, 27), (5, 5), 2, weight=0.5)
 
 
 @conv_cost.probe(weight=1, repeat=2)
@@ -644,7 +643,8 @@ def window_counts(size, window, stride):
     return counts
 
 
-try_examples(window_counts, (9, 3, 2), (9, 2, 2))
+example(window_counts, 9, 3, 2, weight=0.5)
+example(window_counts, 9, 2, 2, weight=0.5)
 
 
 @window_counts.probe(weight=1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import try_examples
+from solutions.examples import example
 
 # 1. An interval for a proportion ------------------------------------------------------------------
 
@@ -40,7 +40,9 @@ def wilson_interval(correct, total):
     return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (1 + z**2 / total)
 
 
-try_examples(wilson_interval, (345, 359), (0, 20), (1, 1))
+example(wilson_interval, 345, 359)
+example(wilson_interval, 0, 20)
+example(wilson_interval, 1, 1)
 
 
 @wilson_interval.probe(weight=2, repeat=5)
@@ -250,7 +252,7 @@ def majority_baseline(train_labels, test_labels):
     return (test_labels == most_frequent).mean()
 
 
-try_examples(majority_baseline, (np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0])))
+example(majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1)
 
 
 @majority_baseline.probe(weight=2, repeat=4)
@@ -420,7 +422,7 @@ def hold_out(labels, k):
     return held_out
 
 
-try_examples(hold_out, (np.array([5, 2, 5, 5, 2, 5, 5]), 2))
+example(hold_out, np.array([5, 2, 5, 5, 2, 5, 5]), 2, weight=1)
 
 
 @hold_out.probe(weight=2, repeat=4)
@@ -896,7 +898,7 @@ def confusion_matrix(labels, predictions, num_classes):
     return matrix
 
 
-try_examples(confusion_matrix, (np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0]), 3))
+example(confusion_matrix, np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0]), 3, weight=1)
 
 
 @confusion_matrix.probe(weight=2, repeat=3)

@@ -4,26 +4,9 @@ parameters.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import numpy as np
-
-from autograder.questions.definition import Question
-
-
-def try_examples(question: Question, *examples: tuple, weight: float = 1.0) -> None:
-    """Let `question` be tried on what its statement shows: every row of a table, a worked example.
-
-    They are the same for everybody and can be looked up, so all together have one `weight`.
-    """
-    for number, args in enumerate(examples, 1):
-
-        def example(rng: np.random.Generator, args: tuple = args) -> tuple:
-            return copy.deepcopy(args)
-
-        example.__name__ = f"example_{number}_of_the_statement"
-        question.probe(weight=weight / len(examples))(example)
 
 
 def gaussian(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, parameter_shapes, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian, parameter_shapes
 
 NETWORKS = ("torch", "mxnet")
 
@@ -48,8 +49,8 @@ def softmax_cross_entropy(logits, labels):
     return -log_p.mean()
 
 
-try_examples(
-    softmax_cross_entropy, (np.array([[2, 1, -1], [0, 3, 1]], np.float32), np.array([0, 2]))
+example(
+    softmax_cross_entropy, np.array([[2, 1, -1], [0, 3, 1]], np.float32), np.array([0, 2]), weight=1
 )
 
 
@@ -655,11 +656,12 @@ def _of_the_statement(*layers):
     return list(layers), [np.ones(shape, np.float32) for shape in parameter_shapes(layers)]
 
 
-try_examples(
+example(count_parameters, *_of_the_statement(["conv", 1, 20, 5]))
+example(count_parameters, *_of_the_statement(["conv", 1, 20, 5], ["batchnorm", 20]))
+example(
     count_parameters,
-    _of_the_statement(["conv", 1, 20, 5]),
-    _of_the_statement(["conv", 1, 20, 5], ["batchnorm", 20]),
-    _of_the_statement(["frozen", ["conv", 1, 20, 5]], ["batchnorm", 20]),
+    *_of_the_statement(["frozen", ["conv", 1, 20, 5]], ["batchnorm", 20]),
+    weight=0.25,
 )
 
 
@@ -1166,7 +1168,7 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
     ]
 
 
-try_examples(sgd_step, ([np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5))
+example(sgd_step, [np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5, weight=1)
 
 
 @sgd_step.probe(weight=1)

@@ -6,7 +6,8 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian
 
 # 1. A threshold unit ------------------------------------------------------------------------------
 
@@ -35,9 +36,12 @@ def fire(X, weights, bias):
     return answers
 
 
-try_examples(
+example(
     fire,
-    (np.array([[1, 0], [1, 1], [0, 3]], dtype=np.float32), np.array([2, -1], np.float32), -1),
+    np.array([[1, 0], [1, 1], [0, 3]], dtype=np.float32),
+    np.array([2, -1], np.float32),
+    -1,
+    weight=1,
 )
 
 
@@ -225,11 +229,29 @@ def _example(rng, label, answer):
             return weights, bias, x, label
 
 
-try_examples(
+example(
     perceptron_step,
-    (np.array([2, -1], np.float32), -1, np.array([0, 3], np.float32), 1),
-    (np.array([2, -1], np.float32), -1, np.array([1, 0], np.float32), 0),
-    (np.array([2, -1], np.float32), -1, np.array([1, 1], np.float32), 0),
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([0, 3], np.float32),
+    1,
+    weight=0.25,
+)
+example(
+    perceptron_step,
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([1, 0], np.float32),
+    0,
+    weight=0.25,
+)
+example(
+    perceptron_step,
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([1, 1], np.float32),
+    0,
+    weight=0.25,
 )
 
 
@@ -436,7 +458,7 @@ def _net_of_the_statement():
     return X, W1, np.array([0, 0.5], np.float32), np.array([2, 4], np.float32), 1
 
 
-try_examples(forward_pass, _net_of_the_statement())
+example(forward_pass, *_net_of_the_statement(), weight=1)
 
 
 @forward_pass.probe(weight=2, repeat=3)
@@ -605,7 +627,7 @@ def _with_label(X, *weights):
     return X, np.array([1], np.float32), *weights
 
 
-try_examples(backward_pass, _with_label(*_net_of_the_statement()))
+example(backward_pass, *_with_label(*_net_of_the_statement()), weight=1)
 
 
 @backward_pass.probe(weight=2, repeat=3)
@@ -790,7 +812,7 @@ def staircase(heights):
     return heights[1:] - heights[:-1], heights[0]
 
 
-try_examples(staircase, (np.array([2, 5, 4], np.float32),))
+example(staircase, np.array([2, 5, 4], np.float32), weight=1)
 
 
 @staircase.probe(weight=2, repeat=3)

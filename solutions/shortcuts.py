@@ -6,7 +6,8 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
-from solutions.inputs import gaussian, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
 
@@ -40,7 +41,7 @@ def _block_of_the_statement():
     return tuple(np.array(part, np.float32) for part in ([[1, -2]], [[1], [0]], [[-3, 4]]))
 
 
-try_examples(residual_forward, _block_of_the_statement())
+example(residual_forward, *_block_of_the_statement(), weight=1)
 
 
 @residual_forward.probe(weight=1, repeat=2)
@@ -155,7 +156,7 @@ def residual_backward(X, W1, W2, G):
     return G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
 
 
-try_examples(residual_backward, (*_block_of_the_statement(), np.array([[5, 1]], np.float32)))
+example(residual_backward, *_block_of_the_statement(), np.array([[5, 1]], np.float32), weight=1)
 
 
 def _block(rng, n, d, h):
@@ -308,13 +309,12 @@ def join_branches(X, W1, W2):
     return np.concatenate([one, two.clip(0), X], axis=1)
 
 
-try_examples(
+example(
     join_branches,
-    (
-        np.array([2, -1], np.float32).reshape(1, 2, 1, 1),
-        np.array([[1, 1]], np.float32),
-        np.array([[0, 1], [3, 0]], np.float32),
-    ),
+    np.array([2, -1], np.float32).reshape(1, 2, 1, 1),
+    np.array([[1, 1]], np.float32),
+    np.array([[0, 1], [3, 0]], np.float32),
+    weight=1,
 )
 
 
@@ -450,7 +450,8 @@ def dense_channels(channels, layers, growth):
     return leaving
 
 
-try_examples(dense_channels, (10, [2, 3], 5), (64, [6, 12, 24, 16], 32))
+example(dense_channels, 10, [2, 3], 5, weight=0.5)
+example(dense_channels, 64, [6, 12, 24, 16], 32, weight=0.5)
 
 
 @dense_channels.probe(weight=1)
@@ -593,7 +594,8 @@ def bottleneck_parameters(inputs, middle, outputs, stride):
     return kernels + scales + projection
 
 
-try_examples(bottleneck_parameters, (4, 2, 4, 1), (4, 2, 4, 2))
+example(bottleneck_parameters, 4, 2, 4, 1, weight=0.5)
+example(bottleneck_parameters, 4, 2, 4, 2, weight=0.5)
 
 
 @bottleneck_parameters.probe(weight=1, repeat=2)

@@ -6,7 +6,8 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
-from solutions.inputs import gaussian, try_examples
+from solutions.examples import example
+from solutions.inputs import gaussian
 
 _FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten")
 NORMALISATION = [
@@ -70,7 +71,7 @@ def he_weights(normals):
 
 
 _NORMALS = np.array([1, -1, 2, 0.5, -0.25], np.float32)
-try_examples(he_weights, ([np.resize(_NORMALS, (5, 8)), np.resize(_NORMALS, (6, 2, 3, 3))],))
+example(he_weights, [np.resize(_NORMALS, (5, 8)), np.resize(_NORMALS, (6, 2, 3, 3))], weight=1)
 
 
 @he_weights.probe(weight=1)
@@ -206,14 +207,13 @@ def batch_norm(X, gamma, beta, eps):
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
-try_examples(
+example(
     batch_norm,
-    (
-        np.array([1, 3, 5, 7], np.float32).reshape(2, 1, 1, 2),
-        np.ones(1, np.float32),
-        np.zeros(1, np.float32),
-        0,
-    ),
+    np.array([1, 3, 5, 7], np.float32).reshape(2, 1, 1, 2),
+    np.ones(1, np.float32),
+    np.zeros(1, np.float32),
+    0,
+    weight=1,
 )
 
 
@@ -402,9 +402,13 @@ def running_statistics(running_mean, running_var, X, momentum):
     return mean, var
 
 
-try_examples(
+example(
     running_statistics,
-    (np.zeros(1, np.float32), np.ones(1, np.float32), np.array([[1], [3]], np.float32), 0.1),
+    np.zeros(1, np.float32),
+    np.ones(1, np.float32),
+    np.array([[1], [3]], np.float32),
+    0.1,
+    weight=1,
 )
 
 
@@ -542,7 +546,8 @@ def dropout(X, p, draws, training):
 
 
 _VALUES, _DRAWS = np.array([2, -1, 4, 3], np.float32), np.array([0.1, 0.9, 0.2, 0.5], np.float32)
-try_examples(dropout, (_VALUES, 0.2, _DRAWS, True), (_VALUES, 0.2, _DRAWS, False))
+example(dropout, _VALUES, 0.2, _DRAWS, True, weight=0.5)
+example(dropout, _VALUES, 0.2, _DRAWS, False, weight=0.5)
 
 
 @dropout.probe(weight=2, repeat=2)
@@ -704,14 +709,13 @@ def momentum_step(parameters, velocities, gradients, lr, momentum, weight_decay)
 
 
 _WEIGHT_AND_BIAS = [(1, 1), (1,)]
-try_examples(
+example(
     momentum_step,
-    (
-        *([np.full(shape, x, np.float32) for shape in _WEIGHT_AND_BIAS] for x in (2, 1, 3)),
-        0.1,
-        0.9,
-        0.5,
-    ),
+    *([np.full(shape, x, np.float32) for shape in _WEIGHT_AND_BIAS] for x in (2, 1, 3)),
+    0.1,
+    0.9,
+    0.5,
+    weight=1,
 )
 
 
@@ -924,8 +928,8 @@ def warmup_cosine(step, num_steps, warmup):
     return (1 + np.cos(np.pi * done)) / 2
 
 
-_SHOWN = (0, 19, 20, 60, 99)
-try_examples(warmup_cosine, *((step, 100, 20) for step in _SHOWN), weight=2)
+for _step in (0, 19, 20, 60, 99):  # of the picture
+    example(warmup_cosine, _step, 100, 20, weight=0.4)
 
 
 @warmup_cosine.probe(weight=1, repeat=2)
