@@ -55,7 +55,7 @@ def a_kernel_of_one_tap(rng):
 
 @output_size.probe(weight=0.5)
 def a_remainder_of_more_than_half_a_stride(rng):
-    kernel, dilation = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+    kernel, dilation = int(rng.integers(3, 5)), 3
     covered = dilation * (kernel - 1) + 1
     return covered + 5 * int(rng.integers(2, 6)) + 4, kernel, 0, 5, dilation
 
@@ -893,16 +893,18 @@ def random_averages(rng):
 
 
 def _random_pool(rng, mode):
-    """Of any sizes that leave a row or a column over."""
+    """Sizes that leave a row or a column over; windows that do not lie side by side; more negative
+    numbers than positive ones.
+    """
     while True:
         h, w = (int(n) for n in rng.permutation([1, 2, 3])[:2])
         down, across = (int(n) for n in rng.permutation([1, 2, 3])[:2])
         rest_down = int(rng.integers(0, down)) if down <= h else 0
         rest_across = int(rng.integers(0, across)) if across <= w else 0
-        if rest_down or rest_across:
+        if (rest_down or rest_across) and (h, w) != (down, across):
             H = h + down * int(rng.integers(1, 3)) + rest_down
             W = w + across * int(rng.integers(1, 3)) + rest_across
-            return gaussian(rng, H, W), (h, w), (down, across), mode
+            return gaussian(rng, H, W) - 1, (h, w), (down, across), mode
 
 
 @pool.mistake(
