@@ -80,13 +80,12 @@ def on_the_line(rng):
 
 @fire.probe(weight=1)
 def barely(rng):
-    """Sums of about a millionth: above 0, below, and 0 itself."""
-    X = _whole(rng, 4, 3)
-    X[:, 1] = [2**-20, 0, -(2**-20), 2**-20]
-    weights = np.array([2, 1, -1], dtype=np.float32)
-    bias = float(rng.integers(1, 5))
-    X[:3, 2] = 2 * X[:3, 0] + bias
-    return X, weights, bias
+    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself."""
+    X = _whole(rng, 6, 3)
+    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 1]
+    X[3:5, 0] = 0
+    X[:5, 2] = 2 * X[:5, 0]
+    return X, np.array([2, 1, -1], dtype=np.float32), 0.0
 
 
 @fire.probe(weight=0.5)
