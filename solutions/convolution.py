@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.examples import example
 from solutions.inputs import gaussian
 
 # --------------------------------------------------------------------------------------------------
@@ -40,24 +41,33 @@ def output_size(size, kernel, padding, stride, dilation):
     return room // stride + 1
 
 
-@output_size.probe(weight=1)
-def plain(rng):
-    return 8, 3, 0, 1, 1
+example(output_size, 10, 3, 1, 4, 1, weight=0.5)
+example(output_size, 5, 3, 0, 2, 2, weight=0.5)
+example(output_size, 224, 7, 3, 2, 1, weight=0.5)
+example(output_size, 8, 3, 0, 1, 1, weight=0.5)
 
 
-@output_size.probe(weight=1)
-def fits_exactly_once(rng):
-    return 5, 3, 0, 2, 2
+@output_size.probe(weight=0.5)
+def a_kernel_of_one_tap(rng):
+    """However far apart its taps would be, it covers one pixel."""
+    return 2 * int(rng.integers(3, 7)) + 1, 1, 0, 2, int(rng.integers(2, 6))
 
 
-@output_size.probe(weight=1)
-def stride_leaves_a_remainder(rng):
-    return 10, 3, 1, 4, 1
+@output_size.probe(weight=0.5)
+def a_remainder_of_more_than_half_a_stride(rng):
+    kernel, dilation = int(rng.integers(3, 5)), 3
+    covered = dilation * (kernel - 1) + 1
+    return covered + 5 * int(rng.integers(2, 6)) + 4, kernel, 0, 5, dilation
 
 
-@output_size.probe(weight=1)
-def lenet_and_resnet_layers(rng):
-    return 224, 7, 3, 2, 1
+@output_size.probe(weight=0.5)
+def no_remainder(rng):
+    return 3 + 3 * int(rng.integers(3, 9)), 5, 1, 3, 1
+
+
+@output_size.probe(weight=0.5)
+def a_long_row(rng):
+    return int(rng.integers(3000, 4000)), 3, 3, 1, 2
 
 
 @output_size.probe(weight=2, repeat=8)
@@ -218,9 +228,12 @@ def _distinct(rng, *shape):
     return (rng.permutation(int(np.prod(shape))) + 1).reshape(shape).astype(np.float32)
 
 
-@cross_correlate.probe(weight=1)
-def kernel_of_one_pixel(rng):
-    return _distinct(rng, 3, 4), np.array([[2.5]], np.float32)
+example(
+    cross_correlate,
+    np.arange(1, 10, dtype=np.float32).reshape(3, 3),
+    np.array([[1, 2], [0, -1]], np.float32),
+    weight=1,
+)
 
 
 @cross_correlate.probe(weight=1)
@@ -252,6 +265,21 @@ def random_shapes(rng):
         rng.permutation(5)[:2],
     )
     return gaussian(rng, h + more_rows + 1, w + more_columns + 1), gaussian(rng, h, w)
+
+
+@cross_correlate.probe(weight=1)
+def kernel_of_one_pixel(rng):
+    return _distinct(rng, 3, 4), np.array([[2.5]], np.float32)
+
+
+@cross_correlate.probe(weight=0.5)
+def image_of_one_pixel(rng):
+    return np.array([[7]], np.float32), np.array([[rng.integers(2, 9) + 0.5]], np.float32)
+
+
+@cross_correlate.probe(weight=0.5)
+def larger_picture(rng):
+    return gaussian(rng, 19, 24), gaussian(rng, 6, 5)
 
 
 @cross_correlate.mistake(
@@ -323,6 +351,28 @@ def _(image, kernel):
         for j in range(W):
             out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
     return out
+
+
+@cross_correlate.mistake(
+    "Height and width are mixed up, which is right for square images and kernels only: h and H "
+    "belong to the rows, w and W to the columns."
+)
+def _(image, kernel):
+    H, h = image.shape[0], kernel.shape[0]
+    out = np.zeros((H - h + 1, H - h + 1))
+    for i in range(H - h + 1):
+        for j in range(H - h + 1):
+            out[i, j] = (image[i : i + h, j : j + h] * kernel).sum()
+    return out
+
+
+@cross_correlate.mistake(
+    "The pixels of each window are added up as they are. Multiply each by the kernel's number "
+    "above it first."
+)
+def _(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return windows.sum(axis=(2, 3))
 
 
 @cross_correlate.mistake("The products are averaged. They have to be summed.")
@@ -468,6 +518,16 @@ def pad_and_stride(image, kernel, padding, stride):
     return out
 
 
+example(
+    pad_and_stride,
+    np.arange(1, 7, dtype=np.float32).reshape(2, 3),
+    np.array([[1, 2], [3, -1]], np.float32),
+    (1, 0),
+    (2, 1),
+    weight=1,
+)
+
+
 @pad_and_stride.probe(weight=1)
 def neither(rng):
     return _distinct(rng, 6, 4), np.array([[1, -2], [3, 5], [0, 4]], np.float32), (0, 0), (1, 1)
@@ -509,6 +569,18 @@ def random_layers(rng):
         padding,
         stride,
     )
+
+
+@pad_and_stride.probe(weight=1)
+def padding_of_the_columns_only(rng):
+    kernel = np.array([[2, -1], [3, 5], [1, 4]], np.float32)
+    return _distinct(rng, 6, 4), kernel, (0, 2), (1, 3)
+
+
+@pad_and_stride.probe(weight=1)
+def stride_wider_than_the_kernel(rng):
+    """Down, two rows are left over."""
+    return _distinct(rng, 10, 8), np.array([[4, -2], [1, 3]], np.float32), (0, 1), (3, 4)
 
 
 @pad_and_stride.mistake(
@@ -764,6 +836,11 @@ def pool(image, window, stride, mode):
     return out
 
 
+_POOLED = np.array([[-1, -2, 5, 0, 9], [-3, -4, 7, 0, 9]], np.float32)
+example(pool, _POOLED, (2, 2), (2, 2), "max", weight=0.5)
+example(pool, _POOLED, (2, 2), (2, 2), "average", weight=0.5)
+
+
 @pool.probe(weight=1)
 def maximum_of_the_tutorials(rng):
     return _distinct(rng, 4, 6), (2, 2), (2, 2), "max"
@@ -771,7 +848,8 @@ def maximum_of_the_tutorials(rng):
 
 @pool.probe(weight=1)
 def maximum_below_zero(rng):
-    return -_distinct(rng, 5, 4), (2, 3), (1, 1), "max"
+    """So far below that no search may begin at -1000."""
+    return -_distinct(rng, 5, 4) - 5000, (2, 3), (1, 1), "max"
 
 
 @pool.probe(weight=1)
@@ -779,9 +857,24 @@ def average_of_the_tutorials(rng):
     return _distinct(rng, 4, 6), (2, 2), (2, 2), "average"
 
 
-@pool.probe(weight=1)
+@pool.probe(weight=0.5)
 def one_window(rng):
     return _distinct(rng, 2, 5), (2, 5), (3, 1), "average"
+
+
+@pool.probe(weight=0.5)
+def one_window_and_its_maximum(rng):
+    return _distinct(rng, 4, 3), (4, 3), (1, 2), "max"
+
+
+@pool.probe(weight=0.5)
+def pixels_between_the_windows(rng):
+    return _distinct(rng, 9, 8), (2, 1), (3, 4), "average"
+
+
+@pool.probe(weight=0.5)
+def windows_of_one_pixel(rng):
+    return _distinct(rng, 3, 5) - 7, (1, 1), (2, 1), "max"
 
 
 @pool.probe(weight=1)
@@ -800,15 +893,18 @@ def random_averages(rng):
 
 
 def _random_pool(rng, mode):
-    h, w = (int(n) for n in rng.permutation([1, 2, 3])[:2])
-    down, across = (int(n) for n in rng.permutation([1, 2, 3])[:2])
-    rest_down = int(rng.integers(0, down)) if down <= h else 0
-    rest_across = int(rng.integers(0, across)) if across <= w else 0
-    H, W = (
-        h + down * int(rng.integers(1, 3)) + rest_down,
-        w + across * int(rng.integers(1, 3)) + rest_across,
-    )
-    return gaussian(rng, H, W), (h, w), (down, across), mode
+    """Sizes that leave a row or a column over; windows that do not lie side by side; more negative
+    numbers than positive ones.
+    """
+    while True:
+        h, w = (int(n) for n in rng.permutation([1, 2, 3])[:2])
+        down, across = (int(n) for n in rng.permutation([1, 2, 3])[:2])
+        rest_down = int(rng.integers(0, down)) if down <= h else 0
+        rest_across = int(rng.integers(0, across)) if across <= w else 0
+        if (rest_down or rest_across) and (h, w) != (down, across):
+            H = h + down * int(rng.integers(1, 3)) + rest_down
+            W = w + across * int(rng.integers(1, 3)) + rest_across
+            return gaussian(rng, H, W) - 1, (h, w), (down, across), mode
 
 
 @pool.mistake(
@@ -864,6 +960,20 @@ def _(image, window, stride, mode):
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             part = image[i * h : (i + 1) * h, j * w : (j + 1) * w]
+            out[i, j] = part.max() if mode == "max" else part.mean()
+    return out
+
+
+@pool.mistake(
+    "The stride's numbers are swapped. Its first says how far down, its second how far across."
+)
+def _(image, window, stride, mode):
+    (h, w), (across, down) = window, stride
+    H, W = image.shape
+    out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            part = image[i * down : i * down + h, j * across : j * across + w]
             out[i, j] = part.max() if mode == "max" else part.mean()
     return out
 
@@ -1028,15 +1138,6 @@ def channels(X, kernels, bias):
 
 
 @channels.probe(weight=1)
-def one_channel_in_and_out(rng):
-    return (
-        _distinct(rng, 1, 3, 5),
-        np.array([[[[1, 3], [-2, 4]]]], np.float32),
-        np.array([0.5], np.float32),
-    )
-
-
-@channels.probe(weight=1)
 def kernel_of_one_pixel(rng):
     return _distinct(rng, 3, 2, 4), gaussian(rng, 2, 3, 1, 1), np.array([10, -20], np.float32)
 
@@ -1066,6 +1167,34 @@ def random_layers(rng):
         gaussian(rng, C_out, C_in, h, w),
         3 * gaussian(rng, C_out),
     )
+
+
+@channels.probe(weight=1)
+def one_channel_in_and_out(rng):
+    return (
+        _distinct(rng, 1, 3, 5),
+        np.array([[[[1, 3], [-2, 4]]]], np.float32),
+        np.array([0.5], np.float32),
+    )
+
+
+example(
+    channels,
+    np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2),
+    np.array([[[[10]], [[-1]]]], np.float32),
+    np.array([0.5], np.float32),
+    weight=1,
+)
+
+
+@channels.probe(weight=0.5)
+def one_channel_in_and_many_out(rng):
+    return gaussian(rng, 1, 4, 3), gaussian(rng, 11, 1, 2, 2), 3 * gaussian(rng, 11)
+
+
+@channels.probe(weight=0.5)
+def biases_of_zero(rng):
+    return gaussian(rng, 3, 4, 5), gaussian(rng, 2, 3, 2, 3), np.zeros(2, np.float32)
 
 
 @channels.mistake("Only the first input channel is used. Sum over all of them.")
@@ -1137,6 +1266,27 @@ def _(X, kernels, bias):
                 for j in range(W - w + 1):
                     out[o, i, j] += (X[c, i : i + h, j : j + w] * kernels[o, c]).sum() + bias[o]
     return out
+
+
+@channels.mistake("The bias is added to every product. It is added once, after the sum.")
+def _(X, kernels, bias):
+    _, H, W = X.shape
+    C_out, _, h, w = kernels.shape
+    out = np.zeros((C_out, H - h + 1, W - w + 1))
+    for o in range(C_out):
+        for i in range(H - h + 1):
+            for j in range(W - w + 1):
+                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o] + bias[o]).sum()
+    return out
+
+
+@channels.mistake(
+    "The output channels are added up. Each kernel of the bank gives a map of its own: C_out maps."
+)
+def _(X, kernels, bias):
+    windows = np.lib.stride_tricks.sliding_window_view(X, kernels.shape[2:], axis=(1, 2))
+    maps = np.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
+    return maps.sum(axis=0)
 
 
 @channels.mistake("The bias is missing. Add bias[o] to every pixel of output channel o.")
@@ -1280,9 +1430,10 @@ def receptive_field(layers):
     return field
 
 
-@receptive_field.probe(weight=1)
-def no_layer(rng):
-    return ([],)
+example(receptive_field, [])
+example(receptive_field, [(3, 1, 1)])
+example(receptive_field, [(3, 2, 1), (3, 1, 1)])
+example(receptive_field, [(3, 1, 1), (3, 1, 2), (3, 1, 4)])
 
 
 @receptive_field.probe(weight=1)
@@ -1315,9 +1466,21 @@ def random_stacks(rng):
     return (
         [
             tuple(int(rng.integers(1, high)) for high in (6, 4, 4))
-            for _ in range(int(rng.integers(2, 5)))
+            for _ in range(int(rng.integers(4, 7)))
         ],
     )
+
+
+@receptive_field.probe(weight=1)
+def kernels_of_one_pixel(rng):
+    """They see no more themselves; their strides make the next layer see more."""
+    return ([(1, int(rng.integers(2, 5)), 3), (3, 1, 1), (1, 1, 2)],)
+
+
+@receptive_field.probe(weight=1)
+def a_deep_stack(rng):
+    strides = rng.permutation([1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3])
+    return ([(int(rng.integers(2, 5)), int(stride), 1) for stride in strides],)
 
 
 @receptive_field.mistake(
@@ -1518,6 +1681,9 @@ def im2col(X, window):
     return columns
 
 
+example(im2col, np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3), (2, 2), weight=1)
+
+
 @im2col.probe(weight=1)
 def window_of_one_pixel(rng):
     return _distinct(rng, 2, 3, 4), (1, 1)
@@ -1549,11 +1715,9 @@ def several_channels(rng):
 
 @im2col.probe(weight=3, repeat=4)
 def random_shapes(rng):
-    (h, w), (more_rows, more_columns) = (
-        rng.permutation([1, 2, 3])[:2],
-        rng.permutation([1, 2, 3])[:2],
-    )
-    return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (int(h), int(w))
+    h, w = (int(n) for n in rng.permutation([2, 3, 4])[:2])
+    more_rows, more_columns = rng.permutation([1, 2, 3])[:2]
+    return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (h, w)
 
 
 @im2col.mistake("The matrix is transposed: each window is a row. Each window should be a column.")

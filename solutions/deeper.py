@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import gaussian, renumbered
 
 NETWORKS = ("torch", "mxnet")
@@ -42,15 +43,26 @@ def stack_parameters(channels, kernels):
     return total
 
 
+example(stack_parameters, [3, 8], [(5, 2)])
+example(stack_parameters, [64, 64, 64, 64], [(3, 3), (3, 3), (3, 3)])
+example(stack_parameters, [64, 64], [(7, 7)])
+
+
 @stack_parameters.probe(weight=1)
 def one_layer(rng):
     inputs, outputs = rng.permutation([3, 5, 7, 11])[:2]
     return [int(inputs), int(outputs)], [(int(rng.integers(2, 4)), int(rng.integers(4, 6)))]
 
 
-@stack_parameters.probe(weight=1)
-def three_small_kernels(rng):
-    return [64, 64, 64, 64], [(3, 3), (3, 3), (3, 3)]
+@stack_parameters.probe(weight=0.5)
+def single_maps(rng):
+    return [1, int(rng.integers(3, 9)), 1], [(1, 1), (int(rng.integers(2, 4)), 5)]
+
+
+@stack_parameters.probe(weight=0.5)
+def a_deep_stack(rng):
+    channels = [int(n) for n in rng.integers(2, 30, 14)]
+    return channels, [(int(height), 3) for height in rng.integers(1, 6, 13)]
 
 
 @stack_parameters.probe(weight=2, repeat=4)
@@ -187,6 +199,10 @@ def conv_cost(in_channels, output_shape, kernel, groups):
     return maps * (products + 1), maps * pixels * products
 
 
+example(conv_cost, 1, (20, 24, 24), (5, 5), 1, weight=0.5)
+example(conv_cost, 96, (256, 27, 27), (5, 5), 2, weight=0.5)
+
+
 @conv_cost.probe(weight=1, repeat=2)
 def one_group(rng):
     return _convolution(rng, groups=1)
@@ -197,9 +213,17 @@ def several_groups(rng):
     return _convolution(rng, groups=int(rng.integers(2, 5)))
 
 
-@conv_cost.probe(weight=1)
-def second_layer_of_alexnet(rng):
-    return 96, (256, 27, 27), (5, 5), 2
+@conv_cost.probe(weight=0.5)
+def a_group_a_map(rng):
+    """Every output map sees a single input map."""
+    maps = int(rng.integers(5, 12))
+    return maps, (2 * maps, 7, 6), (3, 2), maps
+
+
+@conv_cost.probe(weight=0.5)
+def a_large_layer(rng):
+    """More multiply-adds than 32 bits count."""
+    return 512, (512, int(rng.integers(200, 220)), 211), (3, 3), 1
 
 
 def _convolution(rng, groups):
@@ -340,7 +364,8 @@ def output_shapes(image_shape, layers):
 
 @output_shapes.probe(weight=1, repeat=2)
 def convolutions(rng):
-    return _image(rng), [_conv(rng) for _ in range(int(rng.integers(2, 4)))]
+    first = ("conv", 5, int(rng.integers(3, 6)), 2, int(rng.integers(1, 3)))
+    return _image(rng), [first, *(_conv(rng) for _ in range(int(rng.integers(1, 3))))]
 
 
 @output_shapes.probe(weight=1)
@@ -359,6 +384,7 @@ def alexnet(rng):
 @output_shapes.probe(weight=2, repeat=4)
 def random_nets(rng):
     return _image(rng), [
+        ("conv", 7, 3, 2, int(rng.integers(2)) + 1),
         _conv(rng),
         ("pool", int(rng.integers(2, 4)), int(rng.integers(1, 4))),
         _conv(rng),
@@ -368,7 +394,8 @@ def random_nets(rng):
 
 
 def _image(rng):
-    height, width = rng.permutation(np.arange(90, 120))[:2]
+    """An even height and an odd width: at a stride of 2 one of them leaves a remainder."""
+    height, width = 2 * rng.integers(45, 60, 2) + [0, 1]
     return int(rng.integers(1, 5)), int(height), int(width)
 
 
@@ -380,6 +407,20 @@ def _conv(rng):
         int(rng.integers(1, 3)),
         int(rng.integers(0, 4)),
     )
+
+
+@output_shapes.probe(weight=0.5)
+def pooling_first(rng):
+    """A remainder at every pooling, none at the convolution."""
+    maps = int(rng.integers(2, 5))
+    return (maps, 40, 33), [("pool", 3, 2), ("conv", 7, 3, 1, 1), ("pool", 2, 4)]
+
+
+@output_shapes.probe(weight=0.5)
+def down_to_one_pixel(rng):
+    """The last window is as large as what is left."""
+    maps = int(rng.integers(6, 20))
+    return (1, 9, 8), [("conv", maps, 4, 2, 1), ("conv", 5, 1, 1, 0), ("pool", 4, 3)]
 
 
 @output_shapes.mistake("The padding is counted once. It is added on both sides of the image.")
@@ -422,6 +463,25 @@ def _(image_shape, layers):
         else:
             (kernel, stride), padding = numbers, 0
         height, width = (-((kernel - 2 * padding - size) // stride) + 1 for size in (height, width))
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "The sizes behind a pooling are rounded up. A window that hangs over the edge does not "
+    "count, in a pooling as in a convolution: round down."
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for kind, *numbers in layers:
+        if kind == "conv":
+            maps, kernel, stride, padding = numbers
+            sizes = [(size + 2 * padding - kernel) // stride + 1 for size in (height, width)]
+        else:
+            kernel, stride = numbers
+            sizes = [-(-(size - kernel) // stride) + 1 for size in (height, width)]
+        height, width = sizes
         shapes.append((maps, height, width))
     return shapes
 
@@ -583,6 +643,10 @@ def window_counts(size, window, stride):
     return counts
 
 
+example(window_counts, 9, 3, 2, weight=0.5)
+example(window_counts, 9, 2, 2, weight=0.5)
+
+
 @window_counts.probe(weight=1)
 def first_pooling_of_alexnet(rng):
     return 55, 3, 2
@@ -597,7 +661,8 @@ def pixels_left_over(rng):
 @window_counts.probe(weight=1)
 def gaps_between_windows(rng):
     window = int(rng.integers(1, 4))
-    return int(rng.integers(14, 22)), window, window + int(rng.integers(1, 3))
+    stride = window + int(rng.integers(1, 3))
+    return window + int(rng.integers(4, 8)) * stride, window, stride
 
 
 @window_counts.probe(weight=1)
@@ -607,8 +672,24 @@ def one_window(rng):
 
 @window_counts.probe(weight=2, repeat=4)
 def overlapping(rng):
-    stride = int(rng.integers(1, 4))
-    return int(rng.integers(12, 24)), stride + int(rng.integers(1, 4)), stride
+    stride = int(rng.integers(2, 5))
+    window, left_over = stride + int(rng.integers(1, 4)), int(rng.integers(1, stride))
+    return window + int(rng.integers(3, 7)) * stride + left_over, window, stride
+
+
+@window_counts.probe(weight=0.5)
+def windows_of_one_pixel(rng):
+    return 2 * int(rng.integers(3, 6)) + 1, 1, 2
+
+
+@window_counts.probe(weight=0.5)
+def a_single_pixel(rng):
+    return 1, 1, int(rng.integers(1, 4))
+
+
+@window_counts.probe(weight=0.5)
+def many_windows_over_a_pixel(rng):
+    return int(rng.integers(60, 70)), 25, 1
 
 
 @window_counts.mistake(
@@ -756,13 +837,12 @@ def shapes_of_the_parameters(rng):
     return [], gaussian(rng, 2, 3, 16, 16), rng.integers(0, 10, 2)
 
 
-@build_vgg.probe(weight=3, repeat=2)
-def logits_and_gradients(rng):
+def _away_from_kinks(rng, count):
     """Rounding must not decide which way a gradient goes, else two right nets could differ: draw
     until no activation sits on a kink.
     """
     while True:
-        images = gaussian(rng, 2, 3, 16, 16)
+        images = gaussian(rng, count, 3, 16, 16)
         weights = [
             part
             for shape in [*_KERNELS, (32, 256), (10, 32)]
@@ -772,7 +852,17 @@ def logits_and_gradients(rng):
             )
         ]
         if _distance_to_kink(images, weights) > 1e-5:
-            return weights, images, rng.permutation(10)[:2]
+            return weights, images, rng.permutation(10)[:count]
+
+
+@build_vgg.probe(weight=2)
+def logits_and_gradients(rng):
+    return _away_from_kinks(rng, 2)
+
+
+@build_vgg.probe(weight=1)
+def of_a_single_image(rng):
+    return _away_from_kinks(rng, 1)
 
 
 def _distance_to_kink(images, weights):

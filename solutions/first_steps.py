@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import disguised
 
 # 1. An interval for a proportion ------------------------------------------------------------------
@@ -40,6 +41,11 @@ def wilson_interval(correct, total):
     return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (1 + z**2 / total)
 
 
+example(wilson_interval, 345, 359)
+example(wilson_interval, 0, 20)
+example(wilson_interval, 1, 1)
+
+
 @wilson_interval.probe(weight=2, repeat=5)
 def counts(rng):
     total = int(rng.integers(9, 60))
@@ -48,7 +54,7 @@ def counts(rng):
 
 @wilson_interval.probe(weight=1)
 def many(rng):
-    return int(rng.integers(330, 350)), 359
+    return int(rng.integers(3300, 3500)), 3590
 
 
 @wilson_interval.probe(weight=1)
@@ -63,8 +69,8 @@ def all_right(rng):
 
 
 @wilson_interval.probe(weight=1)
-def a_single_one(rng):
-    return int(rng.integers(2)), 1
+def a_single_one_which_is_wrong(rng):
+    return 0, 1
 
 
 @wilson_interval.mistake(
@@ -125,6 +131,51 @@ def _(correct, total):
         z * (p * (1 - p) / total + z**2 / (4 * total)) ** 0.5,
         1 + z**2 / total,
     )
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The second term is added to the textbooks' root itself. It belongs under the root, beside p "
+    "(1 - p) / n."
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * ((p * (1 - p) / total) ** 0.5 + z**2 / (4 * total**2))
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "Each term has a root of its own. Add the two first, then take one root of the sum."
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * ((p * (1 - p) / total) ** 0.5 + (z**2 / (4 * total**2)) ** 0.5)
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The textbooks' root is under the new root as it is. Square it first, or write p (1 - p) / n "
+    "anew."
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * ((p * (1 - p) / total) ** 0.5 + z**2 / (4 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The first term under the root, p (1 - p) / n, is missing: the second one is added to it."
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, half, scale = p + z**2 / (2 * total), z**2 / (2 * total), 1 + z**2 / total
     return (middle - half) / scale, (middle + half) / scale
 
 
@@ -202,10 +253,16 @@ def majority_baseline(train_labels, test_labels):
     return (test_labels == most_frequent).mean()
 
 
+example(majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1)
+
+
 @majority_baseline.probe(weight=2, repeat=4)
 def labels_of_both_parts(rng):
-    """The training part's majority is in both parts, and is not the test part's."""
-    first, second, third = rng.permutation(7)[:3]
+    """The training part's majority is in both parts, is not the test part's, and has neither the
+    smallest nor the largest label.
+    """
+    low, first, high = np.sort(rng.permutation(9)[:3])
+    second, third = rng.permutation([low, high])
     train = rng.permutation(np.repeat([first, second, third], [9, 5, int(rng.integers(1, 5))]))
     return train, rng.permutation(
         np.repeat([first, second, third], [int(rng.integers(2, 5)), 6, 1])
@@ -214,18 +271,46 @@ def labels_of_both_parts(rng):
 
 @majority_baseline.probe(weight=1, repeat=3)
 def equally_frequent(rng):
-    low, middle, high = np.sort(rng.permutation(9)[:3])
-    # all three four times
-    train = np.concatenate([[middle], rng.permutation(np.repeat([low, middle, high], [4, 3, 4]))])
+    """All three four times. The smallest comes neither first nor last among the training labels,
+    and a Python set of them does not begin with it.
+    """
+    low = int(rng.integers(1, 8))
+    middle, high = 32 + rng.permutation(low)[:1].item(), 70 + int(rng.integers(9))
+    inside = rng.permutation(np.repeat([low, middle, high], [4, 3, 3]))
+    train = np.concatenate([[middle], inside, [high]])
     return train, rng.permutation(np.repeat([low, middle, high], [2, 3, 5]))
 
 
-@majority_baseline.probe(weight=1)
+@majority_baseline.probe(weight=0.5)
+def larger_than_every_test_label(rng):
+    """A table of the test labels has no row for the answer."""
+    second, third = rng.permutation(7)[:2]
+    answer = 7 + int(rng.integers(4))
+    train = rng.permutation(np.repeat([answer, second, third], [6, 3, 2]))
+    return train, rng.permutation(np.repeat([second, third], [4, 3]))
+
+
+@majority_baseline.probe(weight=0.5)
 def not_in_the_test_part(rng):
-    answer, second, third = rng.permutation(7)[:3]
-    return rng.permutation(np.repeat([answer, second, third], [6, 3, 2])), rng.permutation(
-        np.repeat([second, third], [4, 3])
-    )
+    """The answer lies between test labels, and is none of them."""
+    low, answer, high = np.sort(rng.permutation(9)[:3])
+    train = rng.permutation(np.repeat([answer, low, high], [6, 3, 2]))
+    return train, rng.permutation(np.repeat([low, high], [4, 3]))
+
+
+@majority_baseline.probe(weight=0.5)
+def many_labels(rng):
+    """More of each label than eight bits count, and labels far apart."""
+    most, few = np.sort(rng.permutation(np.arange(10, 40))[:2])
+    train = np.repeat([few, most], [200, 256 + int(rng.integers(5, 40))])
+    test = np.repeat([few, most, 1000], [300, 256 + int(rng.integers(5, 40)), 3])
+    return rng.permutation(train), rng.permutation(test)
+
+
+@majority_baseline.probe(weight=0.5)
+def one_label_in_each_part(rng):
+    label = int(rng.integers(12))
+    return np.array([label]), np.array([label])
 
 
 @majority_baseline.mistake(
@@ -262,6 +347,17 @@ def _(train_labels, test_labels):
 def _(train_labels, test_labels):
     counts = np.bincount(train_labels)
     return (test_labels == np.flatnonzero(counts == counts.max())[-1]).mean()
+
+
+@majority_baseline.mistake(
+    "Of several equally frequent labels the one that comes first is taken. The task asks for the "
+    "smallest."
+)
+def _(train_labels, test_labels):
+    from collections import Counter
+
+    most_frequent = Counter(train_labels.tolist()).most_common(1)[0][0]
+    return (test_labels == most_frequent).mean()
 
 
 @majority_baseline.mistake("This is the largest training label, not the most frequent one.")
@@ -327,6 +423,9 @@ def hold_out(labels, k):
     return held_out
 
 
+example(hold_out, np.array([5, 2, 5, 5, 2, 5, 5]), 2, weight=1)
+
+
 @hold_out.probe(weight=2, repeat=4)
 def mixed(rng):
     k, names = int(rng.integers(2, 5)), rng.permutation(9)[:3]
@@ -343,6 +442,33 @@ def sorted_by_class(rng):
 def a_class_with_too_few(rng):
     k, names = int(rng.integers(4, 6)), rng.permutation(9)[:3]
     return rng.permutation(np.repeat(names, [k - 1, 2 * k + 1, 1])), k
+
+
+@hold_out.probe(weight=0.5)
+def labels_far_apart(rng):
+    """More than ten classes, and numbers that do not occur in between."""
+    k = int(rng.integers(2, 4))
+    names = np.concatenate([rng.permutation(np.arange(10, 40))[:4], [255, 256, 1000]])
+    return rng.permutation(np.repeat(names, 2 * k + 1)), k
+
+
+@hold_out.probe(weight=0.5)
+def one_large_class(rng):
+    """More of a class than eight bits count."""
+    label, k = int(rng.integers(9)), int(rng.choice([3, 5, 7]))
+    return np.full(int(rng.integers(280, 300)), label), k
+
+
+@hold_out.probe(weight=0.5)
+def classes_around_k(rng):
+    """One example fewer than k, k of them, and one more."""
+    k = int(rng.integers(6, 9))
+    return rng.permutation(np.repeat(rng.permutation(9)[:3], [k - 1, k, k + 1])), k
+
+
+@hold_out.probe(weight=0.5)
+def a_single_example(rng):
+    return np.array([int(rng.integers(9))]), int(rng.integers(2, 5))
 
 
 @hold_out.mistake(
@@ -381,6 +507,39 @@ def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         held_out[np.flatnonzero(labels == label)[k - 1 : k]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Of each class the right number is held out, but they are its first ones. Take its k-th, its "
+    "2k-th, its 3k-th."
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held_out[places[: len(places) // k]] = True
+    return held_out
+
+
+@hold_out.mistake("A class with fewer than k examples gives one as well. Such a class gives none.")
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held_out[places[k - 1 :: k] if len(places) >= k else places[-1:]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "The labels are counted as they follow each other: the count begins anew whenever the class "
+    "changes. Keep one count a class."
+)
+def _(labels, k):
+    held_out, run = [], 0
+    for place, label in enumerate(labels):
+        run = run + 1 if place and label == labels[place - 1] else 1
+        held_out.append(run % k == 0)
     return held_out
 
 
@@ -486,13 +645,45 @@ def leaked(train_images, test_images):
 
 
 def _pictures(rng, count, height, width):
-    return rng.integers(0, 17, (count, height, width)).astype(np.float32) / 16
+    """No two of them have the same sum of pixels, so that only what is made alike is alike."""
+    while True:
+        pictures = rng.integers(1, 17, (count, height, width)).astype(np.float32) / 16
+        if len(set(pictures.sum(axis=(1, 2)).tolist())) == count:
+            return pictures
+
+
+def _sums_tell(train, test):
+    """Whether two pictures have the same sum of pixels only where they are the same."""
+    same = (test[:, None] == train[None]).all(axis=(2, 3))
+    same_sum = test.sum(axis=(1, 2))[:, None] == train.sum(axis=(1, 2))[None]
+    return (same == same_sum).all()
+
+
+def _turn(rng, count):
+    """The numbers below `count` in another order, none at its own place."""
+    return np.roll(np.arange(count), int(rng.integers(1, count)))
+
+
+def _two_parts(rng, train, test, height, width):
+    """Pictures for training and for testing; none is in both."""
+    pictures = _pictures(rng, train + test, height, width)
+    return pictures[:train], pictures[train:]
+
+
+@leaked.probe(weight=1)
+def example_of_the_statement(rng):
+    """The second is the second training image; the third is the third but for one pixel."""
+    from dlkit.data import digits
+
+    some = digits().train_images[[3, 7, 11, 15], 0]
+    almost = some[2].copy()
+    almost[0, 0] = 1
+    return some[:3], np.stack([some[3], some[1], almost])
 
 
 @leaked.probe(weight=2, repeat=3)
 def copies_elsewhere(rng):
-    train = _pictures(rng, int(rng.integers(6, 9)), 3, 4)
-    test = _pictures(rng, 5, 3, 4)
+    train, test = _two_parts(rng, int(rng.integers(6, 9)), 5, 3, 4)
     first, second = rng.permutation(5)[:2]
     test[first], test[second] = train[first + 1], train[0] if second else train[-1]
     return train, test
@@ -500,17 +691,41 @@ def copies_elsewhere(rng):
 
 @leaked.probe(weight=1)
 def all_but_one_pixel(rng):
-    train, test = _pictures(rng, 4, 2, 3), _pictures(rng, 6, 2, 3)
-    test[:4] = train[rng.permutation(4)]
-    test[np.arange(3), rng.integers(0, 2, 3), rng.integers(0, 3, 3)] += 0.5
+    while True:
+        train, test = _two_parts(rng, 4, 6, 2, 3)
+        test[:4] = train[_turn(rng, 4)]
+        test[np.arange(3), rng.integers(0, 2, 3), rng.integers(0, 3, 3)] += 1
+        if _sums_tell(train, test):
+            return train, test
+
+
+@leaked.probe(weight=1)
+def all_but_a_little(rng):
+    """One pixel inside a large picture differs, by ever less: in the end by a single bit."""
+    train = 0.5 + _pictures(rng, 6, 24, 17) / 2
+    test = train[_turn(rng, 6)]
+    for picture, step in zip(test[:5], (0.07, 1e-2, 1e-3, 1e-5, 2**-23), strict=True):
+        picture[int(rng.integers(9, 15)), int(rng.integers(6, 11))] += step
     return train, test
 
 
 @leaked.probe(weight=1)
 def same_sums(rng):
-    train, test = _pictures(rng, 5, 3, 2), _pictures(rng, 4, 3, 2)
+    """The pixels of a training image in other places: turned round, mirrored, sorted."""
+    train, test = _two_parts(rng, 5, 5, 4, 3)
     test[0], test[1], test[3] = train[2][::-1], train[3][:, ::-1], train[1]
+    test[4] = np.sort(train[4], axis=None).reshape(4, 3)
     return train, test
+
+
+@leaked.probe(weight=1)
+def the_same_but_brighter(rng):
+    """A training image with every pixel raised, and one with every pixel halved."""
+    while True:
+        train, test = _two_parts(rng, 5, 4, 4, 3)
+        test[0], test[2], test[3] = train[4] + 1 / 16, train[1] / 2, train[2]
+        if _sums_tell(train, test):
+            return train, test
 
 
 @leaked.probe(weight=1)
@@ -518,7 +733,7 @@ def copies_within_a_part(rng):
     """A picture twice among the test images, and another twice among the training images:
     neither is a leak by itself.
     """
-    train, test = _pictures(rng, 6, 2, 4), _pictures(rng, 5, 2, 4)
+    train, test = _two_parts(rng, 6, 5, 2, 4)
     train[4], test[3], test[0] = train[1], test[2], train[1]
     return train, test
 
@@ -528,9 +743,28 @@ def stitched_together(rng):
     """The upper half of one training image over the lower half of another: every pixel is known,
     the picture is not.
     """
-    train, test = _pictures(rng, 5, 4, 3), _pictures(rng, 4, 4, 3)
-    test[1], test[2] = np.concatenate([train[3, :2], train[0, 2:]]), train[2]
-    return train, test
+    while True:
+        train, test = _two_parts(rng, 5, 4, 4, 3)
+        test[1], test[2] = np.concatenate([train[3, :2], train[0, 2:]]), train[4]
+        if _sums_tell(train, test):
+            return train, test
+
+
+@leaked.probe(weight=1)
+def one_test_image(rng):
+    """A copy of the last of many training images."""
+    train = rng.integers(0, 17, (120, 9, 11)).astype(np.float32) / 16
+    return train, train[-1:].copy()
+
+
+@leaked.probe(weight=1)
+def one_training_image(rng):
+    """Two test images have one row in common with it: the first, or the last."""
+    while True:
+        train, test = _two_parts(rng, 1, 4, 3, 2)
+        test[0, 0], test[1, -1], test[2] = train[0, 0], train[0, -1], train[0]
+        if _sums_tell(train, test):
+            return train, test
 
 
 @leaked.mistake(
@@ -558,6 +792,15 @@ def _(train_images, test_images):
 def _(train_images, test_images):
     sums = [np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)]
     return (sums[1][:, None] == sums[0][None]).any(axis=1)
+
+
+@leaked.mistake(
+    "Pictures that are nearly alike are taken for the same. An image that differs in a single "
+    "pixel, however little, is no copy: compare with ==."
+)
+def _(train_images, test_images):
+    far = np.abs(test_images[:, None] - train_images[None]).max(axis=(2, 3))
+    return (far < 1e-4).any(axis=1)
 
 
 @leaked.mistake(
@@ -656,6 +899,9 @@ def confusion_matrix(labels, predictions, num_classes):
     return matrix
 
 
+example(confusion_matrix, np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0]), 3, weight=1)
+
+
 @confusion_matrix.probe(weight=2, repeat=3)
 def mostly_right(rng):
     classes = int(rng.integers(3, 7))
@@ -666,13 +912,37 @@ def mostly_right(rng):
 @confusion_matrix.probe(weight=1)
 def classes_that_do_not_occur(rng):
     """The last class is missing among the labels, and the last two among the predictions."""
-    return np.concatenate([[4], rng.integers(0, 5, 12)]), rng.integers(0, 4, 13), 6
+    labels = np.concatenate([[4, 2, 2], rng.integers(0, 5, 12)])
+    return labels, np.concatenate([[1, 2, 2], rng.integers(0, 4, 12)]), 6
 
 
 @confusion_matrix.probe(weight=1)
 def one_example(rng):
-    label, prediction = rng.permutation(4)[:2]
+    label, prediction = rng.permutation(3)[:2]
     return np.array([label]), np.array([prediction]), 4
+
+
+@confusion_matrix.probe(weight=0.5)
+def many_of_a_pair(rng):
+    """More in a single cell than eight bits count."""
+    labels = np.concatenate([np.full(int(rng.integers(280, 300)), 2), rng.integers(0, 3, 30)])
+    predictions = np.concatenate([np.full(len(labels) - 30, 1), rng.integers(0, 3, 30)])
+    order = rng.permutation(len(labels))
+    return labels[order], predictions[order], 3
+
+
+@confusion_matrix.probe(weight=0.5)
+def many_classes(rng):
+    classes = int(rng.integers(20, 30))
+    labels = np.concatenate([[classes - 1, 12, 12, 15], rng.integers(0, classes, 30)])
+    predictions = np.concatenate([[11, 17, 17, 15], rng.integers(0, classes, 30)])
+    return labels, predictions, classes
+
+
+@confusion_matrix.probe(weight=0.5)
+def a_single_class(rng):
+    count = int(rng.integers(3, 9))
+    return np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64), 1
 
 
 @confusion_matrix.mistake(

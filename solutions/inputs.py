@@ -19,7 +19,7 @@ def parameter_shapes(layers: list) -> Iterator[tuple[int, ...]]:
     then the bias, layer by layer.
     """
     for kind, *args in layers:
-        if kind == "frozen":
+        if kind in ("frozen", "block"):
             yield from parameter_shapes(args)
         elif kind == "conv":
             inputs, outputs, size = args

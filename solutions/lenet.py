@@ -7,6 +7,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import disguised, gaussian, parameter_shapes
 
 NETWORKS = ("torch", "mxnet")
@@ -48,9 +49,9 @@ def softmax_cross_entropy(logits, labels):
     return -log_p.mean()
 
 
-@softmax_cross_entropy.probe(weight=1)
-def one_image(rng):
-    return gaussian(rng, 1, 4), rng.integers(0, 4, 1)
+example(
+    softmax_cross_entropy, np.array([[2, 1, -1], [0, 3, 1]], np.float32), np.array([0, 2]), weight=1
+)
 
 
 @softmax_cross_entropy.probe(weight=2, repeat=3)
@@ -61,9 +62,14 @@ def batches(rng):
 
 @softmax_cross_entropy.probe(weight=1)
 def large_logits(rng):
-    return gaussian(rng, 5, 3) + rng.permutation([0, 400, 1000]).astype(
-        np.float32
-    ), rng.permutation([0, 1, 2, 0, 1])
+    """Most labels are on the lowest logit of their row, one on the highest."""
+    labels = rng.permutation([0, 1, 2, 0, 1])
+    places = np.arange(5)
+    logits = gaussian(rng, 5, 3) + 400
+    logits[places, labels] -= 400
+    logits[places[1:], labels[1:] - 1] += 600
+    logits[0, labels[0]] += 1000
+    return logits, labels
 
 
 @softmax_cross_entropy.probe(weight=1)
@@ -74,6 +80,30 @@ def rows_far_apart(rng):
     return gaussian(rng, 3, 5) - rng.permutation([0, 500, 1000])[:, None].astype(
         np.float32
     ), rng.permutation(5)[:3]
+
+
+@softmax_cross_entropy.probe(weight=0.5)
+def one_image(rng):
+    return gaussian(rng, 1, 4), rng.integers(0, 4, 1)
+
+
+@softmax_cross_entropy.probe(weight=0.5)
+def one_image_far_from_right(rng):
+    """The label's probability is too small for any float; its logit is -1000."""
+    label = int(rng.integers(4))
+    logits = 1000 * np.ones((1, 4), np.float32)
+    logits[0, label] = -1000
+    return logits, np.array([label])
+
+
+@softmax_cross_entropy.probe(weight=0.5)
+def more_than_ten_classes(rng):
+    return gaussian(rng, 3, 14, scale=2), np.concatenate([[13, 10], rng.integers(0, 14, 1)])
+
+
+@softmax_cross_entropy.probe(weight=0.5)
+def as_many_images_as_classes(rng):
+    return gaussian(rng, 4, 4, scale=2), np.roll(np.arange(4), 1)
 
 
 @softmax_cross_entropy.mistake(
@@ -121,6 +151,16 @@ def _(logits, labels):
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels - 1].mean()
+
+
+@softmax_cross_entropy.mistake(
+    "Something small is added before the logarithm, so that no loss is larger than some 28. "
+    "Never form the softmax: subtract the logarithm of the sum."
+)
+def _(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(labels)), labels] + 1e-12).mean()
 
 
 @softmax_cross_entropy.mistake(
@@ -270,13 +310,12 @@ def shapes_of_the_parameters(rng):
     return [], gaussian(rng, 2, 1, 28, 28), rng.integers(0, 10, 2)
 
 
-@build_lenet.probe(weight=3, repeat=2)
-def logits_and_gradients(rng):
+def _away_from_kinks(rng, count):
     """Rounding must not decide which way a gradient goes, else two right nets could differ: draw
     until no activation sits on a kink.
     """
     while True:
-        images = gaussian(rng, 2, 1, 28, 28)
+        images = gaussian(rng, count, 1, 28, 28)
         weights = [
             part
             for shape in [(20, 1, 5, 5), (50, 20, 5, 5), (500, 800), (10, 500)]
@@ -286,7 +325,17 @@ def logits_and_gradients(rng):
             )
         ]
         if _distance_to_kink(images, weights) > 1e-5:
-            return weights, images, rng.permutation(10)[:2]
+            return weights, images, rng.permutation(10)[:count]
+
+
+@build_lenet.probe(weight=2)
+def logits_and_gradients(rng):
+    return _away_from_kinks(rng, 2)
+
+
+@build_lenet.probe(weight=1)
+def of_a_single_image(rng):
+    return _away_from_kinks(rng, 1)
 
 
 def _distance_to_kink(images, weights):
@@ -603,6 +652,19 @@ def count_parameters(net):
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
+def _of_the_statement(*layers):
+    return list(layers), [np.ones(shape, np.float32) for shape in parameter_shapes(layers)]
+
+
+example(count_parameters, *_of_the_statement(["conv", 1, 20, 5]))
+example(count_parameters, *_of_the_statement(["conv", 1, 20, 5], ["batchnorm", 20]))
+example(
+    count_parameters,
+    *_of_the_statement(["frozen", ["conv", 1, 20, 5]], ["batchnorm", 20]),
+    weight=0.25,
+)
+
+
 @count_parameters.probe(weight=1)
 def nothing_to_train(rng):
     return _net_with_weights(rng, [["relu"], ["flatten"], ["frozen", ["dense", 6, 4]]])
@@ -650,6 +712,15 @@ def with_batch_normalisation(rng):
     return _net_with_weights(rng, [*layers, ["flatten"], ["dense", 4 * more, 3]])
 
 
+@count_parameters.probe(weight=1)
+def a_class_with_layers_inside_layers(rng):
+    """A net need not be a sequence that can be looped over."""
+    maps, units = int(rng.integers(3, 8)), int(rng.integers(9, 15))
+    inner = ["block", ["frozen", ["conv", 2, maps, 3]], ["batchnorm", maps], ["relu"]]
+    outer = [["conv", 1, 2, 3], inner, ["flatten"], ["dense", 4 * maps, units]]
+    return _net_with_weights(rng, [["block", *outer]])
+
+
 @count_parameters.mistake(
     "Frozen parameters are counted. Only those that training may change count: "
     "look at `requires_grad` (Gluon: `grad_req`)."
@@ -663,6 +734,14 @@ def _(net):
 )
 def _(net):
     return len([parameter for parameter in net.parameters() if parameter.requires_grad])
+
+
+@count_parameters.mistake(
+    "This loops over the layers of a sequence. A net may be a class of its own: "
+    "`net.parameters()` (Gluon: `net.collect_params()`) knows what is in it, however deep.",
+)
+def _(net):
+    return sum(p.numel() for layer in net for p in layer.parameters() if p.requires_grad)
 
 
 @count_parameters.mistake(
@@ -823,6 +902,13 @@ def one_pixel_before_flattening(rng):
     )
 
 
+@load_weights.probe(weight=1)
+def kernels_of_four_equal_sizes(rng):
+    """An exported kernel has the shape of the net's own, and its numbers in another order."""
+    layers = [["conv", 3, 3, 3], ["relu"], ["conv", 3, 3, 3]]
+    return _transfer(rng, layers, (2, 3, 7, 8))
+
+
 @load_weights.probe(weight=2, repeat=2)
 def several_pixels_before_flattening(rng):
     layers = [
@@ -837,6 +923,22 @@ def several_pixels_before_flattening(rng):
         ["dense", 7, 4],
     ]
     return _transfer(rng, layers, (3, 1, 8, 10))
+
+
+@load_weights.probe(weight=1)
+def dense_layers_of_a_multiple_of_the_maps(rng):
+    """Only the first of them is behind the flattening, and reads its inputs in another order."""
+    layers = [
+        ["conv", 1, 3, 3],
+        ["relu"],
+        ["flatten"],
+        ["dense", 18, 6],
+        ["relu"],
+        ["dense", 6, 9],
+        ["relu"],
+        ["dense", 9, 3],
+    ]
+    return _transfer(rng, layers, (4, 1, 4, 5))
 
 
 @load_weights.mistake(
@@ -861,6 +963,27 @@ def _(net, arrays):
     with torch.no_grad():
         for parameter, array in zip(net.parameters(), arrays, strict=True):
             parameter.copy_(array.reshape(parameter.shape))
+
+
+@load_weights.mistake(
+    "Dense layers further back are reordered too. Only the one right behind the flattening reads "
+    "pixels of maps; the others read units, which keep their order."
+)
+def _(net, arrays):
+    import torch
+
+    maps = None
+    with torch.no_grad():
+        for parameter, array in zip(net.parameters(), arrays, strict=True):
+            if array.ndim == 4:
+                maps = array.shape[3]
+                array = array.permute(3, 2, 0, 1)
+            elif array.ndim == 2:
+                if maps and len(array) % maps == 0:
+                    array = array.reshape(-1, maps, array.shape[1]).transpose(0, 1)
+                    array = array.flatten(0, 1)
+                array = array.T
+            parameter.copy_(array)
 
 
 @load_weights.mistake("The biases are not carried over.")
@@ -1045,6 +1168,9 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
     ]
 
 
+example(sgd_step, [np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5, weight=1)
+
+
 @sgd_step.probe(weight=1)
 def without_decay(rng):
     parameters, gradients = (
@@ -1068,6 +1194,20 @@ def with_decay(rng):
         int(rng.integers(8, 65)),
         float(rng.uniform(0.1, 0.4)),
     )
+
+
+@sgd_step.probe(weight=0.5)
+def a_batch_of_one(rng):
+    shape = (2, 3, int(rng.integers(2, 5)))
+    return [gaussian(rng, *shape)], [gaussian(rng, *shape)], 1, 1, float(rng.uniform(0.1, 0.4))
+
+
+@sgd_step.probe(weight=0.5)
+def no_gradient(rng):
+    """Only the decay is left."""
+    shapes = [(3, 2), (4,)]
+    parameters = [gaussian(rng, *shape) + 1 for shape in shapes]
+    return parameters, [np.zeros(shape, np.float32) for shape in shapes], 0.5, 8, 0.2
 
 
 @sgd_step.mistake(
@@ -1095,6 +1235,16 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
         p - lr * g / batch_size - weight_decay * p
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "Biases are not decayed here. This step decays every array alike, whatever its shape."
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * (g / batch_size + (weight_decay * p if p.ndim > 1 else 0))
         for p, g in zip(parameters, gradients, strict=True)
     ]
 

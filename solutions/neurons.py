@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import gaussian
 
 # 1. A threshold unit ------------------------------------------------------------------------------
@@ -35,17 +36,30 @@ def fire(X, weights, bias):
     return answers
 
 
+example(
+    fire,
+    np.array([[1, 0], [1, 1], [0, 3]], dtype=np.float32),
+    np.array([2, -1], np.float32),
+    -1,
+    weight=1,
+)
+
+
 @fire.probe(weight=2, repeat=3)
 def random_units(rng):
-    """The bias decides for some examples, and would decide otherwise if it were a threshold."""
+    """The bias decides for some examples, and would decide otherwise if it were a threshold. One
+    sum is a quarter above 0, one a quarter below.
+    """
     while True:
         examples, inputs = int(rng.integers(8, 12)), int(rng.integers(2, 6))
-        X, weights, bias = (
-            _whole(rng, examples, inputs),
-            _whole(rng, inputs) + 0.5,
-            float(rng.integers(-6, 6)) + 0.25,
-        )
+        X, weights = _whole(rng, examples, inputs), _whole(rng, inputs) + 0.5
+        above, below = rng.permutation(examples)[:2]
+        place = rng.integers(inputs)
+        weights[place] = 0.5
+        X[below] = X[above]
+        X[below, place] -= 1
         sums = X @ weights
+        bias = 0.25 - float(sums[above])
         fires = sums + bias > 0
         if (fires != (sums > 0)).any() and (fires != (sums > bias)).any():
             return X, weights, bias
@@ -59,16 +73,44 @@ def on_the_line(rng):
     X[1] = [2, 3, 2]
     X[4] = [5, 3, -1]
     X[3] = [1.5, 2, 1]  # half a unit above the line
+    X[2] = [1, 0, 0]  # above the line, and not if the bias were the threshold
+    X[5] = [-1, 2, 1]  # below it
     return X, weights, 2.0
 
 
 @fire.probe(weight=1)
+def barely(rng):
+    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself."""
+    X = _whole(rng, 6, 3)
+    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 1]
+    X[3:5, 0] = 0
+    X[:5, 2] = 2 * X[:5, 0]
+    return X, np.array([2, 1, -1], dtype=np.float32), 0.0
+
+
+@fire.probe(weight=0.5)
 def one_input(rng):
     return (
         np.array([[-2], [1], [3], [-1]], dtype=np.float32),
         np.array([-1.5], dtype=np.float32),
-        float(rng.uniform(-1.2, 1.2)),
+        -1.5 + float(rng.uniform(0.1, 0.4)),
     )
+
+
+@fire.probe(weight=0.5)
+def one_example(rng):
+    """It fires, though only for its bias."""
+    X, weights = _whole(rng, 1, 3), _whole(rng, 3)
+    total = float((X[0] * weights).sum())
+    if total > 0:
+        weights = -weights
+    return X, weights, abs(total) + float(rng.integers(2, 5))
+
+
+@fire.probe(weight=0.5)
+def nothing_learnt_yet(rng):
+    """All weights and the bias are 0: nobody fires."""
+    return _whole(rng, 1, 4), np.zeros(4, dtype=np.float32), 0.0
 
 
 @fire.mistake("The unit also fires where the sum is exactly 0. It should be greater than 0.")
@@ -94,6 +136,20 @@ def _(X, weights, bias):
 )
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) + bias
+
+
+@fire.mistake(
+    "Sums above 0 are left as they are. A unit that fires gives 1, however large its sum is."
+)
+def _(X, weights, bias):
+    return np.maximum((X * weights).sum(axis=1) + bias, 0)
+
+
+@fire.mistake(
+    "This is the sign of the sums, which is -1 below 0. A unit that does not fire gives 0."
+)
+def _(X, weights, bias):
+    return np.sign((X * weights).sum(axis=1) + bias)
 
 
 @fire.mistake("The answers are 1 and -1. A unit that does not fire gives 0.")
@@ -172,6 +228,32 @@ def _example(rng, label, answer):
             return weights, bias, x, label
 
 
+example(
+    perceptron_step,
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([0, 3], np.float32),
+    1,
+    weight=0.25,
+)
+example(
+    perceptron_step,
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([1, 0], np.float32),
+    0,
+    weight=0.25,
+)
+example(
+    perceptron_step,
+    np.array([2, -1], np.float32),
+    -1,
+    np.array([1, 1], np.float32),
+    0,
+    weight=0.25,
+)
+
+
 @perceptron_step.probe(weight=1, repeat=2)
 def should_have_fired(rng):
     return _example(rng, 1, False)
@@ -192,23 +274,56 @@ def right_and_silent(rng):
     return _example(rng, 0, False)
 
 
-@perceptron_step.probe(weight=1, repeat=2)
-def the_bias_decides(rng):
-    weights, x, label = (
-        np.abs(gaussian(rng, 3)) + 0.2,
-        np.abs(gaussian(rng, 3)) + 0.2,
-        int(rng.integers(2)),
-    )
-    total = float((weights * x).sum())
-    if label:
-        return weights, -total - 0.5, x, label  # silent, for all its inputs
-    return -weights, total + 0.5, x, label
+def _positive(rng):
+    return np.abs(gaussian(rng, 3)) + 0.2
 
 
-@perceptron_step.probe(weight=1)
-def the_first_example(rng):
+@perceptron_step.probe(weight=0.5)
+def silent_for_its_bias(rng):
+    weights, x = _positive(rng), _positive(rng)
+    return weights, -float((weights * x).sum()) - 0.5, x, 1
+
+
+@perceptron_step.probe(weight=0.5)
+def firing_for_its_bias(rng):
+    weights, x = _positive(rng), _positive(rng)
+    return -weights, float((weights * x).sum()) + 0.5, x, 0
+
+
+def _on_the_line(rng):
+    """A sum of exactly 0, which is above 0 without the bias."""
+    weights = rng.permutation([1, -2, 3]).astype(np.float32)
+    x = rng.integers(1, 5, 3).astype(np.float32)
+    bias = -float((weights * x).sum())
+    return (weights, bias, x) if bias < 0 else _on_the_line(rng)
+
+
+@perceptron_step.probe(weight=0.5)
+def on_the_line_and_should_fire(rng):
+    return *_on_the_line(rng), 1
+
+
+@perceptron_step.probe(weight=0.5)
+def on_the_line_and_should_not(rng):
+    return *_on_the_line(rng), 0
+
+
+@perceptron_step.probe(weight=0.5)
+def the_first_example_should_fire(rng):
     """All weights 0: the sum is exactly 0, and the unit is silent."""
-    return np.zeros(3, dtype=np.float32), 0.0, gaussian(rng, 3), int(rng.integers(2))
+    return np.zeros(3, dtype=np.float32), 0.0, gaussian(rng, 3), 1
+
+
+@perceptron_step.probe(weight=0.5)
+def the_first_example_should_not(rng):
+    return np.zeros(3, dtype=np.float32), 0.0, gaussian(rng, 3), 0
+
+
+@perceptron_step.probe(weight=0.5)
+def one_input(rng):
+    """A sum of about a millionth fires."""
+    weight, bias = np.array([1 + 2**-20], dtype=np.float32), -float(rng.integers(1, 4))
+    return weight, bias, np.array([-bias], dtype=np.float32), 0
 
 
 @perceptron_step.mistake(
@@ -257,6 +372,16 @@ def _(weights, bias, x, label):
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() + bias >= 0)
     return weights + (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "With labels -1 and 1 a step is made where label times sum is below 0. A sum of exactly 0 is "
+    "answered with 0, which is wrong for label 1: that makes a step too."
+)
+def _(weights, bias, x, label):
+    sign = 2 * label - 1
+    wrong = sign * float((weights * x).sum() + bias) < 0
+    return weights + wrong * sign * x, bias + wrong * sign
 
 
 @perceptron_step.alternative(framework="torch")
@@ -327,6 +452,14 @@ def _net(rng, examples, inputs, hidden):
     return gaussian(rng, examples, inputs), W1, b1, w2, float(rng.normal())
 
 
+def _net_of_the_statement():
+    X, W1 = np.array([[1, 2]], np.float32), np.array([[1, 0], [1, -1]], np.float32)
+    return X, W1, np.array([0, 0.5], np.float32), np.array([2, 4], np.float32), 1
+
+
+example(forward_pass, *_net_of_the_statement(), weight=1)
+
+
 @forward_pass.probe(weight=2, repeat=3)
 def random_nets(rng):
     return _net(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
@@ -337,9 +470,29 @@ def as_many_units_as_inputs(rng):
     return _net(rng, 5, 3, 3)
 
 
-@forward_pass.probe(weight=1)
-def one_example_and_one_unit(rng):
-    return _net(rng, 1, 4, 1)
+@forward_pass.probe(weight=0.5)
+def one_example(rng):
+    return _net(rng, 1, 4, 5)
+
+
+@forward_pass.probe(weight=0.5)
+def one_unit(rng):
+    return _net(rng, 6, 4, 1)
+
+
+@forward_pass.probe(weight=0.5)
+def one_of_each(rng):
+    """Its hidden sum is neither so small that a tanh changes nothing, nor so large that it is 1."""
+    while True:
+        X, W1, b1, *last = _net(rng, 1, 1, 1)
+        if 0.5 < abs(float((X @ W1.T + b1)[0, 0])) < 2:
+            return X, W1, b1, *last
+
+
+@forward_pass.probe(weight=0.5)
+def biases_of_zero(rng):
+    X, W1, b1, w2, _ = _net(rng, 4, 3, 5)
+    return X, W1, np.zeros_like(b1), w2, 0.0
 
 
 @forward_pass.mistake(
@@ -374,6 +527,11 @@ def _(X, W1, b1, w2, b2):
 @forward_pass.mistake("These are probabilities. The task asks for the logits, before the sigmoid.")
 def _(X, W1, b1, w2, b2):
     return 1 / (1 + np.exp(-(np.tanh(X @ W1.T + b1) @ w2 + b2)))
+
+
+@forward_pass.mistake("The hidden units are ReLUs. The task asks for tanh.")
+def _(X, W1, b1, w2, b2):
+    return (X @ W1.T + b1).clip(0) @ w2 + b2
 
 
 @forward_pass.mistake("The hidden units are sigmoids. The task asks for tanh.")
@@ -464,6 +622,13 @@ def _net_with_labels(rng, examples, inputs, hidden):
             return X, y, *weights
 
 
+def _with_label(X, *weights):
+    return X, np.array([1], np.float32), *weights
+
+
+example(backward_pass, *_with_label(*_net_of_the_statement()), weight=1)
+
+
 @backward_pass.probe(weight=2, repeat=3)
 def larger_nets(rng):
     return _net_with_labels(rng, int(rng.integers(5, 8)), 3, int(rng.integers(8, 11)))
@@ -477,6 +642,16 @@ def square_weights(rng):
 @backward_pass.probe(weight=1)
 def one_example(rng):
     return _net_with_labels(rng, 1, 3, 2)
+
+
+@backward_pass.probe(weight=0.5)
+def as_many_examples_as_units(rng):
+    return _net_with_labels(rng, 4, 3, 4)
+
+
+@backward_pass.probe(weight=0.5)
+def one_unit(rng):
+    return _net_with_labels(rng, 5, 1, 1)
 
 
 @backward_pass.mistake(
@@ -539,6 +714,17 @@ def _(X, y, W1, b1, w2, b2):
     p = 1 / (1 + np.exp(-(H @ w2 + b2)))
     dz = (p - y) * p * (1 - p) / len(y)
     dZ = dz[:, None] * w2 * (1 - H**2)
+    return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
+
+
+@backward_pass.mistake(
+    "The hidden units pass through tanh a second time on the way back. Its derivative is 1 - H², "
+    "and H is the tanh already."
+)
+def _(X, y, W1, b1, w2, b2):
+    H = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
+    dZ = dz[:, None] * w2 * (1 - np.tanh(H) ** 2)
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
@@ -625,6 +811,9 @@ def staircase(heights):
     return heights[1:] - heights[:-1], heights[0]
 
 
+example(staircase, np.array([2, 5, 4], np.float32), weight=1)
+
+
 @staircase.probe(weight=2, repeat=3)
 def random_heights(rng):
     return (gaussian(rng, int(rng.integers(4, 9))) + 0.5,)
@@ -638,6 +827,17 @@ def two_heights(rng):
 @staircase.probe(weight=1)
 def flat_places(rng):
     return (np.repeat(gaussian(rng, 3) - 1, 2),)
+
+
+@staircase.probe(weight=0.5)
+def from_the_ground_and_down_to_it(rng):
+    """The first and the last height are 0."""
+    return (np.concatenate([[0], gaussian(rng, 4) - 1, [0]]).astype(np.float32),)
+
+
+@staircase.probe(weight=0.5)
+def many_heights(rng):
+    return (gaussian(rng, int(rng.integers(60, 80))) - 0.5,)
 
 
 @staircase.mistake(

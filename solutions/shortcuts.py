@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import disguised, gaussian
 
 NETWORKS = ("torch", "mxnet")
@@ -36,6 +37,13 @@ def residual_forward(X, W1, W2):
     return Y
 
 
+def _block_of_the_statement():
+    return tuple(np.array(part, np.float32) for part in ([[1, -2]], [[1], [0]], [[-3, 4]]))
+
+
+example(residual_forward, *_block_of_the_statement(), weight=1)
+
+
 @residual_forward.probe(weight=1, repeat=2)
 def rectangular(rng):
     n, d, h = (int(k) for k in rng.permutation([4, 5, 7]))
@@ -45,6 +53,18 @@ def rectangular(rng):
 @residual_forward.probe(weight=1)
 def body_of_zeros(rng):
     return gaussian(rng, 4, 6), gaussian(rng, 6, 3), np.zeros((3, 6), np.float32)
+
+
+@residual_forward.probe(weight=0.5)
+def as_many_units_as_inputs(rng):
+    """Transposed weights would fit."""
+    return gaussian(rng, 4, 4), gaussian(rng, 4, 4, scale=0.6), gaussian(rng, 4, 4, scale=0.6)
+
+
+@residual_forward.probe(weight=0.5)
+def one_example_and_one_input(rng):
+    X, W1, W2 = rng.uniform(1.1, 2, 3).astype(np.float32).reshape(3, 1, 1)
+    return -X, -W1, W2
 
 
 @residual_forward.mistake("The input is not added: this is a plain block.")
@@ -136,10 +156,36 @@ def residual_backward(X, W1, W2, G):
     return G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
 
 
-@residual_backward.probe(weight=1, repeat=3)
+example(residual_backward, *_block_of_the_statement(), np.array([[5, 1]], np.float32), weight=1)
+
+
+def _block(rng, n, d, h):
+    """Nothing that the ReLU receives is near 0, where rounding would decide. It lets through some
+    and not others, and not those whose gradient is positive.
+    """
+    while True:
+        X, W1, W2, G = (gaussian(rng, *shape) for shape in ((n, d), (d, h), (h, d), (n, d)))
+        received = X @ W1
+        passed = received > 0
+        another = passed != (G @ W2.T > 0)
+        if np.abs(received).min() > 1e-3 and another.any() and passed.any() and not passed.all():
+            return X, W1, W2, G
+
+
+@residual_backward.probe(weight=2, repeat=3)
 def rectangular_blocks(rng):
-    n, d, h = (int(k) for k in rng.permutation([4, 5, 7]))
-    return gaussian(rng, n, d), gaussian(rng, d, h), gaussian(rng, h, d), gaussian(rng, n, d)
+    return _block(rng, *(int(k) for k in rng.permutation([4, 5, 7])))
+
+
+@residual_backward.probe(weight=0.5)
+def as_many_units_as_inputs(rng):
+    """Transposed weights would fit."""
+    return _block(rng, 4, 4, 4)
+
+
+@residual_backward.probe(weight=0.5)
+def one_example(rng):
+    return _block(rng, 1, 3, 5)
 
 
 @residual_backward.mistake("The shortcut is missing: G itself reaches X, too.")
@@ -167,6 +213,24 @@ def _(X, W1, W2, G):
 )
 def _(X, W1, W2, G):
     return G + np.maximum(G @ W2.T, 0) @ W1.T
+
+
+@residual_backward.mistake(
+    "G is not used: this is the gradient of the sum of all numbers of Y. Send G back instead of "
+    "ones."
+)
+def _(X, W1, W2, G):
+    ones = np.ones_like(G)
+    return ones + ((ones @ W2.T) * (X @ W1 > 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "There is a ReLU after the sum, as in question 1. Here is none: G reaches both ways whole."
+)
+def _(X, W1, W2, G):
+    hidden = X @ W1
+    G = G * (X + hidden.clip(0) @ W2 > 0)
+    return G + ((G @ W2.T) * (hidden > 0)) @ W1.T
 
 
 @residual_backward.mistake("The derivative of X by X is 1, not X: add G, not X.")
@@ -245,6 +309,15 @@ def join_branches(X, W1, W2):
     return np.concatenate([one, two.clip(0), X], axis=1)
 
 
+example(
+    join_branches,
+    np.array([2, -1], np.float32).reshape(1, 2, 1, 1),
+    np.array([[1, 1]], np.float32),
+    np.array([[0, 1], [3, 0]], np.float32),
+    weight=1,
+)
+
+
 @join_branches.probe(weight=1)
 def one_image(rng):
     return gaussian(rng, 1, 3, 4, 5), gaussian(rng, 2, 3), gaussian(rng, 4, 3)
@@ -253,13 +326,32 @@ def one_image(rng):
 @join_branches.probe(weight=2, repeat=2)
 def several_images(rng):
     a, b, c = (int(k) for k in rng.permutation([2, 3, 4]))
-    return gaussian(rng, 2, c, 5, 6), gaussian(rng, a, c), gaussian(rng, b, c)
+    return gaussian(rng, 5, c, 3, 4), gaussian(rng, a, c), gaussian(rng, b, c)
+
+
+@join_branches.probe(weight=0.5)
+def one_channel(rng):
+    return gaussian(rng, 2, 1, 4, 3), gaussian(rng, 3, 1), gaussian(rng, 1, 1)
+
+
+@join_branches.probe(weight=0.5)
+def all_sizes_equal(rng):
+    return gaussian(rng, 3, 3, 3, 3), gaussian(rng, 3, 3), gaussian(rng, 3, 3)
 
 
 @join_branches.mistake("The third branch, X itself, is missing.")
 def _(X, W1, W2):
     one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
     return np.concatenate([one, np.maximum(two, 0)], axis=1)
+
+
+@join_branches.mistake(
+    "Only the first image of the batch is there. Each image has a result: (N, A + B + C, H, W)."
+)
+def _(X, W1, W2):
+    X = X[:1]
+    one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
+    return np.concatenate([one, two.clip(0), X], axis=1)
 
 
 @join_branches.mistake("The ReLU of the second branch is missing.")
@@ -358,6 +450,10 @@ def dense_channels(channels, layers, growth):
     return leaving
 
 
+example(dense_channels, 10, [2, 3], 5, weight=0.5)
+example(dense_channels, 64, [6, 12, 24, 16], 32, weight=0.5)
+
+
 @dense_channels.probe(weight=1)
 def one_block(rng):
     return int(rng.integers(5, 30)), [int(rng.integers(2, 7))], int(rng.integers(3, 13))
@@ -372,11 +468,35 @@ def several_blocks(rng):
     )
 
 
+@dense_channels.probe(weight=0.5)
+def odd_numbers_to_halve(rng):
+    """Whether halves are rounded down, up or to an even number makes a difference at once."""
+    channels = 4 * int(rng.integers(2, 7)) + 1
+    return channels, [2, 1, 3], 4 * int(rng.integers(1, 4)) + 1
+
+
+@dense_channels.probe(weight=0.5)
+def many_blocks(rng):
+    return int(rng.integers(5, 30)), [int(k) for k in rng.integers(1, 9, 14)], 12
+
+
 @dense_channels.mistake(
     "The transitions are missing: between two blocks half of the channels remain."
 )
 def _(channels, layers, growth):
     return [channels + growth * sum(layers[: i + 1]) for i in range(len(layers))]
+
+
+@dense_channels.mistake(
+    "Half of an odd number of channels is rounded up. A transition rounds down."
+)
+def _(channels, layers, growth):
+    leaving = []
+    for number in layers:
+        channels += number * growth
+        leaving.append(channels)
+        channels = -(-channels // 2)
+    return leaving
 
 
 @dense_channels.mistake(
@@ -474,6 +594,10 @@ def bottleneck_parameters(inputs, middle, outputs, stride):
     return kernels + scales + projection
 
 
+example(bottleneck_parameters, 4, 2, 4, 1, weight=0.5)
+example(bottleneck_parameters, 4, 2, 4, 2, weight=0.5)
+
+
 @bottleneck_parameters.probe(weight=1, repeat=2)
 def identity(rng):
     outputs = int(rng.integers(10, 30))
@@ -486,8 +610,13 @@ def other_channels(rng):
         int(rng.integers(10, 20)),
         int(rng.integers(3, 9)),
         int(rng.integers(21, 40)),
-        int(rng.integers(1, 3)),
+        1,
     )
+
+
+@bottleneck_parameters.probe(weight=1)
+def other_channels_and_a_stride(rng):
+    return int(rng.integers(10, 20)), 1, int(rng.integers(21, 40)), 2
 
 
 @bottleneck_parameters.probe(weight=1)
@@ -543,6 +672,25 @@ def _(inputs, middle, outputs, stride):
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
     return body + ((inputs + 2) * outputs if stride != 1 else 0)
+
+
+@bottleneck_parameters.mistake(
+    "A projection is counted only where the stride is not 1 and the channels differ as well. One "
+    "of the two is enough."
+)
+def _(inputs, middle, outputs, stride):
+    kernels = inputs * middle + 9 * middle * middle + middle * outputs
+    projection = (inputs + 2) * outputs if stride != 1 and inputs != outputs else 0
+    return kernels + 4 * middle + 2 * outputs + projection
+
+
+@bottleneck_parameters.mistake(
+    "The normalisation behind the projection is missing: it has a scale and a shift a channel, too."
+)
+def _(inputs, middle, outputs, stride):
+    kernels = inputs * middle + 9 * middle * middle + middle * outputs
+    projection = inputs * outputs if stride != 1 or inputs != outputs else 0
+    return kernels + 4 * middle + 2 * outputs + projection
 
 
 @bottleneck_parameters.mistake(
@@ -681,16 +829,25 @@ def shapes_of_the_parameters(rng):
     return [], gaussian(rng, 2, 1, 12, 12), rng.integers(0, 10, 2)
 
 
-@build_residual.probe(weight=2, repeat=2)
-def logits_and_gradients(rng):
+def _away_from_kinks(rng, count):
     """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
     while True:
-        images = gaussian(rng, 2, 1, 12, 12)
+        images = gaussian(rng, count, 1, 12, 12)
         weights = [
             gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES
         ]
         if _distance_to_kink(images, weights) > 1e-5:
-            return weights, images, rng.permutation(10)[:2]
+            return weights, images, rng.permutation(10)[:count]
+
+
+@build_residual.probe(weight=1.5, repeat=2)
+def logits_and_gradients(rng):
+    return _away_from_kinks(rng, 2)
+
+
+@build_residual.probe(weight=0.5)
+def of_a_single_image(rng):
+    return _away_from_kinks(rng, 1)
 
 
 def _distance_to_kink(images, weights):

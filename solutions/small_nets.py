@@ -7,6 +7,7 @@ import numpy as np
 from autograder import Inputs, question
 from solutions import ready_made
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example
 from solutions.inputs import gaussian, renumbered
 
 NETWORKS = ("torch", "mxnet")
@@ -67,9 +68,12 @@ def depthwise(X, weight):
     return maps
 
 
-@depthwise.probe(weight=1)
-def one_by_one(rng):
-    return gaussian(rng, 2, 3, 4, 5), gaussian(rng, 3, 1, 1, 1)
+example(
+    depthwise,
+    np.array([[[[1, 2, 0], [4, 5, 3]]]], np.float32),
+    np.array([[[[1, 10], [100, 0]]]], np.float32),
+    weight=1,
+)
 
 
 @depthwise.probe(weight=3, repeat=3)
@@ -83,6 +87,22 @@ def random_kernels(rng):
 @depthwise.probe(weight=1)
 def kernel_as_large_as_the_image(rng):
     return gaussian(rng, 2, 4, 3, 5), gaussian(rng, 4, 1, 3, 5)
+
+
+@depthwise.probe(weight=0.5)
+def as_many_channels_as_columns(rng):
+    """The maps have three columns: weights along the wrong axis would fit."""
+    return gaussian(rng, 2, 3, 4, 4), gaussian(rng, 3, 1, 2, 2)
+
+
+@depthwise.probe(weight=0.5)
+def one_by_one(rng):
+    return gaussian(rng, 2, 3, 4, 5), gaussian(rng, 3, 1, 1, 1)
+
+
+@depthwise.probe(weight=0.5)
+def as_many_images_as_channels(rng):
+    return gaussian(rng, 3, 3, 5, 6), gaussian(rng, 3, 1, 2, 3)
 
 
 @depthwise.mistake(
@@ -123,6 +143,20 @@ def _(X, weight):
     return X[:, :, h - 1 : h - 1 + height, w - 1 : w - 1 + width] * weight[
         :, 0, h - 1, w - 1
     ].reshape(1, -1, 1, 1)
+
+
+@depthwise.mistake(
+    "The weights are laid along the columns, not along the channels: `weight[:, 0, i, j]` is "
+    "(C,). Give it the shape (1, C, 1, 1) first."
+)
+def _(X, weight):
+    h, w = weight.shape[2:]
+    height, width = X.shape[2] - h + 1, X.shape[3] - w + 1
+    maps = 0
+    for i in range(h):
+        for j in range(w):
+            maps = maps + X[:, :, i : i + height, j : j + width] * weight[:, 0, i, j]
+    return maps
 
 
 @depthwise.mistake(
@@ -214,6 +248,9 @@ def separable_cost(inputs, outputs, size, height, width):
     return separable, separable / full
 
 
+example(separable_cost, 2, 4, 3, 5, 6, weight=1)
+
+
 @separable_cost.probe(weight=1)
 def a_layer_of_mobilenet(rng):
     return 512, 1024, 3, 7, 7
@@ -228,6 +265,18 @@ def random_layers(rng):
 @separable_cost.probe(weight=1)
 def one_output(rng):
     return int(rng.integers(5, 20)), 1, 3, 6, 11
+
+
+@separable_cost.probe(weight=0.5)
+def one_input(rng):
+    return 1, int(rng.integers(5, 20)), 4, 7, 9
+
+
+@separable_cost.probe(weight=0.5)
+def the_smallest_layers(rng):
+    """With kernels of one pixel the part is more than 1."""
+    inputs = int(rng.integers(2, 9))
+    return inputs, inputs + int(rng.integers(1, 5)), 1, 1, 1
 
 
 @separable_cost.mistake("The 1x1 convolution is missing: only the depthwise one is counted.")
@@ -319,6 +368,11 @@ def grouped_parameters(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs if bias else 0)
 
 
+example(grouped_parameters, 6, 4, (3, 3), 1, True)
+example(grouped_parameters, 6, 4, (3, 3), 2, True)
+example(grouped_parameters, 6, 4, (3, 3), 2, False)
+
+
 @grouped_parameters.probe(weight=2, repeat=4)
 def random_groups(rng):
     return _grouped_layer(rng, bias=False)
@@ -349,6 +403,16 @@ def _grouped_layer(rng, bias):
         groups,
         bias,
     )
+
+
+@grouped_parameters.probe(weight=0.5)
+def one_channel(rng):
+    return 1, 1, (int(rng.integers(1, 4)), 4), 1, True
+
+
+@grouped_parameters.probe(weight=0.5)
+def one_group_without_bias(rng):
+    return int(rng.integers(4, 9)), int(rng.integers(10, 20)), (1, 1), 1, False
 
 
 @grouped_parameters.mistake(
@@ -456,9 +520,9 @@ def channel_shuffle(X, groups):
     return X.reshape(n, groups, c // groups, h, w).swapaxes(1, 2).reshape(n, c, h, w)
 
 
-@channel_shuffle.probe(weight=1)
-def six_channels(rng):
-    return gaussian(rng, 1, 6, 1, 1), 2
+_SIX = np.arange(6, dtype=np.float32).reshape(1, 6, 1, 1)
+example(channel_shuffle, _SIX, 2, weight=0.5)
+example(channel_shuffle, _SIX, 3, weight=0.5)
 
 
 @channel_shuffle.probe(weight=3, repeat=3)
@@ -475,6 +539,17 @@ def a_channel_a_group(rng):
 @channel_shuffle.probe(weight=1)
 def one_group(rng):
     return gaussian(rng, 2, 7, 3, 2), 1
+
+
+@channel_shuffle.probe(weight=0.5)
+def as_many_groups_as_channels_in_each(rng):
+    """There and back are the same; images, rows and columns are as many, too."""
+    return gaussian(rng, 3, 9, 3, 3), 3
+
+
+@channel_shuffle.probe(weight=0.5)
+def one_channel(rng):
+    return gaussian(rng, 2, 1, 3, 2), 1
 
 
 @channel_shuffle.mistake(
@@ -611,6 +686,9 @@ def pareto_front(costs, accuracies):
     return front
 
 
+example(pareto_front, np.float32([3, 1, 2, 2, 3]), np.float32([0.9, 0.5, 0.7, 0.6, 0.9]), weight=1)
+
+
 @pareto_front.probe(weight=1)
 def one_net(rng):
     return gaussian(rng, 1), gaussian(rng, 1)
@@ -624,20 +702,62 @@ def random_nets(rng):
 
 @pareto_front.probe(weight=2, repeat=4)
 def equal_costs_or_accuracies(rng):
+    """Some of those on the front are equal in both, and not all stand there in order of cost."""
     while True:
-        costs, accuracies = (
-            rng.integers(1, 5, 10).astype(np.float32),
-            rng.integers(2, 6, 10).astype(np.float32) / 8,
-        )
-        if 2 < len(set(zip(costs, accuracies, strict=True))) < 10:
+        costs = rng.integers(1, 5, 10).astype(np.float32)
+        accuracies = rng.integers(2, 6, 10).astype(np.float32) / 8
+        front = pareto_front(costs, accuracies)
+        different = {(costs[i], accuracies[i]) for i in front}
+        if 1 < len(different) < len(front) and (np.diff(costs[front]) < 0).any():
             return costs, accuracies
+
+
+def _out_of_order(rng, costs, accuracies):
+    """The nets in an order in which those on the front are not in order of cost."""
+    while True:
+        order = rng.permutation(len(costs))
+        front = pareto_front(costs[order], accuracies[order])
+        if (np.diff(costs[order][front]) < 0).any():
+            return costs[order], accuracies[order]
 
 
 @pareto_front.probe(weight=2)
 def equal_nets(rng):
     """Two nets that are equal in both, on the front; and two that are equal and beaten."""
-    order = rng.permutation(6)
-    return np.float32([1, 2, 2, 3, 3, 4])[order], np.float32([0.4, 0.6, 0.6, 0.5, 0.5, 0.9])[order]
+    costs, accuracies = [1, 2, 2, 3, 3, 4], [0.4, 0.6, 0.6, 0.5, 0.5, 0.9]
+    return _out_of_order(rng, np.float32(costs), np.float32(accuracies))
+
+
+@pareto_front.probe(weight=1)
+def better_by_a_little(rng):
+    """Nets that differ in one number only, by a hundred-thousandth or by a single bit: the better
+    one beats the other.
+    """
+    costs = np.float32([1, 1 + 2**-23, 2, 2, 3, 3 + 2**-15, 4, 4])
+    accuracies = np.float32([0.5, 0.5, 0.625, 0.625 + 2**-24, 0.75, 0.75, 0.875, 0.875 + 2**-16])
+    return _out_of_order(rng, costs, accuracies)
+
+
+@pareto_front.probe(weight=1)
+def worse_by_a_little(rng):
+    """Cheaper by a little and less accurate by a little: neither beats the other."""
+    costs = np.float32([1, 1 + 2**-23, 2, 2 + 2**-15])
+    accuracies = np.float32([0.5, 0.5 + 2**-24, 0.75, 0.75 + 2**-16])
+    return _out_of_order(rng, costs, accuracies)
+
+
+@pareto_front.probe(weight=0.5)
+def all_equal(rng):
+    """Nobody beats anybody."""
+    return np.full(5, 2 + rng.random(), np.float32), np.full(5, rng.random(), np.float32)
+
+
+@pareto_front.probe(weight=0.5)
+def one_beats_all(rng):
+    costs, accuracies = rng.uniform(2, 3, 30), rng.uniform(0.2, 0.8, 30)
+    place = rng.integers(12, 30)
+    costs[place], accuracies[place] = 1, 0.9
+    return costs.astype(np.float32), accuracies.astype(np.float32)
 
 
 @pareto_front.mistake(
@@ -821,8 +941,7 @@ def shapes_of_the_parameters(rng):
     return [], gaussian(rng, 3, 6, 11, 8), rng.permutation(10)[:3]
 
 
-@separable_net.probe(weight=2, repeat=3)
-def logits_and_gradients(rng):
+def _away_from_kinks(rng, count):
     """Rounding must not decide which way a gradient goes: draw until no ReLU's input is near 0."""
     while True:
         scales = [
@@ -837,9 +956,19 @@ def logits_and_gradients(rng):
             gaussian(rng, 10, 6, 1, 1, scale=0.6),
             *scales[2:],
         ]
-        images = gaussian(rng, 3, 6, 11, 8)
+        images = gaussian(rng, count, 6, 11, 8)
         if _distance_to_kink(images, weights) > 1e-5:
-            return weights, images, rng.permutation(10)[:3]
+            return weights, images, rng.permutation(10)[:count]
+
+
+@separable_net.probe(weight=1.5, repeat=2)
+def logits_and_gradients(rng):
+    return _away_from_kinks(rng, 3)
+
+
+@separable_net.probe(weight=0.5)
+def of_a_single_image(rng):
+    return _away_from_kinks(rng, 1)
 
 
 def _distance_to_kink(images, weights):

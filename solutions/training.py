@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.examples import example
 from solutions.inputs import disguised, gaussian
 
 _FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten")
@@ -69,6 +70,10 @@ def he_weights(normals):
     return weights
 
 
+_NORMALS = np.array([1, -1, 2, 0.5, -0.25], np.float32)
+example(he_weights, [np.resize(_NORMALS, (5, 8)), np.resize(_NORMALS, (6, 2, 3, 3))], weight=1)
+
+
 @he_weights.probe(weight=1)
 def dense(rng):
     return (
@@ -87,6 +92,17 @@ def kernels_and_dense(rng):
 @he_weights.probe(weight=1)
 def a_single_output(rng):
     return ([gaussian(rng, 1, int(rng.integers(4, 9))), gaussian(rng, 1, 3, 2, 5)],)
+
+
+@he_weights.probe(weight=0.5)
+def one_input(rng):
+    return ([gaussian(rng, 4, 1), gaussian(rng, 3, 1, 1, 1)],)
+
+
+@he_weights.probe(weight=0.5)
+def one_layer(rng):
+    """As many outputs as products."""
+    return ([gaussian(rng, 12, 3, 2, 2)],)
 
 
 @he_weights.mistake(
@@ -191,6 +207,16 @@ def batch_norm(X, gamma, beta, eps):
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
+example(
+    batch_norm,
+    np.array([1, 3, 5, 7], np.float32).reshape(2, 1, 1, 2),
+    np.ones(1, np.float32),
+    np.zeros(1, np.float32),
+    0,
+    weight=1,
+)
+
+
 @batch_norm.probe(weight=3, repeat=3)
 def maps(rng):
     shape = int(rng.integers(4, 6)), int(rng.integers(2, 4)), int(rng.integers(6, 8)), 8
@@ -220,6 +246,20 @@ def a_channel_of_equal_values(rng):
     X = gaussian(rng, 4, 3, 2, 5)
     X[:, 1] = rng.integers(1, 9)
     return X, _away_from_zero(rng, 3), _away_from_zero(rng, 3), 1e-3
+
+
+@batch_norm.probe(weight=0.5)
+def as_many_channels_as_columns(rng):
+    """And as many as images and rows: a scale of the wrong axis would fit."""
+    return gaussian(rng, 3, 3, 3, 3), _away_from_zero(rng, 3), _away_from_zero(rng, 3), 1e-5
+
+
+@batch_norm.probe(weight=0.5)
+def one_image(rng):
+    """A scale of 0 among the others."""
+    gamma = _away_from_zero(rng, 3)
+    gamma[rng.integers(3)] = 0
+    return gaussian(rng, 1, 3, 4, 5), gamma, _away_from_zero(rng, 3), 1e-5
 
 
 @batch_norm.mistake(
@@ -275,6 +315,15 @@ def _(X, gamma, beta, eps):
 def _(X, gamma, beta, eps):
     mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
     return gamma[:, None, None] * (X - mean) / (var + eps) + beta[:, None, None]
+
+
+@batch_norm.mistake(
+    "eps is missing: a channel of equal values is divided by 0. It is added to the variance, "
+    "under the root."
+)
+def _(X, gamma, beta, eps):
+    mean, std = X.mean(axis=(0, 2, 3), keepdims=True), X.std(axis=(0, 2, 3), keepdims=True)
+    return gamma[:, None, None] * (X - mean) / std + beta[:, None, None]
 
 
 @batch_norm.mistake("gamma and beta are left out.")
@@ -353,6 +402,16 @@ def running_statistics(running_mean, running_var, X, momentum):
     return mean, var
 
 
+example(
+    running_statistics,
+    np.zeros(1, np.float32),
+    np.ones(1, np.float32),
+    np.array([[1], [3]], np.float32),
+    0.1,
+    weight=1,
+)
+
+
 @running_statistics.probe(weight=1, repeat=2)
 def a_batch(rng):
     width = int(rng.integers(3, 6))
@@ -365,6 +424,28 @@ def a_batch(rng):
 def two_rows(rng):
     old = rng.uniform(0.5, 2, (2, 4)).astype(np.float32)
     return old[0], old[1], gaussian(rng, 2, 4) + 2, float(rng.uniform(0.6, 0.9))
+
+
+@running_statistics.probe(weight=0.5)
+def momentum_of_0(rng):
+    """Nothing changes."""
+    old = rng.uniform(0.5, 2, (2, 3)).astype(np.float32)
+    return old[0], old[1], gaussian(rng, 5, 3) + 2, 0.0
+
+
+@running_statistics.probe(weight=0.5)
+def momentum_of_1(rng):
+    """The old averages are forgotten."""
+    old = rng.uniform(0.5, 2, (2, 3)).astype(np.float32)
+    return old[0], old[1], gaussian(rng, 5, 3) + 2, 1.0
+
+
+@running_statistics.probe(weight=0.5)
+def a_unit_of_equal_values(rng):
+    """Its variance is 0; the old variance of another is."""
+    X = gaussian(rng, 4, 3) + 1
+    X[:, 1] = rng.integers(2, 9)
+    return gaussian(rng, 3), np.array([0, 1, 2], np.float32), X, float(rng.uniform(0.1, 0.4))
 
 
 @running_statistics.mistake(
@@ -390,6 +471,15 @@ def _(running_mean, running_var, X, momentum):
 )
 def _(running_mean, running_var, X, momentum):
     return running_mean + momentum * X.mean(axis=0), running_var + momentum * X.var(axis=0, ddof=1)
+
+
+@running_statistics.mistake(
+    "This is Gluon's convention: momentum weighs the old value, and the variance divides by N. "
+    "In PyTorch's it weighs the new value, and the variance divides by N - 1."
+)
+def _(running_mean, running_var, X, momentum):
+    mean = momentum * running_mean + (1 - momentum) * X.mean(axis=0)
+    return mean, momentum * running_var + (1 - momentum) * X.var(axis=0)
 
 
 @running_statistics.mistake("This averages standard deviations. What is kept is the variance.")
@@ -455,6 +545,11 @@ def dropout(X, p, draws, training):
     return X * (draws >= p) / (1 - p)
 
 
+_VALUES, _DRAWS = np.array([2, -1, 4, 3], np.float32), np.array([0.1, 0.9, 0.2, 0.5], np.float32)
+example(dropout, _VALUES, 0.2, _DRAWS, True, weight=0.5)
+example(dropout, _VALUES, 0.2, _DRAWS, False, weight=0.5)
+
+
 @dropout.probe(weight=2, repeat=2)
 def while_training(rng):
     shape = int(rng.integers(3, 5)), int(rng.integers(6, 9))
@@ -491,6 +586,18 @@ def afterwards(rng):
     )
 
 
+@dropout.probe(weight=0.5)
+def most_dropped(rng):
+    """Kept are the draws from 0.9375 on, one of them exactly that."""
+    draws = rng.permutation(np.linspace(0, 1, 32, endpoint=False)).astype(np.float32)
+    return _away_from_zero(rng, 2, 2, 4, 2), 0.9375, draws.reshape(2, 2, 4, 2), True
+
+
+@dropout.probe(weight=0.5)
+def afterwards_with_nothing_to_drop(rng):
+    return _away_from_zero(rng, 1), 0.0, np.zeros(1, np.float32), False
+
+
 @dropout.mistake(
     "What is kept is not made larger. Divide by 1 - p, or the next layer "
     "sees less while training than afterwards."
@@ -507,6 +614,14 @@ def _(X, p, draws, training):
 @dropout.mistake("Dropped and kept are exchanged: a value is set to 0 where draws < p.")
 def _(X, p, draws, training):
     return X * (draws < p) / (1 - p) if training else X
+
+
+@dropout.mistake(
+    "A value whose draw is exactly p is dropped. It is kept where its draw is p or more: `draws "
+    ">= p`."
+)
+def _(X, p, draws, training):
+    return X * (draws > p) / (1 - p) if training else X
 
 
 @dropout.mistake(
@@ -593,6 +708,17 @@ def momentum_step(parameters, velocities, gradients, lr, momentum, weight_decay)
     return stepped, moving
 
 
+_WEIGHT_AND_BIAS = [(1, 1), (1,)]
+example(
+    momentum_step,
+    *([np.full(shape, x, np.float32) for shape in _WEIGHT_AND_BIAS] for x in (2, 1, 3)),
+    0.1,
+    0.9,
+    0.5,
+    weight=1,
+)
+
+
 @momentum_step.probe(weight=1)
 def first_step(rng):
     shapes = [(2, 3), (3,)]
@@ -631,6 +757,26 @@ def with_decay(rng):
     )
 
 
+@momentum_step.probe(weight=1)
+def of_any_number_of_axes(rng):
+    """All that have more than one are decayed, also those of a single row."""
+    shapes = [(2, 3, 4), (1, 4), (2,), (2, 1, 3, 2, 2), (1,)]
+    return *_three(rng, shapes), 0.2, 0.8, float(rng.uniform(0.2, 0.6))
+
+
+@momentum_step.probe(weight=0.5)
+def without_momentum(rng):
+    shapes = [(3, 4), (4,)]
+    return *_three(rng, shapes), float(rng.uniform(0.1, 0.5)), 0.0, 0.3
+
+
+@momentum_step.probe(weight=0.5)
+def without_a_gradient(rng):
+    """Only the velocity and the decay are left."""
+    parameters, velocities, gradients = _three(rng, [(3,), (2, 4)])
+    return parameters, velocities, [0 * g for g in gradients], 0.5, 0.9, 0.4
+
+
 @momentum_step.mistake("Biases are decayed too. Only arrays with more than one axis are to be.")
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     moving = [
@@ -638,6 +784,31 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
         for p, v, g in zip(parameters, velocities, gradients, strict=True)
     ]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
+
+
+@momentum_step.mistake(
+    "Only matrices are decayed. Every array with more than one axis is, kernels too."
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    stepped, moving = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        v = momentum * v + g + (weight_decay * p if p.ndim == 2 else 0)
+        moving.append(v)
+        stepped.append(p - lr * v)
+    return stepped, moving
+
+
+@momentum_step.mistake(
+    "The parameters are right, but the velocity holds the step itself, -lr included. Here it is "
+    "what lr is multiplied by."
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    stepped, moving = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        v = momentum * v - lr * (g + (weight_decay * p if p.ndim > 1 else 0))
+        moving.append(v)
+        stepped.append(p + v)
+    return stepped, moving
 
 
 @momentum_step.mistake("The weight decay is left out.")
@@ -757,6 +928,10 @@ def warmup_cosine(step, num_steps, warmup):
     return (1 + np.cos(np.pi * done)) / 2
 
 
+for _step in (0, 19, 20, 60, 99):  # of the picture
+    example(warmup_cosine, _step, 100, 20, weight=0.4)
+
+
 @warmup_cosine.probe(weight=1, repeat=2)
 def on_the_line(rng):
     warmup = int(rng.integers(8, 20))
@@ -778,6 +953,28 @@ def on_the_cosine(rng):
 @warmup_cosine.probe(weight=1)
 def without_warmup(rng):
     return int(rng.integers(5, 60)), int(rng.integers(80, 90)), 0
+
+
+@warmup_cosine.probe(weight=0.5)
+def the_first_step_without_warmup(rng):
+    return 0, int(rng.integers(1, 90)), 0
+
+
+@warmup_cosine.probe(weight=0.5)
+def a_single_step(rng):
+    return 0, 1, 0
+
+
+@warmup_cosine.probe(weight=0.5)
+def a_cosine_of_one_step(rng):
+    num_steps = int(rng.integers(2, 5))
+    return num_steps - 1, num_steps, num_steps - 1
+
+
+@warmup_cosine.probe(weight=0.5)
+def the_last_step(rng):
+    num_steps = int(rng.integers(9, 20))
+    return num_steps - 1, num_steps, int(rng.integers(2, 6))
 
 
 @warmup_cosine.mistake(
@@ -826,6 +1023,28 @@ def _(step, num_steps, warmup):
     if step < warmup:
         return (step + 1) / warmup
     return np.cos(np.pi * (step - warmup) / (num_steps - warmup))
+
+
+@warmup_cosine.mistake(
+    "The warm-up takes a step too many, and ends above 1. It ends before step `warmup`, which is "
+    "the cosine's first."
+)
+def _(step, num_steps, warmup):
+    if warmup and step <= warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 + np.cos(np.pi * done)) / 2
+
+
+@warmup_cosine.mistake(
+    "The cosine reaches 0 at the last step already. It would at step `num_steps`, which is not "
+    "made: divide by num_steps - warmup."
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(num_steps - 1 - warmup, 1)
+    return (1 + np.cos(np.pi * done)) / 2
 
 
 @warmup_cosine.mistake("There is no warm-up: for step < warmup the factor is (step + 1) / warmup.")

@@ -34,7 +34,8 @@ def build_network(layers: list, weights: Sequence, framework: str) -> Any:
 
     Layers: ["conv", in, out, kernel] (with bias, no padding), ["dense", in, out], ["batchnorm",
     channels], ["relu"], ["tanh"], ["maxpool", size], ["avgpool", size], ["flatten"], ["dropout",
-    rate], and ["frozen", layer], whose parameters are not trained.
+    rate], ["frozen", layer], whose parameters are not trained, and ["block", *layers], a class of
+    its own that holds them and cannot be looped over. A single block is the net itself.
     """
     backend = TORCH if framework == "torch" else GLUON
     net = backend.sequential(layers)
@@ -65,6 +66,8 @@ class Torch:
     def sequential(self, layers: list) -> Any:
         torch = frameworks.module("torch")
         built = [self._layer(*layer) for layer in layers]
+        if len(layers) == 1 and layers[0][0] == "block":
+            return built[0]
         return torch.nn.Sequential(*built)
 
     def _layer(self, kind: str, *args: Any) -> Any:
@@ -72,6 +75,8 @@ class Torch:
         if kind == "frozen":
             layer = self._layer(*args[0])
             return layer.requires_grad_(False)
+        if kind == "block":
+            return self._block(self.sequential(list(args)))
         layers = {
             "conv": nn.Conv2d,
             "dense": nn.Linear,
@@ -85,6 +90,19 @@ class Torch:
         }
         make = layers[kind]
         return make(*args)
+
+    def _block(self, body: Any) -> Any:
+        torch = frameworks.module("torch")
+
+        class Block(torch.nn.Module):  # type: ignore[name-defined, misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.body = body
+
+            def forward(self, X: Any) -> Any:
+                return self.body(X)
+
+        return Block()
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
         # Lazy layers learn their shapes from the first batch.
@@ -159,10 +177,13 @@ class Gluon:
 
     def sequential(self, layers: list) -> Any:
         mxnet = frameworks.module("mxnet")
-        net = mxnet.gluon.nn.Sequential()
-        for layer in layers:
-            built = self._layer(*layer)
-            net.add(built)
+        if len(layers) == 1 and layers[0][0] == "block":
+            net = self._layer(*layers[0])
+        else:
+            net = mxnet.gluon.nn.Sequential()
+            for layer in layers:
+                built = self._layer(*layer)
+                net.add(built)
         net.initialize()
         return net
 
@@ -172,6 +193,8 @@ class Gluon:
             layer = self._layer(*args[0])
             layer.collect_params().setattr("grad_req", "null")
             return layer
+        if kind == "block":
+            return self._block(list(args))
         layers = {
             "conv": lambda inputs, outputs, size: nn.Conv2D(outputs, size, in_channels=inputs),
             "dense": lambda inputs, outputs: nn.Dense(outputs, in_units=inputs, flatten=False),
@@ -185,6 +208,22 @@ class Gluon:
         }
         make = layers[kind]
         return make(*args)
+
+    def _block(self, layers: list) -> Any:
+        body = frameworks.module("mxnet").gluon.nn.Sequential()
+        for layer in layers:
+            built = self._layer(*layer)
+            body.add(built)
+
+        class Block(frameworks.module("mxnet").gluon.Block):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.body = body
+
+            def forward(self, X: Any) -> Any:
+                return self.body(X)
+
+        return Block()
 
     def parameters(self, net: Any, X: Any, trainable: bool = True) -> list:
         by_name = net.collect_params()
