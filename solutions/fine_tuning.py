@@ -449,7 +449,7 @@ def a_single_image_of_one_channel(rng):
     return 1 + gaussian(rng, 1, 1, 3, 4), gaussian(rng, 1, scale=2), 2 + gaussian(rng, 1) ** 2, True
 
 
-_TWO_NUMBERS = floats([[[3]], [[5]]])
+_TWO_NUMBERS = floats([[[3]]], [[[5]]])
 example(normalise, _TWO_NUMBERS, floats(0), floats(1), True)
 example(normalise, _TWO_NUMBERS, floats(0), floats(1), False)
 
