@@ -899,11 +899,20 @@ def neighbours_by_a_hair(rng):
 
 @next_point.probe(weight=1)
 def hardly_any_acquisition(rng):
-    """All are far below zero: nothing but minus infinity is lower."""
-    candidates = rng.permutation(np.stack(np.meshgrid([0.5, 2], [1, 3], [-1, 4]), -1).reshape(8, 3))
-    acquisition = np.float32(-1e36) * rng.uniform(1, 3, 8).astype(np.float32)
-    candidates = candidates.astype(np.float32)
-    return acquisition, candidates, candidates[np.argsort(acquisition)[-3:]]
+    """All are far below zero: nothing but minus infinity is lower. Three coordinates, of which the
+    best shares two with each of the two that were tried.
+    """
+    places = rng.permutation(np.stack(np.meshgrid(*[[0, 1]] * 3), axis=-1).reshape(8, 3))
+    best = places[0]
+    tried = np.array([[*best[:2], 1 - best[2]], [1 - best[0], *best[1:]]])
+    acquisition = np.float32(-1e36) * rng.uniform(2, 3, 8).astype(np.float32)
+    acquisition[0] *= np.float32(0.8)
+    for row in tried:
+        acquisition[(places == row).all(axis=1)] *= np.float32(0.1)
+    order = rng.permutation(8)
+    candidates = places.astype(np.float32) * rng.uniform(1, 4, 3).astype(np.float32)
+    chosen = (places[order][:, None] == tried).all(axis=2).any(axis=1)
+    return acquisition[order], candidates[order], candidates[order][chosen]
 
 
 @next_point.probe(weight=0.5)

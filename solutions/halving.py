@@ -442,7 +442,7 @@ def as_many_as_divide(rng):
 @promote.probe(weight=0.5)
 def better_by_a_hair(rng):
     """By the last bit of a float32; the better one comes later. Another one has 0."""
-    best = np.float32(rng.uniform(0.6, 0.8))
+    best = np.float32(rng.integers(5, 8) / 8)
     return [0.0, float(best), 0.3, float(np.nextafter(best, np.float32(1))), 0.1], 3
 
 

@@ -708,8 +708,9 @@ def better_by_a_hair(rng):
 
 @stop_early.probe(weight=1)
 def large_losses(rng):
-    """The first is the best, and none is below a million."""
-    return np.float32(1e6) * rng.uniform(1, 2, 9).astype(np.float32)[::-1].copy(), 9
+    """None is below a million, and the best is in the middle."""
+    falling = np.sort(rng.uniform(1, 2, 5))[::-1]
+    return np.float32(1e6) * np.concatenate([falling, rng.uniform(2, 3, 4)]).astype(np.float32), 4
 
 
 @stop_early.probe(weight=0.5)
