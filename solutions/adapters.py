@@ -1221,9 +1221,7 @@ def _(inputs, output):
     )
     if count > MOST_PARAMETERS:
         return Measurement(False, f"{message}; {MOST_PARAMETERS} are allowed.")
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
+    return Measurement(accuracy >= ACCURACY, f"{message}; {ACCURACY:.0%} are needed.")
 
 
 def _wrong_shapes(output):

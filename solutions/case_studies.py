@@ -263,6 +263,15 @@ def _pictures(rng, sizes):
     return relevance, hotels.astype(np.int64)
 
 
+example(pairwise_loss, floats(0, 800), floats(1, 0), np.array([7, 7]))
+example(
+    pairwise_loss,
+    floats(0.5, -1, 2, 0, 1, -0.5),
+    floats(2, 0, 1, 1, 0, 3),
+    np.array([7, 7, 7, 7, 9, 9]),
+)
+
+
 @pairwise_loss.mistake(
     "Pictures of different hotels are compared as well. A pair counts only within one hotel."
 )

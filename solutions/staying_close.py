@@ -877,7 +877,9 @@ def _(losses, patience):
 
 # 6. Slanted digits, and the upright ones not forgotten --------------------------------------------
 
-SLANTED, UPRIGHT = 0.8, 0.75
+SLANTED = UPRIGHT = 0.75
+"""What every right method reaches for all students, and one that forgets does not."""
+
 HIDDEN = 64
 
 
@@ -903,7 +905,7 @@ HIDDEN = 64
     """,
 )
 def adapt(train_images, train_labels, source):
-    """A net that reads slanted digits, 80 % of them rightly, and upright ones still, at least 75 %.
+    """A net that reads slanted digits, and upright ones still, at least 75 % of each rightly.
 
     train_images: (100, 64) float32 in [0, 1], slanted digits, ten of each; train_labels: (100,)
     int64
@@ -968,9 +970,10 @@ def _(inputs, output):
         f"{slanted:.1%} of {len(inputs.secret) // 2} unseen slanted digits are "
         f"right, and {upright:.1%} of the same upright"
     )
-    if slanted < SLANTED or upright < UPRIGHT:
-        return Measurement(False, f"{message}; {SLANTED:.0%} and {UPRIGHT:.0%} are needed.")
-    return Measurement(True, f"{message}.")
+    return Measurement(
+        slanted >= SLANTED and upright >= UPRIGHT,
+        f"{message}; {SLANTED:.0%} of either are needed.",
+    )
 
 
 def _accuracies(inputs, output):
