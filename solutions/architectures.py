@@ -5,6 +5,7 @@ batch, dominance, hypervolume, crowding, ensembles, and a few nets that stand fo
 import numpy as np
 
 from autograder import Inputs, Measurement, NotADraw, question
+from solutions.examples import example, floats
 from solutions.inputs import gaussian
 
 # 1. What a spec costs -----------------------------------------------------------------------------
@@ -53,6 +54,15 @@ def several_layers(rng):
 @net_cost.probe(weight=1)
 def one_layer(rng):
     return [(5, int(rng.integers(6, 9)), 3)], 2, int(rng.integers(17, 24))
+
+
+@net_cost.probe(weight=0.5)
+def many_layers_down_to_one_place(rng):
+    spec = [(int(rng.choice([1, 3])), int(rng.integers(2, 7)), 1) for _ in range(9)]
+    return [(1, 3, 4), *spec, (3, 5, 9), (1, 2, 2)], 1, int(rng.integers(13, 17))
+
+
+example(net_cost, [(3, 8, 1), (5, 4, 2)], 1, 9, weight=0.5)
 
 
 @net_cost.mistake(
@@ -285,7 +295,10 @@ def _one_place(inputs, output):
     calls = _changed(inputs, output)
     places = [set(changed.argmax(axis=1)[changed.any(axis=1)]) for changed in calls]
     return (
-        bool(calls) and all(len(place) <= 1 for place in places) and len(set().union(*places)) > 1
+        bool(calls)
+        and all(len(place) <= 1 for place in places)
+        and len(set().union(*places)) > 1
+        and all(changed.any(axis=1).sum() > 1 for changed in calls)
     )
 
 
@@ -315,6 +328,23 @@ def _whole_columns(inputs, output):
         for k in range(specs.shape[1])
     )
     return bool(same and any((step != 0).any(axis=0).sum() > 1 for step in steps))
+
+
+def _one_spec(inputs, output):
+    """Whether no call changes more than one spec, and some do."""
+    changed = [calls.any(axis=1).sum() for calls in _changed(inputs, output)]
+    return bool(changed) and max(changed) == 1
+
+
+@mutate.mistake(
+    "Only one spec of the batch is changed. Change each of them, at a place of its own.",
+    recognise=_one_spec,
+)
+def _(specs, num_options, rng):
+    children = specs.copy()
+    row, place = rng.integers(len(specs)), rng.integers(specs.shape[1])
+    children[row, place] = (children[row, place] + rng.integers(1, num_options)) % num_options
+    return children
 
 
 @mutate.mistake(
@@ -550,6 +580,16 @@ def two_nets(rng):
     )
 
 
+@advantages.probe(weight=0.5)
+def all_cheap_and_nothing_right(rng):
+    accuracies = rng.uniform(0.4, 0.9, 4).astype(np.float32)
+    accuracies[rng.integers(4)] = 0
+    return accuracies, rng.uniform(0.01, 3, 4).astype(np.float32), 3, -1
+
+
+example(advantages, floats(0.8, 0.6, 0.5), floats(40, 5, 10), 10, -0.5, weight=0.5)
+
+
 @advantages.mistake(
     "The mean of all rewards is subtracted, the net's own included. "
     "Its baseline is the mean of the others."
@@ -720,6 +760,26 @@ def one_point(rng):
     return (_cloud(rng, 1, 2),)
 
 
+@on_front.probe(weight=1)
+def worse_by_a_hair(rng):
+    """In the last bit of one objective. Five objectives, some below zero."""
+    points = _cloud(rng, 6, 5) - 1
+    worse = points[np.flatnonzero(np.asarray(on_front(points)))[:1]].copy()
+    place = (0, int(rng.integers(5)))
+    worse[place] = np.nextafter(worse[place], np.float32(np.inf))
+    return (rng.permutation(np.concatenate([points, worse])),)
+
+
+@on_front.probe(weight=0.5)
+def all_equal(rng):
+    return (np.repeat(gaussian(rng, 1, 2), 3, axis=0),)
+
+
+_SIX = floats([1, 4], [2, 2], [2, 3], [3, 2], [4, 1], [4, 4])
+example(on_front, _SIX)
+example(on_front, np.concatenate([_SIX, _SIX[1:2]]))
+
+
 @on_front.mistake(
     "Equal points dominate each other here, so both are lost. To "
     "dominate, a point must be smaller somewhere."
@@ -888,6 +948,48 @@ def some_beyond_the_reference(rng):
 @hypervolume.probe(weight=1)
 def no_point_below(rng):
     return np.array([[0.2, 1.6], [1.3, 0.3]], np.float32), np.array([1.1, 1.4], np.float32)
+
+
+@hypervolume.probe(weight=1, repeat=2)
+def equal_in_one_objective(rng):
+    """Pairs of points that are equal in the first, or in the second. Some lie below zero."""
+    points = _front(rng, 4)
+    gap = rng.uniform(0.05, 0.3, 4).astype(np.float32)
+    above, beside = points.copy(), points.copy()
+    above[:, 1] += gap
+    beside[:, 0] += gap
+    all_of_them = np.concatenate([above, points, beside]) - np.float32(1)
+    return rng.permutation(all_of_them), floats(0.6, 1.3)
+
+
+@hypervolume.probe(weight=0.5)
+def one_point(rng):
+    return gaussian(rng, 1, 2, scale=0.3), floats(2, 3)
+
+
+@hypervolume.probe(weight=0.25)
+def on_the_border(rng):
+    return floats([1, 0.2], [0.3, 2]), floats(1, 2)
+
+
+_CORNERS = floats([1, 4], [2, 2], [4, 1], [3, 3], [0.5, 5.6])
+example(hypervolume, _CORNERS, floats(5, 5), weight=0.5)
+
+
+@hypervolume.mistake(
+    "Of points that are equal in the first objective only one counts. The lower one makes a larger "
+    "rectangle, in whatever order they come."
+)
+def _(points, reference):
+    first = {}
+    for x, y in points.tolist():
+        first.setdefault(x, y)
+    area, lowest = 0.0, reference[1]
+    for x, y in sorted(first.items()):
+        if x < reference[0] and y < lowest:
+            area += (reference[0] - x) * (lowest - y)
+            lowest = y
+    return area
 
 
 @hypervolume.mistake(
@@ -1088,6 +1190,14 @@ def three_objectives_of_a_front(rng):
 @crowding_distance.probe(weight=1)
 def only_two_points(rng):
     return (_front(rng, 2),)
+
+
+@crowding_distance.probe(weight=0.5)
+def small_numbers_below_zero(rng):
+    return ((rng.permutation(_front(rng, 5)) - 2) * floats(1e-4, 1),)
+
+
+example(crowding_distance, floats([0, 40], [1, 20], [10, 0], [4, 10]), weight=0.5)
 
 
 @crowding_distance.mistake(
@@ -1308,6 +1418,14 @@ def sure_members(rng):
 @ensemble.probe(weight=1)
 def one_member(rng):
     return (gaussian(rng, 1, 5, 3),)
+
+
+@ensemble.probe(weight=0.5)
+def one_image(rng):
+    return (gaussian(rng, 4, 1, 12, scale=2.0) - 3,)
+
+
+example(ensemble, np.log(floats([[1, 3]], [[9, 1]])), weight=0.5)
 
 
 @ensemble.mistake("The logits are averaged before the softmax. Average the probabilities.")

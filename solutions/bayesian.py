@@ -6,6 +6,7 @@ by a few noisy values.
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.examples import example, floats
 from solutions.inputs import gaussian
 
 # 1. A kernel matrix -------------------------------------------------------------------------------
@@ -37,23 +38,31 @@ def kernel_matrix(A, B, length, variance):
 
 @kernel_matrix.probe(weight=2, repeat=3)
 def random_points(rng):
+    """One point is in both, and another one lies far away."""
     n, m, d = (int(n) for n in rng.permutation([2, 4, 5]))
-    return (
-        gaussian(rng, n, d),
-        gaussian(rng, m, d),
-        float(rng.uniform(1.5, 3)),
-        float(rng.uniform(2, 5)),
-    )
+    A, B, length = gaussian(rng, n, d), gaussian(rng, m, d), float(rng.uniform(1.5, 3))
+    B[0] = A[0]
+    B[1] = A[1] + np.float32([4.8 * length, *np.zeros(d - 1)])
+    return A, B, length, float(rng.uniform(2, 5))
 
 
 @kernel_matrix.probe(weight=1)
 def one_direction_and_a_short_length(rng):
+    A = gaussian(rng, 5, 1, scale=0.5)
     return (
-        gaussian(rng, 5, 1, scale=0.5),
-        gaussian(rng, 3, 1, scale=0.5),
+        A,
+        A[:3] + floats([0.1], [-0.2], [4.0]),
         float(rng.uniform(0.3, 0.6)),
         float(rng.uniform(0.2, 0.6)),
     )
+
+
+for _a, _b, _length, _variance in (
+    ((0, 0), (0, 0), 1, 3),
+    ((0, 0), (3, 4), 5, 1),
+    ((1, 2), (3, 1), 2, 2),
+):
+    example(kernel_matrix, floats(_a), floats(_b), _length, _variance, weight=0.2)
 
 
 @kernel_matrix.mistake(
@@ -148,10 +157,14 @@ def posterior(K, K_new, y, prior, noise):
     return K_new @ solved[:, 0], prior - (K_new * solved[:, 1:].T).sum(axis=1)
 
 
-def _process(rng, n, m, noise, spread=1):
-    """K, K_new, y, prior, noise, of random points of two variables."""
+def _process(rng, n, m, noise, spread=1, like_the_new=()):
+    """K, K_new, y, prior, noise, of random points of two variables. At those that were measured
+    the function varies less than at the new ones, but for some, if there are such.
+    """
     X, prior = rng.normal(0, spread, (n + m, 2)), rng.uniform(1.5, 3)
-    K = prior * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2)
+    height = np.concatenate([rng.uniform(0.6, 0.9, n), np.ones(m)])
+    height[list(like_the_new)] = 1
+    K = prior * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2) * np.outer(height, height)
     return (
         K[:n, :n].astype(np.float32),
         K[n:, :n].astype(np.float32),
@@ -169,13 +182,37 @@ def new_points(rng):
 
 @posterior.probe(weight=1)
 def where_it_was_measured(rng):
-    K, _, y, prior, noise = _process(rng, 6, 1, float(rng.uniform(0.2, 0.5)))
+    K, _, y, prior, noise = _process(
+        rng, 6, 1, float(rng.uniform(0.2, 0.5)), like_the_new=(4, 1, 2)
+    )
     return K, K[[4, 1, 2]], y, prior, noise
 
 
 @posterior.probe(weight=1)
 def one_of_each(rng):
     return _process(rng, 1, 1, float(rng.uniform(0.3, 0.8)))
+
+
+@posterior.probe(weight=0.5)
+def many_new_points(rng):
+    return _process(rng, 1, 4, float(rng.uniform(0.3, 0.8)))
+
+
+@posterior.probe(weight=0.5)
+def one_new_point(rng):
+    return _process(rng, 5, 1, float(rng.uniform(1.2, 2)))
+
+
+example(posterior, floats([2]), floats([1]), floats(3), 2, 1, weight=0.5)
+
+
+@posterior.mistake(
+    "The diagonal of K stands in place of `prior`. The function may vary more at the new points "
+    "than where it was measured."
+)
+def _(K, K_new, y, prior, noise):
+    solved = np.linalg.solve(K + noise * np.eye(len(K)), np.column_stack([y, K_new.T]))
+    return K_new @ solved[:, 0], K[0, 0] - (K_new * solved[:, 1:].T).sum(axis=1)
 
 
 @posterior.mistake(
@@ -287,6 +324,10 @@ def log_evidence(K, y, noise):
     return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
 
 
+TINY = 1e-5
+"""The determinant of 80 rows of this size is 0 to a float, and libraries' solvers manage them."""
+
+
 @log_evidence.probe(weight=2, repeat=3)
 def values_of_a_process(rng):
     K, _, y, _, noise = _process(rng, int(rng.integers(4, 8)), 1, float(rng.uniform(0.3, 0.8)))
@@ -303,7 +344,10 @@ def one_value(rng):
 def a_tiny_determinant(rng):
     # far apart: without noise, too, K can be inverted
     K, _, y, _, noise = _process(rng, 80, 1, float(rng.uniform(0.3, 0.8)), spread=20)
-    return K * np.float32(1e-6), y * np.float32(1e-3), noise * 1e-6
+    return K * np.float32(TINY), y * np.float32(TINY**0.5), noise * TINY
+
+
+example(log_evidence, floats([2]), floats(3), 1, weight=0.5)
 
 
 @log_evidence.mistake(
@@ -391,6 +435,14 @@ def _(K, y, noise):
     return -0.5 * (z**2 / values + np.log(2 * np.pi * values)).sum()
 
 
+@log_evidence.alternative()
+def _(K, y, noise):
+    from scipy.stats import multivariate_normal
+
+    covariance = K.astype(float) + noise * np.eye(len(y))
+    return multivariate_normal(np.zeros(len(y)), covariance).logpdf(y)
+
+
 log_evidence.equivalent("len(K) -> len(y)", why="K has as many rows as y has values.")
 log_evidence.equivalent("len(y) -> len(K)", why="K has as many rows as y has values.")
 log_evidence.equivalent("right for square inputs only", why="The kernel matrix is square.")
@@ -463,6 +515,23 @@ def no_margin(rng):
         float(rng.uniform(-0.5, 0.5)),
         0.0,
     )
+
+
+@expected_improvement.probe(weight=1)
+def small_numbers_around_zero(rng):
+    """A std of 0.00005 is not 0, and a `best` of 0 is a number."""
+    scale = np.float32(1e-4)
+    return scale * gaussian(rng, 7), scale * rng.uniform(0.3, 1, 7).astype(np.float32), 0.0, 0.0
+
+
+@expected_improvement.probe(weight=0.5)
+def far_above_and_far_below(rng):
+    std = rng.uniform(0.5, 1, 4).astype(np.float32)
+    return floats(30, -25, 1, 60) * std, std, float(rng.uniform(-0.5, 0.5)), 0.25
+
+
+example(expected_improvement, floats(1, 2), floats(1, 1), 1, 0)
+example(expected_improvement, floats(0.5, 2), floats(0, 0), 1, 0.1)
 
 
 @expected_improvement.mistake(
@@ -637,6 +706,25 @@ def to_be_maximised(rng):
     )
 
 
+@optimistic_bound.probe(weight=0.5)
+def some_are_certain(rng):
+    return gaussian(rng, 5), floats(0, 2, 0, 0.25, 3)[rng.permutation(5)], 1.5, False
+
+
+@optimistic_bound.probe(weight=0.5)
+def some_are_certain_to_be_minimised(rng):
+    return gaussian(rng, 5), floats(0, 2, 0, 0.25, 3)[rng.permutation(5)], 1.5, True
+
+
+@optimistic_bound.probe(weight=0.5)
+def no_optimism(rng):
+    return gaussian(rng, 1), rng.uniform(0.5, 4, 1).astype(np.float32), 0, True
+
+
+for _minimise in (False, True):
+    example(optimistic_bound, floats(1, 2), floats(4, 0.25), 2, _minimise)
+
+
 @optimistic_bound.mistake(
     "kappa is multiplied by the variance. Standard deviations are meant, its root."
 )
@@ -791,6 +879,63 @@ def the_last_row(rng):
 def all_were_tried(rng):
     candidates = _grid(rng)
     return gaussian(rng, 40), candidates, rng.permutation(candidates)
+
+
+@next_point.probe(weight=1)
+def neighbours_by_a_hair(rng):
+    """What was tried differs from the best in the last bit of one coordinate, and the best from
+    the second in the last bit of its acquisition.
+    """
+    candidates, acquisition = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32)
+    tried, best, second = (int(i) for i in rng.permutation(40)[:3])
+    second, best = sorted((second, best))
+    candidates[best] = candidates[tried]
+    candidates[best, 1] = np.nextafter(candidates[tried, 1], np.float32(np.inf))
+    acquisition[second] = 4
+    acquisition[best] = np.nextafter(np.float32(4), np.float32(5))
+    acquisition[tried] = 5
+    return acquisition, candidates, candidates[[tried]]
+
+
+@next_point.probe(weight=1)
+def hardly_any_acquisition(rng):
+    """All are far below zero: nothing but minus infinity is lower. Three coordinates, of which the
+    best shares two with each of the two that were tried.
+    """
+    places = rng.permutation(np.stack(np.meshgrid(*[[0, 1]] * 3), axis=-1).reshape(8, 3))
+    best = places[0]
+    tried = np.array([[*best[:2], 1 - best[2]], [1 - best[0], *best[1:]]])
+    acquisition = np.float32(-1e36) * rng.uniform(2, 3, 8).astype(np.float32)
+    acquisition[0] *= np.float32(0.8)
+    for row in tried:
+        acquisition[(places == row).all(axis=1)] *= np.float32(0.1)
+    order = rng.permutation(8)
+    candidates = places.astype(np.float32) * rng.uniform(1, 4, 3).astype(np.float32)
+    chosen = (places[order][:, None] == tried).all(axis=2).any(axis=1)
+    return acquisition[order], candidates[order], candidates[order][chosen]
+
+
+@next_point.probe(weight=0.5)
+def some_were_tried_again_and_again(rng):
+    """There are as many trials as candidates, and one is left. One coordinate."""
+    candidates = rng.permutation(np.arange(5)).astype(np.float32)[:, None]
+    left = int(rng.integers(5))
+    tried = np.delete(np.arange(5), left)
+    return gaussian(rng, 5), candidates, candidates[[*tried, *tried[:2]]]
+
+
+@next_point.probe(weight=0.25)
+def the_only_one_was_tried(rng):
+    return gaussian(rng, 1), floats([1, 2]), floats([1, 2])
+
+
+example(
+    next_point,
+    floats(-3, -1, -2, -2),
+    floats([0, 0], [0, 1], [1, 0], [1, 1]),
+    floats([0, 1]),
+    weight=0.5,
+)
 
 
 @next_point.mistake("What was tried is chosen again. Leave those candidates out.")

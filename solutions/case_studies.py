@@ -5,6 +5,7 @@ Wilson's interval, the price of choosing, and a ranker.
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.examples import example, floats
 from solutions.inputs import gaussian
 
 NETWORKS = ("torch", "mxnet")
@@ -60,6 +61,31 @@ def all_places(rng):
 @ndcg.probe(weight=1)
 def the_first_place_only(rng):
     return _unequal(rng, 7, 1)
+
+
+@ndcg.probe(weight=1)
+def equal_relevances_and_none(rng):
+    """Several pictures are the best, several are worth nothing."""
+    relevance = rng.permutation(floats(3, 3, 2, 2, 2, 0, 0, 0))
+    scores = np.empty(8, np.float32)
+    order = np.argsort(-relevance, kind="stable")[[6, 0, 3, 1, 7, 2, 4, 5]]
+    scores[order] = -np.cumsum(rng.uniform(0.5, 2, 8))
+    return relevance, scores, int(rng.integers(4, 7))
+
+
+@ndcg.probe(weight=0.5)
+def nothing_found(rng):
+    """The first two places hold what is worth nothing."""
+    relevance = floats(0, 5, 0, 1.5) * np.float32(rng.uniform(1, 3))
+    return relevance, floats(3, 1, 2, 0), 2
+
+
+@ndcg.probe(weight=0.25)
+def one_picture(rng):
+    return rng.uniform(1, 3, 1).astype(np.float32), gaussian(rng, 1), 1
+
+
+example(ndcg, floats(3, 4, 2, 1), floats(0.5, -1, 0.9, 0.1), 3, weight=0.5)
 
 
 def _unequal(rng, n, k):
@@ -202,7 +228,26 @@ def one_hotel(rng):
 
 @pairwise_loss.probe(weight=1, repeat=2)
 def scores_far_apart(rng):
-    return gaussian(rng, 9, scale=400), *_pictures(rng, [5, 4])
+    """One of the best pictures has a score by far too low, and one of the worst."""
+    relevance, hotels = _pictures(rng, [5, 4])
+    scores, own = gaussian(rng, 9, scale=20), np.flatnonzero(hotels == hotels[0])
+    order = own[np.argsort(relevance[own])]
+    scores[order[-1]] -= np.float32(rng.uniform(850, 950))
+    scores[order[0]] -= np.float32(rng.uniform(2000, 2100))
+    return scores, relevance, hotels
+
+
+@pairwise_loss.probe(weight=1)
+def better_by_a_hair(rng):
+    """The next larger float is more relevant, and the pair counts. One hotel has one picture."""
+    relevance = rng.uniform(1, 2, 5).astype(np.float32)
+    relevance[1], relevance[3] = np.nextafter(relevance[0], np.float32(9)), relevance[2]
+    return gaussian(rng, 5, scale=2), relevance, np.array([4, 4, 8, 8, 260])
+
+
+@pairwise_loss.probe(weight=0.5)
+def one_pair(rng):
+    return gaussian(rng, 2), rng.permutation(floats(0, 1)), np.array([7, 7])
 
 
 def _pictures(rng, sizes):
@@ -216,6 +261,15 @@ def _pictures(rng, sizes):
             np.arange(len(rows)) // 2 if len(rows) > 3 else np.arange(len(rows))
         )
     return relevance, hotels.astype(np.int64)
+
+
+example(pairwise_loss, floats(0, 800), floats(1, 0), np.array([7, 7]))
+example(
+    pairwise_loss,
+    floats(0.5, -1, 2, 0, 1, -0.5),
+    floats(2, 0, 1, 1, 0, 3),
+    np.array([7, 7, 7, 7, 9, 9]),
+)
 
 
 @pairwise_loss.mistake(
@@ -383,6 +437,21 @@ def a_hotel_a_fold(rng):
     return rng.permutation(np.repeat([31, 7, 52], [3, 2, 4])).astype(np.int64), 3
 
 
+@group_folds.probe(weight=1)
+def many_hotels(rng):
+    """More than 8 bits can count, by numbers that no table of small ones holds."""
+    names = rng.choice(10**6, 300, replace=False)
+    return rng.permutation(np.repeat(names, rng.integers(1, 3, 300))).astype(np.int64), 7
+
+
+example(group_folds, np.array([40, 8, 40, 22, 8, 31]), 2, weight=0.5)
+
+
+@group_folds.mistake("The hotels' places are counted from 1. The first is at place 0.")
+def _(hotels, num_folds):
+    return (np.unique(hotels, return_inverse=True)[1] + 1) % num_folds
+
+
 @group_folds.mistake(
     "Pictures are dealt out one by one, so that pictures of a hotel "
     "lie in several folds. Deal out hotels."
@@ -473,17 +542,81 @@ def lloyd_step(colours, centres):
 
 @lloyd_step.probe(weight=3, repeat=3)
 def random_colours(rng):
+    """Every centre gets some."""
     k = int(rng.integers(2, 6))
-    return gaussian(rng, int(rng.integers(20, 30)), 3, scale=30), gaussian(rng, k, 3, scale=12)
+    return _colours(rng, int(rng.integers(20, 30)), k)
+
+
+def _colours(rng, n, k):
+    """Colours and centres, at least two colours for each."""
+    while True:
+        colours, centres = gaussian(rng, n, 3, scale=30), gaussian(rng, k, 3, scale=12)
+        nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        if np.bincount(nearest, minlength=k).min() > 1:
+            return colours, centres
 
 
 @lloyd_step.probe(weight=2, repeat=2)
 def a_centre_without_colours(rng):
-    centres = np.concatenate([gaussian(rng, 3, 3, scale=10), np.float32([[300, 250, 400]])])
-    return gaussian(rng, 17, 3, scale=20), centres[rng.permutation(4)]
+    colours, centres = _colours(rng, 20, 3)
+    centres = np.concatenate([centres, np.float32([[300, 250, 400]])])
+    return colours, centres[rng.permutation(4)]
 
 
-@lloyd_step.mistake("A centre without colours became 0 / 0, or zeros. It should stay where it is.")
+@lloyd_step.probe(weight=1)
+def a_centre_with_a_single_colour(rng):
+    colours, centres = _colours(rng, 15, 3)
+    far = np.float32([[-300, 250, -280]])
+    colours = np.concatenate([colours, far + gaussian(rng, 1, 3, scale=9)])
+    return rng.permutation(colours), np.concatenate([centres, far])[rng.permutation(4)]
+
+
+@lloyd_step.probe(weight=1)
+def another_distance_misleads(rng):
+    """The first two colours would go elsewhere by the sum and by the largest of the differences."""
+    colours = floats([0, 0, -50], [30, 30, 30], [0, 5, 3], [-28, 33, 30], [-40, -40, -55])
+    centres = floats([0, 0, 0], [-28, 30, 30], [-40, -40, -50])
+    colours += gaussian(rng, 5, 3, scale=0.3)
+    middle = gaussian(rng, 3, scale=20)
+    return middle + colours, middle + rng.permutation(centres)
+
+
+@lloyd_step.probe(weight=0.25)
+def one_centre(rng):
+    return gaussian(rng, 5, 3, scale=20), gaussian(rng, 1, 3, scale=20)
+
+
+@lloyd_step.probe(weight=0.25)
+def one_colour(rng):
+    return gaussian(rng, 1, 3), floats([40, 0, 0], [0, 60, 0])
+
+
+@lloyd_step.mistake(
+    "A centre without colours has become NaN: the mean of none is 0 / 0. It should stay where "
+    "it is."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    members = (nearest[:, None] == np.arange(len(centres))).T.astype(np.float32)  # (k, N)
+    with np.errstate(invalid="ignore"):
+        return members @ colours / members.sum(axis=1, keepdims=True)
+
+
+@lloyd_step.mistake(
+    "A centre that got a single colour stays where it was. It moves to that colour: only one "
+    "that got none stays."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    return np.stack(
+        [
+            colours[nearest == c].mean(axis=0) if (nearest == c).sum() > 1 else centres[c]
+            for c in range(len(centres))
+        ]
+    )
+
+
+@lloyd_step.mistake("A centre without colours has become zeros. It should stay where it is.")
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     members = nearest[:, None] == np.arange(len(centres))  # (N, k)
@@ -651,6 +784,34 @@ def none_is_right(rng):
     return 0, int(rng.integers(10, 30)), 1.645
 
 
+@wilson.probe(weight=0.5)
+def most_are_wrong(rng):
+    n = int(rng.integers(300, 900))
+    return int(rng.integers(5, n // 9)), n, float(rng.uniform(2.5, 4))
+
+
+@wilson.probe(weight=0.25)
+def one_picture(rng):
+    return 1, 1, float(rng.uniform(0.5, 1))
+
+
+for _correct in (18, 20):
+    example(wilson, _correct, 20, 1.96)
+
+
+@wilson.mistake(
+    "Where all or none are right the interval has no width here. It has one there, too: many p "
+    "explain that."
+)
+def _(correct, n, z):
+    q, z2n = correct / n, z**2 / n
+    if correct in (0, n):
+        return q, q
+    middle = (q + z2n / 2) / (1 + z2n)
+    half = np.sqrt(z2n * q * (1 - q) + z2n**2 / 4) / (1 + z2n)
+    return middle - half, middle + half
+
+
 @wilson.mistake(
     "This is the usual interval, with the found frequency in the spread. Here "
     "the spread is that of p itself: solve for p."
@@ -758,6 +919,24 @@ def equal_settings(rng):
     inner = rng.integers(5, 9, (7, 6)).astype(np.float32) / 8
     inner[:, [1, 4]] = 1
     return inner, rng.uniform(0.3, 0.95, (7, 6)).astype(np.float32)
+
+
+@optimistic_and_nested.probe(weight=1)
+def nothing_right_and_better_by_a_hair(rng):
+    """In one fold no setting is ever right; in the others the next larger float is the best."""
+    inner = rng.uniform(0.2, 0.5, (5, 4)).astype(np.float32)
+    inner[:, 1] = 0.75
+    inner[:, 3] = np.nextafter(np.float32(0.75), np.float32(1))
+    inner[2] = 0
+    return inner, rng.uniform(0.3, 0.95, (5, 4)).astype(np.float32)
+
+
+example(
+    optimistic_and_nested,
+    floats([0.8, 0.9], [0.7, 0.6]),
+    floats([0.9, 0.6], [0.7, 0.8]),
+    weight=0.5,
+)
 
 
 @optimistic_and_nested.mistake(

@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, question
 from solutions.accuracy import ByAccuracy
+from solutions.examples import example, floats
 from solutions.inputs import gaussian, parameter_shapes, renumbered
 
 NETWORKS = ("torch", "mxnet")
@@ -62,6 +63,36 @@ def some_frozen(rng):
 @part_rates.probe(weight=1)
 def all_but_the_last_frozen(rng):
     return 5, 4, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+
+
+@part_rates.probe(weight=1, repeat=2)
+def all_frozen(rng):
+    num_parts = int(rng.integers(2, 6))
+    return num_parts, num_parts, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+
+
+@part_rates.probe(weight=0.5)
+def a_factor_below_one(rng):
+    """The parts further down learn faster, and all faster than 1."""
+    return 5, 1, float(rng.uniform(1.5, 3)), float(rng.uniform(0.4, 0.8))
+
+
+@part_rates.probe(weight=0.5)
+def a_single_part(rng):
+    return 1, 0, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+
+
+example(part_rates, 5, 2, 0.4, 2, weight=0.5)
+
+
+@part_rates.mistake(
+    "The last part is never frozen here. With `num_frozen` equal to `num_parts` all rates are 0."
+)
+def _(num_parts, num_frozen, lr, factor):
+    rates = [lr / factor ** (num_parts - 1 - part) for part in range(num_parts)]
+    return [
+        0.0 if part < min(num_frozen, num_parts - 1) else rate for part, rate in enumerate(rates)
+    ]
 
 
 @part_rates.mistake(
@@ -172,7 +203,11 @@ def few_labels(labels, count, order):
 
 
 def _shuffled_labels(rng, sizes):
-    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    """Classes by numbers with gaps, two of which are the same number in 8 bits."""
+    first = int(rng.integers(2, 9))
+    others = rng.choice(np.arange(11, 99), len(sizes) - 2, replace=False)
+    names = rng.permutation([first, first + 256, *others])
+    labels = rng.permutation(np.repeat(names, sizes))
     return labels.astype(np.int64), rng.permutation(len(labels)).astype(np.int64)
 
 
@@ -192,6 +227,29 @@ def several_of_each_class(rng):
 def a_class_that_has_fewer(rng):
     labels, order = _shuffled_labels(rng, rng.permutation([2, 4, 6, 7]))
     return labels, 5, order
+
+
+@few_labels.probe(weight=0.5)
+def more_than_there_are(rng):
+    labels, order = _shuffled_labels(rng, rng.integers(2, 5, 3))
+    return labels, len(labels) + 1, order
+
+
+@few_labels.probe(weight=0.5)
+def one_class_only(rng):
+    return np.full(6, 3), 2, rng.permutation(6)
+
+
+example(few_labels, np.array([7, 2, 7, 2, 7, 5]), 2, np.array([4, 3, 0, 2, 5, 1]), weight=0.5)
+example(few_labels, np.array([4]), 1, np.array([0]), weight=0.25)
+
+
+@few_labels.mistake(
+    "Every row is taken, so no class is ever full. Is its count raised? A tensor as a key of a "
+    "dictionary is another key each time: use `int(label)`."
+)
+def _(labels, count, order):
+    return order
 
 
 @few_labels.mistake("`order` is not used: another permutation must give another draw.")
@@ -369,9 +427,31 @@ def part_that_is_trained(rng):
     return *_batch(rng), False
 
 
-@normalise.probe(weight=1, repeat=2)
+@normalise.probe(weight=0.5)
 def channels_that_hardly_vary(rng):
-    return *_batch(rng, spread=0.004), bool(rng.integers(2))
+    return *_batch(rng, spread=0.004), False
+
+
+@normalise.probe(weight=0.5)
+def channels_that_hardly_varied(rng):
+    return *_batch(rng, spread=0.004), True
+
+
+@normalise.probe(weight=0.5)
+def a_channel_that_does_not_vary(rng):
+    X, running_mean, running_var = _batch(rng)
+    X[:, rng.integers(X.shape[1])] = 0  # whose mean every library computes exactly
+    return X, running_mean, running_var, False
+
+
+@normalise.probe(weight=0.5)
+def a_single_image_of_one_channel(rng):
+    return 1 + gaussian(rng, 1, 1, 3, 4), gaussian(rng, 1, scale=2), 2 + gaussian(rng, 1) ** 2, True
+
+
+_TWO_NUMBERS = floats([[[3]]], [[[5]]])
+example(normalise, _TWO_NUMBERS, floats(0), floats(1), True)
+example(normalise, _TWO_NUMBERS, floats(0), floats(1), False)
 
 
 @normalise.mistake(
@@ -561,6 +641,102 @@ def frozen_normalisation(rng):
     return _step(rng, layers, _batches(rng, 2, 3, 4), int(rng.integers(2, 4)), 3)
 
 
+@fine_tune_step.probe(weight=1)
+def trained_convolutions(rng):
+    """Of all layers, the frozen ones included, none of the kinds stands on one side only."""
+    layers = [
+        ["conv", 2, 3, 2],
+        ["batchnorm", 3],
+        ["tanh"],
+        ["conv", 3, 2, 2],
+        ["tanh"],
+        ["flatten"],
+        ["dense", 12, 4],
+        ["tanh"],
+        ["dense", 4, 3],
+    ]
+    return _step(rng, layers, _batches(rng, 2, 4, 5), 3, 3)
+
+
+@fine_tune_step.probe(weight=1)
+def every_layer_is_trained(rng):
+    layers = [["conv", 1, 3, 2], ["tanh"], ["flatten"], ["dense", 12, 3]]
+    return _step(rng, layers, _batches(rng, 1, 3, 3), 0, 3)
+
+
+@fine_tune_step.probe(weight=0.5)
+def only_the_last_is_trained(rng):
+    layers = [["dense", 5, 4], ["tanh"], ["dense", 4, 3]]
+    return _step(rng, layers, _batches(rng, 5), 2, 3)
+
+
+@fine_tune_step.probe(weight=0.5)
+def a_single_image(rng):
+    X = 1 + 1.5 * gaussian(rng, 1, 4), gaussian(rng, 4, 4)
+    return _step(rng, [["dense", 4, 5], ["tanh"], ["dense", 5, 3]], X, 0, 3)
+
+
+@fine_tune_step.mistake(
+    "The rates are given out by parameter. There is one for each *layer*: its weight and its bias "
+    "move by the same."
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for parameter, rate in zip(net.parameters(), rates, strict=False):
+            parameter -= rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "The step is divided by the number of images twice, so it is N times too short. In Gluon, "
+    "after `.mean()` it is `trainer.step(1)`."
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    (torch.nn.functional.cross_entropy(net(X), y) / len(y)).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=True):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "Only dense layers have moved. A convolution with a rate above 0 is trained as well."
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=True):
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight -= rate * layer.weight.grad
+                layer.bias -= rate * layer.bias.grad
+
+
+@fine_tune_step.mistake(
+    "Under `autograd.record()` the frozen normalisation is in training mode as well: it uses the "
+    "batch and stores it. Send X through the frozen layers before you record.",
+    framework="mxnet",
+)
+def _(net, X, y, rates):
+    from dlkit.mx import autograd, gluon
+
+    for i, rate in enumerate(rates):
+        net[i].collect_params().setattr("lr_mult", rate)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1.0})
+    with autograd.record():
+        loss = gluon.loss.SoftmaxCrossEntropyLoss()(net(X), y)
+    loss.backward()
+    trainer.step(len(y))
+
+
 @fine_tune_step.mistake(
     "The frozen batch normalisation was in training mode: it saw the batch, and stored its "
     "statistics. Put frozen layers in evaluation mode."
@@ -728,52 +904,112 @@ def crossover(counts, transfer, scratch):
     return found
 
 
-def _curves(rng, ahead):
-    """Accuracies in 64ths, as many draws as make their means exact; scratch is ahead where
-    asked.
+def _curves(rng, ahead, misleads, by=(1, 4)):
+    """Accuracies in steps of 2 ** -20, as many draws as make their means exact: scratch is ahead
+    where asked. The draws lie unevenly about their means, so that one who compares what `misleads`
+    makes of them arrives somewhere else.
+
+    by: from which to which step, in 2 ** -10, the two means are apart.
     """
-    counts = np.sort(rng.choice(np.arange(1, 60), len(ahead), replace=False)).tolist()
-    draws = rng.permutation([2, 4])
-    transfer = rng.integers(24, 40, len(ahead))
-    scratch = transfer + np.where(ahead, 1, -1) * rng.integers(1, 8, len(ahead))
-    rows = []
-    for means, number in zip((transfer, scratch), draws, strict=True):
-        apart = rng.integers(9, 20, (number // 2, len(ahead)))
-        rows.append(
-            (rng.permutation(np.concatenate([means + apart, means - apart])) / 64).astype(
-                np.float32
-            )
+    ahead = np.array(ahead)
+    counts = np.sort(rng.choice(np.arange(1, 400), len(ahead), replace=False)).tolist()
+    while True:
+        means = rng.integers(400, 600, (2, len(ahead))) * 2.0**-10
+        means[1] = means[0] + np.where(ahead, 1, -1) * rng.integers(*by, len(ahead)) * 2.0**-10
+        transfer, scratch = (
+            _around(rng, mean, number)
+            for mean, number in zip(means, rng.permutation([4, 8]), strict=True)
         )
-    return counts, *rows
+        other = misleads(scratch) >= misleads(transfer)
+        if _first_of_the_last(other) != _first_of_the_last(ahead):
+            return counts, transfer, scratch
+
+
+def _around(rng, means, number):
+    """(number, len(means)) float32 with these means exactly: all on one side, but for one that is
+    far away on the other.
+    """
+    near = rng.integers(20, 40, (number - 1, len(means)))
+    apart = np.concatenate([near, -near.sum(axis=0, keepdims=True)])
+    apart *= rng.choice([-1, 1], len(means))
+    return rng.permuted(means + apart * 2.0**-10, axis=0).astype(np.float32)
+
+
+def _first_of_the_last(ahead):
+    """Where the last run of True begins, or how many there are if the last is False."""
+    behind = np.flatnonzero(~np.asarray(ahead))
+    return int(behind[-1]) + 1 if len(behind) else 0
 
 
 @crossover.probe(weight=2, repeat=3)
 def one_crossing(rng):
     first = int(rng.integers(2, 5))
-    return _curves(rng, [i >= first for i in range(6)])
+    return _curves(rng, [i >= first for i in range(6)], lambda draws: np.median(draws, axis=0))
 
 
 @crossover.probe(weight=2, repeat=3)
 def crosses_back(rng):
     first = int(rng.integers(0, 2))
-    return _curves(rng, [first <= i < first + 2 or i >= 4 for i in range(int(rng.integers(5, 7)))])
+    ahead = [first <= i < first + 2 or i >= 4 for i in range(int(rng.integers(5, 7)))]
+    return _curves(rng, ahead, lambda draws: draws.max(axis=0))
 
 
 @crossover.probe(weight=1, repeat=2)
 def never(rng):
-    return _curves(rng, [i in (1, 2) for i in range(int(rng.integers(4, 7)))])
+    ahead = [i in (1, 2) for i in range(int(rng.integers(4, 7)))]
+    return _curves(rng, ahead, lambda draws: draws.min(axis=0))
 
 
 @crossover.probe(weight=1)
 def from_the_first_on(rng):
-    return _curves(rng, [True] * int(rng.integers(3, 6)))
+    ahead = [True] * int(rng.integers(3, 6))
+    return _curves(rng, ahead, lambda draws: np.median(draws, axis=0))
 
 
 @crossover.probe(weight=1, repeat=2)
 def equal_means(rng):
-    counts, transfer, scratch = _curves(rng, [False, False, True, True, True])
-    transfer[:, 2] += scratch[:, 2].mean() - transfer[:, 2].mean()  # exactly: all are 64ths
+    ahead = [False, False, True, True, True]
+    counts, transfer, scratch = _curves(rng, ahead, lambda draws: draws[0])
+    transfer[:, 2] += scratch[:, 2].mean() - transfer[:, 2].mean()  # exactly
     return counts, transfer, scratch
+
+
+@crossover.probe(weight=1)
+def by_a_hair(rng):
+    """Behind by the smallest step, then ahead by it: neither is equal."""
+    counts, transfer, scratch = _curves(
+        rng, [False, False, True, True, True], lambda draws: draws[-1]
+    )
+    for i, step in ((1, -1), (2, 1)):
+        scratch[:, i] += transfer[:, i].mean() - scratch[:, i].mean() + np.float32(step * 2.0**-20)
+    return counts, transfer, scratch
+
+
+@crossover.probe(weight=0.5)
+def one_count(rng):
+    """And scratch is behind there."""
+    return _curves(rng, [False], lambda draws: draws.max(axis=0))
+
+
+example(
+    crossover,
+    [1, 2, 5, 10, 20, 50],
+    floats([0.50, 0.58, 0.66, 0.76, 0.80, 0.82]),
+    floats([0.20, 0.35, 0.68, 0.74, 0.80, 0.88]),
+    weight=0.5,
+)
+
+
+@crossover.mistake(
+    "The medians of the draws are compared. Compare their means, in which every draw counts."
+)
+def _(counts, transfer, scratch):
+    found = 0
+    for i in reversed(range(len(counts))):
+        if np.median(scratch[:, i]) < np.median(transfer[:, i]):
+            break
+        found = counts[i]
+    return found
 
 
 @crossover.mistake(

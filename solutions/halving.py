@@ -5,6 +5,7 @@ are paid for, ASHA's next job, median stopping, and a forecast of learning curve
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.examples import example, floats
 
 # 1. Rungs -----------------------------------------------------------------------------------------
 
@@ -65,6 +66,35 @@ def fewer_configurations_than_rungs(rng):
 def one_rung_only(rng):
     r = int(rng.integers(5, 9))
     return int(rng.integers(10, 20)), r, r + 2, 3
+
+
+@rungs.probe(weight=0.5)
+def a_power_that_logarithms_miss(rng):
+    return int(rng.integers(250, 260)), 1, 243, 3
+
+
+@rungs.probe(weight=0.5)
+def many_rungs(rng):
+    return int(rng.integers(700_000, 900_000)), 1, int(rng.integers(2**20, 2**20 + 99)), 2
+
+
+@rungs.probe(weight=0.5)
+def one_configuration_and_no_more_epochs(rng):
+    r = int(rng.integers(5, 9))
+    return 1, r, r, 2
+
+
+for _row in ((27, 1, 27, 3), (10, 2, 20, 3), (2, 1, 9, 3)):
+    example(rungs, *_row)
+
+
+@rungs.mistake("There is a rung without configurations. At least one is always kept.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = n // eta, r * eta
+    return found
 
 
 @rungs.mistake("The configurations are rounded up. A rung keeps n // eta of them.")
@@ -176,9 +206,27 @@ def the_paper(rng):
     return 81, 3
 
 
-@brackets.probe(weight=1)
+@brackets.probe(weight=0.5)
 def a_power_that_logarithms_miss(rng):
-    return [(243, 3), (1000, 10)][int(rng.integers(2))]
+    return 243, 3
+
+
+@brackets.probe(weight=0.5)
+def a_power_of_ten_that_logarithms_miss(rng):
+    return 1000, 10
+
+
+@brackets.probe(weight=0.5)
+def many_brackets(rng):
+    return int(rng.integers(2**17, 2**18)), 2
+
+
+@brackets.probe(weight=0.25)
+def one_epoch(rng):
+    return 1, int(rng.integers(2, 9))
+
+
+example(brackets, 2, 3)
 
 
 @brackets.probe(weight=1)
@@ -385,6 +433,53 @@ def fewer_than_eta(rng):
     return _accuracies(rng, 3), 4
 
 
+@promote.probe(weight=1)
+def as_many_as_divide(rng):
+    eta = int(rng.integers(2, 5))
+    return _accuracies(rng, int(rng.integers(3, 5)) * eta), eta
+
+
+@promote.probe(weight=0.5)
+def better_by_a_hair(rng):
+    """By the last bit of a float32; the better one comes later. Another one has 0."""
+    best = np.float32(rng.integers(5, 8) / 8)
+    return [0.0, float(best), 0.3, float(np.nextafter(best, np.float32(1))), 0.1], 3
+
+
+@promote.probe(weight=1)
+def all_diverged(rng):
+    return [float("nan")] * int(rng.integers(3, 7)), 2
+
+
+@promote.probe(weight=0.25)
+def a_single_one(rng):
+    return [float(rng.uniform(0.3, 0.9))], 3
+
+
+_NAN = float("nan")
+for _accuracies_of_the_row, _eta in (
+    ([0.5, 0.7, 0.6, 0.7, 0.2, 0.1, 0.3], 3),
+    ([0.5, _NAN, 0.6, _NAN, _NAN, 0.4], 2),
+    ([0.5, _NAN, _NAN, _NAN, _NAN, _NAN], 3),
+    ([0.3, 0.4], 3),
+):
+    example(promote, _accuracies_of_the_row, _eta)
+
+
+@promote.mistake("One too few goes on where eta divides N: as many as N // eta.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
+    return best[: max(1, (len(accuracies) - 1) // eta)]
+
+
+@promote.mistake("Where all have diverged nobody goes on: return an empty list, not None.")
+def _(accuracies, eta):
+    usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
+    return best[: len(accuracies) // eta or 1] or None
+
+
 @promote.mistake("The worst go on. Larger accuracies are better.")
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
@@ -510,7 +605,7 @@ def epochs_paid(jobs, resume):
 
 
 def _jobs(rng, n=7):
-    jobs, names = [], [int(name) for name in rng.permutation(40)[:n]]
+    jobs, names = [], [int(name) for name in rng.permutation(np.arange(1, 40))[:n]]
     for name in names:
         jobs.append((name, int(rng.integers(2, 5))))
     for name in (*names[: n // 2], *names[:2]):
@@ -520,7 +615,8 @@ def _jobs(rng, n=7):
                 max(epochs for other, epochs in jobs if other == name) * 3 + int(rng.integers(2)),
             )
         )
-    return jobs
+    # The same job twice, and two configurations that are the same number in 8 bits.
+    return [*jobs, jobs[-1], jobs[n - 1], (0, 5), (256, 300), (0, 6)]
 
 
 @epochs_paid.probe(weight=2, repeat=2)
@@ -559,6 +655,21 @@ def nothing_done(rng):
 @epochs_paid.probe(weight=1)
 def nothing_done_anew(rng):
     return [], False
+
+
+for _jobs_of_the_row in ([(5, 1), (8, 1), (5, 3), (5, 9)], [(5, 9), (5, 4), (5, 10)]):
+    for _resume in (True, False):
+        example(epochs_paid, _jobs_of_the_row, _resume, weight=0.2)
+
+
+@epochs_paid.mistake("Equal jobs are counted once. Where every job starts anew each is paid for.")
+def _(jobs, resume):
+    if resume:
+        most = {}
+        for configuration, epochs in jobs:
+            most[configuration] = max(epochs, most.get(configuration, 0))
+        return sum(most.values())
+    return sum(epochs for _, epochs in set(map(tuple, jobs)))
 
 
 @epochs_paid.mistake("All jobs are paid in full. Where training resumes, only what is new costs.")
@@ -679,9 +790,11 @@ def next_job(rungs, promoted, eta):
     return None
 
 
-def _tower(rng, sizes, gone):
+def _tower(rng, sizes, gone, fall=1.0):
     """Rungs of so many configurations, of which the best so many have been promoted, but for
     what else stands in the rung above.
+
+    fall: what accuracies are multiplied by from rung to rung.
     """
     names = [int(name) for name in 10 + rng.permutation(80)[: sizes[0]]]
     rungs, promoted = [], []
@@ -689,6 +802,7 @@ def _tower(rng, sizes, gone):
         values = np.round(
             rng.permutation(np.linspace(0.2, 0.9, size)) + rng.uniform(-0.01, 0.01), 4
         )
+        values = values * fall ** len(rungs)
         rungs.append({name: float(value) for name, value in zip(names[:size], values, strict=True)})
         best = sorted(rungs[-1], key=rungs[-1].get, reverse=True)
         promoted.append(best[:many])
@@ -703,7 +817,8 @@ def from_the_lowest_rung(rng):
 
 @next_job.probe(weight=2, repeat=3)
 def the_highest_first(rng):
-    return *_tower(rng, (int(rng.integers(30, 33)), 7, 1), (7, 1, 0)), 3
+    """Where accuracies are lower: another validation set, say."""
+    return *_tower(rng, (int(rng.integers(30, 33)), 7, 1), (7, 1, 0), fall=0.2), 3
 
 
 @next_job.probe(weight=1, repeat=2)
@@ -735,6 +850,59 @@ def nobody_is_ready(rng):
 @next_job.probe(weight=1)
 def too_few_yet(rng):
     return *_tower(rng, (2, 0, 0), (0, 0, 0)), 3
+
+
+@next_job.probe(weight=1, repeat=2)
+def one_that_came_from_below(rng):
+    """The lowest rung has nobody left, and the one above can promote whom it got from there."""
+    return *_tower(rng, (int(rng.integers(27, 30)), 9, 2), (9, 2, 0)), 3
+
+
+@next_job.probe(weight=0.5)
+def number_zero(rng):
+    """A configuration like any other, at an accuracy of 0."""
+    values = (0.0, *(-rng.uniform(1, 2, 4)).tolist())
+    return [dict(zip((0, 4, 2, 9, 7), values, strict=True)), {}], [[], []], 5
+
+
+@next_job.probe(weight=0.25)
+def a_single_rung(rng):
+    return [{3: 0.5, 5: float(rng.uniform(0.6, 0.9)), 8: 0.1}], [[]], 2
+
+
+_HEIGHTS = [
+    {4: 0.61, 9: 0.55, 2: 0.42, 7: 0.40, 5: 0.33, 8: 0.21, 3: 0.12},
+    {4: 0.70, 2: 0.62, 9: 0.58},
+    {},
+]
+example(next_job, _HEIGHTS, [[4, 9, 2], [], []], 3)
+example(next_job, _HEIGHTS, [[4, 9, 2], [4], []], 3)
+
+
+@next_job.mistake(
+    "Whoever was promoted from any rung is left out. One that came from a lower rung may still be "
+    "promoted from this one: look at `promoted[k]` alone."
+)
+def _(rungs, promoted, eta):
+    gone = {configuration for names in promoted for configuration in names}
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        for configuration in best[: len(best) // eta]:
+            if configuration not in gone:
+                return configuration, k
+    return None
+
+
+@next_job.mistake(
+    "The best candidate of all rungs is taken. The highest rung that has one comes first, however "
+    "good those below are."
+)
+def _(rungs, promoted, eta):
+    found = []
+    for k in range(len(rungs) - 1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)[: len(rungs[k]) // eta]
+        found += [(rungs[k][name], name, k) for name in best if name not in promoted[k]]
+    return max(found)[1:] if found else None
 
 
 @next_job.mistake(
@@ -962,6 +1130,52 @@ def as_good_as_the_median(rng):
     curve, completed = _running(rng, 9, 5, 7)
     curve[:3] = np.median(completed, axis=0)[:3]
     return curve, completed
+
+
+@stopped_at.probe(weight=1)
+def good_in_the_beginning(rng):
+    """Between the median of all numbers and that of the ends, and overtaken on the way."""
+    T, M = 11, 5
+    medians = np.linspace(0.2, 0.7, T)
+    away = rng.permutation([-0.04, -0.02, 0, 0.05, 0.06])
+    return np.full(T, 0.53, np.float32), (medians + away[:M, None]).astype(np.float32)
+
+
+@stopped_at.probe(weight=1)
+def behind_by_a_hair(rng):
+    """Equal to the median at first, and then the next smaller float."""
+    _, completed = _running(rng, 10, 5, 7)
+    curve, stop = np.median(completed, axis=0), int(rng.integers(4, 8))
+    curve[stop] = np.nextafter(curve[stop], np.float32(0))
+    curve[stop + 1 :] += np.float32(0.2)
+    return curve, completed
+
+
+@stopped_at.probe(weight=0.5)
+def one_completed_training(rng):
+    completed = (np.linspace(0.2, 0.7, 6) + rng.uniform(0, 0.03, 6))[None].astype(np.float32)
+    curve = completed[0] + np.float32(0.01)
+    curve[4] = curve[3]
+    return curve, completed
+
+
+@stopped_at.probe(weight=0.25)
+def one_epoch(rng):
+    return np.zeros(1, np.float32), np.zeros((3, 1), np.float32)
+
+
+example(
+    stopped_at,
+    floats(0.2, 0.1, 0.4, 0.3, 0.5),
+    floats([0.1, 0.3, 0.4, 0.5, 0.6], [0.2, 0.2, 0.5, 0.6, 0.7], [0.3, 0.1, 0.2, 0.3, 0.3]),
+    weight=0.5,
+)
+
+
+@stopped_at.mistake("This is the median of all numbers. Take the median at each epoch.")
+def _(curve, completed):
+    below = np.maximum.accumulate(curve) < np.median(completed)
+    return int(below.argmax()) + 1 if below.any() else len(curve)
 
 
 @stopped_at.mistake(

@@ -3,9 +3,12 @@ Hessian-vector products by central differences, conjugate gradient, the Neumann 
 rate's through truncated training, and a penalty for every feature.
 """
 
+import math
+
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.examples import example, floats
 from solutions.inputs import gaussian
 
 # 1. From the solved system to the hypergradient ---------------------------------------------------
@@ -43,24 +46,34 @@ def decay_hypergradient(weights, solved, log_decays):
 @decay_hypergradient.probe(weight=2, repeat=3)
 def several_layers(rng):
     shapes = [(4, 3), (5,), (2, 6)]
+    signs = rng.permutation([-1, 1, 1])
     return (
-        _pairs(rng, shapes),
-        _pairs(rng, shapes),
+        *_pairs(rng, shapes, signs),
         [float(rho) for rho in rng.permutation([-1.5, 0.4, -0.6]) + rng.uniform(-0.2, 0.2, 3)],
     )
 
 
 @decay_hypergradient.probe(weight=1)
 def one_layer(rng):
-    return _pairs(rng, [(3, 5)]), _pairs(rng, [(3, 5)]), [float(rng.uniform(-2, -1))]
+    return *_pairs(rng, [(3, 5)], [-1]), [float(rng.uniform(-2, -1))]
 
 
-def _pairs(rng, shapes):
-    """Arrays that all point much the same way, so that no scalar product of two is nearly zero."""
-    return [
-        np.float32(rng.choice([0.6, 1.7])) * (1 + gaussian(rng, *shape, scale=0.4))
-        for shape in shapes
-    ]
+for _rho in (0, math.log(2)):
+    example(decay_hypergradient, [floats(1, 2)], [floats(3, -1)], [_rho])
+
+
+def _pairs(rng, shapes, signs):
+    """Two lists of arrays. The scalar product of two has the sign that is given and is far from
+    zero, but some of their products have another one.
+    """
+    weights, solved = [], []
+    for shape, sign in zip(shapes, signs, strict=True):
+        w = rng.choice([-1, 1], shape) * rng.uniform(0.4, 1.6, shape)
+        v = sign * np.sign(w) * rng.uniform(0.4, 1.6, shape)
+        v.flat[0] *= -0.4
+        weights.append(w.astype(np.float32))
+        solved.append((rng.choice([0.6, 1.7]) * v).astype(np.float32))
+    return weights, solved
 
 
 @decay_hypergradient.mistake(
@@ -212,9 +225,13 @@ def _regression(rng, n, m, d):
             return X, y, X_val, y_val, penalty, scale
 
 
+example(ridge_hypergradients, floats([1]), floats(2), floats([1]), floats(0.5), 1, 1, weight=0.5)
+
+
 @ridge_hypergradients.mistake(
-    "By the scale, the direct part is missing: the validation loss changes "
-    "with the scale even where the weights stay."
+    "By the scale, a part is missing: either the direct one, as the validation loss changes with "
+    "the scale even where the weights stay, or X'y, which the scale multiplies as well. At the "
+    "minimum both are equally large."
 )
 def _(X, y, X_val, y_val, penalty, scale):
     A, B = scale * X, scale * X_val
@@ -439,6 +456,15 @@ def _logistic(rng, n, d, step):
     )
 
 
+@hessian_vector_product.probe(weight=0.5)
+def all_of_one_class(rng):
+    w, v, X, y, penalty, step = _logistic(rng, 6, 3, float(rng.uniform(0.6, 0.9)))
+    return w, v, X, 0 * y, penalty, step
+
+
+example(hessian_vector_product, floats(0), floats(1), floats([1]), floats(1), 1e-6, 1, weight=0.5)
+
+
 @hessian_vector_product.mistake(
     "This is a one-sided difference, from w to w + step v. Take "
     "the points w + step v and w - step v."
@@ -653,6 +679,14 @@ def _krylov(H, b, k):
         np.stack([np.linalg.matrix_power(np.float64(H), j) @ b for j in range(k)], axis=1)
     )[0]
     return basis @ np.linalg.solve(basis.T @ H @ basis, basis.T @ b)
+
+
+@conjugate_gradient.probe(weight=0.5)
+def more_steps_than_needed(rng):
+    return *_system(rng, 4), 40, 1e-4
+
+
+example(conjugate_gradient, floats([1, 0], [0, 1]), floats(1, 2), 0.5, 5, 1e-6, weight=0.5)
 
 
 @conjugate_gradient.mistake(
@@ -953,6 +987,15 @@ def one_term(rng):
     return *_system(rng, 5), float(rng.uniform(0.1, 0.25)), 1
 
 
+@neumann.probe(weight=0.5)
+def many_terms(rng):
+    return *_system(rng, 4), float(rng.uniform(0.01, 0.02)), int(rng.integers(101, 130))
+
+
+for _terms in (1, 2, 3):
+    example(neumann, floats([1]), floats(1), 1, 0.25, _terms, weight=0.2)
+
+
 @neumann.mistake("There is one term too many: the first, lr times g, counts.")
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
@@ -1129,6 +1172,15 @@ def _training(rng, num_steps, last):
     y = (X @ (w + 2 * direction) + gaussian(rng, len(X), scale=0.5)).astype(np.float32)
     target = w + 4 * direction + gaussian(rng, len(direction), scale=0.3)
     return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
+
+
+@lr_hypergradient.probe(weight=0.5)
+def the_last_step_only(rng):
+    return _training(rng, int(rng.integers(4, 6)), 1)
+
+
+for _last in (2, 1):
+    example(lr_hypergradient, floats([1]), floats(1), floats(0), floats(1), 0.5, 2, _last)
 
 
 @lr_hypergradient.mistake(

@@ -5,6 +5,7 @@ weighted loss, an estimate for the target, a weighted line, and weights from exa
 import numpy as np
 
 from autograder import Inputs, Measurement, question
+from solutions.examples import example, floats
 from solutions.inputs import gaussian
 
 # 1. From a domain classifier to weights -----------------------------------------------------------
@@ -52,6 +53,10 @@ def more_of_one(rng):
         int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)])
     )
     return gaussian(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
+
+
+example(domain_weights, floats([0, 0]), 50, 50)
+example(domain_weights, floats([0, 0], [1, 3]), 100, 50)
 
 
 @domain_weights.mistake(
@@ -154,6 +159,21 @@ def some_are_zero(rng):
     )
 
 
+@effective_sample_size.probe(weight=0.5)
+def small_weights(rng):
+    """The scale of the weights does not matter: nothing needs to be added below the line."""
+    return (np.exp(gaussian(rng, 7)) * np.float32(1e-5),)
+
+
+@effective_sample_size.probe(weight=0.25)
+def a_single_weight(rng):
+    return (rng.uniform(2, 5, 1).astype(np.float32),)
+
+
+for _weights in ((2, 2, 2, 2, 2), (5, 1, 2, 1, 1), (10, 0, 0, 0, 0)):
+    example(effective_sample_size, floats(*_weights), weight=0.2)
+
+
 @effective_sample_size.mistake(
     "This is a part of the examples, between 0 and 1. Their number is asked for."
 )
@@ -248,6 +268,28 @@ def none_is_clipped(rng):
 @clip_weights.probe(weight=1)
 def all_are_clipped(rng):
     return rng.uniform(3, 9, 7).astype(np.float32), float(rng.uniform(0.5, 2))
+
+
+@clip_weights.probe(weight=1)
+def small_weights_and_none(rng):
+    weights = np.exp(gaussian(rng, 9)) * np.float32(1e-4)
+    weights[rng.permutation(9)[:3]] = 0
+    return weights, float(np.sort(weights)[-3:-1].mean())
+
+
+@clip_weights.probe(weight=0.5)
+def zeros_beside_weights_of_usual_size(rng):
+    weights = np.exp(gaussian(rng, 8))
+    weights[rng.permutation(8)[:3]] = 0
+    return weights, float(np.sort(weights)[-3:-1].mean())
+
+
+@clip_weights.probe(weight=0.25)
+def a_single_weight(rng):
+    return rng.uniform(2, 5, 1).astype(np.float32), 1.5
+
+
+example(clip_weights, floats(1, 1, 2, 16), 4, weight=0.5)
 
 
 @clip_weights.mistake(
@@ -374,9 +416,51 @@ def weights_of_zero(rng):
 
 @weighted_loss.probe(weight=1)
 def large_logits(rng):
-    heights = np.float32([[-900], [-300], [0], [400], [1000]])[rng.permutation(5)]
-    spreads = np.float32([[-300, 20, 250]] + 4 * [[0, 1, 2]])
-    return heights + spreads + gaussian(rng, 5, 3), rng.integers(0, 3, 5), np.exp(gaussian(rng, 5))
+    """Two labels have probabilities that are 0 to a float, one of them also in float64."""
+    logits = rng.permuted(np.float32([[0, 1, 2]] * 5), axis=1) + gaussian(rng, 5, 3)
+    y = rng.integers(0, 3, 5)
+    logits[[0, 1], y[:2]] -= np.float32([300, rng.uniform(800, 1000)])
+    logits += np.float32([[400], [0], [-900], [-300], [1000]])
+    order = rng.permutation(5)
+    return logits[order], y[order], rng.uniform(0.5, 2, 5).astype(np.float32)
+
+
+@weighted_loss.probe(weight=0.5)
+def a_label_that_is_hardly_possible(rng):
+    """Its probability is about exp(-40), which float32 holds well."""
+    logits, y = gaussian(rng, 6, 4), rng.integers(0, 4, 6)
+    logits[2, y[2]] -= np.float32(rng.uniform(38, 42))
+    return logits, y, rng.uniform(0.5, 2, 6).astype(np.float32)
+
+
+@weighted_loss.probe(weight=0.25)
+def a_single_example(rng):
+    return gaussian(rng, 1, 3), rng.integers(0, 3, 1), rng.uniform(2, 5, 1).astype(np.float32)
+
+
+example(weighted_loss, floats([0, 0], [2, 0]), np.array([0, 1]), floats(1, 3), weight=0.5)
+
+
+@weighted_loss.mistake(
+    "The weights are taken for weights of the classes. Here there is one for each example."
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    own = weights[: logits.shape[1]][y]
+    with np.errstate(invalid="ignore"):
+        return (own * losses).sum() / own.sum()
+
+
+@weighted_loss.mistake(
+    "A small number is added to the probabilities before the logarithm, which hides large losses. "
+    "Take the logarithm of the softmax as a whole: a function for it, or logit minus logsumexp."
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    losses = -np.log(p[np.arange(len(y)), y] + np.float32(1e-12))
+    return (weights * losses).sum() / weights.sum()
 
 
 @weighted_loss.mistake(
@@ -517,6 +601,27 @@ def equal_weights_for_all(rng):
     return (3 + gaussian(rng, 7)), np.full(7, rng.uniform(2, 4), np.float32)
 
 
+@target_estimate.probe(weight=1)
+def some_weigh_nothing(rng):
+    weights = np.exp(gaussian(rng, 7))
+    weights[rng.permutation(7)[:3]] = 0
+    return 2 + gaussian(rng, 7), weights
+
+
+@target_estimate.probe(weight=0.5)
+def small_weights_and_losses_below_zero(rng):
+    return -3 + gaussian(rng, 6), np.exp(gaussian(rng, 6)) * np.float32(1e-4)
+
+
+@target_estimate.probe(weight=0.5)
+def all_right(rng):
+    """Then nothing varies; all of it is exact."""
+    return np.ones(4, np.float32), rng.permutation(floats(4, 2, 1, 1))
+
+
+example(target_estimate, floats(1, 0, 0), floats(2, 1, 1), weight=0.5)
+
+
 @target_estimate.mistake(
     "The sum of weight times loss is divided by the number of "
     "examples. Divide by the sum of the weights."
@@ -654,6 +759,16 @@ def all_count_the_same(rng):
     return 1 + gaussian(rng, 7), 2 + gaussian(rng, 7), np.full(7, rng.uniform(2, 4), np.float32)
 
 
+@weighted_line.probe(weight=0.5)
+def two_places_that_count(rng):
+    """Several examples stand at one of them."""
+    x = floats(1, 1, 2, 3, 3) + np.float32(rng.uniform(-3, 3))
+    return x, 2 + gaussian(rng, 5), floats(1, 2, 0, 0.5, 0)
+
+
+example(weighted_line, floats(0, 1, 2), floats(0, 0, 3), floats(1, 1, 2), weight=0.5)
+
+
 @weighted_line.mistake(
     "The residuals are multiplied by the weights and then squared, so a weight of 3 counts as 9: "
     "give `polyfit` and its like the roots."
@@ -726,8 +841,11 @@ weighted_line.equivalent(
 
 # 7. Weights from examples alone -------------------------------------------------------------------
 
-CORRELATION = 0.85
-MEANS = (0.75, 1.3)
+CORRELATION = 0.88
+MEANS = (0.65, 1.35)
+
+LEVEL = 0.6
+"""The correlation that what follows the target roughly does not reach, and what levels off does."""
 
 
 @question(
@@ -754,7 +872,8 @@ def estimate_weights(source, target):
 
     source: (800, 2) float32, target: (400, 2) float32, drawn from two distributions that you do not
     know. Returns (800,) numbers, none negative.
-    Their correlation with the true ratio must reach 0.85, and their mean lie between 0.75 and 1.3.
+    Their correlation with the true ratio must reach 0.88, and their mean lie between 0.65 and
+    1.35.
     """
     X = np.concatenate([source, target]).astype(np.float64)
     X = np.stack(
@@ -771,10 +890,11 @@ def estimate_weights(source, target):
 
 @estimate_weights.probe(repeat=2)
 def a_narrower_target_somewhere_else(rng):
+    """So narrow that probabilities, which level off at 1, do not pass for the ratio."""
     angle, distance, spread = (
         rng.uniform(0, 2 * np.pi),
-        rng.uniform(0.7, 0.9),
-        rng.uniform(0.5, 0.6),
+        rng.uniform(0.9, 1.1),
+        rng.uniform(0.3, 0.33),
     )
     centre = distance * np.array([np.cos(angle), np.sin(angle)])
     source, target = rng.normal(size=(800, 2)), centre + spread * rng.normal(size=(400, 2))
@@ -787,9 +907,13 @@ def a_narrower_target_somewhere_else(rng):
 def _(inputs, output):
     weights = _as_weights(inputs, output)
     if weights is None:
+        shape = np.shape(output) if isinstance(output, np.ndarray) else inputs.secret.shape
+        other = shape != inputs.secret.shape
+        what = f" The shape is {shape}; it should be (800,)." if other else ""
         return Measurement(
             False,
-            "800 weights were expected, numbers of which none is negative and not all are equal.",
+            "800 weights were expected, numbers of which none is negative and not all are equal."
+            + what,
         )
     correlation, mean = _correlation(inputs, weights), weights.mean()
     figures = (
@@ -836,7 +960,12 @@ def _is_upside_down(inputs, output):
 
 def _sees_the_shift_only(inputs, output):
     correlation, mean = _judged(inputs, output)
-    return 0 <= correlation < CORRELATION and MEANS[0] <= mean <= MEANS[1]
+    return 0 <= correlation < LEVEL and MEANS[0] <= mean <= MEANS[1]
+
+
+def _levels_off(inputs, output):
+    correlation, _ = _judged(inputs, output)
+    return LEVEL <= correlation < CORRELATION
 
 
 def _does_not_differ(inputs, output):
@@ -875,6 +1004,24 @@ def _(source, target):
 def _(source, target):
     weights = np.exp((source @ target.mean(axis=0)).astype(np.float64))
     return weights / weights.mean()
+
+
+@estimate_weights.mistake(
+    "The weights rise where the target is, but not enough. Are they made of the classifier's "
+    "*probability*, which never exceeds 1? The ratio is made of the odds, p / (1 - p). Or is the "
+    "estimate smoothed too much?",
+    recognise=_levels_off,
+)
+def _(source, target):
+    densities = []
+    for points in (target.astype(np.float64), source.astype(np.float64)):
+        away, cov = source - points.mean(axis=0), np.cov(points.T)
+        densities.append(
+            np.exp(-0.5 * (away @ np.linalg.inv(cov) * away).sum(axis=1))
+            / np.sqrt(np.linalg.det(cov))
+        )
+    p = densities[0] / (densities[0] + 2 * densities[1])
+    return p / p.mean()
 
 
 @estimate_weights.mistake(
@@ -926,7 +1073,7 @@ def _(source, target):
     is_target = nd.concat(nd.zeros(len(source)), nd.ones(len(target)), dim=0)
     parameters = nd.zeros(6)
     parameters.attach_grad()
-    for _ in range(400):
+    for _ in range(1500):
         with autograd.record():
             z = nd.dot(X, parameters)
             loss = (nd.relu(z) - z * is_target + nd.log(1 + nd.exp(-nd.abs(z)))).mean()

@@ -5,6 +5,7 @@ the best of them, one standard error, a leak, nested validation, a plan.
 import numpy as np
 
 from autograder import Measurement, NotADraw, question
+from solutions.examples import example, floats
 
 # 1. A grid ----------------------------------------------------------------------------------------
 
@@ -74,6 +75,30 @@ def nothing_to_choose(rng):
 @grid.probe(weight=1)
 def a_name_without_values(rng):
     return ({"lr": rng.random(3).tolist(), "width": []},)
+
+
+@grid.probe(weight=0.5)
+def six_names(rng):
+    return ({f"width of layer {i}": rng.integers(8, 99, 2).tolist() for i in range(6)},)
+
+
+@grid.probe(weight=0.5)
+def one_name_with_zero_and_a_value_twice(rng):
+    return ({"dropout": [0, float(rng.random()), 0]},)
+
+
+example(grid, {"lr": [0.1, 0.01], "activation": ["relu", "tanh"]}, weight=0.5)
+
+
+@grid.mistake(
+    "`update` changes a dictionary and returns None. Make a new one: `{**configuration, name: "
+    "value}`."
+)
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [c.update({name: value}) for c in configurations for value in values]
+    return configurations
 
 
 @grid.mistake(
@@ -177,7 +202,8 @@ def log_uniform(low, high, count, rng):
 
 @log_uniform.probe(weight=2)
 def learning_rates(rng):
-    low = 10 ** rng.uniform(-5, -3)
+    """So low that nothing may be added before the logarithm."""
+    low = 10 ** rng.uniform(-11, -9)
     return float(low), float(low * 10 ** rng.uniform(2.2, 3.8)), int(rng.integers(12, 17))
 
 
@@ -329,6 +355,17 @@ def a_share_larger_than_the_confidence(rng):
     return float(rng.uniform(0.6, 0.8)), float(rng.uniform(0.1, 0.5))
 
 
+@tries_needed.probe(weight=1)
+def thousands_of_tries(rng):
+    """A fraction of about one half: room for whoever computes in float32."""
+    share, confidence = rng.uniform(0.0009, 0.0012), rng.uniform(0.93, 0.97)
+    return _above_whole(share, confidence, rng.uniform(0.45, 0.55))
+
+
+example(tries_needed, 0.5, 0.7)
+example(tries_needed, 0.05, 0.95)
+
+
 @tries_needed.mistake(
     "Shares are added up. Tries overlap: two of them hit with probability 1 - (1 "
     "- share) ** 2, less than twice the share."
@@ -461,8 +498,14 @@ def _sizes(rng, count):
 
 @best_try.probe(weight=2, repeat=3)
 def no_failures(rng):
+    """The best has one bad run, and another one a better median."""
     tries, seeds = int(rng.integers(6, 10)), int(rng.integers(3, 5))
-    return rng.uniform(0.1, 0.9, (tries, seeds)).astype(np.float32), _sizes(rng, tries)
+    accuracies = rng.uniform(0.1, 0.5, (tries, seeds))
+    best, other = rng.permutation(tries)[:2]
+    accuracies[best] = rng.permutation([0.6, 0.62, 0.99, 0.97][:seeds])
+    accuracies[other] = rng.permutation([0.1, 0.84, 0.85, 0.86][:seeds])
+    accuracies += rng.uniform(-0.005, 0.005, accuracies.shape)
+    return accuracies.astype(np.float32), _sizes(rng, tries)
 
 
 @best_try.probe(weight=2, repeat=3)
@@ -483,12 +526,57 @@ def some_runs_failed(rng):
 
 @best_try.probe(weight=2, repeat=4)
 def equally_good(rng):
+    """Of three, neither the first nor the last is the smallest, and a worse one is smaller."""
     accuracies = rng.integers(0, 3, (7, 4)) / np.float32(8)
     same = np.float32([4, 5, 6, 7]) / 8
-    tied = rng.permutation(7)[:3]
+    tied = np.sort(rng.permutation(7)[:3])
     for i in tied:
         accuracies[i] = rng.permutation(same)
-    return accuracies.astype(np.float32), _sizes(rng, 7)
+    sizes = np.sort(_sizes(rng, 7))
+    parameters = np.empty(7, np.int64)
+    others = rng.permutation(np.setdiff1d(np.arange(7), tied))
+    parameters[[others[0], tied[1], *others[1:], *rng.permutation(tied[[0, 2]])]] = sizes
+    return accuracies.astype(np.float32), parameters
+
+
+@best_try.probe(weight=1)
+def better_by_a_hair(rng):
+    """In one of four runs by 2 ** -20: the means, exact in float32, are not equal."""
+    accuracies = rng.uniform(0.1, 0.4, (6, 4)).astype(np.float32)
+    first, second = rng.permutation(6)[:2]
+    accuracies[first] = accuracies[second] = np.float32([4, 5, 6, 7]) / 8
+    accuracies[first, rng.integers(4)] += np.float32(2.0**-20)
+    parameters = _sizes(rng, 6)
+    parameters[[first, second]] = np.sort(parameters[[first, second]])[::-1]
+    return accuracies, parameters
+
+
+@best_try.probe(weight=0.5)
+def nothing_right(rng):
+    return np.zeros((4, 3), np.float32), np.array([300, 700, 100, 200])[rng.permutation(4)]
+
+
+@best_try.probe(weight=0.25)
+def a_single_try(rng):
+    return rng.random((1, 1), np.float32), _sizes(rng, 1)
+
+
+example(
+    best_try,
+    floats([0.75, 0.5, 0.25], [0.9, np.nan, 0.9], [0.5, 0.5, 0.5]),
+    np.array([800, 200, 300]),
+    weight=0.5,
+)
+
+
+@best_try.mistake("The median of the seeds decides. A try is judged by their mean.")
+def _(accuracies, parameters):
+    middles = [float(np.median(row)) for row in accuracies]
+    return max(
+        (i for i in range(len(middles)) if middles[i] == middles[i]),
+        key=lambda i: (middles[i], -parameters[i]),
+        default=None,
+    )
 
 
 @best_try.probe(weight=1)
@@ -665,10 +753,12 @@ def the_best_never_varies(rng):
 @one_standard_error.probe(weight=1)
 def one_lies_on_the_limit(rng):
     """Of four values 3, -1, -1 and -1 apart from their mean the standard error is 1. All of it
-    is exact in 5/64, and what a roundabout way of computing rounds falls above.
+    is exact in 5/64, and what a roundabout way of computing rounds falls above. A smaller one
+    lies below the limit by 2 ** -20.
     """
     accuracies = np.full((7, 4), 0.625, np.float32)
     accuracies[0], accuracies[1:3] = 0.75 + rng.permutation([3, -1, -1, -1]) * 5 / 64, 0.671875
+    accuracies[5] = 0.671875 - 2.0**-20
     return accuracies[[3, 0, 4, 1, 5, 2, 6]], np.array([61, 733, 98, 347, 135, 421, 172])
 
 
@@ -682,6 +772,19 @@ def sizes_in_any_order(rng):
 def only_the_best_is_good_enough(rng):
     accuracies, parameters = _graded(rng, 9, 5, step=3, first=0)
     return accuracies[::-1].copy(), parameters[::-1].copy()
+
+
+@one_standard_error.probe(weight=0.25)
+def a_single_configuration(rng):
+    return rng.uniform(0.5, 0.9, (1, 4)).astype(np.float32), _sizes(rng, 1)
+
+
+for _last in ([0.8, 0.82, 0.84], [0.7, 0.82, 0.94]):
+    example(
+        one_standard_error,
+        floats([0.7, 0.7, 0.7], [0.8, 0.7, 0.9], _last),
+        np.array([100, 200, 300]),
+    )
 
 
 @one_standard_error.mistake(
@@ -1162,6 +1265,24 @@ def one_wins_everywhere(rng):
     inner = rng.uniform(0.2, 0.6, (4, 6)).astype(np.float32)
     inner[:, rng.integers(6)] = rng.uniform(0.7, 0.9, 4)
     return inner, rng.random((4, 6), np.float32), rng.integers(10, 90, 4)
+
+
+@nested_estimate.probe(weight=0.5)
+def better_by_a_hair(rng):
+    """The next larger float was the best without the fold."""
+    inner = rng.uniform(0.2, 0.6, (3, 5)).astype(np.float32)
+    inner[:, 1] = 0.75
+    inner[:, 3] = np.nextafter(np.float32(0.75), np.float32(1))
+    return inner, rng.random((3, 5), np.float32), rng.integers(10, 90, 3)
+
+
+example(
+    nested_estimate,
+    floats([0.8, 0.7], [0.6, 0.9]),
+    floats([0.5, 1.0], [0.75, 0.25]),
+    np.array([10, 30]),
+    weight=0.5,
+)
 
 
 @nested_estimate.mistake(

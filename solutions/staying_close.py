@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder import Inputs, Measurement, question
 from solutions import ready_made
+from solutions.examples import example, floats
 from solutions.inputs import gaussian, renumbered
 
 NETWORKS = ("torch", "mxnet")
@@ -52,6 +53,15 @@ def copied_and_new(rng):
 @penalty.probe(weight=1)
 def nothing_new(rng):
     return (*_weights_and_start(rng, [(3, 5), (7,)]), [], *_rates(rng))
+
+
+@penalty.probe(weight=0.5)
+def nothing_has_moved(rng):
+    start = [gaussian(rng, 2, 4), gaussian(rng, 3)]
+    return [w0.copy() for w0 in start], start, [gaussian(rng, 5)], *_rates(rng)
+
+
+example(penalty, [floats(3, 1)], [floats(1, 2)], [floats(2)], 0.1, 0.5, weight=0.5)
 
 
 @penalty.mistake(
@@ -180,6 +190,27 @@ def all_copied(rng):
 def copied_and_new_ones(rng):
     shapes = [(4, int(rng.integers(2, 4)), 3, 3), (4,), (int(rng.integers(5, 8)), 4), (9,)]
     return _for_a_step(rng, shapes, new=rng.choice(4, 2, replace=False))
+
+
+@one_step.probe(weight=0.5)
+def one_that_began_at_zero(rng):
+    """It was copied all the same."""
+    weights, gradients, start, *rates = _for_a_step(rng, [(3, 2), (4,), (5,)], new=[2])
+    start[1] = 0 * start[1]
+    return weights, gradients, start, *rates
+
+
+@one_step.probe(weight=0.5)
+def all_new(rng):
+    return _for_a_step(rng, [(int(rng.integers(3, 6)), 2), (4,)], new=(0, 1))
+
+
+example(one_step, [floats(3), floats(3)], [floats(4), floats(4)], [floats(1), None], 0.1, 0.5, 2)
+
+
+@one_step.mistake("The penalty is not in the step: the gradients are those of the loss alone.")
+def _(parameters, gradients, start, lr, alpha, beta):
+    return [w - lr * gradient for w, gradient in zip(parameters, gradients, strict=True)]
 
 
 @one_step.mistake(
@@ -330,6 +361,45 @@ def a_new_layer(rng):
     }, start
 
 
+@drift.probe(weight=1)
+def a_bias_that_began_at_zero(rng):
+    """As biases do. Its part does not."""
+    parameters, start = _net_and_start(rng, ["0.weight", "0.bias", "1.weight", "1.bias"])
+    parameters["0.bias"] = parameters["0.bias"] - start["0.bias"]
+    start["0.bias"] = 0 * start["0.bias"]
+    return dict(reversed(parameters.items())), start
+
+
+@drift.probe(weight=0.5)
+def a_part_that_stands_still(rng):
+    parameters, start = _net_and_start(rng, ["stem.weight", "layer1.weight", "layer10.weight"])
+    parameters["layer1.weight"] = start["layer1.weight"].copy()
+    return parameters, start
+
+
+_BEGAN = {"4.body.weight": floats(3, 0), "4.body.bias": floats(4), "10.weight": floats(2)}
+_NOW = {
+    "4.body.weight": floats(3, 1),
+    "4.body.bias": floats(6),
+    "10.weight": floats(1),
+    "10.bias": floats(7),
+}
+example(drift, _NOW, _BEGAN, weight=0.5)
+
+
+@drift.mistake(
+    "The keys are whole numbers. The parts' names are strings, as they are in the names."
+)
+def _(parameters, start):
+    moved, size = {}, {}
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        part = int(part) if part.isdigit() else part
+        moved[part] = moved.get(part, 0) + float(((parameters[name] - w0) ** 2).sum())
+        size[part] = size.get(part, 0) + float((w0**2).sum())
+    return {part: (moved[part] / size[part]) ** 0.5 for part in size}
+
+
 @drift.mistake(
     "This divides by nothing: it is the distance itself. Divide by the norm of the start."
 )
@@ -474,6 +544,14 @@ def more_examples_than_weights(rng):
     return _for_a_fit(rng, d + int(rng.integers(3, 8)), d)
 
 
+@nearest_fit.probe(weight=0.5)
+def one_weight(rng):
+    return _for_a_fit(rng, int(rng.integers(1, 3)), 1)
+
+
+example(nearest_fit, floats([1, 2]), floats(5), floats(3, 2), 1, weight=0.5)
+
+
 @nearest_fit.mistake(
     "This pulls to zero: it is ridge regression. The start is missing on the right-hand side."
 )
@@ -601,13 +679,60 @@ def a_single_evaluation(rng):
     return rng.uniform(1, 2, 1).astype(np.float32), int(rng.integers(1, 4))
 
 
-@stop_early.probe(weight=2)
-def stops_at_the_end_or_just_before(rng):
+def _rises_at_the_end(rng, more):
+    """Falls, and is no better for as long as training waits; then comes what is never seen."""
     patience = int(rng.integers(2, 4))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(3, 6))))[::-1]
-    return np.concatenate(
-        [falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, int(rng.integers(0, 2)))]
-    ).astype(np.float32), patience
+    losses = np.concatenate([falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, more)])
+    return losses.astype(np.float32), patience
+
+
+@stop_early.probe(weight=1)
+def stops_at_the_end(rng):
+    return _rises_at_the_end(rng, 0)
+
+
+@stop_early.probe(weight=1)
+def stops_just_before_the_end(rng):
+    return _rises_at_the_end(rng, 1)
+
+
+@stop_early.probe(weight=1)
+def better_by_a_hair(rng):
+    """Each is the next smaller float: training goes on. Small numbers, whose floats are dense."""
+    losses = [np.float32(rng.uniform(0.002, 0.004))]
+    for _ in range(6):
+        losses.append(np.nextafter(losses[-1], np.float32(0)))
+    return np.array([*losses, 1.0, 2.0], np.float32), 2
+
+
+@stop_early.probe(weight=1)
+def large_losses(rng):
+    """None is below a million, and the best is in the middle."""
+    falling = np.sort(rng.uniform(1, 2, 5))[::-1]
+    return np.float32(1e6) * np.concatenate([falling, rng.uniform(2, 3, 4)]).astype(np.float32), 4
+
+
+@stop_early.probe(weight=0.5)
+def losses_below_zero(rng):
+    return -np.sort(rng.uniform(1, 3, 6)).astype(np.float32), 1
+
+
+@stop_early.probe(weight=0.5)
+def patience_of_one(rng):
+    first = np.sort(rng.uniform(1, 3, 4))[::-1]
+    return np.concatenate([first, [3, 0.5]]).astype(np.float32), 1
+
+
+@stop_early.probe(weight=0.5)
+def a_long_training(rng):
+    """It pays to wait for the thousandth evaluation and more, three hundred of them in a row."""
+    falling = np.linspace(3, 2, 700) + rng.uniform(0, 1e-4)
+    losses = np.concatenate([falling, np.full(300, 4.0), np.linspace(1, 0.5, 60)])
+    return losses.astype(np.float32), 301
+
+
+example(stop_early, floats(2.0, 1.5, 1.6, 1.1, 1.3, 1.1, 0.7, 0.9), 2, weight=0.5)
 
 
 @stop_early.probe(weight=1)
@@ -752,7 +877,9 @@ def _(losses, patience):
 
 # 6. Slanted digits, and the upright ones not forgotten --------------------------------------------
 
-SLANTED, UPRIGHT = 0.8, 0.75
+SLANTED = UPRIGHT = 0.75
+"""What every right method reaches for all students, and one that forgets does not."""
+
 HIDDEN = 64
 
 
@@ -778,7 +905,7 @@ HIDDEN = 64
     """,
 )
 def adapt(train_images, train_labels, source):
-    """A net that reads slanted digits, 80 % of them rightly, and upright ones still, at least 75 %.
+    """A net that reads slanted digits, and upright ones still, at least 75 % of each rightly.
 
     train_images: (100, 64) float32 in [0, 1], slanted digits, ten of each; train_labels: (100,)
     int64
@@ -844,9 +971,10 @@ def _(inputs, output):
         f"{slanted:.1%} of {len(inputs.secret) // 2} unseen slanted digits are "
         f"right, and {upright:.1%} of the same upright"
     )
-    if slanted < SLANTED or upright < UPRIGHT:
-        return Measurement(False, f"{message}; {SLANTED:.0%} and {UPRIGHT:.0%} are needed.")
-    return Measurement(True, f"{message}.")
+    return Measurement(
+        slanted >= SLANTED and upright >= UPRIGHT,
+        f"{message}; {SLANTED:.0%} of either are needed.",
+    )
 
 
 def _accuracies(inputs, output):
