@@ -983,6 +983,7 @@ calibration_error.equivalent(
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     hints=[
         "`rng.integers(0, n, size=N)` draws N whole numbers from 0 to n - 1: one "
         "call for the rows, one for the columns.",
@@ -1326,7 +1327,7 @@ def _(result, images, labels, alpha):
         raise NotADraw("An image is no blend of itself and another of the batch.")
     own, of_partner = lam[:, None] * labels, (1 - lam[:, None]) * labels[partners]
     if np.abs(mixed_labels - own - of_partner).max() > 2e-3:
-        raise NotADraw(_of_labels(mixed_labels, labels, partners, lam))
+        raise NotADraw(_of_labels(mixed_labels, labels, partners, lam, ~same))
     return {
         "the number of places to the partner": (partners - np.arange(n)) % n,
         "the number of partners that come up again": [np.sum(~same) - len(set(partners[~same]))],
@@ -1334,14 +1335,17 @@ def _(result, images, labels, alpha):
     }
 
 
-def _of_labels(mixed, labels, partners, lam):
-    """In which way labels are blended otherwise than images, which have these partners and lam."""
-    weight = lam[:, None]
-    exchanged = (1 - weight) * labels + weight * labels[partners]
-    if np.abs(mixed - exchanged).max() <= 2e-3:
+def _of_labels(mixed, labels, partners, lam, told):
+    """In which way labels are blended otherwise than images, which have these partners and lam,
+    where they can be told.
+    """
+    own, mixed, weight = labels[told], mixed[told], lam[told, None]
+    exchanged = (1 - weight) * own + weight * labels[partners[told]]
+    if np.abs(mixed - exchanged).max(initial=0) <= 2e-3:
         return "In the labels lam and 1 - lam are exchanged."
-    candidates = weight[:, None] * labels[:, None] + (1 - weight[:, None]) * labels[None]
-    if np.abs(mixed[:, None] - candidates).max(axis=2).min(axis=1).max() <= 2e-3:
+    with_others = weight[:, None] * own[:, None] + (1 - weight[:, None]) * labels[None]
+    misses = np.abs(mixed[:, None] - with_others).max(axis=2).min(axis=1)
+    if misses.max(initial=0) <= 2e-3:
         return "The labels have the lam of their images, and other partners. Draw partners once."
     return "A label is not blended as its image is: with the same partner and the same lam."
 

@@ -1083,6 +1083,7 @@ sample_policies.equivalent(
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     hints=[
         "Two draws an image: whether (`rng.random(N) < probability`) and "
         "how much (`rng.uniform(low, high, N)`).",

@@ -50,6 +50,9 @@ _AT_A_PLACE, _OF_A_PAIR, _OF_TWO = 8, 24, 10
 and of each of two quantities that are held against each other.
 """
 
+_RARE_PAIR = 0.1
+"""Two categories that come together in less than this share of all draws are a rare pair."""
+
 _ALL_DISTANCES = 24
 """In a larger batch only the smallest distances and some others are looked at."""
 
@@ -270,10 +273,13 @@ def between(one: Categories, other: Categories) -> np.ndarray:
     """How two quantities go together: (calls, tests). Of the same images, how many have each pair
     of categories, beyond what the two by themselves make likely, and the products of ranks; where
     one is drawn for a batch, the products of its rank and the batch's mean alone.
+
+    Pairs that are rare come as they are, too: that one never comes is seen best so, and the two by
+    themselves would show a change of their own sooner.
     """
     if one.codes.shape[:2] != other.codes.shape[:2]:
-        products = one.ranks.mean(axis=(1, 2)) * other.ranks.mean(axis=(1, 2))
-        return products[:, None]
+        of_calls: np.ndarray = one.ranks.mean(axis=(1, 2)) * other.ranks.mean(axis=(1, 2))
+        return of_calls[:, None]
     products = _products(one.ranks.mean(axis=2), other.ranks.mean(axis=2))[:, None]
     if one.codes.shape != other.codes.shape:
         return products
@@ -283,21 +289,23 @@ def between(one: Categories, other: Categories) -> np.ndarray:
     cells = both.reshape(len(a), len(a_shares), len(b_shares)).astype(float)
     cells -= a_shares[:, None] * per_call(b, len(b_shares))[:, None, :]
     cells -= b_shares * per_call(a, len(a_shares))[:, :, None]
-    return np.concatenate([cells.reshape(len(a), -1), products], axis=1)
+    rare = np.outer(a_shares, b_shares).ravel() < _RARE_PAIR
+    found: np.ndarray = np.concatenate([cells.reshape(len(a), -1), products, both[:, rare]], axis=1)
+    return found
 
 
 def equal_in_all(of: Iterable[Categories]) -> np.ndarray:
     """How many pairs of images in a batch are equal in all quantities, beyond what these by
     themselves make likely: (calls, 1).
     """
-    joint: np.ndarray | int = 0
+    joint = np.zeros(1, int)
     for one in of:
         codes, shares = one.merged(_OF_A_PAIR)
         joint = joint * len(shares) + codes[:, :, 0]
     _, codes = np.unique(joint, return_inverse=True)
-    codes = codes.reshape(np.shape(joint))
+    codes = codes.reshape(joint.shape)
     shares = np.bincount(codes.ravel()) / codes.size
-    size = codes.shape[1]
+    _, size = codes.shape
     pairs = np.array([_pairs(call) for call in codes])
     found: np.ndarray = pairs - (size - 1) * shares[codes].sum(axis=1)
     return found[:, None]

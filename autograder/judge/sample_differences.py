@@ -87,31 +87,26 @@ def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
 
 
 def _found(quantities: Sequence[Quantity], each: str) -> Iterator[str]:
-    """Sentences on all that tells the samples apart: first on what is drawn by itself, then on
-    how what is distributed rightly goes together.
+    """Sentences on all that tells the samples apart: on what is drawn by itself, or, where all of
+    that is right, on how it goes together: what is drawn wrongly shows in both.
     """
     margins = [(quantity, list(quantity.margins())) for quantity in quantities]
     together = [(quantity, list(quantity.dependence())) for quantity in quantities]
-    pairs = [(pair, _between(*pair)) for pair in itertools.combinations(quantities, 2)]
+    pairs = list(itertools.starmap(_between, itertools.combinations(quantities, 2)))
     every = [*_equal_images(quantities, each)]
     all_looks = [look for _, some in (*margins, *together) for look in some]
-    all_looks += [look for _, look in pairs] + every
+    all_looks += pairs + every
     level = log_level(sum(look.tests for look in all_looks))
-    right = []
-    for quantity, some in margins:
-        sentence = quantity.not_once_sentence() or _first(some, level)
-        if sentence:
-            yield sentence
-        else:
-            right.append(quantity)
-    for quantity, some in together:
-        if quantity in right:
-            yield from filter(None, (_first([look], level) for look in some))
-    for pair, look in pairs:
-        if pair[0] in right and pair[1] in right:
-            yield from filter(None, [_first([look], level)])
-    if len(right) == len(quantities):
-        yield from filter(None, [_first(every, level)])
+    wrong = [
+        sentence
+        for quantity, some in margins
+        if (sentence := quantity.not_once_sentence() or _first(some, level))
+    ]
+    yield from wrong
+    if wrong:
+        return
+    for look in (*(look for _, some in together for look in some), *pairs, *every):
+        yield from filter(None, [_first([look], level)])
 
 
 def _first(some: Sequence[Look], level: float) -> str:
@@ -270,11 +265,11 @@ class Quantity:
     def margins(self) -> Iterator[Look]:
         """Over all images, then at each place of the batch."""
         chosen = looks.intervals(self.of.count)
-        single = chosen[: self.of.count]
         numbers = looks.by_interval(self.of, chosen)
-        if self.of.few:
-            # Said of a single value, where one tells the two apart.
-            yield self._look(numbers[:, : len(single)], single)
+        # Said of a single value, where one tells the two apart.
+        single = np.flatnonzero(self._is_single())
+        if single.size:
+            yield self._look(numbers[:, single], [chosen[code] for code in single])
         yield self._look(numbers, chosen)
         if self.of.codes.shape[1] == 1:
             return
@@ -283,6 +278,11 @@ class Quantity:
             [looks.split(numbers, self.calls)],
             lambda test: self._at_a_place(test // count),
         )
+
+    def _is_single(self) -> np.ndarray:
+        """Which categories are one value that comes up often, or one of few."""
+        is_single: np.ndarray = self.of.highs - self.of.lows <= self.near
+        return is_single if self.of.few else is_single & (self.of.shares > _OFTEN)
 
     def _look(self, numbers: np.ndarray, chosen: Sequence[tuple[int, int]]) -> Look:
         name = capitalised(self.name)
@@ -333,8 +333,7 @@ class Quantity:
     def _range_or_spread(self, places: slice) -> str:
         """On the range, or on mean and spread, of what does not come up often."""
         values = np.concatenate([self.expected, self.got]).reshape(self.of.codes.shape)
-        single = self.of.highs - self.of.lows <= self.near
-        often = np.flatnonzero(single & (self.of.shares > _OFTEN))
+        often = np.flatnonzero(self._is_single() & (self.of.shares > _OFTEN))
         rare = ~np.isin(self.of.codes, often)
         expected = values[: self.calls, places][rare[: self.calls, places]]
         got = values[self.calls :, places][rare[self.calls :, places]]

@@ -84,8 +84,9 @@ def log_chance(expected: np.ndarray, got: np.ndarray) -> float:
     """The logarithm of the chance that calls chosen at random have a sum at least as far from the
     mean, on either side.
 
-    A little too large, never too small: the exponential part of the saddlepoint approximation
-    (Robinson 1982), without the factor that would make it some ten times smaller.
+    It is computed too large rather than too small: the exponential part of the saddlepoint
+    approximation (Robinson 1982), without the factor that makes it some ten times smaller where
+    there is much to choose from.
     """
     pooled = np.concatenate([expected, got]).astype(float)
     spread = pooled.std()
@@ -100,7 +101,7 @@ def log_chance(expected: np.ndarray, got: np.ndarray) -> float:
 def _exponent(values: np.ndarray, total: float, count: int) -> float:
     """The largest of ``a * total + b * count - K(a, b)``, where K is the logarithm of the moments'
     generating function if each value were chosen by itself with the same probability. Every (a, b)
-    gives a bound, so it does not matter where the search ends.
+    gives a bound, so that a search that ends early makes the chance larger.
     """
     share = count / len(values)
     sides = np.stack([values, np.ones_like(values)])
@@ -123,7 +124,16 @@ def _exponent(values: np.ndarray, total: float, count: int) -> float:
         at, best, chosen = at + step, value, chances
         if gain < _SMALL_GAIN or best > _FAR_ENOUGH:
             break
-    return best
+    return best - _narrowed(chosen, share)
+
+
+def _narrowed(chosen: np.ndarray, share: float) -> float:
+    """The logarithm of how much narrower the number of chosen values is distributed than without
+    the wish: what Stirling's formula leaves out where nearly no choice is left.
+    """
+    before = 2 * np.pi * len(chosen) * share * (1 - share)
+    now = 2 * np.pi * (chosen * (1 - chosen)).sum()
+    return float(max(0.0, np.log(before / max(now, 1.0)) / 2))
 
 
 def _bound(
