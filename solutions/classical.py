@@ -724,8 +724,7 @@ def colour_batch(rng):
 def _(result, images, padding):
     if np.shape(result) != images.shape:
         raise NotADraw(
-            f"One call gives {np.shape(result)}; a window has the size of the images, "
-            f"{images.shape}: cut it out of the framed image."
+            "A window has the size of the images that are given: cut it out of the framed image."
         )
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
