@@ -91,22 +91,32 @@ def _found(quantities: Sequence[Quantity], each: str) -> Iterator[str]:
     that is right, on how it goes together: what is drawn wrongly shows in both.
     """
     margins = [(quantity, list(quantity.margins())) for quantity in quantities]
-    together = [(quantity, list(quantity.dependence())) for quantity in quantities]
-    pairs = list(itertools.starmap(_between, itertools.combinations(quantities, 2)))
-    every = [*_equal_images(quantities, each)]
-    all_looks = [look for _, some in (*margins, *together) for look in some]
-    all_looks += pairs + every
-    level = log_level(sum(look.tests for look in all_looks))
-    wrong = [
-        sentence
-        for quantity, some in margins
-        if (sentence := quantity.not_once_sentence() or _first(some, level))
-    ]
-    yield from wrong
+    together = list(_together(quantities, each))
+    every = [look for _, some in margins for look in some] + together
+    level = log_level(sum(look.tests for look in every))
+    wrong = False
+    for quantity, some in margins:
+        sentence = quantity.not_once_sentence() or _first(some, level)
+        if sentence:
+            wrong = True
+            yield sentence
     if wrong:
         return
-    for look in (*(look for _, some in together for look in some), *pairs, *every):
+    for look in together:
         yield from filter(None, [_first([look], level)])
+
+
+def looks_at(quantities: Sequence[Quantity], each: str) -> list[Look]:
+    """All that two samples are told apart by."""
+    margins = itertools.chain.from_iterable(quantity.margins() for quantity in quantities)
+    return [*margins, *_together(quantities, each)]
+
+
+def _together(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
+    for quantity in quantities:
+        yield from quantity.dependence()
+    yield from itertools.starmap(_between, itertools.combinations(quantities, 2))
+    yield from _equal_images(quantities, each)
 
 
 def _first(some: Sequence[Look], level: float) -> str:

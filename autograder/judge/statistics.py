@@ -19,7 +19,7 @@ BUDGET = 1e-7
 most ten inputs a check refuses one of a million right answers at worst.
 """
 
-_SURELY_COMMON = 4.0
+SURELY_COMMON = 4.0
 """What lies nearer than so many standard deviations is far from rare and not looked at again."""
 
 _CANDIDATES = 8
@@ -72,7 +72,7 @@ def most_telling(counted: Counted) -> tuple[int, float]:
     order = np.argsort(-away)[:_CANDIDATES]
     chosen, least = 0, 0.0
     for test in order:
-        if away[test] < _SURELY_COMMON:
+        if away[test] < SURELY_COMMON:
             break
         chance = log_chance(counted.expected[:, test], counted.got[:, test])
         if chance < least:
