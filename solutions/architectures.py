@@ -211,6 +211,7 @@ def _(spec, channels, size):
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     each="spec",
     hints=[
         "Two draws for each spec: the place, from 0 to D − 1, and by how much the option moves, "

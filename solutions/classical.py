@@ -52,6 +52,21 @@ def any_angle(rng):
     return _places(rng, n, height, width), _places(rng, n, height, width), degrees, height, width
 
 
+@turned_from.probe(weight=0.5)
+def the_first_row_of_the_table(rng):
+    return np.float32([0]), np.float32([2]), 90, 5, 5
+
+
+@turned_from.probe(weight=0.5)
+def the_second_row_of_the_table(rng):
+    return np.float32([0]), np.float32([0]), 90, 6, 9
+
+
+@turned_from.probe(weight=0.5)
+def the_third_row_of_the_table(rng):
+    return np.float32([1]), np.float32([2]), 30, 5, 5
+
+
 @turned_from.mistake(
     "This turns about the corner, pixel (0, 0), and moves the result by half an image. Take the "
     "middle away before the turn: the last line adds it again."
@@ -193,6 +208,25 @@ def colours(rng):
     return _for_a_flip(rng, int(rng.integers(5, 8)), 3)
 
 
+@flip_letters.probe(weight=0.5)
+def the_example_of_the_statement(rng):
+    labels, flips = np.array([0, 1, 2, 1]), np.array([True, False, True, True])
+    return _images(rng, 4, 1, 4, 3), labels, flips, np.array([1, 0, 2])
+
+
+@flip_letters.probe(weight=0.5)
+def one_letter_to_mirror(rng):
+    images, _, _, partner = _for_a_flip(rng, 5, 1)
+    label = np.flatnonzero(partner != np.arange(len(partner)))[:1]
+    return images[:1], label, np.array([True]), partner
+
+
+@flip_letters.probe(weight=0.5)
+def nothing_to_mirror(rng):
+    images, labels, _, partner = _for_a_flip(rng, 5, 1)
+    return images, labels, np.zeros(5, bool), partner
+
+
 @flip_letters.mistake(
     "The labels are left as they are: a mirrored b is a d now, and should be learnt as one."
 )
@@ -331,11 +365,31 @@ def far_outside(rng):
     return image, rows.astype(np.float32), cols.astype(np.float32), fill
 
 
+@sample.probe(weight=1)
+def the_table_of_the_statement(rng):
+    rows, cols = np.float32([0, 0.5, 1, -0.5, 7]), np.float32([1, 0.25, 1.4, 0, 0])
+    return np.float32([[1, 2], [3, 4]]), rows, cols, 10.0
+
+
+@sample.probe(weight=0.5)
+def a_single_row(rng):
+    places = np.float32([0, 0.25, -0.75, 0, 1.5])
+    return _images(rng, 1, 5), places, np.float32([1.5, 4, 3.25, 4.5, 2]), 2.0
+
+
+@sample.probe(weight=0.5)
+def very_far_outside(rng):
+    image, *_, fill = _for_sampling(rng, 0, 1)
+    rows, cols = np.float32([1.5, 300, -90.25, 2, -40]), np.float32([1.25, 2.5, 1, 777.5, -60.5])
+    return image, rows, cols, fill
+
+
 @sample.mistake(
     "This takes the nearest pixel. Bilinear sampling weighs the four "
     "around the place by how near they are."
 )
 def _(image, rows, cols, fill):
+    rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6, constant_values=fill)
     return framed[np.round(rows).astype(int) + 6, np.round(cols).astype(int) + 6]
 
@@ -343,6 +397,8 @@ def _(image, rows, cols, fill):
 @sample.mistake("Rows and columns are exchanged: the first axis of an image runs downwards.")
 def _(image, rows, cols, fill):
     framed = np.pad(image, 12, constant_values=fill)
+    rows = rows.clip(-4, len(image[0]) + 3)
+    cols = cols.clip(-4, len(image) + 3)
     rows, cols = cols + 12, rows + 12
     top, left = rows.astype(int), cols.astype(int)
     down, right = rows - top, cols - left
@@ -356,6 +412,7 @@ def _(image, rows, cols, fill):
     "`top` has a small `down`, so `top` counts 1 - down."
 )
 def _(image, rows, cols, fill):
+    rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6, constant_values=fill)
     rows, cols = rows + 6, cols + 6
     top, left = rows.astype(int), cols.astype(int)
@@ -367,6 +424,7 @@ def _(image, rows, cols, fill):
 
 @sample.mistake("Outside the image its edge is continued. Pixels out there have the value `fill`.")
 def _(image, rows, cols, fill):
+    rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6, mode="edge")
     rows, cols = rows + 6, cols + 6
     top, left = rows.astype(int), cols.astype(int)
@@ -378,6 +436,7 @@ def _(image, rows, cols, fill):
 
 @sample.mistake("Outside there is 0 here, whatever `fill` says.")
 def _(image, rows, cols, fill):
+    rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6)
     rows, cols = rows + 6, cols + 6
     top, left = rows.astype(int), cols.astype(int)
@@ -393,6 +452,7 @@ def _(image, rows, cols, fill):
 )
 def _(image, rows, cols, fill):
     H, W = image.shape
+    rows, cols = rows.clip(-4, H + 3), cols.clip(-4, W + 3)
     framed = np.pad(image, 6, constant_values=fill)
     outside = (rows < 0) | (rows > H - 1) | (cols < 0) | (cols > W - 1)
     rows, cols = rows + 6, cols + 6
@@ -408,6 +468,7 @@ def _(image, rows, cols, fill):
     "the next whole number *below*: `floor`."
 )
 def _(image, rows, cols, fill):
+    rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6, constant_values=fill)
     top, left = rows.astype(int), cols.astype(int)
     down, right = rows - top, cols - left
@@ -423,6 +484,7 @@ def _(image, rows, cols, fill):
 )
 def _(image, rows, cols, fill):
     H, W = image.shape
+    rows, cols = rows.clip(-4, H + 3), cols.clip(-4, W + 3)
     framed = np.pad(image, 6, mode="edge")
     outside = (rows <= -1) | (rows >= H) | (cols <= -1) | (cols >= W)
     rows, cols = rows + 6, cols + 6
@@ -528,6 +590,17 @@ def colour_images(rng):
     return _for_a_crop(rng, int(rng.integers(3, 7)), 3)
 
 
+@crop.probe(weight=0.5)
+def one_image_whole(rng):
+    images = _images(rng, 1, 2, 4, 3)
+    return images, np.array([0]), np.array([0]), (4, 3)
+
+
+@crop.probe(weight=0.5)
+def single_pixels(rng):
+    return _images(rng, 4, 2, 5, 6), rng.permutation(5)[:4], rng.permutation(6)[:4], (1, 1)
+
+
 @crop.mistake("All images are cut at the place of the first. Each has a top and a left of its own.")
 def _(images, tops, lefts, size):
     return images[:, :, tops[0] : tops[0] + size[0], lefts[0] : lefts[0] + size[1]]
@@ -602,6 +675,7 @@ crop.equivalent("len(images) -> len(tops)", why="There is one top for each image
 @question(
     points=3,
     driver="sampled",
+    calls=200,
     hints=[
         "Pad rows and columns alone: `np.pad` with ((0, 0), (0, 0), (padding, padding), "
         "(padding, padding)). How many places has a window of the "
@@ -649,6 +723,10 @@ def colour_batch(rng):
 
 @random_crop.recover
 def _(result, images, padding):
+    if np.shape(result) != images.shape:
+        raise NotADraw(
+            "A window has the size of the images that are given: cut it out of the framed image."
+        )
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     windows = np.lib.stride_tricks.sliding_window_view(
@@ -882,18 +960,11 @@ def to_validate_on(rng):
 
 @prepare.recover
 def _(result, images, sigma, train):
-    values = np.round(np.float64(result), 4)
-    noise = values - np.round(np.float64(images), 4)
-    pixels = {
-        "the noise of the upper left pixel": noise[:, 0, 0, 0],
-        "the noise beside it": noise[:, 0, 0, 1],
-        "the noise below it": noise[:, 0, 1, 0],
-        "the noise of the next channel": noise[:, 1, 0, 0],
-        "the noise of the lower right pixel": noise[:, -1, -1, -1],
-    }
-    values = values.reshape(len(images), -1)
+    if np.shape(result) != images.shape:
+        raise NotADraw(f"One call gives {np.shape(result)}; it should be {images.shape}.")
+    values = np.round(np.float64(result), 4).reshape(len(images), -1)
     return {
-        **pixels,
+        "the noise": values - np.round(np.float64(images), 4).reshape(values.shape),
         "the smallest value": values.min(axis=1),
         "the largest value": values.max(axis=1),
         "the mean": values.mean(axis=1),
@@ -921,7 +992,7 @@ def _(images, sigma, train, rng):
     "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. "
     "Clip: what is outside moves to the end, the rest stays.",
     recognise=lambda inputs, value: (
-        all(map(_rescaled, value["draws"])) and _repeated(value) and not value["changed"]
+        all(map(_rescaled, value["draws"])) and _repeated(inputs, value) and not value["changed"]
     ),
 )
 def _(images, sigma, train, rng):
@@ -1027,7 +1098,7 @@ def _(images, sigma, train, rng):
     "This is the colleague's code still. What becomes of validation images, of the caller's "
     "array, of `rng`, and of a pixel in the middle of the range?",
     recognise=lambda inputs, value: (
-        value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(value)
+        value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(inputs, value)
     ),
 )
 def _(images, sigma, train, rng):
@@ -1301,9 +1372,9 @@ def _images(rng, *shape):
 def _always_the_same(value, images):
     """Whether every call gave one result, which is not what it was given."""
     first, *others = map(np.asarray, value["draws"])
-    return all(np.array_equal(first, other) for other in others) and not np.array_equal(
-        first, images
-    )
+    if first.shape != np.shape(images) or np.array_equal(first, images):
+        return False
+    return all(np.array_equal(first, other) for other in others)
 
 
 def _rescaled(images):
@@ -1326,9 +1397,15 @@ def _noise_is_shared(result, images):
     ).max() > 1e-5  # np.ptp looks below the mask
 
 
-def _repeated(value):
-    """Whether the first generator gave the first result again."""
-    return np.allclose(value["draws"][0], value["again"][0])
+def _repeated(inputs, value):
+    """Whether the first generator that comes again gave its first result again."""
+    seeds, draws = inputs.args[0], value["draws"]
+    first, second = next(
+        places
+        for seed in seeds
+        if len(places := [i for i, other in enumerate(seeds) if other == seed][:2]) > 1
+    )
+    return np.allclose(draws[first], draws[second])
 
 
 def _for_a_flip(rng, n, channels):

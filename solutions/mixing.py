@@ -56,6 +56,17 @@ def some_are_their_own_partners(rng):
     return _images(rng, 5, 1, 6, 3), _one_hot(rng, 5, 6), partners, _shares(rng, 5)
 
 
+@mix.probe(weight=0.5)
+def the_table_of_the_statement(rng):
+    labels = np.float32([[1, 0, 0], [0, 0.5, 0.5], [0, 1, 0], [0, 0.5, 0.5]])
+    return _images(rng, 4, 1, 2, 3), labels, np.array([2, 3, 0, 1]), np.float32([0.7, 0.2, 0, 1])
+
+
+@mix.probe(weight=0.5)
+def one_image(rng):
+    return _images(rng, 1, 2, 3, 4), _soft(rng, 1, 3), np.array([0]), np.float32([0.3])
+
+
 @mix.mistake(
     "The images are blended, the labels are not. A picture that is 30 % of "
     "another class needs a label that says so."
@@ -239,6 +250,13 @@ def an_even_square_in_a_corner(rng):
 @cutout.probe(weight=1)
 def a_single_pixel(rng):
     return _images(rng, 3, 2, 5, 8), rng.permutation(5)[:3], rng.permutation(8)[:3], 1
+
+
+@cutout.probe(weight=0.5)
+def as_large_as_the_image(rng):
+    rows, columns = np.array([0, 3, 5]), np.array([6, 3, 0])
+    order = rng.permutation(3)
+    return _images(rng, 3, 2, 6, 7), rows[order], columns[order], 6
 
 
 @cutout.mistake(
@@ -437,6 +455,20 @@ def boxes_over_every_border(rng):
         rng.permutation(5)
     ]
     return _images(rng, 5, 3, 7, 10), _soft(rng, 5, 4), _cycle(rng, 5), boxes
+
+
+@cutmix.probe(weight=1)
+def no_pixel_at_all(rng):
+    """Boxes of no height, inside and beyond every border: nothing is pasted, no label changes."""
+    boxes = np.array([[-3, 1, 0, 4], [9, 2, 0, 3], [2, -5, 0, 3], [-1, 11, 0, 6], [6, 0, 0, 9]])
+    return _images(rng, 5, 2, 6, 9), _one_hot(rng, 5, 3), _cycle(rng, 5), boxes[rng.permutation(5)]
+
+
+@cutmix.probe(weight=0.5)
+def the_example_of_the_statement(rng):
+    labels = np.float32([[1, 0], [0, 1]])
+    boxes = np.array([[-1, 3, 3, 4], [0, 0, 1, 1]])
+    return _images(rng, 2, 1, 4, 5), labels, np.array([1, 0]), boxes
 
 
 @cutmix.probe(weight=1)
@@ -646,6 +678,16 @@ def large_logits(rng):
     return heights + spreads + _normal(rng, 5, 3), _soft(rng, 5, 3)
 
 
+@soft_cross_entropy.probe(weight=0.5)
+def the_table_of_the_statement_of_the_loss(rng):
+    return np.float32([[0, 0], [2, 0]]), np.float32([[0.3, 0.7], [0.25, 0.75]])
+
+
+@soft_cross_entropy.probe(weight=0.5)
+def one_example(rng):
+    return _normal(rng, 1, 5, scale=3.0), _soft(rng, 1, 5)
+
+
 @soft_cross_entropy.mistake(
     "Only the class with the largest share counts here. All classes do, each by its share."
 )
@@ -814,6 +856,17 @@ def one_bin(rng):
     return *_forecasts(rng, 20, 3, 5), 1
 
 
+@calibration_error.probe(weight=0.5)
+def the_table_of_the_statement_of_calibration(rng):
+    probabilities = np.float32([[0.4, 0.3, 0.3], [0.1, 0.9, 0], [0, 0, 1]])
+    return probabilities, np.array([0, 1, 0]), 2
+
+
+@calibration_error.probe(weight=0.5)
+def one_image_that_is_sure(rng):
+    return np.float32([[0, 1, 0]]), rng.choice([0, 2], 1), 5
+
+
 @calibration_error.mistake(
     "Every bin counts the same, however many images are in it. "
     "Weight each by its share of the images."
@@ -931,6 +984,7 @@ calibration_error.equivalent(
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     hints=[
         "`rng.integers(0, n, size=N)` draws N whole numbers from 0 to n - 1: one "
         "call for the rows, one for the columns.",
@@ -971,9 +1025,16 @@ def tall_images(rng):
 
 @random_cutout.recover
 def _(result, images, size):
+    if np.shape(result) != images.shape:
+        raise NotADraw(f"One call gives {np.shape(result)}; it should be {images.shape}.")
     black = result.max(axis=1) < 0.01  # (N, H, W)
     in_rows, in_columns = black.any(axis=2), black.any(axis=1)
     if not in_rows.any(axis=1).all():
+        in_any = (result < 0.01).any(axis=(1, 2, 3))
+        if in_any.all():
+            raise NotADraw(
+                "The hole is not in all channels of an image: blacken the square in each of them."
+            )
         raise NotADraw("An image has no hole.")
     tops, lefts = _first(in_rows, size), _first(in_columns, size)
     if not np.allclose(
@@ -987,6 +1048,12 @@ def _(result, images, size):
         "the row of the centre": tops + size // 2,
         "the column of the centre": lefts + size // 2,
     }
+
+
+def _first_channel_alone(result, images):
+    """Whether images of several channels have their holes in the first one."""
+    black = (result < 0.01).any(axis=(2, 3))  # (N, C)
+    return bool(black.shape[1] > 1 and black[:, 0].all() and not black[:, 1:].any())
 
 
 def _first(covered, size):
@@ -1030,6 +1097,23 @@ def _(images, size, rng):
         result, rng.integers(height, size=n), rng.integers(width, size=n), strict=True
     ):
         image[:, top : top + size, left : left + size] = 0
+    return result
+
+
+@random_cutout.mistake(
+    "Only the first channel has a hole. It goes through all of them.",
+    recognise=lambda inputs, value: all(
+        _first_channel_alone(np.asarray(result), inputs.args[1]) for result in value["draws"]
+    ),
+)
+def _(images, size, rng):
+    n, _, height, width = images.shape
+    result = images.copy()
+    for image, row, column in zip(
+        result, rng.integers(height, size=n), rng.integers(width, size=n), strict=True
+    ):
+        top, left = row - size // 2, column - size // 2
+        image[0, max(top, 0) : top + size, max(left, 0) : left + size] = 0
     return result
 
 
@@ -1186,6 +1270,7 @@ random_cutout.equivalent(
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     hints=[
         "Two draws: `rng.permutation(N)` for the partners, `rng.beta(alpha, "
         "alpha, N)` for lam, one for each image.",
@@ -1241,19 +1326,51 @@ def _(result, images, labels, alpha):
     lam = lam[np.arange(n), partners]
     if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:
         raise NotADraw("An image is no blend of itself and another of the batch.")
-    if (
-        np.abs(mixed_labels - lam[:, None] * labels - (1 - lam[:, None]) * labels[partners]).max()
-        > 2e-3
-    ):
-        raise NotADraw(
-            "A label is not blended as its image is: with the same partner and the same lam."
-        )
-    lam[same] = 0.5  # it cannot be told, either
+    own, of_partner = lam[:, None] * labels, (1 - lam[:, None]) * labels[partners]
+    if np.abs(mixed_labels - own - of_partner).max() > 2e-3:
+        raise NotADraw(_of_labels(mixed_labels, labels, partners, lam, ~same))
     return {
-        "lam": np.round(lam, 3),
         "the number of places to the partner": (partners - np.arange(n)) % n,
         "the number of partners that come up again": [np.sum(~same) - len(set(partners[~same]))],
+        "lam": np.round(_those_of_others(lam, same), 3),
     }
+
+
+def _of_labels(mixed, labels, partners, lam, told):
+    """In which way labels are blended otherwise than images, which have these partners and lam,
+    where they can be told.
+    """
+    own, mixed, weight = labels[told], mixed[told], lam[told, None]
+    exchanged = (1 - weight) * own + weight * labels[partners[told]]
+    if np.abs(mixed - exchanged).max(initial=0) <= 2e-3:
+        return "In the labels lam and 1 - lam are exchanged."
+    with_others = weight[:, None] * own[:, None] + (1 - weight[:, None]) * labels[None]
+    misses = np.abs(mixed[:, None] - with_others).max(axis=2).min(axis=1)
+    if misses.max(initial=0) <= 2e-3:
+        return "The labels have the lam of their images, and other partners. Draw partners once."
+    return "A label is not blended as its image is: with the same partner and the same lam."
+
+
+def _those_of_others(lam, same):
+    """lam, and where it cannot be told, since an image is its own partner, that of the image before
+    it.
+    """
+    if same.all():
+        return np.full(len(lam), 0.5)
+    told = np.flatnonzero(~same)
+    before = np.searchsorted(told, np.arange(len(lam)), "right") - 1
+    return lam[told[before]]
+
+
+def _same_partners(inputs, value):
+    """Whether every call gives each image the same partner, as far as partners can be told."""
+    _, images, labels, alpha = inputs.args
+    calls = [
+        random_mixup.recovery(result, images, labels, alpha)["the number of places to the partner"]
+        for result in value["draws"][:20]
+    ]
+    places = np.ma.masked_equal(np.array(calls), 0)
+    return bool((places.max(axis=0) - places.min(axis=0)).max() == 0)
 
 
 @random_mixup.mistake("One lam is drawn for the whole batch. Draw as many as there are images.")
@@ -1288,6 +1405,27 @@ def _(images, labels, alpha, rng):
     partners, lam = np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
     return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+
+
+@random_mixup.mistake(
+    "The partners are the same in every call. Draw a random order of the "
+    "batch anew each time: `rng.permutation(N)`.",
+    recognise=_same_partners,
+)
+def _(images, labels, alpha, rng):
+    partners, lam = np.arange(len(images))[::-1], rng.beta(alpha, alpha, len(images))
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+
+
+@random_mixup.mistake(
+    "Images and labels have partners of their own. Draw the partners once, and use them for both."
+)
+def _(images, labels, alpha, rng):
+    n = len(images)
+    partners, others, lam = rng.permutation(n), rng.permutation(n), rng.beta(alpha, alpha, n)
+    a, b = lam[:, None, None, None], lam[:, None]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[others]
 
 
 @random_mixup.mistake(

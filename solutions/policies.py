@@ -46,6 +46,29 @@ def one_decision(rng):
     return _controller(rng, 1, 4)
 
 
+@log_probability.probe(weight=0.5)
+def the_table_of_the_statement(rng):
+    return np.float32([[0, 0, 0], [np.log(2), 0, 0]]), np.array([2, 0])
+
+
+@log_probability.probe(weight=1)
+def an_unlikely_policy(rng):
+    """Of every decision the least likely option, some e ** -9 each, some e ** -55 together."""
+    logits = rng.uniform(3.5, 5, (6, 4)).astype(np.float32)
+    choices = rng.integers(0, 4, 6)
+    logits[np.arange(6), choices] = rng.uniform(-5, -4.5, 6)
+    return logits, choices
+
+
+@log_probability.mistake(
+    "A small number added before the logarithm, against infinity, limits how unlikely a policy "
+    "can be. Add up log-probabilities instead."
+)
+def _(logits, choices):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return np.log(p[range(len(choices)), choices].prod() + 1e-8)
+
+
 @log_probability.mistake(
     "This is the probability of the policy. Its logarithm is asked for, "
     "the sum of the choices' log-probabilities."
@@ -171,6 +194,18 @@ def one_decision_to_differentiate(rng):
     return _controller(rng, 1, 4)
 
 
+@log_probability_gradient.probe(weight=0.5)
+def the_example_of_the_statement(rng):
+    return np.log(np.float32([[0.5, 0.3, 0.2]])), np.array([1])
+
+
+@log_probability_gradient.mistake(
+    "The softmax is missing: this is one-hot alone. Subtract each row's softmax from it."
+)
+def _(logits, choices):
+    return np.eye(logits.shape[1])[choices]
+
+
 @log_probability_gradient.mistake(
     "The sign is wrong: this is the gradient of the negative logarithm, "
     "which makes what was chosen less likely."
@@ -293,6 +328,18 @@ def a_few_policies(rng):
 @reinforce_gradient.probe(weight=1)
 def one_policy(rng):
     return _policies(rng, 1, 4, 3)
+
+
+@reinforce_gradient.probe(weight=0.5)
+def the_table_of_the_statement_of_reinforce(rng):
+    rewards = np.float32([0.6, 0.3, 0.1])
+    return np.float32([[0, 0]]), np.array([[0], [1], [1]]), rewards, 0.4
+
+
+@reinforce_gradient.probe(weight=0.5)
+def a_baseline_of_zero(rng):
+    logits, choices, rewards, _ = _policies(rng, 6, *_sizes(rng))
+    return logits, choices, rewards, 0.0
 
 
 @reinforce_gradient.mistake(
@@ -431,6 +478,16 @@ def many_rewards(rng):
 @advantages.probe(weight=1)
 def two_rewards(rng):
     return rng.uniform(0.2, 0.9, 2).astype(np.float32), float(rng.uniform(0.6, 0.9))
+
+
+@advantages.probe(weight=0.5)
+def one_reward(rng):
+    return rng.uniform(0.2, 0.9, 1).astype(np.float32), float(rng.uniform(0.6, 0.9))
+
+
+@advantages.probe(weight=0.5)
+def the_table_of_the_statement_of_advantages(rng):
+    return np.float32([0.5, 0.6, 0.4]), 0.8
 
 
 @advantages.mistake(
@@ -629,6 +686,24 @@ def contrast_before_brightness(rng):
     )
 
 
+@apply_policy.probe(weight=0.5)
+def the_example_of_the_statement_of_a_policy(rng):
+    gates, amounts = np.float32([[0.2, 0.4], [0.2, 0.7]]), np.float32([[0.6, -1], [0.6, -1]])
+    images = np.full((2, 1, 1, 1), 0.9, np.float32)
+    return images, [("brightness", 0.5, 1.0), ("contrast", 0.5, 0.5)], gates, amounts
+
+
+@apply_policy.probe(weight=0.5)
+def an_operation_twice(rng):
+    """Three steps: never, always, and one that was there before; one without any strength."""
+    n = 5
+    policy = [("brightness", 0.0, 0.9), ("contrast", 1.0, 0.8), ("brightness", 0.625, 0.7)]
+    policy.append(("contrast", 1.0, 0.0))
+    gates = (rng.permuted(np.tile(np.arange(n), (4, 1)), axis=1).T / 8).astype(np.float32)
+    amounts = rng.uniform(-1, 1, (n, 4)).astype(np.float32)
+    return rng.random((n, 2, 3, 4), dtype=np.float32), policy, gates, amounts
+
+
 @apply_policy.mistake("One decision is made for the whole batch. Each image has its own gate.")
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
@@ -822,6 +897,7 @@ def _(images, policy, gates, amounts):
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     each="policy",
     hints=[
         "Softmax of each row first. Then one draw for each policy and each decision: "
@@ -869,7 +945,9 @@ def _(result, logits, num_policies):
 @sample_policies.probe()
 def a_controller(rng):
     heights = np.array([-1.2, 0.3, 1.0, -0.4])
-    return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(np.float32), 14
+    return np.stack([rng.permutation(heights) + 1 + 2 * d for d in range(3)]).astype(
+        np.float32
+    ), 120
 
 
 def _repeats(inputs, output):
@@ -906,6 +984,24 @@ def _(logits, num_policies, rng):
 @sample_policies.mistake("All options are equally likely: the logits are not used.")
 def _(logits, num_policies, rng):
     return rng.integers(logits.shape[1], size=(num_policies, len(logits)))
+
+
+@sample_policies.mistake(
+    "The probabilities are in proportion to 2 ** logit. Softmax takes the exponential, exp(logit)."
+)
+def _(logits, num_policies, rng):
+    p = 2.0 ** logits.astype(float)
+    numbers = rng.random((num_policies, len(logits), 1))
+    return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
+
+
+@sample_policies.mistake(
+    "The noise that is added to the logits is normal: its largest does not follow the softmax. "
+    "Add Gumbel noise, `rng.gumbel`, or draw from the softmax.",
+)
+def _(logits, num_policies, rng):
+    noise = rng.normal(0, np.pi / 6**0.5, (num_policies, *logits.shape))
+    return (logits + noise).argmax(axis=2)
 
 
 @sample_policies.mistake(
@@ -987,6 +1083,7 @@ sample_policies.equivalent(
 @question(
     points=2,
     driver="sampled",
+    calls=200,
     hints=[
         "Two draws an image: whether (`rng.random(N) < probability`) and "
         "how much (`rng.uniform(low, high, N)`).",

@@ -178,6 +178,7 @@ def _(space):
 @question(
     points=3,
     driver="sampled",
+    calls=200,
     each="number",
     hints=[
         "What is to be uniform is the logarithm. Draw it between log(low) "
@@ -204,19 +205,19 @@ def log_uniform(low, high, count, rng):
 def learning_rates(rng):
     """So low that nothing may be added before the logarithm."""
     low = 10 ** rng.uniform(-11, -9)
-    return float(low), float(low * 10 ** rng.uniform(2.2, 3.8)), int(rng.integers(12, 17))
+    return float(low), float(low * 10 ** rng.uniform(2.2, 3.8)), int(rng.integers(48, 65))
 
 
 @log_uniform.probe(weight=1)
 def above_one(rng):
     low = rng.uniform(2, 9)
-    return float(low), float(low * rng.uniform(40, 70)), int(rng.integers(12, 17))
+    return float(low), float(low * rng.uniform(40, 70)), int(rng.integers(48, 65))
 
 
 @log_uniform.probe(weight=1)
 def a_narrow_range(rng):
     low = rng.uniform(0.2, 0.4)
-    return float(low), float(low * rng.uniform(2.7, 2.9)), int(rng.integers(12, 17))
+    return float(low), float(low * rng.uniform(2.7, 2.9)), int(rng.integers(48, 65))
 
 
 @log_uniform.recover

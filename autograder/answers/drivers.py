@@ -33,8 +33,10 @@ from autograder.values import frameworks
 from autograder.values.agreement import agree
 from autograder.values.plain_values import to_plain
 
-_REPEATED = 3
-"""How many seeds a random operation gets a second time."""
+USED_AGAIN = 3
+"""The call of a random operation with a seed that it has had before twice, and every further one,
+gets the arrays that an earlier such call has used.
+"""
 
 
 def call(answer: Callable, framework: str, *args: Any) -> Any:
@@ -124,27 +126,29 @@ def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> d
     """``answer(*args, rng)`` once for each seed, with a NumPy generator made of it: what a random
     operation does, many times over.
 
-    Every call gets arrays of its own. Returns ``draws`` (the results), ``again`` (those of the
-    first seeds once more), and ``changed`` (whether a call changed what it was given).
+    Every call gets arrays of its own, but for those with a seed that comes for the third time: they
+    share theirs, so that whoever gets the results sees what such a call did to them. Returns
+    ``draws`` (the results), and ``changed`` (whether a call changed what it was given, as far as
+    the answer's own process tells).
     """
     with unswitched():
         given = to_plain(args)
+        shared = frameworks.to_framework(given, framework)
+    calls: dict[int, int] = {}
     results = []
     changed = False
-    for seed in (*seeds, *seeds[:_REPEATED]):
+    for seed in seeds:
+        calls[seed] = calls.get(seed, 0) + 1
+        is_shared = calls[seed] >= USED_AGAIN
         with unswitched():
-            arrays = frameworks.to_framework(given, framework)
+            arrays = shared if is_shared else frameworks.to_framework(given, framework)
         rng = np.random.default_rng(seed)
         drawn = answer(*arrays, rng)
         with unswitched():
             results.append(to_plain(drawn))
-            afterwards = to_plain(arrays)
-        changed = changed or not agree(given, afterwards, rtol=0, atol=0)
-    return {
-        "draws": results[: len(seeds)],
-        "again": results[len(seeds) :],
-        "changed": changed,
-    }
+            if not changed:
+                changed = not agree(given, to_plain(arrays), rtol=0, atol=0)
+    return {"draws": results, "changed": changed}
 
 
 DRIVERS: dict[str, Callable] = {

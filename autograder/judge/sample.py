@@ -8,16 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from autograder.answers.drivers import USED_AGAIN
 from autograder.logs import log
 from autograder.values.agreement import agree, array_like, as_array
 
 _BAD_FORM = "The result does not have the form that the task asks for."
 
+_SEVERAL_EACH = 2
+"""The axes of what holds several numbers for each image."""
+
 _MOST_PARTS = 3
 """Of a tuple, the shapes of so many parts are told."""
 
 Recover = Callable[..., Mapping[str, Any]]
-"""A question's `recover`: ``recover(result, *args)`` gives what was drawn for each image."""
+"""A question's `recover`: ``recover(result, *args)`` gives what was drawn for each image, (N,), or
+for each of the P numbers of each image, (N, P).
+"""
 
 
 class NotADraw(ValueError):
@@ -30,13 +36,15 @@ class NotADraw(ValueError):
 class Sample:
     """What many calls gave.
 
-    drawn:      name -> (calls, N), what was drawn for each image of each call; of results that no
-                draw gives, their mean, spread and extremes instead.
+    drawn:      name -> (calls, N), what was drawn for each image of each call, or (calls, N, P)
+                where this is P numbers; of results that no draw gives, their mean, spread and
+                extremes instead.
     example:    the result of one call, by which others are read. shapes: of results, in words; one
                 where all calls gave the same.
     whole:      of which arrays of a result all numbers are whole. finite: whether all numbers are.
-    repeatable: whether the same generator gave the same result again. changed: whether an argument
-        was changed.
+    repeatable: whether the same generator gave the same result again, also on arrays that earlier
+        calls had. changed: whether an argument was changed, as the answer's own process says: so it
+        counts against the answer only.
     problem:    why nothing could be recovered, if so. fault: what `recover` raised, if that was no
                 `NotADraw`.
     """
@@ -62,27 +70,45 @@ def sample(
         where it is a tuple, a list stands for one.
     """
     seeds, *given = args
-    draws = value["draws"]
-    again = value["again"]
-    results = [_as_arrays(result, example) for result in draws]
+    results = [_as_arrays(result, example) for result in value["draws"]]
     if len(results) != len(seeds):
         raise ValueError(f"{len(results)} results of {len(seeds)} calls")
-    recovered = _recover(recover, results, given)
+    by_seed = _by_seed(seeds, results)
+    firsts = [of_seed[0] for of_seed in by_seed]
+    changed = value["changed"] is not False
+    recovered = _recover(recover, firsts, given)
     # The arrays at one place of the results belong together.
     by_call = [_arrays_of(result) for result in results]
     by_place = list(zip(*by_call, strict=False))
-    drawn = _features(by_place) if recovered.problem else recovered.drawn
+    of_firsts = list(zip(*map(_arrays_of, firsts), strict=False))
+    drawn = _features(of_firsts) if recovered.problem else recovered.drawn
     return Sample(
         drawn=drawn,
-        example=results[0],
+        example=firsts[0],
         shapes=frozenset(map(_shape, results)),
         whole=tuple(all(map(_is_whole, arrays)) for arrays in by_place),
         finite=all(map(_are_finite, by_place)),
-        repeatable=agree(draws[: len(again)], again, 1e-6, 1e-6),
-        changed=value["changed"] is not False,
+        repeatable=all(_repeats(of_seed, changed) for of_seed in by_seed),
+        changed=changed,
         problem=recovered.problem,
         fault=recovered.fault,
     )
+
+
+def _by_seed(seeds: Sequence[int], results: Sequence[Any]) -> list[list[Any]]:
+    """The results of each seed, in the order of the calls."""
+    found: dict[int, list[Any]] = {}
+    for seed, result in zip(seeds, results, strict=True):
+        found.setdefault(seed, []).append(result)
+    return list(found.values())
+
+
+def _repeats(results: Sequence[Any], changed: bool) -> bool:
+    """Whether all results of one seed are the same; where arguments are changed anyway, only of
+    those calls that got arrays of their own.
+    """
+    first, *others = results[: USED_AGAIN - 1] if changed else results
+    return all(agree(first, other, 1e-6, 1e-6) for other in others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +123,7 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
         by_call = [recover(result, *given) for result in results]
         drawn = {}
         for name in by_call[0]:
-            of_calls = [np.ravel(recovered[name]) for recovered in by_call]
+            of_calls = [_of_images(recovered[name]) for recovered in by_call]
             drawn[name] = np.array(of_calls, float)
     except NotADraw as error:
         return _Recovered({}, problem=str(error))
@@ -110,6 +136,12 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
         if not is_told.all():
             return _Recovered(drawn, f"{capitalised(name)} cannot be told for every result.")
     return _Recovered(drawn)
+
+
+def _of_images(values: Any) -> np.ndarray:
+    """A number, or several, for each image."""
+    array = np.asarray(values)
+    return array if array.ndim == _SEVERAL_EACH else np.ravel(array)
 
 
 def _as_arrays(result: Any, example: Any) -> Any:

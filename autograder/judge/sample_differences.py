@@ -1,67 +1,60 @@
 """What tells two samples of a random operation apart, in sentences for who wrote the second.
 
-Compared are the form of the results, then, for every quantity that was drawn, its range and
-distribution over all images and at each place of the batch, and its dependence on the other images,
-on other calls and on the other quantities.
-
-`Quantity` takes for granted only that the reference draws its images independently, or one value
-for the whole batch. `course audit` tries that.
+Compared are the form of the results, then, for every quantity that was drawn, its distribution over
+all images and at each place of the batch, and where that is right, how images of a batch, calls and
+quantities go together. What is counted is in `autograder.judge.looks`, by which test it is told
+apart in `autograder.judge.statistics`: nothing is taken for granted but that calls, each with a
+generator of its own, have nothing to do with each other.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from autograder.judge import looks
 from autograder.judge.sample import Sample, capitalised
-from autograder.judge.statistics import (
-    Pair,
-    Side,
-    counts_differ,
-    depend_differently,
-    is_beyond,
-    ranks_differ,
-)
+from autograder.judge.statistics import Counted, log_level, most_telling
 
 _MOST_SENTENCES = 4
 
-_EXPECTED, _GOT = 0, 1
-"""Which of the two samples."""
-
-_MOST_VALUES = 40
-"""A drawn quantity with at most so many different values is counted; others are ranked."""
+_SEEN_IN_REACH, _SEEN_IN_SPREAD, _SEEN_IN_PERCENT = 0.05, 0.1, 0.02
+"""Ends that are apart by more than this share of the range, means and spreads by this share of the
+spread, and shares by so much, are seen to differ when they are read.
+"""
 
 _OFTEN = 0.05
-"""What comes up in more than this share of all draws is counted among those that are ranked,
-too: no amount where nothing is done, say.
+"""A value that more than this share of all draws have is told apart from the others: no amount
+where nothing is done, say.
 """
 
-_NEAR = 1e-4
-"""Values nearer than this share of the range are the same: what is recovered from float32 is not
-exact.
-"""
+_MANY = 16
+"""So many values beyond the other sample's last are no chance."""
 
-_ROUNDING = 2e-6
-"""So are values nearer than this share of the largest: sixteen times float32's rounding error."""
+_ENOUGH = 30
+"""Of fewer values no range and no spread is told."""
 
-_TOGETHER = 1.7
-"""Batch means that vary so much more than those of independent images do are a sign that the
-images of a batch depend on each other: four standard deviations, of 100 calls.
-"""
+_BAD_FORM = "The result does not have the form that the task asks for."
 
-_CALLS_APART = (1, 2, 3)
-"""Calls so far from each other are compared."""
 
-_READABLE_REACH = 0.05
-"""Ends that are apart by more than this share of the range are seen to differ when they are
-read.
-"""
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Numbers that belong together: if one of them tells the samples apart, one sentence is said.
 
-Take = Callable[[np.ndarray, np.ndarray], Pair]
-"""Which draws of one quantity, and which of another, are held against each other."""
+    parts: tests of different calls each. sentence: of the test that tells them apart, by its number
+    in its part.
+    """
+
+    parts: Sequence[Counted]
+    sentence: Callable[[int], str]
+
+    @property
+    def tests(self) -> int:
+        return sum(part.tests for part in self.parts)
 
 
 def same_distribution(expected: Sample, got: Sample) -> bool:
@@ -76,9 +69,12 @@ def differences(expected: Sample, got: Sample, each: str = "image") -> list[str]
 
 
 def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
-    yield from _differences_in_form(expected, got)
+    in_form = list(_differences_in_form(expected, got))
+    yield from in_form
     if _not_recovered(expected, got):
-        yield got.problem or "The result does not have the form that the task asks for."
+        # What results were read from may have been changed by the calls before.
+        if not in_form or got.problem:
+            yield got.problem or _BAD_FORM
         return
     quantities = _quantities(expected, got, each)
     if _every_call_draws_the_same(quantities):
@@ -87,33 +83,83 @@ def _differences(expected: Sample, got: Sample, each: str) -> Iterator[str]:
             "draw from the `rng` that is given."
         )
         return
-    # Of values that are distributed otherwise, dependence tells nothing more.
-    same = []
-    for quantity in quantities:
-        sentence = quantity.distribution()
+    yield from _found(quantities, each)
+
+
+def _found(quantities: Sequence[Quantity], each: str) -> Iterator[str]:
+    """Sentences on all that tells the samples apart: on what is drawn by itself, or, where all of
+    that is right, on how it goes together: what is drawn wrongly shows in both.
+    """
+    margins = [(quantity, list(quantity.margins())) for quantity in quantities]
+    together = list(_together(quantities, each))
+    every = [look for _, some in margins for look in some] + together
+    level = log_level(sum(look.tests for look in every))
+    wrong = False
+    for quantity, some in margins:
+        sentence = quantity.not_once_sentence() or _first(some, level)
         if sentence:
+            wrong = True
             yield sentence
-        else:
-            same.append(quantity)
-    for quantity in same:
+    if wrong:
+        return
+    for look in together:
+        yield from filter(None, [_first([look], level)])
+
+
+def looks_at(quantities: Sequence[Quantity], each: str) -> list[Look]:
+    """All that two samples are told apart by."""
+    margins = itertools.chain.from_iterable(quantity.margins() for quantity in quantities)
+    return [*margins, *_together(quantities, each)]
+
+
+def _together(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
+    for quantity in quantities:
         yield from quantity.dependence()
-    for first, second in itertools.combinations(same, 2):
-        if _hang_together_differently(first, second):
-            name = capitalised(first.name)
-            yield (
-                f"{name} and {second.name} hang together otherwise than they "
-                "should: draw them as the task says."
-            )
+    yield from itertools.starmap(_between, itertools.combinations(quantities, 2))
+    yield from _equal_images(quantities, each)
 
 
-def _quantities(expected: Sample, got: Sample, each: str) -> list[Quantity]:
-    """Every quantity that the first sample has for all of its results."""
-    quantities = []
-    for name, drawn in expected.drawn.items():
-        if np.isfinite(drawn).all():
-            quantity = Quantity(name, drawn, got.drawn[name], each)
-            quantities.append(quantity)
-    return quantities
+def _first(some: Sequence[Look], level: float) -> str:
+    """What the first of the looks says that tells the samples apart."""
+    for look in some:
+        for part in look.parts:
+            test, chance = most_telling(part)
+            if chance < level:
+                return look.sentence(test)
+    return ""
+
+
+def _between(one: Quantity, other: Quantity) -> Look:
+    name = capitalised(one.name)
+    return Look(
+        [looks.split(looks.between(one.of, other.of), one.calls)],
+        lambda _: (
+            f"{name} and {other.name} hang together otherwise than they "
+            "should: draw them as the task says."
+        ),
+    )
+
+
+def _equal_images(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
+    """Whether images of a batch are equal in everything as often as they should be."""
+    several = [one for one in quantities if one.of.codes.shape[1] > 1 == one.of.codes.shape[2]]
+    sizes = {one.of.codes.shape[1] for one in several}
+    if len(several) < 2 or len(sizes) > 1:
+        return
+    numbers = looks.equal_in_all(one.of for one in several)
+    counted = looks.split(numbers, several[0].calls)
+    often = "more" if counted.got.mean() > counted.expected.mean() else "less"
+    yield Look(
+        [counted],
+        lambda _: (
+            f"That two {_plural(each)} of a batch draw the same happens {often} often than it "
+            f"should: draw for each {each} independently of the others, with repetition."
+        ),
+    )
+
+
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def _differences_in_form(expected: Sample, got: Sample) -> Iterator[str]:
@@ -151,14 +197,28 @@ def _either(shapes: frozenset[str]) -> str:
 
 def _not_recovered(expected: Sample, got: Sample) -> bool:
     """Whether of the two only one tells what was drawn, or something else than the other."""
-    if bool(got.problem) != bool(expected.problem):
+    if _kind(got.problem) != _kind(expected.problem):
         return True
     for name, drawn in expected.drawn.items():
         if name not in got.drawn:
             return True
-        if got.drawn[name].shape != drawn.shape:
+        if got.drawn[name].shape[1:] != drawn.shape[1:]:
             return True
     return False
+
+
+def _kind(problem: str) -> str:
+    """A problem without the numbers in it."""
+    return re.sub(r"[-\d.]+", "", problem)
+
+
+def _quantities(expected: Sample, got: Sample, each: str) -> list[Quantity]:
+    """Every quantity that the first sample has for all of its results."""
+    quantities = []
+    for name, drawn in expected.drawn.items():
+        if np.isfinite(drawn).all():
+            quantities.append(Quantity(name, drawn, got.drawn[name], each))
+    return quantities
 
 
 def _every_call_draws_the_same(quantities: list[Quantity]) -> bool:
@@ -171,301 +231,197 @@ def _every_call_draws_the_same(quantities: list[Quantity]) -> bool:
     )
 
 
-def _hang_together_differently(first: Quantity, second: Quantity) -> bool:
-    same_shape = first.expected.shape == second.expected.shape
-    count = 1
-    if same_shape and not first.together and not second.together:
-        count = first.expected.shape[1]
-    return _depend(first, second, lambda one, other: (one[:, :count], other[:, :count]))
-
-
-def _depend(first: Quantity, second: Quantity, take: Take) -> bool:
-    near = max(first.near, second.near)
-    expected = _side(first, second, take, near, _EXPECTED)
-    got = _side(first, second, take, near, _GOT)
-    return depend_differently(expected, got, near)
-
-
-def _side(first: Quantity, second: Quantity, take: Take, near: float, which: int) -> Side:
-    """Both quantities in one of the samples."""
-    values = take(first.samples[which], second.samples[which])
-    unusual = None
-    if first.counted and second.counted:
-        first_values, second_values = values
-        first_is_unusual = np.abs(first_values - first.usual) > near
-        second_is_unusual = np.abs(second_values - second.usual) > near
-        unusual = first_is_unusual, second_is_unusual
-    return Side(
-        values, ranks=lambda: take(first.ranks[which], second.ranks[which]), unusual=unusual
-    )
-
-
 class Quantity:
-    """One quantity in both samples, (calls, N) each; (calls, 1) where the first sample draws it
-    once for a batch, and the second, too.
+    """One quantity in both samples, (calls, N) each, or (calls, N, P) where every image has P
+    numbers; (calls, 1) where the first sample draws it once for a batch, and the second, too.
 
     near:     values that are no further apart are the same.
     once:     whether the first sample draws it once for a batch; not_once: and the second does not.
-    together: whether the images of a batch depend on each other in the first sample. They are then
-        no independent draws, and must not be counted as so many: each place of the batch is
-        compared for itself.
-    values:   the different values in the first sample. counted: whether they are few.
-    often:    those that come up often. usual: the one that comes up most often, of counted ones.
+    calls:    how many the first sample has. of: what the values of both samples are counted as.
     """
 
     def __init__(self, name: str, expected: np.ndarray, got: np.ndarray, each: str):
         self.name = name
         self.each = each
-        self.near = self._rounding(expected)
+        self.near = looks.same_within(expected)
         constant_in_batch = not self.varies(expected) and not self.repeats(expected)
         self.once = expected.shape[1] > 1 and constant_in_batch
         self.not_once = self.once and self.varies(got)
         if self.once:
             expected = expected[:, :1]
             got = got[:, :1]
-        self.together = self._depends_on_batch(expected)
-        self.values = self._different_values(expected)
-        self.expected = self._snapped(expected)
-        self.got = self._snapped(got)
-        few = len(self.values) <= _MOST_VALUES
-        come_again = len(self.values) < max(expected.size / 4, 2)
-        self.counted = few and come_again
-        self.often = self._frequent_values()
-        self.usual = self._most_frequent() if self.counted else np.nan
-
-    @property
-    def samples(self) -> Pair:
-        """Its values in the first sample and in the second."""
-        return self.expected, self.got
-
-    @staticmethod
-    def _rounding(expected: np.ndarray) -> float:
-        """How far apart values may be that are the same."""
-        reach = float(np.ptp(expected))
-        largest = float(np.abs(expected).max(initial=0))
-        return _NEAR * reach + _ROUNDING * largest + 1e-9
-
-    def _different_values(self, expected: np.ndarray) -> np.ndarray:
-        values = np.sort(expected, axis=None)
-        steps = np.diff(values)
-        is_new = np.concatenate([[True], steps > self.near])
-        different: np.ndarray = values[is_new]
-        return different
-
-    def _frequent_values(self) -> np.ndarray:
-        different, counts = np.unique(self.expected, return_counts=True)
-        frequent: np.ndarray = different[counts > _OFTEN * self.expected.size]
-        return frequent
-
-    @staticmethod
-    def _depends_on_batch(expected: np.ndarray) -> bool:
-        means = expected.mean(axis=1)
-        variance_seen = expected.shape[1] * means.var()
-        # That of a batch's mean, times the size of the batch, if its images are independent.
-        variance_expected = expected.var()
-        return bool(variance_seen > _TOGETHER * variance_expected > 0)
-
-    def _most_frequent(self) -> float:
-        counts = [self._same(self.expected, value).sum() for value in self.values]
-        most_frequent = np.argmax(counts)
-        return float(self.values[most_frequent])
-
-    @functools.cached_property
-    def ranks(self) -> Pair:
-        """The rank of each value among all of its sample."""
-        from scipy.stats import rankdata
-
-        expected = rankdata(self.expected).reshape(self.expected.shape)
-        got = rankdata(self.got).reshape(self.got.shape)
-        return expected, got
-
-    def _snapped(self, values: np.ndarray) -> np.ndarray:
-        """With what is nearly one of `self.values` made exactly that: ranks would else tell
-        rounding errors apart.
-        """
-        last = len(self.values) - 1
-        position = np.searchsorted(self.values, values)
-        after = np.clip(position, 1, max(last, 1))
-        below = self.values[after - 1]
-        above = self.values[np.minimum(after, last)]
-        nearest = np.where(values - below <= above - values, below, above)
-        return np.where(self._same(values, nearest), nearest, values)
-
-    def _same(self, one: np.ndarray, other: np.ndarray | float) -> np.ndarray:
-        return np.abs(one - other) <= self.near
+        self.expected = expected
+        self.got = got
+        self.calls = len(expected)
+        values = np.concatenate([expected, got])
+        self.of = looks.categories(values.reshape(*values.shape[:2], -1))
 
     def repeats(self, values: np.ndarray) -> bool:
         """Whether all calls are the same."""
-        return bool(self._same(values, values[:1]).all())
+        return bool((np.abs(values - values[:1]) <= self.near).all())
 
     def varies(self, values: np.ndarray) -> bool:
         """Whether the images of a batch are not all the same."""
-        return not self._same(values, values[:, :1]).all()
+        return not (np.abs(values - values[:, :1]) <= self.near).all()
 
     # Distribution
 
-    def distribution(self) -> str:
-        """A sentence where the values are distributed differently, over all images or at one
-        place of the batch, else nothing.
-        """
-        name = capitalised(self.name)
-        if self.not_once:
-            return f"{name} is one value for the whole batch: draw it once in each call."
-        if not self.together:
-            sentence = self._difference(self.expected, self.got)
-            if sentence:
-                return f"{name} {sentence}"
-        count = self.expected.shape[1]
-        if count == 1:
+    def not_once_sentence(self) -> str:
+        if not self.not_once:
             return ""
-        for place in range(count):
-            sentence = self._difference(self.expected[:, place], self.got[:, place])
-            if sentence:
-                return f"{name} of {self.each} {place} of the batch {sentence}"
-        return ""
+        name = capitalised(self.name)
+        return f"{name} is one value for the whole batch: draw it once in each call."
 
-    def _difference(self, expected: np.ndarray, got: np.ndarray) -> str:
-        if self.counted:
-            values = (*self.values, *self._others(got))
-            return self._difference_in_counts(values, expected, got)
-        if is_beyond(expected, got) and self._reach_differs(expected, got):
+    def margins(self) -> Iterator[Look]:
+        """Over all images, then at each place of the batch."""
+        chosen = looks.intervals(self.of.count)
+        numbers = looks.by_interval(self.of, chosen)
+        # Said of a single value, where one tells the two apart.
+        single = np.flatnonzero(self._is_single())
+        if single.size:
+            yield self._look(numbers[:, single], [chosen[code] for code in single])
+        yield self._look(numbers, chosen)
+        if self.of.codes.shape[1] == 1:
+            return
+        numbers, count = looks.by_place(self.of)
+        yield Look(
+            [looks.split(numbers, self.calls)],
+            lambda test: self._at_a_place(test // count),
+        )
+
+    def _is_single(self) -> np.ndarray:
+        """Which categories are one value that comes up often, or one of few."""
+        is_single: np.ndarray = self.of.highs - self.of.lows <= self.near
+        return is_single if self.of.few else is_single & (self.of.shares > _OFTEN)
+
+    def _look(self, numbers: np.ndarray, chosen: Sequence[tuple[int, int]]) -> Look:
+        name = capitalised(self.name)
+        return Look(
+            [looks.split(numbers, self.calls)],
+            lambda test: f"{name} {self._told(*chosen[test], slice(None))}",
+        )
+
+    def _at_a_place(self, place: int) -> str:
+        """On what tells most at this place."""
+        here = slice(place, place + 1)
+        own = looks.Categories(self.of.codes[:, here], self.of.lows, self.of.highs, self.of.few)
+        chosen = looks.intervals(self.of.count)
+        test, _ = most_telling(looks.split(looks.by_interval(own, chosen), self.calls))
+        told = self._told(*chosen[test], here)
+        return f"{capitalised(self.name)} of {self.each} {place} of the batch {told}"
+
+    def _told(self, first: int, beyond: int, places: slice) -> str:
+        """In which share of the draws it lies in an interval, and in which it should; or what is
+        seen more easily.
+        """
+        shares = self._shares(first, beyond, places)
+        low, high = self.of.lows[first], self.of.highs[beyond - 1]
+        if high - low <= self.near:
+            return f"is {self._number(low)} {shares}"
+        where = self._where(first, beyond)
+        if self.of.few:
+            return f"is {where} {shares}"
+        others = self._range_or_spread(places)
+        return others or f"is distributed otherwise than it should be: it is {where} {shares}"
+
+    def _shares(self, first: int, beyond: int, places: slice) -> str:
+        codes = self.of.codes[:, places]
+        inside = (codes >= first) & (codes < beyond)
+        should = inside[: self.calls].mean()
+        share = inside[self.calls :].mean()
+        digits = 0 if abs(share - should) > _SEEN_IN_PERCENT else 1
+        return f"in {share:.{digits}%} of the draws; it should be in about {should:.{digits}%}."
+
+    def _where(self, first: int, beyond: int) -> str:
+        low, high = self._number(self.of.lows[first]), self._number(self.of.highs[beyond - 1])
+        if first == 0:
+            return f"{high} or less"
+        if beyond == self.of.count:
+            return f"{low} or more"
+        return f"between {low} and {high}"
+
+    def _range_or_spread(self, places: slice) -> str:
+        """On the range, or on mean and spread, of what does not come up often."""
+        values = np.concatenate([self.expected, self.got]).reshape(self.of.codes.shape)
+        often = np.flatnonzero(self._is_single() & (self.of.shares > _OFTEN))
+        rare = ~np.isin(self.of.codes, often)
+        expected = values[: self.calls, places][rare[: self.calls, places]]
+        got = values[self.calls :, places][rare[self.calls :, places]]
+        if min(expected.size, got.size) < _ENOUGH:
+            return ""
+        if _reaches_elsewhere(expected, got):
             return (
                 f"lies between {got.min():.3g} and {got.max():.3g}; it should lie between about "
                 f"{expected.min():.3g} and {expected.max():.3g}."
             )
-        sentence = self._difference_in_counts(self.often, expected, got)
-        if sentence:
-            return sentence
-        return self._difference_in_ranks(expected, got)
-
-    def _difference_in_counts(
-        self, values: np.ndarray | tuple[float, ...], expected: np.ndarray, got: np.ndarray
-    ) -> str:
-        """On the value whose share differs most."""
-        largest_gap = -1.0
-        sentence = ""
-        for value in values:
-            expected_is = self._same(expected, value)
-            got_is = self._same(got, value)
-            if not counts_differ(expected_is, got_is):
-                continue
-            should = expected_is.mean()
-            share = got_is.mean()
-            gap = abs(should - share)
-            if gap > largest_gap:
-                largest_gap = gap
-                number = self._number(value)
-                sentence = (
-                    f"is {number} in {share:.0%} of the draws; it should be in about {should:.0%}."
-                )
-        return sentence
-
-    def _difference_in_ranks(self, expected: np.ndarray, got: np.ndarray) -> str:
-        """Of what does not come up often: among many that are the same, ranks would tell the
-        others apart less well.
-        """
-        expected_is_often = np.isin(expected, self.often)
-        got_is_often = np.isin(got, self.often)
-        expected = expected[~expected_is_often]
-        got = got[~got_is_often]
-        if not ranks_differ(expected, got) and not is_beyond(expected, got):
+        apart = max(abs(got.mean() - expected.mean()), abs(got.std() - expected.std()))
+        if apart <= _SEEN_IN_SPREAD * expected.std():
             return ""
-        exception = self._exception()
+        numbers = " or ".join(self._number(self.of.lows[code]) for code in often)
+        exception = f" where it is not {numbers}" if numbers else ""
         return (
             "is distributed otherwise than it should be: it is "
             f"{got.mean():.2g} on average{exception}, with a spread of {got.std():.2g}; "
             f"it should be about {expected.mean():.2g}, with one of {expected.std():.2g}."
         )
 
-    def _exception(self) -> str:
-        if not self.often.size:
-            return ""
-        numbers = " or ".join(map(self._number, self.often))
-        return f" where it is not {numbers}"
-
     def _number(self, value: float) -> str:
         digits = max(int(-np.log10(self.near)), 0)
         rounded = np.round(value, digits)
         positive_zero = 0  # added to -0.0 it gives 0.0
-        return f"{rounded + positive_zero:g}"
-
-    def _reach_differs(self, expected: np.ndarray, got: np.ndarray) -> bool:
-        """Whether the ends are so far from each other that they tell the two apart when they are
-        read.
-        """
-        low = abs(expected.min() - got.min())
-        high = abs(expected.max() - got.max())
-        reach = np.ptp(expected)
-        return bool(max(low, high) > _READABLE_REACH * reach)
-
-    def _others(self, got: np.ndarray) -> list[float]:
-        """Values that the first sample does not have."""
-        others = []
-        for value in np.unique(got)[:_MOST_VALUES]:
-            is_known = self._same(self.values, value)
-            if not is_known.any():
-                others.append(value)
-        return others
+        return f"{rounded + positive_zero:.4g}"
 
     # Dependence
 
-    def dependence(self) -> Iterator[str]:
-        """Sentences on what the values of one image tell of others in its batch, and what one
-        call tells of others.
+    def dependence(self) -> Iterator[Look]:
+        """What the values of one image tell of others in its batch, those of a pixel of others in
+        its image, and those of one call of others.
         """
+        _, places, numbers = self.of.codes.shape
+        name, each = capitalised(self.name), self.each
+        if places > 1:
+            yield Look(
+                [looks.split(looks.within(self.of, axis=1), self.calls)],
+                lambda _: (
+                    f"{name} of one {each} tells that of another in the batch: draw one "
+                    f"value for each {each}, independently."
+                ),
+            )
+        if numbers > 1:
+            yield Look(
+                [looks.split(looks.within(self.of, axis=2), self.calls)],
+                lambda _: (
+                    f"{name} at one place of an {each} tells that at another: "
+                    "draw one value for each place, independently."
+                ),
+            )
+        yield self._look_at_calls()
+
+    def _look_at_calls(self) -> Look:
         name = capitalised(self.name)
-        if self._images_depend():
-            yield (
-                f"{name} of one {self.each} tells that of another in the batch: draw one "
-                f"value for each {self.each}, independently."
-            )
-        elif self.expected.shape[1] > 1 and self._batches_differ():
-            yield (
-                f"{name}, averaged over a batch, varies otherwise than it should "
-                f"from call to call: draw one value for each {self.each}, independently."
-            )
-        if self._calls_depend():
-            yield (
+        expected = looks.between_calls(self.of, slice(0, self.calls))
+        got = looks.between_calls(self.of, slice(self.calls, None))
+        return Look(
+            [Counted(*pair) for pair in zip(expected, got, strict=True)],
+            lambda _: (
                 f"{name} in one call tells that in another, which has another `rng`: "
                 "draw it anew, from `rng`, in each call."
-            )
+            ),
+        )
 
-    @property
-    def _representatives(self) -> int:
-        """How many images are looked at: of several that depend on each other, the first stands
-        for all.
-        """
-        return 1 if self.together else self.expected.shape[1]
 
-    def _images_depend(self) -> bool:
-        count = self.expected.shape[1]
-        return any(_depend(self, self, self._images_apart(lag)) for lag in range(1, count))
+def _reaches_elsewhere(expected: np.ndarray, got: np.ndarray) -> bool:
+    """Whether one sample has many values beyond the other's ends, and the ends are so far from each
+    other that it is seen.
+    """
+    low = abs(expected.min() - got.min())
+    high = abs(expected.max() - got.max())
+    if max(low, high) <= _SEEN_IN_REACH * np.ptp(expected):
+        return False
+    return max(_beyond(expected, got), _beyond(got, expected)) > _MANY
 
-    def _images_apart(self, lag: int) -> Take:
-        """Each image of a batch, and the one so many places behind it."""
-        count = self.expected.shape[1]
-        last = min(self._representatives, count - lag)
-        last_behind = lag + self._representatives
-        return lambda one, other: (one[:, :last], other[:, lag:last_behind])
 
-    def _calls_depend(self) -> bool:
-        return any(_depend(self, self, self._calls_apart(lag)) for lag in _CALLS_APART)
-
-    def _calls_apart(self, lag: int) -> Take:
-        """Each call, and the one so many calls after it."""
-        count = self._representatives
-        return lambda one, other: (one[:-lag, :count], other[lag:, :count])
-
-    def _batches_differ(self) -> bool:
-        """Whether the means of batches spread otherwise: by exact shares, say, or by draws that
-        balance each other.
-        """
-        middle = self.expected.mean()
-        expected_means = self.expected.mean(axis=1)
-        got_means = self.got.mean(axis=1)
-        expected = np.abs(expected_means - middle)
-        got = np.abs(got_means - middle)
-        nearest = expected.min() + self.near
-        if counts_differ(expected <= nearest, got <= nearest):
-            return True
-        return ranks_differ(expected, got)
+def _beyond(values: np.ndarray, others: np.ndarray) -> int:
+    above = (values > others.max()).sum()
+    below = (values < others.min()).sum()
+    return int(max(above, below))

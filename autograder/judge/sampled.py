@@ -32,6 +32,11 @@ _OTHER_SEEDS = 2**32
 student's.
 """
 
+_TIMES = 4
+"""The reference is called so many times as often as an answer: its draws cost the student nothing,
+and the more they are, the less the comparison owes to their chance.
+"""
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -47,10 +52,13 @@ class Sampled:
         return run_own(question, answer, ([seed + _OTHER_SEEDS for seed in seeds], *given))
 
     def expected(self, question: Question, case: Case) -> Sample:
-        outcome = self.run(question, question.reference, case)
+        seeds, *given = case.inputs.args
+        more = [seed + _OTHER_SEEDS * k for k in range(2, 2 + _TIMES) for seed in seeds]
+        args = (more, *given)
+        outcome = run_own(question, question.reference, args)
         if not outcome.is_value:
             raise reference_failed(question, case, f"{outcome.error} {outcome.message}")
-        seen = self._observe(question, case, outcome, example=None)
+        seen = self._observe(question, case, outcome, args, example=None)
         drawn: Sample | None = seen.result
         if drawn is None or drawn.problem:
             why = seen.outcome.message or (drawn.fault or drawn.problem if drawn else "")
@@ -63,15 +71,20 @@ class Sampled:
     def observe(
         self, question: Question, case: Case, outcome: Outcome, expected: Any
     ) -> Observation:
-        return self._observe(question, case, outcome, expected.example)
+        return self._observe(question, case, outcome, case.inputs.args, expected.example)
 
     def _observe(
-        self, question: Question, case: Case, outcome: Outcome, example: Any
+        self,
+        question: Question,
+        case: Case,
+        outcome: Outcome,
+        args: tuple[Any, ...],
+        example: Any,
     ) -> Observation:
         if not outcome.is_value:
             return Observation(outcome)
         try:
-            drawn = sample(self.recover, case.inputs.args, outcome.value, example)
+            drawn = sample(self.recover, args, outcome.value, example)
         except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
             log_failure(question, case, "its draws could not be recovered")
             message = "the result does not have the form that the task asks for"
@@ -85,7 +98,8 @@ class Sampled:
         return differences(expected, seen.result, self.each)
 
     def same(self, one: Observation, other: Observation) -> bool:
-        return same_distribution(other.result, one.result)
+        both_change = one.result.changed == other.result.changed
+        return bool(both_change) and same_distribution(other.result, one.result)
 
     def praise(self, seen: Sequence[Observation]) -> str:
         return all_correct(seen)

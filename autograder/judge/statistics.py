@@ -1,190 +1,146 @@
-"""Tests of distributions that take nothing for granted but that the draws are independent.
+"""One test tells two samples of a random operation apart, whatever is looked at.
 
-Each counts or ranks, and says yes only to what has a chance of `RARE` where both samples come from
-one distribution. `expected` and `got` are the two samples of one quantity.
+A sample is a number of calls, each with a generator of its own; within a call anything may depend
+on anything. What is looked at is a number for each call: how many of its images lie here, how many
+pairs are equal. If both samples are of one distribution, every choice of calls among those of both
+is as likely to be the second sample, and how likely a sum at least as far from its mean is follows
+from the numbers alone (Fisher's and Pitman's permutation test). Nothing is taken for granted about
+the operation, and nothing about how the numbers are distributed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-Pair = tuple[np.ndarray, np.ndarray]
-"""The same quantity in both samples; or two quantities in one of them."""
-
-RARE = 1e-9
-"""The chance that a right answer fails one of the tests. There are some dozens for a value that is
-ranked and some hundreds for one that is counted; a class of 200 with four such checks a student
-sees a false rejection in one of some thousand classes.
+BUDGET = 1e-7
+"""The chance that a right answer is refused on one input, all that is looked at together. With at
+most ten inputs a check refuses one of a million right answers at worst.
 """
 
-_BEYOND = 32
-"""So many values beyond the other sample's largest have a chance of 2 ** -32 where the samples
-are of equal size and distribution.
-"""
+SURELY_COMMON = 4.0
+"""What lies nearer than so many standard deviations is far from rare and not looked at again."""
 
-_ENOUGH = 30
-"""Fewer values are not ranked: even two samples that lie apart would hardly be so rare."""
+_CANDIDATES = 8
+"""So many of the numbers that deviate most are tested: their order is nearly that of chances."""
 
-_ENOUGH_PAIRS = 4
-"""Of fewer pairs, Fisher's z has no standard error."""
+_STEPS = 60
+_SMALL_GAIN = 1e-6
+_FAR_ENOUGH = 300.0
+"""Of chances below e ** -300 nobody needs to know more."""
 
-_SMALL = 200
-"""Samples of at most so many values are tested exactly."""
-
-_SURELY_COMMON = 2.5
-"""Kolmogorov and Smirnov's distance, times the root of the size, that has a chance of some
-millionths at least: the exact test, which takes longer, is left out.
-"""
-
-_DEVIATIONS = 4
-"""So many standard deviations between two shares are far from rare: the exact test is left out."""
-
-_FEW = 0.1
-"""Of quantities that are unusual more rarely than this, ranks tell nothing that counts do not."""
-
-_MOST_CORRELATION = 0.99
-"""Beyond it Fisher's z grows without bound."""
-
-
-def is_beyond(expected: np.ndarray, got: np.ndarray) -> bool:
-    """Whether too many values of one sample lie outside the range of the other."""
-    if expected.size == 0 or got.size == 0:
-        return False
-    return _reaches_beyond(expected, got) or _reaches_beyond(got, expected)
-
-
-def _reaches_beyond(values: np.ndarray, others: np.ndarray) -> bool:
-    above = (values > others.max()).sum()
-    below = (values < others.min()).sum()
-    return bool(max(above, below) > _BEYOND)
-
-
-def ranks_differ(expected: np.ndarray, got: np.ndarray) -> bool:
-    """Kolmogorov and Smirnov's test, exact for small samples: of so rare events the limit tells
-    too many.
-    """
-    if min(expected.size, got.size) < _ENOUGH:
-        return False
-    expected = np.sort(expected, axis=None)
-    got = np.sort(got, axis=None)
-    both = np.concatenate([expected, got])
-    share_below_expected = np.searchsorted(expected, both, "right") / expected.size
-    share_below_got = np.searchsorted(got, both, "right") / got.size
-    distance = np.abs(share_below_expected - share_below_got).max()
-    size = expected.size * got.size / (expected.size + got.size)
-    if distance * np.sqrt(size) <= _SURELY_COMMON:
-        return False
-    from scipy.stats import ks_2samp
-
-    is_small = max(expected.size, got.size) <= _SMALL
-    method = "exact" if is_small else "asymp"
-    test = ks_2samp(expected, got, method=method)
-    return bool(test.pvalue < RARE)
-
-
-def counts_differ(expected: np.ndarray, got: np.ndarray) -> bool:
-    """Of two boolean arrays, by Fisher's exact test (1922)."""
-    true = np.array([expected.sum(), got.sum()])
-    sizes = np.array([expected.size, got.size])
-    share = true.sum() / sizes.sum()
-    variance = share * (1 - share) * (1 / sizes).sum()
-    expected_share, got_share = true / sizes
-    if abs(expected_share - got_share) <= _DEVIATIONS * np.sqrt(variance):
-        return False
-    from scipy.stats import fisher_exact
-
-    table = np.array([true, sizes - true])
-    test = fisher_exact(table)
-    return bool(test.pvalue < RARE)
+_HALVINGS = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """Two quantities in one sample, draw by draw.
+class Counted:
+    """What is looked at: a number for each call and each test; (calls, tests) each."""
 
-    ranks:   gives the ranks of their values; called only where they are needed.
-    unusual: whether each has another value than its usual one; None where they are ranked and not
-             counted.
+    expected: np.ndarray
+    got: np.ndarray
+
+    @property
+    def tests(self) -> int:
+        return int(self.expected.shape[1])
+
+
+def log_level(tests: int) -> float:
+    """The logarithm of the chance that each of so many tests may have (Bonferroni 1936)."""
+    return float(np.log(BUDGET / max(tests, 1)))
+
+
+def deviations(counted: Counted) -> np.ndarray:
+    """By how many standard deviations the sums of the second sample differ from what a choice of
+    calls at random would have.
     """
+    calls = len(counted.got)
+    pooled = np.concatenate([counted.expected, counted.got]).astype(float)
+    total = len(pooled)
+    middle = pooled.mean(axis=0)
+    variance = pooled.var(axis=0) * calls * (total - calls) / max(total - 1, 1)
+    away = counted.got.sum(axis=0) - calls * middle
+    scale = np.abs(pooled).max(axis=0, initial=0)
+    varies = variance > (1e-9 * np.maximum(scale, 1)) ** 2
+    found: np.ndarray = np.where(varies, away / np.sqrt(np.where(varies, variance, 1)), 0)
+    return found
 
-    values: Pair
-    ranks: Callable[[], Pair]
-    unusual: Pair | None
+
+def most_telling(counted: Counted) -> tuple[int, float]:
+    """Which test is the least likely, and the logarithm of its chance: 0 where all are likely."""
+    away = np.abs(deviations(counted))
+    order = np.argsort(-away)[:_CANDIDATES]
+    chosen, least = 0, 0.0
+    for test in order:
+        if away[test] < SURELY_COMMON:
+            break
+        chance = log_chance(counted.expected[:, test], counted.got[:, test])
+        if chance < least:
+            chosen, least = int(test), chance
+    return chosen, least
 
 
-def depend_differently(expected: Side, got: Side, near: float) -> bool:
-    """Whether two quantities are equal, or both unusual, or correlated in rank, more often in one
-    sample than in the other. Values nearer than `near` are equal.
+def log_chance(expected: np.ndarray, got: np.ndarray) -> float:
+    """The logarithm of the chance that calls chosen at random have a sum at least as far from the
+    mean, on either side.
+
+    It is computed too large rather than too small: the exponential part of the saddlepoint
+    approximation (Robinson 1982), without the factor that makes it some ten times smaller where
+    there is much to choose from.
     """
-    if expected.values[0].size < _ENOUGH_PAIRS:
-        return False
-    expected_are_equal = _equal(expected.values, near)
-    got_are_equal = _equal(got.values, near)
-    if counts_differ(expected_are_equal, got_are_equal):
-        return True
-    if expected.unusual and got.unusual:
-        if counts_differ(_both(expected.unusual), _both(got.unusual)):
-            return True
-        rarest = min(is_unusual.mean() for is_unusual in expected.unusual)
-        if rarest < _FEW:
-            return False
-    return _correlations_differ(expected, got, near)
+    pooled = np.concatenate([expected, got]).astype(float)
+    spread = pooled.std()
+    if spread == 0:
+        return 0.0
+    values = (pooled - pooled.mean()) / spread
+    total = float(values[len(expected) :].sum())
+    side = np.sign(total) or 1.0
+    return min(0.0, float(np.log(2)) - _exponent(side * values, side * total, len(got)))
 
 
-def _equal(values: Pair, near: float) -> np.ndarray:
-    one, other = values
-    return np.asarray(np.abs(one - other) <= near)
-
-
-def _both(unusual: Pair) -> np.ndarray:
-    one, other = unusual
-    return np.asarray(one & other)
-
-
-def _correlations_differ(expected: Side, got: Side, near: float) -> bool:
-    from scipy.stats import norm
-
-    expected_z, expected_error = _correlation(expected, near)
-    got_z, got_error = _correlation(got, near)
-    error = np.hypot(expected_error, got_error)
-    deviations = abs(expected_z - got_z) / error
-    chance = 2 * norm.sf(deviations)
-    return bool(chance < RARE)
-
-
-def _correlation(side: Side, near: float) -> tuple[float, float]:
-    """Fisher's z of the ranks with its standard error; nothing where a quantity is constant."""
-    reach = min(map(np.ptp, side.values))
-    if reach > near:
-        return _fisher_z(*side.ranks())
-    pairs = side.values[0].size
-    return 0.0, _normal_error(pairs)
-
-
-def _normal_error(pairs: int) -> float:
-    """The standard error of Fisher's z for normal values."""
-    return float(1 / np.sqrt(pairs - 3))
-
-
-def _fisher_z(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Fisher's z (1915) of the correlation of ranks, Spearman's (1904), and its standard error:
-    that of normal values, or, where it is larger, by the influence of each pair (Devlin et al.
-    1975).
+def _exponent(values: np.ndarray, total: float, count: int) -> float:
+    """The largest of ``a * total + b * count - K(a, b)``, where K is the logarithm of the moments'
+    generating function if each value were chosen by itself with the same probability. Every (a, b)
+    gives a bound, so that a search that ends early makes the chance larger.
     """
-    u = _standardised(one)
-    v = _standardised(other)
-    product = u * v
-    r = float(np.clip(product.mean(), -_MOST_CORRELATION, _MOST_CORRELATION))
-    influence = product - r * (u**2 + v**2) / 2
-    seen_error = influence.std() / (1 - r**2) / np.sqrt(one.size)
-    z = float(np.arctanh(r))
-    error = float(max(_normal_error(one.size), seen_error))
-    return z, error
+    share = count / len(values)
+    sides = np.stack([values, np.ones_like(values)])
+    wanted = np.array([total, count])
+    at = np.zeros(2)
+    best, chosen = _bound(at, sides, wanted, share)
+    for _ in range(_STEPS):
+        gradient = wanted - sides @ chosen
+        curvature = (sides * (chosen * (1 - chosen))) @ sides.T
+        step = np.linalg.lstsq(curvature, gradient, rcond=1e-12)[0]
+        gain = 0.0
+        for _ in range(_HALVINGS):
+            value, chances = _bound(at + step, sides, wanted, share)
+            gain = value - best
+            if gain > 0:
+                break
+            step = step / 2
+        if gain <= 0:
+            break
+        at, best, chosen = at + step, value, chances
+        if gain < _SMALL_GAIN or best > _FAR_ENOUGH:
+            break
+    return best - _narrowed(chosen, share)
 
 
-def _standardised(ranks: np.ndarray) -> np.ndarray:
-    standardised: np.ndarray = (ranks - ranks.mean()) / ranks.std()
-    return standardised
+def _narrowed(chosen: np.ndarray, share: float) -> float:
+    """The logarithm of how much narrower the number of chosen values is distributed than without
+    the wish: what Stirling's formula leaves out where nearly no choice is left.
+    """
+    before = 2 * np.pi * len(chosen) * share * (1 - share)
+    now = 2 * np.pi * (chosen * (1 - chosen)).sum()
+    return float(max(0.0, np.log(before / max(now, 1.0)) / 2))
+
+
+def _bound(
+    at: np.ndarray, sides: np.ndarray, wanted: np.ndarray, share: float
+) -> tuple[float, np.ndarray]:
+    """What `_exponent` makes as large as possible, and how likely each value is chosen there."""
+    exponents = np.clip(at @ sides, -500, 500)
+    odds = share * np.exp(exponents)
+    whole = 1 - share + odds
+    return float(at @ wanted - np.log(whole).sum()), odds / whole

@@ -42,6 +42,9 @@ from autograder.values.plain_values import to_plain
 
 FRAMEWORKS = ("torch", "mxnet", "numpy")
 
+_TWICE, _THREE_TIMES = 8, 4
+"""Of the seeds of a random operation so many come at least twice, and so many of these again."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -331,7 +334,7 @@ class Question:
                 inputs = made if isinstance(made, Inputs) else Inputs(made)
                 args = tuple(inputs.args)
                 if self.driver == "sampled":
-                    args = (rng.integers(2**32, size=self.calls).tolist(), *args)
+                    args = (_seeds(rng, self.calls), *args)
                 # A NumPy scalar, say, becomes what can cross.
                 yield Case(probe, replace(inputs, args=to_plain(args)))
 
@@ -342,6 +345,14 @@ class Question:
             for answer in (self.reference, *self.alternatives)
             if answer.framework == framework
         ]
+
+
+def _seeds(rng: np.random.Generator, calls: int) -> list[int]:
+    """So many seeds, a few of them two or three times, in an order that nobody foresees."""
+    seeds = rng.integers(2**32, size=calls)
+    again = [seeds[:_TWICE], seeds[:_THREE_TIMES]]
+    mixed: list[int] = rng.permutation(np.concatenate([seeds, *again])).tolist()
+    return mixed
 
 
 def _number(name: str, value: Any, above: float | None = None) -> None:

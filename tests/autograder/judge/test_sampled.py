@@ -2,13 +2,20 @@
 wrongly is told as what it is.
 """
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from autograder import NotADraw, question, testing
+from autograder.answers.run import LocalAnswer
 from autograder.audit.checks import audit
+from autograder.judge import statistics
+from autograder.judge.judging import examine
 from autograder.judge.sample import sample
-from autograder.judge.sample_differences import differences
+from autograder.judge.sample_differences import Quantity, differences, looks_at
+from autograder.judge.statistics import log_chance
 from autograder.values import frameworks
 from autograder.verdict import Status
 
@@ -287,7 +294,7 @@ def test_continuous_draws_are_compared_by_rank():
         return " ".join(verdict.details)
 
     assert "The noise of the first pixel is distributed otherwise" in told(
-        lambda rng, shape: rng.uniform(-2.5, 2.5, shape)
+        lambda rng, shape: rng.uniform(-3.3, 3.3, shape)
     )
     assert "lies between" in told(lambda rng, shape: 2 * rng.standard_normal(shape))
     assert "Its mean lies between" in told(lambda rng, shape: rng.standard_normal((shape[0], 1, 1)))
@@ -350,7 +357,7 @@ def test_the_opposite_use_of_the_same_numbers_is_right(seed):
 def of(draw, rng, calls=100):
     """A sample of what `draw(rng)` gives."""
     results = [draw(rng) for _ in range(calls)]
-    value = {"draws": results, "again": results[:3], "changed": False}
+    value = {"draws": results, "changed": False}
     found = sample(
         lambda result: {str(number): part for number, part in enumerate(result)},
         (list(range(calls)),),
@@ -396,6 +403,214 @@ def test_samples_of_one_distribution_are_alike(name):
     rng = np.random.default_rng(0)
     found = [differences(of(RIGHT[name], rng), of(RIGHT[name], rng)) for _ in range(60)]
     assert not any(found), [sentences for sentences in found if sentences]
+
+
+def refused(draw, times, rng):
+    """How many of so many right answers are told apart from others of their kind."""
+    return sum(
+        bool(differences(of(draw, rng, calls=120), of(draw, rng, calls=30))) for _ in range(times)
+    )
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_more_right_answers_are_refused_than_the_budget_says(name, monkeypatch):
+    """With a budget that is large enough to be seen; five standard deviations above it."""
+    budget, times = 0.05, 40
+    monkeypatch.setattr(statistics, "BUDGET", budget)
+    most = times * budget + 5 * np.sqrt(times * budget)
+    assert refused(RIGHT[name], times, np.random.default_rng()) <= most
+
+
+def least_chances(draw, times, rng):
+    """Of so many right answers the least chance that any test gives, times the number of tests,
+    in logarithms; 0 where nothing deviates much.
+
+    An answer is 30 of 150 calls, chosen at random; what is counted is counted once.
+    """
+    one, other = of(draw, rng, calls=120), of(draw, rng, calls=30)
+    quantities = [
+        Quantity(name, drawn, other.drawn[name], "image") for name, drawn in one.drawn.items()
+    ]
+    found = [part for look in looks_at(quantities, "image") for part in look.parts]
+    whole = [part for part in found if len(part.got) == 30]
+    counts = np.concatenate([np.concatenate([p.expected, p.got]) for p in whole], axis=1)
+    away = counts - counts.mean(axis=0)
+    scale = np.sqrt((away**2).sum(axis=0) * 30 * 120 / 150 / 149)
+    away /= np.where(scale > 1e-9, scale, np.inf)
+    least = np.zeros(times)
+    for start in range(0, times, 1_000):
+        chosen = rng.random((1_000, 150)).argsort(axis=1) < 30
+        for trial, test in np.argwhere(np.abs(chosen @ away) > statistics.SURELY_COMMON):
+            picked = chosen[trial]
+            chance = log_chance(counts[~picked, test], counts[picked, test])
+            least[start + trial] = min(least[start + trial], chance)
+    return np.minimum(least + np.log(counts.shape[1]), 0)
+
+
+def hold_the_budget(least):
+    for budget in (1e-2, 1e-3, 1e-4):
+        most = len(least) * budget
+        assert (least < np.log(budget)).sum() <= most + 5 * np.sqrt(most) + 1
+    assert (least >= np.log(statistics.BUDGET)).all()
+
+
+@pytest.mark.parametrize("name", ["counted, of all kinds", "rare", "ranked"])
+def test_chances_are_no_smaller_than_they_should_be(name):
+    hold_the_budget(least_chances(RIGHT[name], 3_000, np.random.default_rng()))
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_budget_holds_among_a_hundred_thousand_right_answers(name):
+    hold_the_budget(least_chances(RIGHT[name], 100_000, np.random.default_rng()))
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_budget_holds_among_many_right_answers(name, monkeypatch):
+    budget, times = 0.05, 2_000
+    monkeypatch.setattr(statistics, "BUDGET", budget)
+    most = times * budget + 5 * np.sqrt(times * budget)
+    assert refused(RIGHT[name], times, np.random.default_rng()) <= most
+
+
+def stratified(rng, size):
+    return rng.permutation((np.arange(size) + rng.random(size)) / size)
+
+
+def never_the_middle(rng, size):
+    numbers = rng.random(size) * 0.96
+    return np.where(numbers < 0.48, numbers, numbers + 0.04)
+
+
+def nine_times_in_ten(rng, size):
+    return np.where(rng.random(size) < 0.9, rng.random(size), rng.random(size) ** 3)
+
+
+def without_replacement(rng, size):
+    return np.divmod(rng.choice(54, size, replace=False), 9)
+
+
+def but_for_one_place(rng, size):
+    places = rng.integers(48, size=size)
+    return np.divmod(places + (places >= 24), 7)
+
+
+WRONG = {
+    "Laplace's for the normal one": (
+        lambda rng: (rng.normal(size=200),),
+        lambda rng: (rng.laplace(0, 0.5**0.5, 200),),
+    ),
+    "a normal one cut off at two deviations": (
+        lambda rng: (rng.normal(size=200),),
+        lambda rng: (rng.normal(size=200).clip(-2, 2),),
+    ),
+    "beta with twice the parameters": (
+        lambda rng: (rng.beta(0.35, 0.35, 16),),
+        lambda rng: (rng.beta(0.7, 0.7, 16),),
+    ),
+    "beta with twice the parameters, about half": (
+        lambda rng: (rng.beta(6, 6, 16),),
+        lambda rng: (rng.beta(12, 12, 16),),
+    ),
+    "stratified": (
+        lambda rng: (rng.random(16),),
+        lambda rng: (stratified(rng, 16),),
+    ),
+    "never the middle": (
+        lambda rng: (rng.random(48),),
+        lambda rng: (never_the_middle(rng, 48),),
+    ),
+    "nine times in ten": (
+        lambda rng: (rng.random(48),),
+        lambda rng: (nine_times_in_ten(rng, 48),),
+    ),
+    "without replacement": (
+        lambda rng: (rng.integers(6, size=14), rng.integers(9, size=14)),
+        lambda rng: without_replacement(rng, 14),
+    ),
+    "but for one place of many": (
+        lambda rng: np.divmod(rng.integers(49, size=12), 7),
+        lambda rng: but_for_one_place(rng, 12),
+    ),
+    "the sign balanced in each batch": (
+        lambda rng: (rng.normal(size=16),),
+        lambda rng: (abs(rng.normal(size=16)) * rng.permutation(np.resize([-1, 1], 16)),),
+    ),
+    "the same for two images in a row": (
+        lambda rng: (rng.random(16),),
+        lambda rng: (np.repeat(rng.random(8), 2),),
+    ),
+}
+"""The right distribution, and another one of much the same range and spread."""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_another_distribution_is_refused_on_every_seed(name):
+    right, wrong = WRONG[name]
+    rng = np.random.default_rng()
+    for _ in range(4):
+        assert differences(of(right, rng, calls=800), of(wrong, rng, calls=200))
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("name", WRONG)
+def test_another_distribution_is_refused_199_times_in_200(name):
+    right, wrong = WRONG[name]
+    rng = np.random.default_rng()
+    found = [
+        bool(differences(of(right, rng, calls=800), of(wrong, rng, calls=200))) for _ in range(400)
+    ]
+    assert sum(found) >= 398
+
+
+def test_wrong_shares_are_not_called_dependence():
+    """Of independent draws with other probabilities the shares are told, and nothing else."""
+    rng = np.random.default_rng()
+
+    def of_shares(*shares):
+        return lambda rng: (rng.choice(3, 16, p=shares), rng.choice(3, 16, p=shares))
+
+    for other in ((0.6, 0.3, 0.1), (0.55, 0.32, 0.13), (0.53, 0.34, 0.13)):
+        said = differences(
+            of(of_shares(0.5, 0.35, 0.15), rng, calls=400), of(of_shares(*other), rng)
+        )
+        assert all("of the draws; it should be in about" in sentence for sentence in said), said
+
+
+def denied(answer):
+    """An answer whose process says that everything is as it should be."""
+    local = LocalAnswer(answer, "numpy", ())
+
+    def call(driver, args, seconds, wall):
+        outcome = local(driver, args, seconds, wall)
+        draws = outcome.value["draws"]
+        return replace(outcome, value={"draws": draws, "again": draws[:3], "changed": False})
+
+    return call
+
+
+@pytest.mark.parametrize("answer", [another_generator, in_place, same_generator])
+def test_what_the_answers_process_says_of_itself_earns_nothing(answer):
+    for seed in range(3):
+        verdict = examine(random_crop, denied(answer), seed=seed, framework="numpy")
+        assert verdict.earned == 0, verdict
+
+
+def test_a_right_answer_needs_no_word_of_its_process():
+    call = denied(random_crop.reference.function)
+    assert examine(random_crop, call, seed=0, framework="numpy").status is Status.CORRECT
+
+
+def test_some_seeds_come_two_and_three_times_and_nobody_foresees_where():
+    orders = [next(random_crop.cases(seed)).inputs.args[0] for seed in range(6)]
+    for seeds in orders:
+        times = Counter(Counter(seeds).values())
+        assert times[1] == random_crop.calls - 8 and times[2] == times[3] == 4
+    first_repeats = {
+        next(place for place, seed in enumerate(seeds) if seed in seeds[:place]) for seeds in orders
+    }
+    assert len(first_repeats) > 1
 
 
 def test_rounding_is_no_difference():
@@ -446,7 +661,7 @@ def test_a_shape_that_is_drawn_may_be_rare():
             return np.zeros((2, least + rng.binomial(8, 0.5)))
 
         results = [draw(rng) for _ in range(100)]
-        value = {"draws": results, "again": results[:3], "changed": False}
+        value = {"draws": results, "changed": False}
         return sample(lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value)
 
     rng = np.random.default_rng(0)
