@@ -207,6 +207,7 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "last": outcome.last,
         "seconds": outcome.seconds,
         "forbidden": outcome.forbidden,
+        "forbidden_line": outcome.forbidden_line,
     }
     try:
         channel.send("result", outcome.value, id=number, **facts)
