@@ -13,6 +13,7 @@ from autograder.grading.cells import metadata_of, question_of
 from autograder.judge import name_binding
 from autograder.judge.cell_syntax import parsed
 from autograder.judge.reaches import reaches
+from autograder.logs import log
 from autograder.verdict import Verdict
 
 
@@ -23,6 +24,17 @@ def things_to_look_at(
 
     modules: the sources of the modules beside the notebook, by their names.
     """
+    try:
+        return _found(nb, modules, verdicts)
+    # The cells are a stranger's: a gap in the reader stops no class.
+    except Exception:
+        log.warning("the cells could not be read for what they reach for", exc_info=True)
+        return ["its cells could not be read"]
+
+
+def _found(
+    nb: NotebookNode, modules: Mapping[str, str], verdicts: Mapping[str, Verdict]
+) -> list[str]:
     own = {}
     for number, cell in enumerate(nb.cells, 1):
         if cell.cell_type == "code" and not _is_the_courses(cell):

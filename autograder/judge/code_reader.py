@@ -56,12 +56,13 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     if not forbids:
         return None
     forbidden = ForbiddenNames(forbids)
-    flow = NameFlow(_trees(code.cells), _modules(code.beside), forbidden.rule_out)
     try:
+        flow = NameFlow(_trees(code.cells), _modules(code.beside), forbidden.rule_out)
         flow.follow(code.name)
     # The code is a stranger's: what cannot be read costs nothing, and is watched when it runs.
     except Exception:
         log.warning("the code around %s could not be read to its end", code.name, exc_info=True)
+        return None
     if flow.mention is None:
         return None
     name, node = flow.mention

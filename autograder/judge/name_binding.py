@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 Pair: TypeAlias = tuple[ast.expr, ast.expr]
@@ -19,23 +19,23 @@ _PARTS_OF_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 def statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All statements in `body`, also those in branches and loops, not those in definitions."""
-    for node in body:
-        yield node
-        if not isinstance(node, DEFINITIONS):
-            children = ast.iter_child_nodes(node)
-            yield from statements(
-                child for child in children if isinstance(child, _PARTS_OF_STATEMENTS)
-            )
+    return _below(body, lambda child: isinstance(child, _PARTS_OF_STATEMENTS))
 
 
 def expressions(statement: ast.AST) -> Iterator[ast.AST]:
     """`statement` and the expressions that are its own, outermost first."""
-    yield statement
-    if isinstance(statement, DEFINITIONS):
-        return
-    for child in ast.iter_child_nodes(statement):
-        if not isinstance(child, _PARTS_OF_STATEMENTS):
-            yield from expressions(child)
+    return _below([statement], lambda child: not isinstance(child, _PARTS_OF_STATEMENTS))
+
+
+def _below(nodes: Iterable[ast.AST], wanted: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
+    """`nodes` and the wanted ones in them, in their order; definitions are not entered."""
+    waiting = [*nodes][::-1]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, DEFINITIONS):
+            children = [child for child in ast.iter_child_nodes(node) if wanted(child)]
+            waiting += children[::-1]
 
 
 def pairs(node: ast.AST) -> Iterator[Pair]:

@@ -24,7 +24,10 @@ _MOST = 20
 _DEEPEST_TREE = 150
 """Nodes within nodes, beyond what anybody writes by hand."""
 
-_RUN_FILE = re.compile(r"^\s*%run\b.*", re.MULTILINE)
+_LONGEST_PATH = 12
+"""Parts of a dotted name beyond which it is not followed."""
+
+_RUN_FILE = re.compile(r"^[ \t]*%run\b.*", re.MULTILINE)
 _RUNS = {"eval", "exec", "compile"}
 _IMPORTS = {"__import__", "importlib.import_module", "importlib.__import__"}
 _SHELL = "get_ipython()"
@@ -107,20 +110,20 @@ class _Names:
                     path = f"{module}.{alias.name}".removeprefix("builtins.")
                     self._paths[alias.asname or alias.name] = path
 
-    def path(self, node: ast.AST) -> str:
+    def path(self, node: ast.AST, depth: int = 0) -> str:
         """The dotted name of something that is not one's own; "" where it is."""
         match node:
             case ast.Name(name):
                 own = "" if name not in _RUNS | _IMPORTS | _OWN_NAMES else name
                 return self._paths.get(name, own)
-            case ast.Attribute(owner, name):
-                path = self.path(owner)
+            case ast.Attribute(owner, name) if depth < _LONGEST_PATH:
+                path = self.path(owner, depth + 1)
                 return f"{path}.{name}".removeprefix("builtins.") if path else ""
             case ast.Call(func=function) if name_binding.name_of(function) == "get_ipython":
                 return _SHELL
-            case ast.Call() if self.path(node.func) in _IMPORTS:
+            case ast.Call(func=ast.Name() | ast.Attribute()) if self.path(node.func) in _IMPORTS:
                 return name_binding.first_text(node)
-            case ast.Call(ast.Name("getattr"), [owner, ast.Constant(str(name)), *_]):
+            case ast.Call(ast.Name("getattr"), [ast.Name() as owner, ast.Constant(str(name)), *_]):
                 path = self.path(owner)
                 return f"{path}.{name}" if path else ""
         return ""
@@ -228,7 +231,9 @@ class _Reader:
                 return reach_names.BUILTINS
             case ast.Call(ast.Name("getattr"), [owner, key, *_]):
                 is_written = isinstance(key, ast.Constant)
-                return "" if is_written or not self._is_guarded(owner) else reach_names.COMPUTED
+                if is_written:
+                    return _what_is(self._names.path(node))
+                return reach_names.COMPUTED if self._is_guarded(owner) else ""
             case ast.Call(ast.Attribute(owner, _), [ast.Constant("__main__")]):
                 is_modules = self._names.path(owner) == "sys.modules"
                 return reach_names.NAMES if is_modules else ""
