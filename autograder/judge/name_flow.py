@@ -231,7 +231,7 @@ class NameFlow:
         """What a dotted name stands for, in a library or in a module beside the notebook."""
         path = path.removeprefix("builtins.")
         module, _, name = path.rpartition(".")
-        if module in self._modules:
+        if module in self._modules and path not in self._modules:
             return self._look_up(name, self._modules[module])
         return {path} if path.count(".") < _DEEPEST else set()
 

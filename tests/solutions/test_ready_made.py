@@ -1,4 +1,4 @@
-"""The lists of ready-made things: what they name is there, is noticed, and no right answer needs it."""
+"""The lists of ready-made things: what they name is noticed, and no right answer needs it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_is_named_is_there_in_some_library():
     if not frameworks.available("torch") or not frameworks.available("mxnet"):
         pytest.skip("torch and mxnet are both needed")
     import functorch  # noqa: F401
-    import scipy.signal  # noqa: F401
+    import scipy.signal
     import scipy.stats  # noqa: F401
     import torchvision  # noqa: F401
 

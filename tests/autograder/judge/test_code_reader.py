@@ -350,7 +350,8 @@ def test_a_module_beside_the_notebook_is_read():
         "helper": "import torch\nfrom tools.small import double\n"
         "def conv(x, k): return torch.conv2d(x, k)\n"
         "def same(x): return double(x)",
-        "tools.small": "def double(x): return x * 2",
+        "tools": "",
+        "tools.small": "def double(x): return x * 2\nfrom torch import conv2d as slide",
     }
 
     def found(use):
@@ -360,6 +361,8 @@ def test_a_module_beside_the_notebook_is_read():
     assert found("import helper\ndef g(x, k): return helper.conv(x, k)") is not None
     assert found("from helper import *\ndef g(x, k): return conv(x, k)") is not None
     assert found("import helper\ndef g(x, k): return helper.same(x)") is None
+    assert found("import tools.small\ndef g(x, k): return tools.small.slide(x, k)") is not None
+    assert found("import tools.small\ndef g(x, k): return tools.small.double(x)") is None
     assert found("import helper\ndef g(x, k): return x") is None
 
 
