@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import nbformat
+import pytest
 from classroom import notebook
 
 from autograder.grading.look_at import things_to_look_at
 from autograder.verdict import Status, Verdict
 
+pytestmark = pytest.mark.usefixtures("small_course")
 CHECK = "small-ordered"
 EARNED = {CHECK: Verdict("small.ordered", Status.CORRECT, 2.0, 2.0, "")}
 
