@@ -5,6 +5,7 @@ data, a confusion matrix, a first net.
 import numpy as np
 
 from autograder import Inputs, question
+from solutions import ready_made
 from solutions.accuracy import ByAccuracy
 from solutions.examples import example
 from solutions.inputs import disguised
@@ -871,7 +872,7 @@ leaked.equivalent(
 
 @question(
     points=3,
-    forbids=["sklearn.metrics", "mxnet.metric"],
+    forbids=ready_made.CONFUSION,
     forbids_in_words="a library's own confusion matrix (`sklearn.metrics` and the like)",
     hints=[
         "Start with a square of zeros. Each example adds 1 in one "

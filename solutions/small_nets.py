@@ -12,23 +12,6 @@ from solutions.inputs import gaussian, renumbered
 
 NETWORKS = ("torch", "mxnet")
 
-SHUFFLES = [
-    *(
-        f"torch.{name}"
-        for name in (
-            "channel_shuffle",
-            "native_channel_shuffle",
-            "nn.ChannelShuffle",
-            "nn.functional.channel_shuffle",
-        )
-    ),
-    *(
-        "torch.ops.aten.channel_shuffle",
-        "torch.ops.aten.native_channel_shuffle",
-        "torchvision.models.shufflenetv2.channel_shuffle",
-    ),
-]
-
 
 # 1. Depthwise convolution -------------------------------------------------------------------------
 
@@ -493,7 +476,7 @@ grouped_parameters.equivalent(
 
 @question(
     points=3,
-    forbids=SHUFFLES,
+    forbids=ready_made.SHUFFLES,
     forbids_in_words="a library's own channel shuffle (`nn.ChannelShuffle` and the like)",
     hints=[
         "Write the channels into a table with one row for each "

@@ -9,32 +9,6 @@ from solutions import ready_made
 from solutions.examples import example
 from solutions.inputs import disguised, gaussian
 
-_FUNCTIONS = ("torch", "torch.nn.functional", "torch.ops.aten")
-NORMALISATION = [
-    *(
-        f"{place}.{name}"
-        for place in _FUNCTIONS
-        for name in ("batch_norm", "instance_norm", "group_norm", "layer_norm", "native_batch_norm")
-    ),
-    *(
-        f"torch.nn.{name}"
-        for name in (
-            "BatchNorm1d",
-            "BatchNorm2d",
-            "BatchNorm3d",
-            "SyncBatchNorm",
-            "InstanceNorm2d",
-            "GroupNorm",
-            "LayerNorm",
-        )
-    ),
-    *(
-        f"{place}.{name}"
-        for place in ("mxnet.nd", "mxnet.sym")
-        for name in ("BatchNorm", "BatchNorm_v1", "InstanceNorm", "GroupNorm", "LayerNorm")
-    ),
-    *(f"mxnet.gluon.nn.{name}" for name in ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm")),
-]
 NORMALISATION_IN_WORDS = (
     "a library's own normalisation (`batch_norm`, `nn.BatchNorm2d`, `nd.BatchNorm` and the like)"
 )
@@ -180,7 +154,7 @@ he_weights.equivalent(
 
 @question(
     points=3,
-    forbids=NORMALISATION,
+    forbids=ready_made.NORMALISATION,
     forbids_in_words=NORMALISATION_IN_WORDS,
     hints=[
         "Each channel has one mean and one variance. Which axes of (N, C, H, W) do they run over?",
@@ -375,7 +349,7 @@ batch_norm.equivalent(
 
 @question(
     points=2,
-    forbids=NORMALISATION,
+    forbids=ready_made.NORMALISATION,
     forbids_in_words=NORMALISATION_IN_WORDS,
     hints=[
         "new = (1 - momentum) * old + momentum * (what this batch "

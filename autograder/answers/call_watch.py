@@ -1,8 +1,9 @@
-"""Notices a forbidden call while an answer runs, by the identity of what is called and not by its
-name.
+"""Notices a forbidden call while an answer runs: by the identity of what is called, not by its
+name, and by the operators of a framework that it comes to (`autograder.answers.operator_watch`).
 
-It lives in the process of the answer, where whoever means ill can switch it off;
-`autograder.judge.code_reader` reads the code, out of their reach.
+It lives in the process of the answer, where whoever means ill can switch it off: it is there for
+those who do not. What reaches for such things is told to the instructor
+(`autograder.judge.reaches`).
 """
 
 from __future__ import annotations
@@ -10,23 +11,38 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import linecache
 import os
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeAlias
+
+from autograder.answers.operator_watch import mxnet_tests, watching_torch
 
 _LIBRARIES = tuple(
     sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _IMPORT = "<frozen importlib"
-_Test: TypeAlias = Callable[[FrameType], bool]
-"""Whether a frame of some code is one of the function that is forbidden."""
+_ENGINE = str(Path(__file__).parents[1]) + os.sep
+_LONGEST_LINE = 160
+_Test: TypeAlias = Callable[[FrameType], str]
+"""The forbidden name that a frame of some code is a call of, "" for none."""
 
 _METHODS = ("__init__", "__new__", "forward", "hybrid_forward", "__call__")
 """Those of a class that its call, or that of an instance, runs."""
+
+
+@dataclass(frozen=True)
+class ForbiddenCall:
+    """A call of what is forbidden, by its name, and the line of one's own code that led to it."""
+
+    name: str
+    line: str = ""
 
 
 def find(name: str) -> Any:
@@ -56,21 +72,48 @@ def _attribute(value: Any, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def watching(forbids: Sequence[str], called: list[str]) -> Iterator[None]:
-    """Add to `called` the names among `forbids` that are called inside the block, in this thread
-    and in those that it starts.
+def watching(forbids: Sequence[str], called: list[ForbiddenCall]) -> Iterator[None]:
+    """Add to `called` the first call of what `forbids` names inside the block, in this thread and
+    in those that it starts; of PyTorch's operators, in any thread.
     """
     before = sys.getprofile()
     before_in_threads = threading.getprofile()
     tables = _watch(tuple(forbids))
     watch = tables.profile(called)
-    threading.setprofile(watch)
-    sys.setprofile(watch)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
-        threading.setprofile(before_in_threads)
+
+    def report_operator(name: str) -> None:
+        _report(name, sys._getframe(1), called)
+
+    with watching_torch(forbids, report_operator):
+        threading.setprofile(watch)
+        sys.setprofile(watch)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+            threading.setprofile(before_in_threads)
+
+
+def _report(name: str, frame: FrameType, called: list[ForbiddenCall]) -> None:
+    if not called and not _only_importing(frame):
+        called.append(ForbiddenCall(name, _line_of(frame)))
+
+
+def _line_of(frame: FrameType) -> str:
+    """The line of the learner's own code that was being run, "" where there is none to show."""
+    inner: FrameType | None = frame
+    while inner is not None and not _is_own(inner):
+        inner = inner.f_back
+    if inner is None:
+        return ""
+    line = linecache.getline(inner.f_code.co_filename, inner.f_lineno)
+    return line.strip()[:_LONGEST_LINE]
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Whether a frame is neither the engine's nor a library's."""
+    file = frame.f_code.co_filename
+    return not (_of_library(frame) or file.startswith((_ENGINE, "<frozen", "<__array")))
 
 
 @functools.cache
@@ -106,16 +149,18 @@ class _Watch:
 
     def __init__(self, forbids: Sequence[str]):
         # Names that are not found yet, and how many modules there were when they were looked for.
+        self._forbids = forbids
         self._open = list(forbids)
+        self._knows_mxnet = False
         self._known = 0
         self._builtins: dict[Any, str] = {}
-        self._codes: dict[int, list[tuple[str, _Test]]] = {}
+        self._codes: dict[int, list[_Test]] = {}
         self._modules: dict[str, str] = {}
         self._files = _Files(self._modules)
         # An id means something only as long as its object lives.
         self._kept: list[CodeType] = []
 
-    def profile(self, called: list[str]) -> Callable[[FrameType, str, Any], None]:
+    def profile(self, called: list[ForbiddenCall]) -> Callable[[FrameType, str, Any], None]:
         """The profile function, which adds to `called`; quick for everything that is allowed."""
         builtins = self._builtins
         codes = self._codes
@@ -123,26 +168,20 @@ class _Watch:
         modules = sys.modules
         self._resolve()
 
-        def report(name: str, frame: FrameType) -> None:
-            if name in called:
-                return
-            if not _only_importing(frame):
-                called.append(name)
-
         def profile(frame: FrameType, event: str, arg: Any) -> None:
             if event == "c_call":
                 if arg in builtins:
-                    report(builtins[arg], frame)
+                    _report(builtins[arg], frame, called)
             elif event == "call":
                 if len(modules) != self._known:
                     self._resolve()
                 code = frame.f_code
                 if id(code) in codes:
-                    for name, applies in codes[id(code)]:
-                        if applies(frame):
-                            report(name, frame)
-                elif files[code.co_filename]:
-                    report(files[code.co_filename], frame)
+                    for test in codes[id(code)]:
+                        if name := test(frame):
+                            _report(name, frame, called)
+                elif name := files[code.co_filename]:
+                    _report(name, frame, called)
 
         return profile
 
@@ -157,6 +196,10 @@ class _Watch:
                 continue
             self._open.remove(name)
             self._add(name, target)
+        if not self._knows_mxnet and "mxnet.gluon.block" in sys.modules:
+            self._knows_mxnet = True
+            for code, test in mxnet_tests(self._forbids):
+                self._add_code(code, test)
 
     def _add(self, name: str, target: Any) -> None:
         if isinstance(target, ModuleType):
@@ -174,6 +217,9 @@ class _Watch:
             self._add_function(name, wrapped)
 
     def _add_module(self, name: str, module: ModuleType) -> None:
+        for value in list(vars(module).values()):
+            if inspect.isbuiltin(value) and value.__module__ == module.__name__:
+                self._builtins.setdefault(value, name)
         file = getattr(module, "__file__", None)
         if not file:
             return
@@ -183,14 +229,14 @@ class _Watch:
         self._files.clear()
 
     def _add_function(self, name: str, function: FunctionType) -> None:
-        self._add_code(name, function.__code__, _same_closure(function))
+        self._add_code(function.__code__, _named(name, _same_closure(function)))
 
     def _add_callable(self, name: str, target: Any) -> None:
         """An object whose class makes it callable."""
         function = getattr(type(target), "__call__", None)  # noqa: B004
         if isinstance(function, FunctionType):
             is_target = _first_argument(lambda value: value is target)
-            self._add_code(name, function.__code__, is_target)
+            self._add_code(function.__code__, _named(name, is_target))
 
     def _add_class(self, name: str, target: type) -> None:
         def is_of_class(value: Any) -> bool:
@@ -202,12 +248,15 @@ class _Watch:
             # A static method or a class method has its function inside.
             function = getattr(function, "__func__", function)
             if isinstance(function, FunctionType):
-                self._add_code(name, function.__code__, applies)
+                self._add_code(function.__code__, _named(name, applies))
 
-    def _add_code(self, name: str, code: CodeType, applies: _Test) -> None:
+    def _add_code(self, code: CodeType, test: _Test) -> None:
         self._kept.append(code)
-        tests = self._codes.setdefault(id(code), [])
-        tests.append((name, applies))
+        self._codes.setdefault(id(code), []).append(test)
+
+
+def _named(name: str, applies: Callable[[FrameType], bool]) -> _Test:
+    return lambda frame: name if applies(frame) else ""
 
 
 def _only_importing(frame: FrameType) -> bool:
@@ -229,10 +278,11 @@ def _only_importing(frame: FrameType) -> bool:
 
 
 def _of_library(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_LIBRARIES)
+    file = frame.f_code.co_filename
+    return file.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in file
 
 
-def _same_closure(function: FunctionType) -> _Test:
+def _same_closure(function: FunctionType) -> Callable[[FrameType], bool]:
     """Functions made by one factory share their code and differ in what they close over."""
     names = function.__code__.co_freevars
     cells = function.__closure__ or ()
@@ -257,7 +307,7 @@ def _content(cell: Any) -> Any:
         return None
 
 
-def _first_argument(test: Callable[[Any], bool]) -> _Test:
+def _first_argument(test: Callable[[Any], bool]) -> Callable[[FrameType], bool]:
     """A method's frame, told by its first argument."""
 
     def applies(frame: FrameType) -> bool:

@@ -17,7 +17,8 @@ class Outcome:
     lines:   the learner's own lines on the way to the exception, or to where it was stopped, as
              "line 3: return image @ kernel".
     printed: the beginning of what the call printed. last: the last line of it.
-    forbidden: the first name among those that the question forbids that was called, if one was.
+    forbidden: the first name among those that the question forbids that was called, if one was;
+             forbidden_line: the learner's own line that led to it.
     seconds: how long it worked, in processor seconds, without its imports. imported: how long it
              worked at those.
     """
@@ -30,6 +31,7 @@ class Outcome:
     printed: str = ""
     last: str = ""
     forbidden: str = ""
+    forbidden_line: str = ""
     seconds: float = field(default=0.0, compare=False)
     imported: float = field(default=0.0, compare=False)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder.answers.call_watch import watching
+from autograder.answers.call_watch import ForbiddenCall, watching
 from autograder.answers.drivers import DRIVERS
 from autograder.answers.networks import is_network
 from autograder.answers.outcome import Outcome
@@ -95,7 +95,7 @@ def run_contained(
     the answer, not for the judge's.
     """
     printed = Printed()
-    called: list[str] = []
+    called: list[ForbiddenCall] = []
     if live:
         live.follow(printed)
     if forbids and callable(answer) and not is_network(answer):
@@ -119,13 +119,14 @@ def run_contained(
         outcome,
         printed=printed.text,
         last="".join(printed.last_lines(1)),
-        forbidden=called[0] if called else "",
+        forbidden=called[0].name if called else "",
+        forbidden_line=called[0].line if called else "",
         seconds=limit.seconds,
         imported=limit.imported,
     )
 
 
-def _watched(answer: Callable, forbids: Sequence[str], called: list[str]) -> Callable:
+def _watched(answer: Callable, forbids: Sequence[str], called: list[ForbiddenCall]) -> Callable:
     def watched(*args: Any) -> Any:
         with watching(forbids, called):
             return answer(*args)

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import math
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -57,10 +55,12 @@ from autograder.grading.cells import (
 )
 from autograder.grading.kernels import Kernel, Setting, TrustedKernel, WalledKernel
 from autograder.grading.layout import METADATA_KEY
+from autograder.grading.look_at import things_to_look_at
 from autograder.grading.notebook_run import Author, NotebookRun, undisturbed
 from autograder.grading.sanitize import sanitize_cell
 from autograder.grading.secret import course_secret
 from autograder.grading.versions import judged_by
+from autograder.judge.modules_beside import modules_beside
 from autograder.logs import GRADING, about, kept_in
 from autograder.questions import catalogue
 from autograder.sandbox import wall
@@ -197,24 +197,10 @@ def _submitted_folder(preprocessor: NbGraderPreprocessor, names: dict[str, str])
     )
 
 
-def _modules_in(folder: str | None) -> tuple[str, ...]:
-    """The modules that a submission's files beside its notebook would be imported as: those that
-    are not installed, which come first.
-    """
-    if not folder:
-        return ()
-    paths = Path(folder).iterdir()
-    names = {path.stem for path in paths if path.is_dir() or path.suffix == ".py"}
-    return tuple(sorted(name for name in names if name.isidentifier() and not _installed(name)))
-
-
-def _installed(name: str) -> bool:
-    """Whether `name` would be imported from elsewhere than the notebook's folder."""
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        # `__main__`, and other modules that are loaded without having been found.
-        return name in sys.modules
+def _modules_of(nb: NotebookNode, folder: str | None) -> dict[str, str]:
+    """The modules beside the notebook that its cells import."""
+    sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+    return modules_beside(Path(folder), sources) if folder else {}
 
 
 class SanitizeCells(NbGraderPreprocessor):
@@ -324,7 +310,9 @@ class JudgedExecute(Execute):
             self._refuse_faults(nb, names["assignment"])
             verdicts = undisturbed(nb, functools.partial(self._notebook_run, nb, resources))
             resources[METADATA_KEY] = verdicts
-            resources[VERSIONS_KEY] = self._versions(verdicts)
+            modules = _modules_of(nb, resources["metadata"].get("path"))
+            look_at = things_to_look_at(nb, modules, verdicts)
+            resources[VERSIONS_KEY] = self._versions(verdicts) | {"look_at": look_at}
         return nb, resources
 
     def start_ahead(self, nb: NotebookNode, resources: ResourcesDict) -> None:
@@ -349,7 +337,7 @@ class JudgedExecute(Execute):
             secret=course_secret(Path(self.secret_file)),
             assignment=names["assignment"],
             student=names["student"],
-            modules=_modules_in(folder),
+            modules=_modules_of(nb, folder),
         )
         jupyter = NotebookClient.class_trait_names(config=True)
         runner = CellRunner(

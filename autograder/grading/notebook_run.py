@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
@@ -44,13 +44,13 @@ class Author:
     """Whose answers are judged, and what besides the cells belongs to them.
 
     secret:  the course's, from which the probes' seeds derive.
-    modules: what the files beside the notebook would be imported as.
+    modules: the sources of the modules beside the notebook, by their names.
     """
 
     secret: str
     assignment: str
     student: str
-    modules: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     def seed(self, question: Question) -> int:
         """From which the inputs of this student's check derive."""
@@ -246,7 +246,7 @@ class NotebookRun:
             if cell.cell_type == "code" and at not in self._left_out
         ]
         name = question.function_name
-        return Code(earlier, name, complete=True, beside=self._author.modules)
+        return Code(earlier, name, beside=self._author.modules)
 
 
 def _language() -> dict[str, str]:

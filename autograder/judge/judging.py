@@ -56,7 +56,9 @@ def examine(
         if framework not in question.frameworks:
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
         if outcome.forbidden:
-            return _refused(question, Finding(may_not(outcome.forbidden)), run)
+            return _refused(
+                question, Finding(may_not(outcome.forbidden), outcome.forbidden_line), run
+            )
         trial = judge(question, case, outcome, expected(question, case))
         run.trials.append(trial)
         if outcome.is_last:

@@ -125,7 +125,6 @@ def _since(worked: Callable[[], float] | None) -> Callable[[], float]:
 def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outcome:
     fields = message.fields
     kind = fields["outcome"]
-    last_line, _, _ = _text(fields.get("last"), 200).partition("\n")
     forbidden = fields.get("forbidden")
     if forbidden not in forbids:
         forbidden = ""
@@ -136,10 +135,16 @@ def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outco
         message=_text(fields.get("message"), 600),
         lines=_lines(fields.get("lines")),
         printed=_text(fields.get("printed"), 1000),
-        last=last_line,
+        last=_first_line(fields.get("last")),
         forbidden=str(forbidden),
+        forbidden_line=_first_line(fields.get("forbidden_line")) if forbidden else "",
         seconds=max(measured, _seconds(fields.get("seconds"))),
     )
+
+
+def _first_line(value: Any) -> str:
+    line, _, _ = _text(value, 200).partition("\n")
+    return line
 
 
 def _lines(value: Any) -> tuple[str, ...]:

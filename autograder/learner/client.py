@@ -221,6 +221,7 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "seconds": outcome.seconds,
         "imported": outcome.imported,
         "forbidden": outcome.forbidden,
+        "forbidden_line": outcome.forbidden_line,
     }
     try:
         channel.send("result", outcome.value, id=number, **facts)

@@ -11,12 +11,14 @@ import contextlib
 import os
 import socket
 import sys
+from pathlib import Path
 
 from autograder import logs
 from autograder.feedback.pictures import warm_up
 from autograder.feedback.render import Feedback, code, note, render
 from autograder.judge.code_reader import Code
 from autograder.judge.judging import examine
+from autograder.judge.modules_beside import modules_beside
 from autograder.judge.remote_answer import RemoteAnswer
 from autograder.learner import journal
 from autograder.processes import work_of
@@ -91,8 +93,11 @@ def _check(channel: Channel, question: Question, request: Message) -> Feedback:
 def _code(question: Question, request: Message) -> Code:
     cells, name = request.fields.get("cells"), request.fields.get("name")
     cells = [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
+    is_name = isinstance(name, str) and name.isidentifier()
     return Code(
-        cells, name if isinstance(name, str) and name.isidentifier() else question.function_name
+        cells,
+        str(name) if is_name else question.function_name,
+        beside=modules_beside(Path.cwd(), cells) if question.forbids else {},
     )
 
 

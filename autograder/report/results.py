@@ -21,6 +21,9 @@ from autograder.verdict import Status, Verdict
 GRADEBOOK_SECONDS = 5.0
 """Seconds to wait for another program that is writing to the gradebook."""
 
+_LONGEST_LINE = 300
+"""So much is said of one thing to look at."""
+
 _MOST_NAMES = 20
 """The most students that a note names."""
 
@@ -135,7 +138,8 @@ class Mark:
 @dataclass(frozen=True)
 class Submission:
     """One student's work on one assignment. `marks` is empty and `reason` says why where it is
-    not graded; `trusted` where it was run without walls.
+    not graded; `trusted` where it was run without walls. `look_at`: what its cells reach for that
+    no exercise needs; no point depends on it.
     """
 
     student: str
@@ -145,6 +149,7 @@ class Submission:
     late_penalty: float = 0.0
     reason: str = ""
     trusted: bool = False
+    look_at: tuple[str, ...] = ()
 
     @property
     def points(self) -> float | None:
@@ -385,12 +390,14 @@ class _Notebook:
     verdicts: by grade id.
     trusted:  whether it was run without walls.
     version:  what judged it, "" where that is not recorded.
+    look_at:  what the instructor is to look at.
     """
 
     cells: list[str]
     verdicts: dict[str, Verdict]
     trusted: bool
     version: Version
+    look_at: tuple[str, ...] = ()
 
 
 @dataclass
@@ -403,6 +410,7 @@ class _Notebooks:
     trusted: set[tuple[str, str]] = field(default_factory=set)
     # By submission, then by notebook.
     versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
+    look_at: dict[SubmissionKey, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, key: SubmissionKey, name: str, notebook: _Notebook) -> None:
@@ -412,6 +420,7 @@ class _Notebooks:
             self.trusted.add(key)
         versions = self.versions.setdefault(key, {})
         versions[name] = notebook.version
+        self.look_at.setdefault(key, []).extend(notebook.look_at)
         self.order.setdefault((assignment, name), notebook.cells)
         verdicts = self.verdicts.setdefault(key, {})
         for cell, verdict in notebook.verdicts.items():
@@ -603,6 +612,7 @@ def _read_notebook(path: Path) -> _Notebook:
         verdicts=verdicts,
         trusted=metadata.get("trusted") is True,
         version=(engine[:40], questions[:80]),
+        look_at=tuple(str(line)[:_LONGEST_LINE] for line in metadata.get("look_at", ())),
     )
 
 
@@ -708,6 +718,7 @@ def _submission(
         marks=tuple(marks),
         late_penalty=book.penalties.get(key, 0.0),
         trusted=key in notebooks.trusted,
+        look_at=tuple(notebooks.look_at.get(key, ())),
     )
 
 

@@ -64,7 +64,7 @@ def write(course_dir: Path) -> tuple[Path, Path]:
 
 def write_csv(results: ClassResults, path: Path) -> None:
     """One row a student; for each assignment its points, its maximum, the late penalty and the
-    state, then every question's points.
+    state, then every question's points, then what to look at.
 
     Points are empty, not zero, where there is no grade. Text that a spreadsheet would take for a
     formula gets a leading apostrophe.
@@ -83,6 +83,7 @@ def write_csv(results: ClassResults, path: Path) -> None:
             ]
         for assignment, submission in zip(results.assignments, theirs, strict=True):
             row += _points_by_task(assignment, submission)
+        row += ["; ".join(submission.look_at) for submission in theirs]
         rows.append(row)
     out = io.StringIO()
     table = csv.writer(out)
@@ -102,6 +103,7 @@ def _header(assignments: Sequence[Assignment]) -> list[str]:
         ]
     for assignment in assignments:
         header += [f"{assignment.name}: {task.label}" for task in assignment.tasks]
+    header += [f"{assignment.name} look at" for assignment in assignments]
     return header
 
 
@@ -185,6 +187,7 @@ def write_html(results: ClassResults, path: Path) -> None:
         notes=results.notes,
         failed=failed,
         by_hand=_hand_grading(results),
+        look_at=[submission for submission in submissions if submission.look_at],
         distribution=picture(draw_distribution(results, handed_in)) if graded else None,
         overview=_overview(results, handed_in) if len(handed_in) > 1 else [],
         assignments=handed_in,

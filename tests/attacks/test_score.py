@@ -13,6 +13,8 @@ from classroom import NAME
 from nbformat.v4 import new_code_cell, new_output
 
 from attacks.harness import ANSWERS, POINTS, attack
+from autograder.grading.layout import METADATA_KEY
+from autograder.judge import reach_names
 
 pytestmark = pytest.mark.alone
 
@@ -1431,11 +1433,174 @@ def forbidden_call_renamed(hand):
     )
 
 
+def looked_at(*kinds):
+    """The call is hidden, which no list of names prevents: it earns its points, and the instructor
+    is told what the cells reach for.
+    """
+
+    def outcome(evidence):
+        evidence.earned(**POINTS)
+        told = " ".join(evidence.notebook.metadata[METADATA_KEY]["look_at"])
+        assert [kind for kind in kinds if f": {kind}: " not in told] == []
+
+    return outcome
+
+
+def hides(name, what, *kinds, cell, answer, after="", files=()):
+    """An attack that hides a forbidden call; `cell` stands before the answer, `after` behind it."""
+    made = score(
+        what,
+        stock="measured: full points; nothing looks",
+        here="its points, and the instructor is told to look: " + ", ".join(kinds),
+        outcome=looked_at(*kinds),
+    )
+
+    def make(hand):
+        hand.answer_all()
+        hand.answer("ordered", answer)
+        hand.run(cell, before="answer-ordered")
+        if after:
+            hand.run(after, before="small-ordered")
+        hand.files |= dict(files)
+
+    make.__name__ = name
+    return made(make)
+
+
+PICK = "def ordered(values):\n    return pick(values)"
+forbidden_in_an_older_thread = hides(
+    "forbidden_in_an_older_thread",
+    "A thread that another cell started makes the forbidden call; the answer talks to it.",
+    reach_names.THREAD,
+    cell="""
+        import queue, threading, numpy
+        jobs, done = queue.Queue(), queue.Queue()
+        def serve():
+            while True:
+                done.put(numpy.sort(jobs.get()))
+        threading.Thread(target=serve, daemon=True).start()
+        """,
+    answer="def ordered(values):\n    jobs.put(values)\n    return done.get()",
+)
+forbidden_in_a_process = hides(
+    "forbidden_in_a_process",
+    "The answer starts another Python, with the forbidden call in a text.",
+    reach_names.PROCESS,
+    cell="pass",
+    answer="""
+        def ordered(values):
+            import json, subprocess, sys
+            code = (
+                "import sys, json, numpy;"
+                "print(json.dumps(numpy.sort(json.load(sys.stdin)).tolist()))"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                input=json.dumps(values.tolist()), capture_output=True, text=True,
+            )
+            return json.loads(done.stdout)
+        """,
+)
+forbidden_under_a_name_bound_out_of_sight = hides(
+    "forbidden_under_a_name_bound_out_of_sight",
+    "A name is bound through the notebook's dictionary, and the watch over calls switched off.",
+    reach_names.NAMES,
+    reach_names.HOOK,
+    cell="""
+        import sys, numpy
+        g = globals()
+        g["pick"] = numpy.sort
+        sys.setprofile = lambda function: None
+        """,
+    answer=PICK,
+)
+forbidden_among_the_builtins = hides(
+    "forbidden_among_the_builtins",
+    "The forbidden function is put among Python's own, and the watch taken out of the client.",
+    reach_names.BUILTINS,
+    reach_names.ENGINE,
+    cell="""
+        import builtins, numpy, autograder.answers.run
+        builtins.pick = numpy.sort
+        autograder.answers.run._watched = lambda answer, *rest: answer
+        """,
+    answer=PICK,
+)
+forbidden_in_a_text_file = hides(
+    "forbidden_in_a_text_file",
+    "A text file beside the notebook is run as code, and the watch over calls switched off.",
+    reach_names.TEXT,
+    reach_names.HOOK,
+    cell="""
+        import sys
+        sys.setprofile = lambda function: None
+        exec(open("pick.txt").read())
+        """,
+    answer=PICK,
+    files={"pick.txt": b"import numpy\ndef pick(values):\n    return numpy.sort(values)\n"}.items(),
+)
+forbidden_in_a_signal_handler = hides(
+    "forbidden_in_a_signal_handler",
+    "The answer raises a signal; its handler has an older thread make the forbidden call.",
+    reach_names.SIGNAL,
+    reach_names.THREAD,
+    reach_names.FRAMES,
+    cell="""
+        import concurrent.futures, signal, numpy
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        pool.submit(int).result()
+        box = []
+        def sort(number, frame):
+            box.append(pool.submit(numpy.sort, frame.f_locals["values"]).result())
+        signal.signal(signal.SIGUSR1, sort)
+        """,
+    answer="""
+        def ordered(values):
+            import signal
+            signal.raise_signal(signal.SIGUSR1)
+            return box.pop()
+        """,
+)
+forbidden_by_a_hook_of_a_class = hides(
+    "forbidden_by_a_hook_of_a_class",
+    "A name is bound while a class is made, and the watch's tables are emptied.",
+    reach_names.NAMES,
+    reach_names.ENGINE,
+    cell="""
+        import numpy, autograder.answers.call_watch as w
+        class Hook:
+            def __set_name__(self, owner, name):
+                g = globals()
+                g["pick"] = numpy.sort
+        class Holder:
+            hook = Hook()
+        w._watch.cache_clear()
+        w._Watch._resolve = lambda self: None
+        """,
+    answer=PICK,
+)
+forbidden_in_place_of_the_answer = hides(
+    "forbidden_in_place_of_the_answer",
+    "Between the answer and its check another function is put in its place.",
+    reach_names.NAMES,
+    reach_names.HOOK,
+    cell="pass",
+    answer="def ordered(values):\n    return values",
+    after="""
+        import sys, numpy
+        sys.setprofile = lambda function: None
+        g = globals()
+        g["ord" + "ered"] = lambda values: numpy.sort(values)
+        """,
+)
+
+
 @score(
     "A forbidden call is found by a computed name, and the watch "
     "over calls is taken out of the client.",
     stock="measured: full points; nothing looks",
-    outcome=forbidden,
+    here="its points, and the instructor is told to look: the engine's own modules",
+    outcome=looked_at(reach_names.ENGINE),
 )
 def forbidden_call_computed(hand):
     hand.answer_all()

@@ -96,7 +96,6 @@ def test_no_answer_uses_what_the_question_forbids(question):
         code = Code(
             ["import numpy as np", answer.source(question.function_name)],
             question.function_name,
-            complete=True,
         )
         assert read(code, question.forbids) is None, code.cells[1]
 

@@ -149,9 +149,9 @@ def test_a_sound_class_leaves_no_log(course):
 
 
 def test_a_gap_in_the_reader_of_code_is_logged(monkeypatch, caplog):
-    monkeypatch.setattr(code_reader._Reader, "follow", lambda self, name: {}["gap"])
-    found = code_reader.read(Code(["def f(x): return x"], "f"), ["torch.conv2d"])
-    assert "could not be read (KeyError)" in found.sentence
+    monkeypatch.setattr(code_reader.NameFlow, "follow", lambda self, name: {}["gap"])
+    # It costs nothing: what the answer calls is seen when it runs.
+    assert code_reader.read(Code(["def f(x): return x"], "f"), ["torch.conv2d"]) is None
     [record] = caplog.records
     assert record.exc_info[0] is KeyError
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import itertools
 import sys
 import textwrap
 import threading
@@ -31,6 +32,7 @@ FORBIDS = (
     "torch.nn.Conv2d",
     "torch.nn.functional.max_pool2d",
     "torch.ops.aten.conv2d",
+    "torch.ops.aten.convolution",
     "mxnet.nd.Convolution",
     "mxnet.gluon.nn.Conv2D",
     "scipy.signal",
@@ -54,8 +56,8 @@ def cells(*sources):
     return [textwrap.dedent(source).strip() for source in sources]
 
 
-def read_cells(*sources, name="f", complete=True):
-    return read(Code(cells(*sources), name, complete), FORBIDS)
+def read_cells(*sources, name="f"):
+    return read(Code(cells(*sources), name), FORBIDS)
 
 
 def run_cells(*sources, framework="torch"):
@@ -70,16 +72,11 @@ def run_cells(*sources, framework="torch"):
 
 @dataclass(frozen=True)
 class Evasion:
-    """One way around: its cells, and whether it is seen by reading and by running."""
+    """One way around: its cells, and whether it is seen by reading as well as by running."""
 
     cells: tuple
     by_reading: bool = True
-    by_running: bool = True
     framework: str = "torch"
-
-
-def reading_only(*sources):
-    return Evasion(sources, by_running=False)
 
 
 def running_only(*sources):
@@ -119,7 +116,7 @@ EVASIONS = {
         F, "table = []\ntable.append(F.conv2d)", "def f(x, k): return table[0](x, k)"
     ),
     "as an attribute": both(F, "def h(): pass\nh.g = F.conv2d", "def f(x, k): return h.g(x, k)"),
-    "as an attribute of a library": both(
+    "as an attribute of a library": running_only(
         F, "import numpy as np\nnp.g = F.conv2d", "def f(x, k): return np.g(x, k)"
     ),
     "set by setattr": both(
@@ -175,83 +172,97 @@ EVASIONS = {
     ),
     "a function made by a factory": both(F, "def f(x, k): return F.max_pool2d(x, 2)"),
     "getattr": both(F, "def f(x, k): return getattr(F, 'conv2d')(x, k)"),
-    "getattr, added up": both(F, "def f(x, k): return getattr(F, 'conv' + '2' + 'd')(x, k)"),
-    "getattr, formatted": both(F, "n = 2", "def f(x, k): return getattr(F, f'conv{n}d')(x, k)"),
-    "getattr, joined": both(F, "def f(x, k): return getattr(F, ''.join(['conv', '2', 'd']))(x, k)"),
-    "getattr, from chr": both(
+    "getattr, added up": running_only(
+        F, "def f(x, k): return getattr(F, 'conv' + '2' + 'd')(x, k)"
+    ),
+    "getattr, formatted": running_only(
+        F, "n = 2", "def f(x, k): return getattr(F, f'conv{n}d')(x, k)"
+    ),
+    "getattr, joined": running_only(
+        F, "def f(x, k): return getattr(F, ''.join(['conv', '2', 'd']))(x, k)"
+    ),
+    "getattr, from chr": running_only(
         F, "def f(x, k): return getattr(F, chr(99) + 'onv2' + chr(100))(x, k)"
     ),
-    "getattr, computed": both(F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"),
-    "getattr, a choice": both(
+    "getattr, computed": running_only(F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"),
+    "getattr, a choice": running_only(
         F, "def f(x, k): return getattr(F, 'conv2d' if x.ndim == 4 else 'pad')(x, k)"
     ),
     "getattr, another name": both(
         F, "look = getattr", "def f(x, k): return look(F, 'conv2d')(x, k)"
     ),
-    "getattr, in a helper": both(
+    "getattr, in a helper": running_only(
         F, "def look(a, b): return getattr(a, b)", "def f(x, k): return look(F, 'conv2d')(x, k)"
     ),
-    "getattr, handed on": both(
+    "getattr, handed on": running_only(
         IMPORT,
         "import functools",
         "def f(x, k): return functools.reduce(getattr, ['nn', "
         "'functional', 'conv2d'], torch)(x, k)",
     ),
-    "__getattribute__": both(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
-    "object.__getattribute__": both(
+    "__getattribute__": running_only(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
+    "object.__getattribute__": running_only(
         F, "def f(x, k): return object.__getattribute__(F, 'conv2d')(x, k)"
     ),
-    "vars": both(F, "def f(x, k): return vars(F)['conv2d'](x, k)"),
-    "__dict__": both(F, "def f(x, k): return F.__dict__['conv2d'](x, k)"),
-    "__dict__.get": both(F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"),
-    "__dict__, computed": both(F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"),
-    "globals": both(F, "def f(x, k): return globals()['F'].conv2d(x, k)"),
-    "attrgetter": both(
+    "vars": running_only(F, "def f(x, k): return vars(F)['conv2d'](x, k)"),
+    "__dict__": running_only(F, "def f(x, k): return F.__dict__['conv2d'](x, k)"),
+    "__dict__.get": running_only(F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"),
+    "__dict__, computed": running_only(F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"),
+    "globals": running_only(F, "def f(x, k): return globals()['F'].conv2d(x, k)"),
+    "attrgetter": running_only(
         IMPORT,
         "from operator import attrgetter",
         "def f(x, k): return attrgetter('nn.functional.conv2d')(torch)(x, k)",
     ),
-    "methodcaller": reading_only(
+    "methodcaller": running_only(
         F, "import operator", "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)"
     ),
     "import_module": both(
         "import importlib",
         "def f(x, k): return importlib.import_module('torch.nn.functional').conv2d(x, k)",
     ),
-    "import_module, relative": both(
+    "import_module, relative": running_only(
         "import importlib",
         "def f(x, k): return importlib.import_module('.functional', 'torch.nn').conv2d(x, k)",
     ),
-    "import_module, computed": both(
+    "import_module, computed": running_only(
         "import importlib",
         "def f(x, k): return importlib.import_module('hcrot'[::-1]).conv2d(x, k)",
     ),
     "__import__": both("def f(x, k): return __import__('torch').conv2d(x, k)"),
-    "sys.modules": both(
+    "sys.modules": running_only(
         IMPORT, "import sys", "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)"
     ),
-    "pydoc.locate": both("import pydoc", "def f(x, k): return pydoc.locate('torch.conv2d')(x, k)"),
-    "eval": both(F, "def f(x, k): return eval('F.conv2d(x, k)')"),
-    "eval, added up": both(F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"),
-    "eval, computed": both(F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"),
-    "eval in eval": both(F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""),
-    "eval, another name": both(F, "run = eval", "def f(x, k): return run('F.conv2d')(x, k)"),
-    "eval, by way of builtins": both(
+    "pydoc.locate": running_only(
+        "import pydoc", "def f(x, k): return pydoc.locate('torch.conv2d')(x, k)"
+    ),
+    "eval": running_only(F, "def f(x, k): return eval('F.conv2d(x, k)')"),
+    "eval, added up": running_only(F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"),
+    "eval, computed": running_only(F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"),
+    "eval in eval": running_only(F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""),
+    "eval, another name": running_only(
+        F, "run = eval", "def f(x, k): return run('F.conv2d')(x, k)"
+    ),
+    "eval, by way of builtins": running_only(
         F, "import builtins", "def f(x, k): return builtins.eval('F.conv2d')(x, k)"
     ),
-    "eval, handed on": both(F, "def f(x, k): return list(map(eval, ['F.conv2d']))[0](x, k)"),
-    "exec": both(
+    "eval, handed on": running_only(
+        F, "def f(x, k): return list(map(eval, ['F.conv2d']))[0](x, k)"
+    ),
+    "exec": running_only(
         "def f(x, k):\n    space = {}\n    exec('from torch import conv2d as "
         "g', space)\n    return space['g'](x, k)"
     ),
-    "exec of the answer": both("exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"),
-    "compile": both(
+    "exec of the answer": running_only(
+        "exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"
+    ),
+    "compile": running_only(
         F, "code = compile('F.conv2d', '', 'eval')", "def f(x, k): return eval(code)(x, k)"
     ),
-    "partial": reading_only(
+    "partial": both(
         F, "from functools import partial", "def f(x, k): return partial(F.conv2d, x)(k)"
     ),
-    "map": reading_only(F, "def f(x, k): return next(map(F.conv2d, [x], [k]))"),
+    "map": both(F, "def f(x, k): return next(map(F.conv2d, [x], [k]))"),
     "a thread": both(
         F,
         "import threading",
@@ -274,7 +285,7 @@ EVASIONS = {
         "def f(x, k):\n    from scipy.signal import correlate2d as "
         "g\n    return g(x[0, 0], k[0, 0])"
     ),
-    "found in a list of functions": both(
+    "found in a list of functions": running_only(
         F,
         "import inspect",
         "def f(x, k): return [g for n, g in inspect.getmembers(F) if n[:4] "
@@ -298,21 +309,21 @@ EVASIONS = {
         "kernel=(2, 2), num_filter=1, no_bias=True)",
         framework="mxnet",
     ),
-    "another function's code": both(
+    "another function's code": running_only(
         IMPORT,
         "def f(x, k): return x",
         "def g(x, k): return torch.conv2d(x, k)",
         "f.__code__ = g.__code__",
     ),
-    "the names of the notebook": both(
+    "the names of the notebook": running_only(
         IMPORT, "def f(x, k): return x", "globals().update(f=torch.conv2d)"
     ),
-    "another library's function, by setattr": both(
+    "another library's function, by setattr": running_only(
         "import numpy, torch",
         "setattr(numpy.linalg, 'norm', torch.conv2d)",
         "def f(x, k): return numpy.linalg.norm(x, k)",
     ),
-    "another library's function": both(
+    "another library's function": running_only(
         "import numpy, torch",
         "numpy.linalg.norm = torch.conv2d",
         "def f(x, k): return numpy.linalg.norm(x, k)",
@@ -331,222 +342,28 @@ def test_a_way_around_is_found(evasion):
     if not frameworks.available(evasion.framework):
         pytest.skip(f"{evasion.framework} is not available on this machine")
     assert evasion.by_reading == (read_cells(*evasion.cells) is not None)
-    assert evasion.by_running == bool(
-        run_cells(*evasion.cells, framework=evasion.framework).forbidden
-    )
+    assert run_cells(*evasion.cells, framework=evasion.framework).forbidden in FORBIDS
 
 
-def test_a_module_beside_the_notebook_is_not_to_be_used_where_calls_are_forbidden():
-    assert (
-        read(
-            Code(
-                ["import helper", "def f(x, k): return helper.conv(x, k)"],
-                "f",
-                complete=True,
-                beside=("helper",),
-            ),
-            FORBIDS,
-        )
-        is not None
-    )
-    assert (
-        read(
-            Code(
-                ["import helper", "def f(x, k): return x"], "f", complete=True, beside=("helper",)
-            ),
-            FORBIDS,
-        )
-        is None
-    )
+def test_a_module_beside_the_notebook_is_read():
+    beside = {
+        "helper": "import torch\nfrom tools.small import double\n"
+        "def conv(x, k): return torch.conv2d(x, k)\n"
+        "def same(x): return double(x)",
+        "tools": "",
+        "tools.small": "def double(x): return x * 2\nfrom torch import conv2d as slide",
+    }
 
+    def found(use):
+        return read(Code([f"{use}\ndef f(x, k): return g(x, k)"], "f", beside=beside), FORBIDS)
 
-@pytest.mark.parametrize(
-    "swap",
-    [
-        "get_ipython().user_ns['f'] = torch.conv2d",
-        "get_ipython().push({'f': torch.conv2d})",
-        "import __main__ as m\nm.f = torch.conv2d",
-        "import sys\nsys.modules['__main__'].f = torch.conv2d",
-    ],
-)
-def test_another_function_under_the_name_of_the_answer_is_found_in_a_notebook(swap):
-    assert (
-        "put other code in its place" in read_cells(IMPORT, "def f(x, k): return x", swap).sentence
-    )
-
-
-G = "def g(x, k): return torch.conv2d(x, k)"
-SWAPS = {
-    "another code object": "f.__code__ = g.__code__",
-    "by setattr": "setattr(f, '__code__', g.__code__)",
-    "by a method": "f.__setattr__('__code__', g.__code__)",
-    "by object's method": "object.__setattr__(f, '__code__', g.__code__)",
-    "as the target of a loop": "for f.__code__ in [g.__code__]: pass",
-    "defaults": "f.__defaults__ = (g,)",
-    "keyword-only defaults": "f.__kwdefaults__ = {'h': g}",
-    "one keyword-only default": "f.__kwdefaults__['h'] = g",
-    "defaults under another name": "d = f.__kwdefaults__\nd['h'] = g",
-    "a function's globals": "f.__globals__['f'] = g",
-    "a function's globals, handed on": "dict.update(f.__globals__, f=g)",
-    "taken back": "del f.__code__",
-    "in a function that is called": "def swap():\n    f.__code__ = g.__code__\nswap()",
-    "in a function that is called by one": (
-        "def swap():\n    f.__code__ = g.__code__\ndef run(): swap()\nrun()"
-    ),
-    "in a function that is handed on": (
-        "def swap(_):\n    f.__code__ = g.__code__\nlist(map(swap, [1]))"
-    ),
-    "in a function under another name": (
-        "def swap():\n    f.__code__ = g.__code__\nother = swap\nother()"
-    ),
-    "in a function that is looked up": (
-        "def swap():\n    f.__code__ = g.__code__\nglobals()['swap']()"
-    ),
-    "in a method": "class A:\n    def swap(self):\n        f.__code__ = g.__code__\nA().swap()",
-    "in a method that Python calls": (
-        "class A:\n    def __init__(self):\n        f.__code__ = g.__code__\nA()"
-    ),
-    "in a class's body": "class A:\n    f.__code__ = g.__code__",
-    "in a decorated function": "@apply\ndef swap():\n    f.__code__ = g.__code__",
-    "in a default": "def swap(_=setattr(f, '__code__', g.__code__)): pass",
-    "in a lambda": "(lambda: setattr(f, '__code__', g.__code__))()",
-    "in a comprehension": "[setattr(f, '__code__', c) for c in [g.__code__]]",
-    "in a branch": "try:\n    pass\nfinally:\n    f.__code__ = g.__code__",
-    "in a text that is run": "exec('f.__code__ = g.__code__')",
-    "in a text that is kept and run": "text = 'f.__code__ = g.__code__'\nrun = exec\nrun(text)",
-    "in a text that is filled in": "exec(f'{name}.__code__ = g.__code__')",
-    "in a text that is formatted": "exec('%s.__code__ = g.__code__' % name)",
-    "in a text, indented": "exec('''\n    f.__code__ = g.__code__\n''')",
-    "in a text in a text": "exec('exec(\"f.__code__ = g.__code__\")')",
-    "by IPython": "get_ipython().run_cell('f.__code__ = g.__code__')",
-    "in a timed cell": "%%time\nf.__code__ = g.__code__",
-    "in a timed line": "%time f.__code__ = g.__code__",
-    "the notebook's names": "globals().update(f=g)",
-    "the notebook's names, by vars": "vars().update(f=g)",
-    "the part's name kept": "part = '__code__'\nsetattr(f, part, g.__code__)",
-    "the part's name kept in a loop": "for part in ['__code__']:\n    setattr(f, part, g.__code__)",
-    "the part's name kept on the way": "setattr(f, (part := '__code__'), g.__code__)",
-    "the part's name by a choice": "setattr(f, '__code__' if f else '', g.__code__)",
-    "the part's name in a list of arguments": "setattr(*[f, '__code__', g.__code__])",
-    "the part's name in a map": "list(map(setattr, [f], ['__code__'], [g.__code__]))",
-    "the part's name in a dictionary": (
-        "way = {'part': '__code__'}\nsetattr(f, way['part'], g.__code__)"
-    ),
-    "under a harmless name": "help = setattr\nhelp(f, '__code__', g.__code__)",
-    "under a harmless name, imported": (
-        "from builtins import exec as print\nprint('f.__code__ = g.__code__')"
-    ),
-    "under a harmless name, defined": (
-        "def display(o, n, v): object.__setattr__(o, n, v)\ndisplay(f, '__code__', g.__code__)"
-    ),
-    "under a harmless name, a lambda": (
-        "list = lambda names: names.update(f=g)\nlist(f.__globals__)"
-    ),
-    "in a comparison of its own": (
-        "class A:\n    def __eq__(self, names): names.update(f=g)\nA() == f.__globals__"
-    ),
-    "in a function whose name is not written": (
-        "def hack():\n    f.__code__ = g.__code__\n[v for k, v in "
-        "globals().items() if k.startswith('ha')][0]()"
-    ),
-    "the notebook's names, handed on": "dict.update(globals(), f=g)",
-    "the notebook's names, in a list": "for names in [globals()]:\n    names.update(f=g)",
-    "the notebook's names, to a lambda": "(lambda names: names.update(f=g))(globals())",
-    "the notebook's names, one": "globals().__setitem__('f', g)",
-    "the notebook's names, before they are there": (
-        "globals().setdefault('sorted', g)\nprint(sorted([2, 1]))"
-    ),
-    "a helper's name, before it is there": "globals().setdefault('helper', g)\nhelper(1, 2)",
-    "the answer's name, before it is there": "globals().setdefault('f', g)",
-    "the notebook's names, whatever they are": "globals().setdefault(name, g)",
-    "the notebook's names, kept": "names = globals()\nnames.update(f=g)",
-    "IPython's names": "get_ipython().user_ns['f'] = g",
-    "IPython's names, updated": "get_ipython().user_ns.update(f=g)",
-    "IPython's names, kept": "ip = get_ipython()\nip.user_global_ns['f'] = g",
-    "pushed": "get_ipython().push({'f': g})",
-    "pushed by a shell that was kept": "ip = get_ipython()\nip.push({'f': g})",
-    "pushed by the kernel's shell": "get_ipython().kernel.shell.push({'f': g})",
-    "the main module": "import __main__\n__main__.f = g",
-    "the main module, another name": "import __main__ as m\nm.f = g",
-    "the main module, imported by name": (
-        "import importlib\nimportlib.import_module('__main__').f = g"
-    ),
-    "the main module, by __import__": "__import__('__main__').f = g",
-    "the main module, among the modules": "import sys\nsys.modules['__main__'].f = g",
-    "the main module, got": "import sys\nsys.modules.get('__main__').f = g",
-    "the module of this name": "import sys\nsys.modules[__name__].f = g",
-}
-
-
-@pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_what_swaps_a_function_s_code_or_meaning_is_refused_in_any_cell_that_runs(swap):
-    found = read_cells(IMPORT, G, "def f(x, k): return x", swap)
-    assert "put other code in its place" in found.sentence
-    assert (
-        found.line.strip() in swap
-        or "run_cell_magic" in found.line
-        or "run_line_magic" in found.line
-    )
-
-
-def test_a_swap_in_the_answer_itself_is_refused():
-    assert (
-        "put other code"
-        in read_cells(
-            "def h(x): return x", "def f(x, k):\n    h.__code__ = k\n    return h(x)"
-        ).sentence
-    )
-
-
-NO_SWAPS = {
-    "a comment": "# bytecode is in f.__code__, names are in get_ipython().user_ns",
-    "a docstring": "def helper():\n    '''f.__code__ = g.__code__'''\nhelper()",
-    "a text": "menu = ['shell.push', 'globals().update', 'The module __main__ is the notebook.']",
-    "a text that is printed": "print('f.__code__ = g.__code__')",
-    "a text of code that swaps nothing": "sources = ['f.__code__', 'globals()', 'x = vars()']",
-    "a look at defaults": "print(f.__defaults__)",
-    "a look at keyword-only defaults": "print(f.__kwdefaults__)\nf.__kwdefaults__",
-    "a comparison of defaults": "assert f.__defaults__ == (1,) and f.__kwdefaults__ is None",
-    "a look at code": "names = f.__code__.co_varnames\nimport dis\ndis.dis(f.__code__)",
-    "a look by name": "getattr(f, '__code__', None)",
-    "results kept between cells": "globals().setdefault('told', {})['ran'] = 1",
-    "results kept between cells under their name": (
-        "told = globals().setdefault('told', {})\nprint(told)"
-    ),
-    "a look at the names": "print(len(globals()), sorted(get_ipython().user_ns))",
-    "run as a program": "if __name__ == '__main__':\n    print(f(1, 2))",
-    "a logger": "import logging\nlog = logging.getLogger('__main__')\nlogging.getLogger(__name__)",
-    "another thing's push": "heap.push(3)",
-    "a shell of one's own": (
-        "class Shell:\n    def push(self, x): pass\nshell = Shell()\nshell.push(3)"
-    ),
-    "a function's own names": (
-        "def helper():\n    state = locals()\n    state.update(x=1)\n    return state\nhelper()"
-    ),
-    "a name that a function has for its own names": (
-        "def helper():\n    state = locals()\n    return "
-        "state\nhelper()\nstate = {}\nstate.update(a=1)"
-    ),
-    "a default, looked up": "(f.__kwdefaults__ or {}).get('a')",
-    "timed with the notebook's names": (
-        "import timeit\ntimeit.timeit('f(1)', globals=globals(), number=1)"
-    ),
-    "another thing's update": "settings.update(f=1)\nvars(settings).update(f=1)",
-    "a function that nobody calls": "def never():\n    f.__code__ = g.__code__",
-    "a method of a class that nobody uses": (
-        "class Never:\n    def swap(self):\n        f.__code__ = g.__code__"
-    ),
-    "a cell that does not parse": "f.__code__ = = g.__code__",
-    "a line for IPython": "%timeit -n 1 f(x, k)",
-    "a word in a name": "class Settings:\n    __codename__ = 'f'\n    def mypush(self): pass",
-}
-
-
-@pytest.mark.parametrize("cell", NO_SWAPS.values(), ids=NO_SWAPS)
-@pytest.mark.parametrize("at", [0, 1])
-def test_what_only_looks_like_a_swap_costs_nothing(cell, at):
-    answer = "def f(x, k=1): return x"
-    assert read_cells(*([cell, answer] if at else [answer, cell])) is None
+    assert found("from helper import conv as g").line == "def conv(x, k): return torch.conv2d(x, k)"
+    assert found("import helper\ndef g(x, k): return helper.conv(x, k)") is not None
+    assert found("from helper import *\ndef g(x, k): return conv(x, k)") is not None
+    assert found("import helper\ndef g(x, k): return helper.same(x)") is None
+    assert found("import tools.small\ndef g(x, k): return tools.small.slide(x, k)") is not None
+    assert found("import tools.small\ndef g(x, k): return tools.small.double(x)") is None
+    assert found("import helper\ndef g(x, k): return x") is None
 
 
 HONEST = {
@@ -732,16 +549,15 @@ def test_reading_ends(cell):
     )
 
 
-def test_code_that_is_nested_beyond_reading_is_refused():
-    assert read_cells(f"def f(x, k): return {'x + ' * 100}x") is None
-    assert "nested too deeply" in read_cells(f"def f(x, k): return {'x + ' * 1500}x").sentence
+def test_code_that_is_nested_beyond_reading_costs_nothing_by_reading():
+    assert read_cells(IMPORT, f"def f(x, k): return {'x + ' * 100}torch.conv2d(x, k)") is not None
+    assert read_cells(f"def f(x, k): return {'x + ' * 1500}x") is None
 
 
-def test_an_answer_that_is_not_in_the_notebook_is_refused_where_all_code_is_known():
-    hidden = "__import__('builtins').f = 1"
-    assert "define `f`" in read_cells(hidden).sentence
-    assert "define `f`" in read_cells("from somewhere import f").sentence
-    assert read_cells(hidden, complete=False) is None
+def test_an_answer_that_is_not_in_the_notebook_costs_nothing_by_reading():
+    """What it calls is seen when it runs, and that it hides is told: `test_look_at.py`."""
+    assert read_cells("__import__('builtins').f = 1") is None
+    assert read_cells("from somewhere import f") is None
     assert read_cells("f = __import__('functools').partial(lambda y, x: x, 1)") is None
 
 
@@ -754,28 +570,26 @@ def test_what_is_found_is_said_with_its_line():
 
 
 def test_nothing_is_read_or_watched_where_nothing_is_forbidden():
-    assert (
-        read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f", True), ()) is None
-    )
+    assert read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f"), ()) is None
     seen = []
     run_contained(lambda: seen.append(sys.getprofile()), "call", "numpy", (), 5.0)
     assert seen == [None]
 
 
 @given(
-    st.lists(st.text("conv2d_", min_size=1, max_size=3), min_size=1, max_size=4),
-    st.sampled_from(["+", "join", "format"]),
+    st.lists(st.integers(0, 6), max_size=3).map(sorted), st.sampled_from(["+", "join", "format"])
 )
-def test_a_name_in_pieces_is_the_name(pieces, how):
-    """Reading a name in pieces comes to what Python makes of the pieces."""
+def test_a_name_in_pieces_is_the_name(cuts, how):
+    """Whatever a name is put together from, the call is seen, with its line."""
+    places = [0, *cuts, 6]
+    pieces = ["conv2d"[start:end] for start, end in itertools.pairwise(places)]
     expression = {
         "+": " + ".join(map(repr, pieces)),
         "join": f"''.join({pieces!r})",
         "format": "f'" + "".join(f"{{{piece!r}}}" for piece in pieces).replace("'", '"') + "'",
     }[how]
-    assert eval(expression) == "".join(pieces)
-    found = read_cells(F, f"def f(x, k): return getattr(F, {expression})")
-    assert (found is not None) == ("".join(pieces) == "conv2d")
+    assert eval(expression) == "conv2d"
+    assert run_cells(F, f"def f(x, k): return getattr(F, {expression})(x, k)").forbidden
 
 
 @given(st.integers(0, 6), st.booleans())
@@ -824,6 +638,7 @@ def test_the_call_is_seen_also_when_the_answer_fails_afterwards():
 
     outcome = run_contained(answer, "call", "torch", (X, K), 5.0, FORBIDS)
     assert (outcome.kind, outcome.forbidden) == ("raised", "torch.conv2d")
+    assert outcome.forbidden_line == "torch.conv2d(x, k)"
 
 
 def test_names_of_things_that_are_not_installed_are_no_trouble():
@@ -977,6 +792,13 @@ IN_CLASS = {
 }
 
 
+def look_at(course, student):
+    """What the graded notebook tells the instructor, in one line."""
+    path = course.root / "autograded" / student / classroom.NAME / f"{classroom.NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    return "; ".join(notebook.metadata["autograder"]["look_at"])
+
+
 @pytest.mark.slow
 def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path):
     course = classroom.lay_out(tmp_path / "course", ("small.total", "small.ordered"))
@@ -995,10 +817,13 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
     assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(
         IN_CLASS, 1.0
     ) | {"own_name": 3.0}
-    assert headlines.pop("hidden").endswith("define `ordered` in a cell, with `def`.")
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
-    assert headlines.pop("by_a_table").startswith("What is taken from `numpy` must be named")
-    assert set(headlines.values()) == {may_not("numpy.sort"), may_not("sys.setprofile")}
+    assert set(headlines.values()) == {may_not("numpy.sort")}
+    told = {student: look_at(course, student) for student in IN_CLASS}
+    assert "hook into Python" in told["watch_off"]
+    assert "the engine's own modules: import autograder" in told["patched"]
+    assert "cell 4" in told["patched"]
+    assert (told["alias"], told["own_name"]) == ("", "")
 
 
 def test_right_code_is_read_while_another_thread_parses():

@@ -1,16 +1,26 @@
 """Styles of code that read honest to a teacher cost nothing, in any framework; the same styles
-around a forbidden call are found. All by reading: nothing of it is run.
+around a forbidden call are found: by reading, or when they run.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from autograder.answers.run import run_contained
+from autograder.judge import reach_names
 from autograder.judge.code_reader import Code, read
+from autograder.judge.reaches import reaches
+from autograder.values import frameworks
 
 IMPORTS = "import torch\nimport numpy as np\n"
 FORBIDS = {
-    "torch": ("torch.conv2d", "torch.nn.functional.conv2d", "torch.nn.Conv2d"),
+    "torch": (
+        "torch.conv2d",
+        "torch.nn.functional.conv2d",
+        "torch.nn.Conv2d",
+        "torch.ops.aten.convolution",
+    ),
     "numpy": ("numpy.conv2d", "numpy.sort"),
     "mxnet": ("mxnet.conv2d", "mxnet.nd.Convolution", "mxnet.gluon.nn.Conv2D"),
 }
@@ -25,7 +35,7 @@ def in_framework(code: str, framework: str) -> str:
 
 def finding(code: str, framework: str = "torch"):
     cells = [in_framework(IMPORTS, framework), in_framework(code, framework)]
-    return read(Code(cells, "f", complete=True), FORBIDS[framework])
+    return read(Code(cells, "f"), FORBIDS[framework])
 
 
 HONEST = {
@@ -974,6 +984,13 @@ def test_an_honest_style_costs_nothing(code, framework):
     assert finding(code, framework) is None
 
 
+def test_honest_styles_are_hardly_ever_told_to_the_instructor():
+    """Threads and modules by a computed name are; it costs nothing."""
+    told = {style: {reach.what for reach in reaches({"": code})} for style, code in HONEST.items()}
+    assert sum(map(bool, told.values())) <= 4
+    assert set().union(*told.values()) == {reach_names.THREAD, reach_names.COMPUTED}
+
+
 EVASIONS = {
     "sort tuple": """
 import torch
@@ -1250,8 +1267,8 @@ def f(x, k):
     "globals values": """
 import torch
 def f(x, k):
-    every = globals().values()
-    return [v for v in every if v.__name__ == 'torch'][0].conv2d(x, x)
+    every = list(globals().values())
+    return [v for v in every if getattr(v, '__name__', '') == 'torch'][0].conv2d(x, x)
 """,
     "globals passed": """
 import torch
@@ -1273,7 +1290,7 @@ def f(x, k): return getattr(torch,n)(x, x)
     "getattr loop": """
 import torch
 def f(x, k):
-    for n in ['flip','conv2d']: y=getattr(torch,n)(x, x)
+    for n in ['mul','conv2d']: y=getattr(torch,n)(x, x)
     return y
 """,
     "getattr sliced": """
@@ -1300,7 +1317,7 @@ def f(x, k):
 """,
     "getmembers": """
 import torch,inspect
-def f(x, k): return inspect.getmembers(torch)[3][1](x, x)
+def f(x, k): return dict(inspect.getmembers(torch))['conv2d'](x, x)
 """,
     "methodcaller": """
 import torch,operator
@@ -1431,14 +1448,29 @@ def f(x, k):
 }
 
 
-@pytest.mark.parametrize("code", EVASIONS.values(), ids=EVASIONS)
-def test_a_forbidden_call_in_the_same_style_is_found(code):
-    assert finding(code) is not None
+ONLY_WHEN_THEY_RUN = {
+    "sort tuple", "sort ann", "sort for", "sort comp", "sort with", "modules get",
+    "modules get var", "modules get comp", "modules values", "helper ** locals",
+    "a library in a namespace", "locals", "vars", "globals get", "globals comp", "globals alias",
+    "globals values", "globals passed", "getattr var", "getattr loop", "getattr sliced",
+    "getattr helper", "getattr aug", "getmembers", "methodcaller",
+}  # fmt: skip
+"""What is taken by a text, or put into a library: reading would have to guess."""
 
 
-def test_every_text_that_is_run_is_read_however_many_there_are():
-    """A node must not be taken for one that was read before and has been freed since."""
-    runs = [f"exec('y{number} = x + {number}')" for number in range(300)]
-    last = "exec('z = torch.conv2d(x, x)')"
-    assert finding("\n    ".join(["def f(x, k):", *runs, "return x"])) is None
-    assert finding("\n    ".join(["def f(x, k):", *runs, last, "return x"])) is not None
+@pytest.fixture
+def numpy_stays_as_it_is(monkeypatch):
+    """Cells below change it, in this very process."""
+    monkeypatch.setattr(np, "sort", np.sort)
+
+
+@pytest.mark.parametrize("style", EVASIONS)
+def test_a_forbidden_call_in_the_same_style_is_found(style, numpy_stays_as_it_is):
+    code = EVASIONS[style]
+    assert (finding(code) is None) == (style in ONLY_WHEN_THEY_RUN)
+    if style in ONLY_WHEN_THEY_RUN and frameworks.available("torch"):
+        space = {}
+        exec(IMPORTS + code, space)
+        x = np.ones((1, 1, 4, 4), np.float32)
+        outcome = run_contained(space["f"], "call", "torch", (x, x), 20.0, FORBIDS["torch"])
+        assert outcome.forbidden in FORBIDS["torch"]

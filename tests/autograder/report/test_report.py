@@ -317,7 +317,27 @@ def test_the_table_has_a_row_a_student_and_columns_for_assignments_and_questions
         "02 status": "graded",
         "02: convolution.shift": "1",
         "02: convolution.pool": "0",
+        "02 look at": "",
     }
+
+
+def test_what_the_instructor_is_to_look_at_is_shown_and_changes_no_point(course):
+    path = course.root / "autograded" / "ben" / "02" / "02.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    line = "cell 3 (answer-pool): a thread: import threading  # <b>"
+    notebook.metadata[METADATA_KEY]["look_at"] = [line, "cell 4: a process of its own: x" * 100]
+    before = table(course)["ben"]
+    nbformat.write(notebook, path)
+    assert submission(course, "ben").look_at[0] == line
+    assert table(course)["ben"] | {"02 look at": ""} == before
+    assert table(course)["ben"]["02 look at"].startswith(f"{line}; cell 4")
+    seen = Page(page(course))
+    assert "Look at these" in seen.text and line in seen.text
+    assert "b" not in seen.tags[seen.tags.index("table") :]
+
+
+def test_nobody_to_look_at_leaves_no_trace_on_the_page(course):
+    assert "Look at these" not in page(course)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "＝"])
