@@ -372,11 +372,10 @@ class JudgedExecute(Execute):
 
     def _kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
         kind = self._kind_of_kernel()
-        sources = (cell.source for cell in nb.cells if cell.cell_type == "code")
         return kind(
             Setting(
                 folder=resources["metadata"].get("path") or None,
-                sources="\n".join(sources),
+                exercise=_exercise(nb, resources),
                 limits=self._limits(),
                 packages=self.packages,
                 seconds=self.startup_timeout,
@@ -412,6 +411,18 @@ class JudgedExecute(Execute):
         if not self._kind_of_kernel().walled:
             versions["trusted"] = True
         return versions
+
+
+def _exercise(nb: NotebookNode, resources: ResourcesDict) -> str:
+    """The text of the course's own cells, as released; of those that are put back where the release
+    is not at hand.
+    """
+    release = resources.get(RELEASE_KEY)
+    if release is not None:
+        cells = [cell for cell, _fixed in release["cells"].values()]
+        return "\n".join(cell["source"] for cell in cells)
+    locked = (cell for cell in nb.cells if metadata_of(cell).get("locked"))
+    return "\n".join(cell.source for cell in locked)
 
 
 class SaveVerdicts(SaveAutoGrades):
