@@ -24,6 +24,7 @@ from nbclient.client import NotebookClient
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -80,6 +81,10 @@ RELEASE_KEY = f"{METADATA_KEY}-release"
 """Where `resources` say what was released of the notebook, so that no step need ask the
 gradebook.
 """
+
+
+HAND_IN_KEY = f"{METADATA_KEY}-hand-in"
+"""Where `resources` give the fingerprint of what was handed in."""
 
 
 def configure(c: Any, questions: str | None = None) -> None:
@@ -161,7 +166,8 @@ class CourseCells(NbGraderPreprocessor):
         names = resources["nbgrader"]
         folder = _submitted_folder(self, names)
         if folder is not None:
-            submission.receive(folder, names["student"], [names["notebook"]], self.max_megabytes)
+            expected: dict[str, tuple[str, ...]] = {names["notebook"]: ()}
+            submission.receive(folder, names["student"], expected, self.max_megabytes)
         with Gradebook(names["db_url"]) as gradebook:
             return released_notebook(
                 gradebook.find_notebook(names["notebook"], names["assignment"])
@@ -295,6 +301,14 @@ class JudgedExecute(Execute):
     output_mb = Integer(
         wall.Limits.output_mb, min=1, help="MB that a cell may print and display."
     ).tag(config=True)
+    judge_mb = Integer(
+        4096,
+        min=256,
+        help=(
+            "MB of memory that the process which judges may take for one submission, beyond what "
+            "it has before."
+        ),
+    ).tag(config=True)
     packages = List(
         Unicode(),
         help=(
@@ -350,6 +364,7 @@ class JudgedExecute(Execute):
             assignment=names["assignment"],
             student=names["student"],
             modules=_modules_in(folder),
+            hand_in=resources.get(HAND_IN_KEY) or self._hand_in(names),
         )
         jupyter = NotebookClient.class_trait_names(config=True)
         runner = CellRunner(
@@ -361,6 +376,25 @@ class JudgedExecute(Execute):
         )
         new_kernel = functools.partial(self._next_kernel, nb, resources)
         return NotebookRun(runner, new_kernel, author, self.max_revivals)
+
+    def _hand_in(self, names: dict[str, str]) -> str:
+        """The fingerprint of what was handed in, where nbgrader converts it; "" elsewhere."""
+        folder = _submitted_folder(self, names)
+        if folder is None:
+            return ""
+        return submission.fingerprint(submission.digests(folder, math.inf))
+
+    def try_kernel(self, folder: str) -> None:
+        """Start a kernel in `folder` and stop it. Raises `Disturbed` or `NoWall` where none can
+        be kept running here.
+        """
+        resources = ResourcesDict(None, {"metadata": {"path": folder}})
+        kernel = self._kernel(new_notebook(), resources)
+        try:
+            kernel.begin()
+            kernel.connect()
+        finally:
+            kernel.stop()
 
     def _next_kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
         """The one that was started ahead, or another."""
@@ -452,7 +486,7 @@ class SaveVerdicts(SaveAutoGrades):
         with Gradebook(names["db_url"]) as gradebook:
             release = released(gradebook.find_assignment(names["assignment"]))
         return {
-            "files": submission.fingerprint(submission.read(folder, math.inf)),
+            "files": submission.fingerprint(submission.digests(folder, math.inf)),
             "release": fingerprint(release),
         }
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -186,6 +187,8 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
 
 
 def _read(code: Code, forbids: Sequence[str]) -> Finding | None:
+    if sum(map(_steps_of_transforming, code.cells)) > _MOST_STEPS:
+        raise ValueError("long cells with many of IPython's own commands")
     trees = [tree for cell in code.cells if (tree := _parsed(cell)) is not None]
     swap = find_swap(trees, code.name, _parsed)
     if swap:
@@ -1315,6 +1318,20 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
 def _dotted(node: ast.ImportFrom, alias: ast.alias) -> str:
     module = f"{'.' * node.level}{node.module or ''}"
     return module if alias.name == "*" else f"{module}.{alias.name}"
+
+
+_COMMAND = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$")
+_MOST_STEPS = 100_000
+"""How much work reading IPython's own commands may be, in lines: a second or two."""
+
+
+def _steps_of_transforming(cell: str) -> int:
+    """The lines that IPython goes through to make Python of a cell: it begins anew at the first for
+    each of its own commands.
+    """
+    lines = cell.splitlines()
+    commands = sum(1 for line in lines if _COMMAND.search(line))
+    return commands * len(lines)
 
 
 def _parsed(cell: str) -> ast.Module | None:

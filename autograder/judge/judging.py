@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autograder.answers.outcome import Outcome
@@ -25,11 +25,24 @@ NOT_ATTEMPTED = (
 )
 
 
+def _nothing() -> None:
+    """What is done where nobody waits."""
+
+
 def examine(
-    question: Question, answer: CallAnswer, *, seed: int, framework: str, code: Code | None = None
+    question: Question,
+    answer: CallAnswer,
+    *,
+    seed: int,
+    framework: str,
+    code: Code | None = None,
+    answered: Callable[[], None] = _nothing,
 ) -> Verdict:
     """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
     is where it is written.
+
+    answered: called once the answer has been called for the last time, before anything that came
+        back is looked at: how long that takes says whether it was right.
 
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process
     earns nothing, one that is the untouched stub is "not attempted". One that uses what the
@@ -39,18 +52,21 @@ def examine(
     if finding:
         return _refused(question, finding, _Run(question))
     judging, run = judging_of(question), _Run(question)
+    outcomes: list[tuple[Case, Outcome]] = []
     for case in _draw(question, judging, seed):
         outcome = run.call(answer, case)
-        if not run.trials and is_stub(outcome, question.name):
+        if not outcomes and is_stub(outcome, question.name):
             return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
         if framework not in question.frameworks:
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
         if outcome.forbidden:
             return _refused(question, Finding(may_not(outcome.forbidden)), run)
-        trial = judge(question, case, outcome, expected(question, case))
-        run.trials.append(trial)
+        outcomes.append((case, outcome))
         if outcome.is_last:
             break
+    answered()
+    for case, outcome in outcomes:
+        run.trials.append(judge(question, case, outcome, expected(question, case)))
     return _conclude(judging, run, framework)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.answers.outcome import Outcome
+from autograder.judge.result_size import numbers_in, too_many
 from autograder.judge.strategy import BAD_FORM, Observation, log_failure, run_own
 from autograder.questions.definition import Answer, Case, Inputs, Measurement, Question
 from autograder.verdict import Failure
@@ -35,6 +36,8 @@ class Measured:
     ) -> Observation:
         if not outcome.is_value:
             return Observation(outcome)
+        if large := too_many(outcome.value, numbers_in(case.inputs.args)):
+            return Observation(outcome, Measurement(False, large))
         try:
             measurement = self.measure(case.inputs, outcome.value)
         except Exception:  # The value is a stranger's: whatever it breaks, it only fails.

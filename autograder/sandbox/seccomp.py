@@ -176,8 +176,6 @@ DENIED = {
     "takes a kernel off the processor that its warden confined it to, or ahead of others": (
         "sched_setaffinity",
         "sched_setattr",
-        "sched_setscheduler",
-        "sched_setparam",
         "ioprio_set",
     ),
     "writes other programs' files to the disk": ("sync", "syncfs"),
@@ -363,8 +361,6 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "request_key": (249, 218),
     "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),
-    "sched_setparam": (142, 118),
-    "sched_setscheduler": (144, 119),
     "semget": (64, 190),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
