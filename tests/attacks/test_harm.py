@@ -218,6 +218,24 @@ time.sleep(20)
 
 
 @harm(
+    "The same with many processes that wait for one instant, between two looks of the watch.",
+    here="costs the question",
+    outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),
+)
+def take_memory_at_one_instant(hand):
+    body = """
+instant = time.monotonic() + 1.5
+for _ in range(14):
+    if os.fork() == 0:
+        while time.monotonic() < instant: time.sleep(0.001)
+        taken = b"x" * (100 * 2**20)
+        time.sleep(100)
+time.sleep(20)
+"""
+    dying(hand, body)
+
+
+@harm(
     "The same in a child whose first thread has ended, while another one goes on.",
     here="costs the question",
     outcome=costs("total", "Python used more than 400 MB of memory and was stopped."),

@@ -16,7 +16,7 @@ from classroom import NAME, RIGHT, grade, hand_in, points
 from nbgrader.api import Gradebook
 
 from autograder.errors import Disturbed, NoWall
-from autograder.grading import limits_of_worker, worker
+from autograder.grading import limits_of_worker, notebook_run, worker
 from autograder.grading.course import Course, CourseError
 from autograder.grading.messages import CourseFault, Ungradable
 from autograder.grading.notebook_run import Author
@@ -188,6 +188,30 @@ def test_a_plug_in_that_is_not_there_is_said_before_anybody_is_graded(tmp_path, 
     with pytest.raises(CourseError, match=r"AssignLatePenalties.*late_nowhere"):
         grade(Course(course.root), "amy")
     assert course.errors() == {}
+
+
+# --- which of its answers counts
+
+
+def test_what_was_judged_before_a_disturbance_is_not_judged_again(monkeypatch):
+    """A submission that can bring about its own end gains nothing by it."""
+    monkeypatch.setattr(notebook_run.time, "sleep", lambda seconds: None)
+    judged = []
+
+    class Run:
+        def __init__(self, attempt):
+            self._attempt = attempt
+
+        def verdicts(self, verdicts):
+            judged.append(dict(verdicts))
+            verdicts.setdefault("a", f"of attempt {self._attempt}")
+            if self._attempt == 1:
+                raise Disturbed("the warm process ended")
+            return verdicts
+
+    nb = nbformat.v4.new_notebook()
+    assert notebook_run.undisturbed(nb, Run) == {"a": "of attempt 1"}
+    assert judged == [{}, {"a": "of attempt 1"}]
 
 
 # --- which inputs its answers get -----------------------------------------------------------------
