@@ -294,6 +294,7 @@ class WorkerPool:
         self._deaths[key] += to_blame
         given_up = worker.overdue or self._deaths[key] >= ATTEMPTS
         if given_up:
+            self._disturbances = 0  # that is one less to do
             worker.jobs.remove(key)
         self._waiting.extendleft(reversed(worker.jobs))
         return (key, _given_up(key, worker)) if given_up else None

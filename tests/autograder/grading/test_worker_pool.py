@@ -4,6 +4,7 @@ replaced, and only the submission that it was at is given up.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -25,28 +26,32 @@ def job(student):
 class Process:
     """A worker that this process plays: `play` is what it says, by the line that it is given."""
 
-    def __init__(self, play, line):
-        self._line, self._ended = line, threading.Event()
+    def __init__(self, play, end):
+        self._end, self._ended = end, threading.Event()
+        self._line = Connection(os.dup(end.fileno()))
         self._thread = threading.Thread(target=self._run, args=(play,), daemon=True)
         self._thread.start()
 
     def _run(self, play):
         try:
             play(self._line, self._ended)
-        except (EOFError, OSError, TypeError):  # the line was closed under it
+        except (EOFError, OSError):
             pass
         finally:
             self.kill()
+            self._line.close()
 
     def wait(self, seconds):
         return self._ended.wait(seconds)
 
     def kill(self):
         self._ended.set()
-        self._line.close()
+        with contextlib.suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self._thread.join(5)
+        self._end.close()
 
     def disturbed(self):
         return False
@@ -60,7 +65,7 @@ def played(play_by_number, monkeypatch):
         ours, theirs = socket.socketpair()
         log.touch()
         play = play_by_number[min(len(started), len(play_by_number) - 1)]
-        process = Process(play, Connection(theirs.detach()))
+        process = Process(play, theirs)
         started.append(process)
         return process, Connection(ours.detach())
 
@@ -165,6 +170,24 @@ def test_one_that_says_that_it_is_lost_is_replaced(tmp_path, monkeypatch):
     started = played([leaves, sound], monkeypatch)
     assert graded(tmp_path) == {name: f"examined {name}" for name in STUDENTS}
     assert len(started) == 2
+
+
+def dies(line, ended):
+    """Is killed by whatever it is given."""
+    say(line, Ready())
+    decode(line.recv_bytes())
+    say(line, Working(0, "run", 60))
+
+
+def test_many_that_kill_their_workers_cost_themselves_alone(tmp_path, monkeypatch):
+    """However many: they do not add up to a machine that ends processes."""
+    monkeypatch.setattr(batch, "MOST_DISTURBANCES", batch.ATTEMPTS)
+    played([dies], monkeypatch)
+    reasons = graded(tmp_path)
+    assert list(reasons) == list(STUDENTS)
+    assert all(
+        "was killed 2 times while it was run and judged" in said for said in reasons.values()
+    )
 
 
 def test_a_worker_is_ended_while_something_else_is_waited_for(tmp_path, monkeypatch):
