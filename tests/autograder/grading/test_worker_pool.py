@@ -103,6 +103,7 @@ def stuck_at(stage, at="bob", silent=False):
                 if not silent:
                     say(line, Working(number, stage, 0.1))
                 ended.wait(60)
+                return
             say(line, Report(Ungradable(f"examined {student}"), []))
             number += 1
 
@@ -146,7 +147,7 @@ def test_one_that_overstays_its_time_costs_its_submission_and_nobody_else(
 
 
 def test_one_that_says_nothing_has_a_time_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "GIVE_SECONDS", 2.0)
+    monkeypatch.setattr(batch, "GIVE_SECONDS", 5.0)
     played([stuck_at("", at="amy", silent=True), sound], monkeypatch)
     reasons = graded(tmp_path)
     assert "was ended" in reasons.pop("amy")
