@@ -193,6 +193,7 @@ def test_many_that_kill_their_workers_cost_themselves_alone(tmp_path, monkeypatc
 
 def test_a_worker_is_ended_while_something_else_is_waited_for(tmp_path, monkeypatch):
     """The watch is a thread of its own: recording may take long."""
+    monkeypatch.setattr(batch, "GIVE_SECONDS", 1.0)
     started = played([stuck_at("run"), sound], monkeypatch)
     pool = WorkerPool({("sums", name): job(name) for name in STUDENTS}, 1, tmp_path)
     try:
