@@ -257,6 +257,9 @@ def grade(
     print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
     for result in failed:
         print(f"  {plain(result.student)}: {plain(result.reason or '')}", file=sys.stderr)
+    for result in results:
+        for remark in result.remarks:
+            print(f"  {plain(result.student)}: {plain(remark)}", file=sys.stderr)
     for sentence in overlooked:
         print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
     return INCOMPLETE if failed else GRADED

@@ -13,7 +13,8 @@ line; every other exception is a bug of the course.
     │   ├── Unfit                 it cannot be graded as it is
     │   ├── FolderRefused         its files cannot be copied behind the wall
     │   ├── CannotBeGradedHere    it needs a framework that this machine lacks
-    │   └── NotJudged             a question of the course failed on it, which is not its fault
+    │   ├── NotJudged             a question of the course failed on it, which is not its fault
+    │   └── JudgingStuck          judging it does not come to an end
     └── MachineError          this machine
         ├── NoWall                no wall can stand on it
         ├── CannotInstall         MXNet cannot be installed on it (in autograder.gluon)
@@ -91,6 +92,12 @@ class CannotBeGradedHere(SubmissionError, RuntimeError):
 class NotJudged(SubmissionError, RuntimeError):
     """A question of the course failed on this submission: no grade at all, rather than points
     lost through a fault that is not the student's.
+    """
+
+
+class JudgingStuck(SubmissionError, RuntimeError):
+    """Judging the submission does not come to an end: no grade for it, and the process that does
+    it is lost.
     """
 
 

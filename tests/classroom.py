@@ -4,6 +4,7 @@ second a submission.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -110,7 +111,9 @@ def grade_here(course: Course, student: str, assignment: str = NAME) -> Graded:
         with course._here():
             finding = examine(snapshot.job(student))
         with course.locked():
-            return course.record(snapshot, student, finding)
+            graded = course.record(snapshot, student, finding)
+        shutil.rmtree(getattr(finding, "place", ""), ignore_errors=True)
+        return graded
 
 
 def verdicts(course, student):

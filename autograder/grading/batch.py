@@ -7,11 +7,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +25,18 @@ from typing import Any
 from autograder import logs
 from autograder.errors import CourseError, Disturbed
 from autograder.grading.course import AssignmentSnapshot, Course, Graded
-from autograder.grading.messages import Job, Message, Report, Ungradable, decode, encode
+from autograder.grading.messages import (
+    MOST_BYTES,
+    Examined,
+    Job,
+    Message,
+    Ready,
+    Report,
+    Ungradable,
+    Working,
+    decode,
+    encode,
+)
 from autograder.processes import last_line
 from autograder.sandbox import provisioner, wall
 from autograder.values.frameworks import ONE_THREAD
@@ -31,8 +44,14 @@ from autograder.values.frameworks import ONE_THREAD
 ATTEMPTS = 2
 """How many workers may die of one submission before it is given up."""
 
-MOST_BYTES = 1 << 30
-"""More than this is no answer of a worker."""
+START_SECONDS = 300.0
+"""Seconds by the clock for a worker to be ready, on a machine that is very busy."""
+
+GIVE_SECONDS = 60.0
+"""Seconds by the clock for a worker that has a job to say what it does with it."""
+
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at whether a worker has overstayed its time."""
 
 AHEAD = 3
 """Submissions that a worker has at one time: it runs one, starts the kernel of the next, and finds
@@ -141,6 +160,8 @@ def grade(
                 logs.append(report.log)
                 with signals.held():  # a grade is entered whole
                     results[key] = course.record(snapshots[key[0]], key[1], report.finding)
+                if isinstance(report.finding, Examined):
+                    shutil.rmtree(report.finding.place, ignore_errors=True)
                 show(results[key])
         return [results[key] for key in work], before
 
@@ -156,6 +177,29 @@ def _graded_before(
     return results
 
 
+class _Watch(threading.Thread):
+    """Ends workers that have overstayed the time that they said they need.
+
+    A thread of its own, which waits for nobody: neither for what a worker says nor for what is
+    recorded meanwhile.
+    """
+
+    def __init__(self, workers: list[_Worker]):
+        super().__init__(daemon=True)
+        self._workers = workers
+        self._over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            for worker in list(self._workers):
+                worker.end_if_overdue()
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
 class WorkerPool:
     """Has jobs done by up to `workers` processes, and others in the place of those that die."""
 
@@ -167,6 +211,7 @@ class WorkerPool:
         self._numbers = itertools.count()
         self._deaths: Counter[Key] = Counter()
         self._failed_starts = self._disturbances = 0
+        self._watch = _Watch(self._workers)
 
     def reports(self) -> Iterator[tuple[Key, Report]]:
         """Whose submission was examined, and what that came to, as they come. Raises
@@ -183,6 +228,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers."""
+        self._watch.stop()
         for worker in self._workers:
             worker.connection.close()
         for worker in self._workers:
@@ -215,16 +261,20 @@ class WorkerPool:
         if message is None:
             return self._replace_dead_worker(worker)
         if not isinstance(message, Report):
-            worker.ready = True
+            worker.says(message)
             return None
         self._disturbances = 0
-        key = worker.jobs.popleft()
+        key = worker.done()
+        if message.leaving:
+            self._workers.remove(worker)
+            self._waiting.extendleft(reversed(worker.jobs))
+            worker.end()
         self._give()  # it works on while the grade is recorded
         return key, message
 
     def _replace_dead_worker(self, worker: _Worker) -> tuple[Key, Report] | None:
-        """Have a dead worker's submissions examined by others; the one that it died of too often
-        is given up.
+        """Have a dead worker's submissions examined by others; the one that it died of too often,
+        or that took too long, is given up.
         """
         self._workers.remove(worker)
         to_blame = not worker.process.disturbed()
@@ -240,49 +290,108 @@ class WorkerPool:
             if self._failed_starts > 3 * self._most_workers + ATTEMPTS:
                 raise CourseError(f"no worker can be started: {worker.last_line_of_log()}")
             return None
-        key = worker.jobs[0]
+        key = worker.at_work_on()
         self._deaths[key] += to_blame
-        given_up = self._deaths[key] >= ATTEMPTS
+        given_up = worker.overdue or self._deaths[key] >= ATTEMPTS
         if given_up:
-            worker.jobs.popleft()
+            self._disturbances = 0  # that is one less to do
+            worker.jobs.remove(key)
         self._waiting.extendleft(reversed(worker.jobs))
         return (key, _given_up(key, worker)) if given_up else None
 
 
 def _given_up(key: Key, worker: _Worker) -> Report:
+    why = (
+        f"was ended after {worker.seconds:.0f} seconds"
+        if worker.overdue
+        else f"was killed {ATTEMPTS} times"
+    )
     logs.log.error(
-        "%s: the process that examined it was killed %d times; it said last:\n%s",
+        "%s: the process that examined it %s; it said last:\n%s",
         ", ".join(key),
-        ATTEMPTS,
+        why,
         worker.last_output(),
     )
-    reason = (
-        f"the process that examined it was killed {ATTEMPTS} times: look at it, or grade it again"
-    )
+    stage = f" while it was {worker.what}" if worker.what else ""
+    reason = f"the process that examined it {why}{stage}: look at it, or grade it again"
     return Report(Ungradable(reason), log=[])
+
+
+_STAGES = {"read": "read", "run": "run and judged"}
 
 
 @dataclass
 class _Worker:
     """A worker process and the submissions it was given, in their order. It is not ready before
     it has said so.
+
+    what:    what it does with the submission that it is at, as a participle; "" before it has said.
+    seconds: that it may take for that, by the clock; overdue: that it took longer, and was ended.
     """
 
     folder: Path
     jobs: deque[Key] = field(default_factory=deque)
     ready: bool = False
+    what: str = ""
+    seconds: float = START_SECONDS
+    overdue: bool = False
     process: Any = field(init=False)
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
+        self._given: list[Key] = []
+        self._at: Key | None = None
+        self._deadline: float | None = None
+        self._alive = threading.Lock()  # held while its process is named by a descriptor
+        self._ended = False
         self.process, self.connection = start_worker(self.folder / "log")
+        self._allow(START_SECONDS)
 
     def give(self, key: Key, job: Job) -> None:
         """Send a job. If the worker is dead, its next answer will say so."""
+        if not self.jobs:
+            self._allow(GIVE_SECONDS)
         self.jobs.append(key)
+        self._given.append(key)
         with contextlib.suppress(OSError):
             self.connection.send_bytes(encode(job.in_scratch(str(self.folder))))
+
+    def says(self, message: Message) -> None:
+        """Take note of what it says about itself."""
+        match message:
+            case Ready():
+                self.ready = True
+                self._allow(None)
+            case Working(job, what, seconds) if 0 <= job < len(self._given):
+                self._at, self.what = self._given[job], _STAGES.get(what, "")
+                self._allow(seconds)
+
+    def done(self) -> Key:
+        """A report has come: the submission that it is about."""
+        self._at, self.what = None, ""
+        key = self.jobs.popleft()
+        self._allow(GIVE_SECONDS if self.jobs else None)
+        return key
+
+    def at_work_on(self) -> Key:
+        """The submission that it does something for; it has some."""
+        return self._at if self._at is not None and self._at in self.jobs else self.jobs[0]
+
+    def end_if_overdue(self) -> None:
+        """Kill it if it has overstayed its time; from any thread."""
+        with self._alive:
+            if self._ended or self._deadline is None or time.monotonic() <= self._deadline:
+                return
+            self.overdue, self._deadline = True, None
+            self.process.kill()
+
+    def _allow(self, seconds: float | None) -> None:
+        """From now on it has so many seconds for what it does; None where it does nothing."""
+        with self._alive:
+            if not self.overdue:
+                self.seconds = seconds or 0.0
+                self._deadline = None if seconds is None else time.monotonic() + seconds
 
     def receive(self) -> Message | None:
         """What it says; None if it is dead."""
@@ -300,7 +409,9 @@ class _Worker:
         if not self.process.wait(EXIT_SECONDS):
             self.process.kill()
             self.process.wait(EXIT_SECONDS)
-        self.process.close()
+        with self._alive:
+            self._ended = True
+            self.process.close()
 
     def last_output(self, most: int = 4000) -> str:
         """The end of what it printed, a traceback perhaps."""

@@ -31,12 +31,12 @@ DEAF = "Python did not stop when it was interrupted, and was ended."
 NOTEBOOK_OUTPUT = 8
 """How many times the output of one cell a whole notebook's may be."""
 
-HEEDS_INTERRUPT = 10.0
+HEEDS_INTERRUPT = 20.0
 """Seconds that a kernel has, once its cell's time is over, to end the cell and answer. One that is
 still busy then is ended, even if it keeps this process busy with messages.
 """
 
-RESPONDS = 5.0
+RESPONDS = 15.0
 """Seconds that a kernel has for an answer between two cells."""
 
 LEAST = 0.1

@@ -280,7 +280,7 @@ def _chosen(submitted: list[NotebookNode], course: CourseCells) -> dict[int, str
     """Which submitted cell stands for which of the course's."""
     candidates: dict[str, list[int]] = {}
     for index, cell in enumerate(submitted):
-        name = _claimed_grade_id(cell)
+        name = claimed_grade_id(cell)
         if name is None or name not in course:
             continue
         indices = candidates.setdefault(name, [])
@@ -303,7 +303,7 @@ def _most_faithful(candidates: list[int], submitted: list[NotebookNode], source:
     return candidates[0]
 
 
-def _claimed_grade_id(cell: NotebookNode) -> str | None:
+def claimed_grade_id(cell: NotebookNode) -> str | None:
     """The grade id that a submitted cell says it has, whatever its metadata look like; None where
     it says none.
     """

@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import errno
 import glob
+import itertools
 import json
 import logging
 import os
@@ -33,9 +34,19 @@ from autograder.grading.messages import (
     Ungradable,
     share,
 )
-from autograder.grading.submission import MEGABYTES, check_name, fingerprint, read
+from autograder.grading.submission import MEGABYTES, check_name, digests, fingerprint
 from autograder.questions.material import CONFIG
 from autograder.questions.names import grade_id
+
+_NAMES = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOTEMPTY,
+    errno.ENAMETOOLONG,
+}
+"""Values of errno which may come from what files are called."""
 
 _DISK = {
     errno.ENOSPC,
@@ -54,16 +65,22 @@ _DISK = {
 """
 
 
+_MOST_LOOKED_AT = 200
+"""Entries of a student's folder that are looked at for one that was meant to be a submission."""
+
+
 @dataclass(frozen=True)
 class Graded:
     """What grading one submission came to: `reason` is None where it was graded, else why not,
-    in one line; `share` is what its judged answers earned, 0 to 1.
+    in one line; `share` is what its judged answers earned, 0 to 1; `remarks` say what of it was
+    left out, or taken for something else.
     """
 
     student: str
     assignment: str
     reason: str | None = None
     share: float | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,10 +189,12 @@ class Course:
 
         from autograder.grading.cells import fingerprint as fingerprint_of
         from autograder.grading.secret import course_secret
+        from autograder.grading.settings import Steps
 
         with self._here():
             api = self._nbgrader()
             coursedir = api.coursedir
+            Steps(api.config).check()
             release = self._released(assignment)
             if release:  # made here, not by several workers at once
                 with self._own_faults():
@@ -255,7 +274,8 @@ class Course:
             case Examined():
                 why_not = self._enter(snapshot, student, finding)
                 share = None if why_not else finding.share()
-                graded = Graded(student, assignment, why_not, share)
+                remarks = () if why_not else finding.remarks
+                graded = Graded(student, assignment, why_not, share, remarks)
         self._remember(assignment, student, graded.reason)
         return graded
 
@@ -272,7 +292,9 @@ class Course:
         if result["success"]:
             return None
         error = result["exception"]
-        fault = None if error is None else self._fault(error)
+        fault = None
+        if error is not None and not _of_the_submission(error, snapshot, student):
+            fault = self._fault(error)
         if fault is not None:
             raise fault from error
         _log_failure(f"nbgrader could not enter the grade of {student}, {assignment}", result)
@@ -449,13 +471,24 @@ def _log_failure(what: str, result: dict[str, Any]) -> None:
     logs.log.error("%s:\n%s", what, result.get("log") or result.get("error"))
 
 
+def _of_the_submission(error: BaseException, snapshot: AssignmentSnapshot, student: str) -> bool:
+    """Whether an error comes from the names of a student's own files: it says nothing about the
+    disk, or the course's folders.
+    """
+    if not isinstance(error, OSError) or error.errno not in _NAMES:
+        return False
+    graded = snapshot.root / "autograded" / student / snapshot.assignment
+    named = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
+    return any(graded in Path(name).parents for name in named)
+
+
 def _unchanged(snapshot: AssignmentSnapshot, student: str, examined: Examined) -> bool:
     """Whether the submission still is what was examined."""
     try:
-        files = read(snapshot.folder(student), snapshot.megabytes)
+        found = digests(snapshot.folder(student), snapshot.megabytes)
     except Unfit:
         return False
-    return fingerprint(files) == examined.files
+    return fingerprint(found) == examined.files
 
 
 def _folder_overlooked(folder: Path, assignment: str, known: set[str]) -> str | None:
@@ -468,7 +501,8 @@ def _folder_overlooked(folder: Path, assignment: str, known: set[str]) -> str | 
             f"{folder.name}/ stands where students' folders stand: it "
             f"should be STUDENT/{folder.name}/"
         )
-    inside = [] if folder.is_symlink() else sorted(child.name for child in folder.iterdir())
+    children = [] if folder.is_symlink() else itertools.islice(folder.iterdir(), _MOST_LOOKED_AT)
+    inside = sorted(child.name for child in children)
     if not inside:
         return f"{folder.name}/ is empty"
     if assignment in inside:
@@ -522,9 +556,11 @@ def _existing_grade(
         return None
     try:
         check_name(student)
-        files = read(snapshot.folder(student), snapshot.megabytes)
+        files = digests(snapshot.folder(student), snapshot.megabytes)
         origin = {"files": fingerprint(files), "release": snapshot.version}
         names = [name for name in snapshot.release if f"{name}.ipynb" in files]
+        if not names:  # one of another name was taken for it
+            names = [name for name in snapshot.release if (graded / f"{name}.ipynb").exists()]
         verdicts = [
             verdict
             for name in names

@@ -20,11 +20,11 @@ from autograder.values.plain_values import Malformed
 from autograder.verdict import Verdict
 
 VERDICT_SECONDS = 5.0
-"""Seconds to wait for a verdict after the check's cell has ended."""
+"""Seconds in which the last call of the answer must end after the check's cell has."""
 
 STUCK = 60.0
-"""Seconds after which, with nobody left to wait for, the judge itself is taken to be stuck: a
-reference, a mistake or a measurement that does not end.
+"""Seconds that are enough to look at what came back; a judge that is not done by then is stuck: a
+comparison, a mistake or a measurement that does not end.
 """
 
 
@@ -62,7 +62,7 @@ class JudgeSession:
         self.stuck = False
         self.missing: str | None = None
         self._idle = threading.Condition()
-        self._busy_with = ""
+        self._busy_with = self._calling = ""
         threading.Thread(target=self._serve, daemon=True).start()
 
     def open_check(self, question: Question, seed: int, code: Code | None = None) -> None:
@@ -76,8 +76,17 @@ class JudgeSession:
         """
         with self._idle:
             self._open = None
-            if not self._idle.wait_for(self._not_busy, VERDICT_SECONDS):
-                self._end_check()
+            # The cell has ended. If its check still calls the answer, what comes now could be meant
+            # for another question.
+            if not self._idle.wait_for(lambda: not self._calling, VERDICT_SECONDS):
+                self._channel.close()
+            if not self._idle.wait_for(lambda: not self._busy_with, STUCK):
+                self._channel.close()
+                self.stuck = True
+                self.fault = (
+                    f"{self._busy_with} could not be judged: reading it, comparing it or measuring "
+                    "it does not come to an end"
+                )
             return self._verdict
 
     @property
@@ -88,21 +97,6 @@ class JudgeSession:
     def close(self) -> None:
         """Stop serving."""
         self._channel.close()
-
-    def _end_check(self) -> None:
-        """The cell has ended, its check goes on: what comes now could be meant for another
-        question.
-        """
-        self._channel.close()
-        if not self._idle.wait_for(self._not_busy, STUCK):
-            self.stuck = True
-            self.fault = (
-                f"{self._busy_with} could not be judged: its reference, a known mistake or "
-                "its measurement does not come to an end"
-            )
-
-    def _not_busy(self) -> bool:
-        return not self._busy_with
 
     def _serve(self) -> None:
         try:
@@ -133,17 +127,35 @@ class JudgeSession:
             check = self._open
             if check is None or check.question.name != name:
                 return
-            self._open, self._busy_with = None, name
-        verdict = None
+            self._open, self._busy_with, self._calling = None, name, name
+        # In a thread of its own: while it looks at what came back, which takes longer where that is
+        # wrong, whatever the kernel asks for is answered at once.
+        called = threading.Event()
+        threading.Thread(
+            target=self._examine, args=(check, framework, chosen, called.set), daemon=True
+        ).start()
+        called.wait()
+
+    def _examine(
+        self, check: OpenCheck, framework: str, chosen: bool, called: Callable[[], None]
+    ) -> None:
+        name, verdict = check.question.name, None
+
+        def answered() -> None:
+            self._stop_calling()
+            called()
+
         try:
-            verdict = self._judged(check, framework, chosen)
+            verdict = self._judged(check, framework, chosen, answered)
         except Exception as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", name)
             self.fault = f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
         finally:
             self._conclude(verdict)
+            called()
 
-    def _conclude(self, verdict: Verdict | None) -> None:
+    def _stop_calling(self) -> None:
+        """The answer is called no more."""
         try:
             # Before anybody is told: afterwards the kernel may be stopped, and its number
             # another's.
@@ -151,10 +163,18 @@ class JudgeSession:
                 self._give_up()
         finally:
             with self._idle:
-                self._verdict, self._busy_with = verdict, ""
+                self._calling = ""
                 self._idle.notify_all()
 
-    def _judged(self, check: OpenCheck, framework: str, chosen: bool) -> Verdict:
+    def _conclude(self, verdict: Verdict | None) -> None:
+        self._stop_calling()
+        with self._idle:
+            self._verdict, self._busy_with = verdict, ""
+            self._idle.notify_all()
+
+    def _judged(
+        self, check: OpenCheck, framework: str, chosen: bool, answered: Callable[[], None]
+    ) -> Verdict:
         answer = RemoteAnswer(self._channel, check.question.forbids, self._worked)
         return examine(
             check.question,
@@ -163,6 +183,7 @@ class JudgeSession:
             framework=framework,
             code=check.code,
             chosen=chosen,
+            answered=answered,
         )
 
 

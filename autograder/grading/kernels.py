@@ -60,7 +60,7 @@ class Setting:
     """What a kernel starts with.
 
     folder:    the notebook's, which is the kernel's working folder or copied into it.
-    sources:   the notebook's code, from which is seen what it will import.
+    exercise:  the text of the course's own cells, from which is seen what answers will import.
     limits:    what it may use up behind a wall; the limit on output holds everywhere.
     packages:  that it may import besides those that are installed.
     seconds:   that it has for its first answer.
@@ -69,7 +69,7 @@ class Setting:
     """
 
     folder: str | None
-    sources: str
+    exercise: str
     limits: wall.Limits
     packages: Sequence[str] = ()
     seconds: float = 60.0
@@ -230,7 +230,7 @@ class WalledKernel(Kernel):
                     limits=self.setting.limits,
                     hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
                     packages=self.setting.packages,
-                    wanted=preload.wanted(self.setting.sources),
+                    wanted=preload.wanted(self.setting.exercise),
                     ahead=True,
                 )
         except BaseException:

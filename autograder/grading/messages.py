@@ -14,6 +14,9 @@ from typing import Any
 
 from autograder.verdict import Verdict
 
+MOST_BYTES = 256 * 2**20
+"""The longest message: nothing that a worker says is longer."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -50,6 +53,19 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Working:
+    """From a worker: what it does from now on, and the seconds by the clock that it needs at most.
+
+    job:  which of the jobs that it was given, counted from 0 since it started.
+    what: "read" or "run".
+    """
+
+    job: int
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class JudgedNotebook:
     """A notebook that was run.
 
@@ -67,10 +83,16 @@ class Examined:
     """From a worker: the submission was run and judged.
 
     notebooks: by name. files: the fingerprint of what was handed in.
+    place:     a folder with a copy of it (``STUDENT/ASSIGNMENT`` in it), of which whoever records
+               takes what is to be kept; nothing there but files that may be copied. It is theirs
+               to remove.
+    remarks:   what was left out or taken for something else, a sentence for each.
     """
 
     notebooks: dict[str, JudgedNotebook]
     files: str
+    place: str = ""
+    remarks: tuple[str, ...] = ()
 
     def share(self) -> float | None:
         """The part of their points that the judged answers earned; None where nothing was
@@ -107,13 +129,17 @@ Finding = Examined | Ungradable | CourseFault
 
 @dataclass(frozen=True)
 class Report:
-    """From a worker: what one job came to, and what was logged meanwhile."""
+    """From a worker: what one job came to, and what was logged meanwhile.
+
+    leaving: that the worker does nothing more, because something in it does not come to an end.
+    """
 
     finding: Finding
     log: list[str]
+    leaving: bool = False
 
 
-Message = Job | Ready | Report
+Message = Job | Ready | Working | Report
 
 
 def share(earned_of: Iterable[tuple[float, float]]) -> float | None:
@@ -140,8 +166,8 @@ def decode(line: bytes) -> Message:
         content = json.loads(line.decode("utf-8", "surrogatepass"))
         kind = content.pop("kind")
         if kind == "Report":
-            return Report(_finding(content["finding"]), content["log"])
-        return {"Job": Job, "Ready": Ready}[kind](**content)
+            return Report(_finding(content["finding"]), content["log"], content["leaving"])
+        return {"Job": Job, "Ready": Ready, "Working": Working}[kind](**content)
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no message: {type(error).__name__}: {error}") from error
 
@@ -152,7 +178,8 @@ def _finding(content: dict[str, Any]) -> Finding:
         notebooks = {
             name: _judged_notebook(judged) for name, judged in content["notebooks"].items()
         }
-        return Examined(notebooks, content["files"])
+        remarks = tuple(map(str, content["remarks"]))
+        return Examined(notebooks, content["files"], content["place"], remarks)
     return {"Ungradable": Ungradable, "CourseFault": CourseFault}[kind](**content)
 
 

@@ -22,6 +22,7 @@ from nbclient.client import NotebookClient
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -80,6 +81,10 @@ RELEASE_KEY = f"{METADATA_KEY}-release"
 """Where `resources` say what was released of the notebook, so that no step need ask the
 gradebook.
 """
+
+
+HAND_IN_KEY = f"{METADATA_KEY}-hand-in"
+"""Where `resources` give the fingerprint of what was handed in."""
 
 
 def configure(c: Any, questions: str | None = None) -> None:
@@ -161,7 +166,8 @@ class CourseCells(NbGraderPreprocessor):
         names = resources["nbgrader"]
         folder = _submitted_folder(self, names)
         if folder is not None:
-            submission.receive(folder, names["student"], [names["notebook"]], self.max_megabytes)
+            expected: dict[str, tuple[str, ...]] = {names["notebook"]: ()}
+            submission.receive(folder, names["student"], expected, self.max_megabytes)
         with Gradebook(names["db_url"]) as gradebook:
             return released_notebook(
                 gradebook.find_notebook(names["notebook"], names["assignment"])
@@ -281,6 +287,14 @@ class JudgedExecute(Execute):
     output_mb = Integer(
         wall.Limits.output_mb, min=1, help="MB that a cell may print and display."
     ).tag(config=True)
+    judge_mb = Integer(
+        4096,
+        min=256,
+        help=(
+            "MB of memory that the process which judges may take for one submission, beyond what "
+            "it has before."
+        ),
+    ).tag(config=True)
     packages = List(
         Unicode(),
         help=(
@@ -338,6 +352,7 @@ class JudgedExecute(Execute):
             assignment=names["assignment"],
             student=names["student"],
             modules=_modules_of(nb, folder),
+            hand_in=resources.get(HAND_IN_KEY) or self._hand_in(names),
         )
         jupyter = NotebookClient.class_trait_names(config=True)
         runner = CellRunner(
@@ -350,6 +365,25 @@ class JudgedExecute(Execute):
         new_kernel = functools.partial(self._next_kernel, nb, resources)
         return NotebookRun(runner, new_kernel, author, self.max_revivals)
 
+    def _hand_in(self, names: dict[str, str]) -> str:
+        """The fingerprint of what was handed in, where nbgrader converts it; "" elsewhere."""
+        folder = _submitted_folder(self, names)
+        if folder is None:
+            return ""
+        return submission.fingerprint(submission.digests(folder, math.inf))
+
+    def try_kernel(self, folder: str) -> None:
+        """Start a kernel in `folder` and stop it. Raises `Disturbed` or `NoWall` where none can
+        be kept running here.
+        """
+        resources = ResourcesDict(None, {"metadata": {"path": folder}})
+        kernel = self._kernel(new_notebook(), resources)
+        try:
+            kernel.begin()
+            kernel.connect()
+        finally:
+            kernel.stop()
+
     def _next_kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
         """The one that was started ahead, or another."""
         kernel, self._kernel_ahead = self._kernel_ahead, None
@@ -360,11 +394,10 @@ class JudgedExecute(Execute):
 
     def _kernel(self, nb: NotebookNode, resources: ResourcesDict) -> Kernel:
         kind = self._kind_of_kernel()
-        sources = (cell.source for cell in nb.cells if cell.cell_type == "code")
         return kind(
             Setting(
                 folder=resources["metadata"].get("path") or None,
-                sources="\n".join(sources),
+                exercise=_exercise(nb, resources),
                 limits=self._limits(),
                 packages=self.packages,
                 seconds=self.startup_timeout,
@@ -402,6 +435,18 @@ class JudgedExecute(Execute):
         return versions
 
 
+def _exercise(nb: NotebookNode, resources: ResourcesDict) -> str:
+    """The text of the course's own cells, as released; of those that are put back where the release
+    is not at hand.
+    """
+    release = resources.get(RELEASE_KEY)
+    if release is not None:
+        cells = [cell for cell, _fixed in release["cells"].values()]
+        return "\n".join(cell["source"] for cell in cells)
+    locked = (cell for cell in nb.cells if metadata_of(cell).get("locked"))
+    return "\n".join(cell.source for cell in locked)
+
+
 class SaveVerdicts(SaveAutoGrades):
     """Writes the judge's points to the gradebook, and the verdicts into the notebook for
     feedback and reports. Cell outputs are not read.
@@ -429,7 +474,7 @@ class SaveVerdicts(SaveAutoGrades):
         with Gradebook(names["db_url"]) as gradebook:
             release = released(gradebook.find_assignment(names["assignment"]))
         return {
-            "files": submission.fingerprint(submission.read(folder, math.inf)),
+            "files": submission.fingerprint(submission.digests(folder, math.inf)),
             "release": fingerprint(release),
         }
 

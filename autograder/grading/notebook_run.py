@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
 from autograder.answers.time_limit import patience
-from autograder.errors import CannotBeGradedHere, Disturbed, JudgeFault, NotJudged
+from autograder.errors import CannotBeGradedHere, Disturbed, JudgingStuck, NotJudged
 from autograder.feedback.render import render
 from autograder.grading.cell_runner import KERNEL_STOPPED, CellRunner
 from autograder.grading.cells import question_of, to_run
@@ -45,31 +45,37 @@ class Author:
 
     secret:  the course's, from which the probes' seeds derive.
     modules: the sources of the modules beside the notebook, by their names.
+    hand_in: the fingerprint of what was handed in: another hand-in is asked for other inputs, so
+             that what the feedback on one has shown earns nothing in the next.
     """
 
     secret: str
     assignment: str
     student: str
     modules: Mapping[str, str] = field(default_factory=dict)
+    hand_in: str = ""
 
     def seed(self, question: Question) -> int:
-        """From which the inputs of this student's check derive."""
-        return seed_for(self.secret, self.assignment, self.student, question.name)
+        """From which the inputs of this hand-in's check derive."""
+        whose = (self.secret, self.assignment, self.student, self.hand_in)
+        return seed_for(*whose, question.name)
 
 
 def undisturbed(nb: NotebookNode, run: Callable[[int], NotebookRun]) -> dict[str, Verdict]:
     """The verdicts of ``run(attempt)``, begun anew where the warm process was killed under it:
-    nothing that the submission did.
+    nothing that the submission did. What was judged by then is not judged again: the first answer
+    to a question counts.
     """
     sources = [cell.source for cell in nb.cells]
+    first: dict[str, Verdict] = {}
     for attempt in range(1, ATTEMPTS):
         try:
-            return run(attempt).verdicts()
+            return run(attempt).verdicts(first)
         except Disturbed:
             time.sleep(2 * attempt - 1)  # what disturbed it may pass
             for cell, source in zip(nb.cells, sources, strict=True):
                 cell.source = source
-    return run(ATTEMPTS).verdicts()
+    return run(ATTEMPTS).verdicts(first)
 
 
 class NotebookRun:
@@ -94,9 +100,11 @@ class NotebookRun:
         self._left_out: set[int] = set()
         self._given_up = ""  # why there is no kernel any more
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """Run all cells; the judge's verdicts by the check cells' grade ids."""
-        verdicts = {}
+    def verdicts(self, verdicts: dict[str, Verdict] | None = None) -> dict[str, Verdict]:
+        """Run all cells; the judge's verdicts by the check cells' grade ids. Those that are in
+        `verdicts` already stand; the others are entered there as they come.
+        """
+        verdicts = {} if verdicts is None else verdicts
         try:
             self._start()
             self.nb.metadata["language_info"] = _language()
@@ -104,9 +112,10 @@ class NotebookRun:
                 if not to_run(cell):
                     continue
                 if question := question_of(cell):
-                    verdict = self._judge(question, index)
-                    verdicts[cell.metadata.nbgrader.grade_id] = verdict
-                    _show(cell, verdict)
+                    grade_id = cell.metadata.nbgrader.grade_id
+                    if grade_id not in verdicts:
+                        verdicts[grade_id] = self._judge(question, index)
+                    _show(cell, verdicts[grade_id])
                 else:
                     self._run(cell, index)
         finally:
@@ -228,7 +237,7 @@ class NotebookRun:
         )
         verdict = session.close_check()
         if session.fault and session.stuck:
-            raise JudgeFault(session.fault)
+            raise JudgingStuck(f"{session.fault}: look at this answer")
         if session.fault:
             raise NotJudged(
                 f"{session.fault}. That is a fault of the course, not of the "
@@ -291,7 +300,11 @@ def _why_not_asked(
 
 def _errors_of_definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     """The errors of those cells that define `name`."""
-    defining = re.compile(rf"^\s*(?:def|class)\s+{name}\b|^{name}\s*=", flags=re.MULTILINE)
+    # Within a line: where blanks may be line breaks, many empty lines are gone through again from
+    # each of them.
+    defining = re.compile(
+        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", flags=re.MULTILINE
+    )
     errors = [
         _error_of(cell)
         for cell in cells

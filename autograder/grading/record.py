@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,12 +34,19 @@ def record(
     """
     origin = {"files": examined.files, "release": release}
     with (
-        temp_attrs(api.coursedir, assignment_id=assignment, student_id=student),
+        temp_attrs(
+            api.coursedir,
+            assignment_id=assignment,
+            student_id=student,
+            # Nothing is read where students hand in: only what was read there once.
+            submitted_directory=examined.place,
+        ),
         temp_attrs(nbgrader.api, create_engine=_engine),
     ):
         converter = Record(coursedir=api.coursedir, parent=api)
         converter.force = converter.create_student = True
         converter.examined, converter.origin = examined.notebooks, origin
+        converter.remarks = examined.remarks
         return capture_log(converter) | {"exception": converter.exception}
 
 
@@ -54,12 +62,14 @@ class Record(Autograde):
     """nbgrader's Autograde without execution: the steps that follow `JudgedExecute`.
     It is configured as `Autograde`: ``c.Autograde`` holds here too.
 
-    examined:  the notebooks, by name. origin: what they were made from.
+    examined:  the notebooks, by name. origin: what they were made from; remarks: what of it was
+               left out, or taken for something else.
     exception: what stopped it, if something did.
     """
 
     examined: dict[str, JudgedNotebook]
     origin: dict[str, str]
+    remarks: tuple[str, ...] = ()
     exception: BaseException | None = None
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
@@ -78,7 +88,10 @@ class Record(Autograde):
             resources = self.init_single_notebook_resources(notebook_filename)
             judged = self.examined[resources["nbgrader"]["notebook"]]
             resources[METADATA_KEY] = judged.verdicts
-            resources[ORIGIN_KEY], resources[VERSIONS_KEY] = self.origin, judged.versions
+            versions = dict(judged.versions)
+            if self.remarks:
+                versions["remarks"] = list(self.remarks)
+            resources[ORIGIN_KEY], resources[VERSIONS_KEY] = self.origin, versions
             self._sanitizing = False
             self.autograde_preprocessors = Steps(self.config).after
             try:
@@ -94,6 +107,13 @@ class Record(Autograde):
         """As nbgrader's; what stops it is kept."""
         with self._keep_exception():
             super().set_permissions(assignment_id, student_id)
+
+    def _format_source(self, assignment_id: str, student_id: str, escape: bool = False) -> str:
+        """As nbgrader's, which escapes no folder that is given in full."""
+        if not escape:
+            return super()._format_source(assignment_id, student_id)
+        place = re.escape(self.coursedir.submitted_directory)
+        return re.escape(os.sep).join([place, student_id, assignment_id])
 
     def write_single_notebook(self, output: str, resources: ResourcesDict) -> None:
         """As nbgrader's, but whole or not at all: a notebook that is there has its scores in the

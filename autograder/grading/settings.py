@@ -5,13 +5,14 @@ the steps that a submission goes through.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import AssignLatePenalties, Execute, SaveAutoGrades
 from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
@@ -39,6 +40,8 @@ def configuration(root: Path, more: dict[str, Any]) -> Any:
     """The course's ``nbgrader_config.py``, and what is added to it. Raises `CourseError` for one
     that nobody can be graded with.
     """
+    if str(root) not in sys.path:  # where a course keeps plug-ins of its own
+        sys.path.append(str(root))
     try:
         config = Config(PyFileConfigLoader(CONFIG, path=str(root)).load_config())
     except (Exception, SystemExit) as error:  # it is a program, and may fail in any way
@@ -79,7 +82,8 @@ def steps_named(config: Any, which: str) -> list[Any]:
 
 class Steps:
     """What a course's configuration has done to a submission, in its order: `before` it is run,
-    the step that `judges` it, and what is done `after`.
+    the step that `judges` it, those that prepare what is `shown`, and those that enter it `after`,
+    from the first that writes the gradebook on.
     """
 
     def __init__(self, config: Any):
@@ -88,8 +92,26 @@ class Steps:
         at = next(index for index, step in enumerate(steps) if _is_a(step, JudgedExecute))
         self.before: list[Any] = [*sanitizing, *steps[:at]]
         self.judges: type[JudgedExecute] = steps[at]
-        self.after: list[Any] = steps[at + 1 :]
+        later = steps[at + 1 :]
+        enters = (index for index, step in enumerate(later) if _enters(step))
+        first = next(enters, len(later))
+        self.shown: list[Any] = later[:first]
+        self.after: list[Any] = later[first:]
         self._config = config
+
+    def check(self) -> None:
+        """Raise `CourseError` for a step that cannot be made: a plug-in that cannot be imported,
+        say. Nobody can be graded with it.
+        """
+        for step in (*self.before, self.judges, *self.shown, *self.after):
+            if isinstance(step, type):
+                try:
+                    step(config=self._config)
+                except Exception as error:  # it is a program, and may fail in any way
+                    raise CourseError(
+                        f"the step {step.__name__} of the course's configuration cannot be made: "
+                        f"{type(error).__name__}: {one_line(error)}"
+                    ) from error
 
     def prepare(
         self, nb: NotebookNode, resources: ResourcesDict
@@ -97,7 +119,20 @@ class Steps:
         """Take a submitted notebook through the steps before it is run, as ``nbgrader
         autograde`` does. Raises `NotJudged` where one fails.
         """
-        for step in self.before:
+        return self._taken(self.before, nb, resources)
+
+    def show(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """Prepare what is shown of a notebook that was run. Raises `NotJudged` where a step
+        fails.
+        """
+        return self._taken(self.shown, nb, resources)
+
+    def _taken(
+        self, steps: Iterable[Any], nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        for step in steps:
             try:
                 take = step(config=self._config) if isinstance(step, type) else step
                 nb, resources = take(nb, resources)
@@ -119,6 +154,11 @@ def _failed(step: Any, error: Exception) -> NotJudged:
 
 def _is_a(step: Any, kind: type) -> bool:
     return isinstance(step, type) and issubclass(step, kind)
+
+
+def _enters(step: Any) -> bool:
+    """Whether a step writes the gradebook, which one process alone may do."""
+    return _is_a(step, SaveAutoGrades) or _is_a(step, AssignLatePenalties)
 
 
 def _has_step(config: Any, which: str, kind: type) -> bool:

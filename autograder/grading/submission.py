@@ -9,123 +9,106 @@ import glob
 import hashlib
 import json
 import os
-import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import Unfit
+from autograder.grading.cells import claimed_grade_id
+from autograder.grading.hand_in_time import HOW_TO_WRITE, read_time
+from autograder.grading.notebook_json import MOST_CELLS, too_many_cells, without_outputs
+from autograder.grading.submitted_folder import (
+    MEGABYTES,
+    TIMESTAMP,
+    content,
+    digest,
+    is_notebook,
+    too_large_with,
+    visit,
+)
 from autograder.text import one_line, plain
 
-MEGABYTES = 50
-"""The most that a submission may hold, all files together, where nothing else is said."""
-
-MOST_FILES = 1000
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_ALMOST = (".ipynb.json", ".ipynb.txt", ".ipynb.html")
+_MOST_NAMED = 100  # characters of a list of files in a reason
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a student handed in: the content of all files by their path, and the assignment's
-    notebooks among them by name without suffix.
+    """What a student handed in.
+
+    files:     the content of all files but for the assignment's notebooks, by their path.
+    notebooks: the assignment's, by the names that they have in the assignment, without suffix.
+    digest:    the fingerprint of everything as it was handed in.
+    time:      when, as ``timestamp.txt`` says; None where it says nothing.
+    remarks:   what was left out, or taken for something else, a sentence for each.
     """
 
     files: dict[str, bytes]
     notebooks: dict[str, Any]
+    digest: str
+    time: datetime | None
+    remarks: tuple[str, ...] = ()
 
 
 def receive(
-    folder: Path, student: str, expected: list[str], megabytes: float = MEGABYTES
+    folder: Path,
+    student: str,
+    expected: Mapping[str, Iterable[str]],
+    megabytes: float = MEGABYTES,
 ) -> Submission:
-    """The submission in `folder`, of which notebooks of these names are expected. Raises `Unfit`
-    for one that cannot be graded, whoever grades it.
+    """The submission in `folder`. Raises `Unfit` for one that cannot be graded, whoever grades it.
+
+    expected: the assignment's notebooks by name without suffix, with their cells' grade ids.
     """
     check_name(student)
-    files = read(folder, megabytes)
-    parsed = notebooks(files, expected)
-    return Submission(files, parsed)
+    visited = visit(folder, content, megabytes)
+    files = visited.files
+    digests = {name: _sha256(text) for name, text in files.items()}
+    time = _time(files.get(TIMESTAMP))
+    remarks = [f"{name} was left out: its name cannot be printed" for name in visited.left_out]
+    notebooks, taken = _notebooks(files, expected)
+    if taken:
+        remarks.append(taken)
+    others = {name: text for name, text in files.items() if not is_notebook(name)}
+    _check_size(others, files, megabytes)
+    return Submission(others, notebooks, fingerprint(digests), time, tuple(remarks))
 
 
 def read(folder: Path, megabytes: float = MEGABYTES) -> dict[str, bytes]:
     """All files of a submission by their path in it, sorted. Raises `Unfit` for what is no ordinary
     folder of ordinary files, or too large.
-
-    Links are not followed, pipes and devices not opened: whoever copies such a folder would copy
-    what its owner was never given.
     """
-    _check_folder(folder.parent, "student's")
-    _check_folder(folder, "assignment's")
-    most = megabytes * 2**20
-    prefix = f"{folder}{os.sep}"
-    files: dict[str, bytes] = {}
-    size = 0
-    for entry in _walk(folder):
-        name = entry.path.removeprefix(prefix)
-        shown = plain(name)
-        _check_entry(entry, name)
-        status = entry.stat(follow_symlinks=False)
-        size += status.st_size
-        if size > most:
-            raise Unfit(
-                f"it is larger than {megabytes:g} MB (with {shown}): hand in less, or raise "
-                "c.CourseCells.max_megabytes"
-            )
-        if len(files) == MOST_FILES:
-            raise Unfit(
-                f"it holds more than {MOST_FILES} files: hand in the notebook and what it needs"
-            )
-        files[name] = _content(entry.path, shown, size)
-    _check_time(files.get("timestamp.txt"))
-    return dict(sorted(files.items()))
+    return visit(folder, content, megabytes).files
 
 
-def _check_folder(path: Path, whose: str) -> None:
-    status = _status(path, f"the {whose} folder")
-    if not stat.S_ISDIR(status.st_mode):
-        kind = _kind(path)
-        raise Unfit(f"the {whose} folder is {kind}: hand in a folder with the files themselves")
-
-
-def _walk(top: Path) -> Iterator[os.DirEntry]:
-    """All entries below a folder but for the folders between; one that is called like a notebook
-    is an entry, too.
+def digests(folder: Path, megabytes: float = MEGABYTES) -> dict[str, str]:
+    """The digests of all files of a submission by their path in it; no file is kept in memory.
+    Raises `Unfit`.
     """
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
-        for entry in _entries(folder, top):
-            is_notebook = entry.name.endswith(".ipynb")
-            if entry.is_dir(follow_symlinks=False) and not is_notebook:
-                waiting.append(Path(entry.path))
-            else:
-                yield entry
+    return visit(folder, digest, megabytes).files
 
 
-def _check_entry(entry: os.DirEntry, name: str) -> None:
-    shown = plain(name)
-    if not entry.is_file(follow_symlinks=False):
-        path = Path(entry.path)
-        kind = _kind(path)
-        raise Unfit(f"{shown} is not a file but {kind}: hand in the file itself")
-    if not name.isprintable():
-        raise Unfit(f"{shown} has a name that cannot be printed: rename the file")
+def fingerprint(digests: Mapping[str, str]) -> str:
+    """SHA-256 of the files' names and digests."""
+    listed = json.dumps(dict(sorted(digests.items())))
+    return _sha256(listed.encode())
 
 
-def _check_time(content: bytes | None) -> None:
-    """nbgrader gives up on the whole course where ``timestamp.txt`` is no time."""
-    from nbgrader.utils import parse_utc
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
-    if content is None:
-        return
+
+def _time(text: bytes | None) -> datetime | None:
+    if text is None:
+        return None
     try:
-        text = content.decode("utf-8").strip()
-        if text:
-            parse_utc(text)
-    except (ValueError, OverflowError):
-        raise Unfit(
-            "timestamp.txt holds no date: remove it, or write one such as 2026-01-31 23:59:00 UTC"
-        ) from None
+        return read_time(text[:5000].decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Unfit(f"{TIMESTAMP} holds no date: remove it, or {HOW_TO_WRITE}") from None
 
 
 def check_name(student: str) -> None:
@@ -139,49 +122,69 @@ def check_name(student: str) -> None:
         )
 
 
-def fingerprint(files: dict[str, bytes]) -> str:
-    """SHA-256 of the files' names and contents."""
-    digests = {}
-    for name in sorted(files):
-        digests[name] = _sha256(files[name])
-    listed = json.dumps(digests)
-    return _sha256(listed.encode())
-
-
-def _sha256(content: bytes) -> str:
-    digest = hashlib.sha256(content)
-    return digest.hexdigest()
-
-
-def notebooks(files: dict[str, bytes], expected: list[str]) -> dict[str, Any]:
-    """The notebooks among `files` that the assignment has, by name without suffix, in format 4,
-    outputs dropped. Raises `Unfit`.
+def _notebooks(
+    files: Mapping[str, bytes], expected: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, Any], str]:
+    """The assignment's notebooks among `files`, by their names in the assignment, and a remark
+    about one that has another name here, "" where none has. Raises `Unfit`.
     """
-    parsed = {}
-    for name in sorted(expected):
-        file = f"{name}.ipynb"
-        if file in files:
-            parsed[name] = parse(file, files[file])
-    if not parsed:
-        raise Unfit(_why_no_notebook(files, expected))
-    return parsed
+    there = [name for name in sorted(expected) if f"{name}.ipynb" in files]
+    if there:
+        return {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in there}, ""
+    outer = [file for file in files if is_notebook(file) and os.sep not in file]
+    if len(outer) != 1:
+        raise Unfit(_why_no_notebook(files, sorted(expected)))
+    [file] = outer
+    notebook = parse(file, files[file])
+    name = _assignments_name(notebook, expected)
+    if name is None:
+        raise Unfit(_why_no_notebook(files, sorted(expected)))
+    return {name: notebook}, f"{file} was taken for {name}.ipynb: it is the only notebook there"
+
+
+def _assignments_name(notebook: Any, expected: Mapping[str, Iterable[str]]) -> str | None:
+    """Which of the assignment's notebooks this one is, by the cells that it has of it; None where
+    it has none.
+    """
+    claimed = set(filter(None, map(claimed_grade_id, notebook.cells)))
+    common = {name: len(claimed.intersection(ids)) for name, ids in expected.items()}
+    best = max(common, key=lambda name: common[name], default=None)
+    return best if best is not None and common[best] > 0 else None
 
 
 def _why_no_notebook(files: Iterable[str], expected: list[str]) -> str:
-    others = [file for file in files if _is_outer_notebook(file)]
-    if not others:
-        return "there is no notebook in the submission"
-    wanted = [f"{name}.ipynb" for name in expected]
-    alternatives = " or ".join(wanted)
-    listed = ", ".join(others)[:100]
-    return f"there is no {alternatives} in it, only {listed}: rename the notebook"
+    """What is there instead of the notebook, and what to do about it."""
+    wanted = " or ".join(f"{name}.ipynb" for name in expected)
+    notebooks = [file for file in files if is_notebook(file)]
+    outer = [file for file in notebooks if os.sep not in file]
+    if outer:
+        return f"there is no {wanted} in it, only {_few(outer)}: rename the notebook"
+    if notebooks:
+        folder = os.path.dirname(notebooks[0])
+        return f"the notebook is in the folder {folder}/: move it up"
+    almost = [file for file in files if file.lower().endswith((".ipynb", *_ALMOST))]
+    if almost:
+        return f"{_few(almost[:1])}: rename it to {wanted}"
+    packed = [file for file in files if file.lower().endswith(_PACKED)]
+    if packed:
+        return f"{_few(packed[:1])}: unpack it"
+    others = [file for file in files if file != TIMESTAMP]
+    only = f", only {_few(others)}" if others else ""
+    return f"there is no notebook in the submission{only}: hand in {wanted}"
 
 
-def _is_outer_notebook(file: str) -> bool:
-    """Whether a notebook of that path lies in the submission's folder itself."""
-    if os.sep in file:
-        return False
-    return file.endswith(".ipynb")
+def _few(files: Iterable[str]) -> str:
+    return plain(", ".join(files))[:_MOST_NAMED]
+
+
+def _check_size(others: Mapping[str, bytes], files: Mapping[str, bytes], megabytes: float) -> None:
+    """Raise `Unfit` for a submission that is too large without what its cells once printed."""
+    size = sum(map(len, others.values()))
+    for name, text in files.items():
+        if is_notebook(name):
+            size += len(without_outputs(name, text))
+        if size > megabytes * 2**20:
+            raise Unfit(too_large_with(name, megabytes))
 
 
 def parse(name: str, content: bytes) -> Any:
@@ -190,23 +193,36 @@ def parse(name: str, content: bytes) -> Any:
     """
     import nbformat
 
-    raw = _json(name, content)
-    problem = _format_problem(raw)
-    if problem:
-        raise Unfit(f"{name} is not a valid notebook ({problem})")
+    raw = _json(name, without_outputs(name, content))
+    _check_format(name, raw)
     try:
-        without_outputs = json.dumps(_without_outputs(raw))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            notebook = nbformat.reads(without_outputs, as_version=4)
+            notebook = nbformat.reads(
+                json.dumps(_without_outputs(raw), ensure_ascii=False), as_version=4
+            )
     # Whatever nbformat raises, the file is not a notebook that can be graded.
     except Exception as error:
         problem = f"{type(error).__name__}: {one_line(error)}"
         raise Unfit(f"{name} is not a valid notebook ({problem})") from None
+    _check_cells(name, notebook)
+    return notebook
+
+
+def _check_format(name: str, raw: Any) -> None:
+    problem = _format_problem(raw)
+    if problem:
+        raise Unfit(f"{name} is not a valid notebook ({problem})")
+    if raw["nbformat"] == 4:
+        _check_cells(name, raw)
+
+
+def _check_cells(name: str, notebook: Any) -> None:
     problem = _cells_problem(notebook)
     if problem:
         raise Unfit(f"{name} is not a valid notebook ({problem})")
-    return notebook
+    if len(notebook["cells"]) > MOST_CELLS:
+        raise Unfit(too_many_cells(name))
 
 
 def _json(name: str, content: bytes) -> Any:
@@ -234,9 +250,7 @@ def _format_problem(raw: Any) -> str | None:
         return "it does not say its format"
     if not 1 <= version <= 4:
         return f"its format is {version}, and 4 is the newest there is"
-    if version < 4:
-        return None
-    return _cells_problem(raw)
+    return None
 
 
 def _cells_problem(notebook: dict[str, Any]) -> str | None:
@@ -298,49 +312,3 @@ def _dictionaries(values: Any) -> list[dict[str, Any]]:
     if not isinstance(values, list):
         return []
     return [value for value in values if isinstance(value, dict)]
-
-
-def _entries(folder: Path, top: Path) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        shown = plain(os.path.relpath(folder, top))
-        raise Unfit(f"{shown} cannot be read: {error.strerror}") from None
-
-
-def _content(path: str, shown: str, most: int) -> bytes:
-    try:
-        # A link is not followed, and a pipe is not waited for.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise Unfit(f"{shown} is not a file: hand in the file itself")
-            return file.read(most)
-    except OSError as error:
-        raise Unfit(f"{shown} cannot be read: {error.strerror}") from None
-
-
-def _status(path: Path, what: str) -> os.stat_result:
-    try:
-        return path.lstat()
-    except OSError as error:
-        raise Unfit(f"{what} cannot be read: {error.strerror}") from None
-
-
-def _kind(path: Path) -> str:
-    mode = path.lstat().st_mode
-    kinds = {
-        stat.S_ISLNK: "a link",
-        stat.S_ISDIR: "a folder",
-        stat.S_ISFIFO: "a pipe",
-        stat.S_ISSOCK: "a socket",
-        stat.S_ISBLK: "a device",
-        stat.S_ISCHR: "a device",
-    }
-    for is_of_kind, kind in kinds.items():
-        if is_of_kind(mode):
-            return kind
-    return "a file"

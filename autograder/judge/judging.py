@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autograder.answers.outcome import Outcome
@@ -26,6 +26,10 @@ NOT_ATTEMPTED = (
 )
 
 
+def _nothing() -> None:
+    """What is done where nobody waits."""
+
+
 def examine(
     question: Question,
     answer: CallAnswer,
@@ -34,9 +38,13 @@ def examine(
     framework: str,
     code: Code | None = None,
     chosen: bool = True,
+    answered: Callable[[], None] = _nothing,
 ) -> Verdict:
     """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
     is where it is written.
+
+    answered: called once the answer has been called for the last time, before anything that came
+        back is looked at: how long that takes says whether it was right.
 
     A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process
     earns nothing, one that is the untouched stub is "not attempted". One that uses what the
@@ -49,9 +57,10 @@ def examine(
     if finding:
         return _refused(question, finding, _Run(question))
     judging, run = judging_of(question), _Run(question, chosen)
+    outcomes: list[tuple[Case, Outcome]] = []
     for case in _draw(question, judging, seed):
         outcome = run.call(answer, case)
-        if not run.trials and is_stub(outcome, question.name):
+        if not outcomes and is_stub(outcome, question.name):
             return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
         if framework not in question.frameworks:
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
@@ -59,10 +68,12 @@ def examine(
             return _refused(
                 question, Finding(may_not(outcome.forbidden), outcome.forbidden_line), run
             )
-        trial = judge(question, case, outcome, expected(question, case))
-        run.trials.append(trial)
+        outcomes.append((case, outcome))
         if outcome.is_last:
             break
+    answered()
+    for case, outcome in outcomes:
+        run.trials.append(judge(question, case, outcome, expected(question, case)))
     return _conclude(judging, run, framework)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.answers.outcome import Outcome
+from autograder.judge.result_size import numbers_in, too_many
 from autograder.judge.strategy import BAD_FORM, Observation, log_failure, run_own
 from autograder.judge.trained import why_not_learnt
 from autograder.questions.definition import Answer, Case, Inputs, Measurement, Question
@@ -39,6 +40,8 @@ class Measured:
     ) -> Observation:
         if not outcome.is_value:
             return Observation(outcome)
+        if large := too_many(outcome.value, numbers_in(case.inputs.args)):
+            return Observation(outcome, Measurement(False, large))
         # A measurement knows no expected result: whoever lists MXNet's numbers means numbers.
         if isinstance(outcome.value, (list, tuple)):
             outcome = replace(outcome, value=with_numbers(outcome.value))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.answers.outcome import Outcome
+from autograder.judge.result_size import numbers_in, too_many
 from autograder.judge.sample import Recover, Sample, sample
 from autograder.judge.sample_differences import differences, same_distribution
 from autograder.judge.strategy import (
@@ -83,6 +84,8 @@ class Sampled:
     ) -> Observation:
         if not outcome.is_value:
             return Observation(outcome)
+        if large := self._too_large(case, outcome, example):
+            return Observation(replace(outcome, kind="refused", value=None, message=large))
         try:
             drawn = sample(self.recover, args, outcome.value, example)
         except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
@@ -90,6 +93,15 @@ class Sampled:
             message = "the result does not have the form that the task asks for"
             return Observation(replace(outcome, kind="refused", value=None, message=message))
         return Observation(outcome, drawn)
+
+    def _too_large(self, case: Case, outcome: Outcome, example: Any) -> str:
+        """That a result is too large to recover draws from it, "" where it is not; nothing is said
+        of the reference, which there is no example for.
+        """
+        if example is None:
+            return ""
+        seeds, *_ = case.inputs.args
+        return too_many(outcome.value, (len(seeds) + 1) * numbers_in(example))
 
     def passes(self, expected: Any, seen: Observation) -> bool:
         return same_distribution(expected, seen.result)

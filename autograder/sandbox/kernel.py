@@ -62,13 +62,11 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     os.environ.update(environment(judge))
     os.set_inheritable(judge, True)
     sys.argv = ["kernel"]
-    # Last, not first: a file beside the notebook may be imported, but hides no module.
-    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
-    sys.path.append(wall.HOME)
+    sys.path[:] = [path for path in sys.path if path not in ("", ".", wall.HOME)]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
-    config = Config({"HistoryManager": {"enabled": False}})
+    config = Config({"HistoryManager": {"enabled": False}, "IPKernelApp": {"ignore_cwd": True}})
     app = App.instance(
         config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file)
     )
@@ -77,6 +75,10 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     assert app.shell is not None  # initialize() made it
     # exit() would end the kernel a little later, in a cell that is not to blame.
     app.shell.ask_exit = lambda: None
+    # After IPython's own start, which looks for extensions and would take the submission's: nothing
+    # of its folder is imported before its first cell. Last, not first: a file beside the notebook
+    # may be imported, but hides no module.
+    sys.path.append(wall.HOME)
     app.start()
 
 

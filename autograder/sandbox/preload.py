@@ -22,8 +22,8 @@ MENTIONED = {
     "sklearn": "sklearn.datasets",
     "digits": "sklearn.datasets",  # which `dlkit.data.digits` imports
 }
-"""Words in a notebook's code, and the module that it will import then. Such a module is imported
-before the first kernel that runs such a notebook is forked, and stays.
+"""Words in an exercise, and the module that its answers will import then. Such a module is imported
+before the first kernel that runs such an exercise is forked, and stays.
 """
 
 _MACHINERY = (
@@ -42,9 +42,11 @@ _MACHINERY = (
 """What every kernel imports; without it there is none."""
 
 
-def wanted(code: str) -> list[str]:
-    """The modules of `MENTIONED` that code in a notebook makes likely."""
-    words = set(re.findall(r"\w+", code))
+def wanted(exercise: str) -> list[str]:
+    """The modules of `MENTIONED` that the text of an exercise makes likely. What students write
+    is not asked: a kernel would see by its modules what others before it have handed in.
+    """
+    words = set(re.findall(r"\w+", exercise))
     return sorted({module for word, module in MENTIONED.items() if word in words})
 
 

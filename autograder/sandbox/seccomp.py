@@ -82,6 +82,22 @@ DENIED = {
         "process_vm_writev",
         "kcmp",
         "pidfd_getfd",
+        "process_madvise",
+        "process_mrelease",
+        "move_pages",
+        "migrate_pages",
+    ),
+    "tells which pages of a file others have read": (
+        "mincore",
+        "cachestat",
+    ),
+    "makes or asks for rules of a security module": (
+        "landlock_create_ruleset",
+        "landlock_add_rule",
+        "landlock_restrict_self",
+        "lsm_get_self_attr",
+        "lsm_set_self_attr",
+        "lsm_list_modules",
     ),
     "makes namespaces or mounts, changes the root folder, opens files around the mounts": (
         "unshare",
@@ -103,6 +119,7 @@ DENIED = {
         "quotactl_fd",
         "statmount",
         "listmount",
+        "sysfs",
     ),
     "takes memory that nobody counts, or leaves something in the kernel's": (
         "keyctl",
@@ -156,12 +173,19 @@ DENIED = {
         "iopl",
         "ioperm",
     ),
-    "takes a kernel off the processor that its warden confined it to": ("sched_setaffinity",),
+    "takes a kernel off the processor that its warden confined it to, or ahead of others": (
+        "sched_setaffinity",
+        "sched_setattr",
+        "ioprio_set",
+    ),
+    "writes other programs' files to the disk": ("sync", "syncfs"),
 }
 """What each group of calls does that no answer needs. They fail with EPERM."""
 
 AF_UNIX = 1
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
+RLIMIT_CPU = 0
+RWF_NOWAIT = 0x8
 MAP_SHARED, MAP_ANONYMOUS = 0x1, 0x20
 NEW_NAMESPACES = (
     CLONE_NEWNS
@@ -190,12 +214,24 @@ _OF_THE_SOCKET = Condition(1, Operator.EQUALS, SOL_SOCKET)
 
 POLICY = (
     *_deny_each(DENIED),
-    # The flags of clone3 lie in memory, where no filter reads them: the C library takes clone.
+    # The flags of clone3 and openat2 lie in memory, where no filter reads them: whoever calls
+    # them takes clone and openat instead.
     _deny("clone3", answer=Answer.ENOSYS),
+    _deny("openat2", answer=Answer.ENOSYS),
     _deny("clone", Condition(0, Operator.HAS_A_BIT_OF, NEW_NAMESPACES)),
     # EOPNOTSUPP: ZeroMQ takes this error, and no other, for a machine without a network.
     _deny("socket", _NO_UNIX_SOCKET, answer=Answer.EOPNOTSUPP),
     _deny("socketpair", _NO_UNIX_SOCKET, answer=Answer.EOPNOTSUPP),
+    # What is read only if it is in memory already says what others have read: messages could pass
+    # between submissions. EOPNOTSUPP is what file systems say that do not know the flag.
+    _deny(
+        "preadv2",
+        Condition(5, Operator.HAS_A_BIT_OF, RWF_NOWAIT),
+        answer=Answer.EOPNOTSUPP,
+    ),
+    # Its end by a limit that it set itself would look like its end by somebody else's hand.
+    _deny("setrlimit", Condition(0, Operator.EQUALS, RLIMIT_CPU)),
+    _deny("prlimit64", Condition(1, Operator.EQUALS, RLIMIT_CPU)),
     # A submission must not outlive its warden, nor hide its memory from it.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_PDEATHSIG)),
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_DUMPABLE)),
@@ -254,6 +290,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "add_key": (248, 217),
     "adjtimex": (159, 171),
     "bpf": (321, 280),
+    "cachestat": (451, 451),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
@@ -277,29 +314,44 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "io_uring_setup": (425, 425),
     "ioperm": (173, None),
     "iopl": (172, None),
+    "ioprio_set": (251, 30),
     "kcmp": (312, 272),
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
     "keyctl": (250, 219),
+    "landlock_add_rule": (445, 445),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_restrict_self": (446, 446),
     "listmount": (458, 458),
     "lookup_dcookie": (212, 18),
+    "lsm_get_self_attr": (459, 459),
+    "lsm_list_modules": (461, 461),
+    "lsm_set_self_attr": (460, 460),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "migrate_pages": (256, 238),
+    "mincore": (27, 232),
     "mmap": (9, 222),
     "modify_ldt": (154, None),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
+    "move_pages": (279, 239),
     "mq_open": (240, 180),
     "msgget": (68, 186),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
+    "openat2": (437, 437),
     "perf_event_open": (298, 241),
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
+    "preadv2": (327, 286),
+    "prlimit64": (302, 261),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "ptrace": (101, 117),
@@ -308,10 +360,12 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "reboot": (169, 142),
     "request_key": (249, 218),
     "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
     "semget": (64, 190),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
+    "setrlimit": (160, 164),
     "setsockopt": (54, 208),
     "settimeofday": (164, 170),
     "shmat": (30, 196),
@@ -322,6 +376,9 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "statmount": (457, 457),
     "swapoff": (168, 225),
     "swapon": (167, 224),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+    "sysfs": (139, None),
     "syslog": (103, 116),
     "umount2": (166, 39),
     "unshare": (272, 97),

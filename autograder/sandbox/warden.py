@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.errors import FolderRefused, NoWall
-from autograder.sandbox import linux, wall
+from autograder.sandbox import linux, memory_group, wall
+from autograder.sandbox.memory_group import MemoryGroup
 from autograder.sandbox.messages import (
     Cause,
     EndReason,
@@ -62,6 +63,8 @@ def be_warden(
     linux.name_process(WARDEN)
     close_all_but(judge, line)
     grader = socket.socket(fileno=line)
+    limits = request.limits
+    group = memory_group.make((limits.memory_mb + limits.disk_mb) * _MEGABYTE)
     try:
         wall.enter_process_namespace()
         linux.die_with_parent()
@@ -73,20 +76,42 @@ def be_warden(
         why = f"{error.strerror}{wall.advice(error)}"
         message = f"no wall can stand around submissions here: {why}"
         send(grader, KernelFailed(Cause.WALL, message))
+        _remove(group)
         os._exit(1)
     if pid == 0:
         _be_kernel(request, judge, grader, shown, warden, kernel_id)
     os.close(judge)
     os.close(warden)
     kernel = os.pidfd_open(pid)
+    group = _take_in(group, pid)  # before the grader knows of it, and sends it any code
     send(grader, KernelStarted(pid), [kernel])
-    reason = _watch(grader, pid, kernel, request.limits.memory_mb * _MEGABYTE, processor)
+    reason = _watch(grader, pid, kernel, limits.memory_mb * _MEGABYTE, processor, group)
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(kernel, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
+    if group is not None and group.killed():
+        reason = EndReason.MEMORY
+    _remove(group)
     with contextlib.suppress(OSError):
         send(grader, KernelEnded(os.waitstatus_to_exitcode(status), reason))
     os._exit(0)
+
+
+def _take_in(group: MemoryGroup | None, pid: int) -> MemoryGroup | None:
+    """Put the kernel into its group; None where that is not allowed."""
+    if group is None:
+        return None
+    try:
+        group.take_in(pid)
+    except OSError:
+        group.remove()
+        return None
+    return group
+
+
+def _remove(group: MemoryGroup | None) -> None:
+    if group is not None:
+        group.remove()
 
 
 def close_all_but(*descriptors: int) -> None:
@@ -175,9 +200,16 @@ def _discard_output() -> None:
 # --- the watch
 
 
-def _watch(grader: socket.socket, pid: int, kernel: int, memory: int, processor: int) -> EndReason:
+def _watch(
+    grader: socket.socket,
+    pid: int,
+    kernel: int,
+    memory: int,
+    processor: int,
+    group: MemoryGroup | None = None,
+) -> EndReason:
     """Wait until the kernel ends or must end; returns why. It must when its processes use more than
-    `memory` bytes.
+    `memory` bytes, or one of its `group` was killed because they did.
 
     A kernel whose processes use more than one processor's worth is confined to `processor` from
     then on. Until then it may run where there is room: confined from the beginning it would wait
@@ -198,6 +230,8 @@ def _watch(grader: socket.socket, pid: int, kernel: int, memory: int, processor:
             _confine(processes, processor)
         in_sockets = _socket_count(pid) * _BYTES_OF_A_SOCKET
         if _use_more_memory(processes, memory - in_sockets):
+            return EndReason.MEMORY
+        if group is not None and group.killed():
             return EndReason.MEMORY
 
 

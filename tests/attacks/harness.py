@@ -103,6 +103,7 @@ class Hand:
 
     notebook: to be changed at will. files: further files by their path in the folder. raw: bytes to
         be handed in instead of the notebook.
+    in_folder: what else is done in the folder that is handed in.
     bait:     where the things are that an attacker would like to reach.
     """
 
@@ -110,6 +111,7 @@ class Hand:
     notebook: NotebookNode = field(default_factory=lambda: exercise(QUESTIONS))
     files: dict[str, bytes] = field(default_factory=dict)
     raw: bytes | None = None
+    in_folder: list[Callable[[Path], Any]] = field(default_factory=list)
 
     def cell(self, grade_id: str) -> NotebookNode:
         """The course's cell of that grade id: "setup", "answer-total", "small-total" and the
@@ -160,6 +162,8 @@ class Hand:
         for name, content in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
+        for do in self.in_folder:
+            do(folder)
 
 
 @dataclass(frozen=True)

@@ -272,10 +272,6 @@ PLACED = {
     "beside_deep": (inside(link_to(".course_secret")), f"deep/er/data.txt {LINK}"),
     "beside_folder": (beside(link_to("submitted")), f"data.txt {LINK}"),
     "beside_pipe": (beside(a_pipe), "data.txt is not a file but a pipe: hand in the file itself"),
-    "beside_line_break": (
-        beside(sparse(0), "two\nlines"),
-        r"two\nlines has a name that cannot be printed: rename the file",
-    ),
     "folder_linked": (
         linked(0),
         "the assignment's folder is a link: hand in a folder with the files themselves",
@@ -293,14 +289,6 @@ PLACED = {
         "the assignment's folder is a file: hand in a folder",
     ),
     "nothing": (gone, "there is no notebook in the submission"),
-    "dots": (
-        renamed("..sums.ipynb"),
-        f"there is no {FILE} in it, only ..sums.ipynb: rename the notebook",
-    ),
-    "other_name": (
-        renamed("sums (1).ipynb"),
-        f"there is no {FILE} in it, only sums (1).ipynb: rename the notebook",
-    ),
     "huge_notebook": (replaced(sparse(300)), TOO_LARGE.format(FILE)),
     "huge_beside": (beside(sparse(300)), TOO_LARGE.format("data.txt")),
     "many_files": (
@@ -312,6 +300,22 @@ PLACED = {
         "timestamp.txt holds no date: remove it",
     ),
 }
+LEFT_OUT = {
+    "beside_line_break": (
+        beside(sparse(0), "two\nlines"),
+        r"two\nlines was left out: its name cannot be printed",
+    ),
+    "dots": (
+        renamed("..sums.ipynb"),
+        f"..sums.ipynb was taken for {FILE}: it is the only notebook there",
+    ),
+    "other_name": (
+        renamed("sums (1).ipynb"),
+        f"sums (1).ipynb was taken for {FILE}: it is the only notebook there",
+    ),
+}
+"""What can be graded all the same, and what is said about it."""
+
 RAW = [
     "empty",
     "cut_off",
@@ -365,7 +369,7 @@ def graded(tmp_path_factory):
             hand_in(course, kind, raw=raw)
         for kind, make in GRADED.items():
             hand_in(course, kind, raw=make())
-        for kind, (place, _) in PLACED.items():
+        for kind, (place, _) in (PLACED | LEFT_OUT).items():
             place(course, hand_in(course, kind, **RIGHT))
         students = course.submissions(NAME)
         results, _ = batch.grade(course, [(NAME, student) for student in students], workers=2)
@@ -387,10 +391,11 @@ def test_it_is_reported_with_its_reason(graded, small_course, kind):
     )
 
 
-@pytest.mark.parametrize("kind", ["good_1", "zzz_good_2", *GRADED])
+@pytest.mark.parametrize("kind", ["good_1", "zzz_good_2", *GRADED, *LEFT_OUT])
 def test_it_is_graded_in_full(graded, kind):
     course, results = graded
     assert results[kind].reason is None
+    assert results[kind].remarks == ((LEFT_OUT[kind][1],) if kind in LEFT_OUT else ())
     assert points(course, kind) == FULL
     assert kind not in course.errors()[NAME]
 
@@ -398,7 +403,7 @@ def test_it_is_graded_in_full(graded, kind):
 def test_every_kind_is_accounted_for(graded, small_course):
     _, results = graded
     assert set(raw_kinds()) == set(RAW)
-    assert results.keys() == {*RAW, *PLACED, *GRADED, "good_1", "zzz_good_2"}
+    assert results.keys() == {*RAW, *PLACED, *LEFT_OUT, *GRADED, "good_1", "zzz_good_2"}
 
 
 def test_nothing_that_is_secret_or_a_classmates_was_copied(graded):

@@ -141,6 +141,39 @@ def test_only_the_first_of_two_checks_counts():
         assert judging.close_check().earned == 0
 
 
+def test_the_reply_comes_before_what_came_back_is_looked_at(monkeypatch):
+    """How long that takes says whether it was right; whatever else is asked for meanwhile is
+    answered, too.
+    """
+    looks, real = threading.Event(), judging.judge
+
+    def judge(*arguments):
+        assert looks.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(judging, "judge", judge)
+    with served() as (session, kernel):
+        session.open_check(total(), SEED)
+        feedback, calls = kernel.check("small.total", lambda values: 0.0)
+        assert (feedback.kind, calls) == ("feedback", 3)
+        assert kernel.check("small.total", right)[1] == 0
+        looks.set()
+        assert session.close_check().status is Status.INCORRECT
+
+
+def test_a_judge_that_does_not_come_to_an_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(judge_session, "STUCK", 0.2)
+    ends = threading.Event()
+    monkeypatch.setattr(judging, "judge", lambda *arguments: ends.wait(30))
+    with served() as (session, kernel):
+        session.open_check(total(), SEED)
+        kernel.check("small.total", right)
+        assert session.close_check() is None
+        assert session.stuck
+        assert session.fault.startswith("small.total could not be judged: reading it")
+        ends.set()
+
+
 def test_a_new_question_forgets_the_old_verdict():
     with served() as (judging, kernel):
         judging.open_check(total(), SEED)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
     wall.supported() is not None, reason="no walls on this kind of machine"
 )
 SCRIPT = """
-import ctypes, errno, json, mmap, os, platform, socket, subprocess, sys, threading
+import ctypes, errno, json, mmap, os, platform, resource, socket, subprocess, sys, threading
 from autograder.sandbox import linux, seccomp
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +34,10 @@ def attempt(action):
     except OSError as error:
         return errno.errorcode[error.errno]
 
+def read_what_is_in_memory():
+    with open(sys.executable, "rb") as file:
+        os.preadv(file.fileno(), [bytearray(16)], 0, os.RWF_NOWAIT)
+
 def use_a_thread():
     thread = threading.Thread(target=int)
     thread.start()
@@ -44,6 +48,8 @@ print(json.dumps({
                for name in ("ptrace", "quotactl_fd", "memfd_create", "statmount",
                             "vmsplice")],
     "newer": [call(number, -1, 0, 0, 0, 0) for number in (463, 467, 470, 1000)],
+    "what is in memory": attempt(read_what_is_in_memory),
+    "own time": attempt(lambda: resource.prlimit(0, resource.RLIMIT_CPU, (1, 1))),
     "shared memory": attempt(lambda: mmap.mmap(-1, 4096)),
     "memory": attempt(lambda: mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE)),
     "clone3": call(seccomp.NUMBERS["clone3"][column], 0, 0),
@@ -64,6 +70,8 @@ def test_what_the_filter_denies_fails_and_the_rest_goes_on():
     assert json.loads(done.stdout) == {
         "denied": ["EPERM"] * 5,
         "newer": ["ENOSYS"] * 4,
+        "what is in memory": "ENOTSUP",
+        "own time": "EPERM",
         "shared memory": "EPERM",
         "memory": "works",
         "clone3": "ENOSYS",

@@ -12,6 +12,7 @@ from autograder.grading.messages import (
     Ready,
     Report,
     Ungradable,
+    Working,
     decode,
     encode,
     share,
@@ -34,7 +35,7 @@ VERDICT = Verdict("small.total", Status.PARTIAL, 2.0, 1.0, "Right on 1 of 2.", t
 
 def examined(**notebook):
     judged = JudgedNotebook(notebook, {"small-total": VERDICT}, {"engine": "1", "trusted": True})
-    return Examined({"sums": judged}, "0f")
+    return Examined({"sums": judged}, "0f", "/tmp/1/handed-in", ("a.txt was left out",))
 
 
 @pytest.mark.parametrize(
@@ -43,11 +44,13 @@ def examined(**notebook):
         JOB,
         JOB.in_scratch("/tmp/1"),
         Ready(),
+        Working(2, "read", 60.0),
+        Report(Ungradable("it does not end"), [], leaving=True),
         Report(examined(cells=[{"source": "x"}]), ["a line"]),
         Report(Ungradable("it is empty"), []),
         Report(CourseFault("no wall", "Trust it."), []),
     ],
-    ids=["job", "job in scratch", "ready", "examined", "ungradable", "fault"],
+    ids=["job", "job in scratch", "ready", "working", "leaving", "examined", "ungradable", "fault"],
 )
 def test_what_is_sent_arrives(message):
     assert decode(encode(message)) == message

@@ -173,6 +173,36 @@ def test_a_process_keeps_its_tie_to_its_warden_and_its_memory_in_sight(machine):
 
 
 @machines
+def test_a_file_is_read_but_nobody_learns_what_is_in_memory_already(machine):
+    """The same pages are in memory for all submissions: what one reads, another could see."""
+    answer, preadv2 = filtered(machine), number(machine, "preadv2")
+    for flags in range(32):
+        refused = answer(preadv2, (3, 0, 1, 0, 0, flags)) == Answer.EOPNOTSUPP
+        assert refused == bool(flags & 0x8), flags
+    assert {answer(number(machine, call)) for call in ("mincore", "cachestat")} == {Answer.EPERM}
+
+
+@machines
+def test_no_process_limits_its_own_time(machine):
+    """Ended by such a limit, it would seem to have been ended by somebody else."""
+    answer = filtered(machine)
+    rlimit_cpu = 0
+    for resource in range(16):
+        for call, arguments in (("setrlimit", (resource,)), ("prlimit64", (0, resource))):
+            padded = (*arguments, *NO_ARGUMENTS)[:6]
+            expected = Answer.EPERM if resource == rlimit_cpu else Answer.ALLOW
+            assert answer(number(machine, call), padded) == expected, (call, resource)
+
+
+@machines
+def test_nobody_behind_the_wall_makes_rules_of_landlock(machine):
+    """Each takes memory of the kernel's that no limit counts."""
+    answer = filtered(machine)
+    for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"):
+        assert answer(number(machine, call)) == Answer.EPERM
+
+
+@machines
 def test_memory_is_shared_by_a_file_or_not_at_all(machine):
     answer, mmap = filtered(machine), number(machine, "mmap")
     shared, private, shared_and_checked, anonymous, fixed, stack = 1, 2, 3, 0x20, 0x10, 0x20000

@@ -1,0 +1,334 @@
+"""Stop the class, or pass something on: what is handed in keeps whoever reads, starts or judges it
+busy without end, takes their memory, leads to what belongs to others, or tells a later submission
+something. Each costs its own student at most; all others keep their points.
+"""
+
+import json
+import os
+
+import nbformat
+import pytest
+from classroom import NAME
+
+from attacks.harness import POINTS, attack
+from attacks.outcomes import FORBIDDEN, NOT_SUPPORTED, SYSCALLS, spying, told
+
+pytestmark = pytest.mark.alone
+
+STOPS = "the grader suffers"
+FILE = f"{NAME}.ipynb"
+
+
+def stop(what, *, stock=STOPS, here, outcome):
+    return attack("harm", what, stock=stock, here=here, outcome=outcome)
+
+
+def refused(said):
+    """Not graded, for this reason, in one line."""
+
+    def outcome(evidence):
+        assert (evidence.points, evidence.notebook) == (None, None)
+        assert evidence.reason is not None
+        assert said in evidence.reason
+        assert "\n" not in evidence.reason and len(evidence.reason) < 400
+
+    return outcome
+
+
+def full(evidence):
+    evidence.earned(**POINTS)
+
+
+def without(question, *lines):
+    """All points but those of one question, whose headline says this."""
+
+    def outcome(evidence):
+        headline = evidence.verdicts[question]["headline"]
+        assert all(line in headline for line in lines), headline
+        evidence.earned(**{name: points for name, points in POINTS.items() if name != question})
+
+    return outcome
+
+
+def changed_file(hand, change):
+    """Hand in the notebook as JSON that `change` has been at."""
+    raw = json.loads(nbformat.writes(hand.notebook))
+    change(raw)
+    hand.raw = json.dumps(raw).encode()
+
+
+# --- the folder
+
+
+@stop(
+    "A folder called `timestamp.txt` is handed in.",
+    here="not graded, with one line of its own",
+    stock="not graded",
+    outcome=refused("timestamp.txt is a folder: remove it, or hand in a file with the date"),
+)
+def timestamp_is_a_folder(hand):
+    hand.answer_all()
+    hand.in_folder.append(lambda folder: (folder / "timestamp.txt").mkdir())
+
+
+@stop(
+    'A `timestamp.txt` holds "1." a million times, which a reader of dates takes hours for.',
+    here="not graded, with one line of its own",
+    outcome=refused("timestamp.txt holds no date: remove it, or write one such as 2026-01-31"),
+)
+def timestamp_of_points(hand):
+    hand.answer_all()
+    hand.files["timestamp.txt"] = b"1." * 1_000_000
+
+
+@stop(
+    "A folder stands where the graded notebook is drafted.",
+    stock="full points",
+    here="the answers' own points; the folder is left out, and named",
+    outcome=full,
+)
+def draft_is_a_folder(hand):
+    hand.answer_all()
+    hand.files[f"{NAME}.new/x.txt"] = b"x"
+
+
+@stop(
+    "A file is a hard link to one of the teacher's.",
+    stock="reads it",
+    here="not graded, with one line of its own",
+    outcome=refused("mine.txt has more than one name on this disk (a hard link): hand in a copy"),
+)
+def hard_link(hand):
+    hand.answer_all()
+    target = hand.bait.root / "linked.txt"
+    target.write_text(hand.bait.token)
+    hand.in_folder.append(lambda folder: os.link(target, folder / "mine.txt"))
+
+
+@stop(
+    "Six thousand empty folders are handed in.",
+    here="not graded, with one line of its own",
+    outcome=refused("it holds more than 5000 files and folders"),
+)
+def very_many_folders(hand):
+    def make(folder):
+        for number in range(6000):
+            (folder / f"{number:05}").mkdir()
+
+    hand.answer_all()
+    hand.in_folder.append(make)
+
+
+# --- the file
+
+
+@stop(
+    "40,000 empty cells.",
+    here="not graded, with one line of its own",
+    outcome=refused(f"{FILE} has more than 5000 cells: hand in your answers only"),
+)
+def very_many_cells(hand):
+    empty = {"cell_type": "markdown", "metadata": {}, "source": ""}
+    changed_file(hand, lambda raw: raw["cells"].extend([empty] * 40_000))
+
+
+@stop(
+    "A cell's metadata are a million and a half empty objects, each of which takes some hundred "
+    "bytes when it is read.",
+    here="not graded, with one line of its own",
+    outcome=refused(f"{FILE} needs too much memory to be read"),
+)
+def empty_objects(hand):
+    objects = {"x": [{}] * 1_500_000}
+    changed_file(hand, lambda raw: raw["cells"][1]["metadata"].update(objects))
+
+
+@stop(
+    "A cell of 100,000 empty lines, and no answer under a question's name.",
+    here="costs the question",
+    outcome=without("total", "There is no `total`: it was renamed"),
+)
+def blank_lines(hand):
+    hand.answer_all()
+    hand.answer("total", "")
+    hand.run("\n" * 100_000 + "#")
+
+
+SKIPS = """\
+manager = get_ipython().input_transformer_manager
+whole = manager.transform_cell
+manager.transform_cell = lambda cell: whole(cell) if len(cell) < 20000 else ''"""
+
+
+@stop(
+    "A cell of 20,000 lines and 300 of IPython's own commands, which the kernel is made to skip "
+    "and the judge reads before a question that forbids something.",
+    here="costs the question that is read",
+    outcome=without("ordered", "could not be read", "write it more simply"),
+)
+def reading_without_end(hand):
+    hand.answer_all()
+    hand.run(SKIPS)
+    hand.run("a = 1\n" * 20_000 + "x = !ls\n" * 300)
+
+
+# --- the kernel
+
+
+@stop(
+    "A file beside the notebook bears the name of an extension that IPython looks for when it "
+    "starts, and ends Python.",
+    stock="the kernel does not start",
+    here="it is not imported",
+    outcome=full,
+)
+def ends_while_it_starts(hand):
+    hand.answer_all()
+    hand.files["storemagic.py"] = b"import os\nos._exit(0)\n"
+
+
+@stop(
+    "The same file waits without end.",
+    stock="the kernel does not start",
+    here="it is not imported",
+    outcome=full,
+)
+def waits_while_it_starts(hand):
+    hand.answer_all()
+    hand.files["storemagic.py"] = b"import time\ntime.sleep(10**6)\n"
+
+
+FLOOD = r"""
+import hashlib, hmac, itertools, json
+
+kernel = get_ipython().kernel
+address, socket = kernel._shell_parent_ident.get(), kernel.shell_stream.socket
+address = address if isinstance(address, list) else [address]
+parent = json.dumps({"msg_id": "nobody's", "msg_type": "execute_request"}).encode()
+rest = b'", "msg_type": "execute_reply", "username": "x", "session": "s", '
+rest += b'"date": "2026-01-01T00:00:00Z", "version": "5.3"}'
+for number in itertools.count():
+    header = b'{"msg_id": "%d' % number + rest
+    message = [header, parent, b"{}", b'{"status": "ok"}']
+    signature = hmac.new(kernel.session.key, b"".join(message), hashlib.sha256).hexdigest()
+    socket.send_multipart([*address, b"<IDS|MSG>", signature.encode(), *message])
+"""
+
+
+def time_is_up(evidence):
+    headline = evidence.verdicts["turn"]["headline"]
+    assert headline.startswith("The notebook's time") and headline.endswith("was used up.")
+    evidence.earned(total=1.0)
+
+
+@stop(
+    "Replies to requests that nobody made are sent without end, so that whoever waits for one "
+    "never looks at the clock.",
+    stock="waits for as long as it lasts",
+    here="stopped when the time is over; the questions before it keep their points",
+    outcome=time_is_up,
+)
+def replies_without_end(hand):
+    hand.answer_all()
+    hand.run(FLOOD, before="answer-turn")
+
+
+# --- a second try
+
+
+@attack(
+    "score",
+    "A limit that ends the process, as if somebody else had ended it: the notebook would be run "
+    "again, and another candidate handed in.",
+    stock="the rest of the notebook is lost",
+    here="not permitted",
+    outcome=told(POINTS, limit="ValueError: not allowed to raise maximum limit"),
+)
+def limit_of_its_own(hand):
+    spying(
+        hand,
+        """
+        import resource
+        attempt("limit", lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 1)))
+        """,
+    )
+
+
+# --- messages to others
+
+
+@attack(
+    "secret",
+    "Ask which pages of the installation's files are in memory, as another submission has left "
+    "them: by a read that waits for no disk, and by the two calls that say it.",
+    stock="works",
+    here=NOT_SUPPORTED,
+    outcome=told(POINTS, read=NOT_SUPPORTED, calls=["EPERM", "EPERM"]),
+)
+def ask_what_is_in_memory(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        import sys
+        file = os.open(sys.executable, os.O_RDONLY)
+        attempt("read", lambda: os.preadv(file, [bytearray(16)], 0, os.RWF_NOWAIT))
+        tell("calls", [call((27, 232), 0, 0, 0), call((451, 451), file, 0, 0, 0)])
+        """,
+    )
+
+
+@attack(
+    "secret",
+    "Import what few others do, so that a later submission finds it imported.",
+    stock="its kernels are started anew",
+    here="ends with its kernel",
+    outcome=told(POINTS, imported=True),
+)
+def import_for_others(hand):
+    spying(hand, "import optuna, torchvision\ntell('imported', True)")
+
+
+@attack(
+    "secret",
+    "Find what another submission's notebook made the warm process import.",
+    stock="its kernels are started anew",
+    here="nothing is imported that the exercise does not mention",
+    outcome=told(POINTS, seen=[]),
+)
+def look_for_imports(hand):
+    names = ["optu" + "na", "torch" + "vision", "skl" + "earn.datasets"]
+    spying(
+        hand,
+        "import sys\ntell('seen', [name for name in names if name in sys.modules])",
+        names=names,
+    )
+
+
+@attack(
+    "harm",
+    "Take memory of Linux's own with rules of Landlock, and use other calls that no answer needs: "
+    "those of NUMA, of the disk and of newer kernels.",
+    stock="most of them work",
+    here=FORBIDDEN,
+    outcome=told(
+        POINTS, rules=["EPERM"] * 3, moved=["EPERM"] * 4, disk=["EPERM"] * 3, newer=["ENOSYS"] * 6
+    ),
+)
+def calls_that_no_answer_needs(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        made = [-1] * 5
+        tell("rules", [call((number, number), *made) for number in (444, 445, 446)])
+        numbers = ((279, 239), (256, 238), (440, 440), (448, 448))
+        tell("moved", [call(number, *made) for number in numbers])
+        tell("disk", [call(number, *made) for number in ((162, 81), (306, 267), (251, 30))])
+        tell("newer", [call((number, number), *made) for number in (437, 463, 466, 467, 469, 475)])
+        """,
+    )
+
+
+def test_attack(attack, graded):
+    graded.check(attack)
