@@ -26,7 +26,7 @@ NO_USE = (
 
 _OFFLINE = re.compile(
     r"name resolution|Name or service not known|getaddrinfo|gaierror|NameResolutionError"
-    r"|Failed to resolve|[Cc]ould not resolve host|[Nn]etwork is unreachable|Errno 101\b"
+    r"|Failed to resolve|[Cc]ould not resolve host|[Nn]etwork is unreachable|Errno (?:95|101)\b"
     r"|Address family not supported"
 )
 """What an error says that comes from a missing network."""
@@ -104,7 +104,9 @@ def without_result(question: Question, status: Status, headline: str) -> Verdict
 
 def definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     """Those cells that define `name`."""
-    defining = re.compile(rf"^[ \t]*(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", re.MULTILINE)
+    defining = re.compile(
+        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", re.MULTILINE
+    )
     return [cell for cell in cells if cell.cell_type == "code" and defining.search(cell.source)]
 
 

@@ -44,7 +44,7 @@ def _refuse_commands(shell: Any) -> None:
     def system(command: str) -> None:
         print(NO_COMMANDS)
 
-    def output(command: str, split: bool = True, depth: int = 0) -> list | str:
+    def output(command: str, split: bool = True, depth: int = 0) -> list[str] | str:
         print(NO_COMMANDS)
         return SList() if split else LSString()
 
