@@ -27,7 +27,7 @@ NO_USE = (
 _OFFLINE = re.compile(
     r"name resolution|Name or service not known|getaddrinfo|gaierror|NameResolutionError"
     r"|Failed to resolve|[Cc]ould not resolve host|[Nn]etwork is unreachable|Errno (?:95|101)\b"
-    r"|Address family not supported"
+    r"|Address family not supported|couldn't connect to|check your (?:internet )?connection"
 )
 """What an error says that comes from a missing network."""
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 NO_COMMANDS = "grading runs no shell commands"
 
 _INSTALLERS = ("pip", "conda", "mamba", "micromamba", "uv")
 _SCRIPTS = ("script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy", "cmd")
+_PIXELS = {"png", "png2x", "retina", "jpg", "jpeg"}
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -28,11 +30,26 @@ def _show_plots(shell: Any) -> None:
     if "matplotlib" not in sys.modules:
         return
     with contextlib.suppress(ImportError):
-        from IPython.core.pylabtools import activate_matplotlib
+        from IPython.core import pylabtools
         from matplotlib_inline.backend_inline import configure_inline_support
 
-        activate_matplotlib(_INLINE)
+        pylabtools.select_figure_formats = _with_pixels(pylabtools.select_figure_formats)
+        pylabtools.activate_matplotlib(_INLINE)
         configure_inline_support(shell, _INLINE)
+
+
+def _with_pixels(select: Callable[..., None]) -> Callable[..., None]:
+    """IPython's choice of formats for figures, with pixels always among them: a page of feedback
+    shows no drawing that could hold a script.
+    """
+
+    def selected(shell: Any, formats: Any, **options: Any) -> None:
+        chosen = {formats} if isinstance(formats, str) else set(formats)
+        if not chosen & _PIXELS:
+            chosen.add("png")
+        select(shell, chosen, **options)
+
+    return selected
 
 
 def _refuse_commands(shell: Any) -> None:

@@ -199,12 +199,13 @@ def test_plots_appear_as_at_home_and_output_beyond_the_limit_is_cut(graded):
     )
     show = "import matplotlib.pyplot as plt\n\nplt.plot([1, 3, 2])\nplt.show()"
     display = "figure, ax = plt.subplots()\nax.plot([1, 3, 2])\ndisplay(figure)"
+    drawing = f"%config InlineBackend.figure_format = 'svg'\n{show}"
     at = len(notebook.cells)
-    notebook.cells += [new_code_cell(show), new_code_cell(display), new_code_cell("print('on')")]
+    notebook.cells += map(new_code_cell, [show, display, drawing, "print('on')"])
     found = graded(notebook)
-    for cell in found.cells[at : at + 2]:
+    for cell in found.cells[at : at + 3]:
         assert any("image/png" in kinds for kinds in found.shown(cell)[1])
-    assert found.shown(found.cells[at + 2]) == ("on\n", [], []), "no picture is shown twice"
+    assert found.shown(found.cells[at + 3]) == ("on\n", [], []), "no picture is shown twice"
     assert [verdict["status"] for verdict in found.verdicts.values()] == ["correct"] * 2
     for name in ("answer-total", "answer-turn"):
         cell = cell_of(nbformat.from_dict(found.notebook), name)
