@@ -17,6 +17,16 @@ _PIXELS = {"png", "png2x", "retina", "jpg", "jpeg"}
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
+def warm_up() -> None:
+    """Do once, for all kernels, what is slow: matplotlib looks through all that is installed
+    before it takes a backend.
+    """
+    with contextlib.suppress(ImportError):
+        from matplotlib.rcsetup import validate_backend
+
+        validate_backend(_INLINE)
+
+
 def prepare(shell: Any) -> None:
     """Make IPython's `shell` so, before the first cell."""
     _show_plots(shell)
@@ -31,11 +41,12 @@ def _show_plots(shell: Any) -> None:
         return
     with contextlib.suppress(ImportError):
         from IPython.core import pylabtools
-        from matplotlib_inline.backend_inline import configure_inline_support
+        from matplotlib_inline import backend_inline
 
-        pylabtools.select_figure_formats = _with_pixels(pylabtools.select_figure_formats)
+        select = _with_pixels(pylabtools.select_figure_formats)
+        pylabtools.select_figure_formats = backend_inline.select_figure_formats = select
         pylabtools.activate_matplotlib(_INLINE)
-        configure_inline_support(shell, _INLINE)
+        backend_inline.configure_inline_support(shell, _INLINE)
 
 
 def _with_pixels(select: Callable[..., None]) -> Callable[..., None]:
