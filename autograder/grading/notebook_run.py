@@ -187,6 +187,8 @@ class NotebookRun:
             remarks += kernel.limit_hit(last_line(error))
             if kernel.walled and is_offline(error):
                 remarks.append(NO_NETWORK)
+            if error.ename == "OutputLimit":
+                error.traceback = [last_line(error)]  # the lines are none of the student's
         if self._runner.stopped and not lost:
             remarks.append(self._runner.stopped)
         if remarks:

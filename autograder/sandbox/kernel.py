@@ -22,6 +22,16 @@ _LONGEST_LINE = 4000  # characters of a line of an error
 _MOST_LINES = 40  # of a traceback
 
 
+ENDLESS = 100
+"""How many times its limit a cell may print and display before it is ended: a loop without end
+would go on until its time is over.
+"""
+
+
+class OutputLimit(RuntimeError):
+    """What a cell printed or displayed has no end."""
+
+
 def environment(judge: int) -> dict[str, str]:
     """The whole environment of a walled kernel. `judge` is the descriptor of the channel to the
     judge.
@@ -78,7 +88,9 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
 
 
 class _OutputBudget:
-    """Counts what one cell prints and displays, up to `limit` bytes."""
+    """Counts what one cell prints and displays, up to `limit` bytes; raises `OutputLimit` once it
+    is `ENDLESS` times as many.
+    """
 
     def __init__(self, limit: int, say: Callable[[str], Any]):
         self._limit, self._say = limit, say
@@ -95,18 +107,21 @@ class _OutputBudget:
             left = max(self._limit - self._made, 0)
             is_first_cut = self._made <= self._limit < self._made + size
             self._made += size
+            is_endless = self._made > ENDLESS * self._limit
+        megabytes = self._limit / 2**20
         if is_first_cut:
-            megabytes = self._limit / 2**20
             self._say(
                 f"The cell printed or displayed more than {megabytes:g} MB: "
                 "what came later is left out.\n"
             )
+        if is_endless and not left:
+            raise OutputLimit(f"the cell printed or displayed more than {ENDLESS * megabytes:g} MB")
         return min(size, left)
 
 
 def _cut_off(app: Any, limit: int) -> None:
     """Let each cell print and display `limit` bytes; what comes later is left out, and the cell
-    goes on. Errors always get through, shortened.
+    goes on, unless it has no end. Errors always get through, shortened.
     """
     budget = _OutputBudget(limit, say=sys.stderr.write)
     app.shell.events.register("pre_execute", budget.start_again)

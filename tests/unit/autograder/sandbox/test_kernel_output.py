@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.sandbox.kernel import _counted, _limited, _OutputBudget
+from autograder.sandbox.kernel import ENDLESS, OutputLimit, _counted, _limited, _OutputBudget
 
 LIMIT = 20
 texts = st.lists(st.text("xyz", min_size=1, max_size=15), max_size=8)
@@ -39,9 +40,9 @@ def test_a_display_is_sent_whole_or_not_at_all(made, kind):
 
 def test_an_error_gets_through_when_there_is_no_room_left():
     sent = []
-    budget = _OutputBudget(0, lambda text: None)
+    budget = _OutputBudget(1, lambda text: None)
     limited = _limited(lambda stream, message, content: sent.append(message), budget)
-    limited(None, {"msg_type": "display_data", "content": "x"})
+    limited(None, {"msg_type": "display_data", "content": "xx"})
     limited(None, {"msg_type": "error", "content": {"evalue": "no", "traceback": ["no"]}})
     assert [message["msg_type"] for message in sent] == ["error"]
 
@@ -55,3 +56,23 @@ def test_each_cell_has_the_whole_limit():
         write("x" * (LIMIT + 1))
     assert kept == ["x" * LIMIT] * 2
     assert len(said) == 2
+
+
+def test_a_loop_without_end_is_ended_and_the_next_cell_is_not():
+    kept = []
+    budget = _OutputBudget(LIMIT, lambda text: None)
+    write = _counted(kept.append, budget)
+    for _ in range(ENDLESS):
+        write("x" * LIMIT)
+    with pytest.raises(OutputLimit):
+        write("x")
+    budget.start_again()
+    write("y")
+    assert kept == ["x" * LIMIT, "y"]
+
+
+def test_one_text_may_be_as_long_as_it_is():
+    kept = []
+    write = _counted(kept.append, _OutputBudget(LIMIT, lambda text: None))
+    write("x" * LIMIT * ENDLESS * 2)
+    assert kept == ["x" * LIMIT]
