@@ -326,17 +326,23 @@ def _added(source: str, ours: NotebookNode) -> str:
     Of a check, all but the call itself: what is judged is the course's own. Other cells are kept
     whole, since their lines may build on each other: `use(...)` after its import.
     """
+    if _reads_as(source, ours.source):
+        return ""
     call = ours.source.strip()
     is_one_call = is_graded(ours) and "\n" not in call
     is_cell_magic = source.lstrip().startswith("%%")  # its first line says what the rest is
     if is_one_call and not is_cell_magic:
         lines = [line for line in source.split("\n") if line.rstrip() != call]
         return "\n".join(lines).strip("\r\n") if "".join(lines).strip() else ""
-    return "" if _reads_as(source, ours.source) else source
+    return source
 
 
 def _reads_as(source: str, ours: str) -> bool:
-    """Whether a source is the course's but for spaces and the style of an automatic formatter."""
+    """Whether a source is the course's but for spaces and the style of an automatic formatter, or
+    nothing at all.
+    """
+    if not source.strip():
+        return True
     if _filled_lines(source) == _filled_lines(ours):
         return True
     is_longer = len(source) > 2 * len(ours) + 1000

@@ -452,17 +452,23 @@ def test_a_line_that_was_written_below_a_use_of_a_locked_cell_s_import_still_has
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("name", "source"),
     [
-        "from autograder import check\n\n",
-        "from autograder import check  ",
-        "from autograder import (\n    check,\n)",
+        ("setup", "from autograder import check\n\n"),
+        ("setup", "from autograder import check  \r\n"),
+        ("setup", "from autograder import (\n    check,\n)"),
+        ("setup", " \n"),
+        ("small-total", "check('small.total', total)"),
+        ("small-total", '\ncheck(\n    "small.total",\n    total,\n)\n'),
     ],
-    ids=["lines", "space", "formatter"],
 )
-def test_a_locked_cell_that_a_formatter_changed_was_not_added_to(source):
-    cells = restored([Cell(source, as_released("setup").facts), *untouched()[1:]])
+def test_a_locked_cell_that_was_emptied_or_formatted_was_not_added_to(name, source):
+    position = list(COURSE).index(name)
+    submitted = untouched()
+    submitted[position] = Cell(source, submitted[position].facts)
+    cells = restored(submitted)
     assert names(cells) == list(COURSE)
+    assert cells[position].source == COURSE[name][0].source
 
 
 def test_a_comment_in_a_locked_cell_is_the_student_s_and_stays():
