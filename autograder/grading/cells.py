@@ -8,14 +8,19 @@ docs/decisions/02-notebooks-are-put-back-from-the-gradebook.md.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+import re
+from collections.abc import Iterable
+from keyword import iskeyword
 from typing import Any
 
 from nbformat import NotebookNode, from_dict
 from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.grading.sanitize import INVISIBLE
 from autograder.questions import catalogue
 from autograder.questions.definition import Question
 
@@ -23,6 +28,11 @@ PLOT_CELL_PREFIX = "plot-"
 """How the grade id begins of a locked cell of the course's own that draws what a learner's answers
 do. It earns nothing, and grading leaves it out.
 """
+
+_NOTE_BEGINS = "*In your notebook the course's cell"
+
+_SENTENCE = re.compile(r"(?:[^\W\d_]+,? ){5}")
+"""Words in a row, as no line of code has them that does not begin with one of Python's own."""
 
 CourseCells = dict[str, tuple[NotebookNode, bool]]
 """The course's cells by grade id, in order, each with whether its source is the course's to say."""
@@ -122,9 +132,57 @@ def restore(nb: NotebookNode, course: CourseCells) -> NotebookNode:
     """Put the course's cells back into a submitted notebook, and drop what it says about itself."""
     known = ("code", "markdown", "raw")
     submitted = [cell for cell in nb.cells if cell.get("cell_type") in known]
+    # Every cell gets an id, which formats before 4.5 do not know: Colab and VS Code save those.
+    nb.nbformat, nb.nbformat_minor = 4, 5
     nb.metadata = NotebookNode()
     nb.cells = _restored(submitted, course)
     return nb
+
+
+def own_texts(cells: Iterable[NotebookNode], handed_out: Iterable[str]) -> list[str]:
+    """What a student wrote outside the course's cells in plain language: Markdown, and cells of
+    code that hold none.
+
+    handed_out: the sources of the cells that were handed out.
+    """
+    known = {_comparable(source) for source in handed_out}
+    texts = []
+    for cell in cells:
+        text = _comparable(cell.source)
+        is_prose = cell.cell_type != "code" or _is_prose(cell.source)
+        is_own = not metadata_of(cell) and text not in known and not _is_generated(text)
+        if text and is_prose and is_own:
+            texts.append(text)
+    return texts
+
+
+def _comparable(source: str) -> str:
+    """A text as it reads: spaces of any kind are one, and those that are not seen are none (see
+    `autograder.grading.sanitize`).
+    """
+    return " ".join(source.replace(INVISIBLE, "").split())
+
+
+def _is_generated(text: str) -> bool:
+    """Whether nobody wrote a text: the line above what was added to a cell, and the badge that
+    Colab puts on top.
+    """
+    return text.startswith(_NOTE_BEGINS) or "colab-badge" in text
+
+
+def _is_prose(source: str) -> bool:
+    """Whether a cell of code holds a text instead: comments alone, one string, or a sentence.
+
+    It is not parsed: that takes more than time of what a stranger wrote.
+    """
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    if not lines:
+        return False
+    first_word = lines[0].partition(" ")[0]
+    is_comment = all(line.startswith("#") for line in lines)
+    is_string = lines[0][0] in "'\"" and lines[-1][-1] == lines[0][0]
+    is_sentence = _SENTENCE.match(lines[0]) and not iskeyword(first_word)
+    return bool(is_comment or is_string or is_sentence)
 
 
 def course_cells(notebook: Any) -> CourseCells:
@@ -198,19 +256,24 @@ def fingerprint(release: dict[str, Release]) -> str:
 
 def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[NotebookNode]:
     """The submitted cells with the course's in place of those that stand for them, and with the
-    deleted ones that grading needs.
+    deleted ones that grading needs. What was added to a fixed one stands directly before it.
     """
     chosen = _chosen(submitted, course)
-    cells = []
-    place = {}
+    cells: list[NotebookNode] = []
+    # Where each of the course's cells stands, and where what was added to it begins.
+    place: dict[str, int] = {}
+    front: dict[str, int] = {}
     for index, cell in enumerate(submitted):
         name = chosen.get(index)
         if name is None:
             cells.append(_own_cell(cell))
-        else:
-            ours, fixed = course[name]
-            cells.append(_course_cell(cell, ours, fixed))
-            place[name] = index
+            continue
+        ours, fixed = course[name]
+        front[name] = len(cells)
+        if fixed:
+            cells += _added_to(name, cell, ours)
+        place[name] = len(cells)
+        cells.append(_course_cell(cell, ours, fixed))
     order = list(course)
     for name, (ours, fixed) in course.items():
         graded = ours.metadata["nbgrader"]["grade"]
@@ -219,11 +282,11 @@ def _restored(submitted: list[NotebookNode], course: CourseCells) -> list[Notebo
         if name in place or not is_needed:
             continue
         if graded:
-            at = _place_for(name, order, place, len(cells))
+            at = _place_for(name, order, front, len(cells))
         else:
             at = _place_after(name, order, place)
-        place = _moved(place, at)
-        place[name] = at
+        place, front = _moved(place, at), _moved(front, at)
+        place[name] = front[name] = at
         restored = _plain_cell(ours.cell_type, ours.source, ours.metadata)
         cells.insert(at, restored)
     return cells
@@ -243,6 +306,65 @@ def _own_cell(cell: NotebookNode) -> NotebookNode:
     """A cell of the student's own, without what it says about itself."""
     attachments = cell.get("attachments")
     return _plain_cell(cell.cell_type, cell.source, attachments=attachments)
+
+
+def _added_to(name: str, submitted: NotebookNode, ours: NotebookNode) -> list[NotebookNode]:
+    """What a student wrote into a cell whose source is the course's to say: a line that says so,
+    and a cell of their own; nothing where the cell is as it was handed out.
+    """
+    added = _added(submitted.source, ours)
+    if not added:
+        return []
+    own = _own_cell(submitted)
+    own.source = added
+    return [_plain_cell("markdown", added_note(name)), own]
+
+
+def _added(source: str, ours: NotebookNode) -> str:
+    """What of `source` is not the course's; "" where nothing is.
+
+    Of a check, all but the call itself: what is judged is the course's own. Other cells are kept
+    whole, since their lines may build on each other: `use(...)` after its import.
+    """
+    if _reads_as(source, ours.source):
+        return ""
+    call = ours.source.strip()
+    is_one_call = is_graded(ours) and "\n" not in call
+    is_cell_magic = source.lstrip().startswith("%%")  # its first line says what the rest is
+    if is_one_call and not is_cell_magic:
+        lines = [line for line in source.split("\n") if line.rstrip() != call]
+        return "\n".join(lines).strip("\r\n") if "".join(lines).strip() else ""
+    return source
+
+
+def _reads_as(source: str, ours: str) -> bool:
+    """Whether a source is the course's but for spaces and the style of an automatic formatter, or
+    nothing at all.
+    """
+    if not source.strip():
+        return True
+    if _filled_lines(source) == _filled_lines(ours):
+        return True
+    is_longer = len(source) > 2 * len(ours) + 1000
+    if is_longer or source.count("#") != ours.count("#"):
+        return False
+    try:
+        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(ours))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _filled_lines(source: str) -> list[str]:
+    lines = [line.rstrip() for line in source.split("\n")]
+    return [line for line in lines if line]
+
+
+def added_note(name: str) -> str:
+    """The line above what a student wrote into the course's cell `name`."""
+    return (
+        f"{_NOTE_BEGINS} `{name}` holds this: it stands here as a cell of your own, "
+        "and the course's cell follows as it was handed out.*"
+    )
 
 
 def _course_cell(submitted: NotebookNode, ours: NotebookNode, fixed: bool) -> NotebookNode:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
 import math
 import warnings
 from pathlib import Path
@@ -38,6 +40,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
     SaveCells,
 )
+from nbgrader.utils import compute_checksum
 from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
 
@@ -49,11 +52,13 @@ from autograder.grading.cells import (
     fault_of,
     fingerprint,
     metadata_of,
+    own_texts,
     prepare,
     question_of,
     released,
     released_notebook,
 )
+from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
 from autograder.grading.kernels import Kernel, Setting, TrustedKernel, WalledKernel
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.look_at import things_to_look_at
@@ -85,6 +90,11 @@ gradebook.
 
 HAND_IN_KEY = f"{METADATA_KEY}-hand-in"
 """Where `resources` give the fingerprint of what was handed in."""
+
+WRITTEN_ELSEWHERE = (
+    "The cell is as it was handed out, and there is text of the student's own elsewhere in the "
+    "notebook: it awaits hand grading."
+)
 
 
 def configure(c: Any, questions: str | None = None) -> None:
@@ -450,17 +460,28 @@ def _exercise(nb: NotebookNode, resources: ResourcesDict) -> str:
 class SaveVerdicts(SaveAutoGrades):
     """Writes the judge's points to the gradebook, and the verdicts into the notebook for
     feedback and reports. Cell outputs are not read.
+
+    A written answer that stands outside its cell awaits hand grading, and what was graded by hand
+    is asked for again only where the answer has changed.
     """
 
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
         """Save all scores of the notebook."""
+        names = resources["nbgrader"]
+        self._elsewhere = own_texts(nb.cells, _handed_out(self, names))
+        self._code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        file = _answers_file(self, names)
+        self._graded_before = graded_answers(file, names["notebook"]) if file else {}
+        self._graded_now: dict[str, str] = {}
         nb, resources = super().preprocess(nb, resources)
+        if file:
+            remember_answers(file, names["notebook"], self._graded_now)
         verdicts = [verdict.summary() for verdict in resources[METADATA_KEY].values()]
         origin = resources.get(ORIGIN_KEY)
         if origin is None:
-            origin = self._origin(resources["nbgrader"])
+            origin = self._origin(names)
         nb.metadata[METADATA_KEY] = {"verdicts": verdicts, **origin, **resources[VERSIONS_KEY]}
         return nb, resources
 
@@ -480,14 +501,79 @@ class SaveVerdicts(SaveAutoGrades):
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         grade_id = metadata_of(cell)["grade_id"]
-        verdict = resources[METADATA_KEY].get(grade_id)
-        if verdict is None:
-            # Graded by hand, or an ordinary nbgrader test of a course that has some.
-            super()._add_score(cell, resources)
-            return
         grade = self.gradebook.find_grade(
             grade_id, self.notebook_id, self.assignment_id, self.student_id
         )
-        grade.auto_score = verdict.earned
-        grade.needs_manual_grade = grade.manual_score is not None
+        was_asked_for = grade.needs_manual_grade
+        verdict = resources[METADATA_KEY].get(grade_id)
+        if verdict is not None:
+            grade.auto_score = verdict.earned
+            grade.needs_manual_grade = grade.manual_score is not None
+        else:
+            # Graded by hand, or an ordinary nbgrader test of a course that has some.
+            super()._add_score(cell, resources)
+            if self._stands_elsewhere(cell):
+                grade.auto_score, grade.needs_manual_grade = None, True
+        answer = self._fingerprint(cell, verdict)
+        is_unchanged = self._graded_before.get(grade_id) == answer
+        if grade.manual_score is not None and is_unchanged:
+            grade.needs_manual_grade = was_asked_for
+        self._graded_now[grade_id] = answer
         self.gradebook.db.commit()
+
+    def _add_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        """nbgrader's, which says "No response." of a cell that is as it was handed out; that is
+        not so where the answer stands elsewhere.
+        """
+        super()._add_comment(cell, resources)
+        if self._stands_elsewhere(cell):
+            comment = self.gradebook.find_comment(
+                metadata_of(cell)["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+            )
+            comment.auto_comment = WRITTEN_ELSEWHERE
+            self.gradebook.db.commit()
+
+    def _stands_elsewhere(self, cell: NotebookNode) -> bool:
+        """Whether a written answer's cell is as it was handed out, and there is text of the
+        student's own elsewhere in the notebook.
+        """
+        metadata = metadata_of(cell)
+        is_written = metadata.get("grade") and metadata.get("solution")
+        is_untouched = metadata.get("checksum") == compute_checksum(cell)
+        return bool(is_written and is_untouched and self._elsewhere)
+
+    def _fingerprint(self, cell: NotebookNode, verdict: Verdict | None) -> str:
+        """SHA-256 of an answer: of what its cell holds and, where that is nothing, of what
+        stands elsewhere; of a judged one all code, and its points.
+        """
+        parts: list[Any] = [cell.source, cell.get("attachments")]
+        if verdict is not None:
+            parts = [self._code, verdict.earned]
+        elif self._stands_elsewhere(cell):
+            parts.append(self._elsewhere)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _handed_out(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> list[str]:
+    """The sources of the cells that students were given; [] where the notebook is not there."""
+    coursedir = _coursedir(preprocessor)
+    if coursedir is None:
+        return []
+    sources: list[str] = []
+    for folder in (coursedir.release_directory, coursedir.source_directory):
+        place = coursedir.format_path(folder, ".", names["assignment"])
+        with contextlib.suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
+            notebook = json.loads(Path(place, f"{names['notebook']}.ipynb").read_bytes())
+            sources += ["".join(cell["source"]) for cell in notebook["cells"]]
+    return sources
+
+
+def _answers_file(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> Path | None:
+    """Where it is kept which answers a student's grades are for; None outside a converter."""
+    coursedir = _coursedir(preprocessor)
+    if coursedir is None:
+        return None
+    graded = coursedir.format_path(
+        coursedir.autograded_directory, names["student"], names["assignment"]
+    )
+    return answers_file(Path(graded))

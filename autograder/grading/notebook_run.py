@@ -7,9 +7,8 @@ new kernel is started and what ran before is run again without the cell at fault
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
@@ -20,6 +19,16 @@ from autograder.errors import CannotBeGradedHere, Disturbed, JudgingStuck, NotJu
 from autograder.feedback.render import render
 from autograder.grading.cell_runner import KERNEL_STOPPED, CellRunner
 from autograder.grading.cells import question_of, to_run
+from autograder.grading.context import (
+    NO_NETWORK,
+    Context,
+    error_of,
+    is_offline,
+    last_line,
+    reworded,
+    why_not_asked,
+    without_result,
+)
 from autograder.grading.judge_session import JudgeSession
 from autograder.grading.kernels import Kernel
 from autograder.judge.code_reader import Code
@@ -182,11 +191,13 @@ class NotebookRun:
                 "where it can (`course doctor`)"
             )
         remarks = [f"{lost} Grading went on without this cell."] if lost else []
-        error = _error_of(cell)
+        error = error_of(cell)
         if error is not None:
-            remarks += kernel.limit_hit(_last_line(error))
+            remarks += kernel.limit_hit(last_line(error))
+            if kernel.walled and is_offline(error):
+                remarks.append(NO_NETWORK)
             if error.ename == "OutputLimit":
-                error.traceback = [_last_line(error)]  # the lines are none of the student's
+                error.traceback = [last_line(error)]  # the lines are none of the student's
         if self._runner.stopped and not lost:
             remarks.append(self._runner.stopped)
         if remarks:
@@ -200,7 +211,7 @@ class NotebookRun:
         if self._kernel is None:
             out_of_time = self._runner.time.used_up()
             status = Status.TIMEOUT if out_of_time else Status.CRASHED
-            return _without_result(question, status, self._given_up)
+            return without_result(question, status, self._given_up)
         kernel = self._kernel
         # Run the check itself, not the cell: a notebook may have given the name `check` to
         # something else.
@@ -213,13 +224,14 @@ class NotebookRun:
         if lost and (verdict is None or _crashed(verdict, lost)):
             stopped = "Python stopped while it ran this answer."
             headline = stopped if lost == KERNEL_STOPPED else lost
-            return _without_result(question, Status.CRASHED, headline)
+            return without_result(question, Status.CRASHED, headline)
         if lost == KERNEL_STOPPED and verdict is not None:
             return verdict
+        context = Context(self.nb.cells[:index], self.nb.cells[index + 1 :], kernel.walled)
         if verdict is None:
-            earlier = self.nb.cells[:index]
-            verdict = _without_result(question, *_why_not_asked(question, call, earlier))
+            verdict = why_not_asked(question, call, context)
         limits = kernel.limit_hit(verdict.headline)
+        verdict = reworded(verdict, question, context)
         return replace(verdict, details=(*verdict.details, *limits))
 
     def _check(
@@ -278,51 +290,3 @@ def _show(cell: NotebookNode, verdict: Verdict) -> None:
     data = {"text/plain": feedback.text, "text/html": feedback.html}
     cell.outputs = [new_output("display_data", data)]
     cell.execution_count = None
-
-
-def _why_not_asked(
-    question: Question, call: NotebookNode, earlier: Sequence[NotebookNode]
-) -> tuple[Status, str]:
-    """Why the judge was never asked: most often there is nothing of the right name."""
-    name = question.function_name
-    error = _error_of(call)
-    if error is None:
-        return Status.ERROR, "The check did not reach the judge."
-    if error.ename != "NameError" or name not in error.evalue:
-        return Status.ERROR, _last_line(error)
-    errors = _errors_of_definitions(name, earlier)
-    if errors:
-        reason = f"the cell that defines it failed. {_last_line(errors[-1])}"
-    else:
-        reason = "it was renamed, or the cell that defines it was not run to its end."
-    return Status.ERROR, f"There is no `{name}`: {reason}"
-
-
-def _errors_of_definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """The errors of those cells that define `name`."""
-    # Within a line: where blanks may be line breaks, many empty lines are gone through again from
-    # each of them.
-    defining = re.compile(
-        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", flags=re.MULTILINE
-    )
-    errors = [
-        _error_of(cell)
-        for cell in cells
-        if cell.cell_type == "code" and defining.search(cell.source)
-    ]
-    return [error for error in errors if error is not None]
-
-
-def _error_of(cell: NotebookNode) -> NotebookNode | None:
-    return next((output for output in cell.outputs if output.output_type == "error"), None)
-
-
-def _last_line(error: NotebookNode) -> str:
-    """An error output's last line, without its colors."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
-    lines = text.splitlines() or [""]
-    return lines[0][:300]
-
-
-def _without_result(question: Question, status: Status, headline: str) -> Verdict:
-    return Verdict(question.name, status, question.points, 0.0, headline)

@@ -14,12 +14,26 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-_PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
-_INVISIBLE = "\u200b"
+_PICTURES = {
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/gif": b"GIF8",
+    "image/webp": b"RIFF",
+}
+"""Kinds of pictures that are pixels and nothing else, and how their files begin."""
+
+INVISIBLE = "\u200b"
+"""What keeps a piece of text from being obeyed, and is not seen."""
+
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PICTURE = re.compile(r"!(?=\[)(?:(?=\[[^\[\]]*\]\(attachment:([^()\s]+)\)))?")
+_EMBEDDED = re.compile(r"!\[([^\[\]]*)\]\(data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)\)")
+"""A picture in the text itself, which is what Colab makes of one that is pasted."""
+
 _LINK = re.compile(r"\](?=\(\s*(?!https?://|mailto:|#|attachment:)|:\s*(?!https?://|mailto:|#))")
-_DIAGRAM = re.compile(r"(`{3,}|~{3,})(\s*)mermaid")
+# From where a fence begins, and without going back: a line of a million backticks takes no longer
+# than any other.
+_DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)(\s*+)mermaid")
 _TEX_COMMAND = re.compile(
     r"\\(?=(?:href|url|style|class|cssId|require|html\w*|data|unicode|mml\w*|bbox|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|DeclarePairedDelimiter\w*"
     r"|newcommand|renewcommand|providecommand|newenvironment|renewenvironment|csname)(?![A-Za-z]))"
@@ -44,10 +58,28 @@ def sanitize_cell(cell: NotebookNode) -> None:
         for name, data in _items(cell.get("attachments"))
         if (kept := _pictures(data))
     }
-    cell.source = markdown(cell.source, frozenset(pictures))
+    source = _attached(cell.source, pictures)
+    cell.source = markdown(source, frozenset(pictures))
     cell.pop("attachments", None)
     if pictures:
         cell.attachments = NotebookNode(pictures)
+
+
+def _attached(source: str, pictures: dict[str, NotebookNode]) -> str:
+    """The source with pictures that stand in its text added to those that are attached."""
+
+    def attach(found: re.Match) -> str:
+        title, kind, coded = found.groups()
+        kept = _pictures({kind: coded})
+        if not kept:
+            return found[0]
+        name = f"embedded-{len(pictures)}.{kind.removeprefix('image/')}"
+        while name in pictures:
+            name = f"another-{name}"
+        pictures[name] = kept
+        return f"![{title}](attachment:{name})"
+
+    return _EMBEDDED.sub(attach, source)
 
 
 def markdown(source: str, attached: frozenset[str] = frozenset()) -> str:
@@ -57,13 +89,13 @@ def markdown(source: str, attached: frozenset[str] = frozenset()) -> str:
     """
 
     def picture(found: re.Match) -> str:
-        return found[0] if found[1] in attached else "!" + _INVISIBLE
+        return found[0] if found[1] in attached else "!" + INVISIBLE
 
-    source = _TAG.sub("<" + _INVISIBLE, source)
+    source = _TAG.sub("<" + INVISIBLE, source)
     source = _PICTURE.sub(picture, source)
-    source = _LINK.sub("]" + _INVISIBLE, source)
+    source = _LINK.sub("]" + INVISIBLE, source)
     source = _DIAGRAM.sub(r"\1\2text", source)
-    return _TEX_COMMAND.sub(lambda _: "\\" + _INVISIBLE, source)
+    return _TEX_COMMAND.sub(lambda _: "\\" + INVISIBLE, source)
 
 
 def _output(output: Any) -> NotebookNode | None:

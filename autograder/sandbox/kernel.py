@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import wall
+from autograder.sandbox import notebook_shell, wall
 from autograder.values.frameworks import ONE_THREAD
 
 LANGUAGE = "C.UTF-8"
@@ -22,8 +22,14 @@ _LONGEST_LINE = 4000  # characters of a line of an error
 _MOST_LINES = 40  # of a traceback
 
 
+ENDLESS = 100
+"""How many times its limit a cell may print and display before it is ended: a loop without end
+would go on until its time is over.
+"""
+
+
 class OutputLimit(RuntimeError):
-    """What a cell printed or displayed is more than it may."""
+    """What a cell printed or displayed has no end."""
 
 
 def environment(judge: int) -> dict[str, str]:
@@ -71,6 +77,7 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
         config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file)
     )
     app.initialize([])
+    notebook_shell.prepare(app.shell)
     _cut_off(app, limits.output_mb * 2**20)
     assert app.shell is not None  # initialize() made it
     # exit() would end the kernel a little later, in a cell that is not to blame.
@@ -83,10 +90,12 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
 
 
 class _OutputBudget:
-    """Counts what one cell prints and displays, and raises `OutputLimit` beyond `limit` bytes."""
+    """Counts what one cell prints and displays, up to `limit` bytes; raises `OutputLimit` once it
+    is `ENDLESS` times as many.
+    """
 
-    def __init__(self, limit: int):
-        self._limit = limit
+    def __init__(self, limit: int, say: Callable[[str], Any]):
+        self._limit, self._say = limit, say
         self._made = 0
         self._lock = threading.Lock()
 
@@ -94,22 +103,29 @@ class _OutputBudget:
         """A cell begins."""
         self._made = 0
 
-    def count(self, size: int) -> None:
-        """`size` more bytes are about to be printed or displayed."""
+    def room(self, size: int) -> int:
+        """How much may be made of `size` more bytes; says once that the rest is left out."""
         with self._lock:
+            left = max(self._limit - self._made, 0)
+            is_first_cut = self._made <= self._limit < self._made + size
             self._made += size
-            if self._made > self._limit:
-                megabytes = self._limit / 2**20
-                raise OutputLimit(
-                    f"the cell printed or displayed more than {megabytes:g} MB, the limit"
-                )
+            is_endless = self._made > ENDLESS * self._limit
+        megabytes = self._limit / 2**20
+        if is_first_cut:
+            self._say(
+                f"The cell printed or displayed more than {megabytes:g} MB: "
+                "what came later is left out.\n"
+            )
+        if is_endless and not left:
+            raise OutputLimit(f"the cell printed or displayed more than {ENDLESS * megabytes:g} MB")
+        return min(size, left)
 
 
 def _cut_off(app: Any, limit: int) -> None:
-    """Let each cell print and display `limit` bytes; then raise `OutputLimit` where more is made.
-    Errors always get through, shortened.
+    """Let each cell print and display `limit` bytes; what comes later is left out, and the cell
+    goes on, unless it has no end. Errors always get through, shortened.
     """
-    budget = _OutputBudget(limit)
+    budget = _OutputBudget(limit, say=sys.stderr.write)
     app.shell.events.register("pre_execute", budget.start_again)
     for stream in (sys.stdout, sys.stderr):
         stream.write = _counted(stream.write, budget)  # type: ignore[method-assign]
@@ -120,8 +136,9 @@ def _counted(write: Callable[[str], int], budget: _OutputBudget) -> Callable[[st
     """`write` of a stream, counted before the text waits in a buffer."""
 
     def counted(text: str) -> int:
-        budget.count(len(text))
-        return write(text)
+        if room := budget.room(len(text)):
+            write(text[:room])
+        return len(text)
 
     return counted
 
@@ -134,7 +151,9 @@ def _limited(send: Callable[..., Any], budget: _OutputBudget) -> Callable[..., A
         if isinstance(message, dict):
             kind, body = message["msg_type"], message["content"]
         if kind in _DISPLAYS:
-            budget.count(len(str(body)))
+            size = len(str(body))
+            if budget.room(size) < size:
+                return None
         if isinstance(body, dict) and "evalue" in body:
             _shorten(body)
         return send(stream, message, content, *args, **options)

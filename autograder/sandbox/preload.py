@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-from autograder.sandbox import slim_imports, wall
+from autograder.sandbox import notebook_shell, slim_imports, wall
 from autograder.values import frameworks
 
 PRELOADED = ("torch", "matplotlib.pyplot", "PIL.Image", "tqdm")
@@ -57,6 +57,7 @@ def warm_up() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    notebook_shell.warm_up()
     for package in frameworks.packages():
         _import_all(package)
     frameworks.available("mxnet")

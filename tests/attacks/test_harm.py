@@ -446,7 +446,7 @@ finally:
     answering(hand, body)
 
 
-OUTPUT = "OutputLimit: the cell printed or displayed more than 1 MB, the limit"
+OUTPUT = "The cell printed or displayed more than 1 MB: what came later is left out."
 
 
 @harm(

@@ -410,7 +410,7 @@ def test_nothing_that_is_secret_or_a_classmates_was_copied(graded):
     course, _ = graded
     written = [path for path in (course.root / "autograded").rglob("*") if not path.is_dir()]
     assert not [path for path in written if path.is_symlink()]
-    assert {path.name for path in written} == {FILE}
+    assert {path.name for path in written} == {FILE, f".{NAME}-answers.json"}
     assert (course.root / ".course_secret").read_text() == "very secret\n"
 
 

@@ -164,6 +164,47 @@ def test_a_photograph_of_a_derivation_stays_and_a_drawing_with_scripts_goes():
 
 
 @pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("image/png", b"\x89PNG\r\n\x1a\n"),
+        ("image/jpeg", b"\xff\xd8\xff"),
+        ("image/gif", b"GIF89a"),
+        ("image/webp", b"RIFF"),
+    ],
+)
+def test_a_picture_that_is_pasted_stays_as_jupyter_attaches_it_and_as_colab_writes_it(kind, start):
+    pixels = base64.b64encode(start + bytes(20)).decode()
+    cell = new_markdown_cell(
+        f"![one](attachment:embedded-1.png) ![two](data:{kind};base64,{pixels}) and more",
+        attachments={"embedded-1.png": {kind: pixels}},
+    )
+    sanitize_cell(cell)
+    assert [dict(kept) for kept in cell.attachments.values()] == [{kind: pixels}] * 2
+    html = body(cell)
+    assert html.count(f"data:{kind};base64,{pixels}") == 2
+    assert "and more" in html
+
+
+@pytest.mark.parametrize("kind", ["image/png", "image/svg+xml", "text/html"])
+def test_a_picture_in_the_text_that_is_none_is_shown_as_text(kind):
+    script = base64.b64encode(b"<svg onload='alert(1)'/>").decode()
+    cell = new_markdown_cell(f"![x](data:{kind};base64,{script})")
+    sanitize_cell(cell)
+    assert "attachments" not in cell
+    assert found_in(body(cell)) == []
+    assert "<img" not in body(cell)
+
+
+@pytest.mark.parametrize(
+    "piece", ["`", "~", "``` ", "~~~\n", "![", "](", "![x](data:image/png;base64,"]
+)
+def test_a_text_that_repeats_a_piece_without_end_is_read_in_one_go(piece):
+    """A line of backticks took time that grew with the square of its length."""
+    text = piece * 50_000
+    assert markdown(text).replace("\u200b", "") == text
+
+
+@pytest.mark.parametrize(
     "data",
     [
         {"text/html": "<script>alert(1)</script>"},

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,11 +20,15 @@ from autograder.grading import submission
 from autograder.grading.cells import (
     _place_after,
     _place_for,
+    added_note,
     course_cells,
     fingerprint,
+    is_graded,
+    own_texts,
     released,
     restore,
 )
+from autograder.grading.sanitize import markdown
 
 TYPES = ("code", "markdown", "raw")
 
@@ -118,19 +122,13 @@ def check_what_must_hold(submitted, cells):
             assert (cell.cell_type, cell.metadata) == (ours.cell_type, ours.metadata)
             assert cell.source == ours.source or not fixed
     assert len({cell.id for cell in cells}) == len(cells)
-    claimed = {
-        cell.facts.get("grade_id")
-        for cell in submitted
-        if isinstance(cell.facts, dict) and is_name(cell.facts.get("grade_id"))
-    }
-    lost = Counter(cell.source for cell in submitted) - Counter(cell.source for cell in cells)
-    # only a cell that stands for a fixed one of the course's gives its text up
-    assert lost.total() <= len(claimed & set(FIXED))
+    kept = lines_of(cells)
+    assert not lines_of(submitted) - kept, "nothing that a student wrote is dropped"
 
 
-def is_name(value):
-    """Whether a grade id is one that the course could have."""
-    return isinstance(value, str)
+def lines_of(cells):
+    """What the cells say, line by line."""
+    return {line.strip() for cell in cells for line in cell.source.split("\n")} - {""}
 
 
 def own(source):
@@ -281,14 +279,8 @@ def test_restoring_twice_changes_nothing_more(submitted):
 
 @given(in_order())
 def test_every_source_of_the_student_s_is_kept_in_its_order(submitted):
-    """But for what stands in a locked cell, of which the course's text is restored."""
-    marked = {cell.source for cell in submitted if cell.source.startswith(("own", "answer "))}
-    cells = restored(submitted)
-    kept = [cell.source for cell in cells if cell.source in marked]
-    assert kept == [cell.source for cell in submitted if cell.source in set(kept)]
-    for lost in marked - set(kept):
-        [cell] = [cell for cell in submitted if cell.source == lost]
-        assert cell.facts["grade_id"] in FIXED
+    marked = [cell.source for cell in submitted if cell.source.startswith(("own", "answer "))]
+    assert [cell.source for cell in restored(submitted) if cell.source in marked] == marked
 
 
 @settings(max_examples=examples(20))
@@ -406,8 +398,151 @@ def test_metadata_of_any_type(metadata):
 def test_cells_of_other_schema_versions_are_known_by_their_id(version, name):
     facts = {"grade_id": name, "schema_version": version}
     cells = restored([Cell("edited", facts)])
-    assert "edited" not in [cell.source for cell in cells]
+    at = [cell.source for cell in cells].index("edited")
+    assert names(cells)[at : at + 2] == [None, name]
     assert names(cells).count(name) == 1
+
+
+# --- what was added to a cell of the course's ---------------------------------------------------
+
+code_lines = st.lists(
+    st.sampled_from(
+        ["import math", "x = 1", "def total(x):", "    return x", "", "# why", 'check("a")']
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(st.sampled_from(FIXED), code_lines, st.booleans())
+def test_what_was_added_to_a_fixed_cell_runs_directly_before_it_and_is_named(name, lines, below):
+    ours = as_released(name)
+    added = "\n".join(lines)
+    both = [ours.source, added] if below else [added, ours.source]
+    position = list(COURSE).index(name)
+    submitted = untouched()
+    submitted[position] = Cell("\n".join(both), ours.facts)
+    cells = restored(submitted)
+    check_what_must_hold(submitted, cells)
+    at = names(cells).index(name)
+    if not added.strip():
+        assert names(cells) == list(COURSE)
+        return
+    assert names(cells)[at - 2 : at] == [None, None]
+    assert (cells[at - 2].cell_type, cells[at - 2].source) == ("markdown", added_note(name))
+    assert (cells[at - 1].cell_type, cells[at - 1].metadata) == ("code", {})
+    own = cells[at - 1].source
+    assert own.strip("\n") == added.strip("\n") if name in CHECKS else own == "\n".join(both)
+
+
+@given(st.sampled_from(CHECKS), st.sampled_from(["lambda x: 1", "turn", "", "5"]))
+def test_a_check_that_was_edited_runs_as_the_student_s_and_counts_as_the_course_s(name, argument):
+    edited = Cell(f'check("small.total", {argument})', as_released(name).facts)
+    cells = restored([edited])
+    check_what_must_hold([edited], cells)
+    assert [cell.source for cell in cells].count(edited.source) == 1
+    assert not is_graded(next(cell for cell in cells if cell.source == edited.source))
+
+
+def test_a_line_that_was_written_below_a_use_of_a_locked_cell_s_import_still_has_it():
+    """Two cells merged: the lines stay together."""
+    merged = 'from autograder import check\nuse = print\nuse("numpy")'
+    cells = restored([Cell(merged, as_released("setup").facts)])
+    assert [cell.source for cell in cells][1] == merged
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("setup", "from autograder import check\n\n"),
+        ("setup", "from autograder import check  \r\n"),
+        ("setup", "from autograder import (\n    check,\n)"),
+        ("setup", " \n"),
+        ("small-total", "check('small.total', total)"),
+        ("small-total", '\ncheck(\n    "small.total",\n    total,\n)\n'),
+    ],
+)
+def test_a_locked_cell_that_was_emptied_or_formatted_was_not_added_to(name, source):
+    position = list(COURSE).index(name)
+    submitted = untouched()
+    submitted[position] = Cell(source, submitted[position].facts)
+    cells = restored(submitted)
+    assert names(cells) == list(COURSE)
+    assert cells[position].source == COURSE[name][0].source
+
+
+def test_a_comment_in_a_locked_cell_is_the_student_s_and_stays():
+    source = "from autograder import check  # the checks"
+    cells = restored([Cell(source, as_released("setup").facts), *untouched()[1:]])
+    assert cells[1].source == source
+
+
+@settings(max_examples=examples(20))
+@given(st.lists(strangers(), max_size=4), st.integers(0, 5), st.booleans())
+def test_a_restored_notebook_is_valid_whatever_format_it_was_saved_in(submitted, minor, with_ids):
+    """Colab and VS Code give cells ids while they say a format that knows none."""
+    notebook = from_dict({"nbformat": 4, "nbformat_minor": minor, "metadata": {}, "cells": []})
+    notebook.cells = [cell.node() for cell in submitted]
+    for number, cell in enumerate(notebook.cells if with_ids else []):
+        cell.id = f"cell-{number}"
+    nbformat.validate(restore(notebook, COURSE))
+
+
+# --- text of the student's own -------------------------------------------------------------------
+
+STATEMENTS = ["# Sums", "Why? $a<b$ <b>bold</b> [here](x.ipynb)", "![p](https://x.org/p.png)"]
+words = st.text("abc <>![]()\\$`\n", min_size=1, max_size=30).filter(str.strip)
+
+
+def own_cell(source, cell_type="markdown"):
+    return NotebookNode(cell_type=cell_type, source=source, metadata=NotebookNode())
+
+
+@given(st.lists(words, max_size=4), st.randoms(use_true_random=False))
+def test_statements_are_not_the_student_s_own_text_however_they_were_disarmed(statements, random):
+    cells = [own_cell(markdown(source)) for source in statements]
+    cells += [own_cell(source.replace(" ", "\n ") + "\n") for source in statements]
+    random.shuffle(cells)
+    assert own_texts(cells, statements) == []
+
+
+@given(st.integers(0, len(STATEMENTS)), st.sampled_from(["markdown", "raw"]))
+def test_a_text_of_the_student_s_own_is_found_wherever_it_stands(place, cell_type):
+    cells = [own_cell(source) for source in STATEMENTS]
+    cells.insert(place, own_cell("One kernel serves every place.", cell_type))
+    assert own_texts(cells, STATEMENTS) == ["One kernel serves every place."]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_text"),
+    [
+        ("One kernel serves every place, because a pattern may appear anywhere.", True),
+        ("# one kernel\n# serves every place", True),
+        ('"""One kernel serves every place."""', True),
+        ("from a import b as c", False),
+        ("x = 1  # one kernel serves every place we know", False),
+        ('def f():\n    """One kernel serves every place we know."""', False),
+        ("%pip install one two three four five six", False),
+        ("", False),
+    ],
+)
+def test_a_cell_of_code_may_hold_a_text(source, is_text):
+    assert bool(own_texts([own_cell(source, "code")], [])) == is_text
+
+
+def test_what_nobody_wrote_is_no_text_of_the_student_s():
+    badge = (
+        '<a href="https://colab.research.google.com/github/x">'
+        '<img src="https://colab.research.google.com/assets/colab-badge.svg"/></a>'
+    )
+    cells = [
+        own_cell(badge),
+        own_cell(markdown(badge)),
+        own_cell(added_note("setup")),
+        own_cell(" "),
+    ]
+    cells += [cell for cell, _ in COURSE.values()]
+    assert own_texts(cells, []) == []
 
 
 # --- where a deleted cell goes --------------------------------------------------------------------
