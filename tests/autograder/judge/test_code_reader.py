@@ -47,6 +47,7 @@ def libraries_stay_as_they_are(monkeypatch):
     """
     monkeypatch.setattr(np.linalg, "norm", np.linalg.norm)
     monkeypatch.setattr(np, "g", None, raising=False)
+    monkeypatch.setattr(np, "int", int, raising=False)
     if frameworks.available("torch"):
         cudnn = frameworks.module("torch").backends.cudnn
         monkeypatch.setattr(cudnn, "deterministic", cudnn.deterministic)
@@ -309,7 +310,7 @@ EVASIONS = {
         "kernel=(2, 2), num_filter=1, no_bias=True)",
         framework="mxnet",
     ),
-    "another function's code": running_only(
+    "another function's code": both(
         IMPORT,
         "def f(x, k): return x",
         "def g(x, k): return torch.conv2d(x, k)",
@@ -367,6 +368,18 @@ def test_a_module_beside_the_notebook_is_read():
 
 
 HONEST = {
+    "Python's own names beside a star": (
+        "from scipy.signal import *",
+        "def f(x, k):\n    y = x\n    for i in range(2):\n        y = y + max(i, 1)\n    return y",
+    ),
+    "an old name put back": (
+        "import numpy as np\nnp.int = int",
+        "def f(x, k): return x * np.int(2)",
+    ),
+    "differentiation switched off": (
+        "import torch",
+        "def f(x, k):\n    with torch.no_grad():\n        return x",
+    ),
     "a module's setting": (
         IMPORT,
         "torch.backends.cudnn.deterministic = True",
@@ -703,7 +716,9 @@ def test_a_forbidden_call_earns_nothing_and_is_named():
         0.0,
         may_not("numpy.max"),
     )
-    assert verdict.details == ("Write it yourself, without `numpy.max`.",)
+    prohibition, line = verdict.details
+    assert prohibition == "Write it yourself, without `numpy.max`."
+    assert line.startswith("The line is `") and "np.max(values)" in line
     assert testing.examine(make(forbids=["numpy.max"]), max, framework="numpy").earned == 3
 
 
