@@ -548,7 +548,7 @@ def image_of_one_pixel(rng):
     return (
         np.array([[3]], np.float32),
         np.array([[1, 2, 4], [5, 7, -6], [9, 8, -3]], np.float32),
-        (1, 1),
+        (2, 2),
         (2, 1),
     )
 
