@@ -297,7 +297,8 @@ def _linear(largest: _Pair, rtol: float, atol: float) -> Iterator[_Claim]:
             lambda pair: pair.same_shape and _all(pair.expected, pair.got / factor, rtol, atol),
             _shows_a_line,
         )
-    offset = float(np.real((largest.got - largest.expected).mean()))
+    differences = np.real(largest.got - largest.expected)
+    offset = float(differences.mean()) if differences.size else 0.0
     if offset:
         direction = "large" if offset > 0 else "small"
         yield _Claim(
