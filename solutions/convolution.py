@@ -1622,11 +1622,8 @@ def _(layers):
 def _(layers):
     from dlkit.mx import nd
 
-    out = nd.empty(
-        (1, 1, 1)
-        # one output pixel; a transposed convolution spreads it over all that it sees, and only the
-        # shapes matter
-    )
+    # A transposed convolution spreads one output pixel over all that it sees; only shapes matter.
+    out = nd.empty((1, 1, 1))
     for kernel, stride, dilation in reversed(layers):
         out = nd.Deconvolution(
             out,

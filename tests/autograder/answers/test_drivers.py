@@ -207,6 +207,19 @@ def test_frozen_parameters_are_not_counted():
         np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
 
 
+def test_a_block_computes_as_its_layers_do_and_cannot_be_looped_over():
+    inner = ["block", ["conv", 1, 3, 2], ["tanh"]]
+    layers = [["block", inner, ["flatten"], ["dense", 27, 4]]]
+    weights = drawn(0, *SHAPES)
+    for framework in ["torch"] + ["mxnet"] * frameworks.available("mxnet"):
+        net = build_network(layers, to_framework(weights, framework), framework)
+        with pytest.raises(TypeError):
+            iter(net)
+        *_, X = drawn(0, (2, 1, 4, 4))
+        report = drive("network", net, framework, weights, X, np.array([0, 1]))
+        np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
+
+
 def test_a_lazy_layer_learns_its_shape_from_the_batch():
     def answer():
         return torch.nn.Sequential(
