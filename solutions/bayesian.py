@@ -908,8 +908,8 @@ def hardly_any_acquisition(rng):
     places = rng.permutation(np.stack(np.meshgrid(*[[0, 1]] * 3), axis=-1).reshape(8, 3))
     best = places[0]
     tried = np.array([[*best[:2], 1 - best[2]], [1 - best[0], *best[1:]]])
-    acquisition = np.float32(-1e36) * rng.uniform(2, 3, 8).astype(np.float32)
-    acquisition[0] *= np.float32(0.8)
+    acquisition = np.float32(-1e36) * rng.uniform(2, 2.4, 8).astype(np.float32)
+    acquisition[0] *= np.float32(0.8)  # nearer to zero than all that were not tried
     for row in tried:
         acquisition[(places == row).all(axis=1)] *= np.float32(0.1)
     order = rng.permutation(8)

@@ -737,14 +737,6 @@ def _(net):
 
 
 @count_parameters.mistake(
-    "This loops over the layers of a sequence. A net may be a class of its own: "
-    "`net.parameters()` (Gluon: `net.collect_params()`) knows what is in it, however deep.",
-)
-def _(net):
-    return sum(p.numel() for layer in net for p in layer.parameters() if p.requires_grad)
-
-
-@count_parameters.mistake(
     "One-dimensional parameters are left out. Biases are trained, and so are the "
     "scale and shift of a batch normalisation."
 )

@@ -2,8 +2,8 @@
 comes from its parameters.
 
 The first means that the net is asked for one input at a time, so that nothing can be learnt from
-the others. For the second it is asked again after its parameters were moved, and the numbers that
-it computes with are counted where they are used, wherever they are kept.
+the others. For the second it is asked again with random numbers in its parameters' place, and the
+numbers that it computes with are counted where they are used, wherever they are kept.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def _each_alone(backend: Torch | Gluon, net: Any, X: Any) -> np.ndarray:
 
 
 def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> list[np.ndarray]:
-    """The net's results after its parameters' numbers were shuffled, each parameter's among
-    themselves.
-    """
+    """The net's results with random numbers in its parameters' place, of the size of the old."""
     if not parameters:
         return []
     learned = [backend.get(parameter) for parameter in parameters]
@@ -66,10 +64,16 @@ def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> 
         for move in range(_MOVES):
             rng = np.random.default_rng(move)
             for parameter, value in zip(parameters, learned, strict=True):
-                shuffled = rng.permutation(value.ravel()).reshape(value.shape)
-                backend.set(parameter, backend.array(shuffled))
+                backend.set(parameter, backend.array(_random_like(value, rng)))
             results.append(_each_alone(backend, net, X))
     finally:
         for parameter, value in zip(parameters, learned, strict=True):
             backend.set(parameter, backend.array(value))
     return results
+
+
+def _random_like(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Normal numbers of the same shape, dtype and mean square; of any size where all are 0."""
+    size = np.sqrt(np.mean(np.square(value, dtype=float))) if value.size else 0.0
+    drawn: np.ndarray = rng.normal(0, size or 1.0, value.shape).astype(value.dtype)
+    return drawn

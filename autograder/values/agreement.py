@@ -116,13 +116,27 @@ def array_like(expected: np.ndarray, got: Any) -> np.ndarray | None:
 
 
 def with_numbers(value: Any) -> Any:
-    """A list, or a tuple, with its vectors of one replaced by the numbers that they hold."""
-    if isinstance(value, (list, tuple)):
-        items = (with_numbers(item) for item in value)
-        return tuple(items) if isinstance(value, tuple) else list(items)
-    if isinstance(value, np.ndarray) and value.shape == (1,):
-        return value.reshape(())
-    return value
+    """A list, or a tuple, of numbers with the numbers that its vectors of one hold in their place,
+    inner lists likewise. A list that holds other arrays as well is a list of arrays, and stays.
+    """
+    if not isinstance(value, (list, tuple)):
+        return value
+    if all(map(_is_a_number, value)):
+        items = [_number_of(item) for item in value]
+    else:
+        items = [with_numbers(item) for item in value]
+    return tuple(items) if isinstance(value, tuple) else items
+
+
+def _is_a_number(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.shape in ((), (1,))
+    return isinstance(value, (bool, int, float))
+
+
+def _number_of(value: Any) -> Any:
+    is_vector = isinstance(value, np.ndarray) and value.shape == (1,)
+    return value.reshape(()) if is_vector else value
 
 
 def _is_empty_of(expected: np.ndarray, got: np.ndarray) -> bool:

@@ -38,3 +38,15 @@ def test_a_measurement_is_given_the_numbers_that_a_list_holds_in_vectors_of_one(
 def test_arrays_are_measured_as_they_are(question):
     assert shape_of(np.array(VECTORS), question) == (3, 1)
     assert shape_of(np.array([1.0]), question) == (1,)
+
+
+def test_a_vector_of_one_among_other_arrays_is_an_array(question):
+    seen = []
+
+    def measure(inputs, output):
+        seen.extend(np.shape(array) for array in output)
+        return Measurement(True, "")
+
+    value = [np.ones((1, 3)), np.ones(1), np.ones((3, 1))]
+    Measured(measure).observe(question, CASE, Outcome("value", value), None)
+    assert seen == [(1, 3), (1,), (3, 1)]
