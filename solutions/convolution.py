@@ -41,10 +41,10 @@ def output_size(size, kernel, padding, stride, dilation):
     return room // stride + 1
 
 
-example(output_size, 10, 3, 1, 4, 1, weight=0.5)
-example(output_size, 5, 3, 0, 2, 2, weight=0.5)
-example(output_size, 224, 7, 3, 2, 1, weight=0.5)
-example(output_size, 8, 3, 0, 1, 1, weight=0.5)
+example(output_size, 10, 3, 1, 4, 1)
+example(output_size, 5, 3, 0, 2, 2)
+example(output_size, 224, 7, 3, 2, 1)
+example(output_size, 8, 3, 0, 1, 1)
 
 
 @output_size.probe(weight=0.5)

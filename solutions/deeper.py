@@ -199,8 +199,8 @@ def conv_cost(in_channels, output_shape, kernel, groups):
     return maps * (products + 1), maps * pixels * products
 
 
-example(conv_cost, 1, (20, 24, 24), (5, 5), 1, weight=0.5)
-example(conv_cost, 96, (256, 27, 27), (5, 5), 2, weight=0.5)
+example(conv_cost, 1, (20, 24, 24), (5, 5), 1)
+example(conv_cost, 96, (256, 27, 27), (5, 5), 2)
 
 
 @conv_cost.probe(weight=1, repeat=2)

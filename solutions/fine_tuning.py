@@ -676,6 +676,31 @@ def a_single_image(rng):
     return _step(rng, [["dense", 4, 5], ["tanh"], ["dense", 5, 3]], X, 0, 3)
 
 
+def _waves(*shape, step=1.0):
+    """Numbers between -1 and 1, the same for everybody and none like its neighbours."""
+    return np.sin(step * np.arange(1, np.prod(shape) + 1)).reshape(shape).astype(np.float32)
+
+
+_NET_OF_THE_TABLE = [
+    ["conv", 1, 2, 2],
+    ["batchnorm", 2],
+    ["tanh"],
+    ["flatten"],
+    ["dense", 8, 4],
+    ["dense", 4, 3],
+]
+example(
+    fine_tune_step,
+    _NET_OF_THE_TABLE,
+    [_waves(*shape) for shape in parameter_shapes(_NET_OF_THE_TABLE)],
+    _waves(4, 1, 3, 3, step=2.3),
+    1 + 1.5 * _waves(6, 1, 3, 3, step=1.7),
+    np.array([0, 1, 2, 2, 1, 0]),
+    [0, 0, 0.3, 0.5, 0.2, 0.8],
+    weight=0.5,
+)
+
+
 @fine_tune_step.mistake(
     "The rates are given out by parameter. There is one for each *layer*: its weight and its bias "
     "move by the same."
@@ -997,6 +1022,12 @@ example(
     floats([0.50, 0.58, 0.66, 0.76, 0.80, 0.82]),
     floats([0.20, 0.35, 0.68, 0.74, 0.80, 0.88]),
     weight=0.5,
+)
+example(
+    crossover,
+    [2, 5, 10],
+    floats([0.50, 0.60, 0.80], [0.46, 0.64, 0.84]),
+    floats([0.30, 0.70, 0.78]),
 )
 
 

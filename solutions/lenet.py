@@ -1160,7 +1160,9 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
     ]
 
 
-example(sgd_step, [np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5, weight=1)
+example(
+    sgd_step, [np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5, weight=0.5
+)
 
 
 @sgd_step.probe(weight=1)

@@ -41,7 +41,7 @@ def _block_of_the_statement():
     return tuple(np.array(part, np.float32) for part in ([[1, -2]], [[1], [0]], [[-3, 4]]))
 
 
-example(residual_forward, *_block_of_the_statement(), weight=1)
+example(residual_forward, *_block_of_the_statement(), weight=0.5)
 
 
 @residual_forward.probe(weight=1, repeat=2)
@@ -156,7 +156,7 @@ def residual_backward(X, W1, W2, G):
     return G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
 
 
-example(residual_backward, *_block_of_the_statement(), np.array([[5, 1]], np.float32), weight=1)
+example(residual_backward, *_block_of_the_statement(), np.array([[5, 1]], np.float32), weight=0.5)
 
 
 def _block(rng, n, d, h):
