@@ -161,7 +161,6 @@ def _name_of(handle: int) -> str:
     return (name.value or b"").decode()
 
 
-@functools.lru_cache(maxsize=64)
 def _operators_in(symbol: Any) -> list[str]:
-    """The operators of a graph, in their order."""
+    """The operators of a graph, in their order. A graph has no hash that one could keep them by."""
     return [str(node["op"]) for node in json.loads(symbol.tojson())["nodes"]]

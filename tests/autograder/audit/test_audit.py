@@ -280,7 +280,8 @@ def test_a_mistake_that_is_accepted_or_told_as_another_is_told():
     asked.mistake("The same as the first.")(asked.mistakes[0].function)
     card = audit(asked, sample=1)
     assert card.false_accepts == ('Accepted although it is a known mistake: "No mistake at all."',)
-    assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (4, 2, 2)
+    # Of two that do the same neither is named: nobody knows which it was.
+    assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (4, 1, 3)
     assert set(card.misnamed) <= set(card.problems)
 
 

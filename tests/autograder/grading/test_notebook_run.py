@@ -20,8 +20,8 @@ from autograder import demo
 from autograder.grading import cell_runner, worker
 from autograder.grading.course import CourseError
 from autograder.grading.layout import METADATA_KEY
-from autograder.grading.nbgrader_steps import _modules_in
 from autograder.grading.secret import course_secret
+from autograder.judge.modules_beside import modules_beside
 from autograder.questions import catalogue
 from autograder.questions.names import grade_id
 from autograder.values import frameworks
@@ -405,4 +405,5 @@ def test_a_file_beside_the_notebook_may_be_called_as_a_module_without_a_spec(
     monkeypatch.setitem(sys.modules, name, module)
     for file in (f"{name}.py", "helper.py", "json.py", "notes.txt", "not-a-name.py"):
         (tmp_path / file).touch()
-    assert _modules_in(str(tmp_path)) == ("helper",)
+    cell = f"import {name}, helper, json"
+    assert modules_beside(tmp_path, [cell]) == {"helper": ""}
