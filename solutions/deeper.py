@@ -394,8 +394,10 @@ def random_nets(rng):
 
 
 def _image(rng):
-    """An even height and an odd width: at a stride of 2 one of them leaves a remainder."""
-    height, width = 2 * rng.integers(45, 60, 2) + [0, 1]
+    """An even height and an odd width: at a stride of 2 one of them leaves a remainder. So large
+    that something is left behind every layer, or a library's net would not run.
+    """
+    height, width = 2 * rng.integers(85, 105, 2) + [0, 1]
     return int(rng.integers(1, 5)), int(height), int(width)
 
 
