@@ -233,7 +233,7 @@ def judges_own_record(evidence):
     assert {
         verdict["question"]: verdict["earned"] for verdict in record["verdicts"]
     } == dict.fromkeys(record_names(evidence), 0.0)
-    assert set(record) == {"verdicts", "engine", "questions", "files", "release"}
+    assert set(record) == {"verdicts", "engine", "questions", "files", "release", "look_at"}
 
 
 def record_names(evidence):
@@ -1193,7 +1193,8 @@ def framework_claimed_missing(hand):
     "The answers return objects that equal everything: a class of their "
     "own, a kind of float, a kind of array.",
     stock="measured: full points wherever the value itself is asked whether it is equal",
-    outcome=refused(patient=2.0),
+    # What is an array by inheritance is judged as one: an image of one pixel is turned rightly.
+    outcome=refused(patient=2.0, turn=1.0),
     nbgrader=True,
 )
 def objects_equal_to_everything(hand):

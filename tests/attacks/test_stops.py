@@ -163,8 +163,8 @@ manager.transform_cell = lambda cell: whole(cell) if len(cell) < 20000 else ''""
 @stop(
     "A cell of 20,000 lines and 300 of IPython's own commands, which the kernel is made to skip "
     "and the judge reads before a question that forbids something.",
-    here="costs the question that is read",
-    outcome=without("ordered", "could not be read", "write it more simply"),
+    here="it is read in a moment, and costs nothing",
+    outcome=full,
 )
 def reading_without_end(hand):
     hand.answer_all()
