@@ -1114,7 +1114,7 @@ def _(result, images, probability, low, high):
         raise NotADraw(
             f"One call gives an array of shape {result.shape}; it should be {images.shape}."
         )
-    inside = ((result > 1e-6) & (result < 1 - 1e-6)).reshape(len(images), -1)
+    inside = ((result > 1e-5) & (result < 1 - 1e-5)).reshape(len(images), -1)
     # a pixel of each image that was not clipped
     every, free = (
         np.arange(len(images)),
@@ -1129,7 +1129,8 @@ def _(result, images, probability, low, high):
             "No single amount, added to all pixels of an image and "
             "clipped to [0, 1], gives this result."
         )
-    amounts[np.abs(amounts) < 1e-6] = 0
+    # Nothing smaller can be told from the noise of float32.
+    amounts[np.abs(amounts) < 1e-5] = 0
     return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
 
 
