@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from nbformat import NotebookNode
 
 from autograder.grading.cells import question_of
 from autograder.grading.course import Course, CourseError
+from autograder.grading.submission import fingerprint
 from autograder.judge.judging import examine_answer
-from autograder.questions.definition import Answer, Question, seed_for
+from autograder.questions.definition import Answer, Mistake, Question, seed_for
 from autograder.questions.material import CONFIG
 from autograder.values import frameworks
 
@@ -43,6 +45,13 @@ class Submission:
     earns: dict[str, float] = field(default_factory=dict)
     mistakes: dict[str, str] = field(default_factory=dict)
     raw: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The content of the notebook's file."""
+        if self.raw is not None:
+            return self.raw
+        return str(nbformat.writes(self.notebook))
 
     @property
     def points(self) -> float:
@@ -71,6 +80,7 @@ class Draft:
         self.questions = [question for question in asked if question]
         self.earns = {question.name: 0.0 for question in self.questions}
         self.mistakes: dict[str, str] = {}
+        self._made: list[tuple[Question, Mistake]] = []
 
     def answer_cell(self, question: Question) -> NotebookNode:
         """The cell that the answer goes into."""
@@ -108,6 +118,20 @@ class Draft:
         self.earns[question.name] = earns
         if mistake:
             self.mistakes[question.name] = mistake
+
+    def makes(self, question: Question, mistake: Mistake) -> None:
+        """Note that the answer to `question` is this mistake, which must be named."""
+        self.fails(question, mistake=mistake.message)
+        self._made.append((question, mistake))
+
+    def settle(self, hand_in: str) -> None:
+        """Work out what the mistakes earn: their inputs depend on all that is handed in, of which
+        `hand_in` is the fingerprint.
+        """
+        for question, mistake in self._made:
+            seed = seed_for(SECRET, self.assignment, self.student, hand_in, question.name)
+            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            self.earns[question.name] = verdict.earned
 
     def _cell(self, grade_id: str) -> NotebookNode:
         return next(
@@ -187,12 +211,7 @@ def _mistaken(number: int, draft: Draft) -> None:
             continue
         mistake = usable[number % len(usable)]
         draft.write(question, mistake)
-        seed = seed_for(SECRET, draft.assignment, draft.student, question.name)
-        draft.fails(
-            question,
-            examine_answer(question, mistake.function, mistake.framework, seed=seed).earned,
-            mistake.message,
-        )
+        draft.makes(question, mistake)
 
 
 def _half_done(draft: Draft) -> None:
@@ -322,7 +341,10 @@ def submission(student: Student, assignment: str, source: NotebookNode) -> Submi
     draft = Draft(source, assignment, student.name)
     student.work(draft)
     raw = nbformat.writes(draft.notebook)[:2000] if student.name == "broken_file" else None
-    return Submission(draft.notebook, draft.earns, draft.mistakes, raw)
+    work = Submission(draft.notebook, draft.earns, draft.mistakes, raw)
+    content = hashlib.sha256(work.text.encode()).hexdigest()
+    draft.settle(fingerprint({f"{assignment}.ipynb": content}))
+    return work
 
 
 def lay_out(project: Path, folder: Path) -> Course:
@@ -372,9 +394,7 @@ def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
         made[student.name] = work = submission(student, assignment, source)
         path = course.root / "submitted" / student.name / assignment / f"{assignment}.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(
-            work.raw if work.raw is not None else nbformat.writes(work.notebook), encoding="utf-8"
-        )
+        path.write_text(work.text, encoding="utf-8")
     return made
 
 
