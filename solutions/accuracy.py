@@ -52,7 +52,9 @@ class ByAccuracy:
         if self.is_too_large(inputs, output):
             return Measurement(False, f"{message}; {self.most_parameters:,} are allowed.")
         if accuracy < self.needed:
-            return Measurement(False, f"{message}; {self.needed:.0%} are needed.")
+            never = self._never_answered(output)
+            seen = f" It never answers {never} of the {self.num_classes} classes." if never else ""
+            return Measurement(False, f"{message}; {self.needed:.0%} are needed.{seen}")
         return Measurement(True, f"{message}.")
 
     def has_another_number_of_outputs(self, inputs: Inputs, output: Any) -> bool:
@@ -73,10 +75,13 @@ class ByAccuracy:
         )
 
     def learnt_too_little(self, inputs: Inputs, output: Any) -> bool:
-        """Whether the net is better than chance, and not good enough."""
+        """Whether the net is better than chance, and not good enough; one that never answers a
+        quarter of the classes or more has another fault than too little training.
+        """
         return (
             self._is_judged_by_accuracy(inputs, output)
             and self.guessing <= self._accuracy(inputs, output) < self.needed
+            and self._never_answered(output) < self.num_classes / 4
         )
 
     def _is_judged_by_accuracy(self, inputs: Inputs, output: Any) -> bool:
@@ -86,6 +91,10 @@ class ByAccuracy:
 
     def _shape(self, inputs: Inputs) -> tuple[int, int]:
         return len(inputs.secret), self.num_classes
+
+    def _never_answered(self, output: Any) -> int:
+        """How many classes the net gives to no input."""
+        return self.num_classes - len(np.unique(np.argmax(output["logits"], axis=1)))
 
     def _accuracy(self, inputs: Inputs, output: Any) -> float:
         return float((np.argmax(output["logits"], axis=1) == inputs.secret).mean())
