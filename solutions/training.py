@@ -1173,8 +1173,9 @@ def _learnt_too_little(inputs, output):
 
 
 @train_ten_layers.mistake(
-    "The net guesses. Most often the start has weights too small for ten layers; if they are "
-    "He's, look at the learning rate, and whether X and y stay together when shuffled.",
+    "The net guesses. Possible causes: a start too small for ten layers (He's weights are right), "
+    "the learning rate, X and y not shuffled together, or layers of the trained net, such as "
+    "batch normalisation, that are not in what is returned.",
     recognise=_guesses,
 )
 def _(X, y):
