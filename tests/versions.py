@@ -71,8 +71,8 @@ def _environment(versions: Versions) -> Path:
     python = folder / "bin" / "python"
     if not python.exists():
         _run([uv, "venv", "--quiet", "--python", _first_found(uv, versions.pythons), folder])
-    choose = ["--resolution", versions.resolution, "--all-extras", "--upgrade", "--python", python]
-    _run([uv, "pip", "install", "--quiet", *choose, "--editable", ROOT])
+    choose = ["--resolution", versions.resolution, "--upgrade", "--python", python]
+    _run([uv, "pip", "install", "--quiet", *choose, "--editable", f"{ROOT}[dev]"])
     _run([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *_mxnet()])
     return python
 
