@@ -37,6 +37,8 @@ class QuestionCard:
         sentence about each that is not.
     errors:         what is wrong with the question's own declarations.
     unsteady:       known mistakes that earn some students more than others: a sentence each.
+    near_misses:    answers with one bad habit that earn all points, each with an input on which it
+        is wrong: no fault where the statement rules such inputs out.
     untried:        kinds of input and result that no probe has: no fault, but where a near miss
                     could hide.
     notes:          what could not be examined, and why; no fault.
@@ -58,6 +60,7 @@ class QuestionCard:
     misnamed: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     unsteady: tuple[str, ...] = ()
+    near_misses: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     median_check_s: float = 0.0
@@ -101,6 +104,7 @@ class QuestionCard:
             "mistakes": self.mistakes,
             "mistakes_named": self.mistakes_named,
             "unsteady": len(self.unsteady),
+            "near_misses": list(self.near_misses),
             "untried": list(self.untried),
             "median_check_s": round(self.median_check_s, 4),
         }

@@ -25,6 +25,7 @@ from autograder.audit.peers import (
     peer_of,
     recorded,
 )
+from autograder.audit.search import told_apart
 from autograder.audit.untried import never_tried
 from autograder.audit.wrong_answers import VISIBLE, known_mistakes, wrong_answers
 from autograder.errors import BadQuestion
@@ -79,6 +80,7 @@ def audit(
         blank,
         errors=(*_incomplete(question), *_called_wrongly(question, accepted, fresh[0])),
         notes=tuple(_left_out(question)),
+        near_misses=tuple(told_apart(question, accepted, fresh[:TRIES])),
         untried=_untried(question, fresh),
     )
     right_answers = replace(

@@ -96,11 +96,13 @@ def _percent(rate: float) -> str:
 def _story(question: QuestionCard) -> list[RenderableType]:
     sentences = dict.fromkeys((*question.problems, *question.misnamed))
     remarks = (*question.notes, *question.unsteady)
-    if not (sentences or question.survivors or remarks or question.untried):
+    listed = (question.survivors, question.near_misses, question.untried)
+    if not (sentences or remarks or any(listed)):
         return []
     parts: list[RenderableType] = [Text(f"\n{question.name}", style="bold")]
     parts += [Text(f"  ✗ {sentence}") for sentence in sentences]
     parts += [Text(f"  · {note}") for note in remarks]
+    parts += [Text(f"  · {sentence}") for sentence in question.near_misses]
     if question.untried:
         parts.append(Text(f"  · never tried: {', '.join(question.untried)}"))
     for survivor in question.survivors:

@@ -31,6 +31,7 @@ KEYS = {
     "mistakes",
     "mistakes_named",
     "unsteady",
+    "near_misses",
     "untried",
     "median_check_s",
 }
@@ -303,6 +304,47 @@ def test_what_is_never_tried_is_listed():
     assert "an empty array or list" in card.untried
     assert "a matrix that is not square" not in card.untried
     assert "Never tried: an empty array or list" in as_page(Card((card,)))
+
+
+def positive(rng):
+    return rng.uniform(1, 2, size=(3, 5)), 2.0
+
+
+def test_a_habit_that_no_probe_shows_is_found_and_shown_with_an_input():
+    def counted(values):
+        return [int(value) for value in np.cumsum(values)]
+
+    def by_hand(values):
+        return [int(sum(values[: end + 1])) for end in range(len(values))]
+
+    asked = question(points=2)(counted)
+    asked.probe()(lambda rng: (rng.integers(1, 9, size=5),))
+    asked.alternative()(by_hand)
+    found = audit(asked, sample=0).near_misses
+    assert any("counts in eight bits" in sentence for sentence in found)
+    assert not any("first row" in sentence for sentence in found)
+    asked.probe()(lambda rng: (rng.integers(1, 9, size=300),))
+    assert not audit(asked, sample=0).near_misses
+
+
+def test_an_input_on_which_right_answers_differ_is_no_part_of_the_question():
+    def root(values):
+        return np.sqrt(np.abs(values))
+
+    def power(values):
+        return np.asarray(values) ** 0.5
+
+    asked = question(points=2)(root)
+    asked.probe()(lambda rng: (rng.choice([0.0, 1.0, 2.5, 4.0], size=6),))
+    asked.alternative()(power)
+    assert not any("without its sign" in sentence for sentence in audit(asked).near_misses)
+
+
+def test_what_the_search_finds_is_the_same_every_time():
+    asked = make(positive)
+    found = audit(asked, sample=0).near_misses
+    assert found == audit(asked, sample=0).near_misses
+    assert all(sentence in as_page(Card((audit(asked, sample=0),))) for sentence in found)
 
 
 def test_a_question_that_nobody_tried_has_no_clean_card():
