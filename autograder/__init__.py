@@ -17,7 +17,7 @@ _HOME = {
     "use": "learner.client",
     "Inputs": "questions.definition",
     "Measurement": "questions.definition",
-    "NotADraw": "judge.sample",
+    "NotADraw": "judge.samples.sample",
     "Question": "questions.definition",
     "question": "questions.definition",
 }

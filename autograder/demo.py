@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.grading.cells import question_of
 from autograder.grading.course import Course, CourseError
-from autograder.grading.submission import fingerprint
-from autograder.judge.judging import examine_answer
+from autograder.grading.submissions.cells import question_of
+from autograder.grading.submissions.submission import fingerprint
+from autograder.judge.examination import examine_answer
 from autograder.questions.definition import Answer, Mistake, Question, seed_for
 from autograder.questions.material import CONFIG
 from autograder.values import frameworks

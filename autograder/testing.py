@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.answers.run import LocalAnswer
-from autograder.judge.code_reader import Code
-from autograder.judge.judging import examine as _examine
+from autograder.judge.code.code_reader import Code
+from autograder.judge.examination import examine as _examine
 from autograder.questions import catalogue
 from autograder.questions.definition import Inputs, Measurement, seed_for
 from autograder.questions.definition import Question as _Question

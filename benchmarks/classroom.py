@@ -12,9 +12,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.demo import SECRET, SECRET_FILE, Draft
-from autograder.grading.cells import PLOT_CELL_PREFIX, question_of
 from autograder.grading.course import CONFIG
-from autograder.grading.submission import digests, fingerprint
+from autograder.grading.submissions.cells import PLOT_CELL_PREFIX, question_of
+from autograder.grading.submissions.submission import digests, fingerprint
 from autograder.questions import catalogue
 from autograder.questions.definition import Answer, Mistake, Question
 

@@ -26,7 +26,7 @@ from nbformat import NotebookNode
 
 from autograder.answers.run import is_stub, run
 from autograder.demo import SECRET
-from autograder.grading.cells import question_of, to_run
+from autograder.grading.submissions.cells import question_of, to_run
 from autograder.learner import client
 from autograder.questions.definition import Question, seed_for
 from autograder.values import frameworks

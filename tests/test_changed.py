@@ -27,7 +27,7 @@ def project(tmp_path):
             json.dumps({"cells": [cell]}),
         )
         write(root, f"lessons/{number}-{chapter}.ipynb", "{}")
-    write(root, "autograder/judge/judging.py", "")
+    write(root, "autograder/judge/examination.py", "")
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
     git(root, "checkout", "--quiet", "-b", "work")
@@ -59,8 +59,8 @@ def chapters(root):
 
 def test_nothing_has_changed_at_first_and_the_engine_is_no_chapter(project):
     assert chapters(project) == set()
-    write(project, "autograder/judge/judging.py", "# another\n")
-    assert changed_files(project) == ["autograder/judge/judging.py"]
+    write(project, "autograder/judge/examination.py", "# another\n")
+    assert changed_files(project) == ["autograder/judge/examination.py"]
     assert chapters(project) == set()
 
 

@@ -3,7 +3,7 @@ name, and by the operators of a framework that it comes to (`autograder.answers.
 
 It lives in the process of the answer, where whoever means ill can switch it off: it is there for
 those who do not. What reaches for such things is told to the instructor
-(`autograder.judge.reaches`).
+(`autograder.judge.code.reaches`).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from autograder.audit.search import told_apart
 from autograder.audit.untried import never_tried
 from autograder.audit.wrong_answers import VISIBLE, known_mistakes, wrong_answers
 from autograder.errors import BadQuestion
-from autograder.judge.judging import examine, examine_answer, expected
+from autograder.judge.examination import examine, examine_answer, expected
 from autograder.judge.trial import judging_of
 from autograder.questions.definition import Answer, Case, Probe, Question, seed_for
 from autograder.values import frameworks

@@ -14,7 +14,7 @@ from autograder.audit.card import QuestionCard, Survivor
 from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import Mutant, mutants
 from autograder.audit.peers import CONSTRUCTED, label_of
-from autograder.judge.judging import expected
+from autograder.judge.examination import expected
 from autograder.judge.trial import judge, judging_of
 from autograder.questions.definition import Answer, Case, Question, seed_for
 

@@ -23,7 +23,7 @@ from autograder.audit.peers import (
     parameters_of,
     peer_of,
 )
-from autograder.judge.judging import examine, examine_answer, expected
+from autograder.judge.examination import examine, examine_answer, expected
 from autograder.judge.trial import judging_of
 from autograder.questions.definition import Mistake, Question
 from autograder.values import frameworks

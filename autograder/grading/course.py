@@ -34,7 +34,7 @@ from autograder.grading.messages import (
     Ungradable,
     share,
 )
-from autograder.grading.submission import MEGABYTES, check_name, digests, fingerprint
+from autograder.grading.submissions.submission import MEGABYTES, check_name, digests, fingerprint
 from autograder.questions.material import CONFIG
 from autograder.questions.names import grade_id
 
@@ -187,9 +187,9 @@ class Course:
         """What examining and recording submissions of `assignment` takes from the course."""
         from nbgrader.utils import find_all_files
 
-        from autograder.grading.cells import fingerprint as fingerprint_of
         from autograder.grading.secret import course_secret
         from autograder.grading.settings import Steps
+        from autograder.grading.submissions.cells import fingerprint as fingerprint_of
 
         with self._here():
             api = self._nbgrader()
@@ -223,7 +223,7 @@ class Course:
         """The released notebooks by name, {} where the assignment is not released."""
         from nbgrader.api import MissingEntry
 
-        from autograder.grading.cells import released
+        from autograder.grading.submissions.cells import released
 
         with self._own_faults(), contextlib.closing(self._nbgrader().gradebook) as gradebook:
             try:

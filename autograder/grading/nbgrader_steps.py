@@ -45,9 +45,14 @@ from sqlalchemy.exc import SAWarning
 from traitlets import Bool, Float, Integer, List, Unicode
 
 from autograder.errors import JudgeFault
-from autograder.grading import submission
-from autograder.grading.cell_runner import CellRunner
-from autograder.grading.cells import (
+from autograder.grading.execution.cell_runner import CellRunner
+from autograder.grading.execution.kernels import Kernel, Setting, TrustedKernel, WalledKernel
+from autograder.grading.execution.notebook_run import Author, NotebookRun, undisturbed
+from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
+from autograder.grading.layout import METADATA_KEY
+from autograder.grading.secret import course_secret
+from autograder.grading.submissions import submission
+from autograder.grading.submissions.cells import (
     Release,
     fault_of,
     fingerprint,
@@ -58,15 +63,10 @@ from autograder.grading.cells import (
     released,
     released_notebook,
 )
-from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
-from autograder.grading.kernels import Kernel, Setting, TrustedKernel, WalledKernel
-from autograder.grading.layout import METADATA_KEY
-from autograder.grading.look_at import things_to_look_at
-from autograder.grading.notebook_run import Author, NotebookRun, undisturbed
-from autograder.grading.sanitize import sanitize_cell
-from autograder.grading.secret import course_secret
+from autograder.grading.submissions.look_at import things_to_look_at
+from autograder.grading.submissions.sanitize import sanitize_cell
 from autograder.grading.versions import judged_by
-from autograder.judge.modules_beside import modules_beside
+from autograder.judge.code.modules_beside import modules_beside
 from autograder.logs import GRADING, about, kept_in
 from autograder.questions import catalogue
 from autograder.sandbox import wall
@@ -221,7 +221,7 @@ def _modules_of(nb: NotebookNode, folder: str | None) -> dict[str, str]:
 
 class SanitizeCells(NbGraderPreprocessor):
     """Leaves nothing in what a student wrote that a reader's browser would run or fetch (see
-    `autograder.grading.sanitize`); what the course and the judge wrote stays.
+    `autograder.grading.submissions.sanitize`); what the course and the judge wrote stays.
     """
 
     def preprocess_cell(

@@ -29,9 +29,7 @@ from nbformat import NotebookNode, from_dict
 from autograder import logs
 from autograder.answers.time_limit import patience
 from autograder.errors import Disturbed, JudgeFault, JudgingStuck, NoWall, SubmissionError
-from autograder.grading import limits_of_worker, submission
-from autograder.grading.cells import fault_of, question_of
-from autograder.grading.hand_in_time import AS_NBGRADER_WRITES, as_nbgrader_writes
+from autograder.grading import limits_of_worker
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.limits_of_worker import (
     READ_MEGABYTES,
@@ -61,6 +59,9 @@ from autograder.grading.nbgrader_steps import (
     JudgedExecute,
 )
 from autograder.grading.settings import Steps, configuration
+from autograder.grading.submissions import submission
+from autograder.grading.submissions.cells import fault_of, question_of
+from autograder.grading.submissions.hand_in_time import AS_NBGRADER_WRITES, as_nbgrader_writes
 from autograder.questions import catalogue
 from autograder.sandbox import provisioner
 from autograder.text import one_line, plain

@@ -1,5 +1,5 @@
 """What differs between two outputs, in plain facts; what all wrong results have in common is said
-by `autograder.judge.relations`.
+by `autograder.judge.diagnosis.relations`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ reference, each with a generator of its own.
 No two right answers need draw the same numbers, so results cannot be compared one by one. A
 question recovers from every result what must have been drawn for it (`Question.recover`: how far
 each image was shifted, say), and the two samples are then compared
-(`autograder.judge.sample_differences`); besides that the form of results, whether the same
+(`autograder.judge.samples.sample_differences`); besides that the form of results, whether the same
 generator gives the same result again, and whether the inputs were left alone.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from autograder.answers.outcome import Outcome
 from autograder.judge.result_size import numbers_in, too_many
-from autograder.judge.sample import Recover, Sample, sample
-from autograder.judge.sample_differences import differences, same_distribution
+from autograder.judge.samples.sample import Recover, Sample, sample
+from autograder.judge.samples.sample_differences import differences, same_distribution
 from autograder.judge.strategy import (
     Observation,
     all_correct,

@@ -16,9 +16,9 @@ from pathlib import Path
 from autograder import logs
 from autograder.feedback.pictures import warm_up
 from autograder.feedback.render import Feedback, code, note, render
-from autograder.judge.code_reader import Code
-from autograder.judge.judging import examine
-from autograder.judge.modules_beside import modules_beside
+from autograder.judge.code.code_reader import Code
+from autograder.judge.code.modules_beside import modules_beside
+from autograder.judge.examination import examine
 from autograder.judge.remote_answer import RemoteAnswer
 from autograder.learner import journal
 from autograder.processes import work_of

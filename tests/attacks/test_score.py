@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 from attacks.harness import ANSWERS, POINTS, attack
 from autograder.grading.layout import METADATA_KEY
-from autograder.judge import reach_names
+from autograder.judge.code import reach_names
 
 pytestmark = pytest.mark.alone
 
@@ -573,7 +573,7 @@ def memory_searched(hand):
         """
         def total(values):
             import gc, sys
-            from autograder.grading.judge_session import JudgeSession
+            from autograder.grading.execution.judge_session import JudgeSession
             from autograder.questions.definition import Case, Mistake, Probe, Question
             kinds = (Case, JudgeSession, Mistake, Probe, Question)
             if "ran" in told:

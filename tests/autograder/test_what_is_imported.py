@@ -167,7 +167,7 @@ def test_the_doctor_on_windows_can_be_read():
 
 
 ANYWHERE = (
-    "autograder.grading.cells",
+    "autograder.grading.submissions.cells",
     "autograder.learner.client",
     "autograder.grading.course",
     "autograder.doctor",
@@ -176,7 +176,7 @@ ANYWHERE = (
     "autograder.sandbox.linux",
     "autograder.report.tables",
     "autograder.report.results",
-    "autograder.grading.submission",
+    "autograder.grading.submissions.submission",
     "autograder.sandbox.wall",
     "autograder.learner.workspace",
 )

@@ -19,7 +19,7 @@ import pytest
 from classroom import NAME, RIGHT, grade, hand_in, points
 
 from autograder.grading import batch
-from autograder.grading.submission import Unfit, read
+from autograder.grading.submissions.submission import Unfit, read
 from autograder.questions import catalogue
 
 FULL = 5

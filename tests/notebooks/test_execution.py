@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.grading.cells import question_of
+from autograder.grading.submissions.cells import question_of
 from notebooks import warm
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ import torch
 
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
-from autograder.judge.judging import expected
+from autograder.judge.examination import expected
 from autograder.judge.strategy import Observation
 from autograder.judge.trial import judging_of
 from autograder.learner.judge_process import PUBLIC

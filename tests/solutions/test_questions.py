@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from autograder.audit.checks import audit, fresh_seeds
-from autograder.judge.code_reader import Code, read
+from autograder.judge.code.code_reader import Code, read
 from autograder.learner.judge_process import PUBLIC
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for

@@ -7,7 +7,7 @@ import pytest
 
 from autograder.answers.call_watch import find
 from autograder.answers.operator_watch import _operators
-from autograder.judge.reaches import reaches
+from autograder.judge.code.reaches import reaches
 from autograder.questions import catalogue
 from autograder.values import frameworks
 

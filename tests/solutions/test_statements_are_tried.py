@@ -20,7 +20,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from autograder.judge.judging import expected
+from autograder.judge.examination import expected
 from autograder.questions import catalogue
 from autograder.questions.definition import Case, Question
 

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.grading.cells import PLOT_CELL_PREFIX, question_of
+from autograder.grading.submissions.cells import PLOT_CELL_PREFIX, question_of
 from autograder.questions import catalogue
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ import psutil
 import pytest
 from classroom import NAME, RIGHT, grade, grade_here, hand_in, points, verdicts
 
-from autograder.grading import notebook_run
 from autograder.grading.course import CONFIG, Course, CourseError, _last_error
+from autograder.grading.execution import notebook_run
 from autograder.questions import catalogue
 from autograder.report import results
 
@@ -467,7 +467,7 @@ def test_a_kernel_that_the_judge_gave_up_takes_no_other_with_it(own, monkeypatch
         threading.Event().wait(3)
         return slow(values)
 
-    monkeypatch.setattr("autograder.grading.judge_session.VERDICT_SECONDS", 0.1)
+    monkeypatch.setattr("autograder.grading.execution.judge_session.VERDICT_SECONDS", 0.1)
     monkeypatch.setattr(question, "reference", type(question.reference)(reference, "numpy"))
     hand_in(
         own,

@@ -16,12 +16,13 @@ from classroom import NAME, QUESTIONS, RIGHT, ROOT, grade, grade_here, hand_in, 
 from nbformat.v4 import new_code_cell
 
 from autograder import logs
-from autograder.grading import batch, nbgrader_steps, notebook_run
+from autograder.grading import batch, nbgrader_steps
 from autograder.grading.course import Course, CourseError
+from autograder.grading.execution import notebook_run
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.versions import judged_by
-from autograder.judge import code_reader
-from autograder.judge.code_reader import Code
+from autograder.judge.code import code_reader
+from autograder.judge.code.code_reader import Code
 from autograder.questions import catalogue
 
 

@@ -11,11 +11,11 @@ import pytest
 from autograder import NotADraw, question, testing
 from autograder.answers.run import LocalAnswer
 from autograder.audit.checks import audit
-from autograder.judge import statistics
-from autograder.judge.judging import examine
-from autograder.judge.sample import sample
-from autograder.judge.sample_differences import Quantity, differences, looks_at
-from autograder.judge.statistics import log_chance
+from autograder.judge.examination import examine
+from autograder.judge.samples import permutation_test
+from autograder.judge.samples.permutation_test import log_chance
+from autograder.judge.samples.sample import sample
+from autograder.judge.samples.sample_differences import Quantity, differences, looks_at
 from autograder.values import frameworks
 from autograder.verdict import Status
 
@@ -416,7 +416,7 @@ def refused(draw, times, rng):
 def test_no_more_right_answers_are_refused_than_the_budget_says(name, monkeypatch):
     """With a budget that is large enough to be seen; five standard deviations above it."""
     budget, times = 0.05, 40
-    monkeypatch.setattr(statistics, "BUDGET", budget)
+    monkeypatch.setattr(permutation_test, "BUDGET", budget)
     most = times * budget + 5 * np.sqrt(times * budget)
     assert refused(RIGHT[name], times, np.random.default_rng()) <= most
 
@@ -440,7 +440,7 @@ def least_chances(draw, times, rng):
     least = np.zeros(times)
     for start in range(0, times, 1_000):
         chosen = rng.random((1_000, 150)).argsort(axis=1) < 30
-        for trial, test in np.argwhere(np.abs(chosen @ away) > statistics.SURELY_COMMON):
+        for trial, test in np.argwhere(np.abs(chosen @ away) > permutation_test.SURELY_COMMON):
             picked = chosen[trial]
             chance = log_chance(counts[~picked, test], counts[picked, test])
             least[start + trial] = min(least[start + trial], chance)
@@ -451,7 +451,7 @@ def hold_the_budget(least):
     for budget in (1e-2, 1e-3, 1e-4):
         most = len(least) * budget
         assert (least < np.log(budget)).sum() <= most + 5 * np.sqrt(most) + 1
-    assert (least >= np.log(statistics.BUDGET)).all()
+    assert (least >= np.log(permutation_test.BUDGET)).all()
 
 
 @pytest.mark.parametrize("name", ["counted, of all kinds", "rare", "ranked"])
@@ -469,7 +469,7 @@ def test_the_budget_holds_among_a_hundred_thousand_right_answers(name):
 @pytest.mark.parametrize("name", RIGHT)
 def test_the_budget_holds_among_many_right_answers(name, monkeypatch):
     budget, times = 0.05, 2_000
-    monkeypatch.setattr(statistics, "BUDGET", budget)
+    monkeypatch.setattr(permutation_test, "BUDGET", budget)
     most = times * budget + 5 * np.sqrt(times * budget)
     assert refused(RIGHT[name], times, np.random.default_rng()) <= most
 

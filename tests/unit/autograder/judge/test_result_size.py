@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder.answers.outcome import Outcome
-from autograder.judge.judging import examine
+from autograder.judge.examination import examine
 from autograder.judge.result_size import FREE, TIMES, numbers_in, too_many
 from autograder.questions.definition import Measurement, question
 from autograder.verdict import Status

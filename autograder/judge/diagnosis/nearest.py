@@ -1,0 +1,185 @@
+"""The known mistake that an answer comes nearest to, where none explains all of it.
+
+It is offered as what it looks like, with what it does not explain. Three ways of being near are
+looked at: it explains one part of every result, it explains the results of most inputs, or it is
+wrong in the same places with other numbers, as a mean of nothing is 0 for one and NaN for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.judge.compared import Compared
+from autograder.judge.diagnosis.evidence import is_no_accident, size_of
+from autograder.judge.strategy import Observation
+from autograder.judge.trial import Trial
+from autograder.questions.definition import Mistake
+from autograder.text import key_as_text
+from autograder.values.agreement import agree, as_arrays, close
+
+_MOST_PARTS = 8
+"""A list of more items is one result, and no collection of several."""
+
+_LEAST_TRIALS = 2
+"""So many inputs of different kinds must show what is offered."""
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A known mistake beside an answer.
+
+    seen: what the mistake gives, on as many of the inputs as it was tried.
+    explains_all: whether it explains what the answer gives, on every input.
+    gives_the_same: whether it does so by giving the same, and not by what the question says of it.
+    """
+
+    mistake: Mistake
+    seen: Mapping[Trial, Observation] = field(default_factory=dict)
+    explains_all: bool = False
+    gives_the_same: bool = False
+
+
+def nearest(judging: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) -> str:
+    """The one known mistake that explains a good part, as a sentence; empty where there is none,
+    or more than one.
+    """
+    compared = [twin for twin in twins if _may_be_made(judging, trials, twin)]
+    for look in (_part_by_part, _input_by_input, _place_by_place):
+        offers = {twin.mistake.message: look(judging, trials, twin) for twin in compared}
+        sentences = [sentence for sentence in offers.values() if sentence]
+        if sentences:
+            return sentences[0] if len(sentences) == 1 else ""
+    return ""
+
+
+def _may_be_made(judging: Compared, trials: Sequence[Trial], twin: Twin) -> bool:
+    """Whether the mistake was tried on every input, and is right wherever the answer is."""
+    if any(trial not in twin.seen for trial in trials):
+        return False
+    passed = [trial for trial in trials if trial.passed]
+    return all(_is_right_on(judging, trial, twin) for trial in passed)
+
+
+def _is_right_on(judging: Compared, trial: Trial, twin: Twin) -> bool:
+    mistaken = twin.seen[trial]
+    return mistaken.outcome.is_value and judging.passes(trial.expected, mistaken)
+
+
+# One part of every result
+
+
+def _part_by_part(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    failed = [trial for trial in trials if not trial.passed]
+    if not all(trial.outcome.is_value for trial in failed):
+        return ""
+    results = [_parts_of(trial, twin.seen[trial]) for trial in failed]
+    names = set(results[0])
+    if len(names) < 2 or any(set(parts) != names for parts in results):
+        return ""
+    explained = [name for name in results[0] if _explains(judging, failed, results, name)]
+    wrong = [name for name in results[0] if not _is_right(judging, results, name)]
+    left = [name for name in wrong if name not in explained]
+    if not explained or not left:
+        return ""
+    there, elsewhere = ", ".join(explained), ", ".join(left)
+    message = twin.mistake.message
+    return f"In {there} it looks like this: {message} It does not explain {elsewhere}."
+
+
+_Parts = dict[str, tuple[Any, Any, Any]]
+"""By name: what is expected there, what the answer gives, and what the mistake gives."""
+
+
+def _parts_of(trial: Trial, mistaken: Observation) -> _Parts:
+    """The parts of a result; none where it has none, or the three do not have the same."""
+    values = trial.expected, trial.outcome.value, mistaken.outcome.value
+    if not mistaken.outcome.is_value:
+        return {}
+    if all(isinstance(value, dict) for value in values):
+        return _entries(*values)
+    if all(isinstance(value, (list, tuple)) for value in values):
+        return _items(*values)
+    return {}
+
+
+def _entries(expected: dict[Any, Any], got: dict[Any, Any], mistaken: dict[Any, Any]) -> _Parts:
+    if not expected.keys() == got.keys() == mistaken.keys():
+        return {}
+    return {key_as_text(key): (expected[key], got[key], mistaken[key]) for key in expected}
+
+
+def _items(expected: Sequence[Any], got: Sequence[Any], mistaken: Sequence[Any]) -> _Parts:
+    if not len(expected) == len(got) == len(mistaken) <= _MOST_PARTS:
+        return {}
+    triples = zip(expected, got, mistaken, strict=True)
+    return {f"item {index}": triple for index, triple in enumerate(triples)}
+
+
+def _explains(
+    judging: Compared, failed: Sequence[Trial], results: Sequence[_Parts], name: str
+) -> bool:
+    """Whether the mistake gives that part on every input, and several show that it is wrong."""
+    shown = set()
+    for trial, parts in zip(failed, results, strict=True):
+        expected, got, mistaken = parts[name]
+        if not agree(mistaken, got, judging.rtol, judging.atol):
+            return False
+        if not agree(expected, got, judging.rtol, judging.atol) and is_no_accident(got):
+            shown.add(size_of(trial.case.inputs.args))
+    return len(shown) >= _LEAST_TRIALS
+
+
+def _is_right(judging: Compared, results: Sequence[_Parts], name: str) -> bool:
+    return all(agree(*parts[name][:2], judging.rtol, judging.atol) for parts in results)
+
+
+# The results of most inputs
+
+
+def _input_by_input(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    failed = [trial for trial in trials if not trial.passed]
+    explained = [trial for trial in failed if _is_explained(judging, trial, twin)]
+    shown = {size_of(trial.case.inputs.args) for trial in explained}
+    if len(shown) < _LEAST_TRIALS or 2 * len(explained) <= len(failed):
+        return ""
+    left = len(failed) - len(explained)
+    message = twin.mistake.message
+    return (
+        f"On most inputs it looks like this: {message} It does not explain {left} of the "
+        f"{len(failed)} wrong results."
+    )
+
+
+def _is_explained(judging: Compared, trial: Trial, twin: Twin) -> bool:
+    mistaken = twin.seen[trial]
+    if not (mistaken.outcome.is_value and trial.outcome.is_value):
+        return False
+    return judging.same(trial.seen, mistaken) and is_no_accident(trial.outcome.value)
+
+
+# The same places
+
+
+def _place_by_place(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    failed = [trial for trial in trials if not trial.passed]
+    if not all(_wrong_in_the_same_places(judging, trial, twin.seen[trial]) for trial in failed):
+        return ""
+    return f"It looks like this, with NaN in its place: {twin.mistake.message}"
+
+
+def _wrong_in_the_same_places(judging: Compared, trial: Trial, mistaken: Observation) -> bool:
+    """Whether both are wrong in the same few places, where the answer has NaN."""
+    got = as_arrays(trial.expected, trial.outcome.value)
+    other = as_arrays(trial.expected, mistaken.outcome.value)
+    if got is None or other is None or got[1].shape != other[1].shape:
+        return False
+    if got[0].shape != got[1].shape or got[1].dtype.kind not in "fc":
+        return False
+    wrong = ~close(*got, judging.rtol, judging.atol)
+    also = ~close(*other, judging.rtol, judging.atol)
+    is_part = bool(wrong.any() and not wrong.all())
+    return is_part and np.array_equal(wrong, also) and bool(np.isnan(got[1][wrong]).all())

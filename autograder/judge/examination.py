@@ -1,0 +1,234 @@
+"""The judge: draws the inputs, has the answer called, judges what comes back, and concludes. It
+never runs in the student's process.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from autograder.answers.outcome import Outcome
+from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
+from autograder.answers.time_limit import patience
+from autograder.judge.code.code_reader import Code, Finding, may_not, read
+from autograder.judge.diagnosis.evidence import is_degenerate
+from autograder.judge.diagnosis.explanation import explain, failure_of
+from autograder.judge.diagnosis.known_mistakes import Known, known_mistake
+from autograder.judge.strategy import Judging
+from autograder.judge.trial import Trial, judge, judging_of
+from autograder.questions.definition import Case, Probe, Question
+from autograder.verdict import Failure, Status, Verdict
+
+NOT_ATTEMPTED = (
+    "Put your answer in place of the line with `raise NotImplementedError`, then run both cells."
+)
+
+
+def _nothing() -> None:
+    """What is done where nobody waits."""
+
+
+def examine(
+    question: Question,
+    answer: CallAnswer,
+    *,
+    seed: int,
+    framework: str,
+    code: Code | None = None,
+    chosen: bool = True,
+    answered: Callable[[], None] = _nothing,
+) -> Verdict:
+    """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
+    is where it is written.
+
+    answered: called once the answer has been called for the last time, before anything that came
+        back is looked at: how long that takes says whether it was right.
+
+    A probe's weight is earned if all its inputs pass. An answer that hangs or kills its process
+    earns nothing, one that is the untouched stub is "not attempted". One that uses what the
+    question forbids, by what is read in its code or seen while it runs, earns nothing either.
+
+    chosen: whether the framework was, by `use`. Where it was not, the answer may have been written
+        for another one, and what looks like a known mistake need not be one.
+    """
+    finding = read(code, question.forbids) if code is not None else None
+    if finding:
+        return _refused(question, finding, _Run(question))
+    judging, run = judging_of(question), _Run(question, chosen)
+    outcomes: list[tuple[Case, Outcome]] = []
+    for case in _draw(question, judging, seed):
+        outcome = run.call(answer, case)
+        if not outcomes and is_stub(outcome, question.name):
+            return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
+        if framework not in question.frameworks:
+            return _verdict(run, Status.ERROR, _other_framework(question, framework))
+        if outcome.forbidden:
+            return _refused(
+                question, Finding(may_not(outcome.forbidden), outcome.forbidden_line), run
+            )
+        outcomes.append((case, outcome))
+        if outcome.is_last:
+            break
+    answered()
+    for case, outcome in outcomes:
+        run.trials.append(judge(question, case, outcome, expected(question, case)))
+    return _conclude(judging, run, framework)
+
+
+def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
+    """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not
+    for a stranger's code.
+    """
+    local = LocalAnswer(answer, framework, question.forbids)
+    return examine(question, local, seed=seed, framework=framework)
+
+
+def expected(question: Question, case: Case) -> Any:
+    """What an answer is held against on one input, None where it is measured instead. Raises
+    RuntimeError if the reference itself fails.
+    """
+    judging = judging_of(question)
+    return _expected(question, case, judging) if judging.comparable else None
+
+
+@functools.lru_cache(maxsize=64)
+def _expected(question: Question, case: Case, judging: Judging) -> Any:
+    """Kept as long as the cases are; while a class is graded, with other inputs for each student,
+    that is some ten megabytes for nothing.
+    """
+    return judging.expected(question, case)
+
+
+def _draw(question: Question, judging: Judging, seed: int) -> Iterable[Case]:
+    if judging.comparable:
+        return _kept_cases(question, seed, tuple(question.probes))
+    return question.cases(seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept_cases(question: Question, seed: int, probes: tuple[Probe, ...]) -> tuple[Case, ...]:
+    """Kept for whoever checks the same answer again after a change."""
+    return tuple(question.cases(seed))
+
+
+class _Run:
+    """The calls of one answer: its own time, in work and by the clock, and its trials. What the
+    reference and the imports take is not the student's.
+    """
+
+    def __init__(self, question: Question, chosen: bool = True):
+        self.question, self.chosen = question, chosen
+        self.trials: list[Trial] = []
+        self.spent = self._waited = 0.0
+
+    def call(self, answer: CallAnswer, case: Case) -> Outcome:
+        seconds = self.question.seconds
+        start = time.monotonic()
+        outcome = answer(
+            self.question.driver,
+            case.inputs.args,
+            seconds - self.spent,
+            patience(seconds) - self._waited,
+        )
+        self.spent += outcome.seconds
+        self._waited += time.monotonic() - start
+        return outcome
+
+
+def _conclude(judging: Judging, run: _Run, framework: str) -> Verdict:
+    question, trials = run.question, run.trials
+    if not trials:
+        raise RuntimeError(f"{question.name} has no probes")
+    failures = [trial for trial in trials if not trial.passed]
+    if not failures:
+        headline = judging.praise([trial.seen for trial in trials])
+        return _verdict(run, Status.CORRECT, headline, earned=question.points)
+    failed = _most_telling(failures)
+    earned = _earned(question, trials)
+    known = known_mistake(question, judging, trials) if run.chosen else Known()
+    in_force = framework if run.chosen else ""
+    named = bool(known.name or known.likely)
+    explanation = explain(question, judging, trials, failed, in_force, named=named)
+    details = (known.likely, _not_chosen(run, framework), *explanation.details)
+    status = explanation.status
+    if earned and status in (Status.INCORRECT, Status.ERROR):
+        status = Status.PARTIAL
+    return _verdict(
+        run,
+        status,
+        explanation.headline,
+        details=tuple(filter(None, details)),
+        earned=earned,
+        mistake=known.name,
+        failure=failure_of(question, judging, failed),
+    )
+
+
+def _not_chosen(run: _Run, framework: str) -> str:
+    if run.chosen or len(run.question.frameworks) == 1:
+        return ""
+    others = " or ".join(name for name in run.question.frameworks if name != framework)
+    return (
+        f"No `use(...)` was run, so the check handed over arrays of {framework}. If you answer in "
+        f"{others}, put the cell with `use(...)` back."
+    )
+
+
+def _most_telling(failures: Sequence[Trial]) -> Trial:
+    """The first that can be drawn, or, where the first failure gave no value, that one. An input of
+    a single pixel is shown only if there is no other.
+    """
+    first = failures[0]
+    if not first.outcome.is_value:
+        return first
+    ordinary = [trial for trial in failures if not is_degenerate(trial.case.inputs.args)]
+    telling = [trial for trial in ordinary if trial.outcome.is_value] or list(failures)
+    return next((trial for trial in telling if trial.drawable), telling[0])
+
+
+def _earned(question: Question, trials: Sequence[Trial]) -> float:
+    if trials[-1].outcome.is_last:
+        return 0.0
+    failed = {trial.case.probe for trial in trials if not trial.passed}
+    total = sum(probe.weight for probe in question.probes)
+    kept = sum(probe.weight for probe in question.probes if probe not in failed)
+    return round(question.points * kept / total, 2)
+
+
+def _other_framework(question: Question, framework: str) -> str:
+    choices = " or ".join(f'use("{name}")' for name in question.frameworks)
+    return f"This is not answered in {framework}: choose {choices} before the check."
+
+
+def _refused(question: Question, finding: Finding, run: _Run) -> Verdict:
+    details = [question.prohibition]
+    if finding.line:
+        details.append(f"The line is `{finding.line}`")
+    return _verdict(run, Status.INCORRECT, finding.sentence, details=tuple(details))
+
+
+def _verdict(
+    run: _Run,
+    status: Status,
+    headline: str,
+    *,
+    details: tuple[str, ...] = (),
+    earned: float = 0.0,
+    mistake: str | None = None,
+    failure: Failure | None = None,
+) -> Verdict:
+    return Verdict(
+        question=run.question.name,
+        status=status,
+        points=run.question.points,
+        earned=earned,
+        headline=headline,
+        tried=len(run.trials),
+        passed=sum(trial.passed for trial in run.trials),
+        details=details,
+        mistake=mistake,
+        failure=failure,
+        seconds=run.spent,
+    )

@@ -1,0 +1,1 @@
+"""Two samples of a random operation, and what tells them apart."""
