@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from autograder.answers.run import CallAnswer
 from autograder.audit.near_misses import NearMiss, map_numbers, near_misses
 from autograder.audit.peers import peer_of
-from autograder.judge.judging import expected
+from autograder.judge.examination import expected
 from autograder.judge.trial import judge, judging_of
 from autograder.questions.definition import Answer, Case, Inputs, Question
 from autograder.values.agreement import agree
