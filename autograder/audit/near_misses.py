@@ -72,7 +72,8 @@ def map_numbers(value: Any, change: _Change) -> Any:
     single numbers. All of them reach `change` as arrays, and are afterwards what they were.
     """
     if isinstance(value, np.ndarray):
-        return change(value) if value.dtype.kind in "iuf" else value
+        # Arithmetic with an array without axes gives a number, and no array.
+        return np.asarray(change(value)) if value.dtype.kind in "iuf" else value
     if is_number(value):
         return change(np.asarray(value)).item()
     if isinstance(value, dict):

@@ -42,7 +42,17 @@ def test_equal_values_are_put_in_an_order(order):
 
 @pytest.mark.parametrize("habit", HABITS)
 @pytest.mark.parametrize(
-    "value", [np.zeros((0, 3)), np.float32([[1, np.nan], [np.inf, -1]]), [], 7, True, None, "text"]
+    "value",
+    [
+        np.zeros((0, 3)),
+        np.float32([[1, np.nan], [np.inf, -1]]),
+        np.array(2.5),
+        [],
+        7,
+        True,
+        None,
+        "text",
+    ],
 )
 def test_no_value_breaks_a_habit_or_changes_its_kind(habit, value):
     changed = map_numbers({"a": [value]}, HABITS[habit])["a"][0]
