@@ -125,15 +125,20 @@ def _one_more(array: np.ndarray) -> np.ndarray:
 
 
 def _shown(args: _Args) -> str:
-    text = ", ".join(map(_shown_argument, args))
+    text = ", ".join(map(_shown_value, args))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _shown_argument(arg: Any) -> str:
-    if isinstance(arg, np.ndarray):
-        shape = " x ".join(map(str, arg.shape))
-        return str(arg.tolist()) if arg.size <= _MOST_SHOWN else f"an array of {shape}"
-    return repr(arg)
+def _shown_value(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        shape = " x ".join(map(str, value.shape))
+        return str(value.tolist()) if value.size <= _MOST_SHOWN else f"an array of {shape}"
+    if isinstance(value, dict):
+        items = [f"{key!r}: {_shown_value(item)}" for key, item in value.items()]
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_shown_value, value)) + "]"
+    return repr(value)
 
 
 # Inputs out of inputs -----------------------------------------------------------------------------
