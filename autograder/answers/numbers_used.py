@@ -4,6 +4,10 @@ in a buffer, what a closure holds.
 Each framework is watched for one prediction. An array that enters an operation, and is neither the
 input nor made by an earlier operation, was there before: its numbers are counted. Parameters are
 not, nor the statistics of normalisation.
+
+`autograder.answers.operator_watch` watches the same places of MXNet in another way: it must see
+calls of any thread that nothing can take its place in, and needs their names alone. Here what
+operations return is needed, which no watch over frames is given.
 """
 
 from __future__ import annotations

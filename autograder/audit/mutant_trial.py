@@ -15,7 +15,7 @@ from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import Mutant, mutants
 from autograder.audit.peers import CONSTRUCTED, label_of
 from autograder.judge.examination import expected
-from autograder.judge.trial import judge, judging_of
+from autograder.judge.trial import judge, strategy_of
 from autograder.questions.definition import Answer, Case, Question, seed_for
 
 SEEDS = 10
@@ -98,7 +98,7 @@ def mutants_of(
 ) -> QuestionCard:
     """What becomes of the mutants of the answers that are accepted."""
     card = QuestionCard(question.name, question.points)
-    if not judging_of(question).comparable:
+    if not strategy_of(question).comparable:
         note = (
             "No mutants: answers are judged by what they achieve, so a "
             "mutant that achieves it is right."

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import BinaryIO, Protocol
 
 from autograder import logs
 from autograder.errors import CourseError, Disturbed
@@ -76,7 +76,23 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(log: Path) -> tuple[Any, Connection]:
+class WorkerProcess(Protocol):
+    """The process of a worker: forked from the warm one, or started cold."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ends within so many seconds."""
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+
+    def close(self) -> None:
+        """Give back what is held of it."""
+
+    def disturbed(self) -> bool:
+        """Whether what ended it ended others, too."""
+
+
+def start_worker(log: Path) -> tuple[WorkerProcess, Connection]:
     """A process that runs `worker.serve`, in a session of its own, and our end of the line to
     it. What it prints goes to `log`.
     """
@@ -100,7 +116,7 @@ def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worke
     raise AssertionError("unreachable")
 
 
-def _cold_worker(channel: int, out: Any) -> _Popen:
+def _cold_worker(channel: int, out: BinaryIO) -> _Popen:
     return _Popen(
         [sys.executable, "-P", "-m", "autograder.grading.worker", str(channel)],
         pass_fds=[channel],
@@ -159,9 +175,9 @@ def grade(
             for key, report in pool.reports():
                 logs.append(report.log)
                 with signals.held():  # a grade is entered whole
-                    results[key] = course.record(snapshots[key[0]], key[1], report.finding)
-                if isinstance(report.finding, Examined):
-                    shutil.rmtree(report.finding.place, ignore_errors=True)
+                    results[key] = course.record(snapshots[key[0]], key[1], report.result)
+                if isinstance(report.result, Examined):
+                    shutil.rmtree(report.result.place, ignore_errors=True)
                 show(results[key])
         return [results[key] for key in work], before
 
@@ -335,7 +351,7 @@ class _Worker:
     what: str = ""
     seconds: float = START_SECONDS
     overdue: bool = False
-    process: Any = field(init=False)
+    process: WorkerProcess = field(init=False)
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:

@@ -29,8 +29,8 @@ from autograder.grading.layout import ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRE
 from autograder.grading.messages import (
     CourseFault,
     Examined,
-    Finding,
     Job,
+    Result,
     Ungradable,
     share,
 )
@@ -261,20 +261,20 @@ class Course:
                 done[student] = graded
         return done
 
-    def record(self, snapshot: AssignmentSnapshot, student: str, finding: Finding) -> Graded:
+    def record(self, snapshot: AssignmentSnapshot, student: str, result: Result) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see
         `locked`). Raises `CourseError` for what stops everybody's grading.
         """
         assignment = snapshot.assignment
-        match finding:
+        match result:
             case CourseFault(reason, remedy):
                 raise CourseError(". ".join(filter(None, [reason, remedy])))
             case Ungradable(reason):
                 graded = Graded(student, assignment, reason)
             case Examined():
-                why_not = self._enter(snapshot, student, finding)
-                share = None if why_not else finding.share()
-                remarks = () if why_not else finding.remarks
+                why_not = self._enter(snapshot, student, result)
+                share = None if why_not else result.share()
+                remarks = () if why_not else result.remarks
                 graded = Graded(student, assignment, why_not, share, remarks)
         self._remember(assignment, student, graded.reason)
         return graded

@@ -124,7 +124,7 @@ class CourseFault:
     remedy: str = ""
 
 
-Finding = Examined | Ungradable | CourseFault
+Result = Examined | Ungradable | CourseFault
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Report:
     leaving: that the worker does nothing more, because something in it does not come to an end.
     """
 
-    finding: Finding
+    result: Result
     log: list[str]
     leaving: bool = False
 
@@ -166,13 +166,13 @@ def decode(line: bytes) -> Message:
         content = json.loads(line.decode("utf-8", "surrogatepass"))
         kind = content.pop("kind")
         if kind == "Report":
-            return Report(_finding(content["finding"]), content["log"], content["leaving"])
+            return Report(_result(content["result"]), content["log"], content["leaving"])
         return {"Job": Job, "Ready": Ready, "Working": Working}[kind](**content)
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no message: {type(error).__name__}: {error}") from error
 
 
-def _finding(content: dict[str, Any]) -> Finding:
+def _result(content: dict[str, Any]) -> Result:
     kind = content.pop("kind")
     if kind == "Examined":
         notebooks = {

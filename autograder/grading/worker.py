@@ -41,12 +41,12 @@ from autograder.grading.messages import (
     MOST_BYTES,
     CourseFault,
     Examined,
-    Finding,
     Job,
     JudgedNotebook,
     Message,
     Ready,
     Report,
+    Result,
     Ungradable,
     Working,
     decode,
@@ -73,10 +73,10 @@ MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, 
 """Errors of the operating system that say nothing about a submission."""
 
 
-def examine(job: Job) -> Finding:
+def examine(job: Job) -> Result:
     """Run and judge one submission; never raises for what is wrong with it."""
     with SubmissionRun(job) as run:
-        return run.finding()
+        return run.result()
 
 
 class SubmissionRun:
@@ -86,7 +86,7 @@ class SubmissionRun:
 
     def __init__(self, job: Job):
         self._job = job
-        self._failure: Finding | None = None
+        self._failure: Result | None = None
         self._open = contextlib.ExitStack()
         self.number = 0
         self.leaving = False
@@ -123,7 +123,7 @@ class SubmissionRun:
         return notebooks + answers + RUN_SECONDS
 
     def start_ahead(self) -> None:
-        """Have a kernel started that `finding` will find ready; if that fails, `finding` starts
+        """Have a kernel started that `result` will find ready; if that fails, `result` starts
         one and says what is wrong.
         """
         if self._failure is not None:
@@ -135,7 +135,7 @@ class SubmissionRun:
         except Exception:
             logs.log.debug("no kernel could be started ahead", exc_info=True)
 
-    def finding(self) -> Finding:
+    def result(self) -> Result:
         """Run and judge it."""
         if self._failure is None:
             with self._capture_errors():
@@ -206,7 +206,7 @@ class SubmissionRun:
 
     @contextlib.contextmanager
     def _capture_errors(self) -> Iterator[None]:
-        """An exception inside the block becomes the finding."""
+        """An exception inside the block becomes the result."""
         with logs.about(f"{self._job.assignment}, {self._job.student}"):
             try:
                 yield
@@ -367,8 +367,8 @@ def serve(connection: Connection) -> None:
                 following = _started(lines.get_nowait(), next(numbers), say)
                 following.start_ahead()
             say(Working(current.number, "run", current.seconds()))
-            finding = current.finding()
-            say(Report(finding, collected.taken(), current.leaving))
+            result = current.result()
+            say(Report(result, collected.taken(), current.leaving))
 
 
 def _say(connection: Connection, message: Message) -> None:

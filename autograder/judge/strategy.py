@@ -26,7 +26,7 @@ class Observation:
     result: Any = None
 
 
-class Judging(Hashable, Protocol):
+class Strategy(Hashable, Protocol):
     """One way of judging, equal to another with the same settings. All methods are pure, but that a
     question's own functions are called.
 

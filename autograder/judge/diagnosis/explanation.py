@@ -15,7 +15,7 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import patience
 from autograder.judge.compared import Compared
 from autograder.judge.diagnosis.relations import Wrong, relations
-from autograder.judge.strategy import Judging, log_failure
+from autograder.judge.strategy import Strategy, log_failure
 from autograder.judge.trial import Trial
 from autograder.questions.definition import Question
 from autograder.verdict import Failure, Status
@@ -55,7 +55,7 @@ class Explanation:
 
 def explain(
     question: Question,
-    judging: Judging,
+    strategy: Strategy,
     trials: Sequence[Trial],
     failed: Trial,
     framework: str,
@@ -81,20 +81,20 @@ def explain(
         return Explanation(Status.ERROR, headline, _about_error(failed, framework))
     if outcome.kind == "refused":
         return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
-    sentences = _differences(question, judging, trials, failed)
+    sentences = _differences(question, strategy, trials, failed)
     if not named:
-        sentences = (*_in_common(question, judging, trials), *sentences)
+        sentences = (*_in_common(question, strategy, trials), *sentences)
     return Explanation(Status.INCORRECT, score, (*sentences, *_kinds_that_fail(trials)))
 
 
-def failure_of(question: Question, judging: Judging, trial: Trial) -> Failure:
+def failure_of(question: Question, strategy: Strategy, trial: Trial) -> Failure:
     """The input of a failed trial, with what it gave and should have given."""
     args = trial.case.inputs.args
     names = _argument_names(question, len(args))
     inputs = tuple(zip(names, args, strict=True))
     probe = trial.case.probe.name.replace("_", " ")
     failure = Failure(probe, inputs, trial.outcome, trial.expected)
-    return judging.evidence(failure)
+    return strategy.evidence(failure)
 
 
 def _score(trials: Sequence[Trial]) -> str:
@@ -160,7 +160,7 @@ def _sentence(text: str) -> str:
 
 
 def _differences(
-    question: Question, judging: Judging, trials: Sequence[Trial], failed: Trial
+    question: Question, strategy: Strategy, trials: Sequence[Trial], failed: Trial
 ) -> tuple[str, ...]:
     none_is_expected = any(trial.expected is None for trial in trials)
     other_results = any(trial.outcome.value is not None for trial in trials)
@@ -168,21 +168,21 @@ def _differences(
     if failed.outcome.value is None and other_results and not none_is_expected:
         return (_SOMETIMES_NONE,)
     try:
-        sentences = judging.differences(failed.expected, failed.seen, none_is_a_result)
+        sentences = strategy.differences(failed.expected, failed.seen, none_is_a_result)
         return tuple(sentences)
     except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
         log_failure(question, failed.case, "the differences could not be told")
         return ("The result cannot be compared with what is expected.",)
 
 
-def _in_common(question: Question, judging: Judging, trials: Sequence[Trial]) -> tuple[str, ...]:
+def _in_common(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> tuple[str, ...]:
     """What all wrong results have in common, if something is sure."""
     failed = [trial for trial in trials if not trial.passed]
-    if not isinstance(judging, Compared) or not all(trial.outcome.is_value for trial in failed):
+    if not isinstance(strategy, Compared) or not all(trial.outcome.is_value for trial in failed):
         return ()
     wrong = [Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args) for trial in failed]
     try:
-        return tuple(relations(wrong, judging.rtol, judging.atol))
+        return tuple(relations(wrong, strategy.rtol, strategy.atol))
     except Exception:  # The values are a stranger's: whatever they break, nothing is said.
         log_failure(question, failed[0].case, "what wrong results have in common was not told")
         return ()

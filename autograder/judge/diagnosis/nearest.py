@@ -43,36 +43,36 @@ class Twin:
     gives_the_same: bool = False
 
 
-def nearest(judging: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) -> str:
+def nearest(strategy: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) -> str:
     """The one known mistake that explains a good part, as a sentence; empty where there is none,
     or more than one.
     """
-    compared = [twin for twin in twins if _may_be_made(judging, trials, twin)]
+    compared = [twin for twin in twins if _may_be_made(strategy, trials, twin)]
     for look in (_part_by_part, _input_by_input, _place_by_place):
-        offers = {twin.mistake.message: look(judging, trials, twin) for twin in compared}
+        offers = {twin.mistake.message: look(strategy, trials, twin) for twin in compared}
         sentences = [sentence for sentence in offers.values() if sentence]
         if sentences:
             return sentences[0] if len(sentences) == 1 else ""
     return ""
 
 
-def _may_be_made(judging: Compared, trials: Sequence[Trial], twin: Twin) -> bool:
+def _may_be_made(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> bool:
     """Whether the mistake was tried on every input, and is right wherever the answer is."""
     if any(trial not in twin.seen for trial in trials):
         return False
     passed = [trial for trial in trials if trial.passed]
-    return all(_is_right_on(judging, trial, twin) for trial in passed)
+    return all(_is_right_on(strategy, trial, twin) for trial in passed)
 
 
-def _is_right_on(judging: Compared, trial: Trial, twin: Twin) -> bool:
+def _is_right_on(strategy: Compared, trial: Trial, twin: Twin) -> bool:
     mistaken = twin.seen[trial]
-    return mistaken.outcome.is_value and judging.passes(trial.expected, mistaken)
+    return mistaken.outcome.is_value and strategy.passes(trial.expected, mistaken)
 
 
 # One part of every result
 
 
-def _part_by_part(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+def _part_by_part(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
     failed = [trial for trial in trials if not trial.passed]
     if not all(trial.outcome.is_value for trial in failed):
         return ""
@@ -80,8 +80,8 @@ def _part_by_part(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str
     names = set(results[0])
     if len(names) < 2 or any(set(parts) != names for parts in results):
         return ""
-    explained = [name for name in results[0] if _explains(judging, failed, results, name)]
-    wrong = [name for name in results[0] if not _is_right(judging, results, name)]
+    explained = [name for name in results[0] if _explains(strategy, failed, results, name)]
+    wrong = [name for name in results[0] if not _is_right(strategy, results, name)]
     left = [name for name in wrong if name not in explained]
     if not explained or not left:
         return ""
@@ -120,29 +120,29 @@ def _items(expected: Sequence[Any], got: Sequence[Any], mistaken: Sequence[Any])
 
 
 def _explains(
-    judging: Compared, failed: Sequence[Trial], results: Sequence[_Parts], name: str
+    strategy: Compared, failed: Sequence[Trial], results: Sequence[_Parts], name: str
 ) -> bool:
     """Whether the mistake gives that part on every input, and several show that it is wrong."""
     shown = set()
     for trial, parts in zip(failed, results, strict=True):
         expected, got, mistaken = parts[name]
-        if not agree(mistaken, got, judging.rtol, judging.atol):
+        if not agree(mistaken, got, strategy.rtol, strategy.atol):
             return False
-        if not agree(expected, got, judging.rtol, judging.atol) and is_no_accident(got):
+        if not agree(expected, got, strategy.rtol, strategy.atol) and is_no_accident(got):
             shown.add(size_of(trial.case.inputs.args))
     return len(shown) >= _LEAST_TRIALS
 
 
-def _is_right(judging: Compared, results: Sequence[_Parts], name: str) -> bool:
-    return all(agree(*parts[name][:2], judging.rtol, judging.atol) for parts in results)
+def _is_right(strategy: Compared, results: Sequence[_Parts], name: str) -> bool:
+    return all(agree(*parts[name][:2], strategy.rtol, strategy.atol) for parts in results)
 
 
 # The results of most inputs
 
 
-def _input_by_input(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+def _input_by_input(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
     failed = [trial for trial in trials if not trial.passed]
-    explained = [trial for trial in failed if _is_explained(judging, trial, twin)]
+    explained = [trial for trial in failed if _is_explained(strategy, trial, twin)]
     shown = {size_of(trial.case.inputs.args) for trial in explained}
     if len(shown) < _LEAST_TRIALS or 2 * len(explained) <= len(failed):
         return ""
@@ -154,24 +154,24 @@ def _input_by_input(judging: Compared, trials: Sequence[Trial], twin: Twin) -> s
     )
 
 
-def _is_explained(judging: Compared, trial: Trial, twin: Twin) -> bool:
+def _is_explained(strategy: Compared, trial: Trial, twin: Twin) -> bool:
     mistaken = twin.seen[trial]
     if not (mistaken.outcome.is_value and trial.outcome.is_value):
         return False
-    return judging.same(trial.seen, mistaken) and is_no_accident(trial.outcome.value)
+    return strategy.same(trial.seen, mistaken) and is_no_accident(trial.outcome.value)
 
 
 # The same places
 
 
-def _place_by_place(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+def _place_by_place(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
     failed = [trial for trial in trials if not trial.passed]
-    if not all(_wrong_in_the_same_places(judging, trial, twin.seen[trial]) for trial in failed):
+    if not all(_wrong_in_the_same_places(strategy, trial, twin.seen[trial]) for trial in failed):
         return ""
     return f"It looks like this, with NaN in its place: {twin.mistake.message}"
 
 
-def _wrong_in_the_same_places(judging: Compared, trial: Trial, mistaken: Observation) -> bool:
+def _wrong_in_the_same_places(strategy: Compared, trial: Trial, mistaken: Observation) -> bool:
     """Whether both are wrong in the same few places, where the answer has NaN."""
     got = as_arrays(trial.expected, trial.outcome.value)
     other = as_arrays(trial.expected, mistaken.outcome.value)
@@ -179,7 +179,7 @@ def _wrong_in_the_same_places(judging: Compared, trial: Trial, mistaken: Observa
         return False
     if got[0].shape != got[1].shape or got[1].dtype.kind not in "fc":
         return False
-    wrong = ~close(*got, judging.rtol, judging.atol)
-    also = ~close(*other, judging.rtol, judging.atol)
+    wrong = ~close(*got, strategy.rtol, strategy.atol)
+    also = ~close(*other, strategy.rtol, strategy.atol)
     is_part = bool(wrong.any() and not wrong.all())
     return is_part and np.array_equal(wrong, also) and bool(np.isnan(got[1][wrong]).all())

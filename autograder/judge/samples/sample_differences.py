@@ -90,26 +90,39 @@ def _found(quantities: Sequence[Quantity], each: str) -> Iterator[str]:
     """Sentences on all that tells the samples apart: on what is drawn by itself, or, where all of
     that is right, on how it goes together: what is drawn wrongly shows in both.
     """
-    margins = [(quantity, list(quantity.margins())) for quantity in quantities]
-    together = list(_together(quantities, each))
-    every = [look for _, some in margins for look in some] + together
-    level = log_level(sum(look.tests for look in every))
+    looks = looks_at(quantities, each)
+    level = log_level(sum(look.tests for look in looks.all()))
     wrong = False
-    for quantity, some in margins:
-        sentence = quantity.not_once_sentence() or _first(some, level)
+    for quantity, margins in zip(quantities, looks.margins, strict=True):
+        sentence = quantity.not_once_sentence() or _first(margins, level)
         if sentence:
             wrong = True
             yield sentence
     if wrong:
         return
-    for look in together:
-        yield from filter(None, [_first([look], level)])
+    for look in looks.together:
+        sentence = _first([look], level)
+        if sentence:
+            yield sentence
 
 
-def looks_at(quantities: Sequence[Quantity], each: str) -> list[Look]:
-    """All that two samples are told apart by."""
-    margins = itertools.chain.from_iterable(quantity.margins() for quantity in quantities)
-    return [*margins, *_together(quantities, each)]
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """All that two samples are told apart by: what is drawn by itself, for each quantity, and how
+    it goes together.
+    """
+
+    margins: Sequence[Sequence[Look]]
+    together: Sequence[Look]
+
+    def all(self) -> list[Look]:
+        return [*itertools.chain.from_iterable(self.margins), *self.together]
+
+
+def looks_at(quantities: Sequence[Quantity], each: str) -> Looks:
+    """What is counted of these quantities; each: what a batch is made of."""
+    margins = [list(quantity.margins()) for quantity in quantities]
+    return Looks(margins, list(_together(quantities, each)))
 
 
 def _together(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
