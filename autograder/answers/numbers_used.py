@@ -5,9 +5,9 @@ Each framework is watched for one prediction. An array that enters an operation,
 input nor made by an earlier operation, was there before: its numbers are counted. Parameters are
 not, nor the statistics of normalisation.
 
-`autograder.answers.operator_watch` watches the same places of MXNet in another way: it must see
-calls of any thread that nothing can take its place in, and needs their names alone. Here what
-operations return is needed, which no watch over frames is given.
+`autograder.answers.operator_watch` follows MXNet in another way, from outside: a call must be noticed
+in any thread, whatever an answer has replaced, and its name is enough. Here it is the results of
+operations that are needed, which nobody who only watches calls is given.
 """
 
 from __future__ import annotations

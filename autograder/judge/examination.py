@@ -169,7 +169,8 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
 def _not_chosen(run: _Run, framework: str) -> str:
     if run.chosen or len(run.question.frameworks) == 1:
         return ""
-    others = " or ".join(name for name in run.question.frameworks if name != framework)
+    other_frameworks = [name for name in run.question.frameworks if name != framework]
+    others = " or ".join(other_frameworks)
     return (
         f"No `use(...)` was run, so the check handed over arrays of {framework}. If you answer in "
         f"{others}, put the cell with `use(...)` back."

@@ -38,9 +38,12 @@ class Trial:
         enough to read.
         """
         expected = self.expected
-        if not self.outcome.is_value or not isinstance(expected, np.ndarray) or expected.ndim < 2:
+        if not self.outcome.is_value or not isinstance(expected, np.ndarray):
             return False
-        return bool(min(expected.shape[-2:]) >= 2 and max(expected.shape) <= _MOST_DRAWN)
+        if expected.ndim < 2 or max(expected.shape) > _MOST_DRAWN:
+            return False
+        rows, columns = expected.shape[-2:]
+        return bool(rows >= 2 and columns >= 2)
 
 
 def strategy_of(question: Question) -> Strategy:

@@ -77,7 +77,8 @@ def explain(
     score = _score(trials)
     outcome = failed.outcome
     if outcome.kind == "raised":
-        headline = f"{score} {_who(question, outcome)} raised {_error(outcome)}"
+        who = _who(question, outcome)
+        headline = f"{score} {who} raised {_error(outcome)}"
         return Explanation(Status.ERROR, headline, _about_error(failed, framework))
     if outcome.kind == "refused":
         return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
@@ -102,7 +103,8 @@ def _score(trials: Sequence[Trial]) -> str:
     if total == 1:
         return "Not right yet."
     passed = sum(trial.passed for trial in trials)
-    return f"Right on {passed} of {total} inputs{_score_by_kind(trials)}."
+    by_kind = _score_by_kind(trials)
+    return f"Right on {passed} of {total} inputs{by_kind}."
 
 
 def _score_by_kind(trials: Sequence[Trial]) -> str:
@@ -139,8 +141,10 @@ def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
     text = _error(outcome)
     if _NEEDS_NETWORK.search(text):
         return ("Grading has no network: an answer that downloads something fails there.",)
-    is_about_arrays = outcome.error in _WRONG_ARRAYS and _NAMES_ARRAYS.search(outcome.message)
-    if framework and is_about_arrays and _holds_array(failed.case.inputs.args):
+    may_be_of_arrays = outcome.error in _WRONG_ARRAYS
+    names_arrays = _NAMES_ARRAYS.search(outcome.message)
+    is_given_one = _holds_array(failed.case.inputs.args)
+    if framework and may_be_of_arrays and names_arrays and is_given_one:
         return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
     return ()
 
@@ -177,10 +181,14 @@ def _differences(
 
 def _in_common(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> tuple[str, ...]:
     """What all wrong results have in common, if something is sure."""
-    failed = [trial for trial in trials if not trial.passed]
-    if not isinstance(strategy, Compared) or not all(trial.outcome.is_value for trial in failed):
+    if not isinstance(strategy, Compared):
         return ()
-    wrong = [Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args) for trial in failed]
+    failed = [trial for trial in trials if not trial.passed]
+    wrong = []
+    for trial in failed:
+        if not trial.outcome.is_value:
+            return ()
+        wrong.append(Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args))
     try:
         return tuple(relations(wrong, strategy.rtol, strategy.atol))
     except Exception:  # The values are a stranger's: whatever they break, nothing is said.
@@ -196,7 +204,8 @@ def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
     kinds = {trial.case.probe.name for trial in trials}
     wrong = dict.fromkeys(trial.case.probe.name for trial in failed)
     most_are_right = 2 * len(failed) <= len(trials)
-    if not most_are_right or len(wrong) > _MOST_KINDS or len(wrong) == len(kinds):
+    all_are_wrong = len(wrong) == len(kinds)
+    if all_are_wrong or not most_are_right or len(wrong) > _MOST_KINDS:
         return ()
     names = [name.replace("_", " ") for name in wrong]
     listed = "; ".join(names)
@@ -287,8 +296,9 @@ def _argument_names(question: Question, count: int) -> list[str]:
         names = ["seeds", *names]
     elif question.driver != "call":
         names = _driver_argument_names(question.driver, names, count)
-    numbered = [f"argument {index + 1}" for index in range(len(names), count)]
-    return [*names, *numbered][:count]
+    for number in range(len(names) + 1, count + 1):
+        names.append(f"argument {number}")
+    return names[:count]
 
 
 def _driver_argument_names(driver: str, names: list[str], count: int) -> list[str]:

@@ -114,7 +114,8 @@ def _twin(
         seen[trial] = mistaken
         alike = alike and _alike(question, strategy, trial, mistaken)
     if mistake.recognise:
-        explains = all(_has_its_form(trial, seen[trial]) for trial in seen if not trial.passed)
+        wrong = [trial for trial in seen if not trial.passed]
+        explains = all(_has_its_form(trial, seen[trial]) for trial in wrong)
         return Twin(mistake, seen, explains, gives_the_same=alike)
     explains = alike and _is_told_by_a_value(seen)
     return Twin(mistake, seen, explains, gives_the_same=alike)
@@ -159,12 +160,14 @@ def _has_its_form(trial: Trial, mistaken: Observation) -> bool:
     """Of random operations: whether the results have the form that the mistake's have. What is
     wrong with another form is not told by what was drawn.
     """
-    got, other = trial.seen.result, mistaken.result
+    got = trial.seen.result
+    other = mistaken.result
     if not isinstance(got, Sample):
         return True
     if not isinstance(other, Sample):
         return False
-    return bool(got.shapes & other.shapes) and _form(got) == _form(other)
+    share_a_shape = bool(got.shapes & other.shapes)
+    return share_a_shape and _form(got) == _form(other)
 
 
 def _form(sample: Sample) -> tuple[bool, ...]:
@@ -180,8 +183,11 @@ def _only_parameters(question: Question, made: Sequence[Twin]) -> bool:
     """
     if question.driver != "network":
         return False
-    values = [outcome.value for twin in made for outcome in _wrong_outcomes(twin)]
-    return not any(isinstance(value, dict) and "logits" in value for value in values)
+    for twin in made:
+        for outcome in _wrong_outcomes(twin):
+            if isinstance(outcome.value, dict) and "logits" in outcome.value:
+                return False
+    return True
 
 
 def _is_certain(twin: Twin) -> bool:
@@ -197,7 +203,8 @@ def _is_certain(twin: Twin) -> bool:
     values = [outcome.value for outcome in _wrong_outcomes(twin)]
     if any(map(is_no_accident, values)):
         return True
-    return len(set(map(as_key, values))) >= _LEAST_KINDS_OF_RESULT
+    different = set(map(as_key, values))
+    return len(different) >= _LEAST_KINDS_OF_RESULT
 
 
 def _wrong_outcomes(twin: Twin) -> Iterator[Outcome]:
