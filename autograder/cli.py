@@ -254,12 +254,14 @@ def grade(
     earlier = (
         f" {before} of them had been graded before; --regrade grades them again." if before else ""
     )
-    print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
+    count = len(results)
+    graded = count - len(failed)
+    print(f"{graded} of {count} submissions graded.{earlier}")
     for result in failed:
-        print(f"  {plain(result.student)}: {plain(result.reason or '')}", file=sys.stderr)
+        _print_remark(result.student, result.reason or "")
     for result in results:
         for remark in result.remarks:
-            print(f"  {plain(result.student)}: {plain(remark)}", file=sys.stderr)
+            _print_remark(result.student, remark)
     for sentence in overlooked:
         print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
     return INCOMPLETE if failed else GRADED
@@ -495,6 +497,10 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
                 )
 
         yield show
+
+
+def _print_remark(student: str, sentence: str) -> None:
+    print(f"  {plain(student)}: {plain(sentence)}", file=sys.stderr)
 
 
 def _print_points(course_dir: Path, assignment: str, students: list[str]) -> None:

@@ -215,7 +215,9 @@ def _mistaken(number: int, draft: Draft) -> None:
 
 
 def _half_done(draft: Draft) -> None:
-    draft.write_all(quick_answer, skip=tuple(draft.questions[len(draft.questions) // 2 :]))
+    half = len(draft.questions) // 2
+    second_half = tuple(draft.questions[half:])
+    draft.write_all(quick_answer, skip=second_half)
 
 
 def _with_fault(at: int, fault: Callable[[Draft, Question], None]) -> Callable[[Draft], None]:
@@ -342,7 +344,10 @@ def submission(student: DemoStudent, assignment: str, source: NotebookNode) -> D
     """What `student` hands in for `assignment`."""
     draft = Draft(source, assignment, student.name)
     student.work(draft)
-    raw = nbformat.writes(draft.notebook)[:2000] if student.name == "broken_file" else None
+    raw = None
+    if student.name == "broken_file":
+        whole = nbformat.writes(draft.notebook)
+        raw = whole[:2000]
     work = DemoSubmission(draft.notebook, draft.earns, draft.mistakes, raw)
     content = hashlib.sha256(work.text.encode()).hexdigest()
     draft.settle(fingerprint({f"{assignment}.ipynb": content}))
@@ -394,7 +399,8 @@ def hand_in(course: Course, assignment: str) -> dict[str, DemoSubmission]:
     made = {}
     for student in students(assignment):
         made[student.name] = work = submission(student, assignment, source)
-        path = course.root / "submitted" / student.name / assignment / f"{assignment}.ipynb"
+        folder = course.root / "submitted" / student.name / assignment
+        path = folder / f"{assignment}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(work.text, encoding="utf-8")
     return made
@@ -429,7 +435,8 @@ def _compare_one(
 ) -> Comparison:
     graded = results.find(student, assignment)
     marks = graded.marks if graded else ()
-    earned = f"{sum(mark.auto or 0.0 for mark in marks):g}" if marks else "not graded"
+    in_all = sum(mark.auto or 0.0 for mark in marks)
+    earned = f"{in_all:g}" if marks else "not graded"
     if work.raw is not None:
         return Comparison(assignment, student, earned, "not graded", "was graded" if marks else "")
     if not marks:

@@ -308,8 +308,10 @@ def _noisy(array: np.ndarray) -> np.ndarray:
         return array
     known = np.isfinite(array)
     largest = np.abs(array[known]).max(initial=0)
-    of_each, of_largest = np.random.default_rng(0).normal(size=(2, *array.shape))
-    noise = 5e-7 * of_each * np.where(known, array, 0) + 2e-7 * of_largest * largest
+    rng = np.random.default_rng(0)
+    of_each, of_largest = rng.normal(size=(2, *array.shape))
+    numbers = np.where(known, array, 0)
+    noise = 5e-7 * of_each * numbers + 2e-7 * of_largest * largest
     return array + noise
 
 

@@ -60,7 +60,9 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
         sources = (*_helpers(answer.function), answer.source(name))
         for place, source in enumerate(sources):
             for mutant in mutants(source):
-                program = (*sources[:place], mutant.source, *sources[place + 1 :])
+                changed = list(sources)
+                changed[place] = mutant.source
+                program = tuple(changed)
                 candidate = _Candidate(mutant, answer, name, program)
                 candidates.setdefault((answer.framework, program), candidate)
     return list(candidates.values())
@@ -146,7 +148,8 @@ def _survivors(
     question = trial.question
     declared = _declared(question, everything)
     alive = trial.accepted_on_one_seed(tried)
-    again = [candidate for candidate in tried if candidate in alive or candidate in declared]
+    to_try_again = {*alive, *declared}
+    again = [candidate for candidate in tried if candidate in to_try_again]
     lasting = trial.accepted_on_every_seed(again)
 
     survivors = []

@@ -163,7 +163,10 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswe
 
 
 def _is_square(array: np.ndarray) -> bool:
-    return array.ndim < 2 or array.shape[-1] == array.shape[-2]
+    if array.ndim < 2:
+        return True
+    rows, columns = array.shape[-2:]
+    return bool(rows == columns)
 
 
 def _is_symmetric(array: np.ndarray) -> bool:
@@ -194,9 +197,12 @@ def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
     """
     if question.driver != "call" or not strategy_of(question).comparable:
         return
-    inputs = [case.inputs.args for seed in seeds for case in question.cases(seed)]
+    inputs = []
+    for seed in seeds:
+        inputs += [case.inputs.args for case in question.cases(seed)]
     for number, name in enumerate(parameters_of(question)):
-        values = {fingerprint((args[number],)) for args in inputs if number < len(args)}
+        given = [args[number] for args in inputs if number < len(args)]
+        values = {fingerprint((value,)) for value in given}
         if len(values) == 1:
             yield (
                 "Accepted although wrong: an answer that never looks at "

@@ -170,12 +170,17 @@ def grade(
         before = len(results)
         for graded in results.values():
             show(graded)
-        jobs = {key: snapshots[key[0]].job(key[1]) for key in work if key not in results}
+        jobs = {}
+        for assignment, student in work:
+            if (assignment, student) not in results:
+                jobs[assignment, student] = snapshots[assignment].job(student)
         with contextlib.closing(WorkerPool(jobs, workers or cores(), scratch)) as pool:
             for key, report in pool.reports():
                 logs.append(report.log)
                 with signals.held():  # a grade is entered whole
-                    results[key] = course.record(snapshots[key[0]], key[1], report.result)
+                    assignment, student = key
+                    snapshot = snapshots[assignment]
+                    results[key] = course.record(snapshot, student, report.result)
                 if isinstance(report.result, Examined):
                     shutil.rmtree(report.result.place, ignore_errors=True)
                 show(results[key])
@@ -380,7 +385,8 @@ class _Worker:
                 self.ready = True
                 self._allow(None)
             case Working(job, what, seconds) if 0 <= job < len(self._given):
-                self._at, self.what = self._given[job], _STAGES.get(what, "")
+                self._at = self._given[job]
+                self.what = _STAGES.get(what, "")
                 self._allow(seconds)
 
     def done(self) -> Key:
@@ -392,7 +398,9 @@ class _Worker:
 
     def at_work_on(self) -> Key:
         """The submission that it does something for; it has some."""
-        return self._at if self._at is not None and self._at in self.jobs else self.jobs[0]
+        if self._at is not None and self._at in self.jobs:
+            return self._at
+        return self.jobs[0]
 
     def end_if_overdue(self) -> None:
         """Kill it if it has overstayed its time; from any thread."""
@@ -432,7 +440,8 @@ class _Worker:
     def last_output(self, most: int = 4000) -> str:
         """The end of what it printed, a traceback perhaps."""
         with open(self.folder / "log", "rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - most))
             return log.read().decode("utf-8", errors="replace") or "nothing"
 
     def last_line_of_log(self) -> str:

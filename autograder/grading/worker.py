@@ -293,17 +293,25 @@ def _config(root: str, more: str) -> Any:
     return configuration(Path(root), json.loads(more))
 
 
+def _folders_above(name: str) -> set[str]:
+    return {str(parent) for parent in PurePath(name).parents}
+
+
 def _without_clashes(
     files: dict[str, bytes], course: Iterable[str], notebooks: Iterable[str]
 ) -> tuple[dict[str, bytes], list[str]]:
     """Those of a submission's files that can lie beside the course's own, which win, and a sentence
     for each that cannot because one is a folder where the other is a file.
     """
-    taken = {*course, *(f"{name}{end}" for name in notebooks for end in (".ipynb", ".new"))}
-    folders = {str(parent) for name in taken for parent in PurePath(name).parents}
+    taken = set(course)
+    for name in notebooks:
+        taken |= {f"{name}.ipynb", f"{name}.new"}
+    folders: set[str] = set()
+    for name in taken:
+        folders |= _folders_above(name)
     kept, left_out = {}, []
     for name, content in files.items():
-        above = {str(parent) for parent in PurePath(name).parents}
+        above = _folders_above(name)
         if name in folders or above & taken:
             left_out.append(f"{plain(name)} was left out: the course's own stands in its place")
         else:

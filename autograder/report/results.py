@@ -363,6 +363,12 @@ Version: TypeAlias = tuple[str, str]
 SubmissionKey: TypeAlias = tuple[str, str]
 """Student and assignment."""
 
+_CellKey: TypeAlias = tuple[str, str]
+"""Notebook and grade id."""
+
+_Grade: TypeAlias = dict[str, Any]
+"""The points of one cell, given by the judge and by a person, of how many."""
+
 _Cell: TypeAlias = tuple[str, str, float, bool]
 """Notebook, grade id, points, and whether a person grades it."""
 
@@ -373,8 +379,8 @@ class _Book:
 
     students: dict[str, Student]
     cells: dict[str, list[_Cell]]
-    grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
-    penalties: dict[tuple[str, str], float]
+    grades: dict[SubmissionKey, dict[_CellKey, _Grade]]
+    penalties: dict[SubmissionKey, float]
     course: str  # its id, "" where it has none of its own
 
 
@@ -404,10 +410,10 @@ class _Notebook:
 class _Notebooks:
     """What the autograded notebooks say; `present` also has those that could not be read."""
 
-    present: set[tuple[str, str]] = field(default_factory=set)
-    verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
-    order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    trusted: set[tuple[str, str]] = field(default_factory=set)
+    present: set[SubmissionKey] = field(default_factory=set)
+    verdicts: dict[SubmissionKey, dict[_CellKey, Verdict]] = field(default_factory=dict)
+    order: dict[_CellKey, list[str]] = field(default_factory=dict)
+    trusted: set[SubmissionKey] = field(default_factory=set)
     # By submission, then by notebook.
     versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
     look_at: dict[SubmissionKey, list[str]] = field(default_factory=dict)
@@ -453,7 +459,9 @@ def _read_gradebook(path: Path) -> _Book:
 
 
 def _what_is_wrong(error: Exception) -> str:
-    said = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+    of_database = getattr(error, "orig", None)
+    first_line, *_ = str(of_database or error).splitlines()
+    said = first_line[:200]
     if "locked" in said:
         return (
             "another program is writing to it. Wait until grading has finished, "
@@ -529,7 +537,7 @@ def _grades(gradebook: Any) -> dict[SubmissionKey, dict[tuple[str, str], dict[st
         .join(submitted, api.SubmittedNotebook.assignment_id == submitted.id)
         .join(api.Assignment, submitted.assignment_id == api.Assignment.id)
     )
-    grades: dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]] = {}
+    grades: dict[SubmissionKey, dict[_CellKey, _Grade]] = {}
     for row in rows:
         of_submission = grades.setdefault((row.student, row.assignment), {})
         of_submission[row.notebook, row.cell] = {

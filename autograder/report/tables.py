@@ -294,8 +294,11 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
         by_task = {mark.task: mark for mark in submission.marks}
         rows.append((submission, by_task, results.share(submission)))
     graded = [submission for submission in submissions if submission.marks]
-    wrong = [mark.verdict for mark in _marks(graded) if mark.kind in (Kind.PARTLY, Kind.WRONG)]
-    judged_wrong = [verdict for verdict in wrong if verdict is not None]
+    judged_wrong = []
+    for mark in _marks(graded):
+        is_wrong = mark.kind in (Kind.PARTLY, Kind.WRONG)
+        if is_wrong and mark.verdict is not None:
+            judged_wrong.append(mark.verdict)
     return {
         "assignment": assignment,
         "labels": short_labels([task.label for task in assignment.tasks]),

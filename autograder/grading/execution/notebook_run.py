@@ -227,7 +227,9 @@ class NotebookRun:
             return without_result(question, Status.CRASHED, headline)
         if lost == KERNEL_STOPPED and verdict is not None:
             return verdict
-        context = Context(self.nb.cells[:index], self.nb.cells[index + 1 :], kernel.walled)
+        earlier = self.nb.cells[:index]
+        later = self.nb.cells[index + 1 :]
+        context = Context(earlier, later, offline=kernel.walled)
         if verdict is None:
             verdict = why_not_asked(question, call, context)
         limits = kernel.limit_hit(verdict.headline)

@@ -180,7 +180,9 @@ def _is_prose(source: str) -> bool:
         return False
     first_word = lines[0].partition(" ")[0]
     is_comment = all(line.startswith("#") for line in lines)
-    is_string = lines[0][0] in "'\"" and lines[-1][-1] == lines[0][0]
+    opening = lines[0][0]
+    closing = lines[-1][-1]
+    is_string = opening in "'\"" and closing == opening
     is_sentence = _SENTENCE.match(lines[0]) and not iskeyword(first_word)
     return bool(is_comment or is_string or is_sentence)
 
@@ -333,7 +335,8 @@ def _added(source: str, ours: NotebookNode) -> str:
     is_cell_magic = source.lstrip().startswith("%%")  # its first line says what the rest is
     if is_one_call and not is_cell_magic:
         lines = [line for line in source.split("\n") if line.rstrip() != call]
-        return "\n".join(lines).strip("\r\n") if "".join(lines).strip() else ""
+        rest = "\n".join(lines)
+        return rest.strip("\r\n") if rest.strip() else ""
     return source
 
 
@@ -349,9 +352,11 @@ def _reads_as(source: str, ours: str) -> bool:
     if is_longer or source.count("#") != ours.count("#"):
         return False
     try:
-        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(ours))
+        tree = ast.dump(ast.parse(source))
+        our_tree = ast.dump(ast.parse(ours))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+    return tree == our_tree
 
 
 def _filled_lines(source: str) -> list[str]:
