@@ -118,8 +118,8 @@ def screen() -> Screen | None:
         shell = sys.modules["IPython"].get_ipython()
         kernel = getattr(shell, "kernel", None)
         if kernel is not None:
-            # The kernel sends a cell's output when it has gathered some; a check has a stream of its
-            # own in its place. What the cell printed before would come after the display.
+            # The kernel sends a cell's output when it has gathered some; a check has a stream of
+            # its own in its place. What the cell printed before would come after the display.
             sys.stdout.flush()
             sys.stderr.flush()
             return _Notebook(shell.display_pub)

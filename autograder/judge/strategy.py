@@ -1,5 +1,5 @@
 """How the results of a question are judged: held against the reference's, by the distribution of
-what was drawn, or by what they achieve.
+what was drawn, or by what they achieve. `autograder.judge.trial.strategy_of` chooses.
 """
 
 from __future__ import annotations
