@@ -30,6 +30,11 @@ class Strategy(Hashable, Protocol):
     """One way of judging, equal to another with the same settings. All methods are pure, but that a
     question's own functions are called.
 
+    On each input the reference gives what is `expected`, `observe` makes of the answer's outcome
+    what is judged, and `passes` judges it. Where all inputs pass, `praise` says so; else
+    `differences` says what is wrong with one, and `evidence` what of it is shown. Known mistakes
+    are run by `run`, observed likewise, and held against the answer by `same`.
+
     What they are given is a stranger's, and may break anything: `passes`, `differences` and `same`
     may raise, and whoever calls them sees to it that the answer only fails.
     """
