@@ -487,7 +487,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
             nonlocal spoken
             if (share := getattr(result, "share", None)) is not None:
                 shares.append(share)
-            mean = f"mean {sum(shares) / len(shares):.0%}" if shares else ""
+            mean = _mean(shares)
             bar.update(task, advance=1, mean=mean)
             number = next(done)
             if not console.is_terminal and time.monotonic() - spoken > SPARSELY:
@@ -497,6 +497,13 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
                 )
 
         yield show
+
+
+def _mean(shares: list[float]) -> str:
+    if not shares:
+        return ""
+    mean = sum(shares) / len(shares)
+    return f"mean {mean:.0%}"
 
 
 def _print_remark(student: str, sentence: str) -> None:
@@ -552,4 +559,7 @@ def _compare(course_dir: Path, made: dict) -> int:
 def _short(path: Path) -> str:
     """The path as seen from here."""
     path = Path(path).resolve()
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    here = Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)

@@ -257,7 +257,9 @@ class WorkerPool:
 
     def _start_workers(self) -> None:
         while len(self._workers) < min(self._most_workers, self._left):
-            self._workers.append(_Worker(self._scratch / str(next(self._numbers))))
+            number = next(self._numbers)
+            worker = _Worker(self._scratch / str(number))
+            self._workers.append(worker)
 
     def _give(self) -> None:
         """Keep the workers busy: one submission for each, then further ones while there are
@@ -405,7 +407,9 @@ class _Worker:
     def end_if_overdue(self) -> None:
         """Kill it if it has overstayed its time; from any thread."""
         with self._alive:
-            if self._ended or self._deadline is None or time.monotonic() <= self._deadline:
+            if self._ended or self._deadline is None:
+                return
+            if time.monotonic() <= self._deadline:
                 return
             self.overdue, self._deadline = True, None
             self.process.kill()
@@ -479,7 +483,9 @@ def _interruptible() -> Iterator[_Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, signals) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, signals)
     try:
         yield signals
     finally:

@@ -167,7 +167,8 @@ class Course:
         """A sentence for everything in `submitted/` that looks as if it was meant to be a
         submission of `assignment` and is not found as one.
         """
-        known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
+        released = (self.root / "release").glob("*")
+        known = {assignment, *(path.name for path in released)}
         sentences = []
         for path in sorted(self.root.glob("submitted/[!.]*")):
             if path.is_dir():
@@ -379,7 +380,8 @@ class Course:
         """
         database_error = _database_error(error)
         if database_error is not None:
-            said = str(database_error.orig or database_error).splitlines()[0][:200]
+            first_line, *_ = str(database_error.orig or database_error).splitlines()
+            said = first_line[:200]
             return CourseError(
                 f"the gradebook of {self.root} cannot be used: {said}. "
                 f"{_remedy(said)}; what was graded before is kept."
@@ -402,7 +404,8 @@ class Course:
             of_assignment[student] = reason
         draft = self.root / f"{ERRORS}.new"
         try:
-            draft.write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            text = json.dumps(errors, indent=1, sort_keys=True)
+            draft.write_text(f"{text}\n", encoding="utf-8")
             os.replace(draft, self.root / ERRORS)
         except OSError as error:
             draft.unlink(missing_ok=True)

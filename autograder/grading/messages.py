@@ -148,7 +148,9 @@ def share(earned_of: Iterable[tuple[float, float]]) -> float | None:
     """
     pairs = list(earned_of)
     points = sum(worth for _, worth in pairs)
-    return sum(earned for earned, _ in pairs) / points if points else None
+    if not points:
+        return None
+    return sum(earned for earned, _ in pairs) / points
 
 
 def encode(message: Message) -> bytes:
@@ -175,18 +177,18 @@ def decode(line: bytes) -> Message:
 def _result(content: dict[str, Any]) -> Result:
     kind = content.pop("kind")
     if kind == "Examined":
-        notebooks = {
-            name: _judged_notebook(judged) for name, judged in content["notebooks"].items()
-        }
+        notebooks = {}
+        for name, judged in content["notebooks"].items():
+            notebooks[name] = _judged_notebook(judged)
         remarks = tuple(map(str, content["remarks"]))
         return Examined(notebooks, content["files"], content["place"], remarks)
     return {"Ungradable": Ungradable, "CourseFault": CourseFault}[kind](**content)
 
 
 def _judged_notebook(content: dict[str, Any]) -> JudgedNotebook:
-    verdicts = {
-        grade_id: Verdict.from_summary(summary) for grade_id, summary in content["verdicts"].items()
-    }
+    verdicts = {}
+    for grade_id, summary in content["verdicts"].items():
+        verdicts[grade_id] = Verdict.from_summary(summary)
     return JudgedNotebook(content["notebook"], verdicts, content["versions"])
 
 

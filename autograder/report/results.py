@@ -236,7 +236,8 @@ def collect(course_dir: Path) -> ClassResults:
     reasons, notes = _read_reasons(root / ERRORS)
 
     assignments = _assignments(book, notebooks)
-    students = {student: Student(student) for student, _ in submitted} | book.students
+    students = {student: Student(student) for student, _ in submitted}
+    students |= book.students
     in_order = sorted(students, key=_natural)
     results = [
         _submission(student, assignment, book, notebooks, submitted, reasons)

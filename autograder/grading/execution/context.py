@@ -80,7 +80,8 @@ def _told_of_network(verdict: Verdict, name: str, earlier: Sequence[NotebookNode
     of_answer = _errors(definitions(name, earlier))
     if _OFFLINE.search(verdict.headline) or any(map(is_offline, of_answer)):
         return replace(verdict, headline=f"{NO_NETWORK} {verdict.headline}")
-    if verdict.status is Status.ERROR and any(map(is_offline, _errors(earlier))):
+    failed_before = any(map(is_offline, _errors(earlier)))
+    if verdict.status is Status.ERROR and failed_before:
         return replace(verdict, details=(*verdict.details, NO_NETWORK))
     return verdict
 
@@ -95,7 +96,8 @@ def definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     defining = re.compile(
         rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", re.MULTILINE
     )
-    return [cell for cell in cells if cell.cell_type == "code" and defining.search(cell.source)]
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return [cell for cell in code if defining.search(cell.source)]
 
 
 def is_offline(error: NotebookNode) -> bool:

@@ -150,7 +150,8 @@ def own_texts(cells: Iterable[NotebookNode], handed_out: Iterable[str]) -> list[
     for cell in cells:
         text = _comparable(cell.source)
         is_prose = cell.cell_type != "code" or _is_prose(cell.source)
-        is_own = not metadata_of(cell) and text not in known and not _is_generated(text)
+        was_handed_out = bool(metadata_of(cell)) or text in known
+        is_own = not was_handed_out and not _is_generated(text)
         if text and is_prose and is_own:
             texts.append(text)
     return texts

@@ -170,7 +170,8 @@ def _why_no_notebook(files: Iterable[str], expected: list[str]) -> str:
     if notebooks:
         folder = os.path.dirname(notebooks[0])
         return f"the notebook is in the folder {folder}/: move it up"
-    almost = [file for file in files if file.lower().endswith((".ipynb", *_ALMOST))]
+    endings = (".ipynb", *_ALMOST)
+    almost = [file for file in files if file.lower().endswith(endings)]
     if almost:
         return f"{_few(almost[:1])}: rename it to {wanted}"
     packed = [file for file in files if file.lower().endswith(_PACKED)]

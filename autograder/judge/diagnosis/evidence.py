@@ -33,7 +33,8 @@ def _is_degenerate(value: Any) -> bool:
         return any(map(_is_degenerate, value))
     if not isinstance(value, np.ndarray) or value.size == 0:
         return False
-    if value.size == 1 or value.shape[-2:] == (1, 1):
+    rows_and_columns = value.shape[-2:]
+    if value.size == 1 or rows_and_columns == (1, 1):
         return True
     first = value.flat[0]
     return bool((value == first).all())
