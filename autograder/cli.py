@@ -254,12 +254,14 @@ def grade(
     earlier = (
         f" {before} of them had been graded before; --regrade grades them again." if before else ""
     )
-    print(f"{len(results) - len(failed)} of {len(results)} submissions graded.{earlier}")
+    count = len(results)
+    graded = count - len(failed)
+    print(f"{graded} of {count} submissions graded.{earlier}")
     for result in failed:
-        print(f"  {plain(result.student)}: {plain(result.reason or '')}", file=sys.stderr)
+        _print_remark(result.student, result.reason or "")
     for result in results:
         for remark in result.remarks:
-            print(f"  {plain(result.student)}: {plain(remark)}", file=sys.stderr)
+            _print_remark(result.student, remark)
     for sentence in overlooked:
         print(f"  not looked at: {plain(sentence)}", file=sys.stderr)
     return INCOMPLETE if failed else GRADED
@@ -485,7 +487,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
             nonlocal spoken
             if (share := getattr(result, "share", None)) is not None:
                 shares.append(share)
-            mean = f"mean {sum(shares) / len(shares):.0%}" if shares else ""
+            mean = _mean(shares)
             bar.update(task, advance=1, mean=mean)
             number = next(done)
             if not console.is_terminal and time.monotonic() - spoken > SPARSELY:
@@ -495,6 +497,17 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
                 )
 
         yield show
+
+
+def _mean(shares: list[float]) -> str:
+    if not shares:
+        return ""
+    mean = sum(shares) / len(shares)
+    return f"mean {mean:.0%}"
+
+
+def _print_remark(student: str, sentence: str) -> None:
+    print(f"  {plain(student)}: {plain(sentence)}", file=sys.stderr)
 
 
 def _print_points(course_dir: Path, assignment: str, students: list[str]) -> None:
@@ -546,4 +559,7 @@ def _compare(course_dir: Path, made: dict) -> int:
 def _short(path: Path) -> str:
     """The path as seen from here."""
     path = Path(path).resolve()
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    here = Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)

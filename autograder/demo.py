@@ -34,7 +34,7 @@ SECRET, SECRET_FILE = "demonstration", ".course_secret"
 
 
 @dataclass
-class Submission:
+class DemoSubmission:
     """One student's work on one assignment: the notebook, and what it must earn by question (and
     which mistake must be named).
 
@@ -60,7 +60,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Student:
+class DemoStudent:
     """A student of the demonstration class: ``work(draft)`` writes the submission into a draft
     of the untouched exercise.
     """
@@ -215,7 +215,9 @@ def _mistaken(number: int, draft: Draft) -> None:
 
 
 def _half_done(draft: Draft) -> None:
-    draft.write_all(quick_answer, skip=tuple(draft.questions[len(draft.questions) // 2 :]))
+    half = len(draft.questions) // 2
+    second_half = tuple(draft.questions[half:])
+    draft.write_all(quick_answer, skip=second_half)
 
 
 def _with_fault(at: int, fault: Callable[[Draft, Question], None]) -> Callable[[Draft], None]:
@@ -283,37 +285,39 @@ def _deleted_check(draft: Draft) -> None:
     draft.notebook.cells.remove(draft.check_cell(draft.questions[0]))
 
 
-CLASS: tuple[Student, ...] = (
-    Student(
+CLASS: tuple[DemoStudent, ...] = (
+    DemoStudent(
         "all_torch", "all right, in PyTorch", _everything(functools.partial(first_answer, "torch"))
     ),
-    Student(
+    DemoStudent(
         "all_gluon", "all right, in Gluon", _everything(functools.partial(first_answer, "mxnet"))
     ),
-    Student(
+    DemoStudent(
         "all_numpy",
         "all right, in NumPy where it is allowed",
         _everything(functools.partial(first_answer, "numpy")),
     ),
-    Student("other_style", "all right, in another style", _everything(last_answer)),
-    Student("noisy", "all right, with prints, warnings and plots", _noisy),
-    Student("mistake_1", "a known mistake in every question", functools.partial(_mistaken, 0)),
-    Student("mistake_2", "another", functools.partial(_mistaken, 1)),
-    Student("mistake_3", "a third", functools.partial(_mistaken, 2)),
-    Student("untouched", "not attempted", lambda draft: None),
-    Student("half_done", "half done", _half_done),
-    Student("syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)),
-    Student("import_error", "an exception at import in one cell", _with_fault(0, _import_error)),
-    Student("endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)),
-    Student("crash", "one answer kills Python", _with_fault(2, _crash)),
-    Student("check_deleted", "all right, a check cell deleted", _deleted_check),
-    Student(
+    DemoStudent("other_style", "all right, in another style", _everything(last_answer)),
+    DemoStudent("noisy", "all right, with prints, warnings and plots", _noisy),
+    DemoStudent("mistake_1", "a known mistake in every question", functools.partial(_mistaken, 0)),
+    DemoStudent("mistake_2", "another", functools.partial(_mistaken, 1)),
+    DemoStudent("mistake_3", "a third", functools.partial(_mistaken, 2)),
+    DemoStudent("untouched", "not attempted", lambda draft: None),
+    DemoStudent("half_done", "half done", _half_done),
+    DemoStudent("syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)),
+    DemoStudent(
+        "import_error", "an exception at import in one cell", _with_fault(0, _import_error)
+    ),
+    DemoStudent("endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)),
+    DemoStudent("crash", "one answer kills Python", _with_fault(2, _crash)),
+    DemoStudent("check_deleted", "all right, a check cell deleted", _deleted_check),
+    DemoStudent(
         "check_edited",
         "a check cell edited to praise, and tagged to be skipped",
         _with_fault(0, _edited_check),
     ),
-    Student("renamed", "one function renamed", _with_fault(1, _renamed)),
-    Student("broken_file", "a file cut off in the middle", lambda draft: None),
+    DemoStudent("renamed", "one function renamed", _with_fault(1, _renamed)),
+    DemoStudent("broken_file", "a file cut off in the middle", lambda draft: None),
 )
 
 
@@ -325,7 +329,7 @@ either framework, and all wrong.
 FEW = ("all_torch", "all_gluon", "mistake_1")
 
 
-def students(assignment: str | None = None) -> list[Student]:
+def students(assignment: str | None = None) -> list[DemoStudent]:
     """Who hands in `assignment`, or the class; without the student who needs MXNet where there
     is none.
     """
@@ -336,12 +340,15 @@ def students(assignment: str | None = None) -> list[Student]:
     return [student for student in there if everybody or student.name in FEW]
 
 
-def submission(student: Student, assignment: str, source: NotebookNode) -> Submission:
+def submission(student: DemoStudent, assignment: str, source: NotebookNode) -> DemoSubmission:
     """What `student` hands in for `assignment`."""
     draft = Draft(source, assignment, student.name)
     student.work(draft)
-    raw = nbformat.writes(draft.notebook)[:2000] if student.name == "broken_file" else None
-    work = Submission(draft.notebook, draft.earns, draft.mistakes, raw)
+    raw = None
+    if student.name == "broken_file":
+        whole = nbformat.writes(draft.notebook)
+        raw = whole[:2000]
+    work = DemoSubmission(draft.notebook, draft.earns, draft.mistakes, raw)
     content = hashlib.sha256(work.text.encode()).hexdigest()
     draft.settle(fingerprint({f"{assignment}.ipynb": content}))
     return work
@@ -384,7 +391,7 @@ def assignments(course: Course) -> list[str]:
     )
 
 
-def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
+def hand_in(course: Course, assignment: str) -> dict[str, DemoSubmission]:
     """Write every student's submission of `assignment`; returns them by student."""
     source = nbformat.read(
         course.root / "release" / assignment / f"{assignment}.ipynb", as_version=4
@@ -392,7 +399,8 @@ def hand_in(course: Course, assignment: str) -> dict[str, Submission]:
     made = {}
     for student in students(assignment):
         made[student.name] = work = submission(student, assignment, source)
-        path = course.root / "submitted" / student.name / assignment / f"{assignment}.ipynb"
+        folder = course.root / "submitted" / student.name / assignment
+        path = folder / f"{assignment}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(work.text, encoding="utf-8")
     return made
@@ -411,7 +419,7 @@ class Comparison:
     problem: str = ""
 
 
-def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> list[Comparison]:
+def compare(results: ClassResults, made: dict[str, dict[str, DemoSubmission]]) -> list[Comparison]:
     """Hold what the gradebook says against what the submissions were made to earn, question by
     question and mistake by mistake.
     """
@@ -423,11 +431,12 @@ def compare(results: ClassResults, made: dict[str, dict[str, Submission]]) -> li
 
 
 def _compare_one(
-    results: ClassResults, assignment: str, student: str, work: Submission
+    results: ClassResults, assignment: str, student: str, work: DemoSubmission
 ) -> Comparison:
     graded = results.find(student, assignment)
     marks = graded.marks if graded else ()
-    earned = f"{sum(mark.auto or 0.0 for mark in marks):g}" if marks else "not graded"
+    in_all = sum(mark.auto or 0.0 for mark in marks)
+    earned = f"{in_all:g}" if marks else "not graded"
     if work.raw is not None:
         return Comparison(assignment, student, earned, "not graded", "was graded" if marks else "")
     if not marks:

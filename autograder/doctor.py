@@ -182,7 +182,9 @@ def _torch() -> Found:
             f"a wrong gradient: {weight.grad.tolist()}",
             "Install it again: pip install --force-reinstall torch",
         )
-    where = f", and {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
+    where = ""
+    if torch.cuda.is_available():
+        where = f", and {torch.cuda.get_device_name(0)}"
     return Found(True, f"a product and its gradient, on the CPU{where}")
 
 
@@ -193,9 +195,11 @@ def _mxnet() -> Found:
         weight = mxnet.nd.ones((3, 3))
         weight.attach_grad()
         with mxnet.autograd.record():
-            loss = mxnet.nd.dot(weight, mxnet.nd.arange(3).reshape((3, 1))).sum()
+            column = mxnet.nd.arange(3).reshape((3, 1))
+            loss = mxnet.nd.dot(weight, column).sum()
         loss.backward()
-        right = weight.grad.asnumpy().tolist() == [[0.0, 1.0, 2.0]] * 3
+        gradient = weight.grad.asnumpy().tolist()
+        right = gradient == [[0.0, 1.0, 2.0]] * 3
     # A failed native import raises OSError, a wrong NumPy AttributeError, and so on.
     except Exception as error:
         return Found(None, _one_line(error), mxnet_advice(error))

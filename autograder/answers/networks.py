@@ -60,13 +60,20 @@ def backend_of(net: Any) -> Torch | Gluon:
     return GLUON
 
 
+def _is_one_block(layers: list) -> bool:
+    if len(layers) != 1:
+        return False
+    kind, *_ = layers[0]
+    return kind == "block"
+
+
 class Torch:
     """What the drivers need of PyTorch."""
 
     def sequential(self, layers: list) -> Any:
         torch = frameworks.module("torch")
         built = [self._layer(*layer) for layer in layers]
-        if len(layers) == 1 and layers[0][0] == "block":
+        if _is_one_block(layers):
             return built[0]
         return torch.nn.Sequential(*built)
 
@@ -152,8 +159,11 @@ class Torch:
         # Of a parameter that is not used it is None.
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         pairs = zip(gradients, parameters, strict=True)
-        filled = [torch.zeros_like(p) if g is None else g for g, p in pairs]
-        return [_torch_array(gradient) for gradient in filled]
+        arrays = []
+        for gradient, parameter in pairs:
+            filled = torch.zeros_like(parameter) if gradient is None else gradient
+            arrays.append(_torch_array(filled))
+        return arrays
 
     def _at_home(self, net: Any, X: Any) -> Any:
         """X on the device, and in the precision, of the net's first parameter."""
@@ -177,7 +187,7 @@ class Gluon:
 
     def sequential(self, layers: list) -> Any:
         mxnet = frameworks.module("mxnet")
-        if len(layers) == 1 and layers[0][0] == "block":
+        if _is_one_block(layers):
             net = self._layer(*layers[0])
         else:
             net = mxnet.gluon.nn.Sequential()
@@ -288,9 +298,10 @@ class Gluon:
         if not data:
             return X
         X = X.as_np_ndarray() if _is_new(data) else X
-        kinds = {np.dtype(array.dtype).kind for array in (X, data[0])}
-        dtype = data[0].dtype if kinds == {"f"} else X.dtype
-        return X.as_in_context(data[0].context).astype(dtype)
+        first = data[0]
+        kinds = {np.dtype(array.dtype).kind for array in (X, first)}
+        dtype = first.dtype if kinds == {"f"} else X.dtype
+        return X.as_in_context(first.context).astype(dtype)
 
     def _arrays_of(self, data: Any) -> Any:
         """A context in which MXNet computes with the arrays that a parameter's `data` are."""
@@ -299,7 +310,10 @@ class Gluon:
 
 def _is_new(data: Any) -> bool:
     """Whether a parameter's `data`, if it has any, are MXNet's new arrays, those of `mxnet.np`."""
-    return bool(data) and isinstance(data[0], frameworks.module("mxnet").np.ndarray)
+    if not data:
+        return False
+    mxnet = frameworks.module("mxnet")
+    return isinstance(data[0], mxnet.np.ndarray)
 
 
 def _is_empty(parameter: Any) -> bool:

@@ -4,6 +4,10 @@ in a buffer, what a closure holds.
 Each framework is watched for one prediction. An array that enters an operation, and is neither the
 input nor made by an earlier operation, was there before: its numbers are counted. Parameters are
 not, nor the statistics of normalisation.
+
+`autograder.answers.operator_watch` follows MXNet in another way, from outside: a call must be
+noticed in any thread, whatever an answer has replaced, and its name is enough. Here the results of
+operations are needed, which nobody who only watches calls is given.
 """
 
 from __future__ import annotations
@@ -43,7 +47,8 @@ class _Memory:
     def _is_known(self, address: int) -> bool:
         if address in self._known:
             return True
-        return any(start <= address < start + size for start, size in self._known.items())
+        stretches = self._known.items()
+        return any(start <= address < start + size for start, size in stretches)
 
 
 # PyTorch
@@ -146,4 +151,6 @@ def _mxnet_place(array: Any) -> tuple[int, int]:
     array.wait_to_read()
     start = ctypes.c_void_p()
     base.check_call(base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(start)))
-    return start.value or 0, max(1, math.prod(array.shape)) * np.dtype(array.dtype).itemsize
+    numbers = max(1, math.prod(array.shape))
+    length = numbers * np.dtype(array.dtype).itemsize
+    return start.value or 0, length

@@ -79,7 +79,9 @@ def _operators(forbids: tuple[str, ...], torchvision: bool) -> dict[str, list[tu
             continue
         namespace, _, operator = name.removeprefix(TORCH).partition(".")
         packet = getattr(getattr(torch.ops, namespace), operator, None)
-        for overload in packet.overloads() if packet is not None else ():
+        if packet is None:
+            continue
+        for overload in packet.overloads():
             one = getattr(packet, overload)
             is_free = not one.has_kernel_for_dispatch_key(here)
             if is_free and not _made_of_others(one):
@@ -163,4 +165,5 @@ def _name_of(handle: int) -> str:
 
 def _operators_in(symbol: Any) -> list[str]:
     """The operators of a graph, in their order. A graph has no hash that one could keep them by."""
-    return [str(node["op"]) for node in json.loads(symbol.tojson())["nodes"]]
+    graph = json.loads(symbol.tojson())
+    return [str(node["op"]) for node in graph["nodes"]]

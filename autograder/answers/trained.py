@@ -39,10 +39,11 @@ def observe_net(net: Any, X_new: Any) -> dict[str, Any]:
     one_input = X_new[:1]
     first = backend.forward(net, one_input)
     parameters = backend.parameters(net, one_input, trainable=False)
+    counts = [int(np.prod(parameter.shape)) for parameter in parameters]
     return {
         "logits": _each_alone(backend, net, X_new),
         "alone": list(np.shape(first)),
-        "parameter_count": sum(int(np.prod(parameter.shape)) for parameter in parameters),
+        "parameter_count": sum(counts),
         "hidden_count": backend.hidden_count(net, one_input),
         "moved": _after_moves(backend, net, parameters, X_new[:_ASKED_AGAIN]),
     }
@@ -50,8 +51,12 @@ def observe_net(net: Any, X_new: Any) -> dict[str, Any]:
 
 def _each_alone(backend: Torch | Gluon, net: Any, X: Any) -> np.ndarray:
     """The results for one input each, one below the other."""
-    results = [backend.forward(net, X[i : i + 1]) for i in range(len(X))]
-    return np.concatenate([np.atleast_1d(result) for result in results])
+    results = []
+    for place in range(len(X)):
+        one_input = X[place : place + 1]
+        result = backend.forward(net, one_input)
+        results.append(np.atleast_1d(result))
+    return np.concatenate(results)
 
 
 def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> list[np.ndarray]:
@@ -64,7 +69,8 @@ def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> 
         for move in range(_MOVES):
             rng = np.random.default_rng(move)
             for parameter, value in zip(parameters, learned, strict=True):
-                backend.set(parameter, backend.array(_random_like(value, rng)))
+                drawn = _random_like(value, rng)
+                backend.set(parameter, backend.array(drawn))
             results.append(_each_alone(backend, net, X))
     finally:
         for parameter, value in zip(parameters, learned, strict=True):
@@ -74,6 +80,9 @@ def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> 
 
 def _random_like(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Normal numbers of the same shape, dtype and mean square; of any size where all are 0."""
-    size = np.sqrt(np.mean(np.square(value, dtype=float))) if value.size else 0.0
-    drawn: np.ndarray = rng.normal(0, size or 1.0, value.shape).astype(value.dtype)
-    return drawn
+    size = 0.0
+    if value.size:
+        squares = np.square(value, dtype=float)
+        size = np.sqrt(np.mean(squares))
+    drawn = rng.normal(0, size or 1.0, value.shape)
+    return drawn.astype(value.dtype)

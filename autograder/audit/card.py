@@ -70,8 +70,10 @@ class QuestionCard:
         """The card of one question from two examinations of it: counts are added, sentences stand
         one after the other.
         """
-        parts = [part.name for part in fields(self) if part.name not in ("name", "points")]
-        sums = {part: getattr(self, part) + getattr(other, part) for part in parts}
+        sums = {}
+        for part in fields(self):
+            if part.name not in ("name", "points"):
+                sums[part.name] = getattr(self, part.name) + getattr(other, part.name)
         return replace(self, **sums)
 
     @property

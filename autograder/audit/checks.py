@@ -30,7 +30,7 @@ from autograder.audit.untried import never_tried
 from autograder.audit.wrong_answers import VISIBLE, known_mistakes, wrong_answers
 from autograder.errors import BadQuestion
 from autograder.judge.examination import examine, examine_answer, expected
-from autograder.judge.trial import judging_of
+from autograder.judge.trial import strategy_of
 from autograder.questions.definition import Answer, Case, Probe, Question, seed_for
 from autograder.values import frameworks
 from autograder.verdict import Status
@@ -200,7 +200,7 @@ def _incomplete(question: Question) -> Iterator[str]:
 
 def _untried(question: Question, seeds: list[int]) -> tuple[str, ...]:
     """The kinds of input and result that are in none of the probes."""
-    if question.driver != "call" or not judging_of(question).comparable:
+    if question.driver != "call" or not strategy_of(question).comparable:
         return ()
     cases = [case for seed in seeds for case in question.cases(seed)]
     results = [expected(question, case) for case in cases]
@@ -264,7 +264,7 @@ def _harmless(
     if question.driver == "call" and answer.framework in ("numpy", "torch"):
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
-    if judging_of(question).comparable and answer is question.reference:
+    if strategy_of(question).comparable and answer is question.reference:
         yield "with its result in float32", None, lambda value: map_arrays(value, _narrowed)
         yield "with its result in lists", None, lambda value: map_arrays(value, _in_lists)
         yield "with the noise of float32", None, lambda value: map_arrays(value, _noisy)
@@ -310,8 +310,10 @@ def _noisy(array: np.ndarray) -> np.ndarray:
         return array
     known = np.isfinite(array)
     largest = np.abs(array[known]).max(initial=0)
-    of_each, of_largest = np.random.default_rng(0).normal(size=(2, *array.shape))
-    noise = 5e-7 * of_each * np.where(known, array, 0) + 2e-7 * of_largest * largest
+    rng = np.random.default_rng(0)
+    of_each, of_largest = rng.normal(size=(2, *array.shape))
+    numbers = np.where(known, array, 0)
+    noise = 5e-7 * of_each * numbers + 2e-7 * of_largest * largest
     return array + noise
 
 

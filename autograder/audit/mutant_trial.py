@@ -15,7 +15,7 @@ from autograder.audit.fork_pool import map_in_forks
 from autograder.audit.mutants import Mutant, mutants
 from autograder.audit.peers import CONSTRUCTED, label_of
 from autograder.judge.examination import expected
-from autograder.judge.trial import judge, judging_of
+from autograder.judge.trial import judge, strategy_of
 from autograder.questions.definition import Answer, Case, Question, seed_for
 
 SEEDS = 10
@@ -60,7 +60,9 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
         sources = (*_helpers(answer.function), answer.source(name))
         for place, source in enumerate(sources):
             for mutant in mutants(source):
-                program = (*sources[:place], mutant.source, *sources[place + 1 :])
+                changed = list(sources)
+                changed[place] = mutant.source
+                program = tuple(changed)
                 candidate = _Candidate(mutant, answer, name, program)
                 candidates.setdefault((answer.framework, program), candidate)
     return list(candidates.values())
@@ -98,7 +100,7 @@ def mutants_of(
 ) -> QuestionCard:
     """What becomes of the mutants of the answers that are accepted."""
     card = QuestionCard(question.name, question.points)
-    if not judging_of(question).comparable:
+    if not strategy_of(question).comparable:
         note = (
             "No mutants: answers are judged by what they achieve, so a "
             "mutant that achieves it is right."
@@ -146,7 +148,8 @@ def _survivors(
     question = trial.question
     declared = _declared(question, everything)
     alive = trial.accepted_on_one_seed(tried)
-    again = [candidate for candidate in tried if candidate in alive or candidate in declared]
+    to_try_again = {*alive, *declared}
+    again = [candidate for candidate in tried if candidate in to_try_again]
     lasting = trial.accepted_on_every_seed(again)
 
     survivors = []

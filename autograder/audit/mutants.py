@@ -50,8 +50,11 @@ class Mutant:
 
     def _changed_lines(self, sign: str) -> str:
         """The lines of the difference that have this sign, in one."""
-        lines = self.diff.splitlines()
-        return " ".join(_one_space(line[1:]) for line in lines if line[0] == sign)
+        changed = []
+        for line in self.diff.splitlines():
+            if line[0] == sign:
+                changed.append(_one_space(line[1:]))
+        return " ".join(changed)
 
 
 def mutants(source: str) -> list[Mutant]:
@@ -133,8 +136,12 @@ class _Names:
         if name not in order:
             return []
         place = order.index(name)
-        neighbours = self.bound[max(0, place - 1) : place + 2]
-        return [known for known, since in neighbours if known != name and since < line]
+        before = max(0, place - 1)
+        found = []
+        for known, since in self.bound[before : place + 2]:
+            if known != name and since < line:
+                found.append(known)
+        return found
 
 
 _SKIPPED = (cst.Annotation, cst.Decorator, cst.Raise, cst.Import, cst.ImportFrom, cst.Comment)

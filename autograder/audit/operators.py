@@ -229,8 +229,10 @@ def _swapped(items: Sequence, place: int, part: str) -> list:
     """
     swapped = list(items)
     first, second = items[place], items[place + 1]
-    swapped[place] = first.with_changes(**{part: getattr(second, part)})
-    swapped[place + 1] = second.with_changes(**{part: getattr(first, part)})
+    of_first = {part: getattr(first, part)}
+    of_second = {part: getattr(second, part)}
+    swapped[place] = first.with_changes(**of_second)
+    swapped[place + 1] = second.with_changes(**of_first)
     return swapped
 
 
@@ -280,7 +282,8 @@ def element(node: cst.List) -> Iterator[cst.List]:
     if len(items) < 2:
         return
     for place in range(len(items)):
-        others = [*items[:place], *items[place + 1 :]]
+        others = list(items)
+        del others[place]
         yield node.with_changes(elements=_ended_as(items, others))
 
 
@@ -329,7 +332,8 @@ def piece(node: cst.Slice) -> Iterator[cst.Slice]:
 def counted(node: cst.Call) -> Iterator[cst.BaseExpression]:
     """A range that starts or stops one too early or too late, a length that is off by one."""
     name = _name(node.func)
-    if name == "range" and node.args and not any(arg.star for arg in node.args):
+    is_spread = any(arg.star for arg in node.args)
+    if name == "range" and node.args and not is_spread:
         yield from _other_ranges(node)
     if name == "len":
         yield cst.BinaryOperation(node, cst.Subtract(), cst.Integer("1"))
@@ -340,7 +344,8 @@ def _other_ranges(node: cst.Call) -> Iterator[cst.Call]:
     stop = 0 if len(args) == 1 else 1
     for sign in (cst.Subtract(), cst.Add()):
         changed = list(args)
-        changed[stop] = args[stop].with_changes(value=_plus(args[stop].value, sign))
+        value = _plus(args[stop].value, sign)
+        changed[stop] = args[stop].with_changes(value=value)
         yield node.with_changes(args=changed)
     if len(args) == 1:
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
@@ -373,9 +378,12 @@ def padding(node: cst.Call) -> Iterator[cst.Call]:
     """The border repeated in place of a constant."""
     if _name(node.func) != "pad":
         return
-    if any(_is_keyword(arg, {"mode"}) for arg in node.args):
-        return
-    others = [arg for arg in node.args if not _is_keyword(arg, {"constant_values", "value"})]
+    others = []
+    for arg in node.args:
+        if _is_keyword(arg, {"mode"}):
+            return
+        if not _is_keyword(arg, {"constant_values", "value"}):
+            others.append(arg)
     # NumPy's word; libraries that call it otherwise refuse it, which any probe notices.
     mode = cst.Arg(cst.SimpleString('"edge"'), cst.Name("mode"))
     yield node.with_changes(args=[*others, mode])
@@ -383,11 +391,15 @@ def padding(node: cst.Call) -> Iterator[cst.Call]:
 
 def forgotten_call(node: cst.Call) -> Iterator[cst.BaseExpression]:
     """``x.m(...)`` or ``np.m(x, ...)`` becomes x."""
-    if _name(node.func) not in _LEAVABLE or not isinstance(node.func, cst.Attribute):
+    function = node.func
+    if _name(function) not in _LEAVABLE or not isinstance(function, cst.Attribute):
         return
-    yield _in_parentheses_of(node, node.func.value)
-    if node.args and not node.args[0].star:
-        yield _in_parentheses_of(node, node.args[0].value)
+    yield _in_parentheses_of(node, function.value)
+    if not node.args:
+        return
+    first = node.args[0]
+    if not first.star:
+        yield _in_parentheses_of(node, first.value)
 
 
 def forgotten_attribute(node: cst.Attribute) -> Iterator[cst.BaseExpression]:

@@ -4,6 +4,8 @@ browser.
 
 from __future__ import annotations
 
+import itertools
+
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.syntax import Syntax
@@ -38,10 +40,12 @@ def as_terminal(card: Card) -> Group:
         table.add_column(name, justify="right")
     table.add_column("")
     for question in card.questions:
-        table.add_row(escape(question.name), *_figures(question), "✗" if question.problems else "✓")
+        mark = "✗" if question.problems else "✓"
+        table.add_row(escape(question.name), *_figures(question), mark)
     table.add_section()
     table.add_row("all", *_totals(card), "✓" if card.clean else "✗")
-    return Group(table, *(part for question in card.questions for part in _story(question)))
+    stories = map(_story, card.questions)
+    return Group(table, *itertools.chain.from_iterable(stories))
 
 
 def as_page(card: Card) -> str:
@@ -90,7 +94,8 @@ def _totals(card: Card) -> tuple[str, ...]:
 
 def _percent(rate: float) -> str:
     """Rounded down, so that what misses a threshold never looks as if it met it."""
-    return f"{int(1000 * rate + 1e-9) / 10:.1f} %"
+    tenths = int(1000 * rate + 1e-9)
+    return f"{tenths / 10:.1f} %"
 
 
 def _story(question: QuestionCard) -> list[RenderableType]:

@@ -41,7 +41,7 @@ def never_tried(inputs: Iterable[Sequence[Any]], results: Iterable[Any]) -> tupl
 
     They are plain values: arrays, numbers, strings, lists, tuples, dicts.
     """
-    of_inputs = [[array for value in args for array in _arrays(value)] for args in inputs]
+    of_inputs = [_arrays_of_all(args) for args in inputs]
     of_results = [_arrays(result) for result in results]
     return (*_missing(OF_INPUTS, of_inputs), *_missing(OF_RESULTS, of_results))
 
@@ -64,117 +64,148 @@ def _arrays(value: Any) -> list[np.ndarray]:
     if isinstance(value, (list, tuple)):
         if value and all(_is_number(item) for item in value):
             return [np.asarray(value), *map(np.asarray, value)]
-        inner = [array for item in value for array in _arrays(item)]
-        return inner if value else [np.zeros(0)]
+        return _arrays_of_all(value) if value else [np.zeros(0)]
     return [np.asarray(value)] if _is_number(value) else []
 
 
+def _arrays_of_all(values: Iterable[Any]) -> list[np.ndarray]:
+    arrays = []
+    for value in values:
+        arrays += _arrays(value)
+    return arrays
+
+
 def _is_number(value: Any) -> bool:
-    is_kind = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_kind and (isinstance(value, int) or math.isfinite(value))
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return True
+    return isinstance(value, float) and math.isfinite(value)
 
 
-# Which values can be of a kind
+# What one array is
 
 
-def _have_axes(values: _Values) -> bool:
-    return any(array.ndim for array in values)
+def _has_axes(array: np.ndarray) -> bool:
+    return array.ndim > 0
 
 
-def _have_numbers(values: _Values) -> bool:
-    return any(array.ndim == 0 for array in values)
+def _is_single_number(array: np.ndarray) -> bool:
+    return array.ndim == 0
 
 
-def _have_matrices(values: _Values) -> bool:
-    return any(array.ndim >= 2 for array in values)
+def _is_matrix(array: np.ndarray) -> bool:
+    return array.ndim >= 2
 
 
-def _have_floats(values: _Values) -> bool:
-    return any(array.dtype.kind == "f" and array.ndim for array in values)
+def _holds_floats(array: np.ndarray) -> bool:
+    return array.ndim > 0 and array.dtype.kind == "f"
 
 
-def _have_counts(values: _Values) -> bool:
-    return any(array.dtype.kind in "iu" for array in values)
+def _holds_counts(array: np.ndarray) -> bool:
+    return array.dtype.kind in "iu"
 
 
-def _any(values: _Values) -> bool:
-    return bool(values)
+def _is_empty(array: np.ndarray) -> bool:
+    return array.size == 0
 
 
-# Whether they are
+def _has_one_row(array: np.ndarray) -> bool:
+    return array.ndim > 0 and array.shape[0] == 1
 
 
-def _is_empty(values: _Values) -> bool:
-    return any(array.size == 0 for array in values)
+def _is_longer(least: int) -> Callable[[np.ndarray], bool]:
+    def is_longer(array: np.ndarray) -> bool:
+        return array.ndim > 0 and max(array.shape) > least
+
+    return is_longer
 
 
-def _is_single(values: _Values) -> bool:
-    return any(array.ndim and array.shape[0] == 1 for array in values)
+def _is_zero(array: np.ndarray) -> bool:
+    return array.ndim == 0 and bool(array == 0)
 
 
-def _is_longer(least: int) -> Callable[[_Values], bool]:
-    return lambda values: any(array.ndim and max(array.shape) > least for array in values)
+def _holds_a_zero(array: np.ndarray) -> bool:
+    is_zero = array == 0
+    return array.ndim > 0 and bool(is_zero.any())
 
 
-def _has_zero_number(values: _Values) -> bool:
-    return any(array.ndim == 0 and array == 0 for array in values)
+def _holds_a_negative(array: np.ndarray) -> bool:
+    if array.dtype.kind == "b":
+        return False
+    is_negative = array < 0
+    return bool(is_negative.any())
 
 
-def _has_zero(values: _Values) -> bool:
-    return any(array.ndim and bool((array == 0).any()) for array in values)
+def _is_beyond(bound: float) -> Callable[[np.ndarray], bool]:
+    def is_beyond(array: np.ndarray) -> bool:
+        if array.dtype.kind == "b":
+            return False
+        magnitudes = np.abs(array)
+        return bool((magnitudes > bound).any())
+
+    return is_beyond
 
 
-def _has_negative(values: _Values) -> bool:
-    return any(array.dtype.kind != "b" and bool((array < 0).any()) for array in values)
+def _holds_ties(array: np.ndarray) -> bool:
+    return _distance(array, smallest=True) == 0
 
 
-def _is_beyond(bound: float) -> Callable[[_Values], bool]:
-    return lambda values: any(
-        array.dtype.kind != "b" and bool((np.abs(array) > bound).any()) for array in values
-    )
+def _holds_neighbours(array: np.ndarray) -> bool:
+    return 0 < _distance(array, smallest=False) < CLOSE
 
 
-def _has_ties(values: _Values) -> bool:
-    return any(_distances(array, smallest=True) == 0 for array in values)
-
-
-def _has_neighbours(values: _Values) -> bool:
-    return any(0 < _distances(array, smallest=False) < CLOSE for array in values)
-
-
-def _distances(array: np.ndarray, *, smallest: bool) -> float:
+def _distance(array: np.ndarray, *, smallest: bool) -> float:
     """The smallest difference of two values in proportion to the larger one; of equal values only
     where `smallest`.
     """
-    finite = np.sort(array[np.isfinite(array)], axis=None).astype(float)
-    differences = np.diff(finite)
-    sizes = np.maximum(np.abs(finite[1:]), np.abs(finite[:-1]))
-    kept = np.ones(len(differences), bool) if smallest else differences > 0
-    kept &= sizes > 0
-    return float((differences[kept] / sizes[kept]).min(initial=np.inf))
+    finite = array[np.isfinite(array)]
+    ordered = np.sort(finite, axis=None).astype(float)
+    differences = np.diff(ordered)
+    magnitudes = np.abs(ordered)
+    sizes = np.maximum(magnitudes[1:], magnitudes[:-1])
+    kept = sizes > 0
+    if not smallest:
+        kept &= differences > 0
+    proportions = differences[kept] / sizes[kept]
+    return float(proportions.min(initial=np.inf))
 
 
-def _is_not_square(values: _Values) -> bool:
-    return any(array.ndim >= 2 and array.shape[-1] != array.shape[-2] for array in values)
+def _is_not_square(array: np.ndarray) -> bool:
+    if array.ndim < 2:
+        return False
+    rows, columns = array.shape[-2:]
+    return bool(rows != columns)
+
+
+# What some of the values are
+
+
+def _some(is_so: Callable[[np.ndarray], bool]) -> Callable[[_Values], bool]:
+    """Whether one of several values is so."""
+    return lambda values: any(map(is_so, values))
+
+
+_HAVE_AXES = _some(_has_axes)
 
 
 OF_INPUTS = (
-    Kind("an empty array or list", _have_axes, _is_empty),
-    Kind("a single item", _have_axes, _is_single),
-    Kind("more than 10 items", _have_axes, _is_longer(10)),
-    Kind("more than 100 items", _have_axes, _is_longer(100)),
-    Kind("a number 0", _have_numbers, _has_zero_number),
-    Kind("a 0 in an array", _have_axes, _has_zero),
-    Kind("a negative value", _any, _has_negative),
-    Kind("a value beyond 100", _any, _is_beyond(100)),
-    Kind("equal values", _have_axes, _has_ties),
-    Kind("values that nearly agree", _have_floats, _has_neighbours),
-    Kind("a matrix that is not square", _have_matrices, _is_not_square),
+    Kind("an empty array or list", _HAVE_AXES, _some(_is_empty)),
+    Kind("a single item", _HAVE_AXES, _some(_has_one_row)),
+    Kind("more than 10 items", _HAVE_AXES, _some(_is_longer(10))),
+    Kind("more than 100 items", _HAVE_AXES, _some(_is_longer(100))),
+    Kind("a number 0", _some(_is_single_number), _some(_is_zero)),
+    Kind("a 0 in an array", _HAVE_AXES, _some(_holds_a_zero)),
+    Kind("a negative value", bool, _some(_holds_a_negative)),
+    Kind("a value beyond 100", bool, _some(_is_beyond(100))),
+    Kind("equal values", _HAVE_AXES, _some(_holds_ties)),
+    Kind("values that nearly agree", _some(_holds_floats), _some(_holds_neighbours)),
+    Kind("a matrix that is not square", _some(_is_matrix), _some(_is_not_square)),
 )
 
 OF_RESULTS = (
-    Kind("a result with an axis of length 1", _have_axes, _is_single),
-    Kind("a count above 255", _have_counts, _is_beyond(BYTE)),
-    Kind("a negative result", _any, _has_negative),
-    Kind("a result of 0", _any, lambda values: _has_zero(values) or _has_zero_number(values)),
+    Kind("a result with an axis of length 1", _HAVE_AXES, _some(_has_one_row)),
+    Kind("a count above 255", _some(_holds_counts), _some(_is_beyond(BYTE))),
+    Kind("a negative result", bool, _some(_holds_a_negative)),
+    Kind("a result of 0", bool, _some(lambda array: _is_zero(array) or _holds_a_zero(array))),
 )

@@ -24,7 +24,7 @@ from autograder.audit.peers import (
     peer_of,
 )
 from autograder.judge.examination import examine, examine_answer, expected
-from autograder.judge.trial import judging_of
+from autograder.judge.trial import strategy_of
 from autograder.questions.definition import Mistake, Question
 from autograder.values import frameworks
 from autograder.verdict import Status, Verdict
@@ -118,7 +118,7 @@ def _stub(name: str) -> Callable:
 
 
 def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
-    if not judging_of(question).comparable:
+    if not strategy_of(question).comparable:
         return
     cases = list(question.cases(VISIBLE))
     inputs = [case.inputs.args for case in cases]
@@ -163,7 +163,10 @@ def _right_only(question: Question, where: Callable[[tuple], bool]) -> CallAnswe
 
 
 def _is_square(array: np.ndarray) -> bool:
-    return array.ndim < 2 or array.shape[-1] == array.shape[-2]
+    if array.ndim < 2:
+        return True
+    rows, columns = array.shape[-2:]
+    return bool(rows == columns)
 
 
 def _is_symmetric(array: np.ndarray) -> bool:
@@ -179,7 +182,7 @@ def _unmatched(question: Question, declared: set[str]) -> Iterator[str]:
     """Declared wrong answers that are rejected; where there can be no mutants, every other
     declaration.
     """
-    has_mutants = judging_of(question).comparable
+    has_mutants = strategy_of(question).comparable
     for equivalent in question.equivalents:
         fragment = equivalent.fragment
         names_wrong_answer = fragment in CONSTRUCTED
@@ -192,11 +195,14 @@ def _constant(question: Question, seeds: list[int]) -> Iterator[str]:
     """A sentence for each argument that is the same in every input: an answer that never looks
     at it passes.
     """
-    if question.driver != "call" or not judging_of(question).comparable:
+    if question.driver != "call" or not strategy_of(question).comparable:
         return
-    inputs = [case.inputs.args for seed in seeds for case in question.cases(seed)]
+    inputs = []
+    for seed in seeds:
+        inputs += [case.inputs.args for case in question.cases(seed)]
     for number, name in enumerate(parameters_of(question)):
-        values = {fingerprint((args[number],)) for args in inputs if number < len(args)}
+        given = [args[number] for args in inputs if number < len(args)]
+        values = {fingerprint((value,)) for value in given}
         if len(values) == 1:
             yield (
                 "Accepted although wrong: an answer that never looks at "

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import BinaryIO, Protocol
 
 from autograder import logs
 from autograder.errors import CourseError, Disturbed
@@ -76,7 +76,23 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(log: Path) -> tuple[Any, Connection]:
+class WorkerProcess(Protocol):
+    """The process of a worker: forked from the warm one, or started cold."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ends within so many seconds."""
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+
+    def close(self) -> None:
+        """Give back what is held of it."""
+
+    def disturbed(self) -> bool:
+        """Whether what ended it ended others, too."""
+
+
+def start_worker(log: Path) -> tuple[WorkerProcess, Connection]:
     """A process that runs `worker.serve`, in a session of its own, and our end of the line to
     it. What it prints goes to `log`.
     """
@@ -100,7 +116,7 @@ def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worke
     raise AssertionError("unreachable")
 
 
-def _cold_worker(channel: int, out: Any) -> _Popen:
+def _cold_worker(channel: int, out: BinaryIO) -> _Popen:
     return _Popen(
         [sys.executable, "-P", "-m", "autograder.grading.worker", str(channel)],
         pass_fds=[channel],
@@ -154,14 +170,19 @@ def grade(
         before = len(results)
         for graded in results.values():
             show(graded)
-        jobs = {key: snapshots[key[0]].job(key[1]) for key in work if key not in results}
+        jobs = {}
+        for assignment, student in work:
+            if (assignment, student) not in results:
+                jobs[assignment, student] = snapshots[assignment].job(student)
         with contextlib.closing(WorkerPool(jobs, workers or cores(), scratch)) as pool:
             for key, report in pool.reports():
                 logs.append(report.log)
                 with signals.held():  # a grade is entered whole
-                    results[key] = course.record(snapshots[key[0]], key[1], report.finding)
-                if isinstance(report.finding, Examined):
-                    shutil.rmtree(report.finding.place, ignore_errors=True)
+                    assignment, student = key
+                    snapshot = snapshots[assignment]
+                    results[key] = course.record(snapshot, student, report.result)
+                if isinstance(report.result, Examined):
+                    shutil.rmtree(report.result.place, ignore_errors=True)
                 show(results[key])
         return [results[key] for key in work], before
 
@@ -236,7 +257,9 @@ class WorkerPool:
 
     def _start_workers(self) -> None:
         while len(self._workers) < min(self._most_workers, self._left):
-            self._workers.append(_Worker(self._scratch / str(next(self._numbers))))
+            number = next(self._numbers)
+            worker = _Worker(self._scratch / str(number))
+            self._workers.append(worker)
 
     def _give(self) -> None:
         """Keep the workers busy: one submission for each, then further ones while there are
@@ -335,7 +358,7 @@ class _Worker:
     what: str = ""
     seconds: float = START_SECONDS
     overdue: bool = False
-    process: Any = field(init=False)
+    process: WorkerProcess = field(init=False)
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -364,7 +387,8 @@ class _Worker:
                 self.ready = True
                 self._allow(None)
             case Working(job, what, seconds) if 0 <= job < len(self._given):
-                self._at, self.what = self._given[job], _STAGES.get(what, "")
+                self._at = self._given[job]
+                self.what = _STAGES.get(what, "")
                 self._allow(seconds)
 
     def done(self) -> Key:
@@ -376,12 +400,16 @@ class _Worker:
 
     def at_work_on(self) -> Key:
         """The submission that it does something for; it has some."""
-        return self._at if self._at is not None and self._at in self.jobs else self.jobs[0]
+        if self._at is not None and self._at in self.jobs:
+            return self._at
+        return self.jobs[0]
 
     def end_if_overdue(self) -> None:
         """Kill it if it has overstayed its time; from any thread."""
         with self._alive:
-            if self._ended or self._deadline is None or time.monotonic() <= self._deadline:
+            if self._ended or self._deadline is None:
+                return
+            if time.monotonic() <= self._deadline:
                 return
             self.overdue, self._deadline = True, None
             self.process.kill()
@@ -416,7 +444,8 @@ class _Worker:
     def last_output(self, most: int = 4000) -> str:
         """The end of what it printed, a traceback perhaps."""
         with open(self.folder / "log", "rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - most))
             return log.read().decode("utf-8", errors="replace") or "nothing"
 
     def last_line_of_log(self) -> str:
@@ -454,7 +483,9 @@ def _interruptible() -> Iterator[_Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, signals) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, signals)
     try:
         yield signals
     finally:

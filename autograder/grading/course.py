@@ -29,8 +29,8 @@ from autograder.grading.layout import ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRE
 from autograder.grading.messages import (
     CourseFault,
     Examined,
-    Finding,
     Job,
+    Result,
     Ungradable,
     share,
 )
@@ -167,7 +167,8 @@ class Course:
         """A sentence for everything in `submitted/` that looks as if it was meant to be a
         submission of `assignment` and is not found as one.
         """
-        known = {path.name for path in (self.root / "release").glob("*")} | {assignment}
+        released = (self.root / "release").glob("*")
+        known = {assignment, *(path.name for path in released)}
         sentences = []
         for path in sorted(self.root.glob("submitted/[!.]*")):
             if path.is_dir():
@@ -261,20 +262,20 @@ class Course:
                 done[student] = graded
         return done
 
-    def record(self, snapshot: AssignmentSnapshot, student: str, finding: Finding) -> Graded:
+    def record(self, snapshot: AssignmentSnapshot, student: str, result: Result) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see
         `locked`). Raises `CourseError` for what stops everybody's grading.
         """
         assignment = snapshot.assignment
-        match finding:
+        match result:
             case CourseFault(reason, remedy):
                 raise CourseError(". ".join(filter(None, [reason, remedy])))
             case Ungradable(reason):
                 graded = Graded(student, assignment, reason)
             case Examined():
-                why_not = self._enter(snapshot, student, finding)
-                share = None if why_not else finding.share()
-                remarks = () if why_not else finding.remarks
+                why_not = self._enter(snapshot, student, result)
+                share = None if why_not else result.share()
+                remarks = () if why_not else result.remarks
                 graded = Graded(student, assignment, why_not, share, remarks)
         self._remember(assignment, student, graded.reason)
         return graded
@@ -379,7 +380,8 @@ class Course:
         """
         database_error = _database_error(error)
         if database_error is not None:
-            said = str(database_error.orig or database_error).splitlines()[0][:200]
+            first_line, *_ = str(database_error.orig or database_error).splitlines()
+            said = first_line[:200]
             return CourseError(
                 f"the gradebook of {self.root} cannot be used: {said}. "
                 f"{_remedy(said)}; what was graded before is kept."
@@ -402,7 +404,8 @@ class Course:
             of_assignment[student] = reason
         draft = self.root / f"{ERRORS}.new"
         try:
-            draft.write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            text = json.dumps(errors, indent=1, sort_keys=True)
+            draft.write_text(f"{text}\n", encoding="utf-8")
             os.replace(draft, self.root / ERRORS)
         except OSError as error:
             draft.unlink(missing_ok=True)

@@ -28,7 +28,8 @@ def remember_answers(file: Path, notebook: str, answers: dict[str, str]) -> None
     content = _content(file) | {notebook: answers}
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, sort_keys=True)
+    draft.write_text(f"{text}\n", encoding="utf-8")
     os.replace(draft, file)
 
 

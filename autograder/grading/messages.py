@@ -124,7 +124,7 @@ class CourseFault:
     remedy: str = ""
 
 
-Finding = Examined | Ungradable | CourseFault
+Result = Examined | Ungradable | CourseFault
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Report:
     leaving: that the worker does nothing more, because something in it does not come to an end.
     """
 
-    finding: Finding
+    result: Result
     log: list[str]
     leaving: bool = False
 
@@ -148,7 +148,9 @@ def share(earned_of: Iterable[tuple[float, float]]) -> float | None:
     """
     pairs = list(earned_of)
     points = sum(worth for _, worth in pairs)
-    return sum(earned for earned, _ in pairs) / points if points else None
+    if not points:
+        return None
+    return sum(earned for earned, _ in pairs) / points
 
 
 def encode(message: Message) -> bytes:
@@ -166,27 +168,27 @@ def decode(line: bytes) -> Message:
         content = json.loads(line.decode("utf-8", "surrogatepass"))
         kind = content.pop("kind")
         if kind == "Report":
-            return Report(_finding(content["finding"]), content["log"], content["leaving"])
+            return Report(_result(content["result"]), content["log"], content["leaving"])
         return {"Job": Job, "Ready": Ready, "Working": Working}[kind](**content)
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no message: {type(error).__name__}: {error}") from error
 
 
-def _finding(content: dict[str, Any]) -> Finding:
+def _result(content: dict[str, Any]) -> Result:
     kind = content.pop("kind")
     if kind == "Examined":
-        notebooks = {
-            name: _judged_notebook(judged) for name, judged in content["notebooks"].items()
-        }
+        notebooks = {}
+        for name, judged in content["notebooks"].items():
+            notebooks[name] = _judged_notebook(judged)
         remarks = tuple(map(str, content["remarks"]))
         return Examined(notebooks, content["files"], content["place"], remarks)
     return {"Ungradable": Ungradable, "CourseFault": CourseFault}[kind](**content)
 
 
 def _judged_notebook(content: dict[str, Any]) -> JudgedNotebook:
-    verdicts = {
-        grade_id: Verdict.from_summary(summary) for grade_id, summary in content["verdicts"].items()
-    }
+    verdicts = {}
+    for grade_id, summary in content["verdicts"].items():
+        verdicts[grade_id] = Verdict.from_summary(summary)
     return JudgedNotebook(content["notebook"], verdicts, content["versions"])
 
 

@@ -1,5 +1,6 @@
 """A course's ``nbgrader_config.py``: loaded, refused where it cannot be meant, and taken apart into
-the steps that a submission goes through.
+the steps that a submission goes through. The settings themselves, with their defaults, are traits
+of `autograder.grading.nbgrader_steps.JudgedExecute`.
 """
 
 from __future__ import annotations

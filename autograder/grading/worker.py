@@ -41,12 +41,12 @@ from autograder.grading.messages import (
     MOST_BYTES,
     CourseFault,
     Examined,
-    Finding,
     Job,
     JudgedNotebook,
     Message,
     Ready,
     Report,
+    Result,
     Ungradable,
     Working,
     decode,
@@ -73,10 +73,10 @@ MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, 
 """Errors of the operating system that say nothing about a submission."""
 
 
-def examine(job: Job) -> Finding:
+def examine(job: Job) -> Result:
     """Run and judge one submission; never raises for what is wrong with it."""
     with SubmissionRun(job) as run:
-        return run.finding()
+        return run.result()
 
 
 class SubmissionRun:
@@ -86,7 +86,7 @@ class SubmissionRun:
 
     def __init__(self, job: Job):
         self._job = job
-        self._failure: Finding | None = None
+        self._failure: Result | None = None
         self._open = contextlib.ExitStack()
         self.number = 0
         self.leaving = False
@@ -123,7 +123,7 @@ class SubmissionRun:
         return notebooks + answers + RUN_SECONDS
 
     def start_ahead(self) -> None:
-        """Have a kernel started that `finding` will find ready; if that fails, `finding` starts
+        """Have a kernel started that `result` will find ready; if that fails, `result` starts
         one and says what is wrong.
         """
         if self._failure is not None:
@@ -135,7 +135,7 @@ class SubmissionRun:
         except Exception:
             logs.log.debug("no kernel could be started ahead", exc_info=True)
 
-    def finding(self) -> Finding:
+    def result(self) -> Result:
         """Run and judge it."""
         if self._failure is None:
             with self._capture_errors():
@@ -206,7 +206,7 @@ class SubmissionRun:
 
     @contextlib.contextmanager
     def _capture_errors(self) -> Iterator[None]:
-        """An exception inside the block becomes the finding."""
+        """An exception inside the block becomes the result."""
         with logs.about(f"{self._job.assignment}, {self._job.student}"):
             try:
                 yield
@@ -293,17 +293,25 @@ def _config(root: str, more: str) -> Any:
     return configuration(Path(root), json.loads(more))
 
 
+def _folders_above(name: str) -> set[str]:
+    return {str(parent) for parent in PurePath(name).parents}
+
+
 def _without_clashes(
     files: dict[str, bytes], course: Iterable[str], notebooks: Iterable[str]
 ) -> tuple[dict[str, bytes], list[str]]:
     """Those of a submission's files that can lie beside the course's own, which win, and a sentence
     for each that cannot because one is a folder where the other is a file.
     """
-    taken = {*course, *(f"{name}{end}" for name in notebooks for end in (".ipynb", ".new"))}
-    folders = {str(parent) for name in taken for parent in PurePath(name).parents}
+    taken = set(course)
+    for name in notebooks:
+        taken |= {f"{name}.ipynb", f"{name}.new"}
+    folders: set[str] = set()
+    for name in taken:
+        folders |= _folders_above(name)
     kept, left_out = {}, []
     for name, content in files.items():
-        above = {str(parent) for parent in PurePath(name).parents}
+        above = _folders_above(name)
         if name in folders or above & taken:
             left_out.append(f"{plain(name)} was left out: the course's own stands in its place")
         else:
@@ -367,8 +375,8 @@ def serve(connection: Connection) -> None:
                 following = _started(lines.get_nowait(), next(numbers), say)
                 following.start_ahead()
             say(Working(current.number, "run", current.seconds()))
-            finding = current.finding()
-            say(Report(finding, collected.taken(), current.leaving))
+            result = current.result()
+            say(Report(result, collected.taken(), current.leaving))
 
 
 def _say(connection: Connection, message: Message) -> None:

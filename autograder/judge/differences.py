@@ -14,6 +14,9 @@ from autograder.values.agreement import agree, as_arrays, as_float, close
 _READABLE = 1e15
 """Numbers from here on are written with an exponent."""
 
+_MOST_OF_A_TEXT = 60
+"""So many characters of a text are shown."""
+
 _FEW_ITEMS = 4
 """So many numbers are written out."""
 
@@ -32,11 +35,14 @@ def differences(
     if isinstance(expected, dict) and isinstance(got, dict):
         return _differences_in_dict(expected, got, rtol, atol)
     if isinstance(expected, str) and isinstance(got, str):
-        return [f"Expected {expected[:60]!r}, got {got[:60]!r}."]
+        should_begin = expected[:_MOST_OF_A_TEXT]
+        begins = got[:_MOST_OF_A_TEXT]
+        return [f"Expected {should_begin!r}, got {begins!r}."]
     arrays = as_arrays(expected, got)
-    same_shape = arrays is not None and arrays[0].shape == arrays[1].shape
-    if arrays is not None and same_shape:
-        return [_difference_in_value(*arrays, rtol, atol)]
+    if arrays is not None:
+        expected_array, got_array = arrays
+        if expected_array.shape == got_array.shape:
+            return [_difference_in_value(expected_array, got_array, rtol, atol)]
     if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
         return _differences_in_list(expected, got, rtol, atol)
     if arrays is not None:
@@ -49,11 +55,11 @@ def _differences_in_dict(
     expected: dict[Any, Any], got: dict[Any, Any], rtol: float, atol: float
 ) -> list[str]:
     sentences = []
-    for key in (key for key in expected if key in got):
-        if agree(expected[key], got[key], rtol, atol):
+    for key, value in expected.items():
+        if key not in got or agree(value, got[key], rtol, atol):
             continue
         name = str(key).replace("_", " ")
-        inner = differences(expected[key], got[key], rtol, atol, none_is_a_result=True)
+        inner = differences(value, got[key], rtol, atol, none_is_a_result=True)
         sentences += [f"{name}: {sentence}" for sentence in inner]
     return [*sentences, *_differences_in_keys(expected, got)]
 
@@ -66,9 +72,10 @@ def _differences_in_keys(expected: dict[Any, Any], got: dict[Any, Any]) -> list[
     extra = [key for key in got if key not in expected]
     given = {str(key): type(key) for key in extra}
     for key in missing:
-        kind = given.get(str(key), type(key))
-        if kind is not type(key):
-            kinds = f"{_keys_of(type(key))}, not {_keys_of(kind)}"
+        kind = type(key)
+        other = given.get(str(key), kind)
+        if other is not kind:
+            kinds = f"{_keys_of(kind)}, not {_keys_of(other)}"
             return [f"The keys should be {kinds}: {key!r}, for example."]
     if missing:
         return [f"Missing: {_listed(missing)}."]
@@ -155,8 +162,9 @@ def _digits(value: complex, digits: int) -> str:
 
 
 def _is_count(value: complex) -> bool:
-    whole = value.imag == 0 and value.real == np.rint(value.real)
-    return bool(whole and abs(value) < _READABLE)
+    if value.imag != 0 or abs(value) >= _READABLE:
+        return False
+    return bool(value.real == np.rint(value.real))
 
 
 def _apart(expected: complex, got: complex) -> str:
@@ -191,11 +199,16 @@ _KINDS = {
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {_shape(value)}"
-    few = isinstance(value, (list, tuple)) and len(value) <= _FEW_ITEMS
-    if few and all(map(_is_short, value)):
+    if _is_short_list(value):
         return repr(value)
     kind = type(value)
     return _KINDS.get(kind, f"a {kind.__name__}")
+
+
+def _is_short_list(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) > _FEW_ITEMS:
+        return False
+    return all(map(_is_short, value))
 
 
 def _is_short(item: Any) -> bool:

@@ -12,12 +12,12 @@ from typing import Any
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
 from autograder.answers.time_limit import patience
-from autograder.judge.code.code_reader import Code, Finding, may_not, read
+from autograder.judge.code.code_reader import Code, ForbiddenUse, may_not, read
 from autograder.judge.diagnosis.evidence import is_degenerate
 from autograder.judge.diagnosis.explanation import explain, failure_of
 from autograder.judge.diagnosis.known_mistakes import Known, known_mistake
-from autograder.judge.strategy import Judging
-from autograder.judge.trial import Trial, judge, judging_of
+from autograder.judge.strategy import Strategy
+from autograder.judge.trial import Trial, judge, strategy_of
 from autograder.questions.definition import Case, Probe, Question
 from autograder.verdict import Failure, Status, Verdict
 
@@ -53,12 +53,12 @@ def examine(
     chosen: whether the framework was, by `use`. Where it was not, the answer may have been written
         for another one, and what looks like a known mistake need not be one.
     """
-    finding = read(code, question.forbids) if code is not None else None
-    if finding:
-        return _refused(question, finding, _Run(question))
-    judging, run = judging_of(question), _Run(question, chosen)
+    forbidden_use = read(code, question.forbids) if code is not None else None
+    if forbidden_use:
+        return _refused(question, forbidden_use, _Run(question))
+    strategy, run = strategy_of(question), _Run(question, chosen)
     outcomes: list[tuple[Case, Outcome]] = []
-    for case in _draw(question, judging, seed):
+    for case in _draw(question, strategy, seed):
         outcome = run.call(answer, case)
         if not outcomes and is_stub(outcome, question.name):
             return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
@@ -66,7 +66,7 @@ def examine(
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
         if outcome.forbidden:
             return _refused(
-                question, Finding(may_not(outcome.forbidden), outcome.forbidden_line), run
+                question, ForbiddenUse(may_not(outcome.forbidden), outcome.forbidden_line), run
             )
         outcomes.append((case, outcome))
         if outcome.is_last:
@@ -74,7 +74,7 @@ def examine(
     answered()
     for case, outcome in outcomes:
         run.trials.append(judge(question, case, outcome, expected(question, case)))
-    return _conclude(judging, run, framework)
+    return _conclude(strategy, run, framework)
 
 
 def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
@@ -89,20 +89,20 @@ def expected(question: Question, case: Case) -> Any:
     """What an answer is held against on one input, None where it is measured instead. Raises
     RuntimeError if the reference itself fails.
     """
-    judging = judging_of(question)
-    return _expected(question, case, judging) if judging.comparable else None
+    strategy = strategy_of(question)
+    return _expected(question, case, strategy) if strategy.comparable else None
 
 
 @functools.lru_cache(maxsize=64)
-def _expected(question: Question, case: Case, judging: Judging) -> Any:
+def _expected(question: Question, case: Case, strategy: Strategy) -> Any:
     """Kept as long as the cases are; while a class is graded, with other inputs for each student,
     that is some ten megabytes for nothing.
     """
-    return judging.expected(question, case)
+    return strategy.expected(question, case)
 
 
-def _draw(question: Question, judging: Judging, seed: int) -> Iterable[Case]:
-    if judging.comparable:
+def _draw(question: Question, strategy: Strategy, seed: int) -> Iterable[Case]:
+    if strategy.comparable:
         return _kept_cases(question, seed, tuple(question.probes))
     return question.cases(seed)
 
@@ -137,20 +137,20 @@ class _Run:
         return outcome
 
 
-def _conclude(judging: Judging, run: _Run, framework: str) -> Verdict:
+def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
     question, trials = run.question, run.trials
     if not trials:
         raise RuntimeError(f"{question.name} has no probes")
     failures = [trial for trial in trials if not trial.passed]
     if not failures:
-        headline = judging.praise([trial.seen for trial in trials])
+        headline = strategy.praise([trial.seen for trial in trials])
         return _verdict(run, Status.CORRECT, headline, earned=question.points)
     failed = _most_telling(failures)
     earned = _earned(question, trials)
-    known = known_mistake(question, judging, trials) if run.chosen else Known()
+    known = known_mistake(question, strategy, trials) if run.chosen else Known()
     in_force = framework if run.chosen else ""
     named = bool(known.name or known.likely)
-    explanation = explain(question, judging, trials, failed, in_force, named=named)
+    explanation = explain(question, strategy, trials, failed, in_force, named=named)
     details = (known.likely, _not_chosen(run, framework), *explanation.details)
     status = explanation.status
     if earned and status in (Status.INCORRECT, Status.ERROR):
@@ -162,14 +162,15 @@ def _conclude(judging: Judging, run: _Run, framework: str) -> Verdict:
         details=tuple(filter(None, details)),
         earned=earned,
         mistake=known.name,
-        failure=failure_of(question, judging, failed),
+        failure=failure_of(question, strategy, failed),
     )
 
 
 def _not_chosen(run: _Run, framework: str) -> str:
     if run.chosen or len(run.question.frameworks) == 1:
         return ""
-    others = " or ".join(name for name in run.question.frameworks if name != framework)
+    other_frameworks = [name for name in run.question.frameworks if name != framework]
+    others = " or ".join(other_frameworks)
     return (
         f"No `use(...)` was run, so the check handed over arrays of {framework}. If you answer in "
         f"{others}, put the cell with `use(...)` back."
@@ -202,11 +203,11 @@ def _other_framework(question: Question, framework: str) -> str:
     return f"This is not answered in {framework}: choose {choices} before the check."
 
 
-def _refused(question: Question, finding: Finding, run: _Run) -> Verdict:
+def _refused(question: Question, forbidden_use: ForbiddenUse, run: _Run) -> Verdict:
     details = [question.prohibition]
-    if finding.line:
-        details.append(f"The line is `{finding.line}`")
-    return _verdict(run, Status.INCORRECT, finding.sentence, details=tuple(details))
+    if forbidden_use.line:
+        details.append(f"The line is `{forbidden_use.line}`")
+    return _verdict(run, Status.INCORRECT, forbidden_use.sentence, details=tuple(details))
 
 
 def _verdict(

@@ -50,11 +50,14 @@ class Sampled:
 
     def run(self, question: Question, answer: Answer, case: Case) -> Outcome:
         seeds, *given = case.inputs.args
-        return run_own(question, answer, ([seed + _OTHER_SEEDS for seed in seeds], *given))
+        other_seeds = [seed + _OTHER_SEEDS for seed in seeds]
+        return run_own(question, answer, (other_seeds, *given))
 
     def expected(self, question: Question, case: Case) -> Sample:
         seeds, *given = case.inputs.args
-        more = [seed + _OTHER_SEEDS * k for k in range(2, 2 + _TIMES) for seed in seeds]
+        more = []
+        for round_of_seeds in range(2, 2 + _TIMES):
+            more += [seed + _OTHER_SEEDS * round_of_seeds for seed in seeds]
         args = (more, *given)
         outcome = run_own(question, question.reference, args)
         if not outcome.is_value:
@@ -62,7 +65,9 @@ class Sampled:
         seen = self._observe(question, case, outcome, args, example=None)
         drawn: Sample | None = seen.result
         if drawn is None or drawn.problem:
-            why = seen.outcome.message or (drawn.fault or drawn.problem if drawn else "")
+            why = seen.outcome.message
+            if drawn and not why:
+                why = drawn.fault or drawn.problem
             raise RuntimeError(
                 f"of the reference of {question.name} nothing is recovered on "
                 f"its own probe {case.probe.name}: {why}"
@@ -101,7 +106,8 @@ class Sampled:
         if example is None:
             return ""
         seeds, *_ = case.inputs.args
-        return too_many(outcome.value, (len(seeds) + 1) * numbers_in(example))
+        expected = (len(seeds) + 1) * numbers_in(example)
+        return too_many(outcome.value, expected)
 
     def passes(self, expected: Any, seen: Observation) -> bool:
         return same_distribution(expected, seen.result)

@@ -1,5 +1,5 @@
 """How the results of a question are judged: held against the reference's, by the distribution of
-what was drawn, or by what they achieve.
+what was drawn, or by what they achieve. `autograder.judge.trial.strategy_of` chooses.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ class Observation:
     result: Any = None
 
 
-class Judging(Hashable, Protocol):
+class Strategy(Hashable, Protocol):
     """One way of judging, equal to another with the same settings. All methods are pure, but that a
     question's own functions are called.
+
+    On each input the reference gives what is `expected`, `observe` makes of the answer's outcome
+    what is judged, and `passes` judges it. Where all inputs pass, `praise` says so; else
+    `differences` says what is wrong with one, and `evidence` what of it is shown. Known mistakes
+    are run by `run`, observed likewise, and held against the answer by `same`.
 
     What they are given is a stranger's, and may break anything: `passes`, `differences` and `same`
     may raise, and whoever calls them sees to it that the answer only fails.

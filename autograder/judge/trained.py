@@ -44,7 +44,11 @@ def why_not_learnt(report: Mapping[str, Any]) -> str | None:
 
 def _follows(logits: np.ndarray, moved: list[np.ndarray]) -> bool:
     """Whether the results changed with the parameters, in one of the moves at least."""
-    return any(not _nearly_the_same(logits[: len(again)], again) for again in moved)
+    for again in moved:
+        before = logits[: len(again)]
+        if not _nearly_the_same(before, again):
+            return True
+    return False
 
 
 def _nearly_the_same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -53,15 +57,18 @@ def _nearly_the_same(one: np.ndarray, other: np.ndarray) -> bool:
     """
     if one.shape != other.shape:
         return False
-    axis = 0 if one.shape[-1] == 1 else -1
-    first, second = _centred(one, axis), _centred(other, axis)
+    one_class = one.shape[-1] == 1
+    axis = 0 if one_class else -1
+    first = _centred(one, axis)
+    second = _centred(other, axis)
     lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
     if not np.isfinite(lengths):
         return False
     if lengths == 0:
         # A net that says the same of everything, before and after, does not follow either.
         return bool(np.array_equal(first, second))
-    return abs(float(np.vdot(first, second))) >= SAME * lengths
+    product = float(np.vdot(first, second))
+    return abs(product) >= SAME * lengths
 
 
 def _centred(values: np.ndarray, axis: int) -> np.ndarray:

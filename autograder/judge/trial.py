@@ -11,7 +11,7 @@ from autograder.answers.outcome import Outcome
 from autograder.judge.compared import Compared
 from autograder.judge.measured import Measured
 from autograder.judge.sampled import Sampled
-from autograder.judge.strategy import Judging, Observation
+from autograder.judge.strategy import Observation, Strategy
 from autograder.logs import log
 from autograder.questions.definition import Case, Question
 
@@ -38,12 +38,15 @@ class Trial:
         enough to read.
         """
         expected = self.expected
-        if not self.outcome.is_value or not isinstance(expected, np.ndarray) or expected.ndim < 2:
+        if not self.outcome.is_value or not isinstance(expected, np.ndarray):
             return False
-        return bool(min(expected.shape[-2:]) >= 2 and max(expected.shape) <= _MOST_DRAWN)
+        if expected.ndim < 2 or max(expected.shape) > _MOST_DRAWN:
+            return False
+        rows, columns = expected.shape[-2:]
+        return bool(rows >= 2 and columns >= 2)
 
 
-def judging_of(question: Question) -> Judging:
+def strategy_of(question: Question) -> Strategy:
     """How the question is judged. Raises BadQuestion where it draws at random and does not say
     what was drawn.
     """
@@ -57,9 +60,9 @@ def judging_of(question: Question) -> Judging:
 
 def judge(question: Question, case: Case, outcome: Outcome, expected: Any) -> Trial:
     """Judge what came back on one input; `expected` is what the strategy expects there."""
-    judging = judging_of(question)
-    seen = judging.observe(question, case, outcome, expected)
-    passed = seen.outcome.is_value and agrees(question, judging.passes, expected, seen)
+    strategy = strategy_of(question)
+    seen = strategy.observe(question, case, outcome, expected)
+    passed = seen.outcome.is_value and agrees(question, strategy.passes, expected, seen)
     return Trial(case, seen, expected, passed)
 
 

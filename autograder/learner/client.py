@@ -259,7 +259,10 @@ class _Judge:
     """The connection to the judge, and its process where it is the learner's own."""
 
     def __init__(self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None):
-        self.channel, self._process, self._log, self._owner = channel, process, log, os.getpid()
+        self.channel = channel
+        self._process = process
+        self._log = log
+        self._owner = os.getpid()
 
     def alive(self) -> bool:
         """Whether it can be asked: running, and started by this process rather than inherited by

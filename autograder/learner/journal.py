@@ -72,18 +72,22 @@ def standings() -> dict[str, Standing]:
         name = event["question"]
         match event["event"]:
             case "check":
-                attempts[name] += event.get("status") != "not attempted"
-                best[name] = max(best.get(name, 0.0), _number(event.get("earned")))
-                solved |= {name} if event.get("status") == "correct" else set()
+                status = event.get("status")
+                attempts[name] += status != "not attempted"
+                earned = _number(event.get("earned"))
+                best[name] = max(best.get(name, 0.0), earned)
+                if status == "correct":
+                    solved.add(name)
             case "hint":
                 hints[name] += 1
             case "solution":
                 solutions[name] += 1
-    known = attempts.keys() | best.keys() | hints.keys() | solutions.keys()
-    return {
-        n: Standing(attempts[n], best.get(n, 0.0), n in solved, hints[n], solutions[n])
-        for n in known
-    }
+    done = {}
+    for name in {*attempts, *best, *hints, *solutions}:
+        done[name] = Standing(
+            attempts[name], best.get(name, 0.0), name in solved, hints[name], solutions[name]
+        )
+    return done
 
 
 def _events() -> list[dict[str, Any]]:
@@ -97,17 +101,18 @@ def _events() -> list[dict[str, Any]]:
             event = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if (
-            isinstance(event, dict)
-            and isinstance(event.get("question"), str)
-            and isinstance(event.get("event"), str)
-        ):
+        if not isinstance(event, dict):
+            continue
+        names = event.get("question"), event.get("event")
+        if all(isinstance(name, str) for name in names):
             events.append(event)
     return events
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e6 else 0.0
+    if not isinstance(value, (int, float)) or not 0 <= value < 1e6:
+        return 0.0
+    return float(value)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -125,20 +130,20 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
+def _line(row: dict[str, Any]) -> str:
+    standing = row["standing"]
+    mark = _mark(standing)
+    attempts = _attempts(standing)
+    question, points = row["question"], row["points"]
+    return f"{mark} {question:<34} {standing.earned:>5g} / {points:<4g} {attempts}"
+
+
 def as_feedback() -> Feedback:
     """The map as text and HTML."""
     table = rows()
-    earned, points = (
-        sum(row["standing"].earned for row in table),
-        sum(row["points"] for row in table),
-    )
-    lines = []
-    for row in table:
-        standing = row["standing"]
-        lines.append(
-            f"{_mark(standing)} {row['question']:<34} {standing.earned:>5g} / "
-            f"{row['points']:<4g} {_attempts(standing)}"
-        )
+    earned = sum(row["standing"].earned for row in table)
+    points = sum(row["points"] for row in table)
+    lines = [_line(row) for row in table]
     lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
     html = template("learner", "progress.html.j2").render(
         rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts

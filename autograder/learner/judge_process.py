@@ -91,8 +91,11 @@ def _check(channel: Channel, question: Question, request: Message) -> Feedback:
 
 
 def _code(question: Question, request: Message) -> Code:
-    cells, name = request.fields.get("cells"), request.fields.get("name")
-    cells = [cell for cell in cells if isinstance(cell, str)] if isinstance(cells, list) else []
+    name = request.fields.get("name")
+    given = request.fields.get("cells")
+    cells = []
+    if isinstance(given, list):
+        cells = [cell for cell in given if isinstance(cell, str)]
     is_name = isinstance(name, str) and name.isidentifier()
     return Code(
         cells,
@@ -102,14 +105,16 @@ def _code(question: Question, request: Message) -> Code:
 
 
 def _hint(question: Question) -> Feedback:
-    given = journal.standings().get(question.name, journal.Standing()).hints
+    standing = journal.standings().get(question.name, journal.Standing())
     journal.record("hint", question.name)
-    if given >= len(question.hints):
-        every = "\n".join(f"Hint {number}: {hint}" for number, hint in enumerate(question.hints, 1))
-        return note(
-            f"{every}\nThere are no more hints. solution({question.name!r}) shows an answer."
-        )
-    return note(f"Hint {given + 1} of {len(question.hints)}: {question.hints[given]}")
+    given, count = standing.hints, len(question.hints)
+    if given < count:
+        return note(f"Hint {given + 1} of {count}: {question.hints[given]}")
+    every = []
+    for number, hint in enumerate(question.hints, 1):
+        every.append(f"Hint {number}: {hint}")
+    every.append(f"There are no more hints. solution({question.name!r}) shows an answer.")
+    return note("\n".join(every))
 
 
 def _solution(question: Question, framework: str) -> Feedback:

@@ -61,10 +61,14 @@ def _leave_out_claims(notebook: Path) -> None:
     """
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
-        kept = [cell for cell in content["cells"] if CLAIM not in cell["metadata"].get("tags", ())]
+        kept = []
+        for cell in content["cells"]:
+            if CLAIM not in cell["metadata"].get("tags", ()):
+                kept.append(cell)
     except (ValueError, LookupError, TypeError, AttributeError):
         return
     if len(kept) == len(content["cells"]):
         return
     content["cells"] = kept
-    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    notebook.write_text(f"{text}\n", encoding="utf-8")

@@ -81,7 +81,11 @@ def _set(package: str | None) -> None:
 
 def packages() -> list[str]:
     """Every installed package of questions, and the chosen one: what no submission may see."""
-    return sorted(_installed_once() | set(filter(None, [os.environ.get(_VARIABLE)])))
+    chosen = os.environ.get(_VARIABLE)
+    every = set(_installed_once())
+    if chosen:
+        every.add(chosen)
+    return sorted(every)
 
 
 def _installed() -> frozenset[str]:
@@ -107,7 +111,11 @@ def chapters() -> dict[str, dict[str, Question]]:
     modules = getattr(package, "CHAPTERS", None) or [
         info.name for info in pkgutil.iter_modules(package.__path__)
     ]
-    return {name: _questions(_import(f"{package.__name__}.{name}")) for name in modules}
+    found = {}
+    for name in modules:
+        module = _import(f"{package.__name__}.{name}")
+        found[name] = _questions(module)
+    return found
 
 
 def _import(name: str) -> ModuleType:
@@ -122,8 +130,12 @@ def _import(name: str) -> ModuleType:
                 "is this the folder to run from?"
             ) from error
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if name.partition(".")[0] in Path(frame.filename).parts]
-        where = f"{own[-1].filename}, line {own[-1].lineno}" if own else name
+        top, _, _ = name.partition(".")
+        own = [frame for frame in frames if top in Path(frame.filename).parts]
+        where = name
+        if own:
+            last = own[-1]
+            where = f"{last.filename}, line {last.lineno}"
         raise BrokenQuestions(f"{where}: {type(error).__name__}: {error}") from error
 
 

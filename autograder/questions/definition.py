@@ -351,7 +351,8 @@ def _seeds(rng: np.random.Generator, calls: int) -> list[int]:
     """So many seeds, a few of them two or three times, in an order that nobody foresees."""
     seeds = rng.integers(2**32, size=calls)
     again = [seeds[:_TWICE], seeds[:_THREE_TIMES]]
-    mixed: list[int] = rng.permutation(np.concatenate([seeds, *again])).tolist()
+    every = np.concatenate([seeds, *again])
+    mixed: list[int] = rng.permutation(every).tolist()
     return mixed
 
 

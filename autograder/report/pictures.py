@@ -8,7 +8,7 @@ import math
 from statistics import median
 from typing import Any
 
-from autograder.report.results import Assignment, ClassResults, Kind, Mark, Submission, Task
+from autograder.report.results import Assignment, ClassResults, Kind, Mark, SubmissionResult, Task
 
 COLOURS = {
     Kind.SOLVED: "#2a8c82",
@@ -125,7 +125,7 @@ def _draw_histogram(axes: Any, name: str, values: list[float]) -> None:
     _name_below(axes, "share of the points")
 
 
-def draw_questions(assignment: Assignment, graded: list[Submission]) -> Any:
+def draw_questions(assignment: Assignment, graded: list[SubmissionResult]) -> Any:
     """Left, what became of the answers to each question; right, how long the judge's calls of
     each took.
     """
@@ -156,7 +156,9 @@ def draw_questions(assignment: Assignment, graded: list[Submission]) -> Any:
     return figure
 
 
-def _marks_by_task(assignment: Assignment, graded: list[Submission]) -> dict[Task, list[Mark]]:
+def _marks_by_task(
+    assignment: Assignment, graded: list[SubmissionResult]
+) -> dict[Task, list[Mark]]:
     """All marks for each of the assignment's tasks, in the submissions' order."""
     by_task: dict[Task, list[Mark]] = {}
     for task in assignment.tasks:

@@ -136,7 +136,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Submission:
+class SubmissionResult:
     """One student's work on one assignment. `marks` is empty and `reason` says why where it is
     not graded; `trusted` where it was run without walls. `look_at`: what its cells reach for that
     no exercise needs; no point depends on it.
@@ -188,15 +188,15 @@ class ClassResults:
     course: str
     students: tuple[Student, ...]
     assignments: tuple[Assignment, ...]
-    submissions: tuple[Submission, ...]
+    submissions: tuple[SubmissionResult, ...]
     notes: tuple[str, ...] = ()
 
-    def of(self, assignment: Assignment) -> list[Submission]:
+    def of(self, assignment: Assignment) -> list[SubmissionResult]:
         """The submissions of one assignment, in the students' order."""
         name = assignment.name
         return [submission for submission in self.submissions if submission.assignment == name]
 
-    def share(self, submission: Submission) -> float | None:
+    def share(self, submission: SubmissionResult) -> float | None:
         """A submission's points by the points to be had, from 0 to 1; None where there is no
         grade.
         """
@@ -206,7 +206,7 @@ class ClassResults:
         share = submission.points / most
         return min(share, 1.0)
 
-    def find(self, student: str, assignment: str) -> Submission | None:
+    def find(self, student: str, assignment: str) -> SubmissionResult | None:
         """One student's submission of one assignment."""
         for submission in self.submissions:
             if submission.student == student and submission.assignment == assignment:
@@ -236,7 +236,8 @@ def collect(course_dir: Path) -> ClassResults:
     reasons, notes = _read_reasons(root / ERRORS)
 
     assignments = _assignments(book, notebooks)
-    students = {student: Student(student) for student, _ in submitted} | book.students
+    students = {student: Student(student) for student, _ in submitted}
+    students |= book.students
     in_order = sorted(students, key=_natural)
     results = [
         _submission(student, assignment, book, notebooks, submitted, reasons)
@@ -258,7 +259,7 @@ def collect(course_dir: Path) -> ClassResults:
 
 def _of_unknown_assignments(
     submitted: set[SubmissionKey], book: _Book, reasons: dict[SubmissionKey, str]
-) -> Iterator[Submission]:
+) -> Iterator[SubmissionResult]:
     """What was handed in for assignments that the gradebook does not know."""
     for key in sorted(submitted, key=_assignment_first):
         student, assignment = key
@@ -269,7 +270,7 @@ def _of_unknown_assignments(
             "released, is the folder's name right?"
         )
         reason = reasons.get(key, unknown)
-        yield Submission(student, assignment, State.NOT_GRADED, reason=reason)
+        yield SubmissionResult(student, assignment, State.NOT_GRADED, reason=reason)
 
 
 def _assignment_first(key: SubmissionKey) -> tuple[_NaturalKey, _NaturalKey]:
@@ -278,7 +279,7 @@ def _assignment_first(key: SubmissionKey) -> tuple[_NaturalKey, _NaturalKey]:
     return _natural(assignment), _natural(student)
 
 
-def _without_walls(results: list[Submission]) -> Iterator[str]:
+def _without_walls(results: list[SubmissionResult]) -> Iterator[str]:
     """For each assignment, whose submissions ran as the grader's own code."""
     students: dict[str, list[str]] = {}
     for submission in results:
@@ -291,7 +292,7 @@ def _without_walls(results: list[Submission]) -> Iterator[str]:
         )
 
 
-def _by_different_versions(results: list[Submission], notebooks: _Notebooks) -> Iterator[str]:
+def _by_different_versions(results: list[SubmissionResult], notebooks: _Notebooks) -> Iterator[str]:
     """For each notebook that was not graded by one engine and the same questions for all: who by
     which, the most first.
     """
@@ -325,7 +326,7 @@ def _listed_versions(students: dict[Version, list[str]]) -> str:
 
 
 def _by_version(
-    results: list[Submission], notebooks: _Notebooks
+    results: list[SubmissionResult], notebooks: _Notebooks
 ) -> dict[tuple[str, str], dict[Version, list[str]]]:
     """By assignment and notebook, then by version: the students who have marks."""
     groups: dict[tuple[str, str], dict[Version, list[str]]] = {}
@@ -363,6 +364,12 @@ Version: TypeAlias = tuple[str, str]
 SubmissionKey: TypeAlias = tuple[str, str]
 """Student and assignment."""
 
+_CellKey: TypeAlias = tuple[str, str]
+"""Notebook and grade id."""
+
+_Grade: TypeAlias = dict[str, Any]
+"""The points of one cell, given by the judge and by a person, of how many."""
+
 _Cell: TypeAlias = tuple[str, str, float, bool]
 """Notebook, grade id, points, and whether a person grades it."""
 
@@ -373,8 +380,8 @@ class _Book:
 
     students: dict[str, Student]
     cells: dict[str, list[_Cell]]
-    grades: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]]
-    penalties: dict[tuple[str, str], float]
+    grades: dict[SubmissionKey, dict[_CellKey, _Grade]]
+    penalties: dict[SubmissionKey, float]
     course: str  # its id, "" where it has none of its own
 
 
@@ -404,10 +411,10 @@ class _Notebook:
 class _Notebooks:
     """What the autograded notebooks say; `present` also has those that could not be read."""
 
-    present: set[tuple[str, str]] = field(default_factory=set)
-    verdicts: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = field(default_factory=dict)
-    order: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    trusted: set[tuple[str, str]] = field(default_factory=set)
+    present: set[SubmissionKey] = field(default_factory=set)
+    verdicts: dict[SubmissionKey, dict[_CellKey, Verdict]] = field(default_factory=dict)
+    order: dict[_CellKey, list[str]] = field(default_factory=dict)
+    trusted: set[SubmissionKey] = field(default_factory=set)
     # By submission, then by notebook.
     versions: dict[SubmissionKey, dict[str, Version]] = field(default_factory=dict)
     look_at: dict[SubmissionKey, list[str]] = field(default_factory=dict)
@@ -453,7 +460,9 @@ def _read_gradebook(path: Path) -> _Book:
 
 
 def _what_is_wrong(error: Exception) -> str:
-    said = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+    of_database = getattr(error, "orig", None)
+    first_line, *_ = str(of_database or error).splitlines()
+    said = first_line[:200]
     if "locked" in said:
         return (
             "another program is writing to it. Wait until grading has finished, "
@@ -529,7 +538,7 @@ def _grades(gradebook: Any) -> dict[SubmissionKey, dict[tuple[str, str], dict[st
         .join(submitted, api.SubmittedNotebook.assignment_id == submitted.id)
         .join(api.Assignment, submitted.assignment_id == api.Assignment.id)
     )
-    grades: dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]] = {}
+    grades: dict[SubmissionKey, dict[_CellKey, _Grade]] = {}
     for row in rows:
         of_submission = grades.setdefault((row.student, row.assignment), {})
         of_submission[row.notebook, row.cell] = {
@@ -698,20 +707,20 @@ def _submission(
     notebooks: _Notebooks,
     submitted: set[SubmissionKey],
     reasons: dict[SubmissionKey, str],
-) -> Submission:
+) -> SubmissionResult:
     key = student, assignment.name
     grades = book.grades.get(key, {})
     is_submitted = key in submitted
     is_graded = key in notebooks.present
     if not is_submitted and not is_graded and not grades:
-        return Submission(*key, State.MISSING)
+        return SubmissionResult(*key, State.MISSING)
     reason = reasons.get(key) or _why_not_graded(is_submitted, is_graded, bool(grades))
     if reason:
-        return Submission(*key, State.NOT_GRADED, reason=reason)
+        return SubmissionResult(*key, State.NOT_GRADED, reason=reason)
     verdicts = notebooks.verdicts.get(key, {})
     marks = _marks(assignment.tasks, grades, verdicts)
     by_hand = any(mark.needs_manual_grade for mark in marks)
-    return Submission(
+    return SubmissionResult(
         student,
         assignment.name,
         state=State.BY_HAND if by_hand else State.GRADED,

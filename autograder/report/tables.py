@@ -32,7 +32,7 @@ from autograder.report.results import (
     Mark,
     ReportError,
     State,
-    Submission,
+    SubmissionResult,
     Task,
     collect,
 )
@@ -107,7 +107,7 @@ def _header(assignments: Sequence[Assignment]) -> list[str]:
     return header
 
 
-def _by_key(results: ClassResults) -> dict[tuple[str, str], Submission]:
+def _by_key(results: ClassResults) -> dict[tuple[str, str], SubmissionResult]:
     """The submissions by student and assignment."""
     by_key = {}
     for submission in results.submissions:
@@ -116,7 +116,7 @@ def _by_key(results: ClassResults) -> dict[tuple[str, str], Submission]:
     return by_key
 
 
-def _points_by_task(assignment: Assignment, submission: Submission) -> list[str]:
+def _points_by_task(assignment: Assignment, submission: SubmissionResult) -> list[str]:
     """The points for each task of the assignment, empty where there are none yet."""
     marks = {mark.task: mark for mark in submission.marks}
     points = []
@@ -129,7 +129,7 @@ def _points_by_task(assignment: Assignment, submission: Submission) -> list[str]
     return points
 
 
-def _standing(submission: Submission) -> str:
+def _standing(submission: SubmissionResult) -> str:
     if submission.trusted:
         return f"{submission.state}, without walls"
     return submission.state
@@ -208,7 +208,7 @@ def _is_handed_in(results: ClassResults, assignment: Assignment) -> bool:
     return any(submission.state is not State.MISSING for submission in submissions)
 
 
-def _cards(results: ClassResults, graded: list[Submission]) -> list[tuple[str, str]]:
+def _cards(results: ClassResults, graded: list[SubmissionResult]) -> list[tuple[str, str]]:
     """The headline figures: (figure, what it counts)."""
     students = len(results.students)
     states = [submission.state for submission in results.submissions]
@@ -226,7 +226,7 @@ def _cards(results: ClassResults, graded: list[Submission]) -> list[tuple[str, s
     ]
 
 
-def _marks(submissions: list[Submission]) -> list[Mark]:
+def _marks(submissions: list[SubmissionResult]) -> list[Mark]:
     """The marks of all these submissions."""
     marks: list[Mark] = []
     for submission in submissions:
@@ -234,7 +234,7 @@ def _marks(submissions: list[Submission]) -> list[Mark]:
     return marks
 
 
-def _median_share(results: ClassResults, graded: list[Submission]) -> str:
+def _median_share(results: ClassResults, graded: list[SubmissionResult]) -> str:
     known = []
     for submission in graded:
         share = results.share(submission)
@@ -272,7 +272,7 @@ def _hand_grading(results: ClassResults) -> list[tuple[str, str, list[str]]]:
 
 def _overview(
     results: ClassResults, assignments: list[Assignment]
-) -> list[tuple[str, list[tuple[Submission, float | None]]]]:
+) -> list[tuple[str, list[tuple[SubmissionResult, float | None]]]]:
     """(student, their submissions, each with its share of the points)."""
     by_key = _by_key(results)
     rows = []
@@ -294,8 +294,11 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
         by_task = {mark.task: mark for mark in submission.marks}
         rows.append((submission, by_task, results.share(submission)))
     graded = [submission for submission in submissions if submission.marks]
-    wrong = [mark.verdict for mark in _marks(graded) if mark.kind in (Kind.PARTLY, Kind.WRONG)]
-    judged_wrong = [verdict for verdict in wrong if verdict is not None]
+    judged_wrong = []
+    for mark in _marks(graded):
+        is_wrong = mark.kind in (Kind.PARTLY, Kind.WRONG)
+        if is_wrong and mark.verdict is not None:
+            judged_wrong.append(mark.verdict)
     return {
         "assignment": assignment,
         "labels": short_labels([task.label for task in assignment.tasks]),
@@ -308,7 +311,7 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
     }
 
 
-def _mistakes(assignment: Assignment, graded: list[Submission]) -> list[tuple[str, str, int]]:
+def _mistakes(assignment: Assignment, graded: list[SubmissionResult]) -> list[tuple[str, str, int]]:
     """(task, mistake, how many made it), the commonest first."""
     labels = short_labels([task.label for task in assignment.tasks])
     marks = _marks(graded)

@@ -68,7 +68,8 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
     os.environ.update(environment(judge))
     os.set_inheritable(judge, True)
     sys.argv = ["kernel"]
-    sys.path[:] = [path for path in sys.path if path not in ("", ".", wall.HOME)]
+    own_folder = ("", ".", wall.HOME)
+    sys.path[:] = [path for path in sys.path if path not in own_folder]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")

@@ -118,14 +118,16 @@ def installation(packages: Iterable[str]) -> tuple[str, ...]:
     named packages wherever they are installed.
     """
     paths = {*_SYSTEM, sys.executable, os.path.realpath(sys.executable)}
-    paths |= {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix} - {"/usr"}
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    paths |= prefixes - {"/usr"}
     for path in (*sys.path, site.getusersitepackages()):
         if path.endswith(("site-packages", "dist-packages")):
             paths.add(path)
     for package in packages:
         paths |= {str(location) for location in locations(package)}
     existing = {path for path in paths if os.path.lexists(path)}
-    return tuple(sorted(path for path in existing if not _lies_below_another(path, existing)))
+    outermost = [path for path in existing if not _lies_below_another(path, existing)]
+    return tuple(sorted(outermost))
 
 
 def _lies_below_another(path: str, others: Iterable[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,8 @@ def _dicts_agree(
         return False
     if expected.keys() != got.keys():
         return False
-    return all(agree(item, got[key], rtol, atol, beside=beside) for key, item in expected.items())
+    pairs = [(item, got[key]) for key, item in expected.items()]
+    return _all_agree(pairs, rtol, atol, beside)
 
 
 def _lists_agree(
@@ -67,6 +68,10 @@ def _lists_agree(
     if len(got) != len(expected):
         return False
     pairs = zip(expected, got, strict=True)
+    return _all_agree(pairs, rtol, atol, beside)
+
+
+def _all_agree(pairs: Iterable[tuple[Any, Any]], rtol: float, atol: float, beside: float) -> bool:
     return all(agree(item, got_item, rtol, atol, beside=beside) for item, got_item in pairs)
 
 
@@ -77,7 +82,9 @@ def magnitude(value: Any) -> float:
     array = as_array(value)
     if array is not None:
         magnitudes = np.abs(as_float(array))
-        return float(magnitudes.max(initial=0.0, where=np.isfinite(magnitudes)))
+        finite = np.isfinite(magnitudes)
+        largest = magnitudes.max(initial=0.0, where=finite)
+        return float(largest)
     if isinstance(value, (list, tuple)):
         return max(map(magnitude, value), default=0.0)
     return 0.0
@@ -145,7 +152,8 @@ def _is_empty_of(expected: np.ndarray, got: np.ndarray) -> bool:
     """
     if 0 not in expected.shape:
         return False
-    kept = expected.shape[: expected.shape.index(0) + 1]
+    first_empty = expected.shape.index(0)
+    kept = expected.shape[: first_empty + 1]
     return got.shape == kept
 
 

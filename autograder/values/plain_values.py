@@ -81,7 +81,9 @@ def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
         return _sequence(value, kind, depth + 1, counter)
     if issubclass(kind, dict):
         keyed = {_key(key): item for key, item in dict.items(value)}
-        return {key: _plain(item, depth + 1, counter) for key, item in keyed.items()}
+        for key, item in keyed.items():
+            keyed[key] = _plain(item, depth + 1, counter)
+        return keyed
     return _scalar(value, kind)
 
 
@@ -169,10 +171,9 @@ def _checked(array: np.ndarray) -> np.ndarray:
 
 def _crossing(dtype: np.dtype) -> np.dtype:
     """The dtype in which numbers of `dtype` cross: long doubles as doubles."""
-    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
-        return np.dtype(np.float64)
-    if dtype.kind == "c" and dtype.itemsize > np.dtype(np.complex128).itemsize:
-        return np.dtype(np.complex128)
+    widest = {"f": np.dtype(np.float64), "c": np.dtype(np.complex128)}.get(dtype.kind)
+    if widest is not None and dtype.itemsize > widest.itemsize:
+        return widest
     return dtype
 
 

@@ -19,7 +19,7 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
 from autograder.judge.examination import expected
 from autograder.judge.strategy import Observation
-from autograder.judge.trial import judging_of
+from autograder.judge.trial import strategy_of
 from autograder.learner.judge_process import PUBLIC
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
@@ -145,7 +145,7 @@ FORMS = {
 @pytest.mark.parametrize("question", RETURNED, ids=lambda question: question.name)
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_a_right_result_is_right_in_every_form(question):
-    judging = judging_of(question)
+    strategy = strategy_of(question)
     refused = []
     for case in question.cases(seed_for(PUBLIC, question.name)):
         right = expected(question, case)
@@ -155,7 +155,7 @@ def test_a_right_result_is_right_in_every_form(question):
             if count_of(right) > 2000 and "list" in name:
                 continue
             handed_in = Observation(Outcome("value"), to_plain(in_form(right, **form)))
-            if not judging.passes(right, handed_in):
+            if not strategy.passes(right, handed_in):
                 refused.append((case.probe.name, name, right))
     assert not refused
 
@@ -219,7 +219,7 @@ def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(que
     notebook has switched them off.
     """
     os.environ.setdefault("MPLBACKEND", "agg")
-    judging = judging_of(question)
+    strategy = strategy_of(question)
     firsts = {case.probe: case for case in reversed(list(question.cases(1)))}
     for framework in filter(frameworks.available, question.frameworks):
         answer = question.answers(framework)[0].function
@@ -232,8 +232,8 @@ def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(que
                     assert any(name in found.message for name in NAMED), (framework, found)
                     break
                 assert found.is_value, (framework, switch.__name__, found)
-                seen = judging.observe(question, case, found, right)
-                assert judging.passes(right, seen), (framework, switch.__name__, case.probe.name)
+                seen = strategy.observe(question, case, found, right)
+                assert strategy.passes(right, seen), (framework, switch.__name__, case.probe.name)
 
 
 def test_no_switch_reaches_a_reference(tmp_path):

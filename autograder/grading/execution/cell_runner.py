@@ -115,7 +115,9 @@ class CellTime:
         """Seconds that the cell has at least: it cannot have used up its work before as many
         have passed.
         """
-        return min(self.stop_worked - self.notebook.worked(), self.stop_at - time.monotonic())
+        work_left = self.stop_worked - self.notebook.worked()
+        time_left = self.stop_at - time.monotonic()
+        return min(work_left, time_left)
 
     def over(self) -> str:
         """Which of its limits the cell has reached, or its notebook has, in a sentence."""

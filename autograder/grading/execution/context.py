@@ -1,6 +1,5 @@
 """What a verdict says of the notebook around an answer, which the judge never sees: that the answer
-stands below its check, that a cell needed the network, that no framework was chosen. Plain
-functions on cells that have been run.
+stands below its check, that a cell needed the network. Plain functions on cells that have been run.
 """
 
 from __future__ import annotations
@@ -8,21 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 from nbformat import NotebookNode
 
-from autograder.grading.submissions.cells import metadata_of
 from autograder.questions.definition import Question
 from autograder.verdict import Status, Verdict
 
 NO_NETWORK = "Grading has no network: hand in the files that the notebook needs."
 BELOW = "it is defined below the check, which runs first: move it above."
-NO_USE = (
-    "No `use(...)` was run, so the check handed over arrays of torch: put the cell that calls it "
-    "back, above the answer."
-)
 
 _OFFLINE = re.compile(
     r"name resolution|Name or service not known|getaddrinfo|gaierror|NameResolutionError"
@@ -30,8 +22,6 @@ _OFFLINE = re.compile(
     r"|Address family not supported|couldn't connect to|check your (?:internet )?connection"
 )
 """What an error says that comes from a missing network."""
-
-_CALLS_USE = re.compile(r"^[^#\n]*\buse\s*(?:\(|as\b)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -81,8 +71,6 @@ def reworded(verdict: Verdict, question: Question, context: Context) -> Verdict:
             return verdict
         headline = f"Above this check there is only the stub of `{name}`: {BELOW}"
         return without_result(question, Status.ERROR, headline)
-    if _hands_arrays(verdict) and _is_framework_unsaid(context.earlier):
-        return replace(verdict, headline=NO_USE, mistake=None, details=())
     if context.offline:
         return _told_of_network(verdict, name, context.earlier)
     return verdict
@@ -92,7 +80,8 @@ def _told_of_network(verdict: Verdict, name: str, earlier: Sequence[NotebookNode
     of_answer = _errors(definitions(name, earlier))
     if _OFFLINE.search(verdict.headline) or any(map(is_offline, of_answer)):
         return replace(verdict, headline=f"{NO_NETWORK} {verdict.headline}")
-    if verdict.status is Status.ERROR and any(map(is_offline, _errors(earlier))):
+    failed_before = any(map(is_offline, _errors(earlier)))
+    if verdict.status is Status.ERROR and failed_before:
         return replace(verdict, details=(*verdict.details, NO_NETWORK))
     return verdict
 
@@ -107,7 +96,8 @@ def definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     defining = re.compile(
         rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", re.MULTILINE
     )
-    return [cell for cell in cells if cell.cell_type == "code" and defining.search(cell.source)]
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return [cell for cell in code if defining.search(cell.source)]
 
 
 def is_offline(error: NotebookNode) -> bool:
@@ -133,29 +123,3 @@ def last_line(error: NotebookNode) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
     lines = text.splitlines() or [""]
     return lines[0][:300]
-
-
-def _hands_arrays(verdict: Verdict) -> bool:
-    """Whether there is an array in the input that an answer failed on."""
-    return verdict.failure is not None and _holds_array(
-        [value for _, value in verdict.failure.inputs]
-    )
-
-
-def _holds_array(value: Any) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return any(map(_holds_array, value))
-    return isinstance(value, np.ndarray)
-
-
-def _is_framework_unsaid(earlier: Sequence[NotebookNode]) -> bool:
-    """Whether no cell called `use`, and none of the student's speaks of torch, whose arrays a
-    check hands over then.
-    """
-    code = [cell for cell in earlier if cell.cell_type == "code"]
-    if any(_CALLS_USE.search(cell.source) for cell in code):
-        return False
-    own = [cell.source for cell in code if not metadata_of(cell).get("locked")]
-    return not any("torch" in source for source in own)

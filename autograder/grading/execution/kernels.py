@@ -273,7 +273,8 @@ class WalledKernel(Kernel):
         while True:
             message = await self.client.iopub_channel.get_msg(timeout=None)
             state = message["content"].get("execution_state")
-            if message["parent_header"].get("msg_id") == request and state == "idle":
+            asked_by = message["parent_header"].get("msg_id")
+            if asked_by == request and state == "idle":
                 return
 
 
@@ -335,5 +336,8 @@ class TrustedKernel(Kernel):
 
 def _environment(judge: int) -> dict[str, str]:
     """Of an ordinary kernel: this process's, without what the course keeps to itself."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("COURSE_")}
+    own = {}
+    for name, value in os.environ.items():
+        if not name.startswith("COURSE_"):
+            own[name] = value
     return own | {"AUTOGRADER_FD": str(judge), **ONE_THREAD}

@@ -172,7 +172,9 @@ class NotebookRun:
     def _run_again(self, index: int) -> int | None:
         """Run the cells before `index` once more; the one that ended the kernel, if one did."""
         for earlier, cell in enumerate(self.nb.cells[:index]):
-            runs = to_run(cell) and question_of(cell) is None and earlier not in self._left_out
+            is_check = question_of(cell) is not None
+            is_left_out = earlier in self._left_out
+            runs = to_run(cell) and not is_check and not is_left_out
             if runs and self._runner.run(new_code_cell(cell.source), earlier):
                 return earlier
         return None
@@ -227,7 +229,9 @@ class NotebookRun:
             return without_result(question, Status.CRASHED, headline)
         if lost == KERNEL_STOPPED and verdict is not None:
             return verdict
-        context = Context(self.nb.cells[:index], self.nb.cells[index + 1 :], kernel.walled)
+        earlier = self.nb.cells[:index]
+        later = self.nb.cells[index + 1 :]
+        context = Context(earlier, later, offline=kernel.walled)
         if verdict is None:
             verdict = why_not_asked(question, call, context)
         limits = kernel.limit_hit(verdict.headline)

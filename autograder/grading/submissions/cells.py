@@ -150,7 +150,8 @@ def own_texts(cells: Iterable[NotebookNode], handed_out: Iterable[str]) -> list[
     for cell in cells:
         text = _comparable(cell.source)
         is_prose = cell.cell_type != "code" or _is_prose(cell.source)
-        is_own = not metadata_of(cell) and text not in known and not _is_generated(text)
+        was_handed_out = bool(metadata_of(cell)) or text in known
+        is_own = not was_handed_out and not _is_generated(text)
         if text and is_prose and is_own:
             texts.append(text)
     return texts
@@ -180,7 +181,9 @@ def _is_prose(source: str) -> bool:
         return False
     first_word = lines[0].partition(" ")[0]
     is_comment = all(line.startswith("#") for line in lines)
-    is_string = lines[0][0] in "'\"" and lines[-1][-1] == lines[0][0]
+    opening = lines[0][0]
+    closing = lines[-1][-1]
+    is_string = opening in "'\"" and closing == opening
     is_sentence = _SENTENCE.match(lines[0]) and not iskeyword(first_word)
     return bool(is_comment or is_string or is_sentence)
 
@@ -333,7 +336,8 @@ def _added(source: str, ours: NotebookNode) -> str:
     is_cell_magic = source.lstrip().startswith("%%")  # its first line says what the rest is
     if is_one_call and not is_cell_magic:
         lines = [line for line in source.split("\n") if line.rstrip() != call]
-        return "\n".join(lines).strip("\r\n") if "".join(lines).strip() else ""
+        rest = "\n".join(lines)
+        return rest.strip("\r\n") if rest.strip() else ""
     return source
 
 
@@ -349,9 +353,11 @@ def _reads_as(source: str, ours: str) -> bool:
     if is_longer or source.count("#") != ours.count("#"):
         return False
     try:
-        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(ours))
+        tree = ast.dump(ast.parse(source))
+        our_tree = ast.dump(ast.parse(ours))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+    return tree == our_tree
 
 
 def _filled_lines(source: str) -> list[str]:

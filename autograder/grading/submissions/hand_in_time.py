@@ -79,22 +79,30 @@ def _moment(words: str) -> datetime:
     time = _TIME.search(words)
     if time is None:
         return datetime(*_date(words.strip()), tzinfo=UTC)
-    before, after = words[: time.start()].strip(" ,"), words[time.end() :].strip()
-    year = re.search(r"(?:^| )(\d{4})$", after)
-    if year and not re.search(r"\d{4}", before):  # Thu Nov 5 10:00:00 CET 2026
-        before, after = f"{before} {year[1]}", after[: year.start()].strip()
+    before = words[: time.start()].strip(" ,")
+    after = words[time.end() :].strip()
+    year_at_the_end = re.search(r"(?:^| )(\d{4})$", after)
+    # Thu Nov 5 10:00:00 CET 2026
+    if year_at_the_end and not re.search(r"\d{4}", before):
+        before = f"{before} {year_at_the_end[1]}"
+        after = after[: year_at_the_end.start()].strip()
     hour, minute, second, part = _clock(time)
     return datetime(*_date(before), hour, minute, second, part, tzinfo=_zone(after))
 
 
 def _clock(time: re.Match[str]) -> tuple[int, int, int, int]:
-    hour, half = int(time["hour"]), (time["half"] or "")[:1].lower()
+    hour = int(time["hour"])
+    half = time["half"]
     if half:
         if not 1 <= hour <= 12:
             raise _no_date()
-        hour = hour % 12 + 12 * (half == "p")
-    microseconds = int((time["part"] or "0")[:6].ljust(6, "0"))
-    return hour, int(time["minute"]), int(time["second"] or 0), microseconds
+        is_afternoon = half.lower().startswith("p")
+        hour = hour % 12 + (12 if is_afternoon else 0)
+    minute = int(time["minute"])
+    second = int(time["second"] or 0)
+    part = time["part"] or "0"
+    microseconds = int(part[:6].ljust(6, "0"))
+    return hour, minute, second, microseconds
 
 
 def _date(words: str) -> tuple[int, int, int]:
@@ -105,7 +113,8 @@ def _date(words: str) -> tuple[int, int, int]:
         parts = found.groupdict()
         year = int(parts["year"])
         if parts.get("one"):
-            return year, *_month_and_day(int(parts["one"]), int(parts["other"]))
+            month, day = _month_and_day(int(parts["one"]), int(parts["other"]))
+            return year, month, day
         if parts.get("name"):
             return year, _month(parts["name"]), int(parts["day"])
         return year, int(parts["month"]), int(parts["day"])
@@ -124,9 +133,10 @@ def _month_and_day(one: int, other: int) -> tuple[int, int]:
 
 
 def _month(name: str) -> int:
-    if name[:3].lower() not in _MONTHS:
+    short = name[:3].lower()
+    if short not in _MONTHS:
         raise _no_date()
-    return _MONTHS.index(name[:3].lower()) + 1
+    return _MONTHS.index(short) + 1
 
 
 def _zone(words: str) -> tzinfo:
@@ -142,13 +152,18 @@ def _zone(words: str) -> tzinfo:
             raise _unknown_zone(name) from None
     if name and name.upper() not in _HOURS:
         raise _unknown_zone(name)
-    hours = timedelta(hours=_HOURS[name.upper()] if name else 0)
-    return timezone(hours + (_offset(offset) if offset else timedelta(0)))
+    hours = _HOURS[name.upper()] if name else 0
+    from_utc = timedelta(hours=hours)
+    if offset:
+        from_utc += _offset(offset)
+    return timezone(from_utc)
 
 
 def _offset(text: str) -> timedelta:
     digits = text[1:].replace(":", "")
-    hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
+    hours, minutes = int(digits), 0
+    if len(digits) > 2:
+        hours, minutes = int(digits[:-2]), int(digits[-2:])
     if minutes > 59:
         raise _no_date()
     offset = timedelta(hours=hours, minutes=minutes)

@@ -39,11 +39,14 @@ def _found(
     for number, cell in enumerate(nb.cells, 1):
         if cell.cell_type == "code" and not _is_the_courses(cell):
             own[_where(number, cell)] = cell.source
-    beside = {f"{name.replace('.', '/')}.py": source for name, source in modules.items()}
+    beside = {}
+    for name, source in modules.items():
+        path = name.replace(".", "/")
+        beside[f"{path}.py"] = source
     found = [str(reach) for reach in reaches(own | beside)]
-    return found + [
-        f"`{name}` is checked, and no cell defines it" for name in _undefined(nb, verdicts)
-    ]
+    for name in _undefined(nb, verdicts):
+        found.append(f"`{name}` is checked, and no cell defines it")
+    return found
 
 
 def _is_the_courses(cell: NotebookNode) -> bool:
@@ -58,7 +61,8 @@ def _where(number: int, cell: NotebookNode) -> str:
 
 def _undefined(nb: NotebookNode, verdicts: Mapping[str, Verdict]) -> list[str]:
     """The answers that earn something, and forbid something, though no cell defines them."""
-    trees = [parsed(cell.source) for cell in nb.cells if cell.cell_type == "code"]
+    sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+    trees = map(parsed, sources)
     defined = _defined(tree for tree in trees if tree is not None)
     if "*" in defined:
         return []

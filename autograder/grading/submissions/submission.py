@@ -128,9 +128,13 @@ def _notebooks(
     """The assignment's notebooks among `files`, by their names in the assignment, and a remark
     about one that has another name here, "" where none has. Raises `Unfit`.
     """
-    there = [name for name in sorted(expected) if f"{name}.ipynb" in files]
+    there = {}
+    for expected_name in sorted(expected):
+        file = f"{expected_name}.ipynb"
+        if file in files:
+            there[expected_name] = parse(file, files[file])
     if there:
-        return {name: parse(f"{name}.ipynb", files[f"{name}.ipynb"]) for name in there}, ""
+        return there, ""
     outer = [file for file in files if is_notebook(file) and os.sep not in file]
     if len(outer) != 1:
         raise Unfit(_why_no_notebook(files, sorted(expected)))
@@ -146,10 +150,14 @@ def _assignments_name(notebook: Any, expected: Mapping[str, Iterable[str]]) -> s
     """Which of the assignment's notebooks this one is, by the cells that it has of it; None where
     it has none.
     """
-    claimed = set(filter(None, map(claimed_grade_id, notebook.cells)))
-    common = {name: len(claimed.intersection(ids)) for name, ids in expected.items()}
-    best = max(common, key=lambda name: common[name], default=None)
-    return best if best is not None and common[best] > 0 else None
+    grade_ids = map(claimed_grade_id, notebook.cells)
+    claimed = set(filter(None, grade_ids))
+    best, most = None, 0
+    for name, ids in expected.items():
+        common = len(claimed.intersection(ids))
+        if common > most:
+            best, most = name, common
+    return best
 
 
 def _why_no_notebook(files: Iterable[str], expected: list[str]) -> str:
@@ -162,7 +170,8 @@ def _why_no_notebook(files: Iterable[str], expected: list[str]) -> str:
     if notebooks:
         folder = os.path.dirname(notebooks[0])
         return f"the notebook is in the folder {folder}/: move it up"
-    almost = [file for file in files if file.lower().endswith((".ipynb", *_ALMOST))]
+    endings = (".ipynb", *_ALMOST)
+    almost = [file for file in files if file.lower().endswith(endings)]
     if almost:
         return f"{_few(almost[:1])}: rename it to {wanted}"
     packed = [file for file in files if file.lower().endswith(_PACKED)]

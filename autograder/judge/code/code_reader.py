@@ -35,7 +35,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ForbiddenUse:
     """What must not be there: one sentence, and the line of code in which it stands."""
 
     sentence: str
@@ -49,7 +49,7 @@ def may_not(name: str) -> str:
     return f"This task asks for your own code: {said} may not be used here."
 
 
-def read(code: Code, forbids: Sequence[str]) -> Finding | None:
+def read(code: Code, forbids: Sequence[str]) -> ForbiddenUse | None:
     """The first use in the answer of what `forbids` names (dotted; what is below a name is
     forbidden with it).
     """
@@ -66,7 +66,7 @@ def read(code: Code, forbids: Sequence[str]) -> Finding | None:
     if flow.mention is None:
         return None
     name, node = flow.mention
-    return Finding(may_not(name), text_of(node))
+    return ForbiddenUse(may_not(name), text_of(node))
 
 
 def _trees(cells: Sequence[str]) -> list[ast.Module]:

@@ -51,7 +51,10 @@ def _sources(folder: Path, name: str) -> Iterator[tuple[str, str]]:
     files = {name: package.with_suffix(".py")}
     if package.is_dir() and not package.is_symlink():
         parts = sorted(package.glob("*.py"))[:_MOST_MODULES]
-        files = {f"{name}.{path.stem}": path for path in parts if path.stem != "__init__"}
+        files = {}
+        for path in parts:
+            if path.stem != "__init__":
+                files[f"{name}.{path.stem}"] = path
         files[name] = package / "__init__.py"
     for module, path in files.items():
         source = _read(path)

@@ -145,11 +145,11 @@ def defaults(args: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
 
 def fields(node: ast.ClassDef) -> list[str]:
     """The names with an annotation in a class's body, which a dataclass is called with."""
-    return [
-        statement.target.id
-        for statement in node.body
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
-    ]
+    names = []
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            names.append(statement.target.id)
+    return names
 
 
 def parameters(function: ast.AST) -> tuple[list[str], list[str], list[str]]:
@@ -157,8 +157,12 @@ def parameters(function: ast.AST) -> tuple[list[str], list[str], list[str]]:
     assert isinstance(function, FUNCTIONS)
     args = function.args
     stars = [arg for arg in (args.vararg, args.kwarg) if arg is not None]
-    places = [arg.arg for arg in (*args.posonlyargs, *args.args)]
-    return places, [arg.arg for arg in args.kwonlyargs], [arg.arg for arg in stars]
+    places = [*args.posonlyargs, *args.args]
+    return _names_of(places), _names_of(args.kwonlyargs), _names_of(stars)
+
+
+def _names_of(args: list[ast.arg]) -> list[str]:
+    return [arg.arg for arg in args]
 
 
 def decorated_with(definition: object, names: set[str]) -> bool:
@@ -170,16 +174,20 @@ def decorated_with(definition: object, names: set[str]) -> bool:
 def own_expressions(node: ast.AST) -> Iterator[ast.expr]:
     """The expressions directly in `node`, without annotations."""
     for name, value in ast.iter_fields(node):
-        if name not in ("annotation", "returns"):
-            children = value if isinstance(value, list) else [value]
-            yield from (child for child in children if isinstance(child, ast.expr))
+        if name in ("annotation", "returns"):
+            continue
+        children = value if isinstance(value, list) else [value]
+        for child in children:
+            if isinstance(child, ast.expr):
+                yield child
 
 
 def unpacked(target: ast.expr, value: ast.expr) -> Iterator[Pair]:
     """What each part of `target` is assigned, as far as it is written there."""
     match target, value:
         case ((ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values))):
-            has_star = any(isinstance(part, ast.Starred) for part in (*targets, *values))
+            parts = (*targets, *values)
+            has_star = any(isinstance(part, ast.Starred) for part in parts)
             if len(targets) == len(values) and not has_star:
                 for inner, part in zip(targets, values, strict=True):
                     yield from unpacked(inner, part)

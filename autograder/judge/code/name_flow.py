@@ -84,7 +84,7 @@ class NameFlow:
                 self._declare_one(node, scope, is_certain=node is statement)
 
     def _declare_one(self, node: ast.AST, scope: Scope, is_certain: bool) -> None:
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+        if isinstance(node, ast.ImportFrom) and _imports_all(node):
             scope.stars.append(node.module or "")
             return
         for name in name_binding.bound_by(node):
@@ -93,7 +93,7 @@ class NameFlow:
             scope.waiting.setdefault(name, []).append(node)
         for name in name_binding.filled_by(node):
             bound = scope.waiting.setdefault(name, [])
-            if not any(isinstance(other, (ast.Import, ast.ImportFrom)) for other in bound):
+            if not any(map(_is_import, bound)):
                 bound.append(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             for inner in name_binding.statements(node.body):
@@ -149,13 +149,16 @@ class NameFlow:
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         for alias in node.names:
-            top, _, _ = alias.name.partition(".")
             if isinstance(node, ast.Import):
+                top, _, _ = alias.name.partition(".")
                 path = alias.name if alias.asname else top
-                self._known.bind(alias.asname or top, self._at(path), scope)
+                name = alias.asname or top
             elif alias.name != "*":
                 path = f"{node.module}.{alias.name}"
-                self._known.bind(alias.asname or alias.name, self._at(path), scope)
+                name = alias.asname or alias.name
+            else:
+                continue
+            self._known.bind(name, self._at(path), scope)
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope) -> None:
         for inner, part in name_binding.unpacked(target, value):
@@ -179,8 +182,9 @@ class NameFlow:
     def _define(self, node: Definition, scope: Scope) -> None:
         """Make the scope of a function or class, and bind what its head says."""
         if node not in self._scopes:
-            self._scopes[node] = Scope(scope.seen_from_inside(), node)
-            self._scopes[node].names = {name: set() for name in name_binding.local_names(node)}
+            inner = Scope(scope.seen_from_inside(), node)
+            inner.names = {name: set() for name in name_binding.local_names(node)}
+            self._scopes[node] = inner
         if isinstance(node, ast.ClassDef):
             for base in node.bases:
                 self._values(base, scope)
@@ -280,7 +284,8 @@ class NameFlow:
         return set().union(*[self._values(node, scope) for node in nodes])
 
     def _checked(self, values: set[Value], node: ast.AST) -> set[Value]:
-        for path in sorted(value for value in values if isinstance(value, str)):
+        paths = [value for value in values if isinstance(value, str)]
+        for path in sorted(paths):
             name = self._rule_out(path)
             if name is not None and self.mention is None:
                 self.mention = name, node
@@ -311,18 +316,21 @@ class NameFlow:
         return self._hand_on(given)
 
     def _arguments(self, node: ast.Call, scope: Scope) -> Arguments:
-        plain = [arg for arg in node.args if not isinstance(arg, ast.Starred)]
-        starred = [arg for arg in node.args if isinstance(arg, ast.Starred)]
-        spread = [word.value for word in node.keywords if word.arg is None]
-        return Arguments(
-            places=[self._values(arg, scope) for arg in plain],
-            words={
-                word.arg: self._values(word.value, scope)
-                for word in node.keywords
-                if word.arg is not None
-            },
-            starred=frozenset(self._all_values([*starred, *spread], scope)),
-        )
+        places = []
+        words = {}
+        spread: list[ast.expr] = []
+        for arg in node.args:
+            if isinstance(arg, ast.Starred):
+                spread.append(arg)
+            else:
+                places.append(self._values(arg, scope))
+        for word in node.keywords:
+            if word.arg is None:
+                spread.append(word.value)
+            else:
+                words[word.arg] = self._values(word.value, scope)
+        starred = self._all_values(spread, scope)
+        return Arguments(places, words, frozenset(starred))
 
     def _hand_on(self, given: Arguments) -> set[Value]:
         """What another's function gives: something of what it is given, or what a function that
@@ -350,7 +358,8 @@ class NameFlow:
     def _call_class(self, node: ast.ClassDef, given: Arguments) -> set[Value]:
         values: set[Value] = {node}
         fields = name_binding.fields(node)
-        for name, got in (*zip(fields, given.places, strict=False), *given.words.items()):
+        by_place = zip(fields, given.places, strict=False)
+        for name, got in (*by_place, *given.words.items()):
             if name in fields:
                 self._known.set_member(name, got)
         for name in _OF_AN_INSTANCE:
@@ -375,18 +384,28 @@ class NameFlow:
         """Bind a function's parameters."""
         inner = self._scopes[function]
         names, by_name, with_star = name_binding.parameters(function)
+        is_method = function in self._known.methods
         # A method is given its object by Python.
-        if function in self._known.methods and len(given.places) < len(names):
+        if is_method and len(given.places) < len(names):
             names = names[1:]
         for name, values in zip(names, given.places, strict=False):
             self._known.bind(name, values, inner)
         for name, values in given.words.items():
             if name in inner.names:
                 self._known.bind(name, values, inner)
-        for name in (*names[len(given.places) :], *by_name):
+        not_given = names[len(given.places) :]
+        for name in (*not_given, *by_name):
             self._known.bind(name, given.starred, inner)
         for name in with_star:
             self._known.bind(name, given.all(), inner)
+
+
+def _imports_all(node: ast.ImportFrom) -> bool:
+    return node.names[0].name == "*"
+
+
+def _is_import(node: ast.AST) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
 
 
 def _growing(tasks: dict[Task, None]) -> Iterator[Task]:

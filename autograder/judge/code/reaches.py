@@ -70,7 +70,9 @@ def reaches(cells: Mapping[str, str]) -> list[Reach]:
             reach = Reach(where, match.group().strip(), reach_names.TEXT)
             found.setdefault((where, reach.what), reach)
         tree = trees[where]
-        for what, line in _Reader(tree, names).found() if tree is not None else ():
+        if tree is None:
+            continue
+        for what, line in _Reader(tree, names).found():
             found.setdefault((where, what), Reach(where, line, what))
     return list(found.values())[:_MOST]
 
@@ -104,21 +106,25 @@ class _Names:
             case ast.Import(names=aliases):
                 for alias in aliases:
                     top, _, _ = alias.name.partition(".")
-                    self._paths[alias.asname or top] = alias.name if alias.asname else top
+                    path = alias.name if alias.asname else top
+                    self._paths[alias.asname or top] = path
             case ast.ImportFrom(module=str(module), names=aliases):
                 for alias in aliases:
-                    path = f"{module}.{alias.name}".removeprefix("builtins.")
-                    self._paths[alias.asname or alias.name] = path
+                    path = f"{module}.{alias.name}"
+                    name = alias.asname or alias.name
+                    self._paths[name] = path.removeprefix("builtins.")
 
     def path(self, node: ast.AST, depth: int = 0) -> str:
         """The dotted name of something that is not one's own; "" where it is."""
         match node:
             case ast.Name(name):
-                own = "" if name not in _RUNS | _IMPORTS | _OWN_NAMES else name
+                own = name if name in _RUNS | _IMPORTS | _OWN_NAMES else ""
                 return self._paths.get(name, own)
             case ast.Attribute(owner, name) if depth < _LONGEST_PATH:
                 path = self.path(owner, depth + 1)
-                return f"{path}.{name}".removeprefix("builtins.") if path else ""
+                if not path:
+                    return ""
+                return f"{path}.{name}".removeprefix("builtins.")
             case ast.Call(func=function) if name_binding.name_of(function) == "get_ipython":
                 return _SHELL
             case ast.Call(func=ast.Name() | ast.Attribute()) if self.path(node.func) in _IMPORTS:
@@ -148,7 +154,8 @@ class _Reader:
 
     def found(self) -> Iterator[tuple[str, str]]:
         """(what, line) of all that is to be looked at, in the order of the lines."""
-        for node in sorted(self._nodes, key=lambda node: getattr(node, "lineno", 0)):
+        in_order = sorted(self._nodes, key=lambda node: getattr(node, "lineno", 0))
+        for node in in_order:
             for what in (*self._imported(node), self._what(node)):
                 if what:
                     yield what, text_of(node)
@@ -162,9 +169,11 @@ class _Reader:
     def _imported(self, node: ast.AST) -> Iterator[str]:
         match node:
             case ast.Import(names=aliases):
-                yield from (_what_is(alias.name) for alias in aliases)
+                for alias in aliases:
+                    yield _what_is(alias.name)
             case ast.ImportFrom(module=str(module), names=aliases):
-                yield from (_what_is(f"{module}.{alias.name}") for alias in aliases)
+                for alias in aliases:
+                    yield _what_is(f"{module}.{alias.name}")
 
     def _what(self, node: ast.AST) -> str:
         match node:
@@ -210,12 +219,14 @@ class _Reader:
         return reach_names.TEXT
 
     def _texts_run_by(self, node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.Call):
-            path = self._names.path(node.func)
-            if path in _RUNS or path.startswith(f"{_SHELL}.run_"):
-                text = name_binding.longest_text(node)
-                if text:
-                    yield text
+        if not isinstance(node, ast.Call):
+            return
+        path = self._names.path(node.func)
+        if path not in _RUNS and not path.startswith(f"{_SHELL}.run_"):
+            return
+        text = name_binding.longest_text(node)
+        if text:
+            yield text
 
     def _of_call(self, node: ast.Call) -> str:
         path = self._names.path(node.func)

@@ -33,7 +33,8 @@ def _is_degenerate(value: Any) -> bool:
         return any(map(_is_degenerate, value))
     if not isinstance(value, np.ndarray) or value.size == 0:
         return False
-    if value.size == 1 or value.shape[-2:] == (1, 1):
+    rows_and_columns = value.shape[-2:]
+    if value.size == 1 or rows_and_columns == (1, 1):
         return True
     first = value.flat[0]
     return bool((value == first).all())
@@ -46,9 +47,11 @@ def is_no_accident(value: Any) -> bool:
     different: set[float] = set()
     for numbers in _numbers(value):
         finite = numbers[np.isfinite(numbers)]
-        if (np.rint(finite) != finite).any():
+        is_broken = np.rint(finite) != finite
+        if is_broken.any():
             return True
-        different.update(np.unique(finite)[:_MANY].tolist())
+        smallest = np.unique(finite)[:_MANY]
+        different.update(smallest.tolist())
     return len(different) >= _MANY
 
 
@@ -59,14 +62,17 @@ def _numbers(value: Any) -> Iterator[np.ndarray]:
     if isinstance(value, (list, tuple)):
         for item in value:
             yield from _numbers(item)
-    elif isinstance(value, (np.ndarray, int, float)):
-        yield np.asarray(value, dtype=None if isinstance(value, np.ndarray) else float)
+    elif isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, (int, float)):
+        yield np.asarray(value, dtype=float)
 
 
 def as_key(value: Any) -> Hashable:
     """Equal for equal results."""
     if isinstance(value, dict):
-        return tuple((key, as_key(item)) for key, item in value.items())
+        keys = map(as_key, value.values())
+        return tuple(zip(value, keys, strict=True))
     if isinstance(value, (list, tuple)):
         return tuple(map(as_key, value))
     if isinstance(value, np.ndarray):

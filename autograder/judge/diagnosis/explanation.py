@@ -15,7 +15,7 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import patience
 from autograder.judge.compared import Compared
 from autograder.judge.diagnosis.relations import Wrong, relations
-from autograder.judge.strategy import Judging, log_failure
+from autograder.judge.strategy import Strategy, log_failure
 from autograder.judge.trial import Trial
 from autograder.questions.definition import Question
 from autograder.verdict import Failure, Status
@@ -55,7 +55,7 @@ class Explanation:
 
 def explain(
     question: Question,
-    judging: Judging,
+    strategy: Strategy,
     trials: Sequence[Trial],
     failed: Trial,
     framework: str,
@@ -77,24 +77,25 @@ def explain(
     score = _score(trials)
     outcome = failed.outcome
     if outcome.kind == "raised":
-        headline = f"{score} {_who(question, outcome)} raised {_error(outcome)}"
+        who = _who(question, outcome)
+        headline = f"{score} {who} raised {_error(outcome)}"
         return Explanation(Status.ERROR, headline, _about_error(failed, framework))
     if outcome.kind == "refused":
         return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
-    sentences = _differences(question, judging, trials, failed)
+    sentences = _differences(question, strategy, trials, failed)
     if not named:
-        sentences = (*_in_common(question, judging, trials), *sentences)
+        sentences = (*_in_common(question, strategy, trials), *sentences)
     return Explanation(Status.INCORRECT, score, (*sentences, *_kinds_that_fail(trials)))
 
 
-def failure_of(question: Question, judging: Judging, trial: Trial) -> Failure:
+def failure_of(question: Question, strategy: Strategy, trial: Trial) -> Failure:
     """The input of a failed trial, with what it gave and should have given."""
     args = trial.case.inputs.args
     names = _argument_names(question, len(args))
     inputs = tuple(zip(names, args, strict=True))
     probe = trial.case.probe.name.replace("_", " ")
     failure = Failure(probe, inputs, trial.outcome, trial.expected)
-    return judging.evidence(failure)
+    return strategy.evidence(failure)
 
 
 def _score(trials: Sequence[Trial]) -> str:
@@ -102,7 +103,8 @@ def _score(trials: Sequence[Trial]) -> str:
     if total == 1:
         return "Not right yet."
     passed = sum(trial.passed for trial in trials)
-    return f"Right on {passed} of {total} inputs{_score_by_kind(trials)}."
+    by_kind = _score_by_kind(trials)
+    return f"Right on {passed} of {total} inputs{by_kind}."
 
 
 def _score_by_kind(trials: Sequence[Trial]) -> str:
@@ -139,8 +141,10 @@ def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
     text = _error(outcome)
     if _NEEDS_NETWORK.search(text):
         return ("Grading has no network: an answer that downloads something fails there.",)
-    is_about_arrays = outcome.error in _WRONG_ARRAYS and _NAMES_ARRAYS.search(outcome.message)
-    if framework and is_about_arrays and _holds_array(failed.case.inputs.args):
+    may_be_of_arrays = outcome.error in _WRONG_ARRAYS
+    names_arrays = _NAMES_ARRAYS.search(outcome.message)
+    is_given_one = _holds_array(failed.case.inputs.args)
+    if framework and may_be_of_arrays and names_arrays and is_given_one:
         return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
     return ()
 
@@ -160,7 +164,7 @@ def _sentence(text: str) -> str:
 
 
 def _differences(
-    question: Question, judging: Judging, trials: Sequence[Trial], failed: Trial
+    question: Question, strategy: Strategy, trials: Sequence[Trial], failed: Trial
 ) -> tuple[str, ...]:
     none_is_expected = any(trial.expected is None for trial in trials)
     other_results = any(trial.outcome.value is not None for trial in trials)
@@ -168,21 +172,25 @@ def _differences(
     if failed.outcome.value is None and other_results and not none_is_expected:
         return (_SOMETIMES_NONE,)
     try:
-        sentences = judging.differences(failed.expected, failed.seen, none_is_a_result)
+        sentences = strategy.differences(failed.expected, failed.seen, none_is_a_result)
         return tuple(sentences)
     except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
         log_failure(question, failed.case, "the differences could not be told")
         return ("The result cannot be compared with what is expected.",)
 
 
-def _in_common(question: Question, judging: Judging, trials: Sequence[Trial]) -> tuple[str, ...]:
+def _in_common(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> tuple[str, ...]:
     """What all wrong results have in common, if something is sure."""
-    failed = [trial for trial in trials if not trial.passed]
-    if not isinstance(judging, Compared) or not all(trial.outcome.is_value for trial in failed):
+    if not isinstance(strategy, Compared):
         return ()
-    wrong = [Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args) for trial in failed]
+    failed = [trial for trial in trials if not trial.passed]
+    wrong = []
+    for trial in failed:
+        if not trial.outcome.is_value:
+            return ()
+        wrong.append(Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args))
     try:
-        return tuple(relations(wrong, judging.rtol, judging.atol))
+        return tuple(relations(wrong, strategy.rtol, strategy.atol))
     except Exception:  # The values are a stranger's: whatever they break, nothing is said.
         log_failure(question, failed[0].case, "what wrong results have in common was not told")
         return ()
@@ -196,7 +204,8 @@ def _kinds_that_fail(trials: Sequence[Trial]) -> tuple[str, ...]:
     kinds = {trial.case.probe.name for trial in trials}
     wrong = dict.fromkeys(trial.case.probe.name for trial in failed)
     most_are_right = 2 * len(failed) <= len(trials)
-    if not most_are_right or len(wrong) > _MOST_KINDS or len(wrong) == len(kinds):
+    all_are_wrong = len(wrong) == len(kinds)
+    if all_are_wrong or not most_are_right or len(wrong) > _MOST_KINDS:
         return ()
     names = [name.replace("_", " ") for name in wrong]
     listed = "; ".join(names)
@@ -287,8 +296,9 @@ def _argument_names(question: Question, count: int) -> list[str]:
         names = ["seeds", *names]
     elif question.driver != "call":
         names = _driver_argument_names(question.driver, names, count)
-    numbered = [f"argument {index + 1}" for index in range(len(names), count)]
-    return [*names, *numbered][:count]
+    for number in range(len(names) + 1, count + 1):
+        names.append(f"argument {number}")
+    return names[:count]
 
 
 def _driver_argument_names(driver: str, names: list[str], count: int) -> list[str]:

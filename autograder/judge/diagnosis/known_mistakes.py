@@ -15,7 +15,7 @@ from autograder.judge.compared import Compared
 from autograder.judge.diagnosis.evidence import as_key, is_no_accident
 from autograder.judge.diagnosis.nearest import Twin, nearest
 from autograder.judge.samples.sample import Sample
-from autograder.judge.strategy import Judging, Observation, log_failure
+from autograder.judge.strategy import Observation, Strategy, log_failure
 from autograder.judge.trial import Trial, agrees
 from autograder.questions.definition import Mistake, Question
 from autograder.values import frameworks
@@ -39,13 +39,13 @@ class Known:
     likely: str = ""
 
 
-def known_mistake(question: Question, judging: Judging, trials: Sequence[Trial]) -> Known:
+def known_mistake(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> Known:
     """Which known mistake does exactly what the answer does, on every input."""
     failed = [trial for trial in trials if not trial.passed]
     if trials[-1].outcome.is_last or not failed:
         return Known()
     twins = [
-        _twin(question, judging, mistake, trials)
+        _twin(question, strategy, mistake, trials)
         for mistake in question.mistakes
         if frameworks.available(mistake.framework)
     ]
@@ -55,8 +55,8 @@ def known_mistake(question: Question, judging: Judging, trials: Sequence[Trial])
         return _said(question, made, messages[0])
     if messages:
         return Known(likely=_one_of(messages))
-    if isinstance(judging, Compared):
-        return Known(likely=_nearest(question, judging, trials, twins))
+    if isinstance(strategy, Compared):
+        return Known(likely=_nearest(question, strategy, trials, twins))
     return Known()
 
 
@@ -69,10 +69,10 @@ def _surest(made: list[Twin]) -> list[Twin]:
 
 
 def _nearest(
-    question: Question, judging: Compared, trials: Sequence[Trial], twins: Sequence[Twin]
+    question: Question, strategy: Compared, trials: Sequence[Trial], twins: Sequence[Twin]
 ) -> str:
     try:
-        return nearest(judging, trials, twins)
+        return nearest(strategy, trials, twins)
     except Exception:  # The values are a stranger's: whatever they break, nothing is offered.
         log_failure(question, trials[0].case, "no known mistake could be offered")
         return ""
@@ -93,39 +93,42 @@ def _one_of(messages: Sequence[str]) -> str:
     return f"Several known mistakes give what this gives. {listed}"
 
 
-def _twin(question: Question, judging: Judging, mistake: Mistake, trials: Sequence[Trial]) -> Twin:
+def _twin(
+    question: Question, strategy: Strategy, mistake: Mistake, trials: Sequence[Trial]
+) -> Twin:
     """What the mistake gives; of random operations only as long as it gives what the answer
     gives.
     """
     if mistake.recognise and not _is_recognised(question, mistake, trials):
         return Twin(mistake)
-    if not judging.comparable:
+    if not strategy.comparable:
         return Twin(mistake, explains_all=mistake.recognise is not None)
     seen: dict[Trial, Observation] = {}
     alike = True
     # Failed inputs first: there most mistakes part from the answer.
     for trial in sorted(trials, key=lambda trial: trial.passed):
-        if not alike and not isinstance(judging, Compared) and not mistake.recognise:
+        if not alike and not isinstance(strategy, Compared) and not mistake.recognise:
             break
-        outcome = judging.run(question, mistake, trial.case)
-        mistaken = judging.observe(question, trial.case, outcome, trial.expected)
+        outcome = strategy.run(question, mistake, trial.case)
+        mistaken = strategy.observe(question, trial.case, outcome, trial.expected)
         seen[trial] = mistaken
-        alike = alike and _alike(question, judging, trial, mistaken)
+        alike = alike and _alike(question, strategy, trial, mistaken)
     if mistake.recognise:
-        explains = all(_has_its_form(trial, seen[trial]) for trial in seen if not trial.passed)
+        wrong = [trial for trial in seen if not trial.passed]
+        explains = all(_has_its_form(trial, seen[trial]) for trial in wrong)
         return Twin(mistake, seen, explains, gives_the_same=alike)
     explains = alike and _is_told_by_a_value(seen)
     return Twin(mistake, seen, explains, gives_the_same=alike)
 
 
-def _alike(question: Question, judging: Judging, trial: Trial, mistaken: Observation) -> bool:
+def _alike(question: Question, strategy: Strategy, trial: Trial, mistaken: Observation) -> bool:
     """Whether the mistake gives what the answer gives. One error has many names: what is a
     ValueError in NumPy is a RuntimeError in PyTorch.
     """
     if mistaken.outcome.kind != trial.outcome.kind:
         return False
     if trial.outcome.is_value:
-        return agrees(question, judging.same, trial.seen, mistaken)
+        return agrees(question, strategy.same, trial.seen, mistaken)
     return True
 
 
@@ -157,12 +160,14 @@ def _has_its_form(trial: Trial, mistaken: Observation) -> bool:
     """Of random operations: whether the results have the form that the mistake's have. What is
     wrong with another form is not told by what was drawn.
     """
-    got, other = trial.seen.result, mistaken.result
+    got = trial.seen.result
+    other = mistaken.result
     if not isinstance(got, Sample):
         return True
     if not isinstance(other, Sample):
         return False
-    return bool(got.shapes & other.shapes) and _form(got) == _form(other)
+    share_a_shape = bool(got.shapes & other.shapes)
+    return share_a_shape and _form(got) == _form(other)
 
 
 def _form(sample: Sample) -> tuple[bool, ...]:
@@ -178,8 +183,11 @@ def _only_parameters(question: Question, made: Sequence[Twin]) -> bool:
     """
     if question.driver != "network":
         return False
-    values = [outcome.value for twin in made for outcome in _wrong_outcomes(twin)]
-    return not any(isinstance(value, dict) and "logits" in value for value in values)
+    for twin in made:
+        for outcome in _wrong_outcomes(twin):
+            if isinstance(outcome.value, dict) and "logits" in outcome.value:
+                return False
+    return True
 
 
 def _is_certain(twin: Twin) -> bool:
@@ -195,7 +203,8 @@ def _is_certain(twin: Twin) -> bool:
     values = [outcome.value for outcome in _wrong_outcomes(twin)]
     if any(map(is_no_accident, values)):
         return True
-    return len(set(map(as_key, values))) >= _LEAST_KINDS_OF_RESULT
+    different = set(map(as_key, values))
+    return len(different) >= _LEAST_KINDS_OF_RESULT
 
 
 def _wrong_outcomes(twin: Twin) -> Iterator[Outcome]:

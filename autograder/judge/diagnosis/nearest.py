@@ -43,51 +43,61 @@ class Twin:
     gives_the_same: bool = False
 
 
-def nearest(judging: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) -> str:
+def nearest(strategy: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) -> str:
     """The one known mistake that explains a good part, as a sentence; empty where there is none,
     or more than one.
     """
-    compared = [twin for twin in twins if _may_be_made(judging, trials, twin)]
+    compared = [twin for twin in twins if _may_be_made(strategy, trials, twin)]
     for look in (_part_by_part, _input_by_input, _place_by_place):
-        offers = {twin.mistake.message: look(judging, trials, twin) for twin in compared}
+        offers = {twin.mistake.message: look(strategy, trials, twin) for twin in compared}
         sentences = [sentence for sentence in offers.values() if sentence]
         if sentences:
             return sentences[0] if len(sentences) == 1 else ""
     return ""
 
 
-def _may_be_made(judging: Compared, trials: Sequence[Trial], twin: Twin) -> bool:
+def _may_be_made(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> bool:
     """Whether the mistake was tried on every input, and is right wherever the answer is."""
     if any(trial not in twin.seen for trial in trials):
         return False
     passed = [trial for trial in trials if trial.passed]
-    return all(_is_right_on(judging, trial, twin) for trial in passed)
+    return all(_is_right_on(strategy, trial, twin) for trial in passed)
 
 
-def _is_right_on(judging: Compared, trial: Trial, twin: Twin) -> bool:
+def _is_right_on(strategy: Compared, trial: Trial, twin: Twin) -> bool:
     mistaken = twin.seen[trial]
-    return mistaken.outcome.is_value and judging.passes(trial.expected, mistaken)
+    return mistaken.outcome.is_value and strategy.passes(trial.expected, mistaken)
 
 
 # One part of every result
 
 
-def _part_by_part(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
-    failed = [trial for trial in trials if not trial.passed]
+def _part_by_part(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    failed = _wrong(trials)
     if not all(trial.outcome.is_value for trial in failed):
         return ""
     results = [_parts_of(trial, twin.seen[trial]) for trial in failed]
-    names = set(results[0])
-    if len(names) < 2 or any(set(parts) != names for parts in results):
+    names = list(results[0])
+    have_the_same = all(parts.keys() == results[0].keys() for parts in results)
+    if len(names) < 2 or not have_the_same:
         return ""
-    explained = [name for name in results[0] if _explains(judging, failed, results, name)]
-    wrong = [name for name in results[0] if not _is_right(judging, results, name)]
-    left = [name for name in wrong if name not in explained]
+    explained = []
+    left = []
+    for name in names:
+        if _explains(strategy, failed, results, name):
+            explained.append(name)
+        elif not _is_right(strategy, results, name):
+            left.append(name)
     if not explained or not left:
         return ""
-    there, elsewhere = ", ".join(explained), ", ".join(left)
+    there = ", ".join(explained)
+    elsewhere = ", ".join(left)
     message = twin.mistake.message
     return f"In {there} it looks like this: {message} It does not explain {elsewhere}."
+
+
+def _wrong(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if not trial.passed]
 
 
 _Parts = dict[str, tuple[Any, Any, Any]]
@@ -109,42 +119,56 @@ def _parts_of(trial: Trial, mistaken: Observation) -> _Parts:
 def _entries(expected: dict[Any, Any], got: dict[Any, Any], mistaken: dict[Any, Any]) -> _Parts:
     if not expected.keys() == got.keys() == mistaken.keys():
         return {}
-    return {key_as_text(key): (expected[key], got[key], mistaken[key]) for key in expected}
+    parts = {}
+    for key, value in expected.items():
+        parts[key_as_text(key)] = (value, got[key], mistaken[key])
+    return parts
 
 
 def _items(expected: Sequence[Any], got: Sequence[Any], mistaken: Sequence[Any]) -> _Parts:
-    if not len(expected) == len(got) == len(mistaken) <= _MOST_PARTS:
+    count = len(expected)
+    if count > _MOST_PARTS or not count == len(got) == len(mistaken):
         return {}
     triples = zip(expected, got, mistaken, strict=True)
     return {f"item {index}": triple for index, triple in enumerate(triples)}
 
 
 def _explains(
-    judging: Compared, failed: Sequence[Trial], results: Sequence[_Parts], name: str
+    strategy: Compared, failed: Sequence[Trial], results: Sequence[_Parts], name: str
 ) -> bool:
     """Whether the mistake gives that part on every input, and several show that it is wrong."""
     shown = set()
     for trial, parts in zip(failed, results, strict=True):
         expected, got, mistaken = parts[name]
-        if not agree(mistaken, got, judging.rtol, judging.atol):
+        if not _agree(strategy, mistaken, got):
             return False
-        if not agree(expected, got, judging.rtol, judging.atol) and is_no_accident(got):
+        is_wrong = not _agree(strategy, expected, got)
+        if is_wrong and is_no_accident(got):
             shown.add(size_of(trial.case.inputs.args))
     return len(shown) >= _LEAST_TRIALS
 
 
-def _is_right(judging: Compared, results: Sequence[_Parts], name: str) -> bool:
-    return all(agree(*parts[name][:2], judging.rtol, judging.atol) for parts in results)
+def _is_right(strategy: Compared, results: Sequence[_Parts], name: str) -> bool:
+    for parts in results:
+        expected, got, _ = parts[name]
+        if not _agree(strategy, expected, got):
+            return False
+    return True
+
+
+def _agree(strategy: Compared, one: Any, other: Any) -> bool:
+    return agree(one, other, strategy.rtol, strategy.atol)
 
 
 # The results of most inputs
 
 
-def _input_by_input(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
-    failed = [trial for trial in trials if not trial.passed]
-    explained = [trial for trial in failed if _is_explained(judging, trial, twin)]
+def _input_by_input(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    failed = _wrong(trials)
+    explained = [trial for trial in failed if _is_explained(strategy, trial, twin)]
     shown = {size_of(trial.case.inputs.args) for trial in explained}
-    if len(shown) < _LEAST_TRIALS or 2 * len(explained) <= len(failed):
+    are_most = 2 * len(explained) > len(failed)
+    if len(shown) < _LEAST_TRIALS or not are_most:
         return ""
     left = len(failed) - len(explained)
     message = twin.mistake.message
@@ -154,32 +178,42 @@ def _input_by_input(judging: Compared, trials: Sequence[Trial], twin: Twin) -> s
     )
 
 
-def _is_explained(judging: Compared, trial: Trial, twin: Twin) -> bool:
+def _is_explained(strategy: Compared, trial: Trial, twin: Twin) -> bool:
     mistaken = twin.seen[trial]
-    if not (mistaken.outcome.is_value and trial.outcome.is_value):
+    if not mistaken.outcome.is_value or not trial.outcome.is_value:
         return False
-    return judging.same(trial.seen, mistaken) and is_no_accident(trial.outcome.value)
+    if not strategy.same(trial.seen, mistaken):
+        return False
+    return is_no_accident(trial.outcome.value)
 
 
 # The same places
 
 
-def _place_by_place(judging: Compared, trials: Sequence[Trial], twin: Twin) -> str:
-    failed = [trial for trial in trials if not trial.passed]
-    if not all(_wrong_in_the_same_places(judging, trial, twin.seen[trial]) for trial in failed):
-        return ""
+def _place_by_place(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> str:
+    for trial in _wrong(trials):
+        if not _wrong_in_the_same_places(strategy, trial, twin.seen[trial]):
+            return ""
     return f"It looks like this, with NaN in its place: {twin.mistake.message}"
 
 
-def _wrong_in_the_same_places(judging: Compared, trial: Trial, mistaken: Observation) -> bool:
+def _wrong_in_the_same_places(strategy: Compared, trial: Trial, mistaken: Observation) -> bool:
     """Whether both are wrong in the same few places, where the answer has NaN."""
-    got = as_arrays(trial.expected, trial.outcome.value)
-    other = as_arrays(trial.expected, mistaken.outcome.value)
-    if got is None or other is None or got[1].shape != other[1].shape:
+    of_answer = as_arrays(trial.expected, trial.outcome.value)
+    of_mistake = as_arrays(trial.expected, mistaken.outcome.value)
+    if of_answer is None or of_mistake is None:
         return False
-    if got[0].shape != got[1].shape or got[1].dtype.kind not in "fc":
+    expected, got = of_answer
+    expected_again, other = of_mistake
+    if not expected.shape == got.shape == other.shape:
         return False
-    wrong = ~close(*got, judging.rtol, judging.atol)
-    also = ~close(*other, judging.rtol, judging.atol)
-    is_part = bool(wrong.any() and not wrong.all())
-    return is_part and np.array_equal(wrong, also) and bool(np.isnan(got[1][wrong]).all())
+    if got.dtype.kind not in "fc":
+        return False
+    wrong = ~close(expected, got, strategy.rtol, strategy.atol)
+    also_wrong = ~close(expected_again, other, strategy.rtol, strategy.atol)
+    if wrong.all() or not wrong.any():
+        return False
+    if not np.array_equal(wrong, also_wrong):
+        return False
+    are_nan = np.isnan(got[wrong])
+    return bool(are_nan.all())

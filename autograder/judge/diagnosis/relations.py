@@ -50,11 +50,13 @@ class Wrong:
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Both as numbers, and the inputs that gave them."""
+    """Both as numbers, the inputs that gave them, and how near is near enough."""
 
     expected: np.ndarray
     got: np.ndarray
-    inputs: tuple[Any, ...] = ()
+    inputs: tuple[Any, ...]
+    rtol: float
+    atol: float
 
     @property
     def size(self) -> Hashable:
@@ -64,6 +66,15 @@ class _Pair:
     @property
     def same_shape(self) -> bool:
         return self.expected.shape == self.got.shape
+
+    def close(self, expected: np.ndarray, got: np.ndarray) -> np.ndarray:
+        """Where the two, of one shape, agree within the tolerance."""
+        return close(expected, got, self.rtol, self.atol)
+
+    def agree(self, expected: np.ndarray, got: np.ndarray) -> bool:
+        """Whether the two, of one shape, agree everywhere."""
+        everywhere = self.close(expected, got).all()
+        return bool(everywhere)
 
 
 _Test = Callable[[_Pair], bool]
@@ -89,7 +100,10 @@ def relations(wrong: Sequence[Wrong], rtol: float, atol: float) -> list[str]:
         return [whole]
     sentences = []
     for name, of_part in _by_part(wrong).items():
-        different = [part for part in of_part if not agree(part.expected, part.got, rtol, atol)]
+        different = []
+        for part in of_part:
+            if not agree(part.expected, part.got, rtol, atol):
+                different.append(part)
         sentence = relation(different, rtol, atol)
         if sentence:
             sentences.append(f"{name}: {sentence}")
@@ -104,31 +118,36 @@ def _by_part(wrong: Sequence[Wrong]) -> dict[str, list[Wrong]]:
     for result in wrong:
         for name, expected, got in _parts(result.expected, result.got):
             by_name.setdefault(name, []).append(Wrong(expected, got, result.inputs))
-    if any(len(of_part) != len(wrong) for of_part in by_name.values()):
+    counts = map(len, by_name.values())
+    if any(count != len(wrong) for count in counts):
         return {}
     return by_name
 
 
 def _parts(expected: Any, got: Any) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(expected, dict) and isinstance(got, dict):
-        for key in (key for key in expected if key in got):
-            yield key_as_text(key).replace("_", " "), expected[key], got[key]
+        for key, should in expected.items():
+            if key in got:
+                name = key_as_text(key).replace("_", " ")
+                yield name, should, got[key]
         return
-    are_lists = isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple))
-    if are_lists and len(expected) == len(got) <= _MOST_PARTS:
-        for index, (should, is_now) in enumerate(zip(expected, got, strict=True)):
+    if not isinstance(expected, (list, tuple)) or not isinstance(got, (list, tuple)):
+        return
+    if len(expected) == len(got) <= _MOST_PARTS:
+        pairs = zip(expected, got, strict=True)
+        for index, (should, is_now) in enumerate(pairs):
             yield f"item {index}", should, is_now
 
 
 def relation(wrong: Sequence[Wrong], rtol: float, atol: float) -> str:
     """What all wrong results have in common, in a sentence; empty where nothing is sure."""
-    pairs = _pairs(wrong)
+    pairs = _pairs(wrong, rtol, atol)
     if not pairs:
         return ""
-    if all(pair.expected.size == 1 and pair.same_shape for pair in pairs):
-        return _relation_of_numbers(pairs, rtol, atol)
+    if all(map(_is_number, pairs)):
+        return _relation_of_numbers(pairs)
     largest = max(pairs, key=lambda pair: pair.expected.size)
-    for claim in _claims(largest, rtol, atol):
+    for claim in _claims(largest):
         if not all(map(claim.holds, pairs)):
             continue
         sizes = {pair.size for pair in pairs if claim.shows(pair)}
@@ -137,7 +156,7 @@ def relation(wrong: Sequence[Wrong], rtol: float, atol: float) -> str:
     return ""
 
 
-def _pairs(wrong: Sequence[Wrong]) -> list[_Pair]:
+def _pairs(wrong: Sequence[Wrong], rtol: float, atol: float) -> list[_Pair]:
     """All as arrays; none where one is no array of finite numbers."""
     pairs = []
     for result in wrong:
@@ -145,72 +164,128 @@ def _pairs(wrong: Sequence[Wrong]) -> list[_Pair]:
         if arrays is None:
             return []
         expected, got = map(as_float, arrays)
-        if not (np.isfinite(expected).all() and np.isfinite(got).all()):
+        if not _is_finite(expected) or not _is_finite(got):
             return []
-        pairs.append(_Pair(expected, got, result.inputs))
+        pairs.append(_Pair(expected, got, result.inputs, rtol, atol))
     return pairs
 
 
-def _relation_of_numbers(pairs: Sequence[_Pair], rtol: float, atol: float) -> str:
+def _is_finite(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def _is_number(pair: _Pair) -> bool:
+    return pair.expected.size == 1 and pair.same_shape
+
+
+def _relation_of_numbers(pairs: Sequence[_Pair]) -> str:
     """Of results that are single numbers, all of them together."""
+    first = pairs[0]
     expected = np.array([pair.expected.item() for pair in pairs])
     got = np.array([pair.got.item() for pair in pairs])
     sizes = {pair.size for pair in pairs}
-    if len(sizes) < _LEAST_SIZES or len(np.unique(expected)) < _LEAST_NUMBERS:
+    if len(sizes) < _LEAST_SIZES or _different(expected) < _LEAST_NUMBERS:
         return ""
-    together = _Pair(expected, got)
-    claims = (_negative(rtol, atol), *_linear(together, rtol, atol))
-    for claim in claims:
+    together = _Pair(expected, got, (), first.rtol, first.atol)
+    for claim in (_NEGATIVE, *_linear(together)):
         if claim.holds(together) and claim.shows(together):
             return claim.sentence
     return ""
 
 
-def _claims(largest: _Pair, rtol: float, atol: float) -> Iterator[_Claim]:
+def _claims(largest: _Pair) -> Iterator[_Claim]:
     """What may hold for all, by the largest of them; the most telling first."""
-    yield _transposed(rtol, atol)
+    yield _TRANSPOSED
     if not largest.same_shape:
-        yield _only_the_shape(rtol, atol)
+        yield _ONLY_THE_SHAPE
         yield from _other_axes(largest)
-        yield from _off_by_one(largest)
+        yield from _off_by_one()
         return
-    yield _negative(rtol, atol)
+    yield _NEGATIVE
     for axis in range(largest.expected.ndim):
-        yield _reversed(axis, rtol, atol)
-    yield from _linear(largest, rtol, atol)
-    yield _own_factors(largest, rtol, atol)
-    yield _border(rtol, atol)
+        yield _reversed(axis)
+    yield from _linear(largest)
+    yield _own_factors(largest)
+    yield _BORDER
     yield _ROUNDED
+
+
+# What tells a pair from other mistakes
+
+
+def _varies(pair: _Pair) -> bool:
+    return _different(pair.expected) > 1
+
+
+def _shows_a_line(pair: _Pair) -> bool:
+    least = _LEAST_LINEAR if _is_whole(pair.expected) else _LEAST_NUMBERS
+    return _different(pair.expected) >= least
+
+
+def _has_rows_and_columns(pair: _Pair) -> bool:
+    smallest = min(pair.expected.shape[-2:])
+    return bool(smallest > 1)
+
+
+def _has_an_inside(pair: _Pair) -> bool:
+    smallest = min(pair.expected.shape[-2:])
+    return bool(smallest >= _INSIDE)
+
+
+def _lost_its_fraction(pair: _Pair) -> bool:
+    """Zeros and ones come of much else than of rounding."""
+    magnitudes = np.abs(pair.got)
+    return not _is_whole(pair.expected) and _different(magnitudes) > 2
+
+
+def _different(array: np.ndarray) -> int:
+    """How many different numbers there are."""
+    return len(np.unique(array))
+
+
+def _is_whole(array: np.ndarray) -> bool:
+    is_whole = np.rint(array) == array
+    return bool(is_whole.all())
 
 
 # Right numbers in other places
 
 
-def _transposed(rtol: float, atol: float) -> _Claim:
-    def holds(pair: _Pair) -> bool:
-        if min(pair.expected.ndim, pair.got.ndim) < 2:
-            return False
-        turned = np.swapaxes(pair.got, -1, -2)
-        return turned.shape == pair.expected.shape and _all(pair.expected, turned, rtol, atol)
-
-    sentence = "The result is transposed: rows and columns are swapped."
-    return _Claim(sentence, holds, lambda pair: min(pair.expected.shape[-2:]) > 1)
+def _is_transposed(pair: _Pair) -> bool:
+    if min(pair.expected.ndim, pair.got.ndim) < 2:
+        return False
+    turned = np.swapaxes(pair.got, -1, -2)
+    if turned.shape != pair.expected.shape:
+        return False
+    return pair.agree(pair.expected, turned)
 
 
-def _only_the_shape(rtol: float, atol: float) -> _Claim:
-    def holds(pair: _Pair) -> bool:
-        return pair.expected.size == pair.got.size and _all(
-            pair.expected.ravel(), pair.got.ravel(), rtol, atol
-        )
-
-    return _Claim("The values are right; only the shape is not.", holds, _varies)
+_TRANSPOSED = _Claim(
+    "The result is transposed: rows and columns are swapped.",
+    _is_transposed,
+    _has_rows_and_columns,
+)
 
 
-def _reversed(axis: int, rtol: float, atol: float) -> _Claim:
+def _only_the_shape_differs(pair: _Pair) -> bool:
+    if pair.expected.size != pair.got.size:
+        return False
+    return pair.agree(pair.expected.ravel(), pair.got.ravel())
+
+
+_ONLY_THE_SHAPE = _Claim(
+    "The values are right; only the shape is not.",
+    _only_the_shape_differs,
+    _varies,
+)
+
+
+def _reversed(axis: int) -> _Claim:
     def holds(pair: _Pair) -> bool:
         if not pair.same_shape or pair.expected.ndim <= axis:
             return False
-        return _all(pair.expected, np.flip(pair.got, axis), rtol, atol)
+        turned = np.flip(pair.got, axis)
+        return pair.agree(pair.expected, turned)
 
     return _Claim(f"The result is reversed along axis {axis}.", holds, _varies)
 
@@ -220,23 +295,29 @@ def _other_axes(largest: _Pair) -> Iterator[_Claim]:
     dimensions = largest.expected.ndim
     if largest.got.ndim != dimensions or dimensions > 4:
         return
-    for order in itertools.permutations(range(dimensions)):
-        if order == tuple(range(dimensions)):
-            continue
+    _, *orders = itertools.permutations(range(dimensions))
+    for order in orders:
 
         def holds(pair: _Pair, order: tuple[int, ...] = order) -> bool:
-            if pair.expected.ndim != dimensions:
+            sizes = pair.expected.shape
+            if len(sizes) != dimensions:
                 return False
-            return tuple(pair.expected.shape[axis] for axis in order) == pair.got.shape
+            in_order = tuple(sizes[axis] for axis in order)
+            return in_order == pair.got.shape
 
         yield _Claim(
             "The sizes are right, but the axes are in another order.",
             holds,
-            lambda pair: len(set(pair.expected.shape)) == dimensions,
+            _has_different_sizes,
         )
 
 
-def _off_by_one(largest: _Pair) -> Iterator[_Claim]:
+def _has_different_sizes(pair: _Pair) -> bool:
+    sizes = set(pair.expected.shape)
+    return len(sizes) == pair.expected.ndim
+
+
+def _off_by_one() -> Iterator[_Claim]:
     """Rows and columns of windows, and never images or channels: one too many, or one too few."""
     for one, word in ((1, "too many"), (-1, "too few")):
 
@@ -244,7 +325,8 @@ def _off_by_one(largest: _Pair) -> Iterator[_Claim]:
             excess = _excess(pair)
             if excess is None or any(excess[:-2]):
                 return False
-            return set(excess[-2:]) - {0} == {one}
+            of_rows_and_columns = set(excess[-2:])
+            return of_rows_and_columns - {0} == {one}
 
         sentence = (
             f"The result has one row or column {word}, whatever the size: look at where "
@@ -257,7 +339,8 @@ def _excess(pair: _Pair) -> tuple[int, ...] | None:
     """By how much each axis is too long; None where the axes are not the same, or no rows and
     columns.
     """
-    if pair.expected.ndim != pair.got.ndim or pair.expected.ndim < 2:
+    dimensions = pair.expected.ndim
+    if pair.got.ndim != dimensions or dimensions < 2:
         return None
     sizes = zip(pair.got.shape, pair.expected.shape, strict=True)
     return tuple(got - expected for got, expected in sizes)
@@ -268,57 +351,71 @@ def _has_windows(pair: _Pair) -> bool:
     rows, columns = pair.expected.shape[-2:]
     if min(rows, columns) < 2:
         return False
-    return any(
-        isinstance(value, np.ndarray)
-        and value.ndim >= 2
-        and value.shape[-2] >= rows
-        and value.shape[-1] >= columns
-        for value in pair.inputs
-    )
+    for value in pair.inputs:
+        if not isinstance(value, np.ndarray) or value.ndim < 2:
+            continue
+        if value.shape[-2] >= rows and value.shape[-1] >= columns:
+            return True
+    return False
 
 
 # Other numbers in the right places
 
 
-def _negative(rtol: float, atol: float) -> _Claim:
-    def holds(pair: _Pair) -> bool:
-        return pair.same_shape and _all(pair.expected, -pair.got, rtol, atol)
-
-    sentence = "The sign is wrong: every value is the negative of what is expected."
-    return _Claim(sentence, holds, _varies)
+def _is_negative(pair: _Pair) -> bool:
+    return pair.same_shape and pair.agree(pair.expected, -pair.got)
 
 
-def _linear(largest: _Pair, rtol: float, atol: float) -> Iterator[_Claim]:
+_NEGATIVE = _Claim(
+    "The sign is wrong: every value is the negative of what is expected.",
+    _is_negative,
+    _varies,
+)
+
+
+def _linear(largest: _Pair) -> Iterator[_Claim]:
     """One factor for all, or one offset."""
     factor = _factor_of(largest)
     if factor:
-        yield _Claim(
-            f"Every value is {_in_words(factor)} what is expected: a constant factor is off.",
-            lambda pair: pair.same_shape and _all(pair.expected, pair.got / factor, rtol, atol),
-            _shows_a_line,
-        )
+        yield _one_factor(factor)
     differences = np.real(largest.got - largest.expected)
     offset = float(differences.mean()) if differences.size else 0.0
     if offset:
-        direction = "large" if offset > 0 else "small"
-        yield _Claim(
-            f"Every value is {abs(offset):.4g} too {direction}: a constant is added or missing.",
-            lambda pair: pair.same_shape and _all(pair.expected + offset, pair.got, rtol, atol),
-            _shows_a_line,
-        )
+        yield _one_offset(offset)
 
 
-def _own_factors(largest: _Pair, rtol: float, atol: float) -> _Claim:
+def _one_factor(factor: float) -> _Claim:
+    def holds(pair: _Pair) -> bool:
+        return pair.same_shape and pair.agree(pair.expected, pair.got / factor)
+
+    times = _in_words(factor)
+    sentence = f"Every value is {times} what is expected: a constant factor is off."
+    return _Claim(sentence, holds, _shows_a_line)
+
+
+def _one_offset(offset: float) -> _Claim:
+    def holds(pair: _Pair) -> bool:
+        return pair.same_shape and pair.agree(pair.expected + offset, pair.got)
+
+    direction = "large" if offset > 0 else "small"
+    size = abs(offset)
+    sentence = f"Every value is {size:.4g} too {direction}: a constant is added or missing."
+    return _Claim(sentence, holds, _shows_a_line)
+
+
+def _own_factors(largest: _Pair) -> _Claim:
     """A factor for each input, as of who forgets to divide by the number of examples."""
 
     def holds(pair: _Pair) -> bool:
         factor = _factor_of(pair)
-        return bool(factor) and _all(pair.expected, pair.got / factor, rtol, atol)
+        if not factor:
+            return False
+        return pair.agree(pair.expected, pair.got / factor)
 
-    factor = _factor_of(largest)
+    times = _in_words(_factor_of(largest))
     sentence = (
         "All values of a result are off by one factor, which depends on the input: on one, every "
-        f"value is {_in_words(factor)} what is expected."
+        f"value is {times} what is expected."
     )
     return _Claim(sentence, holds, _shows_a_line)
 
@@ -332,29 +429,27 @@ def _factor_of(pair: _Pair) -> float:
     return float(product / square)
 
 
-def _border(rtol: float, atol: float) -> _Claim:
-    def holds(pair: _Pair) -> bool:
-        if not pair.same_shape or pair.expected.ndim < 2:
-            return False
-        inside = (..., slice(1, -1), slice(1, -1))
-        return bool(close(pair.expected, pair.got, rtol, atol)[inside].all())
+def _is_right_inside(pair: _Pair) -> bool:
+    if not pair.same_shape or pair.expected.ndim < 2:
+        return False
+    is_right = pair.close(pair.expected, pair.got)
+    inside = is_right[..., 1:-1, 1:-1]
+    return bool(inside.all())
 
-    sentence = (
-        "Only the border is off: the inside is right. Look at how the edges are padded or where "
-        "the window stops."
-    )
-    return _Claim(sentence, holds, lambda pair: min(pair.expected.shape[-2:]) >= _INSIDE)
+
+_BORDER = _Claim(
+    "Only the border is off: the inside is right. Look at how the edges are padded or where "
+    "the window stops.",
+    _is_right_inside,
+    _has_an_inside,
+)
 
 
 def _is_rounded(pair: _Pair) -> bool:
     if not pair.same_shape or not _is_whole(pair.got):
         return False
-    return bool((np.abs(pair.got - pair.expected) < 1).all())
-
-
-def _lost_its_fraction(pair: _Pair) -> bool:
-    """Zeros and ones come of much else than of rounding."""
-    return not _is_whole(pair.expected) and len(np.unique(np.abs(pair.got))) > 2
+    away = np.abs(pair.got - pair.expected)
+    return bool((away < 1).all())
 
 
 _ROUNDED = _Claim(
@@ -364,27 +459,11 @@ _ROUNDED = _Claim(
 )
 
 
-def _all(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> bool:
-    return bool(close(expected, got, rtol, atol).all())
-
-
-def _is_whole(array: np.ndarray) -> bool:
-    return bool((np.rint(array) == array).all())
-
-
-def _varies(pair: _Pair) -> bool:
-    return len(np.unique(pair.expected)) > 1
-
-
-def _shows_a_line(pair: _Pair) -> bool:
-    least = _LEAST_LINEAR if _is_whole(pair.expected) else _LEAST_NUMBERS
-    return len(np.unique(pair.expected)) >= least
-
-
 def _in_words(factor: float) -> str:
     if 0 < abs(factor) < 1:
         inverse = 1 / factor
         nearest = round(inverse)
-        if abs(nearest) > 1 and abs(inverse - nearest) < 1e-3:
+        is_whole = abs(inverse - nearest) < 1e-3
+        if is_whole and abs(nearest) > 1:
             return f"1/{nearest} of"
     return f"{factor:.6g} times"

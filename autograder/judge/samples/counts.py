@@ -96,34 +96,51 @@ class Categories:
         if self.count <= most:
             return self.codes, self.shares
         middles = np.cumsum(self.shares) - self.shares / 2
-        _, new = np.unique((middles * most).astype(int), return_inverse=True)
-        return new[self.codes], np.bincount(new, self.shares)
+        parts = (middles * most).astype(int)
+        _, merged = np.unique(parts, return_inverse=True)
+        merged_shares = np.bincount(merged, self.shares)
+        return merged[self.codes], merged_shares
 
 
 def same_within(values: np.ndarray) -> float:
     """How far apart values may be that are the same, where there are few different ones."""
-    return _NEAR * float(np.ptp(values)) + _rounding(values)
+    width = float(np.ptp(values))
+    return _NEAR * width + _rounding(values)
 
 
 def _rounding(values: np.ndarray) -> float:
-    return _ROUNDING * float(np.abs(values).max(initial=0)) + 1e-9
+    largest = float(np.abs(values).max(initial=0))
+    return _ROUNDING * largest + 1e-9
 
 
 def categories(values: np.ndarray) -> Categories:
     """The categories of the values of both samples."""
     ordered = np.sort(values, axis=None)
     near = same_within(ordered)
-    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > near)
-    widths = np.maximum.reduceat(ordered, starts) - ordered[starts]
-    come_again = len(starts) < max(len(ordered) / 4, 2)
-    few = len(starts) <= MOST_VALUES and come_again and widths.max() <= _WIDEST * near
+    gaps = np.diff(ordered, prepend=-np.inf)
+    starts = np.flatnonzero(gaps > near)
+    few = _are_few(ordered, starts, near)
     if not few:
         starts = np.concatenate([[0], _borders(ordered)])
-    edges = (ordered[starts[1:] - 1] + ordered[starts[1:]]) / 2
+    inner = starts[1:]
+    edges = (ordered[inner - 1] + ordered[inner]) / 2
     codes = np.searchsorted(edges, values)
+    lasts = np.append(inner, len(ordered)) - 1
+    return Categories(codes, ordered[starts], ordered[lasts], few)
+
+
+def _are_few(ordered: np.ndarray, starts: np.ndarray, near: float) -> bool:
+    """Whether few values come again and again, those that are the same close to each other; the
+    first of each is at `starts`.
+    """
+    count = len(starts)
+    come_again = count < max(len(ordered) / 4, 2)
+    if count > MOST_VALUES or not come_again:
+        return False
     lows = ordered[starts]
-    highs = ordered[np.append(starts[1:], len(ordered)) - 1]
-    return Categories(codes, lows, highs, bool(few))
+    highs = np.maximum.reduceat(ordered, starts)
+    widest = (highs - lows).max()
+    return bool(widest <= _WIDEST * near)
 
 
 def _borders(ordered: np.ndarray) -> np.ndarray:
@@ -131,21 +148,35 @@ def _borders(ordered: np.ndarray) -> np.ndarray:
     tells apart, and around each value that comes up often.
     """
     size = len(ordered)
-    allowed = np.flatnonzero(np.diff(ordered) > _rounding(ordered)) + 1
+    gaps = np.diff(ordered)
+    allowed = np.flatnonzero(gaps > _rounding(ordered)) + 1
     if not allowed.size:
         return allowed
+    nearest = np.searchsorted(allowed, _wanted_borders(size))
+    last = len(allowed) - 1
+    chosen = allowed[np.minimum(nearest, last)]
+    around = _around_what_comes_often(allowed, size)
+    borders = np.unique(np.concatenate([chosen, around]))
+    is_inside = (borders > 0) & (borders < size)
+    inside: np.ndarray = borders[is_inside]
+    return inside
+
+
+def _wanted_borders(size: int) -> np.ndarray:
+    """How many of `size` values should lie below each border: evenly, and closer at both ends."""
     parts = int(np.clip(size // _LEAST_BETWEEN, 2, _MOST_BORDERS))
     even = size * np.arange(1, parts) / parts
     tail = _TAIL * 2.0 ** np.arange(20)
     tail = tail[tail < size / parts]
-    wanted = np.concatenate([even, tail, size - tail])
-    nearest = allowed[np.minimum(np.searchsorted(allowed, wanted), len(allowed) - 1)]
+    return np.concatenate([even, tail, size - tail])
+
+
+def _around_what_comes_often(allowed: np.ndarray, size: int) -> np.ndarray:
+    """The borders on both sides of every value that comes up often."""
     bounds = np.concatenate([[0], allowed, [size]])
-    often = np.flatnonzero(np.diff(bounds) > _OFTEN * size)
-    around = np.concatenate([bounds[often], bounds[often + 1]])
-    borders = np.unique(np.concatenate([nearest, around]))
-    inside: np.ndarray = borders[(borders > 0) & (borders < size)]
-    return inside
+    counts = np.diff(bounds)
+    often = np.flatnonzero(counts > _OFTEN * size)
+    return np.concatenate([bounds[often], bounds[often + 1]])
 
 
 # Of one quantity ----------------------------------------------------------------------------------
@@ -159,7 +190,8 @@ def intervals(count: int) -> list[tuple[int, int]]:
     found += [(0, beyond) for beyond in range(2, count)]
     width = 2
     while width < count:
-        found += [(first, first + width) for first in range(width, count - width + 1, width)]
+        firsts = range(width, count - width + 1, width)
+        found += [(first, first + width) for first in firsts]
         width *= 2
     return found
 
@@ -167,7 +199,9 @@ def intervals(count: int) -> list[tuple[int, int]]:
 def by_interval(of: Categories, chosen: Sequence[tuple[int, int]]) -> np.ndarray:
     """How many values of each call lie in each interval: (calls, intervals)."""
     counts = per_call(of.codes, of.count)
-    below = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)
+    none = np.zeros((len(counts), 1))
+    up_to = np.cumsum(counts, axis=1)
+    below = np.concatenate([none, up_to], axis=1)
     firsts, beyonds = np.array(chosen).T
     found: np.ndarray = below[:, beyonds] - below[:, firsts]
     return found
@@ -177,17 +211,23 @@ def by_place(of: Categories) -> tuple[np.ndarray, int]:
     """How many values of each place and call lie in each category, (calls, places * categories),
     and the number of categories.
     """
-    codes, shares = of.merged(MOST_VALUES if of.few else _AT_A_PLACE)
-    places = [per_call(codes[:, place], len(shares)) for place in range(codes.shape[1])]
-    return np.concatenate(places, axis=1), len(shares)
+    most = MOST_VALUES if of.few else _AT_A_PLACE
+    codes, shares = of.merged(most)
+    count = len(shares)
+    _, places, _ = codes.shape
+    counts = [per_call(codes[:, place], count) for place in range(places)]
+    return np.concatenate(counts, axis=1), count
 
 
 def per_call(codes: np.ndarray, count: int) -> np.ndarray:
     """How often each category comes up in each call: (calls, categories)."""
     calls = len(codes)
-    flat = codes.reshape(calls, -1) + count * np.arange(calls)[:, None]
-    counts: np.ndarray = np.bincount(flat.ravel(), minlength=calls * count).reshape(calls, count)
-    return counts
+    rows = codes.reshape(calls, -1)
+    # Each call has codes of its own, so that one count tells all calls.
+    own = rows + count * np.arange(calls)[:, None]
+    counts = np.bincount(own.ravel(), minlength=calls * count)
+    by_call: np.ndarray = counts.reshape(calls, count)
+    return by_call
 
 
 def within(of: Categories, axis: int) -> np.ndarray:
@@ -202,15 +242,15 @@ def within(of: Categories, axis: int) -> np.ndarray:
     alone = shares[codes]
     found = [_all_equal(codes, alone, len(shares)), _all_products(ranks)]
     for distance in distances(codes.shape[1]):
-        found.append(
-            _equal(
-                (codes[:, :-distance], codes[:, distance:]),
-                (alone[:, :-distance], alone[:, distance:]),
-            )
-        )
-        found.append(_products(ranks[:, :-distance], ranks[:, distance:]))
-    if of.codes.shape[2] > 1 and axis == 1:
-        found.append(_all_products(ranks.mean(axis=2, keepdims=True)))
+        near = np.s_[:, :-distance]
+        far = np.s_[:, distance:]
+        equal = _equal((codes[near], codes[far]), (alone[near], alone[far]))
+        products = _products(ranks[near], ranks[far])
+        found += [equal, products]
+    numbers = of.codes.shape[2]
+    if numbers > 1 and axis == 1:
+        of_images = ranks.mean(axis=2, keepdims=True)
+        found.append(_all_products(of_images))
     return np.stack(found, axis=1)
 
 
@@ -218,38 +258,54 @@ def distances(size: int) -> list[int]:
     """At which distances in a batch of `size` two places are compared."""
     if size <= _ALL_DISTANCES:
         return list(range(1, size))
-    parts = {size // 2, size // 3, size // 4, size // 5, size - 1}
-    return sorted({*range(1, _ALL_DISTANCES // 2), *parts})
+    small = range(1, _ALL_DISTANCES // 2)
+    parts = (size // part for part in (2, 3, 4, 5))
+    return sorted({*small, *parts, size - 1})
 
 
 def _equal(codes: tuple[np.ndarray, np.ndarray], alone: tuple[np.ndarray, ...]) -> np.ndarray:
     """Of each call, the number of equal pairs, less what is due to how frequent the values are."""
     one, other = codes
-    excess = (one == other) - alone[0] - alone[1]
-    found: np.ndarray = excess.reshape(len(excess), -1).sum(axis=1)
-    return found
+    share_of_one, share_of_other = alone
+    excess = (one == other) - share_of_one - share_of_other
+    return _sums(excess)
 
 
 def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    products = one * other
-    found: np.ndarray = products.reshape(len(products), -1).sum(axis=1)
-    return found
+    return _sums(one * other)
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Of each call, the sum of its values."""
+    rows = values.reshape(len(values), -1)
+    sums: np.ndarray = rows.sum(axis=1)
+    return sums
 
 
 def _all_equal(codes: np.ndarray, alone: np.ndarray, count: int) -> np.ndarray:
-    size = codes.shape[1]
-    pairs = np.zeros(len(codes))
-    for number in range(codes.shape[2]):
+    calls, size, numbers = codes.shape
+    pairs = np.zeros(calls)
+    for number in range(numbers):
         times = per_call(codes[:, :, number], count)
-        pairs += (times * (times - 1)).sum(axis=1) / 2
-    found: np.ndarray = pairs - (size - 1) * alone.sum(axis=(1, 2))
-    return found
+        pairs += _pairs(times)
+    likely = (size - 1) * alone.sum(axis=(1, 2))
+    excess: np.ndarray = pairs - likely
+    return excess
+
+
+def _pairs(times: np.ndarray) -> np.ndarray:
+    """How many pairs there are of what comes up so many times each; (..., categories) -> (...)."""
+    ordered_pairs = times * (times - 1)
+    pairs: np.ndarray = ordered_pairs.sum(axis=-1) / 2
+    return pairs
 
 
 def _all_products(ranks: np.ndarray) -> np.ndarray:
-    squares = ranks.sum(axis=1) ** 2 - (ranks**2).sum(axis=1)
-    found: np.ndarray = squares.sum(axis=1) / 2
-    return found
+    square_of_sum = ranks.sum(axis=1) ** 2
+    sum_of_squares = (ranks**2).sum(axis=1)
+    both_orders = square_of_sum - sum_of_squares
+    products: np.ndarray = both_orders.sum(axis=1) / 2
+    return products
 
 
 def between_calls(of: Categories, calls: slice) -> Iterator[np.ndarray]:
@@ -257,13 +313,17 @@ def between_calls(of: Categories, calls: slice) -> Iterator[np.ndarray]:
     one array, so that pairs are as independent as calls.
     """
     codes, shares = of.merged(_OF_A_PAIR)
-    codes, ranks, alone = codes[calls], of.ranks[calls], shares[codes[calls]]
+    codes = codes[calls]
+    ranks = of.ranks[calls]
+    alone = shares[codes]
     for apart, half in itertools.product(_CALLS_APART, (0, 1)):
-        first = np.arange(len(codes) - apart)
-        first = first[first // apart % 2 == half]
+        numbers = np.arange(len(codes) - apart)
+        is_first = numbers // apart % 2 == half
+        first = numbers[is_first]
         second = first + apart
         equal = _equal((codes[first], codes[second]), (alone[first], alone[second]))
-        yield np.stack([equal, _products(ranks[first], ranks[second])], axis=1)
+        products = _products(ranks[first], ranks[second])
+        yield np.stack([equal, products], axis=1)
 
 
 # Of several quantities ----------------------------------------------------------------------------
@@ -278,20 +338,35 @@ def between(one: Categories, other: Categories) -> np.ndarray:
     themselves would show a change of their own sooner.
     """
     if one.codes.shape[:2] != other.codes.shape[:2]:
-        of_calls: np.ndarray = one.ranks.mean(axis=(1, 2)) * other.ranks.mean(axis=(1, 2))
-        return of_calls[:, None]
-    products = _products(one.ranks.mean(axis=2), other.ranks.mean(axis=2))[:, None]
+        of_call = one.ranks.mean(axis=(1, 2))
+        of_other_call = other.ranks.mean(axis=(1, 2))
+        of_both: np.ndarray = of_call * of_other_call
+        return of_both[:, None]
+    of_image = one.ranks.mean(axis=2)
+    of_other_image = other.ranks.mean(axis=2)
+    products = _products(of_image, of_other_image)[:, None]
     if one.codes.shape != other.codes.shape:
         return products
+    excess, rare = _pairs_of_categories(one, other)
+    return np.concatenate([excess, products, rare], axis=1)
+
+
+def _pairs_of_categories(one: Categories, other: Categories) -> tuple[np.ndarray, np.ndarray]:
+    """How often each pair of categories comes in each call, beyond what the two by themselves make
+    likely, and how often each rare pair comes: (calls, pairs) each.
+    """
     a, a_shares = one.merged(_OF_TWO)
     b, b_shares = other.merged(_OF_TWO)
-    both = per_call(a * len(b_shares) + b, len(a_shares) * len(b_shares))
-    cells = both.reshape(len(a), len(a_shares), len(b_shares)).astype(float)
-    cells -= a_shares[:, None] * per_call(b, len(b_shares))[:, None, :]
-    cells -= b_shares * per_call(a, len(a_shares))[:, :, None]
-    rare = np.outer(a_shares, b_shares).ravel() < _RARE_PAIR
-    found: np.ndarray = np.concatenate([cells.reshape(len(a), -1), products, both[:, rare]], axis=1)
-    return found
+    calls, rows, columns = len(a), len(a_shares), len(b_shares)
+    together = per_call(a * columns + b, rows * columns)
+    excess = together.reshape(calls, rows, columns).astype(float)
+    of_a = per_call(a, rows)
+    of_b = per_call(b, columns)
+    excess -= a_shares[:, None] * of_b[:, None, :]
+    excess -= b_shares * of_a[:, :, None]
+    likely = np.outer(a_shares, b_shares).ravel()
+    rare = together[:, likely < _RARE_PAIR]
+    return excess.reshape(calls, -1), rare
 
 
 def equal_in_all(of: Iterable[Categories]) -> np.ndarray:
@@ -301,19 +376,21 @@ def equal_in_all(of: Iterable[Categories]) -> np.ndarray:
     joint = np.zeros(1, int)
     for one in of:
         codes, shares = one.merged(_OF_A_PAIR)
-        joint = joint * len(shares) + codes[:, :, 0]
+        count = len(shares)
+        joint = joint * count + codes[:, :, 0]
     _, codes = np.unique(joint, return_inverse=True)
     codes = codes.reshape(joint.shape)
     shares = np.bincount(codes.ravel()) / codes.size
-    _, size = codes.shape
-    pairs = np.array([_pairs(call) for call in codes])
-    found: np.ndarray = pairs - (size - 1) * shares[codes].sum(axis=1)
+    size = codes.shape[1]
+    pairs = np.array([_equal_pairs(call) for call in codes])
+    likely = (size - 1) * shares[codes].sum(axis=1)
+    found: np.ndarray = pairs - likely
     return found[:, None]
 
 
-def _pairs(codes: np.ndarray) -> float:
+def _equal_pairs(codes: np.ndarray) -> float:
     _, times = np.unique(codes, return_counts=True)
-    return float((times * (times - 1)).sum() / 2)
+    return float(_pairs(times))
 
 
 def split(numbers: np.ndarray, first: int) -> Counted:

@@ -58,11 +58,15 @@ def deviations(counted: Counted) -> np.ndarray:
     pooled = np.concatenate([counted.expected, counted.got]).astype(float)
     total = len(pooled)
     middle = pooled.mean(axis=0)
-    variance = pooled.var(axis=0) * calls * (total - calls) / max(total - 1, 1)
+    # Of a sum of so many that are drawn without putting back.
+    others = total - calls
+    variance = pooled.var(axis=0) * calls * others / max(total - 1, 1)
     away = counted.got.sum(axis=0) - calls * middle
     scale = np.abs(pooled).max(axis=0, initial=0)
-    varies = variance > (1e-9 * np.maximum(scale, 1)) ** 2
-    found: np.ndarray = np.where(varies, away / np.sqrt(np.where(varies, variance, 1)), 0)
+    least = 1e-9 * np.maximum(scale, 1)
+    varies = variance > least**2
+    deviation = np.sqrt(np.where(varies, variance, 1))
+    found: np.ndarray = np.where(varies, away / deviation, 0)
     return found
 
 
@@ -95,7 +99,9 @@ def log_chance(expected: np.ndarray, got: np.ndarray) -> float:
     values = (pooled - pooled.mean()) / spread
     total = float(values[len(expected) :].sum())
     side = np.sign(total) or 1.0
-    return min(0.0, float(np.log(2)) - _exponent(side * values, side * total, len(got)))
+    of_one_side = -_exponent(side * values, side * total, len(got))
+    of_both_sides = float(np.log(2)) + of_one_side
+    return min(0.0, of_both_sides)
 
 
 def _exponent(values: np.ndarray, total: float, count: int) -> float:
@@ -109,9 +115,7 @@ def _exponent(values: np.ndarray, total: float, count: int) -> float:
     at = np.zeros(2)
     best, chosen = _bound(at, sides, wanted, share)
     for _ in range(_STEPS):
-        gradient = wanted - sides @ chosen
-        curvature = (sides * (chosen * (1 - chosen))) @ sides.T
-        step = np.linalg.lstsq(curvature, gradient, rcond=1e-12)[0]
+        step = _newton_step(sides, wanted, chosen)
         gain = 0.0
         for _ in range(_HALVINGS):
             value, chances = _bound(at + step, sides, wanted, share)
@@ -121,19 +125,35 @@ def _exponent(values: np.ndarray, total: float, count: int) -> float:
             step = step / 2
         if gain <= 0:
             break
-        at, best, chosen = at + step, value, chances
+        at = at + step
+        best = value
+        chosen = chances
         if gain < _SMALL_GAIN or best > _FAR_ENOUGH:
             break
     return best - _narrowed(chosen, share)
+
+
+def _newton_step(sides: np.ndarray, wanted: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """From where each value is chosen with these probabilities to where the bound is largest, if
+    it were a parabola.
+    """
+    gradient = wanted - sides @ chosen
+    variances = chosen * (1 - chosen)
+    curvature = (sides * variances) @ sides.T
+    step: np.ndarray = np.linalg.lstsq(curvature, gradient, rcond=1e-12)[0]
+    return step
 
 
 def _narrowed(chosen: np.ndarray, share: float) -> float:
     """The logarithm of how much narrower the number of chosen values is distributed than without
     the wish: what Stirling's formula leaves out where nearly no choice is left.
     """
-    before = 2 * np.pi * len(chosen) * share * (1 - share)
-    now = 2 * np.pi * (chosen * (1 - chosen)).sum()
-    return float(max(0.0, np.log(before / max(now, 1.0)) / 2))
+    count = len(chosen)
+    before = 2 * np.pi * count * share * (1 - share)
+    variances = chosen * (1 - chosen)
+    now = 2 * np.pi * variances.sum()
+    narrower = np.log(before / max(now, 1.0)) / 2
+    return float(max(0.0, narrower))
 
 
 def _bound(
@@ -143,4 +163,5 @@ def _bound(
     exponents = np.clip(at @ sides, -500, 500)
     odds = share * np.exp(exponents)
     whole = 1 - share + odds
-    return float(at @ wanted - np.log(whole).sum()), odds / whole
+    bound = float(at @ wanted - np.log(whole).sum())
+    return bound, odds / whole

@@ -77,22 +77,27 @@ def sample(
     firsts = [of_seed[0] for of_seed in by_seed]
     changed = value["changed"] is not False
     recovered = _recover(recover, firsts, given)
-    # The arrays at one place of the results belong together.
-    by_call = [_arrays_of(result) for result in results]
-    by_place = list(zip(*by_call, strict=False))
-    of_firsts = list(zip(*map(_arrays_of, firsts), strict=False))
-    drawn = _features(of_firsts) if recovered.problem else recovered.drawn
+    by_place = _by_place(results)
+    drawn = recovered.drawn
+    if recovered.problem:
+        drawn = _features(_by_place(firsts))
     return Sample(
         drawn=drawn,
         example=firsts[0],
         shapes=frozenset(map(_shape, results)),
-        whole=tuple(all(map(_is_whole, arrays)) for arrays in by_place),
+        whole=tuple(map(_are_whole, by_place)),
         finite=all(map(_are_finite, by_place)),
         repeatable=all(_repeats(of_seed, changed) for of_seed in by_seed),
         changed=changed,
         problem=recovered.problem,
         fault=recovered.fault,
     )
+
+
+def _by_place(results: Sequence[Any]) -> list[tuple[np.ndarray, ...]]:
+    """The arrays at one place of the results, which belong together."""
+    by_call = map(_arrays_of, results)
+    return list(zip(*by_call, strict=False))
 
 
 def _by_seed(seeds: Sequence[int], results: Sequence[Any]) -> list[list[Any]]:
@@ -107,7 +112,8 @@ def _repeats(results: Sequence[Any], changed: bool) -> bool:
     """Whether all results of one seed are the same; where arguments are changed anyway, only of
     those calls that got arrays of their own.
     """
-    first, *others = results[: USED_AGAIN - 1] if changed else results
+    compared = results[: USED_AGAIN - 1] if changed else results
+    first, *others = compared
     return all(agree(first, other, 1e-6, 1e-6) for other in others)
 
 
@@ -134,7 +140,8 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
     for name, values in drawn.items():
         is_told = np.isfinite(values)
         if not is_told.all():
-            return _Recovered(drawn, f"{capitalised(name)} cannot be told for every result.")
+            problem = f"{capitalised(name)} cannot be told for every result."
+            return _Recovered(drawn, problem)
     return _Recovered(drawn)
 
 
@@ -180,6 +187,10 @@ def _arrays_of(result: Any) -> tuple[np.ndarray, ...]:
 
 def _are_finite(arrays: Sequence[np.ndarray]) -> bool:
     return all(np.isfinite(array).all() for array in arrays)
+
+
+def _are_whole(arrays: Sequence[np.ndarray]) -> bool:
+    return all(map(_is_whole, arrays))
 
 
 def _is_whole(array: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,26 +90,39 @@ def _found(quantities: Sequence[Quantity], each: str) -> Iterator[str]:
     """Sentences on all that tells the samples apart: on what is drawn by itself, or, where all of
     that is right, on how it goes together: what is drawn wrongly shows in both.
     """
-    margins = [(quantity, list(quantity.margins())) for quantity in quantities]
-    together = list(_together(quantities, each))
-    every = [look for _, some in margins for look in some] + together
-    level = log_level(sum(look.tests for look in every))
+    looks = looks_at(quantities, each)
+    level = log_level(sum(look.tests for look in looks.all()))
     wrong = False
-    for quantity, some in margins:
-        sentence = quantity.not_once_sentence() or _first(some, level)
+    for quantity, margins in zip(quantities, looks.margins, strict=True):
+        sentence = quantity.not_once_sentence() or _first(margins, level)
         if sentence:
             wrong = True
             yield sentence
     if wrong:
         return
-    for look in together:
-        yield from filter(None, [_first([look], level)])
+    for look in looks.together:
+        sentence = _first([look], level)
+        if sentence:
+            yield sentence
 
 
-def looks_at(quantities: Sequence[Quantity], each: str) -> list[Look]:
-    """All that two samples are told apart by."""
-    margins = itertools.chain.from_iterable(quantity.margins() for quantity in quantities)
-    return [*margins, *_together(quantities, each)]
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """All that two samples are told apart by: what is drawn by itself, for each quantity, and how
+    it goes together.
+    """
+
+    margins: Sequence[Sequence[Look]]
+    together: Sequence[Look]
+
+    def all(self) -> list[Look]:
+        return [*itertools.chain.from_iterable(self.margins), *self.together]
+
+
+def looks_at(quantities: Sequence[Quantity], each: str) -> Looks:
+    """What is counted of these quantities; each: what a batch is made of."""
+    margins = [list(quantity.margins()) for quantity in quantities]
+    return Looks(margins, list(_together(quantities, each)))
 
 
 def _together(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
@@ -142,13 +155,14 @@ def _between(one: Quantity, other: Quantity) -> Look:
 
 def _equal_images(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
     """Whether images of a batch are equal in everything as often as they should be."""
-    several = [one for one in quantities if one.of.codes.shape[1] > 1 == one.of.codes.shape[2]]
-    sizes = {one.of.codes.shape[1] for one in several}
+    several = [one for one in quantities if one.is_one_number_each()]
+    sizes = {one.places for one in several}
     if len(several) < 2 or len(sizes) > 1:
         return
     numbers = counts.equal_in_all(one.of for one in several)
     counted = counts.split(numbers, several[0].calls)
-    often = "more" if counted.got.mean() > counted.expected.mean() else "less"
+    is_more = counted.got.mean() > counted.expected.mean()
+    often = "more" if is_more else "less"
     yield Look(
         [counted],
         lambda _: (
@@ -159,7 +173,9 @@ def _equal_images(quantities: Sequence[Quantity], each: str) -> Iterator[Look]:
 
 
 def _plural(word: str) -> str:
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    if word.endswith("y"):
+        return f"{word[:-1]}ies"
+    return f"{word}s"
 
 
 def _differences_in_form(expected: Sample, got: Sample) -> Iterator[str]:
@@ -202,7 +218,8 @@ def _not_recovered(expected: Sample, got: Sample) -> bool:
     for name, drawn in expected.drawn.items():
         if name not in got.drawn:
             return True
-        if got.drawn[name].shape[1:] != drawn.shape[1:]:
+        of_call = got.drawn[name].shape[1:]
+        if of_call != drawn.shape[1:]:
             return True
     return False
 
@@ -237,7 +254,8 @@ class Quantity:
 
     near:     values that are no further apart are the same.
     once:     whether the first sample draws it once for a batch; not_once: and the second does not.
-    calls:    how many the first sample has. of: what the values of both samples are counted as.
+    calls:    how many the first sample has. places: how many images a batch has.
+    of:       what the values of both samples are counted as.
     """
 
     def __init__(self, name: str, expected: np.ndarray, got: np.ndarray, each: str):
@@ -254,15 +272,26 @@ class Quantity:
         self.got = got
         self.calls = len(expected)
         values = np.concatenate([expected, got])
-        self.of = counts.categories(values.reshape(*values.shape[:2], -1))
+        calls, self.places = values.shape[:2]
+        by_image = values.reshape(calls, self.places, -1)
+        self.of = counts.categories(by_image)
 
     def repeats(self, values: np.ndarray) -> bool:
         """Whether all calls are the same."""
-        return bool((np.abs(values - values[:1]) <= self.near).all())
+        return self._is_near(values, values[:1])
 
     def varies(self, values: np.ndarray) -> bool:
         """Whether the images of a batch are not all the same."""
-        return not (np.abs(values - values[:, :1]) <= self.near).all()
+        return not self._is_near(values, values[:, :1])
+
+    def _is_near(self, values: np.ndarray, others: np.ndarray) -> bool:
+        distances = np.abs(values - others)
+        return bool((distances <= self.near).all())
+
+    def is_one_number_each(self) -> bool:
+        """Whether each image of a batch has one number of its own."""
+        _, places, numbers = self.of.codes.shape
+        return bool(places > 1 and numbers == 1)
 
     # Distribution
 
@@ -279,9 +308,10 @@ class Quantity:
         # Said of a single value, where one tells the two apart.
         single = np.flatnonzero(self._is_single())
         if single.size:
-            yield self._look(numbers[:, single], [chosen[code] for code in single])
+            chosen_singly = [chosen[code] for code in single]
+            yield self._look(numbers[:, single], chosen_singly)
         yield self._look(numbers, chosen)
-        if self.of.codes.shape[1] == 1:
+        if self.places == 1:
             return
         numbers, count = counts.by_place(self.of)
         yield Look(
@@ -291,8 +321,15 @@ class Quantity:
 
     def _is_single(self) -> np.ndarray:
         """Which categories are one value that comes up often, or one of few."""
-        is_single: np.ndarray = self.of.highs - self.of.lows <= self.near
-        return is_single if self.of.few else is_single & (self.of.shares > _OFTEN)
+        widths = self.of.highs - self.of.lows
+        is_single: np.ndarray = widths <= self.near
+        if not self.of.few:
+            is_single &= self._comes_often()
+        return is_single
+
+    def _comes_often(self) -> np.ndarray:
+        comes_often: np.ndarray = self.of.shares > _OFTEN
+        return comes_often
 
     def _look(self, numbers: np.ndarray, chosen: Sequence[tuple[int, int]]) -> Look:
         name = capitalised(self.name)
@@ -304,18 +341,21 @@ class Quantity:
     def _at_a_place(self, place: int) -> str:
         """On what tells most at this place."""
         here = slice(place, place + 1)
-        own = counts.Categories(self.of.codes[:, here], self.of.lows, self.of.highs, self.of.few)
+        own = replace(self.of, codes=self.of.codes[:, here])
         chosen = counts.intervals(self.of.count)
-        test, _ = most_telling(counts.split(counts.by_interval(own, chosen), self.calls))
+        numbers = counts.by_interval(own, chosen)
+        test, _ = most_telling(counts.split(numbers, self.calls))
         told = self._told(*chosen[test], here)
-        return f"{capitalised(self.name)} of {self.each} {place} of the batch {told}"
+        name = capitalised(self.name)
+        return f"{name} of {self.each} {place} of the batch {told}"
 
     def _told(self, first: int, beyond: int, places: slice) -> str:
         """In which share of the draws it lies in an interval, and in which it should; or what is
         seen more easily.
         """
         shares = self._shares(first, beyond, places)
-        low, high = self.of.lows[first], self.of.highs[beyond - 1]
+        low = self.of.lows[first]
+        high = self.of.highs[beyond - 1]
         if high - low <= self.near:
             return f"is {self._number(low)} {shares}"
         where = self._where(first, beyond)
@@ -329,11 +369,13 @@ class Quantity:
         inside = (codes >= first) & (codes < beyond)
         should = inside[: self.calls].mean()
         share = inside[self.calls :].mean()
-        digits = 0 if abs(share - should) > _SEEN_IN_PERCENT else 1
-        return f"in {share:.{digits}%} of the draws; it should be in about {should:.{digits}%}."
+        is_seen = abs(share - should) > _SEEN_IN_PERCENT
+        digits = ".0%" if is_seen else ".1%"
+        return f"in {share:{digits}} of the draws; it should be in about {should:{digits}}."
 
     def _where(self, first: int, beyond: int) -> str:
-        low, high = self._number(self.of.lows[first]), self._number(self.of.highs[beyond - 1])
+        low = self._number(self.of.lows[first])
+        high = self._number(self.of.highs[beyond - 1])
         if first == 0:
             return f"{high} or less"
         if beyond == self.of.count:
@@ -342,11 +384,12 @@ class Quantity:
 
     def _range_or_spread(self, places: slice) -> str:
         """On the range, or on mean and spread, of what does not come up often."""
-        values = np.concatenate([self.expected, self.got]).reshape(self.of.codes.shape)
-        often = np.flatnonzero(self._is_single() & (self.of.shares > _OFTEN))
-        rare = ~np.isin(self.of.codes, often)
-        expected = values[: self.calls, places][rare[: self.calls, places]]
-        got = values[self.calls :, places][rare[self.calls :, places]]
+        values = np.concatenate([self.expected, self.got])
+        often = np.flatnonzero(self._is_single() & self._comes_often())
+        rare = ~np.isin(self.of.codes, often)[:, places]
+        here = values.reshape(self.of.codes.shape)[:, places]
+        expected = here[: self.calls][rare[: self.calls]]
+        got = here[self.calls :][rare[self.calls :]]
         if min(expected.size, got.size) < _ENOUGH:
             return ""
         if _reaches_elsewhere(expected, got):
@@ -354,15 +397,18 @@ class Quantity:
                 f"lies between {got.min():.3g} and {got.max():.3g}; it should lie between about "
                 f"{expected.min():.3g} and {expected.max():.3g}."
             )
-        apart = max(abs(got.mean() - expected.mean()), abs(got.std() - expected.std()))
-        if apart <= _SEEN_IN_SPREAD * expected.std():
+        mean, spread = got.mean(), got.std()
+        should_mean, should_spread = expected.mean(), expected.std()
+        apart = max(abs(mean - should_mean), abs(spread - should_spread))
+        if apart <= _SEEN_IN_SPREAD * should_spread:
             return ""
-        numbers = " or ".join(self._number(self.of.lows[code]) for code in often)
-        exception = f" where it is not {numbers}" if numbers else ""
+        numbers = map(self._number, self.of.lows[often])
+        exceptions = " or ".join(numbers)
+        exception = f" where it is not {exceptions}" if exceptions else ""
         return (
             "is distributed otherwise than it should be: it is "
-            f"{got.mean():.2g} on average{exception}, with a spread of {got.std():.2g}; "
-            f"it should be about {expected.mean():.2g}, with one of {expected.std():.2g}."
+            f"{mean:.2g} on average{exception}, with a spread of {spread:.2g}; "
+            f"it should be about {should_mean:.2g}, with one of {should_spread:.2g}."
         )
 
     def _number(self, value: float) -> str:
@@ -418,7 +464,8 @@ def _reaches_elsewhere(expected: np.ndarray, got: np.ndarray) -> bool:
     high = abs(expected.max() - got.max())
     if max(low, high) <= _SEEN_IN_REACH * np.ptp(expected):
         return False
-    return max(_beyond(expected, got), _beyond(got, expected)) > _MANY
+    beyond = max(_beyond(expected, got), _beyond(got, expected))
+    return beyond > _MANY
 
 
 def _beyond(values: np.ndarray, others: np.ndarray) -> int:

@@ -130,7 +130,7 @@ def leaves(line, ended):
 def graded(tmp_path, workers=1):
     pool = WorkerPool({("sums", name): job(name) for name in STUDENTS}, workers, tmp_path)
     try:
-        return {key[1]: report.finding.reason for key, report in pool.reports()}
+        return {key[1]: report.result.reason for key, report in pool.reports()}
     finally:
         pool.close()
 

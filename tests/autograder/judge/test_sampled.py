@@ -431,7 +431,7 @@ def least_chances(draw, times, rng):
     quantities = [
         Quantity(name, drawn, other.drawn[name], "image") for name, drawn in one.drawn.items()
     ]
-    found = [part for look in looks_at(quantities, "image") for part in look.parts]
+    found = [part for look in looks_at(quantities, "image").all() for part in look.parts]
     whole = [part for part in found if len(part.got) == 30]
     counts = np.concatenate([np.concatenate([p.expected, p.got]) for p in whole], axis=1)
     away = counts - counts.mean(axis=0)

@@ -24,7 +24,15 @@ from nbgrader.api import Gradebook
 from autograder.grading.course import ERRORS
 from autograder.grading.layout import METADATA_KEY
 from autograder.report import results
-from autograder.report.results import Kind, Mark, ReportError, State, Submission, Task, collect
+from autograder.report.results import (
+    Kind,
+    Mark,
+    ReportError,
+    State,
+    SubmissionResult,
+    Task,
+    collect,
+)
 from autograder.report.tables import write, write_csv, write_html
 from autograder.verdict import Status, Verdict
 
@@ -158,7 +166,7 @@ def course(tmp_path: Path) -> Class:
     return course
 
 
-def submission(course: Class, student: str, assignment: str = "02") -> Submission:
+def submission(course: Class, student: str, assignment: str = "02") -> SubmissionResult:
     return next(
         s
         for s in collect(course.root).submissions

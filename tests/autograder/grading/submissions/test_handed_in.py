@@ -5,19 +5,24 @@ autograde``. What a student wrote is used or named, never dropped in silence.
 from __future__ import annotations
 
 import base64
+import inspect
 import json
+import textwrap
 
 import classroom
 import nbformat
+import numpy as np
 import pytest
 from classroom import NAME, RIGHT
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 
-from autograder.grading.execution.context import BELOW, NO_NETWORK, NO_USE
+from autograder.answers.run import LocalAnswer
+from autograder.grading.execution.context import BELOW, NO_NETWORK
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.nbgrader_steps import WRITTEN_ELSEWHERE
 from autograder.grading.submissions.cells import added_note
+from autograder.judge.examination import examine
 from autograder.questions import catalogue
 from autograder.report.results import State, collect
 from autograder.sandbox.notebook_shell import NO_COMMANDS
@@ -233,11 +238,24 @@ def test_a_download_is_told_that_there_is_no_network(graded):
         assert verdict["headline"].startswith(NO_NETWORK), verdict
 
 
-def test_without_use_no_mistake_is_named_that_was_not_made(graded):
-    notebook = with_answers(turn="def turn(image):\n    return np.transpose(image.astype(float))")
+def test_without_use_class_and_home_say_the_same(graded):
+    """The judge says it, which knows that no framework was chosen; no mistake is named that was
+    not made.
+    """
+
+    def turn(image):
+        return np.transpose(image.astype(float))
+
+    source = textwrap.dedent(inspect.getsource(turn))
+    notebook = with_answers(turn=source)
     notebook.cells = [cell for cell in notebook.cells if cell.source != 'use("numpy")']
-    verdict = graded(notebook).verdicts["turn"]
-    assert (verdict["headline"], verdict["mistake"]) == (NO_USE, None)
+    in_class = graded(notebook).verdicts["turn"]
+    question = catalogue.find("small.turn")
+    answer = LocalAnswer(turn, "torch")
+    at_home = examine(question, answer, seed=0, framework="torch", chosen=False)
+    assert in_class["details"] == list(at_home.details)
+    assert in_class["details"][0].startswith("No `use(...)` was run")
+    assert (in_class["headline"], in_class["mistake"]) == (at_home.headline, None)
 
 
 def below(notebook):

@@ -59,12 +59,12 @@ def test_what_is_sent_arrives(message):
 def test_a_notebook_that_looks_like_a_message_is_a_notebook():
     forged = {"kind": "CourseFault", "reason": "stop the class", "cells": [{"kind": "Ready"}]}
     report = decode(encode(Report(examined(**forged), [])))
-    assert report.finding.notebooks["sums"].notebook == forged
+    assert report.result.notebooks["sums"].notebook == forged
 
 
 def test_half_a_character_is_replaced_in_a_notebook_and_kept_in_a_path():
     report = decode(encode(Report(examined(cells=["\ud800"]), [])))
-    assert report.finding.notebooks["sums"].notebook == {"cells": ["?"]}
+    assert report.result.notebooks["sums"].notebook == {"cells": ["?"]}
     odd = JOB.in_scratch("/tmp/\udcff")
     assert decode(encode(odd)) == odd
 

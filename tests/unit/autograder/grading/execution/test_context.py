@@ -6,24 +6,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from autograder.answers.outcome import Outcome
 from autograder.grading.execution.context import (
     BELOW,
     NO_NETWORK,
-    NO_USE,
     Context,
     definitions,
     reworded,
     why_not_asked,
 )
 from autograder.questions.definition import Answer, Question
-from autograder.verdict import Failure, Status, Verdict
+from autograder.verdict import Status, Verdict
 
 QUESTION = Question("small.total", 2.0, Answer(sum, "numpy"))
 RIGHT = "def total(values):\n    return values.sum()"
@@ -52,11 +49,6 @@ def no_name():
 def verdict(status=Status.INCORRECT, **facts):
     earned = 2.0 if status is Status.CORRECT else 0.0
     return Verdict("small.total", status, 2.0, earned, "Right on 0 of 3 inputs.", **facts)
-
-
-def failed_on(*values):
-    inputs = tuple((f"x{number}", value) for number, value in enumerate(values))
-    return Failure("probe", inputs, Outcome("value", 1.0), 2.0)
 
 
 # --- where it is defined --------------------------------------------------------------------------
@@ -141,50 +133,6 @@ def test_where_there_is_a_network_nothing_is_said_of_it():
     assert NO_NETWORK not in found.headline
 
 
-# --- the framework --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "values", [(np.ones(3),), ([np.ones(2), 1],), ({"w": (np.ones(2),)},), (1, np.array(2.0))]
-)
-def test_without_use_a_wrong_answer_is_told_what_it_was_handed(values):
-    wrong = verdict(
-        mistake="This is the mean.", details=("Off by one.",), failure=failed_on(*values)
-    )
-    found = reworded(wrong, QUESTION, Context([cell("import numpy as np"), cell(RIGHT)], []))
-    assert (found.headline, found.mistake, found.details) == (NO_USE, None, ())
-    assert (found.status, found.earned) == (wrong.status, wrong.earned)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        'use("numpy")',
-        "use ('mxnet')",
-        "import autograder\nautograder.use('numpy')",
-        "from autograder import use as choose",
-        "import torch",
-        "x = torch.ones(3)",
-    ],
-)
-def test_where_a_framework_was_chosen_or_torch_is_spoken_of_the_mistake_is_named(source):
-    wrong = verdict(mistake="This is the mean.", failure=failed_on(np.ones(3)))
-    assert reworded(wrong, QUESTION, Context([cell(source), cell(RIGHT)], [])) == wrong
-
-
-@pytest.mark.parametrize(
-    "source", ["# use('numpy')", "reuse(3)", "from autograder import check, use"]
-)
-def test_what_only_looks_like_a_call_of_use_is_none(source):
-    wrong = verdict(failure=failed_on(np.ones(3)))
-    assert reworded(wrong, QUESTION, Context([cell(source), cell(RIGHT)], [])).headline == NO_USE
-
-
-def test_where_no_array_was_handed_over_its_framework_is_not_the_reason():
-    wrong = verdict(mistake="Off by one.", failure=failed_on(3, "max", [1, 2]))
-    assert reworded(wrong, QUESTION, Context([cell(RIGHT)], [])) == wrong
-
-
 # --- whatever stands around it --------------------------------------------------------------------
 
 sources = st.sampled_from([RIGHT, STUB, "import torch", "use('numpy')", "x = total", "", "%pip x"])
@@ -199,13 +147,9 @@ cells = st.lists(
     cells,
     cells,
     st.booleans(),
-    st.sampled_from([None, np.ones(2), 1]),
 )
-def test_words_change_no_points_and_a_right_answer_is_left_alone(
-    status, earlier, later, offline, value
-):
-    failure = None if value is None or status is Status.CORRECT else failed_on(value)
-    before = verdict(status, failure=failure)
+def test_words_change_no_points_and_a_right_answer_is_left_alone(status, earlier, later, offline):
+    before = verdict(status)
     after = reworded(before, QUESTION, Context(earlier, later, offline))
     assert (after.earned, after.points, after.question) == (
         before.earned,
