@@ -278,6 +278,102 @@ def ask_what_is_in_memory(hand):
     )
 
 
+TWICE = """
+        import fcntl, os, sys
+        one, two = (os.open(sys.executable, os.O_RDONLY) for _ in range(2))
+        fcntl.flock(one, fcntl.LOCK_EX)
+        attempt("flock", lambda: fcntl.flock(two, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        OFD_SETLK, shared, exclusive = 37, b"\\0" * 32, b"\\1" + b"\\0" * 31
+        for number in range(1000):
+            fcntl.lockf(one, fcntl.LOCK_SH, 1, 2 * number)
+            with open("/tmp/own", "wb") as own:
+                fcntl.fcntl(own, OFD_SETLK, exclusive)
+        tell("locks", len(open("/proc/locks").readlines()))
+"""
+
+
+@attack(
+    "secret",
+    "Tell another submission something by locks on files of the installation, which both see; and "
+    "take memory with a thousand locks.",
+    stock="works",
+    here="a lock is made by nobody: the calls do nothing",
+    outcome=told(POINTS, flock=None, locks=0),
+)
+def talk_by_locks(hand):
+    spying(hand, TWICE)
+
+
+@attack(
+    "secret",
+    "Be told whenever another program reads in a folder of the installation, or opens a file of "
+    "it for writing.",
+    stock="works",
+    here=FORBIDDEN,
+    outcome=told(POINTS, folder=FORBIDDEN, file=FORBIDDEN),
+)
+def watch_what_others_read(hand):
+    spying(
+        hand,
+        """
+        import fcntl, os, sys
+        folder = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+        accessed_again_and_again, notify, set_lease = 0x80000001, 1026, 1024
+        attempt("folder", lambda: fcntl.fcntl(folder, notify, accessed_again_and_again))
+        file = os.open(sys.executable, os.O_RDONLY)
+        attempt("file", lambda: fcntl.fcntl(file, set_lease, fcntl.F_RDLCK))
+        """,
+    )
+
+
+@attack(
+    "harm",
+    "Attach 64 kB of access rights to each of many empty files, and other attributes: memory that "
+    "counts for no process and no disk. Ask for large pages that the machine keeps for others.",
+    stock="the machine suffers",
+    here="not supported, and not permitted",
+    outcome=told(POINTS, rights=NOT_SUPPORTED, own=NOT_SUPPORTED, pages=FORBIDDEN),
+)
+def take_memory_in_attributes(hand):
+    spying(
+        hand,
+        """
+        import mmap, os, struct
+        def entry(kind, rights, who=0xFFFFFFFF):
+            return struct.pack("<HHI", kind, rights, who)
+
+        users = entry(2, 7, os.getuid()) * 8000
+        rights = struct.pack("<I", 2) + entry(1, 7) + users + entry(4, 5)
+        rights += entry(16, 7) + entry(32, 5)
+        open("/tmp/empty", "w").close()
+        access = "system.posix_acl_access"
+        attempt("rights", lambda: os.setxattr("/tmp/empty", access, rights))
+        attempt("own", lambda: os.setxattr("/tmp/empty", "user.own", bytes(60_000)))
+        kind = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000
+        attempt("pages", lambda: mmap.mmap(-1, 2**21, flags=kind))
+        """,
+    )
+
+
+@attack(
+    "harm",
+    "Share no processor core with anybody, so that the other half of it stays idle; have pages "
+    "merged with those of others.",
+    stock="works",
+    here=FORBIDDEN,
+    outcome=told(POINTS, core="EPERM", merged="EPERM"),
+)
+def keep_a_core_to_itself(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        tell("core", call((157, 167), 62, 1, 0, 0, 0))
+        tell("merged", call((157, 167), 67, 1, 0, 0, 0))
+        """,
+    )
+
+
 @attack(
     "secret",
     "Import what few others do, so that a later submission finds it imported.",
