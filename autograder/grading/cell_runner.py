@@ -46,8 +46,8 @@ _OUTPUTS = {"stream", "display_data", "execute_result", "error", "update_display
 
 
 class NotebookTime:
-    """What a whole notebook may take: `seconds` of work on all its kernels, and the time by the
-    clock that goes with them.
+    """What a whole notebook may take: `seconds` of work on all its kernels, and here on what they
+    send; and the time by the clock that goes with them.
     """
 
     def __init__(self, seconds: float):
@@ -128,6 +128,33 @@ class CellTime:
         )
 
 
+class _Listening:
+    """The processor seconds that this thread takes for what a kernel sends while a cell runs. They
+    are the cell's: messages cost whoever reads them more than whoever sends them.
+    """
+
+    def __init__(self) -> None:
+        self._earlier = self._began = 0.0
+        self._clock: int | None = None
+
+    def seconds(self) -> float:
+        """So far; from any thread."""
+        if self._clock is None:
+            return self._earlier
+        return self._earlier + time.clock_gettime(self._clock) - self._began
+
+    @contextlib.contextmanager
+    def to_a_cell(self) -> Iterator[None]:
+        """In here a cell runs."""
+        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+            self._began = time.clock_gettime(self._clock)
+        try:
+            yield
+        finally:
+            self._earlier, self._clock = self.seconds(), None
+
+
 def limit_of(timeout: float | None) -> float:
     """Seconds that nbclient's setting `timeout` gives a cell: no number, and one that is not
     positive, are no limit.
@@ -182,6 +209,7 @@ class CellRunner(NotebookClient):
         self._first_attempt = first_attempt
         self.time = NotebookTime(seconds)
         self.stopped = ""
+        self._listening = _Listening()
         self._most_output = output_mb * 2**20
         self._output_of_cell = self._output_of_notebook = 0
         self._output_mb = output_mb
@@ -192,7 +220,8 @@ class CellRunner(NotebookClient):
         """From now on run cells on `kernel`, whose checks `session` judges."""
         self._kernel, self._session = kernel, session
         self.km, self.kc = kernel.manager, kernel.client
-        self.time.kernel_started(kernel.worked)
+        listened = self._listening.seconds()
+        self.time.kernel_started(lambda: kernel.worked() + self._listening.seconds() - listened)
 
     def release(self) -> None:
         """Forget the kernel, which is stopped."""
@@ -217,7 +246,8 @@ class CellRunner(NotebookClient):
         self.timeout_func = self._seconds_left
         self._output_of_cell, self.stopped = 0, ""
         grace = HEEDS_INTERRUPT + self.iopub_timeout
-        with _Deadline(self._cell_time.left, self._end_overdue, grace):
+        deadline = _Deadline(self._cell_time.left, self._end_overdue, grace)
+        with self._listening.to_a_cell(), deadline:
             return self._executed(cell, index) or self.time.used_up() or self._lost()
 
     def cause(self) -> str:

@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -58,7 +60,9 @@ from autograder.grading.cells import (
     released,
     released_notebook,
 )
+from autograder.grading.feedback_page import FeedbackExporter
 from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
+from autograder.grading.hand_in_time import existing_timestamp
 from autograder.grading.kernels import Kernel, Setting, TrustedKernel, WalledKernel
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.look_at import things_to_look_at
@@ -133,6 +137,14 @@ def configure(c: Any, questions: str | None = None) -> None:
         AssignLatePenalties,
         CheckCellMetadata,
     ]
+    c.GenerateFeedback.exporter_class = FeedbackExporter
+    # nbgrader reads it before any step is asked, by a reader whose time grows with the square of
+    # the text, and waits for a pipe.
+    CourseDirectory.get_existing_timestamp = _existing_timestamp
+
+
+def _existing_timestamp(_: CourseDirectory, folder: str) -> datetime | None:
+    return existing_timestamp(folder)
 
 
 class CheckedQuestions(NbGraderPreprocessor):

@@ -266,9 +266,7 @@ POLICY = (
     _deny("fcntl", Condition(1, Operator.EQUALS, F_SETLEASE)),
     # What is attached to a file in memory (64 kB of access rights, say) counts neither for a
     # process nor for the disk. EOPNOTSUPP is what file systems say that attach nothing.
-    *(
-        _deny(call, answer=Answer.EOPNOTSUPP) for call in ("setxattr", "lsetxattr", "fsetxattr")
-    ),
+    *(_deny(call, answer=Answer.EOPNOTSUPP) for call in ("setxattr", "lsetxattr", "fsetxattr")),
     # Whoever shares a processor's core with nobody keeps the other half of it idle.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SCHED_CORE)),
     # Whether a page equals one of another submission's would show in the time of a write.

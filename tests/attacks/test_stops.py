@@ -5,13 +5,19 @@ something. Each costs its own student at most; all others keep their points.
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
-from classroom import NAME
+from classroom import NAME, RIGHT, hand_in, lay_out
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from attacks.harness import POINTS, attack
+from attacks.harness import POINTS, attack, points_of
 from attacks.outcomes import FORBIDDEN, NOT_SUPPORTED, SYSCALLS, spying, told
+from autograder.grading.course import Course
+from autograder.grading.feedback_page import NOT_SHOWN
 
 pytestmark = pytest.mark.alone
 
@@ -170,6 +176,43 @@ def reading_without_end(hand):
     hand.answer_all()
     hand.run(SKIPS)
     hand.run("a = 1\n" * 20_000 + "x = !ls\n" * 300)
+
+
+# --- the page of feedback
+
+
+def shown_without_its_text(evidence):
+    """The page is there, with the points and without what the student wrote."""
+    full(evidence)
+    course = Course(evidence.bait.course)
+    course.feedback(NAME, evidence.student)
+    page = Path(course.root, "feedback", evidence.student, NAME, FILE).with_suffix(".html")
+    text = page.read_text(encoding="utf-8")
+    assert NOT_SHOWN in text
+    assert "Correct on all 4 inputs." in text
+    assert "begin{a}" not in text and "a.a.a.a." not in text
+
+
+@stop(
+    "100,000 formulas that begin and do not end: whoever makes a page of them takes hours.",
+    stock="the feedback of the whole class waits for hours",
+    here="the page shows the points, and not the text",
+    outcome=shown_without_its_text,
+)
+def formulas_without_end(hand):
+    hand.answer_all()
+    hand.notebook.cells.append(new_markdown_cell("\\begin{a}" * 100_000))
+
+
+@stop(
+    "A name of 200,000 parts, which whoever colours the code on a page takes hours for.",
+    stock="the feedback of the whole class waits for hours",
+    here="the page shows the points, and not the code",
+    outcome=shown_without_its_text,
+)
+def names_without_end(hand):
+    hand.answer_all()
+    hand.notebook.cells.append(new_code_cell("a." * 200_000))
 
 
 # --- the kernel
@@ -428,3 +471,30 @@ def calls_that_no_answer_needs(hand):
 
 def test_attack(attack, graded):
     graded.check(attack)
+
+
+@pytest.mark.slow
+def test_nbgraders_own_command_is_not_kept_busy_by_a_timestamp(tmp_path, small_course):
+    """It reads the file before any step of ours is asked."""
+    course = lay_out(tmp_path / "course")
+    course.release(NAME)
+    for student in ("a-points", "b-pipe", "honest"):
+        hand_in(course, student, **RIGHT)
+    (course.root / "submitted" / "a-points" / NAME / "timestamp.txt").write_bytes(b"1." * 10**6)
+    os.mkfifo(course.root / "submitted" / "b-pipe" / NAME / "timestamp.txt")
+    # it stands there already, so that nbgrader asks which of the two is newer
+    (course.root / "autograded" / "b-pipe" / NAME).mkdir(parents=True)
+    scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", NAME],
+        cwd=course.root,
+        env=os.environ | {"PATH": scripts},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert "timestamp.txt holds no date" in done.stderr
+    points = {student: points_of(course, student) for student in ("a-points", "b-pipe", "honest")}
+    assert points["honest"] == 5.0, done.stderr
+    assert not points["a-points"] and not points["b-pipe"]

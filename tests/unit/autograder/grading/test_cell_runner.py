@@ -96,6 +96,19 @@ def test_a_kernel_that_sends_without_pause_is_ended_when_its_time_is_over(monkey
     assert kernel.gone.is_set()
 
 
+def test_the_work_that_a_kernels_messages_make_here_is_its_cells(monkeypatch):
+    """They cost whoever reads them more than whoever sends them."""
+    monkeypatch.setattr(cell_runner, "HEEDS_INTERRUPT", 0.1)
+    kernel = Flood()
+    kernel.worked = lambda: 0.0
+    runner = runner_on(kernel)
+    started = time.thread_time()
+    lost = runner.run(runner.nb.cells[0], 0, seconds=0.2, by_clock=100)
+    assert lost == "The cell ran longer than 0.2 seconds and was stopped."
+    assert 0.2 <= time.thread_time() - started < 5
+    assert runner.time.worked() == pytest.approx(runner._listening.seconds())
+
+
 def test_a_cell_whose_work_cannot_be_measured_is_ended_by_the_clock(monkeypatch):
     monkeypatch.setattr(cell_runner, "HEEDS_INTERRUPT", 0.1)
     kernel = Flood()
