@@ -21,6 +21,7 @@ from nbformat.v4 import new_output
 
 from autograder.answers.time_limit import patience
 from autograder.errors import Disturbed
+from autograder.grading.context import error_of
 from autograder.grading.judge_session import JudgeSession
 from autograder.grading.kernels import Kernel
 from autograder.logs import log
@@ -30,6 +31,11 @@ DEAF = "Python did not stop when it was interrupted, and was ended."
 
 NOTEBOOK_OUTPUT = 8
 """How many times the output of one cell a whole notebook's may be."""
+
+MOST_OUTPUTS = 20_000
+"""Outputs of a whole notebook: each takes kilobytes of whoever records them, however small it is.
+Text that is printed without a pause is one.
+"""
 
 HEEDS_INTERRUPT = 20.0
 """Seconds that a kernel has, once its cell's time is over, to end the cell and answer. One that is
@@ -212,6 +218,8 @@ class CellRunner(NotebookClient):
         self._listening = _Listening()
         self._most_output = output_mb * 2**20
         self._output_of_cell = self._output_of_notebook = 0
+        self._outputs_before = 0
+        self._outputs_cut_off = False
         self._output_mb = output_mb
         self._kernel: Kernel | None = None
         self._session: JudgeSession | None = None
@@ -248,7 +256,9 @@ class CellRunner(NotebookClient):
         grace = HEEDS_INTERRUPT + self.iopub_timeout
         deadline = _Deadline(self._cell_time.left, self._end_overdue, grace)
         with self._listening.to_a_cell(), deadline:
-            return self._executed(cell, index) or self.time.used_up() or self._lost()
+            lost = self._executed(cell, index) or self.time.used_up() or self._lost()
+        self._outputs_before += len(cell.get("outputs", []))
+        return lost
 
     def cause(self) -> str:
         """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it
@@ -348,17 +358,23 @@ class CellRunner(NotebookClient):
         if self._output_of_cell > 2 * self._most_output:
             self._kernel.end_as_flood()
             return False
-        most = NOTEBOOK_OUTPUT * self._most_output
-        had_room = self._output_of_notebook <= most
         self._output_of_notebook += size
-        has_room = self._output_of_notebook <= most
-        if had_room and not has_room:
-            text = (
-                f"The notebook printed or displayed more than {NOTEBOOK_OUTPUT * self._output_mb} "
-                "MB: what came later is left out.\n"
-            )
+        if self._output_of_notebook > NOTEBOOK_OUTPUT * self._most_output:
+            return self._cut_off(cell, f"{NOTEBOOK_OUTPUT * self._output_mb} MB")
+        is_full = self._outputs_before + len(cell.outputs) >= MOST_OUTPUTS
+        # That a cell failed is told in any case.
+        if is_full and (msg["msg_type"] != "error" or error_of(cell) is not None):
+            return self._cut_off(cell, f"{MOST_OUTPUTS} outputs")
+        return True
+
+    def _cut_off(self, cell: NotebookNode, limit: str) -> bool:
+        """Say once, in the cell's outputs, that what comes is left out; there is no room for it."""
+        if not self._outputs_cut_off:
+            made_more = f"The notebook printed or displayed more than {limit}"
+            text = f"{made_more}: what came later is left out.\n"
             cell.outputs.append(new_output("stream", name="stderr", text=text))
-        return has_room
+        self._outputs_cut_off = True
+        return False
 
     async def _async_handle_timeout(
         self, timeout: int, cell: NotebookNode | None = None

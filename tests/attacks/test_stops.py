@@ -125,7 +125,63 @@ def very_many_folders(hand):
     hand.in_folder.append(make)
 
 
+@stop(
+    "A file of a terabyte in which nothing is written, and which takes no room on the disk.",
+    here="not graded, with one line of its own",
+    outcome=refused("it is larger than 50 MB (with holes.bin)"),
+)
+def terabyte_of_holes(hand):
+    def make(folder):
+        with open(folder / "holes.bin", "wb") as file:
+            file.truncate(2**40)
+
+    hand.answer_all()
+    hand.in_folder.append(make)
+
+
+@stop(
+    "A pipe is called `timestamp.txt`: whoever opens it waits for somebody to write.",
+    stock="waits without end where the student was graded before",
+    here="not graded, with one line of its own",
+    outcome=refused("timestamp.txt is not a file but a pipe: hand in the file itself"),
+)
+def timestamp_is_a_pipe(hand):
+    hand.answer_all()
+    hand.in_folder.append(lambda folder: os.mkfifo(folder / "timestamp.txt"))
+
+
 # --- the file
+
+
+def as_if_written_once(evidence):
+    """The answers' own points, and nothing that was forged."""
+    full(evidence)
+    assert "forged" not in json.dumps(evidence.notebook)
+
+
+@attack(
+    "score",
+    "The file says everything twice, once with escaped letters: other cells, another format, a "
+    "kernel of its own, outputs of a perfect run; with numbers that are none or have 400 digits, "
+    "half characters, and ids of a hundred kilobytes.",
+    stock="not graded",
+    here="the answers' own points, and nothing of it is left",
+    outcome=as_if_written_once,
+)
+def keys_twice(hand):
+    hand.answer_all()
+    raw = json.loads(nbformat.writes(hand.notebook))
+    for cell in raw["cells"]:
+        cell["id"] = "forged" * 20_000
+        cell["execution_count"] = float("nan")
+        odd = [float("inf"), 10**400, "forged \ud800", {"forged": -0.0}]
+        cell["metadata"] |= {"x": odd, "tags": ["forged"]}
+    text = json.dumps(raw)
+    forged = '"\\u006futputs": [{"output_type": "stream", "name": "stdout", "text": "forged"}]'
+    text = text.replace('"cells"', '"c\\u0065lls"').replace('"outputs": []', forged)
+    before = '{"cells": [{"cell_type": "raw"}], "nbformat": 3, "metadata": 5, '
+    after = ', "metadata": {"kernelspec": {"name": "forged"}}, "nbformat": 4}'
+    hand.raw = (before + text[1:-1] + after).encode()
 
 
 @stop(
@@ -213,6 +269,29 @@ def formulas_without_end(hand):
 def names_without_end(hand):
     hand.answer_all()
     hand.notebook.cells.append(new_code_cell("a." * 200_000))
+
+
+# --- what is shown
+
+
+@stop(
+    "Three thousand widgets ask Jupyter's library to send them what later cells print.",
+    stock="the outputs of later cells are lost",
+    here="it costs nothing",
+    outcome=full,
+)
+def widgets_without_end(hand):
+    hand.answer_all()
+    hand.run(
+        """
+        from comm import create_comm
+        state = {"_model_name": "OutputModel", "_model_module": "@jupyter-widgets/output"}
+        state |= {"outputs": [], "msg_id": get_ipython().kernel.get_parent()["header"]["msg_id"]}
+        for _ in range(3000):
+            data = {"state": state, "buffer_paths": []}
+            create_comm("jupyter.widget", data, metadata={"version": "2.0.0"})
+        """
+    )
 
 
 # --- the kernel
