@@ -483,7 +483,8 @@ class SaveVerdicts(SaveAutoGrades):
         """Save all scores of the notebook."""
         names = resources["nbgrader"]
         self._elsewhere = own_texts(nb.cells, _handed_out(self, names))
-        self._code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        self._code = hashlib.sha256(f"[{json.dumps(code)}".encode())
         file = _answers_file(self, names)
         self._graded_before = graded_answers(file, names["notebook"]) if file else {}
         self._graded_now: dict[str, str] = {}
@@ -558,10 +559,12 @@ class SaveVerdicts(SaveAutoGrades):
         """SHA-256 of an answer: of what its cell holds and, where that is nothing, of what
         stands elsewhere; of a judged one all code, and its points.
         """
+        if verdict is not None:  # all code is gone through once, not for each answer
+            found = self._code.copy()
+            found.update(f", {json.dumps(verdict.earned)}]".encode())
+            return found.hexdigest()
         parts: list[Any] = [cell.source, cell.get("attachments")]
-        if verdict is not None:
-            parts = [self._code, verdict.earned]
-        elif self._stands_elsewhere(cell):
+        if self._stands_elsewhere(cell):
             parts.append(self._elsewhere)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
