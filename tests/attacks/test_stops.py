@@ -355,6 +355,44 @@ def replies_without_end(hand):
     hand.run(FLOOD, before="answer-turn")
 
 
+def left_out_as_no_message(evidence):
+    assert "Python sent what is no message, and was stopped." in evidence.text
+    full(evidence)
+
+
+@stop(
+    "A byte at a time is written into the kernel's own sockets, past Jupyter's library: messages "
+    "that are none, and have no end.",
+    stock="waits for as long as it lasts",
+    here="the kernel is stopped, and the cell left out",
+    outcome=left_out_as_no_message,
+)
+def byte_by_byte(hand):
+    hand.answer_all()
+    hand.run(
+        """
+        import os, socket, time
+        sockets = []
+        for number in map(int, os.listdir("/proc/self/fd")):
+            try:
+                sock = socket.socket(fileno=os.dup(number))
+                sock.getpeername()
+            except OSError:
+                continue
+            if number != int(os.environ["AUTOGRADER_FD"]):
+                sockets.append(sock)
+        for _ in range(300):
+            for sock in sockets:
+                try:
+                    sock.send(b"x")
+                except OSError:
+                    pass
+            time.sleep(0.01)
+        """,
+        before="answer-turn",
+    )
+
+
 # --- a second try
 
 
