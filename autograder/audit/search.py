@@ -20,7 +20,7 @@ from autograder.answers.run import CallAnswer
 from autograder.audit.near_misses import NearMiss, map_numbers, near_misses
 from autograder.audit.peers import peer_of
 from autograder.judge.examination import expected
-from autograder.judge.trial import judge, judging_of
+from autograder.judge.trial import judge, strategy_of
 from autograder.questions.definition import Answer, Case, Inputs, Question
 from autograder.values.agreement import agree
 
@@ -40,7 +40,7 @@ def told_apart(question: Question, right: Sequence[Answer], seeds: Sequence[int]
     """A sentence for each near miss that earns all points, with an input on which every right
     answer says otherwise.
     """
-    if question.driver != "call" or not judging_of(question).comparable:
+    if question.driver != "call" or not strategy_of(question).comparable:
         return []
     peers = [peer_of(question, answer) for answer in right if answer is not question.reference]
     trial = _Trial(question, peers)

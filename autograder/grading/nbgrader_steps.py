@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -48,6 +50,7 @@ from autograder.errors import JudgeFault
 from autograder.grading.execution.cell_runner import CellRunner
 from autograder.grading.execution.kernels import Kernel, Setting, TrustedKernel, WalledKernel
 from autograder.grading.execution.notebook_run import Author, NotebookRun, undisturbed
+from autograder.grading.feedback_page import FeedbackExporter
 from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.secret import course_secret
@@ -63,6 +66,7 @@ from autograder.grading.submissions.cells import (
     released,
     released_notebook,
 )
+from autograder.grading.submissions.hand_in_time import existing_timestamp
 from autograder.grading.submissions.look_at import things_to_look_at
 from autograder.grading.submissions.sanitize import sanitize_cell
 from autograder.grading.versions import judged_by
@@ -133,6 +137,14 @@ def configure(c: Any, questions: str | None = None) -> None:
         AssignLatePenalties,
         CheckCellMetadata,
     ]
+    c.GenerateFeedback.exporter_class = FeedbackExporter
+    # nbgrader reads it before any step is asked, by a reader whose time grows with the square of
+    # the text, and waits for a pipe.
+    CourseDirectory.get_existing_timestamp = _existing_timestamp
+
+
+def _existing_timestamp(_: CourseDirectory, folder: str) -> datetime | None:
+    return existing_timestamp(folder)
 
 
 class CheckedQuestions(NbGraderPreprocessor):
@@ -471,7 +483,8 @@ class SaveVerdicts(SaveAutoGrades):
         """Save all scores of the notebook."""
         names = resources["nbgrader"]
         self._elsewhere = own_texts(nb.cells, _handed_out(self, names))
-        self._code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        self._code = hashlib.sha256(f"[{json.dumps(code)}".encode())
         file = _answers_file(self, names)
         self._graded_before = graded_answers(file, names["notebook"]) if file else {}
         self._graded_now: dict[str, str] = {}
@@ -546,10 +559,12 @@ class SaveVerdicts(SaveAutoGrades):
         """SHA-256 of an answer: of what its cell holds and, where that is nothing, of what
         stands elsewhere; of a judged one all code, and its points.
         """
+        if verdict is not None:  # all code is gone through once, not for each answer
+            found = self._code.copy()
+            found.update(f", {json.dumps(verdict.earned)}]".encode())
+            return found.hexdigest()
         parts: list[Any] = [cell.source, cell.get("attachments")]
-        if verdict is not None:
-            parts = [self._code, verdict.earned]
-        elif self._stands_elsewhere(cell):
+        if self._stands_elsewhere(cell):
             parts.append(self._elsewhere)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

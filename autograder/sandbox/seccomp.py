@@ -28,7 +28,9 @@ from autograder.sandbox.linux import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    PR_SCHED_CORE,
     PR_SET_DUMPABLE,
+    PR_SET_MEMORY_MERGE,
     PR_SET_MM,
     PR_SET_PDEATHSIG,
 )
@@ -37,10 +39,13 @@ _FAIL = 0x00050000  # SECCOMP_RET_ERRNO; the number of the error is added to it
 
 
 class Answer(IntEnum):
-    """What the kernel does with a call: the value that the filter returns."""
+    """What the kernel does with a call: the value that the filter returns. `NOTHING` tells the
+    caller that the call was made, and does not make it.
+    """
 
     ALLOW = 0x7FFF0000
     KILL = 0x80000000
+    NOTHING = _FAIL
     EPERM = _FAIL + 1
     ENOSYS = _FAIL + 38
     EOPNOTSUPP = _FAIL + 95
@@ -186,7 +191,9 @@ AF_UNIX = 1
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
 RLIMIT_CPU = 0
 RWF_NOWAIT = 0x8
-MAP_SHARED, MAP_ANONYMOUS = 0x1, 0x20
+MAP_SHARED, MAP_ANONYMOUS, MAP_HUGETLB = 0x1, 0x20, 0x40000
+F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW = 6, 7, 37, 38
+F_SETLEASE, F_NOTIFY = 1024, 1026
 NEW_NAMESPACES = (
     CLONE_NEWNS
     | CLONE_NEWCGROUP
@@ -244,6 +251,26 @@ POLICY = (
         Condition(3, Operator.HAS_A_BIT_OF, MAP_SHARED),
         Condition(3, Operator.HAS_A_BIT_OF, MAP_ANONYMOUS),
     ),
+    # Large pages that the machine keeps for others count for no process.
+    _deny("mmap", Condition(3, Operator.HAS_A_BIT_OF, MAP_HUGETLB)),
+    # A lock on a file of the installation is seen by every other submission, and memory that nobody
+    # counts holds each of a million locks on one's own. Within one submission nobody needs them;
+    # libraries that lock a file of theirs go on as if they had.
+    _deny("flock", answer=Answer.NOTHING),
+    *(
+        _deny("fcntl", Condition(1, Operator.EQUALS, command), answer=Answer.NOTHING)
+        for command in (F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW)
+    ),
+    # Who reads in a folder of the installation, or opens a file of it, is told to nobody.
+    _deny("fcntl", Condition(1, Operator.EQUALS, F_NOTIFY)),
+    _deny("fcntl", Condition(1, Operator.EQUALS, F_SETLEASE)),
+    # What is attached to a file in memory (64 kB of access rights, say) counts neither for a
+    # process nor for the disk. EOPNOTSUPP is what file systems say that attach nothing.
+    *(_deny(call, answer=Answer.EOPNOTSUPP) for call in ("setxattr", "lsetxattr", "fsetxattr")),
+    # Whoever shares a processor's core with nobody keeps the other half of it idle.
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SCHED_CORE)),
+    # Whether a page equals one of another submission's would show in the time of a write.
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_MEMORY_MERGE)),
     # What waits in a socket is memory that nobody counts: its size stays the default.
     _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUF)),
     _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUFFORCE)),
@@ -298,8 +325,11 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435),
     "delete_module": (176, 106),
     "fanotify_init": (300, 262),
+    "fcntl": (72, 25),
     "finit_module": (313, 273),
+    "flock": (73, 32),
     "fsconfig": (431, 431),
+    "fsetxattr": (190, 7),
     "fsmount": (432, 432),
     "fsopen": (430, 430),
     "fspick": (433, 433),
@@ -324,6 +354,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "landlock_restrict_self": (446, 446),
     "listmount": (458, 458),
     "lookup_dcookie": (212, 18),
+    "lsetxattr": (189, 6),
     "lsm_get_self_attr": (459, 459),
     "lsm_list_modules": (461, 461),
     "lsm_set_self_attr": (460, 460),
@@ -368,6 +399,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "setrlimit": (160, 164),
     "setsockopt": (54, 208),
     "settimeofday": (164, 170),
+    "setxattr": (188, 5),
     "shmat": (30, 196),
     "shmctl": (31, 195),
     "shmget": (29, 194),

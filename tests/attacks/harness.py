@@ -75,7 +75,9 @@ LIMITS = {
     "processes": 32,
     "notebook_seconds": 20.0,
 }
-CONFIG = "\n" + "".join(f"c.JudgedExecute.{name} = {value}\n" for name, value in LIMITS.items())
+CONFIG = "\nc.FeedbackExporter.seconds = 2.0\n" + "".join(
+    f"c.JudgedExecute.{name} = {value}\n" for name, value in LIMITS.items()
+)
 
 PRELUDE = """\
 def tell(name, value):

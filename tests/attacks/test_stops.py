@@ -5,13 +5,19 @@ something. Each costs its own student at most; all others keep their points.
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
-from classroom import NAME
+from classroom import NAME, RIGHT, hand_in, lay_out
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from attacks.harness import POINTS, attack
+from attacks.harness import POINTS, attack, points_of
 from attacks.outcomes import FORBIDDEN, NOT_SUPPORTED, SYSCALLS, spying, told
+from autograder.grading.course import Course
+from autograder.grading.feedback_page import NOT_SHOWN
 
 pytestmark = pytest.mark.alone
 
@@ -119,7 +125,63 @@ def very_many_folders(hand):
     hand.in_folder.append(make)
 
 
+@stop(
+    "A file of a terabyte in which nothing is written, and which takes no room on the disk.",
+    here="not graded, with one line of its own",
+    outcome=refused("it is larger than 50 MB (with holes.bin)"),
+)
+def terabyte_of_holes(hand):
+    def make(folder):
+        with open(folder / "holes.bin", "wb") as file:
+            file.truncate(2**40)
+
+    hand.answer_all()
+    hand.in_folder.append(make)
+
+
+@stop(
+    "A pipe is called `timestamp.txt`: whoever opens it waits for somebody to write.",
+    stock="waits without end where the student was graded before",
+    here="not graded, with one line of its own",
+    outcome=refused("timestamp.txt is not a file but a pipe: hand in the file itself"),
+)
+def timestamp_is_a_pipe(hand):
+    hand.answer_all()
+    hand.in_folder.append(lambda folder: os.mkfifo(folder / "timestamp.txt"))
+
+
 # --- the file
+
+
+def as_if_written_once(evidence):
+    """The answers' own points, and nothing that was forged."""
+    full(evidence)
+    assert "forged" not in json.dumps(evidence.notebook)
+
+
+@attack(
+    "score",
+    "The file says everything twice, once with escaped letters: other cells, another format, a "
+    "kernel of its own, outputs of a perfect run; with numbers that are none or have 400 digits, "
+    "half characters, and ids of a hundred kilobytes.",
+    stock="not graded",
+    here="the answers' own points, and nothing of it is left",
+    outcome=as_if_written_once,
+)
+def keys_twice(hand):
+    hand.answer_all()
+    raw = json.loads(nbformat.writes(hand.notebook))
+    for cell in raw["cells"]:
+        cell["id"] = "forged" * 20_000
+        cell["execution_count"] = float("nan")
+        odd = [float("inf"), 10**400, "forged \ud800", {"forged": -0.0}]
+        cell["metadata"] |= {"x": odd, "tags": ["forged"]}
+    text = json.dumps(raw)
+    forged = '"\\u006futputs": [{"output_type": "stream", "name": "stdout", "text": "forged"}]'
+    text = text.replace('"cells"', '"c\\u0065lls"').replace('"outputs": []', forged)
+    before = '{"cells": [{"cell_type": "raw"}], "nbformat": 3, "metadata": 5, '
+    after = ', "metadata": {"kernelspec": {"name": "forged"}}, "nbformat": 4}'
+    hand.raw = (before + text[1:-1] + after).encode()
 
 
 @stop(
@@ -170,6 +232,66 @@ def reading_without_end(hand):
     hand.answer_all()
     hand.run(SKIPS)
     hand.run("a = 1\n" * 20_000 + "x = !ls\n" * 300)
+
+
+# --- the page of feedback
+
+
+def shown_without_its_text(evidence):
+    """The page is there, with the points and without what the student wrote."""
+    full(evidence)
+    course = Course(evidence.bait.course)
+    course.feedback(NAME, evidence.student)
+    page = Path(course.root, "feedback", evidence.student, NAME, FILE).with_suffix(".html")
+    text = page.read_text(encoding="utf-8")
+    assert NOT_SHOWN in text
+    assert "Correct on all 4 inputs." in text
+    assert "begin{a}" not in text and "a.a.a.a." not in text
+
+
+@stop(
+    "100,000 formulas that begin and do not end: whoever makes a page of them takes hours.",
+    stock="the feedback of the whole class waits for hours",
+    here="the page shows the points, and not the text",
+    outcome=shown_without_its_text,
+)
+def formulas_without_end(hand):
+    hand.answer_all()
+    hand.notebook.cells.append(new_markdown_cell("\\begin{a}" * 100_000))
+
+
+@stop(
+    "A name of 200,000 parts, which whoever colours the code on a page takes hours for.",
+    stock="the feedback of the whole class waits for hours",
+    here="the page shows the points, and not the code",
+    outcome=shown_without_its_text,
+)
+def names_without_end(hand):
+    hand.answer_all()
+    hand.notebook.cells.append(new_code_cell("a." * 200_000))
+
+
+# --- what is shown
+
+
+@stop(
+    "Three thousand widgets ask Jupyter's library to send them what later cells print.",
+    stock="the outputs of later cells are lost",
+    here="it costs nothing",
+    outcome=full,
+)
+def widgets_without_end(hand):
+    hand.answer_all()
+    hand.run(
+        """
+        from comm import create_comm
+        state = {"_model_name": "OutputModel", "_model_module": "@jupyter-widgets/output"}
+        state |= {"outputs": [], "msg_id": get_ipython().kernel.get_parent()["header"]["msg_id"]}
+        for _ in range(3000):
+            data = {"state": state, "buffer_paths": []}
+            create_comm("jupyter.widget", data, metadata={"version": "2.0.0"})
+        """
+    )
 
 
 # --- the kernel
@@ -233,6 +355,44 @@ def replies_without_end(hand):
     hand.run(FLOOD, before="answer-turn")
 
 
+def left_out_as_no_message(evidence):
+    assert "Python sent what is no message, and was stopped." in evidence.text
+    full(evidence)
+
+
+@stop(
+    "A byte at a time is written into the kernel's own sockets, past Jupyter's library: messages "
+    "that are none, and have no end.",
+    stock="waits for as long as it lasts",
+    here="the kernel is stopped, and the cell left out",
+    outcome=left_out_as_no_message,
+)
+def byte_by_byte(hand):
+    hand.answer_all()
+    hand.run(
+        """
+        import os, socket, time
+        sockets = []
+        for number in map(int, os.listdir("/proc/self/fd")):
+            try:
+                sock = socket.socket(fileno=os.dup(number))
+                sock.getpeername()
+            except OSError:
+                continue
+            if number != int(os.environ["AUTOGRADER_FD"]):
+                sockets.append(sock)
+        for _ in range(300):
+            for sock in sockets:
+                try:
+                    sock.send(b"x")
+                except OSError:
+                    pass
+            time.sleep(0.01)
+        """,
+        before="answer-turn",
+    )
+
+
 # --- a second try
 
 
@@ -274,6 +434,102 @@ def ask_what_is_in_memory(hand):
         file = os.open(sys.executable, os.O_RDONLY)
         attempt("read", lambda: os.preadv(file, [bytearray(16)], 0, os.RWF_NOWAIT))
         tell("calls", [call((27, 232), 0, 0, 0), call((451, 451), file, 0, 0, 0)])
+        """,
+    )
+
+
+TWICE = """
+        import fcntl, os, sys
+        one, two = (os.open(sys.executable, os.O_RDONLY) for _ in range(2))
+        fcntl.flock(one, fcntl.LOCK_EX)
+        attempt("flock", lambda: fcntl.flock(two, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        OFD_SETLK, shared, exclusive = 37, b"\\0" * 32, b"\\1" + b"\\0" * 31
+        for number in range(1000):
+            fcntl.lockf(one, fcntl.LOCK_SH, 1, 2 * number)
+            with open("/tmp/own", "wb") as own:
+                fcntl.fcntl(own, OFD_SETLK, exclusive)
+        tell("locks", len(open("/proc/locks").readlines()))
+"""
+
+
+@attack(
+    "secret",
+    "Tell another submission something by locks on files of the installation, which both see; and "
+    "take memory with a thousand locks.",
+    stock="works",
+    here="a lock is made by nobody: the calls do nothing",
+    outcome=told(POINTS, flock=None, locks=0),
+)
+def talk_by_locks(hand):
+    spying(hand, TWICE)
+
+
+@attack(
+    "secret",
+    "Be told whenever another program reads in a folder of the installation, or opens a file of "
+    "it for writing.",
+    stock="works",
+    here=FORBIDDEN,
+    outcome=told(POINTS, folder=FORBIDDEN, file=FORBIDDEN),
+)
+def watch_what_others_read(hand):
+    spying(
+        hand,
+        """
+        import fcntl, os, sys
+        folder = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+        accessed_again_and_again, notify, set_lease = 0x80000001, 1026, 1024
+        attempt("folder", lambda: fcntl.fcntl(folder, notify, accessed_again_and_again))
+        file = os.open(sys.executable, os.O_RDONLY)
+        attempt("file", lambda: fcntl.fcntl(file, set_lease, fcntl.F_RDLCK))
+        """,
+    )
+
+
+@attack(
+    "harm",
+    "Attach 64 kB of access rights to each of many empty files, and other attributes: memory that "
+    "counts for no process and no disk. Ask for large pages that the machine keeps for others.",
+    stock="the machine suffers",
+    here="not supported, and not permitted",
+    outcome=told(POINTS, rights=NOT_SUPPORTED, own=NOT_SUPPORTED, pages=FORBIDDEN),
+)
+def take_memory_in_attributes(hand):
+    spying(
+        hand,
+        """
+        import mmap, os, struct
+        def entry(kind, rights, who=0xFFFFFFFF):
+            return struct.pack("<HHI", kind, rights, who)
+
+        users = entry(2, 7, os.getuid()) * 8000
+        rights = struct.pack("<I", 2) + entry(1, 7) + users + entry(4, 5)
+        rights += entry(16, 7) + entry(32, 5)
+        open("/tmp/empty", "w").close()
+        access = "system.posix_acl_access"
+        attempt("rights", lambda: os.setxattr("/tmp/empty", access, rights))
+        attempt("own", lambda: os.setxattr("/tmp/empty", "user.own", bytes(60_000)))
+        kind = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000
+        attempt("pages", lambda: mmap.mmap(-1, 2**21, flags=kind))
+        """,
+    )
+
+
+@attack(
+    "harm",
+    "Share no processor core with anybody, so that the other half of it stays idle; have pages "
+    "merged with those of others.",
+    stock="works",
+    here=FORBIDDEN,
+    outcome=told(POINTS, core="EPERM", merged="EPERM"),
+)
+def keep_a_core_to_itself(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        tell("core", call((157, 167), 62, 1, 0, 0, 0))
+        tell("merged", call((157, 167), 67, 1, 0, 0, 0))
         """,
     )
 
@@ -332,3 +588,30 @@ def calls_that_no_answer_needs(hand):
 
 def test_attack(attack, graded):
     graded.check(attack)
+
+
+@pytest.mark.slow
+def test_nbgraders_own_command_is_not_kept_busy_by_a_timestamp(tmp_path, small_course):
+    """It reads the file before any step of ours is asked."""
+    course = lay_out(tmp_path / "course")
+    course.release(NAME)
+    for student in ("a-points", "b-pipe", "honest"):
+        hand_in(course, student, **RIGHT)
+    (course.root / "submitted" / "a-points" / NAME / "timestamp.txt").write_bytes(b"1." * 10**6)
+    os.mkfifo(course.root / "submitted" / "b-pipe" / NAME / "timestamp.txt")
+    # it stands there already, so that nbgrader asks which of the two is newer
+    (course.root / "autograded" / "b-pipe" / NAME).mkdir(parents=True)
+    scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", NAME],
+        cwd=course.root,
+        env=os.environ | {"PATH": scripts},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert "timestamp.txt holds no date" in done.stderr
+    points = {student: points_of(course, student) for student in ("a-points", "b-pipe", "honest")}
+    assert points["honest"] == 5.0, done.stderr
+    assert not points["a-points"] and not points["b-pipe"]

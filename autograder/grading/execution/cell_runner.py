@@ -21,6 +21,7 @@ from nbformat.v4 import new_output
 
 from autograder.answers.time_limit import patience
 from autograder.errors import Disturbed
+from autograder.grading.execution.context import error_of
 from autograder.grading.execution.judge_session import JudgeSession
 from autograder.grading.execution.kernels import Kernel
 from autograder.logs import log
@@ -30,6 +31,11 @@ DEAF = "Python did not stop when it was interrupted, and was ended."
 
 NOTEBOOK_OUTPUT = 8
 """How many times the output of one cell a whole notebook's may be."""
+
+MOST_OUTPUTS = 20_000
+"""Outputs of a whole notebook: each takes kilobytes of whoever records them, however small it is.
+Text that is printed without a pause is one.
+"""
 
 HEEDS_INTERRUPT = 20.0
 """Seconds that a kernel has, once its cell's time is over, to end the cell and answer. One that is
@@ -46,8 +52,8 @@ _OUTPUTS = {"stream", "display_data", "execute_result", "error", "update_display
 
 
 class NotebookTime:
-    """What a whole notebook may take: `seconds` of work on all its kernels, and the time by the
-    clock that goes with them.
+    """What a whole notebook may take: `seconds` of work on all its kernels, and here on what they
+    send; and the time by the clock that goes with them.
     """
 
     def __init__(self, seconds: float):
@@ -130,6 +136,33 @@ class CellTime:
         )
 
 
+class _Listening:
+    """The processor seconds that this thread takes for what a kernel sends while a cell runs. They
+    are the cell's: messages cost whoever reads them more than whoever sends them.
+    """
+
+    def __init__(self) -> None:
+        self._earlier = self._began = 0.0
+        self._clock: int | None = None
+
+    def seconds(self) -> float:
+        """So far; from any thread."""
+        if self._clock is None:
+            return self._earlier
+        return self._earlier + time.clock_gettime(self._clock) - self._began
+
+    @contextlib.contextmanager
+    def to_a_cell(self) -> Iterator[None]:
+        """In here a cell runs."""
+        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+            self._began = time.clock_gettime(self._clock)
+        try:
+            yield
+        finally:
+            self._earlier, self._clock = self.seconds(), None
+
+
 def limit_of(timeout: float | None) -> float:
     """Seconds that nbclient's setting `timeout` gives a cell: no number, and one that is not
     positive, are no limit.
@@ -184,8 +217,11 @@ class CellRunner(NotebookClient):
         self._first_attempt = first_attempt
         self.time = NotebookTime(seconds)
         self.stopped = ""
+        self._listening = _Listening()
         self._most_output = output_mb * 2**20
         self._output_of_cell = self._output_of_notebook = 0
+        self._outputs_before = 0
+        self._outputs_cut_off = False
         self._output_mb = output_mb
         self._kernel: Kernel | None = None
         self._session: JudgeSession | None = None
@@ -194,7 +230,8 @@ class CellRunner(NotebookClient):
         """From now on run cells on `kernel`, whose checks `session` judges."""
         self._kernel, self._session = kernel, session
         self.km, self.kc = kernel.manager, kernel.client
-        self.time.kernel_started(kernel.worked)
+        listened = self._listening.seconds()
+        self.time.kernel_started(lambda: kernel.worked() + self._listening.seconds() - listened)
 
     def release(self) -> None:
         """Forget the kernel, which is stopped."""
@@ -219,8 +256,11 @@ class CellRunner(NotebookClient):
         self.timeout_func = self._seconds_left
         self._output_of_cell, self.stopped = 0, ""
         grace = HEEDS_INTERRUPT + self.iopub_timeout
-        with _Deadline(self._cell_time.left, self._end_overdue, grace):
-            return self._executed(cell, index) or self.time.used_up() or self._lost()
+        deadline = _Deadline(self._cell_time.left, self._end_overdue, grace)
+        with self._listening.to_a_cell(), deadline:
+            lost = self._executed(cell, index) or self.time.used_up() or self._lost()
+        self._outputs_before += len(cell.get("outputs", []))
+        return lost
 
     def cause(self) -> str:
         """Why the kernel is gone, in a sentence. Raises `Disturbed` where that was nothing it
@@ -320,17 +360,23 @@ class CellRunner(NotebookClient):
         if self._output_of_cell > 2 * self._most_output:
             self._kernel.end_as_flood()
             return False
-        most = NOTEBOOK_OUTPUT * self._most_output
-        had_room = self._output_of_notebook <= most
         self._output_of_notebook += size
-        has_room = self._output_of_notebook <= most
-        if had_room and not has_room:
-            text = (
-                f"The notebook printed or displayed more than {NOTEBOOK_OUTPUT * self._output_mb} "
-                "MB: what came later is left out.\n"
-            )
+        if self._output_of_notebook > NOTEBOOK_OUTPUT * self._most_output:
+            return self._cut_off(cell, f"{NOTEBOOK_OUTPUT * self._output_mb} MB")
+        is_full = self._outputs_before + len(cell.outputs) >= MOST_OUTPUTS
+        # That a cell failed is told in any case.
+        if is_full and (msg["msg_type"] != "error" or error_of(cell) is not None):
+            return self._cut_off(cell, f"{MOST_OUTPUTS} outputs")
+        return True
+
+    def _cut_off(self, cell: NotebookNode, limit: str) -> bool:
+        """Say once, in the cell's outputs, that what comes is left out; there is no room for it."""
+        if not self._outputs_cut_off:
+            made_more = f"The notebook printed or displayed more than {limit}"
+            text = f"{made_more}: what came later is left out.\n"
             cell.outputs.append(new_output("stream", name="stderr", text=text))
-        return has_room
+        self._outputs_cut_off = True
+        return False
 
     async def _async_handle_timeout(
         self, timeout: int, cell: NotebookNode | None = None

@@ -18,11 +18,10 @@ from typing import Any
 
 from autograder.errors import Unfit
 from autograder.grading.submissions.cells import claimed_grade_id
-from autograder.grading.submissions.hand_in_time import HOW_TO_WRITE, read_time
+from autograder.grading.submissions.hand_in_time import TIMESTAMP, decoded_time
 from autograder.grading.submissions.notebook_json import MOST_CELLS, too_many_cells, without_outputs
 from autograder.grading.submissions.submitted_folder import (
     MEGABYTES,
-    TIMESTAMP,
     content,
     digest,
     is_notebook,
@@ -68,7 +67,8 @@ def receive(
     visited = visit(folder, content, megabytes)
     files = visited.files
     digests = {name: _sha256(text) for name, text in files.items()}
-    time = _time(files.get(TIMESTAMP))
+    written = files.get(TIMESTAMP)
+    time = None if written is None else decoded_time(written)
     remarks = [f"{name} was left out: its name cannot be printed" for name in visited.left_out]
     notebooks, taken = _notebooks(files, expected)
     if taken:
@@ -100,15 +100,6 @@ def fingerprint(digests: Mapping[str, str]) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _time(text: bytes | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return read_time(text[:5000].decode("utf-8"))
-    except UnicodeDecodeError:
-        raise Unfit(f"{TIMESTAMP} holds no date: remove it, or {HOW_TO_WRITE}") from None
 
 
 def check_name(student: str) -> None:

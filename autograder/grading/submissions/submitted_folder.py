@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
 from autograder.errors import Unfit
+from autograder.grading.submissions.hand_in_time import TIMESTAMP
 from autograder.text import plain
 
 MEGABYTES = 50
@@ -35,7 +36,6 @@ MOST_PATH = 1000
 than some thousand bytes.
 """
 
-TIMESTAMP = "timestamp.txt"
 NOT_HANDED_IN = {
     ".git",
     ".hg",

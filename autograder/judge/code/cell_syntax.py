@@ -13,7 +13,7 @@ finalizer that lets it run, both may end in a SystemError without any fault of t
 (python/cpython#106905).
 """
 
-_LONGEST_LINE = 160
+LONGEST_LINE = 160
 """So much of a line of code is said with what is found in it."""
 
 _CELL_MAGIC = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
@@ -45,7 +45,7 @@ def parsed(cell: str) -> ast.Module | None:
         number = getattr(node, "lineno", 0)
         if 0 < number <= len(lines):
             line = lines[number - 1].strip()
-            vars(node)["text"] = line[:_LONGEST_LINE]
+            vars(node)["text"] = line[:LONGEST_LINE]
     return tree
 
 

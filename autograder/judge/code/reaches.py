@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import autograder
 from autograder.judge.code import name_binding, reach_names
-from autograder.judge.code.cell_syntax import parsed, text_of
+from autograder.judge.code.cell_syntax import LONGEST_LINE, parsed, text_of
 
 _MOST = 20
 """Beyond so many nobody reads on."""
@@ -67,7 +67,8 @@ def reaches(cells: Mapping[str, str]) -> list[Reach]:
     found: dict[tuple[str, str], Reach] = {}
     for where, source in cells.items():
         for match in _RUN_FILE.finditer(source):
-            reach = Reach(where, match.group().strip(), reach_names.TEXT)
+            line = match.group().strip()[:LONGEST_LINE]
+            reach = Reach(where, line, reach_names.TEXT)
             found.setdefault((where, reach.what), reach)
         tree = trees[where]
         if tree is None:

@@ -258,3 +258,11 @@ def test_code_that_is_long_or_deep_is_read_in_its_time():
         told(cell)
         read(Code([cell, ANSWER], "f"), ["torch.conv2d"])
         assert time.process_time() - before < 20.0
+
+
+def test_no_line_is_told_in_full_that_has_no_end():
+    """What is told of one submission stands in the report on all."""
+    long = "a" * 10**6
+    found = told(f"%run {long}", f"import subprocess\nsubprocess.run('{long}')")
+    assert [reach.where for reach in found] == ["cell 1", "cell 2"]
+    assert max(len(str(reach)) for reach in found) < 300

@@ -25,6 +25,8 @@ NOT_OF_THE_WALL = {
     "large-exception",
     # what a page shows
     "markup",
+    "formulas-without-end",
+    "names-without-end",
     # what is read of a submission, which a worker sees to
     "timestamp-is-a-folder",
     "timestamp-of-points",
@@ -35,10 +37,15 @@ NOT_OF_THE_WALL = {
     "empty-objects",
     "blank-lines",
     "reading-without-end",
+    "terabyte-of-holes",
+    "timestamp-is-a-pipe",
+    "keys-twice",
     # what is started and waited for
     "ends-while-it-starts",
     "waits-while-it-starts",
     "replies-without-end",
+    "widgets-without-end",
+    "byte-by-byte",
 }
 
 

@@ -164,12 +164,18 @@ def test_processes_and_threads_can_be_made_but_no_namespaces(machine):
 
 
 @machines
-def test_a_process_keeps_its_tie_to_its_warden_and_its_memory_in_sight(machine):
+def test_a_process_keeps_its_tie_to_its_warden_its_memory_in_sight_and_its_core_shared(machine):
     answer, prctl = filtered(machine), number(machine, "prctl")
     denied = [
         option for option in range(100) if answer(prctl, (option, 0, 0, 0, 0, 0)) != Answer.ALLOW
     ]
-    assert denied == [linux.PR_SET_PDEATHSIG, linux.PR_SET_DUMPABLE, linux.PR_SET_MM]
+    assert denied == [
+        linux.PR_SET_PDEATHSIG,
+        linux.PR_SET_DUMPABLE,
+        linux.PR_SET_MM,
+        linux.PR_SCHED_CORE,
+        linux.PR_SET_MEMORY_MERGE,
+    ]
 
 
 @machines
@@ -214,7 +220,33 @@ def test_memory_is_shared_by_a_file_or_not_at_all(machine):
         assert mapped(flags) == Answer.ALLOW
     for flags in (shared, shared | fixed, shared_and_checked):
         assert mapped(flags | anonymous) == Answer.EPERM
+    large_pages = 0x40000
+    assert mapped(private | anonymous | large_pages) == Answer.EPERM
     assert answer(number(machine, "vmsplice")) == Answer.EPERM
+
+
+@machines
+def test_a_lock_is_made_by_nobody_and_who_reads_a_file_is_told_to_nobody(machine):
+    """Files of the installation are the same ones for all submissions."""
+    answer, fcntl = filtered(machine), number(machine, "fcntl")
+    answers = {
+        command: answer(fcntl, (3, command, 0, 0, 0, 0))
+        for command in [*range(64), *range(1024, 1056)]
+    }
+    told = {command for command, found in answers.items() if found == Answer.NOTHING}
+    refused = {command for command, found in answers.items() if found == Answer.EPERM}
+    setlk, setlkw, ofd_setlk, ofd_setlkw, setlease, notify = 6, 7, 37, 38, 1024, 1026
+    assert (told, refused) == ({setlk, setlkw, ofd_setlk, ofd_setlkw}, {setlease, notify})
+    assert answer(number(machine, "flock")) == Answer.NOTHING
+    assert Answer.NOTHING & 0xFFFF == 0, "the error that is none"
+
+
+@machines
+def test_nothing_is_attached_to_a_file(machine):
+    """It would be memory of the kernel's that no limit counts."""
+    answer = filtered(machine)
+    for call in ("setxattr", "lsetxattr", "fsetxattr"):
+        assert answer(number(machine, call)) == Answer.EOPNOTSUPP
 
 
 @machines

@@ -96,6 +96,19 @@ def test_a_kernel_that_sends_without_pause_is_ended_when_its_time_is_over(monkey
     assert kernel.gone.is_set()
 
 
+def test_the_work_that_a_kernels_messages_make_here_is_its_cells(monkeypatch):
+    """They cost whoever reads them more than whoever sends them."""
+    monkeypatch.setattr(cell_runner, "HEEDS_INTERRUPT", 0.1)
+    kernel = Flood()
+    kernel.worked = lambda: 0.0
+    runner = runner_on(kernel)
+    started = time.thread_time()
+    lost = runner.run(runner.nb.cells[0], 0, seconds=0.2, by_clock=100)
+    assert lost == "The cell ran longer than 0.2 seconds and was stopped."
+    assert 0.2 <= time.thread_time() - started < 5
+    assert runner.time.worked() == pytest.approx(runner._listening.seconds())
+
+
 def test_a_cell_whose_work_cannot_be_measured_is_ended_by_the_clock(monkeypatch):
     monkeypatch.setattr(cell_runner, "HEEDS_INTERRUPT", 0.1)
     kernel = Flood()
@@ -165,3 +178,24 @@ def test_why_a_kernel_is_gone():
 def test_no_limit_for_a_cell_is_written_in_any_of_nbclients_ways():
     assert [limit_of(timeout) for timeout in (None, -1, 0)] == [math.inf] * 3
     assert limit_of(30) == 30
+
+
+def message(kind, **content):
+    header = {"msg_type": kind}
+    return {"header": header, "parent_header": {}, "metadata": {}, "content": content} | header
+
+
+def test_outputs_beyond_the_notebooks_limit_are_left_out_but_not_that_a_cell_failed(monkeypatch):
+    monkeypatch.setattr(cell_runner, "MOST_OUTPUTS", 3)
+    runner = runner_on(Flood())
+    runner.clear_before_next_output = False  # as where a cell begins
+    cell = runner.nb.cells[0]
+    display = message("display_data", data={"text/plain": ""}, metadata={}, transient={})
+    for _ in range(10):
+        runner.process_message(display, cell, 0)
+    error = message("error", ename="NameError", evalue="x", traceback=[])
+    for _ in range(2):
+        runner.process_message(error, cell, 0)
+    kinds = [output.output_type for output in cell.outputs]
+    assert kinds == ["display_data"] * 3 + ["stream", "error"]
+    assert cell.outputs[3].text.endswith("more than 3 outputs: what came later is left out.\n")

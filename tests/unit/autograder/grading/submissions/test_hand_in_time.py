@@ -4,6 +4,7 @@ or none is refused, and nothing takes long.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from autograder.errors import Unfit
 from autograder.grading.submissions.hand_in_time import (
     AS_NBGRADER_WRITES,
     as_nbgrader_writes,
+    existing_timestamp,
     read_time,
 )
 
@@ -86,3 +88,48 @@ def test_what_is_written_down_is_read_again_as_the_same():
         written = as_nbgrader_writes(moment)
         assert read_time(written) == moment
         assert AS_NBGRADER_WRITES.fullmatch(written.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "moment"),
+    [
+        (b"2026-01-31 23:59:00.500000 UTC", datetime(2026, 1, 31, 23, 59, 0, 500000)),
+        (b"2026-01-31 23:59:00 CET\n", datetime(2026, 1, 31, 22, 59)),
+        (b" \n", None),
+    ],
+)
+def test_nbgrader_is_given_the_moment_in_utc(tmp_path, content, moment):
+    (tmp_path / "timestamp.txt").write_bytes(content)
+    assert existing_timestamp(tmp_path) == moment
+
+
+def test_no_file_says_nothing(tmp_path):
+    assert existing_timestamp(tmp_path) is None
+
+
+def _link_to_a_date(path):
+    path.with_name("date.txt").write_text("2026-01-31 23:59:00 UTC")
+    path.symlink_to("date.txt")
+
+
+def _sparse(path):
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b"1." * 10**6),
+        lambda path: path.write_bytes(b"\xff"),
+        lambda path: path.mkdir(),
+        os.mkfifo,
+        _link_to_a_date,
+        _sparse,
+    ],
+    ids=["points", "no text", "a folder", "a pipe", "a link", "a terabyte"],
+)
+def test_what_holds_no_date_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "timestamp.txt")
+    with pytest.raises(Unfit):
+        existing_timestamp(tmp_path)
