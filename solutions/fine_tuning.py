@@ -225,8 +225,8 @@ def several_of_each_class(rng):
 
 @few_labels.probe(weight=1, repeat=2)
 def a_class_that_has_fewer(rng):
-    labels, order = _shuffled_labels(rng, rng.permutation([2, 4, 6, 7]))
-    return labels, 5, order
+    labels, order = _shuffled_labels(rng, rng.permutation([2, 5, 7, 9]))
+    return labels, 6, order
 
 
 @few_labels.probe(weight=0.5)

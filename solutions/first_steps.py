@@ -257,7 +257,7 @@ def majority_baseline(train_labels, test_labels):
 example(majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1)
 
 
-@majority_baseline.probe(weight=2, repeat=4)
+@majority_baseline.probe(weight=1.5, repeat=4)
 def labels_of_both_parts(rng):
     """The training part's majority is in both parts, is not the test part's, and has neither the
     smallest nor the largest label.
@@ -297,6 +297,14 @@ def not_in_the_test_part(rng):
     low, answer, high = np.sort(rng.permutation(9)[:3])
     train = rng.permutation(np.repeat([answer, low, high], [6, 3, 2]))
     return train, rng.permutation(np.repeat([low, high], [4, 3]))
+
+
+@majority_baseline.probe(weight=0.5)
+def the_smallest_of_all(rng):
+    """The answer is 0, fewer than half of the labels, and not in their middle."""
+    second, third = 1 + rng.permutation(8)[:2]
+    train = rng.permutation(np.repeat([0, second, third], [5, 4, 3]))
+    return train, rng.permutation(np.repeat([0, second, third], [3, 2, 2]))
 
 
 @majority_baseline.probe(weight=0.5)
@@ -447,9 +455,12 @@ def a_class_with_too_few(rng):
 
 @hold_out.probe(weight=0.5)
 def labels_far_apart(rng):
-    """More than ten classes, and numbers that do not occur in between."""
+    """More than ten classes, numbers that do not occur in between, and two that are the same to
+    eight bits.
+    """
     k = int(rng.integers(2, 4))
-    names = np.concatenate([rng.permutation(np.arange(10, 40))[:4], [255, 256, 1000]])
+    names = rng.permutation(np.arange(10, 40))[:4]
+    names = np.concatenate([names, [255, 256, names[0] + 256, 1000]])
     return rng.permutation(np.repeat(names, 2 * k + 1)), k
 
 
@@ -682,7 +693,7 @@ def example_of_the_statement(rng):
     return some[:3], np.stack([some[3], some[1], almost])
 
 
-@leaked.probe(weight=2, repeat=3)
+@leaked.probe(weight=1.5, repeat=3)
 def copies_elsewhere(rng):
     train, test = _two_parts(rng, int(rng.integers(6, 9)), 5, 3, 4)
     first, second = rng.permutation(5)[:2]
@@ -702,11 +713,13 @@ def all_but_one_pixel(rng):
 
 @leaked.probe(weight=1)
 def all_but_a_little(rng):
-    """One pixel inside a large picture differs, by ever less: in the end by a single bit."""
-    train = 0.5 + _pictures(rng, 6, 24, 17) / 2
+    """One pixel inside a large picture differs, by ever less: in the end by a single bit. Its
+    value is not halfway between two rounded ones.
+    """
+    train = 0.5 + _pictures(rng, 6, 40, 26) / 2
+    train[:, 20, 13] = 0.71
     test = train[_turn(rng, 6)]
-    for picture, step in zip(test[:5], (0.07, 1e-2, 1e-3, 1e-5, 2**-23), strict=True):
-        picture[int(rng.integers(9, 15)), int(rng.integers(6, 11))] += step
+    test[:5, 20, 13] += np.float32([0.07, 1e-2, 1e-3, 1e-5, 2**-23])
     return train, test
 
 
@@ -719,12 +732,20 @@ def same_sums(rng):
     return train, test
 
 
+@leaked.probe(weight=0.5)
+def turned(rng):
+    """Square pictures: a training image with rows and columns swapped, and one turned round."""
+    train, test = _two_parts(rng, 5, 4, 4, 4)
+    test[0], test[1], test[3] = train[2].T, train[4], np.rot90(train[0])
+    return train, test
+
+
 @leaked.probe(weight=1)
 def the_same_but_brighter(rng):
-    """A training image with every pixel raised, and one with every pixel halved."""
+    """A training image with every pixel raised, one with every pixel halved, and a negative."""
     while True:
-        train, test = _two_parts(rng, 5, 4, 4, 3)
-        test[0], test[2], test[3] = train[4] + 1 / 16, train[1] / 2, train[2]
+        train, test = _two_parts(rng, 5, 5, 4, 3)
+        test[0], test[2], test[3], test[4] = train[4] + 1 / 16, train[1] / 2, train[2], -train[0]
         if _sums_tell(train, test):
             return train, test
 

@@ -919,18 +919,20 @@ def several_pixels_before_flattening(rng):
 
 @load_weights.probe(weight=1)
 def dense_layers_of_a_multiple_of_the_maps(rng):
-    """Only the first of them is behind the flattening, and reads its inputs in another order."""
+    """Only the first of them is behind the flattening, and reads its inputs in another order: as
+    in the statement's picture, three maps of 2 x 2 pixels.
+    """
     layers = [
         ["conv", 1, 3, 3],
         ["relu"],
         ["flatten"],
-        ["dense", 18, 6],
+        ["dense", 12, 6],
         ["relu"],
         ["dense", 6, 9],
         ["relu"],
         ["dense", 9, 3],
     ]
-    return _transfer(rng, layers, (4, 1, 4, 5))
+    return _transfer(rng, layers, (4, 1, 4, 4))
 
 
 @load_weights.mistake(

@@ -47,12 +47,18 @@ def as_many_of_both(rng):
     return gaussian(rng, 5, 2), 40, 40
 
 
-@domain_weights.probe(weight=2, repeat=3)
+@domain_weights.probe(weight=1.5, repeat=3)
 def more_of_one(rng):
     num_source, num_target = (
         int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)])
     )
     return gaussian(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
+
+
+@domain_weights.probe(weight=0.5)
+def deep_in_the_target(rng):
+    """A weight of more than 100,000."""
+    return floats([-rng.uniform(3, 4), rng.uniform(10, 11)]), int(rng.integers(20, 60)), 150
 
 
 example(domain_weights, floats([0, 0]), 50, 50)
@@ -419,7 +425,7 @@ def large_logits(rng):
     """Two labels have probabilities that are 0 to a float, one of them also in float64."""
     logits = rng.permuted(np.float32([[0, 1, 2]] * 5), axis=1) + gaussian(rng, 5, 3)
     y = rng.integers(0, 3, 5)
-    logits[[0, 1], y[:2]] -= np.float32([300, rng.uniform(800, 1000)])
+    logits[[0, 1], y[:2]] -= np.float32([300, rng.uniform(1100, 1400)])
     logits += np.float32([[400], [0], [-900], [-300], [1000]])
     order = rng.permutation(5)
     return logits[order], y[order], rng.uniform(0.5, 2, 5).astype(np.float32)

@@ -35,6 +35,9 @@ _MOST_SENTENCES = 2
 _MOST_PARTS = 8
 """A list of more items is one result, and no collection of several."""
 
+_LEAST_SLIP = 1e-3
+"""Whole numbers are compared exactly: 288,020 is not 288,000, and no factor either."""
+
 _INSIDE = 4
 """The least rows and columns of which the inside is more than a single number."""
 
@@ -161,7 +164,8 @@ def _relation_of_numbers(pairs: Sequence[_Pair], rtol: float, atol: float) -> st
     together = _Pair(expected, got)
     claims = (_negative(rtol, atol), *_linear(together, rtol, atol))
     for claim in claims:
-        if claim.holds(together) and claim.shows(together):
+        # Each by itself: beside a count of billions, one of thousands is near anything.
+        if all(map(claim.holds, pairs)) and claim.shows(together):
             return claim.sentence
     return ""
 
@@ -291,7 +295,7 @@ def _negative(rtol: float, atol: float) -> _Claim:
 def _linear(largest: _Pair, rtol: float, atol: float) -> Iterator[_Claim]:
     """One factor for all, or one offset."""
     factor = _factor_of(largest)
-    if factor:
+    if _is_a_slip(factor):
         yield _Claim(
             f"Every value is {_in_words(factor)} what is expected: a constant factor is off.",
             lambda pair: pair.same_shape and _all(pair.expected, pair.got / factor, rtol, atol),
@@ -313,7 +317,7 @@ def _own_factors(largest: _Pair, rtol: float, atol: float) -> _Claim:
 
     def holds(pair: _Pair) -> bool:
         factor = _factor_of(pair)
-        return bool(factor) and _all(pair.expected, pair.got / factor, rtol, atol)
+        return _is_a_slip(factor) and _all(pair.expected, pair.got / factor, rtol, atol)
 
     factor = _factor_of(largest)
     sentence = (
@@ -332,6 +336,11 @@ def _factor_of(pair: _Pair) -> float:
     return float(product / square)
 
 
+def _is_a_slip(factor: float) -> bool:
+    """Whether a forgotten or added factor can be it: not where all is nearly right already."""
+    return factor != 0 and abs(factor - 1) > _LEAST_SLIP
+
+
 def _border(rtol: float, atol: float) -> _Claim:
     def holds(pair: _Pair) -> bool:
         if not pair.same_shape or pair.expected.ndim < 2:
@@ -343,7 +352,11 @@ def _border(rtol: float, atol: float) -> _Claim:
         "Only the border is off: the inside is right. Look at how the edges are padded or where "
         "the window stops."
     )
-    return _Claim(sentence, holds, lambda pair: min(pair.expected.shape[-2:]) >= _INSIDE)
+    return _Claim(
+        sentence,
+        holds,
+        lambda pair: min(pair.expected.shape[-2:]) >= _INSIDE and _has_windows(pair),
+    )
 
 
 def _is_rounded(pair: _Pair) -> bool:
