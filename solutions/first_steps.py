@@ -192,6 +192,50 @@ def _(correct, total):
     return 100 * (middle - half) / scale, 100 * (middle + half) / scale
 
 
+@wilson_interval.mistake(
+    "In the second term under the root z is not squared: it is z² / (4 n²).",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z / (4 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The second term under the root is divided by 2 n², not by 4 n².",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (2 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "`z**2 / 4 * total**2` multiplies by n². Put the divisor in brackets: `z**2 / (4 * total**2)`.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / 4 * total**2) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The ends are in the wrong order: the low one comes first.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
+    return (middle + half) / scale, (middle - half) / scale
+
+
 @wilson_interval.alternative()
 def _(correct, total):
     """The two true proportions that lie exactly z standard errors away from what was counted:
@@ -372,6 +416,45 @@ def _(train_labels, test_labels):
 @majority_baseline.mistake("This is the largest training label, not the most frequent one.")
 def _(train_labels, test_labels):
     return (test_labels == train_labels.max()).mean()
+
+
+@majority_baseline.mistake(
+    "This is how often the answer is wrong. The task asks how often it is right.",
+)
+def _(train_labels, test_labels):
+    return (test_labels != np.bincount(train_labels).argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The result is in percent. The task asks for a number between 0 and 1.",
+)
+def _(train_labels, test_labels):
+    return 100 * (test_labels == np.bincount(train_labels).argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The right ones are divided by the number of training labels. Divide by the number of "
+    "test labels.",
+)
+def _(train_labels, test_labels):
+    return (test_labels == np.bincount(train_labels).argmax()).sum() / len(train_labels)
+
+
+@majority_baseline.mistake(
+    "A place in the list of different labels is taken for a label: `values[counts.argmax()]` "
+    "is the label itself.",
+)
+def _(train_labels, test_labels):
+    counts = np.unique(train_labels, return_counts=True)[1]
+    return (test_labels == counts.argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The most frequent label of both parts together is taken. Look at the training labels only.",
+)
+def _(train_labels, test_labels):
+    both = np.concatenate([train_labels, test_labels])
+    return (test_labels == np.bincount(both).argmax()).mean()
 
 
 @majority_baseline.alternative()
@@ -574,6 +657,49 @@ def _(labels, k):
     return np.sort(
         np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)])
     )
+
+
+@hold_out.mistake(
+    "The places come one too early: these are the (k - 1)-th, the (2k - 1)-th, ... of a class.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k - 2 :: k]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "From the k-th on, every one of a class is held out. Only the k-th, the 2k-th, the 3k-th "
+    "and so on are.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k - 1 :]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Of each class the right number is held out, but they are its last ones. Take its k-th, "
+    "its 2k-th, its 3k-th.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held_out[places[len(places) - len(places) // k :]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Each class is counted from its end. Count in the order in which the examples stand.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[::-1][k - 1 :: k]] = True
+    return held_out
 
 
 @hold_out.alternative()
@@ -848,6 +974,37 @@ def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
 
 
+@leaked.mistake(
+    "The answer is turned round: True for images that are no training images. It should be "
+    "True for a leak.",
+)
+def _(train_images, test_images):
+    return ~(test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
+
+
+@leaked.mistake(
+    "These are the places of the leaks. The task asks for one True or False for every test image.",
+)
+def _(train_images, test_images):
+    return np.flatnonzero((test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1))
+
+
+@leaked.mistake(
+    "A picture that occurs twice among the test images is taken for a leak. Only training "
+    "images make one.",
+)
+def _(train_images, test_images):
+    in_train = (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
+    return in_train | ((test_images[:, None] == test_images[None]).all(axis=(2, 3)).sum(axis=1) > 1)
+
+
+@leaked.mistake(
+    "Only the first row of pixels is compared. Two images are the same when all their pixels are.",
+)
+def _(train_images, test_images):
+    return (test_images[:, None, 0] == train_images[None, :, 0]).all(axis=2).any(axis=1)
+
+
 @leaked.alternative()
 def _(train_images, test_images):
     known = {image.tobytes() for image in train_images}
@@ -1020,6 +1177,24 @@ def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     np.add.at(matrix, (labels, predictions), labels == predictions)
     return matrix
+
+
+@confusion_matrix.mistake(
+    "These are shares of each column. The task asks for counts.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes))
+    np.add.at(table, (labels, predictions), 1)
+    return table / np.maximum(table.sum(axis=0), 1)
+
+
+@confusion_matrix.mistake(
+    "These are shares of all examples. The task asks for counts.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes))
+    np.add.at(table, (labels, predictions), 1)
+    return table / len(labels)
 
 
 @confusion_matrix.alternative()
