@@ -729,8 +729,7 @@ def _(channels, layers, growth):
 
 
 @dense_channels.mistake(
-    "The channels that go in stand in the list. Return one number for each block, what leaves "
-    "it.",
+    "The channels that go in stand in the list. Return one number for each block, what leaves it.",
 )
 def _(channels, layers, growth):
     leaving = [channels]
@@ -1622,8 +1621,7 @@ def _():
 
 
 @build_residual.mistake(
-    "There is a ReLU after the dense layer. Logits may be negative: nothing comes behind "
-    "them.",
+    "There is a ReLU after the dense layer. Logits may be negative: nothing comes behind them.",
 )
 def _():
     import torch

@@ -643,8 +643,7 @@ def _(inputs, outputs, kernel, groups, bias):
 
 
 @grouped_parameters.mistake(
-    "The inputs are multiplied by the groups. An output channel sees inputs / groups "
-    "channels.",
+    "The inputs are multiplied by the groups. An output channel sees inputs / groups channels.",
 )
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * inputs * groups * kernel[0] * kernel[1] + (outputs if bias else 0)
@@ -1512,8 +1511,7 @@ def _():
 
 
 @separable_net.mistake(
-    "The second batch normalisation is missing. There is one after each of the two "
-    "convolutions.",
+    "The second batch normalisation is missing. There is one after each of the two convolutions.",
 )
 def _():
     from torch import nn

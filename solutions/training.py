@@ -646,14 +646,6 @@ def _(running_mean, running_var, X, momentum):
 
 
 @running_statistics.mistake(
-    "The old values are kept whole. They are weighed by 1 - momentum.",
-)
-def _(running_mean, running_var, X, momentum):
-    mean, var = X.mean(axis=0), X.var(axis=0, ddof=1)
-    return running_mean + momentum * mean, running_var + momentum * var
-
-
-@running_statistics.mistake(
     "The mean divides by N - 1 too. Only the variance does.",
 )
 def _(running_mean, running_var, X, momentum):

@@ -39,6 +39,25 @@ def _(train_labels, test_labels):
     return (test_labels == int(np.argmax(counts))).mean()
 
 
+@near.of("first_steps.majority_baseline", "a label of 0 is no answer")
+def _(train_labels, test_labels):
+    counts = np.bincount(train_labels)
+    counts[0] = 0
+    return (test_labels == counts.argmax()).mean()
+
+
+@near.of("first_steps.majority_baseline", "the median label")
+def _(train_labels, test_labels):
+    return (test_labels == int(np.median(train_labels))).mean()
+
+
+@near.of("first_steps.hold_out", "labels of eight bits")
+def _(labels, k):
+    labels = labels.astype(np.uint8)
+    ranks = np.tril(labels[:, None] == labels).sum(axis=1)
+    return ranks % k == 0
+
+
 @near.of("first_steps.hold_out", "room for ten classes")
 def _(labels, k):
     counts, held_out = [0] * 10, []
@@ -86,6 +105,14 @@ for why, same in {
     "equal sums": lambda a, b: a.sum() == b.sum(),
     "equal pixels when sorted": lambda a, b: (np.sort(a, None) == np.sort(b, None)).all(),
     "equal in 8 bits": lambda a, b: ((255 * a).astype(int) == (255 * b).astype(int)).all(),
+    "rounded to three decimals": lambda a, b: (a.round(3) == b.round(3)).all(),
+    "rounded to four decimals": lambda a, b: (a.round(4) == b.round(4)).all(),
+    "as they are printed": lambda a, b: str(a) == str(b),
+    "equal but for the sign": lambda a, b: (np.abs(a) == np.abs(b)).all(),
+    "rows for columns": lambda a, b: (
+        (a == b).all() or (len(set(a.shape)) == 1 and (a == b.T).all())
+    ),
+    "turned round": lambda a, b: any(np.array_equal(a, np.rot90(b, k)) for k in range(4)),
     "rounded to six decimals": lambda a, b: (a.round(6) == b.round(6)).all(),
     "equal but for the brightness": lambda a, b: np.allclose(a - a.mean(), b - b.mean(), 0, 1e-7),
     "in half precision": lambda a, b: (a.astype(np.float16) == b.astype(np.float16)).all(),
@@ -249,6 +276,27 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
     ]
 
 
+@near.of("lenet.load_weights", "square maps are turned", "torch")
+def _(net, arrays):
+    import torch
+
+    maps = None
+    with torch.no_grad():
+        for parameter, array in zip(net.parameters(), arrays, strict=True):
+            if array.ndim == 4:
+                maps = array.shape[3]
+                array = array.permute(3, 2, 0, 1)
+            elif array.ndim == 2 and maps:
+                side = int((len(array) // maps) ** 0.5)
+                if side**2 * maps == len(array):
+                    array = array.reshape(side, side, -1).transpose(0, 1)
+                array = array.reshape(-1, maps, parameter.shape[0]).permute(2, 1, 0).flatten(1)
+                maps = None
+            elif array.ndim == 2:
+                array = array.t()
+            parameter.copy_(array)
+
+
 # 04 Training deep networks ------------------------------------------------------------------------
 
 
@@ -344,6 +392,25 @@ def _(costs, accuracies):
 @near.of("small_nets.pareto_front", "rounded to four decimals")
 def _(costs, accuracies):
     return _front(costs.round(4), accuracies.round(4), 0)
+
+
+@near.of("small_nets.pareto_front", "the best so far is 0 at first")
+def _(costs, accuracies):
+    front, best, at = [], 0, None
+    for i in np.lexsort((-accuracies, costs)):
+        if accuracies[i] > best:
+            best, at = accuracies[i], costs[i]
+        elif accuracies[i] < best or costs[i] != at:
+            continue
+        front.append(int(i))
+    return sorted(front)
+
+
+@near.of("small_nets.separable_cost", "numbers of 32 bits")
+def _(inputs, outputs, size, height, width):
+    cost = (size**2 * inputs + inputs * outputs) * height * width
+    part = cost / (size**2 * inputs * outputs * height * width)
+    return np.array(cost).astype(np.int32), part
 
 
 @near.of("small_nets.separable_cost", "a part of at most 1")
