@@ -236,6 +236,17 @@ def _(correct, total):
     return (middle + half) / scale, (middle - half) / scale
 
 
+@wilson_interval.mistake(
+    "Proportions are divided as whole numbers: with `//` every proportion below 1 is 0.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct // total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
 @wilson_interval.alternative()
 def _(correct, total):
     """The two true proportions that lie exactly z standard errors away from what was counted:
@@ -702,6 +713,16 @@ def _(labels, k):
     return held_out
 
 
+@hold_out.mistake(
+    "Each class gives every (k + 1)-th. Take the k-th, the 2k-th, the 3k-th.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k :: k + 1]] = True
+    return held_out
+
+
 @hold_out.alternative()
 def _(labels, k):
     count, held_out = {}, []
@@ -942,9 +963,19 @@ def _(train_images, test_images):
     return (sums[1][:, None] == sums[0][None]).any(axis=1)
 
 
+def _takes_near_ones_for_copies(inputs, output):
+    """By whatever tolerance or rounding: what is taken for a copy and is none is nearly one."""
+    train_images, test_images = inputs.args
+    taken = np.asarray(output, dtype=bool)
+    far = np.abs(test_images[:, None] - train_images[None]).max(axis=(2, 3))  # (M, N)
+    wrong = taken != (far == 0).any(axis=1)
+    return not (wrong & ~(taken & (far < 0.1).any(axis=1))).any()
+
+
 @leaked.mistake(
     "Pictures that are nearly alike are taken for the same. An image that differs in a single "
-    "pixel, however little, is no copy: compare with ==."
+    "pixel, however little, is no copy: compare with ==.",
+    recognise=_takes_near_ones_for_copies,
 )
 def _(train_images, test_images):
     far = np.abs(test_images[:, None] - train_images[None]).max(axis=(2, 3))
@@ -1003,6 +1034,31 @@ def _(train_images, test_images):
 )
 def _(train_images, test_images):
     return (test_images[:, None, 0] == train_images[None, :, 0]).all(axis=2).any(axis=1)
+
+
+@leaked.mistake(
+    "Only the sums of pixels are compared. The same pixels in other places are another picture.",
+)
+def _(train_images, test_images):
+    sums = test_images.sum(axis=(1, 2))[:, None] == train_images.sum(axis=(1, 2))
+    return sums.any(axis=1)
+
+
+@leaked.mistake(
+    "Only which pixels there are is compared, wherever they stand. In other places they make "
+    "another picture.",
+)
+def _(train_images, test_images):
+    pixels = np.sort(test_images.reshape(len(test_images), -1), axis=1)
+    others = np.sort(train_images.reshape(len(train_images), -1), axis=1)
+    return (pixels[:, None] == others[None]).all(axis=2).any(axis=1)
+
+
+@leaked.mistake(
+    "Each test image is compared with the first training image only. A copy may stand anywhere.",
+)
+def _(train_images, test_images):
+    return (test_images == train_images[0]).all(axis=(1, 2))
 
 
 @leaked.alternative()
@@ -1195,6 +1251,25 @@ def _(labels, predictions, num_classes):
     table = np.zeros((num_classes, num_classes))
     np.add.at(table, (labels, predictions), 1)
     return table / len(labels)
+
+
+@confusion_matrix.mistake(
+    "The counts begin again at 0 after 255: the table holds numbers of eight bits. Use whole "
+    "numbers of 64 bits, as libraries do by themselves.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes), np.uint8)
+    np.add.at(table, (labels, predictions), 1)
+    return table
+
+
+@confusion_matrix.mistake(
+    "Each pair is counted in both directions. Row i, column j holds class i taken for class j.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes), int)
+    np.add.at(table, (labels, predictions), 1)
+    return table + table.T
 
 
 @confusion_matrix.alternative()

@@ -81,11 +81,13 @@ def on_the_line(rng):
 
 @fire.probe(weight=1)
 def barely(rng):
-    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself."""
-    X = _whole(rng, 6, 3)
-    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 1]
+    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself; and one of
+    three quarters.
+    """
+    X = _whole(rng, 7, 3)
+    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 0.75, 1]
     X[3:5, 0] = 0
-    X[:5, 2] = 2 * X[:5, 0]
+    X[:6, 2] = 2 * X[:6, 0]
     return X, np.array([2, 1, -1], dtype=np.float32), 0.0
 
 
@@ -197,6 +199,13 @@ def _(X, weights, bias):
 )
 def _(X, weights, bias):
     return (((X * weights).sum(axis=1) + bias) > 0).all()
+
+
+@fire.mistake(
+    "The sum is cut off to a whole number before it is compared. Compare it as it is.",
+)
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias).astype(int) > 0
 
 
 @fire.alternative()
@@ -514,6 +523,14 @@ def _(weights, bias, x, label):
     return weights + 0.5 * (label - answer) * x, bias + 0.5 * (label - answer)
 
 
+@perceptron_step.mistake(
+    "The label has no say: the difference is 1 minus the answer. It is label minus answer.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (1 - answer) * x, bias + (1 - answer)
+
+
 @perceptron_step.alternative(framework="torch")
 def _(weights, bias, x, label):
     fires = bool(weights.dot(x) + bias > 0)
@@ -707,6 +724,20 @@ def _(X, W1, b1, w2, b2):
 )
 def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T - b1) @ w2 + b2
+
+
+@forward_pass.mistake(
+    "Every hidden unit gets the sum of all biases. Unit i gets b1[i].",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T + b1.sum()) @ w2 + b2
+
+
+@forward_pass.mistake(
+    "W1 is brought into shape by `reshape`, which mixes its rows. Transpose it: `W1.T`.",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.reshape(X.shape[1], -1) + b1) @ w2 + b2
 
 
 @forward_pass.alternative(framework="torch")
@@ -1006,6 +1037,37 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz
 
 
+@backward_pass.mistake(
+    "All weights and biases are divided by N once more: dz is divided already.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(hidden @ w2 + b2))) - y) / len(X) ** 2
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "The order is dW1, db1, dw2, db2. Here db1 and dw2 are exchanged.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(hidden @ w2 + b2))) - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, hidden.T @ dz, dZ.sum(axis=0), dz.sum()
+
+
+@backward_pass.mistake(
+    "The answers, 0 or 1, stand in the place of the probabilities. The gradient is p - y, "
+    "with p from the sigmoid.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = ((hidden @ w2 + b2 > 0) - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
 @backward_pass.alternative(framework="torch")
 def _(X, y, W1, b1, w2, b2):
     import torch
@@ -1178,6 +1240,34 @@ def _(heights):
 )
 def _(heights):
     return np.diff(heights), heights.min()
+
+
+@staircase.mistake(
+    "The heights are added up. A weight is the jump from one height to the next.",
+)
+def _(heights):
+    return np.cumsum(heights)[:-1], heights[0]
+
+
+@staircase.mistake(
+    "The heights were sorted first. Leave them in their order: the staircase may go down.",
+)
+def _(heights):
+    return np.diff(np.sort(heights)), heights[0]
+
+
+@staircase.mistake(
+    "The weights come from right to left. Weight i belongs to edge i, from the left.",
+)
+def _(heights):
+    return np.diff(heights)[::-1], heights[0]
+
+
+@staircase.mistake(
+    "Each weight is a ratio of heights. A unit adds: the weight is their difference.",
+)
+def _(heights):
+    return heights[1:] / heights[:-1], heights[0]
 
 
 @staircase.alternative(framework="torch")
