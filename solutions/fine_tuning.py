@@ -467,8 +467,7 @@ def _(labels, count, order):
 
 
 @few_labels.mistake(
-    "`count` is taken for the number of classes' first rows: one of each class is there. Take "
-    "`count` of each.",
+    "Only one row of each class is taken. Take `count` of each.",
 )
 def _(labels, count, order):
     return [row for place, row in enumerate(order) if labels[row] not in labels[order[:place]]]

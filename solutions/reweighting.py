@@ -178,6 +178,22 @@ def _(logits, num_source, num_target):
     return np.e ** (logits[:, 1] - logits[:, 0]) * num_source * num_target
 
 
+@domain_weights.mistake(
+    "The ratio is taken for one that is always above 1. It is num_source / num_target, "
+    "whichever is larger.",
+)
+def _(logits, num_source, num_target):
+    ratio = max(num_source, num_target) / min(num_source, num_target)
+    return np.e ** (logits[:, 1] - logits[:, 0]) * ratio
+
+
+@domain_weights.mistake(
+    "The exponential is missing: a difference of logits is the logarithm of the odds.",
+)
+def _(logits, num_source, num_target):
+    return (logits[:, 1] - logits[:, 0]) * num_source / num_target
+
+
 @domain_weights.alternative(framework="torch")
 def _(logits, num_source, num_target):
     p = logits.softmax(dim=1)
@@ -305,8 +321,8 @@ def _(weights):
 
 
 @effective_sample_size.mistake(
-    "Below the line the sum is squared as well, so this is always 1. Square each weight "
-    "first, then add.",
+    "Above and below the line stands the same, so this is always 1. Below it, square each "
+    "weight first, then add.",
 )
 def _(weights):
     return weights.sum() ** 2 / weights.sum() ** 2
@@ -516,7 +532,8 @@ def _(weights, limit):
 
 
 @clip_weights.mistake(
-    "`limit` is taken in units of the mean weight. It is meant for the weights as they come.",
+    "The weights are divided by their mean before they are clipped too, so `limit` is in "
+    "units of that mean. Clip them as they come, then divide.",
 )
 def _(weights, limit):
     clipped = np.minimum(weights, limit * weights.mean())
@@ -797,6 +814,16 @@ def _(logits, y, weights):
     return weights * losses / weights.sum()
 
 
+@weighted_loss.mistake(
+    "The largest logit of the whole batch is subtracted. In a row far below it every exp is "
+    "0, and its log infinite: subtract each row's own largest.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max()
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum() / weights.sum()
+
+
 @weighted_loss.alternative(framework="torch")
 def _(logits, y, weights):
     from torch.nn.functional import cross_entropy
@@ -1065,6 +1092,16 @@ def _(losses, weights):
     distances = losses - mean
     deviation = (weights * distances**2).sum() / weights.sum()
     return mean, (deviation / (weights.sum() ** 2 / (weights**2).sum())) ** 0.5
+
+
+@target_estimate.mistake(
+    "The standard error divides by the root of the sum of the squared weights. Divide by the "
+    "sum of the weights.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() ** 0.5 / (weights**2).sum() ** 0.5
 
 
 @target_estimate.alternative(framework="torch")
