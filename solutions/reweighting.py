@@ -57,8 +57,9 @@ def more_of_one(rng):
 
 @domain_weights.probe(weight=0.5)
 def deep_in_the_target(rng):
-    """A weight of more than 100,000."""
-    return floats([-rng.uniform(3, 4), rng.uniform(10, 11)]), int(rng.integers(20, 60)), 150
+    """A weight of more than a thousand, of odds that p / (1 - p) still gives in float32."""
+    logits = floats([-rng.uniform(2, 2.5), rng.uniform(3.2, 3.5)])
+    return logits, int(rng.integers(1100, 1300)), 150
 
 
 example(domain_weights, floats([0, 0]), 50, 50)
