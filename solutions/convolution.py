@@ -55,7 +55,7 @@ def a_kernel_of_one_tap(rng):
 
 @output_size.probe(weight=0.5)
 def a_remainder_of_more_than_half_a_stride(rng):
-    kernel, dilation = int(rng.integers(3, 5)), 3
+    kernel, dilation = 4, int(rng.integers(4, 7))
     covered = dilation * (kernel - 1) + 1
     return covered + 5 * int(rng.integers(2, 6)) + 4, kernel, 0, 5, dilation
 
@@ -641,7 +641,13 @@ def padding_wider_than_the_kernel(rng):
     return _distinct(rng, 2, 3), np.array([[2, -1, 3], [4, 1, -5]], np.float32), (4, 5), (4, 2)
 
 
-@pad_and_stride.probe(weight=3, repeat=5)
+@pad_and_stride.probe(weight=0.5)
+def a_kernel_of_one_pixel(rng):
+    """Padded all the same; and one row is left, which stays a row."""
+    return _distinct(rng, 2, 3), np.array([[3]], np.float32), (0, 2), (2, 1)
+
+
+@pad_and_stride.probe(weight=2.5, repeat=5)
 def random_layers(rng):
     h, w = rng.permutation([1, 2, 3, 4])[:2]
     padding = tuple(int(n) for n in rng.permutation([0, 1, 2])[:2])

@@ -62,10 +62,15 @@ def some_frozen(rng):
 
 @part_rates.probe(weight=1)
 def all_but_the_last_frozen(rng):
-    return 5, 4, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+    return 12, 11, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
 
 
-@part_rates.probe(weight=1, repeat=2)
+@part_rates.probe(weight=0.5)
+def a_single_part_and_it_is_frozen(rng):
+    return 1, 1, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+
+
+@part_rates.probe(weight=0.5, repeat=2)
 def all_frozen(rng):
     num_parts = int(rng.integers(2, 6))
     return num_parts, num_parts, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
@@ -1345,8 +1350,9 @@ def one_crossing(rng):
 
 @crossover.probe(weight=2, repeat=3)
 def crosses_back(rng):
+    """Ahead at three counts in a row, then behind, and ahead at the last one."""
     first = int(rng.integers(0, 2))
-    ahead = [first <= i < first + 2 or i >= 4 for i in range(int(rng.integers(5, 7)))]
+    ahead = [first <= i < first + 3 or i == 5 for i in range(6)]
     return _curves(rng, ahead, lambda draws: draws.max(axis=0))
 
 

@@ -364,11 +364,11 @@ def the_smallest_of_all(rng):
 
 @majority_baseline.probe(weight=0.5)
 def many_labels(rng):
-    """More of each label than eight bits count, and labels far apart."""
+    """More of each label than eight bits count, the most frequent last, and labels far apart."""
     most, few = np.sort(rng.permutation(np.arange(10, 40))[:2])
     train = np.repeat([few, most], [200, 256 + int(rng.integers(5, 40))])
     test = np.repeat([few, most, 1000], [300, 256 + int(rng.integers(5, 40)), 3])
-    return rng.permutation(train), rng.permutation(test)
+    return train, rng.permutation(test)
 
 
 @majority_baseline.probe(weight=0.5)
@@ -553,7 +553,7 @@ def labels_far_apart(rng):
     eight bits.
     """
     k = int(rng.integers(2, 4))
-    names = rng.permutation(np.arange(10, 40))[:4]
+    names = rng.permutation(np.arange(10, 40))[:7]
     names = np.concatenate([names, [255, 256, names[0] + 256, 1000]])
     return rng.permutation(np.repeat(names, 2 * k + 1)), k
 

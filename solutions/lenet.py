@@ -1406,7 +1406,7 @@ def without_decay(rng):
 
 @sgd_step.probe(weight=1, repeat=2)
 def with_decay(rng):
-    shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9)))]
+    shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9))), (5,), (4, 5), (4,)]
     parameters, gradients = (
         [gaussian(rng, *shape) for shape in shapes],
         [gaussian(rng, *shape, scale=10) for shape in shapes],

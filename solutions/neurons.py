@@ -46,7 +46,15 @@ example(
 )
 
 
-@fire.probe(weight=2, repeat=3)
+@fire.probe(weight=0.5)
+def many_inputs(rng):
+    """Only the last of them says anything."""
+    X, weights = _whole(rng, 4, 30), np.zeros(30, dtype=np.float32)
+    X[:, -1], weights[-1] = [2, -1, 0, 1], 1
+    return X, weights, 0.0
+
+
+@fire.probe(weight=1.5, repeat=3)
 def random_units(rng):
     """The bias decides for some examples, and would decide otherwise if it were a threshold. One
     sum is a quarter above 0, one a quarter below.

@@ -244,7 +244,7 @@ def random_weights(rng):
 
 @effective_sample_size.probe(weight=1)
 def equal_weights(rng):
-    return (np.full(int(rng.integers(4, 9)), rng.uniform(2, 5), np.float32),)
+    return (np.full(int(rng.integers(200, 300)), rng.uniform(2, 5), np.float32),)
 
 
 @effective_sample_size.probe(weight=1)

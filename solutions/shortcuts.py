@@ -614,7 +614,13 @@ def one_block(rng):
     return int(rng.integers(5, 30)), [int(rng.integers(2, 7))], int(rng.integers(3, 13))
 
 
-@dense_channels.probe(weight=2, repeat=3)
+@dense_channels.probe(weight=0.5)
+def small_blocks(rng):
+    """A transition halves few channels, too."""
+    return int(rng.integers(2, 6)), [1, 2, 1, 1], 1
+
+
+@dense_channels.probe(weight=1.5, repeat=3)
 def several_blocks(rng):
     return (
         int(rng.integers(5, 30)),

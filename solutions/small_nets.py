@@ -719,7 +719,12 @@ example(channel_shuffle, _SIX, 2, weight=0.5)
 example(channel_shuffle, _SIX, 3, weight=0.5)
 
 
-@channel_shuffle.probe(weight=3, repeat=3)
+@channel_shuffle.probe(weight=0.5)
+def many_groups(rng):
+    return gaussian(rng, 2, 20, 2, 3), 5
+
+
+@channel_shuffle.probe(weight=2.5, repeat=3)
 def random_groups(rng):
     groups, each, height, width = rng.permutation([2, 3, 4, 5]).tolist()
     return gaussian(rng, 3, groups * each, height, width), groups
@@ -976,7 +981,7 @@ def all_equal(rng):
 @pareto_front.probe(weight=0.5)
 def one_beats_all(rng):
     costs, accuracies = rng.uniform(2, 3, 30), rng.uniform(0.2, 0.8, 30)
-    place = rng.integers(12, 30)
+    place = rng.integers(22, 30)
     costs[place], accuracies[place] = 1, 0.9
     return costs.astype(np.float32), accuracies.astype(np.float32)
 

@@ -1259,7 +1259,17 @@ def where_they_meet(rng):
     return warmup, 100, warmup
 
 
-@warmup_cosine.probe(weight=2, repeat=3)
+@warmup_cosine.probe(weight=0.5)
+def most_of_it_warmup(rng):
+    return int(rng.integers(30, 34)), 40, 36
+
+
+@warmup_cosine.probe(weight=0.5)
+def a_warmup_of_one_step(rng):
+    return 0, int(rng.integers(3, 6)), 1
+
+
+@warmup_cosine.probe(weight=1, repeat=3)
 def on_the_cosine(rng):
     warmup, num_steps = int(rng.integers(5, 30)), int(rng.integers(90, 150))
     return int(rng.integers(warmup + 3, num_steps - 20)), num_steps, warmup
