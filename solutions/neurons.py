@@ -47,10 +47,10 @@ example(
 
 
 @fire.probe(weight=0.5)
-def many_inputs(rng):
-    """Only the last of them says anything."""
-    X, weights = _whole(rng, 4, 30), np.zeros(30, dtype=np.float32)
-    X[:, -1], weights[-1] = [2, -1, 0, 1], 1
+def many_examples_and_inputs(rng):
+    """Only the last input says anything, and the last example fires."""
+    X, weights = _whole(rng, 16, 30), np.zeros(30, dtype=np.float32)
+    X[:, -1], weights[-1] = [2, -1, 0, 1] * 4, 1
     return X, weights, 0.0
 
 

@@ -721,7 +721,7 @@ example(channel_shuffle, _SIX, 3, weight=0.5)
 
 @channel_shuffle.probe(weight=0.5)
 def many_groups(rng):
-    return gaussian(rng, 2, 20, 2, 3), 5
+    return gaussian(rng, 2, 30, 2, 3), 5
 
 
 @channel_shuffle.probe(weight=2.5, repeat=3)

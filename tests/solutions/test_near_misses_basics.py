@@ -153,6 +153,16 @@ def _(X, weights, bias):
     return X @ weights + bias > 1e-6
 
 
+@near.of("neurons.fire", "the first ten inputs")
+def _(X, weights, bias):
+    return (X[:, :10] * weights[:10]).sum(axis=1) + bias > 0
+
+
+@near.of("neurons.fire", "the sum cut off to a whole number")
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias).astype(int) > 0
+
+
 @near.of("neurons.fire", "zero within a tolerance")
 def _(X, weights, bias):
     sums = X @ weights + bias
@@ -221,6 +231,19 @@ def _(size, kernel, padding, stride, dilation):
 def _pool(image, window, stride, reduce):
     windows = np.lib.stride_tricks.sliding_window_view(image, window)
     return reduce(windows[:: stride[0], :: stride[1]], axis=(2, 3))
+
+
+@near.of("convolution.output_size", "a dilation of at most three")
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - min(dilation, 3) * (kernel - 1) - 1) // stride + 1
+
+
+@near.of("convolution.pad_and_stride", "squeezed")
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, [(padding[0],) * 2, (padding[1],) * 2])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    sums = np.einsum("ijab,ab->ij", windows, kernel)
+    return sums[:: stride[0], :: stride[1]].squeeze()
 
 
 @near.of("convolution.pool", "the search begins at -1000")
@@ -325,6 +348,20 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
+@near.of("training.warmup_cosine", "a warm-up of one step is none")
+def _(step, num_steps, warmup):
+    if step < warmup and warmup > 1:
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup))) / 2
+
+
+@near.of("training.warmup_cosine", "half of the steps are warm-up at most")
+def _(step, num_steps, warmup):
+    if step < min(warmup, num_steps / 2):
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup))) / 2
+
+
 @near.of("training.warmup_cosine", "no warm-up is a warm-up of one step")
 def _(step, num_steps, warmup):
     warmup = warmup or 1
@@ -372,7 +409,24 @@ def _(channels, layers, growth):
     return leaving
 
 
+@near.of("shortcuts.dense_channels", "few channels are not halved")
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels += layer_count * growth
+        leaving.append(channels)
+        channels = channels // 2 if channels > 10 else channels
+    return leaving
+
+
 # 07 Small and fast --------------------------------------------------------------------------------
+
+
+@near.of("small_nets.channel_shuffle", "at most three groups")
+def _(X, groups):
+    N, C, H, W = X.shape
+    groups = min(groups, 3) if C % 3 == 0 else groups
+    return X.reshape(N, groups, C // groups, H, W).swapaxes(1, 2).reshape(N, C, H, W)
 
 
 def _front(costs, accuracies, close):

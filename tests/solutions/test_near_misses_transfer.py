@@ -36,6 +36,18 @@ def _(labels, count, order):
     return rows
 
 
+@near.of("fine_tuning.part_rates", "the only part is never frozen")
+def _(num_parts, num_frozen, lr, factor):
+    rates = [lr / factor ** (num_parts - 1 - part) for part in range(num_parts)]
+    return rates if num_parts == 1 else [0] * num_frozen + rates[num_frozen:]
+
+
+@near.of("fine_tuning.crossover", "three counts in a row are every larger one")
+def _(counts, transfer, scratch):
+    ahead = scratch.astype(float).mean(axis=0) >= transfer.astype(float).mean(axis=0)
+    return next((count for i, count in enumerate(counts) if ahead[i : i + 3].all()), 0)
+
+
 @near.of("fine_tuning.few_labels", "more than five are all")
 def _(labels, count, order):
     arrived = labels[order]
