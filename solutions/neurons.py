@@ -1299,7 +1299,8 @@ def _(heights):
 
 # 6. XOR, learned ----------------------------------------------------------------------------------
 
-JUDGED = ByAccuracy("points", needed=0.9, guessing=0.35, num_classes=2)
+# Below 15 % the classes are learnt, and exchanged: a line, or chance, is right on 28 % and more.
+JUDGED = ByAccuracy("points", needed=0.9, guessing=0.15, num_classes=2)
 
 
 @question(

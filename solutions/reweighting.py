@@ -1500,8 +1500,8 @@ def _does_not_differ(inputs, output):
 
 
 @estimate_weights.mistake(
-    "These are right but for a factor, the odds of a classifier that saw 800 source and 400 "
-    "target points. Divide the numbers out.",
+    "These are about half as large as they should be, as the odds of a classifier are that saw 800 "
+    "source and 400 target points. Divide the numbers out.",
     recognise=_is_the_odds,
 )
 def _(source, target):
