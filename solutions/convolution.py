@@ -55,7 +55,7 @@ def a_kernel_of_one_tap(rng):
 
 @output_size.probe(weight=0.5)
 def a_remainder_of_more_than_half_a_stride(rng):
-    kernel, dilation = int(rng.integers(3, 5)), 3
+    kernel, dilation = 4, int(rng.integers(4, 7))
     covered = dilation * (kernel - 1) + 1
     return covered + 5 * int(rng.integers(2, 6)) + 4, kernel, 0, 5, dilation
 
@@ -139,6 +139,44 @@ def _(size, kernel, padding, stride, dilation):
 )
 def _(size, kernel, padding, stride, dilation):
     return (size + 2 * padding) // stride
+
+
+@output_size.mistake(
+    "The padding is left out. It is added at both ends of the axis.",
+)
+def _(size, kernel, padding, stride, dilation):
+    return max(0, size - dilation * (kernel - 1) - 1) // stride + 1
+
+
+@output_size.mistake(
+    "The stride is ignored: every place is counted. The kernel moves by `stride` pixels.",
+)
+def _(size, kernel, padding, stride, dilation):
+    return size + 2 * padding - dilation * (kernel - 1)
+
+
+@output_size.mistake(
+    "The last jump is rounded to the nearest whole number. A jump that does not fit is not "
+    "made: round down.",
+)
+def _(size, kernel, padding, stride, dilation):
+    return round((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+
+
+@output_size.mistake(
+    "The number of free pixels is divided before the 1 is added: with n jumps there are n + 1 "
+    "places, `room // stride + 1`.",
+)
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - dilation * (kernel - 1)) // stride
+
+
+@output_size.mistake(
+    "`dilation` is taken for the pixels between two taps. With dilation 1 the taps stand side "
+    "by side.",
+)
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - (dilation + 1) * (kernel - 1) - 1) // stride + 1
 
 
 @output_size.alternative()
@@ -414,6 +452,51 @@ def _(image, kernel):
     return out
 
 
+@cross_correlate.mistake(
+    "The kernel is turned upside down. Lay it down as it is.",
+)
+def _(image, kernel):
+    h, w = kernel.shape
+    windows = np.lib.stride_tricks.sliding_window_view(image, (h, w))
+    return np.einsum("ijab,ab->ij", windows, kernel[::-1])
+
+
+@cross_correlate.mistake(
+    "The kernel is mirrored, left and right. Lay it down as it is.",
+)
+def _(image, kernel):
+    h, w = kernel.shape
+    windows = np.lib.stride_tricks.sliding_window_view(image, (h, w))
+    return np.einsum("ijab,ab->ij", windows, kernel[:, ::-1])
+
+
+@cross_correlate.mistake(
+    "The kernel hangs over the edge: the output is larger than the image. Here the kernel "
+    "stays inside.",
+)
+def _(image, kernel):
+    h, w = kernel.shape
+    padded = np.pad(image, ((h - 1, h - 1), (w - 1, w - 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (h, w))
+    return np.einsum("ijab,ab->ij", windows, kernel)
+
+
+@cross_correlate.mistake(
+    "Negative sums are set to 0. Keep them: nothing comes behind the sum.",
+)
+def _(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.maximum(np.einsum("ijab,ab->ij", windows, kernel), 0)
+
+
+@cross_correlate.mistake(
+    "The signs are lost: the result is an absolute value. Keep negative sums as they are.",
+)
+def _(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.abs(np.einsum("ijab,ab->ij", windows, kernel))
+
+
 @cross_correlate.alternative()
 def _(image, kernel):
     windows = np.lib.stride_tricks.sliding_window_view(
@@ -558,7 +641,13 @@ def padding_wider_than_the_kernel(rng):
     return _distinct(rng, 2, 3), np.array([[2, -1, 3], [4, 1, -5]], np.float32), (4, 5), (4, 2)
 
 
-@pad_and_stride.probe(weight=3, repeat=5)
+@pad_and_stride.probe(weight=0.5)
+def a_kernel_of_one_pixel(rng):
+    """Padded all the same; and one row is left, which stays a row."""
+    return _distinct(rng, 2, 3), np.array([[3]], np.float32), (0, 2), (2, 1)
+
+
+@pad_and_stride.probe(weight=2.5, repeat=5)
 def random_layers(rng):
     h, w = rng.permutation([1, 2, 3, 4])[:2]
     padding = tuple(int(n) for n in rng.permutation([0, 1, 2])[:2])
@@ -720,6 +809,94 @@ def _(image, kernel, padding, stride):
                 padded[i * down : i * down + h, j * across : j * across + w] * kernel
             ).sum()
     return out
+
+
+@pad_and_stride.mistake(
+    "Padding and stride are both swapped. The first number of each belongs to the rows.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, ((padding[1],) * 2, (padding[0],) * 2))
+    if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
+        return np.zeros((0, 0))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[1], :: stride[0]]
+
+
+@pad_and_stride.mistake(
+    "The zeros stand on one side only, at the bottom and the right. Add as many at the top "
+    "and the left.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, ((0, padding[0]), (0, padding[1])))
+    if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
+        return np.zeros((0, 0))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[0], :: stride[1]]
+
+
+@pad_and_stride.mistake(
+    "The padding is shared between the two ends. So many zeros stand at each of them.",
+)
+def _(image, kernel, padding, stride):
+    (rows, columns) = padding
+    padded = np.pad(image, ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)))
+    if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
+        return np.zeros((0, 0))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[0], :: stride[1]]
+
+
+@pad_and_stride.mistake(
+    "Around the image stand ones. The padding should be zeros.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, ((padding[0],) * 2, (padding[1],) * 2), constant_values=1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[0], :: stride[1]]
+
+
+@pad_and_stride.mistake(
+    "The first number of the stride is used in both directions. The second says how far across.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, ((padding[0],) * 2, (padding[1],) * 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[0], :: stride[0]]
+
+
+@pad_and_stride.mistake(
+    "The first number of the padding is used on all sides. The second belongs to the columns.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, padding[0])
+    if padded.shape[1] < kernel.shape[1]:
+        return np.zeros((0, 0))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)[:: stride[0], :: stride[1]]
+
+
+@pad_and_stride.mistake(
+    "The last window is missing where the stride does not divide: the shape is (H + 2 rows - "
+    "h) // down + 1, the 1 added after the division.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, ((padding[0],) * 2, (padding[1],) * 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    out = np.einsum("ijab,ab->ij", windows, kernel)
+    height, width = out.shape[0] // stride[0], out.shape[1] // stride[1]
+    return out[:: stride[0], :: stride[1]][:height, :width]
+
+
+@pad_and_stride.mistake(
+    "The image is thinned out first, and the kernel laid on what is left. A window sees "
+    "neighbouring pixels; only its starts are `stride` apart.",
+)
+def _(image, kernel, padding, stride):
+    padded = np.pad(image[:: stride[0], :: stride[1]], ((padding[0],) * 2, (padding[1],) * 2))
+    if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
+        return np.zeros((0, 0))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)
 
 
 @pad_and_stride.alternative()
@@ -1030,6 +1207,72 @@ def _(image, window, stride, mode):
     return out
 
 
+@pool.mistake(
+    'The two modes are exchanged: "max" gives averages, "average" gives maxima.',
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[1]]
+    return windows.mean(axis=(2, 3)) if mode == "max" else windows.max(axis=(2, 3))
+
+
+@pool.mistake(
+    'The average is taken whatever the mode. Look at what happens for "max".',
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[1]]
+    return windows.mean(axis=(2, 3))
+
+
+@pool.mistake(
+    'The smallest pixel of a window is taken. "max" leaves the largest.',
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[1]]
+    return windows.min(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+
+
+@pool.mistake(
+    "The largest absolute value is taken. Among negative numbers the largest is the one "
+    "nearest to 0, with its sign.",
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[1]]
+    return np.abs(windows).max(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+
+
+@pool.mistake(
+    "The average is a median, the number in the middle. Add the pixels up and divide by their "
+    "number.",
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[1]]
+    return windows.max(axis=(2, 3)) if mode == "max" else np.median(windows, axis=(2, 3))
+
+
+@pool.mistake(
+    "The first number of the stride is used in both directions. The second says how far across.",
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    windows = windows[:: stride[0], :: stride[0]]
+    return windows.max(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+
+
+@pool.mistake(
+    "The last window is missing: the shape is (H - h) // down + 1, the 1 added after the division.",
+)
+def _(image, window, stride, mode):
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)
+    height, width = windows.shape[0] // stride[0], windows.shape[1] // stride[1]
+    windows = windows[:: stride[0], :: stride[1]][:height, :width]
+    return windows.max(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+
+
 @pool.alternative()
 def _(image, window, stride, mode):
     windows = np.lib.stride_tricks.sliding_window_view(image, window)[:: stride[0], :: stride[1]]
@@ -1331,6 +1574,86 @@ def _(X, kernels, bias):
     return out
 
 
+@channels.mistake(
+    "The kernels are flipped. Cross-correlation lays them down as they are.",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels[:, :, ::-1, ::-1])
+    return out + bias[:, None, None]
+
+
+@channels.mistake(
+    "The bias is subtracted. Add it.",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels)
+    return out - bias[:, None, None]
+
+
+@channels.mistake(
+    "Every output channel gets the first bias. Channel o gets bias[o].",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels)
+    return out + bias[0]
+
+
+@channels.mistake(
+    "The output channels stand last. They come first: (C_out, rows, columns).",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels)
+    return (out + bias[:, None, None]).transpose(1, 2, 0)
+
+
+@channels.mistake(
+    "Axes of length 1 are gone. With one output channel the result is (1, rows, columns).",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels)
+    return (out + bias[:, None, None]).squeeze()
+
+
+@channels.mistake(
+    "Negative numbers are set to 0. The layer ends with the bias: no ReLU.",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, kernels)
+    return np.maximum(out + bias[:, None, None], 0)
+
+
+@channels.mistake(
+    "One kernel serves all input channels. Channel c has a kernel of its own, kernels[o, c].",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, np.repeat(kernels[:, :1], kernels.shape[1], axis=1))
+    return out + bias[:, None, None]
+
+
+@channels.mistake(
+    "The same kernels serve all output channels. Channel o has its own, kernels[o].",
+)
+def _(X, kernels, bias):
+    h, w = kernels.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
+    out = np.einsum("cijab,ocab->oij", windows, np.repeat(kernels[:1], len(kernels), axis=0))
+    return out + bias[:, None, None]
+
+
 @channels.alternative()
 def _(X, kernels, bias):
     windows = np.lib.stride_tricks.sliding_window_view(
@@ -1570,6 +1893,48 @@ def _(layers):
     for kernel, stride, dilation in reversed(layers):
         field += dilation * (kernel - 1) * step
         step *= stride
+    return field
+
+
+@receptive_field.mistake(
+    "The kernels are multiplied. A layer adds dilation * (kernel - 1) steps to the field.",
+)
+def _(layers):
+    field = 1
+    for kernel, _, dilation in layers:
+        field *= dilation * (kernel - 1) + 1
+    return field
+
+
+@receptive_field.mistake(
+    "`dilation` is taken for the pixels between two taps. With dilation 1 the taps stand side "
+    "by side.",
+)
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field, step = field + (kernel - 1) * (dilation + 1) * step, step * stride
+    return field
+
+
+@receptive_field.mistake(
+    "A dilated kernel is taken to cover dilation * kernel pixels. From its first tap to its "
+    "last it covers dilation * (kernel - 1) + 1.",
+)
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field, step = field + (kernel * dilation - 1) * step, step * stride
+    return field
+
+
+@receptive_field.mistake(
+    "The dilation widens the steps of the later layers too. Only strides do that.",
+)
+def _(layers):
+    field, step = 1, 1
+    for kernel, stride, dilation in layers:
+        field, step = field + (kernel - 1) * dilation * step, step * stride * dilation
     return field
 
 
@@ -1822,6 +2187,38 @@ def _(X, window):
         X[0, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
     ]
     return np.stack(parts, axis=1)
+
+
+@im2col.mistake(
+    "The two numbers of the window are swapped. The first is its height, the second its width.",
+)
+def _(X, window):
+    windows = (
+        np.lib.stride_tricks.sliding_window_view(X, window[::-1], axis=(1, 2))
+        if (X.shape[1] >= window[1] and X.shape[2] >= window[0])
+        else np.zeros((1, 1, 1, 1, 1))
+    )
+    rows = windows.transpose(0, 3, 4, 1, 2)
+    return rows.reshape(-1, windows.shape[1] * windows.shape[2])
+
+
+@im2col.mistake(
+    "The pixels within a window come last first. Read them from the top left.",
+)
+def _(X, window):
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))
+    rows = windows.transpose(0, 3, 4, 1, 2)
+    return rows.reshape(-1, windows.shape[1] * windows.shape[2])[::-1]
+
+
+@im2col.mistake(
+    "The image has been padded with zeros. Here windows stay inside it.",
+)
+def _(X, window):
+    padded = np.pad(X, ((0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window, axis=(1, 2))
+    rows = windows.transpose(0, 3, 4, 1, 2)
+    return rows.reshape(-1, windows.shape[1] * windows.shape[2])
 
 
 @im2col.alternative()

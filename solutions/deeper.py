@@ -131,6 +131,79 @@ def _(channels, kernels):
     return total
 
 
+@stack_parameters.mistake(
+    "A kernel is as deep as the maps that come out. It is as deep as those that go in, "
+    "`channels[i]`.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, width = kernels[i]
+        weights = height * width * channels[i + 1]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
+@stack_parameters.mistake(
+    "Kernels are taken to be square. Multiply their height by their width.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, _ = kernels[i]
+        weights = height * height * channels[i]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
+@stack_parameters.mistake(
+    "Every layer gets the depth of the first. Layer i sees `channels[i]` maps.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, width = kernels[i]
+        weights = height * width * channels[0]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
+@stack_parameters.mistake(
+    "Height and width are added. A kernel has height times width places.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, width = kernels[i]
+        weights = (height + width) * channels[i]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
+@stack_parameters.mistake(
+    "The number of input maps is added. It multiplies: there is a kernel for each of them.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, width = kernels[i]
+        weights = height * width + channels[i]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
+@stack_parameters.mistake(
+    "The output maps are counted twice. `weights` is what one output map holds.",
+)
+def _(channels, kernels):
+    total = 0
+    for i in range(len(kernels)):
+        height, width = kernels[i]
+        weights = height * width * channels[i] * channels[i + 1]
+        total += channels[i + 1] * (weights + 1)
+    return total
+
+
 @stack_parameters.alternative(framework="torch")
 def _(channels, kernels):
     import torch
@@ -286,6 +359,79 @@ def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
     return maps * pixels * products, maps * (products + 1)
+
+
+@conv_cost.mistake(
+    "The groups divide twice. Each of the output maps sees in_channels / groups maps: divide once.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps // groups * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps, weights * height * width
+
+
+@conv_cost.mistake(
+    "The multiply-adds are divided by the groups once more. They are the weights times the places.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps, weights * height * width // groups
+
+
+@conv_cost.mistake(
+    "The multiply-adds are those without groups. An output map sees only the maps of its own "
+    "group.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps, weights * height * width * groups
+
+
+@conv_cost.mistake(
+    "The biases are divided by the groups. Every output map has one.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps // groups, weights * height * width
+
+
+@conv_cost.mistake(
+    "Every group has a set of all biases. There is one bias for each output map.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps * groups, weights * height * width
+
+
+@conv_cost.mistake(
+    "The kernel is taken to be square. Multiply its height by its width.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[0]
+    return weights + maps, weights * height * width
+
+
+@conv_cost.mistake(
+    "The output is taken to be square. It has height times width places.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, _ = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights + maps, weights * height * height
+
+
+@conv_cost.mistake(
+    "The weights are counted as often as they are used. They are the same at every place.",
+)
+def _(in_channels, output_shape, kernel, groups):
+    maps, height, width = output_shape
+    weights = maps * (in_channels // groups) * kernel[0] * kernel[1]
+    return weights * height * width + maps, weights * height * width
 
 
 @conv_cost.alternative(framework="torch")
@@ -537,6 +683,151 @@ def _(image_shape, layers):
     return shapes
 
 
+@output_shapes.mistake(
+    "The image is taken to be square. Its height and its width go their own ways.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, kernel, stride = layer
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = height
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "A pooling's stride is taken to be its kernel. It is given beside it.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, kernel, _ = layer
+            stride = kernel
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    'A pooling\'s stride and kernel are exchanged: ("pool", kernel, stride).',
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, stride, kernel = layer
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "The padding is left out.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, _ = layer
+        else:
+            _, kernel, stride = layer
+        height = (height - kernel) // stride + 1
+        width = (width - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "The number of maps never changes. A convolution makes as many as it says.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, _, kernel, stride, padding = layer
+        else:
+            _, kernel, stride = layer
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "The shape of the image itself is in the list. Return one shape for each layer, after it.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = [tuple(image_shape)]
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, kernel, stride = layer
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
+@output_shapes.mistake(
+    "Only the last shape is there. Return one for each layer.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, kernel, stride = layer
+            padding = 0
+        height = (height + 2 * padding - kernel) // stride + 1
+        width = (width + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes[-1:]
+
+
+@output_shapes.mistake(
+    "Every layer is laid on the image itself. It gets what the layer before it gives.",
+)
+def _(image_shape, layers):
+    maps, height, width = image_shape
+    shapes = []
+    for layer in layers:
+        if layer[0] == "conv":
+            _, maps, kernel, stride, padding = layer
+        else:
+            _, kernel, stride = layer
+            padding = 0
+        above, across = image_shape[1:]
+        height = (above + 2 * padding - kernel) // stride + 1
+        width = (across + 2 * padding - kernel) // stride + 1
+        shapes.append((maps, height, width))
+    return shapes
+
+
 @output_shapes.alternative(framework="torch")
 def _(image_shape, layers):
     import torch
@@ -737,6 +1028,51 @@ def _(size, window, stride):
     counts = np.zeros(size, dtype=int)
     for start in range(0, size - window + 1, stride):
         counts[start : start + window] = 1
+    return counts
+
+
+@window_counts.mistake(
+    "Every pixel lies in at least one window. A pixel may lie in none: then its count is 0.",
+)
+def _(size, window, stride):
+    counts = np.zeros(size, int)
+    for start in range(0, size - window + 1, stride):
+        counts[start : start + window] += 1
+    return np.maximum(counts, 1)
+
+
+@window_counts.mistake(
+    "These are the pixels of each window. Count for each pixel in how many windows it lies.",
+)
+def _(size, window, stride):
+    return [window] * ((size - window) // stride + 1)
+
+
+@window_counts.mistake(
+    "This is the number of windows. Count for each pixel in how many of them it lies.",
+)
+def _(size, window, stride):
+    return (size - window) // stride + 1
+
+
+@window_counts.mistake(
+    "Windows that hang over the end go on at the beginning. Leave them out.",
+)
+def _(size, window, stride):
+    counts = np.zeros(size, int)
+    for start in range(0, size, stride):
+        for pixel in range(start, start + window):
+            counts[pixel % size] += 1
+    return counts
+
+
+@window_counts.mistake(
+    "Each window is a pixel too long: it ends before start + window.",
+)
+def _(size, window, stride):
+    counts = np.zeros(size, int)
+    for start in range(0, size - window + 1, stride):
+        counts[start : start + window + 1] += 1
     return counts
 
 
@@ -1080,6 +1416,60 @@ def _():
         nn.ReLU(),
         nn.Linear(32, 10),
     )
+
+
+@build_vgg.mistake(
+    "The ReLUs after the convolutions are missing.",
+)
+def _():
+    from torch import nn
+
+    sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
+    layers = []
+    for size in sizes:
+        layers += [nn.Conv2d(*size, 3, padding=1)] if size else [nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+@build_vgg.mistake(
+    "The convolutions have no biases. Each has one.",
+)
+def _():
+    from torch import nn
+
+    sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
+    layers = []
+    for size in sizes:
+        layers += (
+            [nn.Conv2d(*size, 3, padding=1, bias=False), nn.ReLU()] if size else [nn.MaxPool2d(2)]
+        )
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+@build_vgg.mistake(
+    "The activations after the convolutions are leaky ReLUs. The task asks for ReLU.",
+)
+def _():
+    from torch import nn
+
+    sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
+    layers = []
+    for size in sizes:
+        layers += [nn.Conv2d(*size, 3, padding=1), nn.LeakyReLU()] if size else [nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+@build_vgg.mistake(
+    "The activations after the convolutions are tanh. The task asks for ReLU.",
+)
+def _():
+    from torch import nn
+
+    sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
+    layers = []
+    for size in sizes:
+        layers += [nn.Conv2d(*size, 3, padding=1), nn.Tanh()] if size else [nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
 @build_vgg.alternative(framework="mxnet")

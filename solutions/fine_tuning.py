@@ -62,10 +62,15 @@ def some_frozen(rng):
 
 @part_rates.probe(weight=1)
 def all_but_the_last_frozen(rng):
-    return 5, 4, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+    return 12, 11, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
 
 
-@part_rates.probe(weight=1, repeat=2)
+@part_rates.probe(weight=0.5)
+def a_single_part_and_it_is_frozen(rng):
+    return 1, 1, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+
+
+@part_rates.probe(weight=0.5, repeat=2)
 def all_frozen(rng):
     num_parts = int(rng.integers(2, 6))
     return num_parts, num_parts, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
@@ -142,6 +147,79 @@ def _(num_parts, num_frozen, lr, factor):
 @part_rates.mistake("The frozen parts have rates above 0.")
 def _(num_parts, num_frozen, lr, factor):
     return [lr / factor ** (num_parts - 1 - part) for part in range(num_parts)]
+
+
+@part_rates.mistake(
+    "The rates come last part first. Begin at the input, with the frozen ones.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr / factor**above
+        rates.append(rate if above < num_trained else 0.0)
+    return rates[::-1]
+
+
+@part_rates.mistake(
+    "The frozen parts are left out. The list has a rate for every part, 0 for those.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr / factor**above
+        rates.append(rate if above < num_trained else 0.0)
+    return rates[num_frozen:]
+
+
+@part_rates.mistake(
+    "One frozen part learns: a part is frozen if its number is below `num_frozen`, so keep "
+    "the given condition.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr / factor**above
+        rates.append(rate if above <= num_trained else 0.0)
+    return rates
+
+
+@part_rates.mistake(
+    "The last parts are frozen. Frozen are the first ones, at the input.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr / factor**above
+        rates.append(rate if part < num_trained else 0.0)
+    return rates
+
+
+@part_rates.mistake(
+    "`factor` divides once, however many parts lie above. Divide once for each of them: a power.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr / factor if above else lr
+        rates.append(rate if above < num_trained else 0.0)
+    return rates
+
+
+@part_rates.mistake(
+    "Each part learns by `factor` less. It is divided by factor, not made smaller by it.",
+)
+def _(num_parts, num_frozen, lr, factor):
+    num_trained, rates = num_parts - num_frozen, []
+    for part in range(num_parts):
+        above = num_parts - 1 - part
+        rate = lr - factor * above
+        rates.append(rate if above < num_trained else 0.0)
+    return rates
 
 
 @part_rates.alternative()
@@ -225,8 +303,8 @@ def several_of_each_class(rng):
 
 @few_labels.probe(weight=1, repeat=2)
 def a_class_that_has_fewer(rng):
-    labels, order = _shuffled_labels(rng, rng.permutation([2, 4, 6, 7]))
-    return labels, 5, order
+    labels, order = _shuffled_labels(rng, rng.permutation([2, 5, 7, 9]))
+    return labels, 6, order
 
 
 @few_labels.probe(weight=0.5)
@@ -333,6 +411,83 @@ def _(labels, count, order):
             taken[label] = taken.get(label, 0) + 1
             chosen.append(row)
     return chosen
+
+
+@few_labels.mistake(
+    "Each class has one row too few. Take the first `count` of each.",
+)
+def _(labels, count, order):
+    seen, rows = {}, []
+    for row in order:
+        seen[labels[row]] = seen.get(labels[row], 0) + 1
+        if seen[labels[row]] < count:
+            rows.append(row)
+    return np.array(rows, dtype=int)
+
+
+@few_labels.mistake(
+    "Classes with fewer than `count` are left out. Take all rows of them.",
+)
+def _(labels, count, order):
+    return [
+        row
+        for place, row in enumerate(order)
+        if (labels[order[: place + 1]] == labels[row]).sum()
+        <= count
+        <= (labels == labels[row]).sum()
+    ]
+
+
+@few_labels.mistake(
+    "Every class gets as few as the smallest has. Only that class gives fewer than `count`.",
+)
+def _(labels, count, order):
+    least = min(count, np.unique(labels, return_counts=True)[1].min())
+    return [
+        row
+        for place, row in enumerate(order)
+        if (labels[order[: place + 1]] == labels[row]).sum() <= least
+    ]
+
+
+@few_labels.mistake(
+    "The last rows that `order` names are taken. Take the first of each class.",
+)
+def _(labels, count, order):
+    return [
+        row
+        for place, row in enumerate(order)
+        if (labels[order[place:]] == labels[row]).sum() <= count
+    ]
+
+
+@few_labels.mistake(
+    "This is one True or False for each row. Return the rows.",
+)
+def _(labels, count, order):
+    taken = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        taken[[row for row in order if labels[row] == label][:count]] = True
+    return taken
+
+
+@few_labels.mistake(
+    "Only one row of each class is taken. Take `count` of each.",
+)
+def _(labels, count, order):
+    return [row for place, row in enumerate(order) if labels[row] not in labels[order[:place]]]
+
+
+@few_labels.mistake(
+    "`order` is used the wrong way round: it names rows, `order[0]` is the first of them.",
+)
+def _(labels, count, order):
+    rows = np.argsort(order)
+    return [
+        row
+        for place, row in enumerate(rows)
+        if (labels[rows[: place + 1]] == labels[row]).sum() <= count
+    ]
 
 
 @few_labels.alternative()
@@ -526,6 +681,109 @@ def _(X, running_mean, running_var, frozen):
         mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         running_mean = 0.9 * running_mean + 0.1 * mean
     return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1)), running_mean
+
+
+@normalise.mistake(
+    "`frozen` is turned round: the stored statistics belong to the frozen part, the batch's "
+    "to the other.",
+)
+def _(X, running_mean, running_var, frozen):
+    if not frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = 0.9 * running_mean + 0.1 * mean
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "The running mean stays what it was. A part that is not frozen moves it.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = running_mean
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "The batch is normalised with the running mean after its update. Use the batch's own mean.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = 0.9 * running_mean + 0.1 * mean
+        mean = kept
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "The root is missing: divide by the root of the variance.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = 0.9 * running_mean + 0.1 * mean
+    return (X - mean[:, None, None]) / (var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "The two results are the wrong way round: Y first, then the running mean.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = 0.9 * running_mean + 0.1 * mean
+    return kept, (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None]
+
+
+@normalise.mistake(
+    "The batch's mean is returned. The running mean is 0.9 times the old one plus 0.1 times "
+    "the batch's.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
+        kept = mean
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "A part that is not frozen is divided by the stored variance. Use the batch's own.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = X.mean(axis=(0, 2, 3)), running_var
+        kept = 0.9 * running_mean + 0.1 * mean
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
+
+
+@normalise.mistake(
+    "The variance of the batch is taken around the running mean. Take it around the batch's "
+    "own mean.",
+)
+def _(X, running_mean, running_var, frozen):
+    if frozen:
+        mean, var, kept = running_mean, running_var, running_mean
+    else:
+        mean, var = (
+            X.mean(axis=(0, 2, 3)),
+            ((X - running_mean[:, None, None]) ** 2).mean(axis=(0, 2, 3)),
+        )
+        kept = 0.9 * running_mean + 0.1 * mean
+    return (X - mean[:, None, None]) / np.sqrt(var + 1e-5)[:, None, None], kept
 
 
 @normalise.alternative(framework="torch")
@@ -845,6 +1103,124 @@ def _(net, X, y, rates):
     ]
 
 
+@fine_tune_step.mistake(
+    "The biases stay. Every parameter of a layer moves, its bias too.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad * (parameter.ndim > 1)
+
+
+@fine_tune_step.mistake(
+    "All layers that are not frozen take the same step, that of the largest rate. Each layer "
+    "has its own.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= max(rates) * (rate > 0) * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "The step is twice too long.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= 2 * rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "There is a softmax before the cross-entropy, which has one of its own. Give it the logits.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X).softmax(dim=1), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "The loss is a squared error. The task asks for the cross-entropy.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.mse_loss(
+        net(X), torch.nn.functional.one_hot(y, net(X).shape[1]).float()
+    ).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "Only the first image of the batch has a say. The loss is the mean over all.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X)[:1], y[:1]).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad
+
+
+@fine_tune_step.mistake(
+    "Only the sign of a gradient counts, as in the first step of Adam. Plain gradient descent "
+    "moves by rate times gradient.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    with torch.no_grad():
+        for layer, rate in zip(net, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad.sign()
+
+
+@fine_tune_step.mistake(
+    "The rates are given out to the layers that have parameters. There is one for every "
+    "layer, also for those without any.",
+)
+def _(net, X, y, rates):
+    import torch
+
+    net.eval()
+    torch.nn.functional.cross_entropy(net(X), y).backward()
+    layers = [layer for layer in net if list(layer.parameters())]
+    with torch.no_grad():
+        for layer, rate in zip(layers, rates, strict=False):
+            for parameter in layer.parameters():
+                parameter -= rate * parameter.grad
+
+
 @fine_tune_step.alternative(framework="torch")
 def _(net, X, y, rates):
     import torch
@@ -974,8 +1350,9 @@ def one_crossing(rng):
 
 @crossover.probe(weight=2, repeat=3)
 def crosses_back(rng):
+    """Ahead at three counts in a row, then behind, and ahead at the last one."""
     first = int(rng.integers(0, 2))
-    ahead = [first <= i < first + 2 or i >= 4 for i in range(int(rng.integers(5, 7)))]
+    ahead = [first <= i < first + 3 or i == 5 for i in range(6)]
     return _curves(rng, ahead, lambda draws: draws.max(axis=0))
 
 
@@ -1124,6 +1501,63 @@ def _(counts, transfer, scratch):
             break
         found = counts[i]
     return found
+
+
+@crossover.mistake(
+    "Where there is none, the answer is 0, not -1.",
+)
+def _(counts, transfer, scratch):
+    ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
+    from_here = [count for i, count in enumerate(counts) if ahead[i:].all()]
+    return from_here[0] if from_here else -1
+
+
+@crossover.mistake(
+    "Where there is none, the answer is 0, not the largest count.",
+)
+def _(counts, transfer, scratch):
+    ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
+    from_here = [count for i, count in enumerate(counts) if ahead[i:].all()]
+    return from_here[0] if from_here else counts[-1]
+
+
+@crossover.mistake(
+    "This is the largest count at which scratch is ahead. The smallest is asked for, from "
+    "which on it always is.",
+)
+def _(counts, transfer, scratch):
+    ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
+    return max([count for i, count in enumerate(counts) if ahead[i]], default=0)
+
+
+@crossover.mistake(
+    "The means are rounded before they are compared. Compare them as they are.",
+)
+def _(counts, transfer, scratch):
+    ahead = scratch.mean(axis=0).round(2) >= transfer.mean(axis=0).round(2)
+    from_here = [count for i, count in enumerate(counts) if ahead[i:].all()]
+    return from_here[0] if from_here else 0
+
+
+@crossover.mistake(
+    "Scratch is taken to be ahead as soon as it is at the next count too. Every larger one "
+    "must hold.",
+)
+def _(counts, transfer, scratch):
+    ahead = scratch.mean(axis=0) >= transfer.mean(axis=0)
+    from_here = [count for i, count in enumerate(counts) if ahead[i : i + 2].all()]
+    return from_here[0] if from_here else 0
+
+
+@crossover.mistake(
+    "The draws are paired, and those left over are dropped. Each way has its own number of "
+    "draws: take each mean over all of them.",
+)
+def _(counts, transfer, scratch):
+    draws = min(len(transfer), len(scratch))
+    ahead = scratch[:draws].mean(axis=0) >= transfer[:draws].mean(axis=0)
+    from_here = [count for i, count in enumerate(counts) if ahead[i:].all()]
+    return from_here[0] if from_here else 0
 
 
 @crossover.alternative()

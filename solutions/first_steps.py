@@ -192,6 +192,61 @@ def _(correct, total):
     return 100 * (middle - half) / scale, 100 * (middle + half) / scale
 
 
+@wilson_interval.mistake(
+    "In the second term under the root z is not squared: it is z² / (4 n²).",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z / (4 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The second term under the root is divided by 2 n², not by 4 n².",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (2 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "`z**2 / 4 * total**2` multiplies by n². Put the divisor in brackets: `z**2 / (4 * total**2)`.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / 4 * total**2) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
+@wilson_interval.mistake(
+    "The ends are in the wrong order: the low one comes first.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct / total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
+    return (middle + half) / scale, (middle - half) / scale
+
+
+@wilson_interval.mistake(
+    "Proportions are divided as whole numbers: with `//` every proportion below 1 is 0.",
+)
+def _(correct, total):
+    z = 1.96
+    p = correct // total
+    middle, scale = p + z**2 / (2 * total), 1 + z**2 / total
+    half = z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
+    return (middle - half) / scale, (middle + half) / scale
+
+
 @wilson_interval.alternative()
 def _(correct, total):
     """The two true proportions that lie exactly z standard errors away from what was counted:
@@ -257,7 +312,7 @@ def majority_baseline(train_labels, test_labels):
 example(majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1)
 
 
-@majority_baseline.probe(weight=2, repeat=4)
+@majority_baseline.probe(weight=1.5, repeat=4)
 def labels_of_both_parts(rng):
     """The training part's majority is in both parts, is not the test part's, and has neither the
     smallest nor the largest label.
@@ -300,12 +355,20 @@ def not_in_the_test_part(rng):
 
 
 @majority_baseline.probe(weight=0.5)
+def the_smallest_of_all(rng):
+    """The answer is 0, fewer than half of the labels, and not in their middle."""
+    second, third = 1 + rng.permutation(8)[:2]
+    train = rng.permutation(np.repeat([0, second, third], [5, 4, 3]))
+    return train, rng.permutation(np.repeat([0, second, third], [3, 2, 2]))
+
+
+@majority_baseline.probe(weight=0.5)
 def many_labels(rng):
-    """More of each label than eight bits count, and labels far apart."""
+    """More of each label than eight bits count, the most frequent last, and labels far apart."""
     most, few = np.sort(rng.permutation(np.arange(10, 40))[:2])
     train = np.repeat([few, most], [200, 256 + int(rng.integers(5, 40))])
     test = np.repeat([few, most, 1000], [300, 256 + int(rng.integers(5, 40)), 3])
-    return rng.permutation(train), rng.permutation(test)
+    return train, rng.permutation(test)
 
 
 @majority_baseline.probe(weight=0.5)
@@ -364,6 +427,45 @@ def _(train_labels, test_labels):
 @majority_baseline.mistake("This is the largest training label, not the most frequent one.")
 def _(train_labels, test_labels):
     return (test_labels == train_labels.max()).mean()
+
+
+@majority_baseline.mistake(
+    "This is how often the answer is wrong. The task asks how often it is right.",
+)
+def _(train_labels, test_labels):
+    return (test_labels != np.bincount(train_labels).argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The result is in percent. The task asks for a number between 0 and 1.",
+)
+def _(train_labels, test_labels):
+    return 100 * (test_labels == np.bincount(train_labels).argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The right ones are divided by the number of training labels. Divide by the number of "
+    "test labels.",
+)
+def _(train_labels, test_labels):
+    return (test_labels == np.bincount(train_labels).argmax()).sum() / len(train_labels)
+
+
+@majority_baseline.mistake(
+    "A place in the list of different labels is taken for a label: `values[counts.argmax()]` "
+    "is the label itself.",
+)
+def _(train_labels, test_labels):
+    counts = np.unique(train_labels, return_counts=True)[1]
+    return (test_labels == counts.argmax()).mean()
+
+
+@majority_baseline.mistake(
+    "The most frequent label of both parts together is taken. Look at the training labels only.",
+)
+def _(train_labels, test_labels):
+    both = np.concatenate([train_labels, test_labels])
+    return (test_labels == np.bincount(both).argmax()).mean()
 
 
 @majority_baseline.alternative()
@@ -447,9 +549,12 @@ def a_class_with_too_few(rng):
 
 @hold_out.probe(weight=0.5)
 def labels_far_apart(rng):
-    """More than ten classes, and numbers that do not occur in between."""
+    """More than ten classes, numbers that do not occur in between, and two that are the same to
+    eight bits.
+    """
     k = int(rng.integers(2, 4))
-    names = np.concatenate([rng.permutation(np.arange(10, 40))[:4], [255, 256, 1000]])
+    names = rng.permutation(np.arange(10, 40))[:7]
+    names = np.concatenate([names, [255, 256, names[0] + 256, 1000]])
     return rng.permutation(np.repeat(names, 2 * k + 1)), k
 
 
@@ -563,6 +668,59 @@ def _(labels, k):
     return np.sort(
         np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)])
     )
+
+
+@hold_out.mistake(
+    "The places come one too early: these are the (k - 1)-th, the (2k - 1)-th, ... of a class.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k - 2 :: k]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "From the k-th on, every one of a class is held out. Only the k-th, the 2k-th, the 3k-th "
+    "and so on are.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k - 1 :]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Of each class the right number is held out, but they are its last ones. Take its k-th, "
+    "its 2k-th, its 3k-th.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held_out[places[len(places) - len(places) // k :]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Each class is counted from its end. Count in the order in which the examples stand.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[::-1][k - 1 :: k]] = True
+    return held_out
+
+
+@hold_out.mistake(
+    "Each class gives every (k + 1)-th. Take the k-th, the 2k-th, the 3k-th.",
+)
+def _(labels, k):
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[k :: k + 1]] = True
+    return held_out
 
 
 @hold_out.alternative()
@@ -682,7 +840,7 @@ def example_of_the_statement(rng):
     return some[:3], np.stack([some[3], some[1], almost])
 
 
-@leaked.probe(weight=2, repeat=3)
+@leaked.probe(weight=1.5, repeat=3)
 def copies_elsewhere(rng):
     train, test = _two_parts(rng, int(rng.integers(6, 9)), 5, 3, 4)
     first, second = rng.permutation(5)[:2]
@@ -702,11 +860,13 @@ def all_but_one_pixel(rng):
 
 @leaked.probe(weight=1)
 def all_but_a_little(rng):
-    """One pixel inside a large picture differs, by ever less: in the end by a single bit."""
+    """One pixel inside a large picture differs, by ever less: in the end by a single bit. Its
+    value is not halfway between two rounded ones.
+    """
     train = 0.5 + _pictures(rng, 6, 24, 17) / 2
+    train[:, 12, 8] = 0.71
     test = train[_turn(rng, 6)]
-    for picture, step in zip(test[:5], (0.07, 1e-2, 1e-3, 1e-5, 2**-23), strict=True):
-        picture[int(rng.integers(9, 15)), int(rng.integers(6, 11))] += step
+    test[:5, 12, 8] += np.float32([0.07, 1e-2, 1e-3, 1e-5, 2**-23])
     return train, test
 
 
@@ -719,12 +879,20 @@ def same_sums(rng):
     return train, test
 
 
+@leaked.probe(weight=0.5)
+def turned(rng):
+    """Square pictures: a training image with rows and columns swapped, and one turned round."""
+    train, test = _two_parts(rng, 5, 4, 4, 4)
+    test[0], test[1], test[3] = train[2].T, train[4], np.rot90(train[0])
+    return train, test
+
+
 @leaked.probe(weight=1)
 def the_same_but_brighter(rng):
-    """A training image with every pixel raised, and one with every pixel halved."""
+    """A training image with every pixel raised, one with every pixel halved, and a negative."""
     while True:
-        train, test = _two_parts(rng, 5, 4, 4, 3)
-        test[0], test[2], test[3] = train[4] + 1 / 16, train[1] / 2, train[2]
+        train, test = _two_parts(rng, 5, 5, 4, 3)
+        test[0], test[2], test[3], test[4] = train[4] + 1 / 16, train[1] / 2, train[2], -train[0]
         if _sums_tell(train, test):
             return train, test
 
@@ -751,7 +919,16 @@ def stitched_together(rng):
             return train, test
 
 
-@leaked.probe(weight=1)
+@leaked.probe(weight=0.5)
+def of_which_only_the_border_is_printed(rng):
+    """NumPy prints three rows and columns at each end of more than a thousand numbers."""
+    train = _pictures(rng, 2, 34, 30)
+    test = train[::-1].copy()
+    test[0, 17, int(rng.integers(9, 20))] += 1 / 16
+    return train, test
+
+
+@leaked.probe(weight=0.5)
 def one_test_image(rng):
     """A copy of the last of many training images."""
     train = rng.integers(0, 17, (120, 9, 11)).astype(np.float32) / 16
@@ -795,9 +972,19 @@ def _(train_images, test_images):
     return (sums[1][:, None] == sums[0][None]).any(axis=1)
 
 
+def _takes_near_ones_for_copies(inputs, output):
+    """By whatever tolerance or rounding: what is taken for a copy and is none is nearly one."""
+    train_images, test_images = inputs.args
+    taken = np.asarray(output, dtype=bool)
+    far = np.abs(test_images[:, None] - train_images[None]).max(axis=(2, 3))  # (M, N)
+    wrong = taken != (far == 0).any(axis=1)
+    return not (wrong & ~(taken & (far < 0.1).any(axis=1))).any()
+
+
 @leaked.mistake(
     "Pictures that are nearly alike are taken for the same. An image that differs in a single "
-    "pixel, however little, is no copy: compare with ==."
+    "pixel, however little, is no copy: compare with ==.",
+    recognise=_takes_near_ones_for_copies,
 )
 def _(train_images, test_images):
     far = np.abs(test_images[:, None] - train_images[None]).max(axis=(2, 3))
@@ -825,6 +1012,62 @@ def _(train_images, test_images):
 )
 def _(train_images, test_images):
     return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
+
+
+@leaked.mistake(
+    "The answer is turned round: True for images that are no training images. It should be "
+    "True for a leak.",
+)
+def _(train_images, test_images):
+    return ~(test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
+
+
+@leaked.mistake(
+    "These are the places of the leaks. The task asks for one True or False for every test image.",
+)
+def _(train_images, test_images):
+    return np.flatnonzero((test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1))
+
+
+@leaked.mistake(
+    "A picture that occurs twice among the test images is taken for a leak. Only training "
+    "images make one.",
+)
+def _(train_images, test_images):
+    in_train = (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
+    return in_train | ((test_images[:, None] == test_images[None]).all(axis=(2, 3)).sum(axis=1) > 1)
+
+
+@leaked.mistake(
+    "Only the first row of pixels is compared. Two images are the same when all their pixels are.",
+)
+def _(train_images, test_images):
+    return (test_images[:, None, 0] == train_images[None, :, 0]).all(axis=2).any(axis=1)
+
+
+@leaked.mistake(
+    "Only the sums of pixels are compared. The same pixels in other places are another picture.",
+)
+def _(train_images, test_images):
+    sums = test_images.sum(axis=(1, 2))[:, None] == train_images.sum(axis=(1, 2))
+    return sums.any(axis=1)
+
+
+@leaked.mistake(
+    "Only which pixels there are is compared, wherever they stand. In other places they make "
+    "another picture.",
+)
+def _(train_images, test_images):
+    pixels = np.sort(test_images.reshape(len(test_images), -1), axis=1)
+    others = np.sort(train_images.reshape(len(train_images), -1), axis=1)
+    return (pixels[:, None] == others[None]).all(axis=2).any(axis=1)
+
+
+@leaked.mistake(
+    "Each test image is compared with the first training image only. A copy may stand anywhere.",
+)
+def _(train_images, test_images):
+    return (test_images == train_images[0]).all(axis=(1, 2))
 
 
 @leaked.alternative()
@@ -999,6 +1242,43 @@ def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     np.add.at(matrix, (labels, predictions), labels == predictions)
     return matrix
+
+
+@confusion_matrix.mistake(
+    "These are shares of each column. The task asks for counts.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes))
+    np.add.at(table, (labels, predictions), 1)
+    return table / np.maximum(table.sum(axis=0), 1)
+
+
+@confusion_matrix.mistake(
+    "These are shares of all examples. The task asks for counts.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes))
+    np.add.at(table, (labels, predictions), 1)
+    return table / len(labels)
+
+
+@confusion_matrix.mistake(
+    "The counts begin again at 0 after 255: the table holds numbers of eight bits. Use whole "
+    "numbers of 64 bits, as libraries do by themselves.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes), np.uint8)
+    np.add.at(table, (labels, predictions), 1)
+    return table
+
+
+@confusion_matrix.mistake(
+    "Each pair is counted in both directions. Row i, column j holds class i taken for class j.",
+)
+def _(labels, predictions, num_classes):
+    table = np.zeros((num_classes, num_classes), int)
+    np.add.at(table, (labels, predictions), 1)
+    return table + table.T
 
 
 @confusion_matrix.alternative()

@@ -201,6 +201,73 @@ def _(logits, labels):
     return -np.log(p[np.arange(len(labels)), labels]).mean()
 
 
+@softmax_cross_entropy.mistake(
+    "The largest log-probability of each row is kept. Keep that of the right class, which the "
+    "labels name.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_p.max(axis=1).mean()
+
+
+@softmax_cross_entropy.mistake(
+    "The smallest log-probability of each row is kept. Keep that of the right class, which "
+    "the labels name.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_p.min(axis=1).mean()
+
+
+@softmax_cross_entropy.mistake(
+    "The log-probabilities of a row are added up. Keep the one of the right class.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_p.sum(axis=1).mean()
+
+
+@softmax_cross_entropy.mistake(
+    "The first class of every row is kept. Keep the one that the row's label names.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_p[:, 0].mean()
+
+
+@softmax_cross_entropy.mistake(
+    "The sum is divided by N · C: zeros of the other classes are averaged too. There is one "
+    "loss for each image: divide by N.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    keep = np.arange(logits.shape[1]) == labels[:, None]
+    return -np.where(keep, log_p, 0).mean()
+
+
+@softmax_cross_entropy.mistake(
+    "This is the mean probability of the right class, without the logarithm.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -np.exp(log_p[np.arange(len(labels)), labels]).mean()
+
+
+@softmax_cross_entropy.mistake(
+    "The logits, shifted, are averaged: the logarithm of the sum is missing. Keep entries of "
+    "`log_p`.",
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return -shifted[np.arange(len(labels)), labels].mean()
+
+
 @softmax_cross_entropy.alternative(framework="torch")
 def _(logits, labels):
     import torch
@@ -544,6 +611,97 @@ def _():
     )
 
 
+@build_lenet.mistake(
+    "The convolutions have no biases. Every convolution and dense layer has one.",
+)
+def _():
+    from torch import nn
+
+    maps = [
+        nn.Conv2d(1, 20, 5, bias=False),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5, bias=False),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+
+
+@build_lenet.mistake(
+    "There is batch normalisation in the net. It is not in the table, and its scales and "
+    "shifts are parameters.",
+)
+def _():
+    from torch import nn
+
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.BatchNorm2d(20),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+
+
+@build_lenet.mistake(
+    "The net ends in a logarithm of the softmax. Return raw logits: the loss applies the "
+    "softmax itself.",
+)
+def _():
+    from torch import nn
+
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.LogSoftmax(1)
+    )
+
+
+@build_lenet.mistake(
+    "The first ReLU is missing, the one between the first convolution and its pooling.",
+)
+def _():
+    from torch import nn
+
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+
+
+@build_lenet.mistake(
+    "Negative sums leak through: the activations are leaky ReLUs. The task asks for ReLU.",
+)
+def _():
+    from torch import nn
+
+    maps = [
+        nn.Conv2d(1, 20, 5),
+        nn.LeakyReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.LeakyReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.LeakyReLU(), nn.Linear(500, 10)
+    )
+
+
 @build_lenet.alternative(framework="mxnet")
 def _():
     from dlkit.mx import gluon
@@ -783,6 +941,39 @@ def _(net):
     )
 
 
+@count_parameters.mistake(
+    "Only weights are counted. Biases, scales and shifts are trained too.",
+    framework="torch",
+)
+def _(net):
+    return sum(
+        parameter.numel()
+        for name, parameter in net.named_parameters()
+        if parameter.requires_grad and name.endswith("weight")
+    )
+
+
+@count_parameters.mistake(
+    "These are the frozen parameters. Count those that training may change.",
+)
+def _(net):
+    return sum(parameter.numel() for parameter in net.parameters() if not parameter.requires_grad)
+
+
+@count_parameters.mistake(
+    "Layers inside layers are counted more than once: `modules()` goes through all of them, "
+    "and each `parameters()` too.",
+    framework="torch",
+)
+def _(net):
+    return sum(
+        parameter.numel()
+        for layer in net.modules()
+        for parameter in layer.parameters()
+        if parameter.requires_grad
+    )
+
+
 @count_parameters.alternative(framework="torch")
 def _(net):
     count = 0
@@ -919,18 +1110,20 @@ def several_pixels_before_flattening(rng):
 
 @load_weights.probe(weight=1)
 def dense_layers_of_a_multiple_of_the_maps(rng):
-    """Only the first of them is behind the flattening, and reads its inputs in another order."""
+    """Only the first of them is behind the flattening, and reads its inputs in another order: as
+    in the statement's picture, three maps of 2 x 2 pixels.
+    """
     layers = [
         ["conv", 1, 3, 3],
         ["relu"],
         ["flatten"],
-        ["dense", 18, 6],
+        ["dense", 12, 6],
         ["relu"],
         ["dense", 6, 9],
         ["relu"],
         ["dense", 9, 3],
     ]
-    return _transfer(rng, layers, (4, 1, 4, 5))
+    return _transfer(rng, layers, (4, 1, 4, 4))
 
 
 @load_weights.mistake(
@@ -1049,6 +1242,43 @@ def _(net, arrays):
     parameters = list(net.parameters())
     for index, array in enumerate(arrays):
         parameters[index] = array
+
+
+@load_weights.mistake(
+    "The maps and the pixels are taken in the wrong order: the rows of the exported weight "
+    "are (pixels, channels), not (channels, pixels).",
+)
+def _(net, arrays):
+    import torch
+
+    before = None
+    with torch.no_grad():
+        for parameter, array in zip(net.parameters(), arrays, strict=True):
+            if array.ndim == 4:
+                array = array.permute(3, 2, 0, 1)
+            elif array.ndim == 2:
+                rows = before or len(array)
+                array = array.reshape(rows, -1, array.shape[1]).permute(2, 1, 0).flatten(1)
+            parameter.copy_(array)
+            before = len(parameter)
+
+
+@load_weights.mistake(
+    "The kernels are flipped. They are not on either side: only their axes come in another order.",
+)
+def _(net, arrays):
+    import torch
+
+    before = None
+    with torch.no_grad():
+        for parameter, array in zip(net.parameters(), arrays, strict=True):
+            if array.ndim == 4:
+                array = array.flip(0, 1).permute(3, 2, 0, 1)
+            elif array.ndim == 2:
+                rows = before or len(array)
+                array = array.reshape(-1, rows, array.shape[1]).permute(2, 1, 0).flatten(1)
+            parameter.copy_(array)
+            before = len(parameter)
 
 
 @load_weights.alternative(framework="mxnet")
@@ -1176,7 +1406,7 @@ def without_decay(rng):
 
 @sgd_step.probe(weight=1, repeat=2)
 def with_decay(rng):
-    shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9)))]
+    shapes = [(2, 1, 3, 3), (2,), (5, int(rng.integers(3, 9))), (5,), (4, 5), (4,)]
     parameters, gradients = (
         [gaussian(rng, *shape) for shape in shapes],
         [gaussian(rng, *shape, scale=10) for shape in shapes],
@@ -1263,6 +1493,75 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
         p - lr * (g / batch_size - weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "A bracket is missing: lr multiplies the gradient only, and the decay is added to p.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * g / batch_size + weight_decay * p
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "The decay is halved. The term is weight decay · p.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * (g / batch_size + weight_decay / 2 * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "The decay is twice too large. The term is weight decay · p.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * (g / batch_size + 2 * weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "The decay acts on the parameters after the gradient's step. Both terms are taken at the "
+    "old p.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        (p - lr * g / batch_size) * (1 - lr * weight_decay)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "These are the steps. Subtract them from the parameters.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        lr * (g / batch_size + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "The gradients are divided by the length of their own first axis. Divide by the batch size.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * (g / len(g) + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)
+    ]
+
+
+@sgd_step.mistake(
+    "Only the sign of p is in the decay. The term is weight decay · p.",
+)
+def _(parameters, gradients, lr, batch_size, weight_decay):
+    return [
+        p - lr * (g / batch_size + weight_decay * np.sign(p))
         for p, g in zip(parameters, gradients, strict=True)
     ]
 

@@ -46,7 +46,15 @@ example(
 )
 
 
-@fire.probe(weight=2, repeat=3)
+@fire.probe(weight=0.5)
+def many_examples_and_inputs(rng):
+    """Only the last input says anything, and the last example fires."""
+    X, weights = _whole(rng, 16, 30), np.zeros(30, dtype=np.float32)
+    X[:, -1], weights[-1] = [2, -1, 0, 1] * 4, 1
+    return X, weights, 0.0
+
+
+@fire.probe(weight=1.5, repeat=3)
 def random_units(rng):
     """The bias decides for some examples, and would decide otherwise if it were a threshold. One
     sum is a quarter above 0, one a quarter below.
@@ -81,11 +89,13 @@ def on_the_line(rng):
 
 @fire.probe(weight=1)
 def barely(rng):
-    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself."""
-    X = _whole(rng, 6, 3)
-    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 1]
+    """Sums of a millionth, and of a millionth of that: above 0, below, and 0 itself; and one of
+    three quarters.
+    """
+    X = _whole(rng, 7, 3)
+    X[:, 1] = [2**-20, 0, -(2**-20), 2**-40, -(2**-40), 0.75, 1]
     X[3:5, 0] = 0
-    X[:5, 2] = 2 * X[:5, 0]
+    X[:6, 2] = 2 * X[:6, 0]
     return X, np.array([2, 1, -1], dtype=np.float32), 0.0
 
 
@@ -161,6 +171,49 @@ def _(X, weights, bias):
 @fire.mistake("The unit is turned round: it fires where the sum is negative.")
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) + bias < 0
+
+
+@fire.mistake(
+    "The unit is turned round: it fires where the sum is not above 0.",
+)
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias) <= 0
+
+
+@fire.mistake(
+    "These are sigmoids of the sums. A unit gives exactly 1 or 0.",
+)
+def _(X, weights, bias):
+    return 1 / (1 + np.exp(-((X * weights).sum(axis=1) + bias).clip(-80, 80)))
+
+
+@fire.mistake(
+    "The unit fires only above 0.5. The sum itself is compared with 0.",
+)
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias) > 0.5
+
+
+@fire.mistake(
+    "The unit fires wherever the sum is not 0, below it too. It fires where the sum is "
+    "greater than 0.",
+)
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias) != 0
+
+
+@fire.mistake(
+    "There is one answer for all examples together. Give one for each.",
+)
+def _(X, weights, bias):
+    return (((X * weights).sum(axis=1) + bias) > 0).all()
+
+
+@fire.mistake(
+    "The sum is cut off to a whole number before it is compared. Compare it as it is.",
+)
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias).astype(int) > 0
 
 
 @fire.alternative()
@@ -385,6 +438,107 @@ def _(weights, bias, x, label):
     return weights + wrong * sign * x, bias + wrong * sign
 
 
+@perceptron_step.mistake(
+    "The weights move the wrong way, the bias the right one. Both move by label minus answer.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights - (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "The bias moves the wrong way, the weights the right one. Both move by label minus answer.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (label - answer) * x, bias - (label - answer)
+
+
+@perceptron_step.mistake(
+    "A unit that does not fire is counted as -1. Its answer is 0.",
+)
+def _(weights, bias, x, label):
+    answer = 1 if weights @ x + bias > 0 else -1
+    return weights + (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "The answer is a sigmoid of the sum. The unit answers 1 or 0, as in question 1.",
+)
+def _(weights, bias, x, label):
+    answer = 1 / (1 + np.exp(-np.clip(weights @ x + bias, -80, 80)))
+    return weights + (label - answer) * x, bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "Nothing happens where the label is 0. A unit that fires for such an example is wrong "
+    "too: the difference is -1.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    step = label - answer if label == 1 else 0
+    return weights + step * x, bias + step
+
+
+@perceptron_step.mistake(
+    "Nothing happens where the label is 1. A unit that does not fire for such an example is "
+    "wrong too: the difference is 1.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    step = label - answer if label == 0 else 0
+    return weights + step * x, bias + step
+
+
+@perceptron_step.mistake(
+    "The example is added whenever its label is 1, whatever the unit answers. The factor is "
+    "label minus answer.",
+)
+def _(weights, bias, x, label):
+    return weights + label * x, bias + label
+
+
+@perceptron_step.mistake(
+    "All weights move by the same. Each moves by the difference times its input.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (label - answer), bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "The difference is multiplied by the weights themselves. Multiply it by the example.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (label - answer) * weights, bias + (label - answer)
+
+
+@perceptron_step.mistake(
+    "The change of the bias is multiplied by the sum of the inputs. It is label minus answer "
+    "alone.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (label - answer) * x, bias + (label - answer) * x.sum()
+
+
+@perceptron_step.mistake(
+    "The step is halved. It is label minus answer, with no rate before it.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + 0.5 * (label - answer) * x, bias + 0.5 * (label - answer)
+
+
+@perceptron_step.mistake(
+    "The label has no say: the difference is 1 minus the answer. It is label minus answer.",
+)
+def _(weights, bias, x, label):
+    answer = weights @ x + bias > 0
+    return weights + (1 - answer) * x, bias + (1 - answer)
+
+
 @perceptron_step.alternative(framework="torch")
 def _(weights, bias, x, label):
     fires = bool(weights.dot(x) + bias > 0)
@@ -543,6 +697,55 @@ def _(X, W1, b1, w2, b2):
 @forward_pass.mistake("The result is (N, 1), a column. One logit an example is (N,).")
 def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T + b1) @ w2[:, None] + b2
+
+
+@forward_pass.mistake(
+    "These are answers, 0 or 1. The task asks for the logits themselves.",
+)
+def _(X, W1, b1, w2, b2):
+    return (np.tanh(X @ W1.T + b1) @ w2 + b2) > 0
+
+
+@forward_pass.mistake(
+    "These are the hidden units. The output is still missing: their sum, weighted by w2, plus b2.",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T + b1)
+
+
+@forward_pass.mistake(
+    "b2 is added once for each hidden unit. It is added once, to the sum.",
+)
+def _(X, W1, b1, w2, b2):
+    return (np.tanh(X @ W1.T + b1) * w2 + b2).sum(axis=1)
+
+
+@forward_pass.mistake(
+    "The weighted hidden units are averaged. Add them up.",
+)
+def _(X, W1, b1, w2, b2):
+    return (np.tanh(X @ W1.T + b1) * w2).mean(axis=1) + b2
+
+
+@forward_pass.mistake(
+    "b1 is subtracted. It is added to the hidden sums.",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T - b1) @ w2 + b2
+
+
+@forward_pass.mistake(
+    "Every hidden unit gets the sum of all biases. Unit i gets b1[i].",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.T + b1.sum()) @ w2 + b2
+
+
+@forward_pass.mistake(
+    "W1 is brought into shape by `reshape`, which mixes its rows. Transpose it: `W1.T`.",
+)
+def _(X, W1, b1, w2, b2):
+    return np.tanh(X @ W1.reshape(X.shape[1], -1) + b1) @ w2 + b2
 
 
 @forward_pass.alternative(framework="torch")
@@ -742,6 +945,137 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
+@backward_pass.mistake(
+    "The derivative of tanh is taken as 1 - H. It is 1 - H²: square the hidden units.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "The hidden layer is gone back through as if it were ReLUs. The derivative of tanh is 1 - H².",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (hidden > 0)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "The bias gradients are averaged, and dz is divided by N already. A bias gets the sum of "
+    "what arrives.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.mean(axis=0), hidden.T @ dz, dz.mean()
+
+
+@backward_pass.mistake(
+    "db2 is averaged, and dz is divided by N already. A bias gets the sum of what arrives.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.mean()
+
+
+@backward_pass.mistake(
+    "db1 is averaged, and dz is divided by N already. A bias gets the sum of what arrives.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.mean(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "All is twice too large: this loss is no squared error, so there is no factor 2.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = 2 * (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "dw2 is made of the hidden sums, before the tanh. It is made of H, what the tanh gives.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), (X @ W1.T + b1).T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "The order is dW1, db1, dw2, db2. Here those of the output come first.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return hidden.T @ dz, dz.sum(), dZ.T @ X, dZ.sum(axis=0)
+
+
+@backward_pass.mistake(
+    "db2 has one number an example. Add them up: a bias gets the sum of what arrives.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    p = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    dz = (p - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz
+
+
+@backward_pass.mistake(
+    "All weights and biases are divided by N once more: dz is divided already.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(hidden @ w2 + b2))) - y) / len(X) ** 2
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
+@backward_pass.mistake(
+    "The order is dW1, db1, dw2, db2. Here db1 and dw2 are exchanged.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = (1 / (1 + np.exp(-(hidden @ w2 + b2))) - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, hidden.T @ dz, dZ.sum(axis=0), dz.sum()
+
+
+@backward_pass.mistake(
+    "The answers, 0 or 1, stand in the place of the probabilities. The gradient is p - y, "
+    "with p from the sigmoid.",
+)
+def _(X, y, W1, b1, w2, b2):
+    hidden = np.tanh(X @ W1.T + b1)
+    dz = ((hidden @ w2 + b2 > 0) - y) / len(X)
+    dZ = np.outer(dz, w2) * (1 - hidden**2)
+    return dZ.T @ X, dZ.sum(axis=0), hidden.T @ dz, dz.sum()
+
+
 @backward_pass.alternative(framework="torch")
 def _(X, y, W1, b1, w2, b2):
     import torch
@@ -879,6 +1213,71 @@ def _(heights):
     return heights[1:] - heights[0], heights[0]
 
 
+@staircase.mistake(
+    "The weights are jumps without their sign. Where the staircase goes down, the weight is "
+    "negative.",
+)
+def _(heights):
+    return np.abs(np.diff(heights)), heights[0]
+
+
+@staircase.mistake(
+    "There is one weight too many: the first height is the bias, so n heights need n - 1 weights.",
+)
+def _(heights):
+    return np.diff(heights, prepend=0), heights[0]
+
+
+@staircase.mistake(
+    "The bias comes first. Return the weights, then the bias.",
+)
+def _(heights):
+    return heights[0], np.diff(heights)
+
+
+@staircase.mistake(
+    "The bias is the mean height. Left of all edges, where no unit fires, the output is the first.",
+)
+def _(heights):
+    return np.diff(heights), heights.mean()
+
+
+@staircase.mistake(
+    "The bias is the lowest height. Left of all edges, where no unit fires, the output is the "
+    "first.",
+)
+def _(heights):
+    return np.diff(heights), heights.min()
+
+
+@staircase.mistake(
+    "The heights are added up. A weight is the jump from one height to the next.",
+)
+def _(heights):
+    return np.cumsum(heights)[:-1], heights[0]
+
+
+@staircase.mistake(
+    "The heights were sorted first. Leave them in their order: the staircase may go down.",
+)
+def _(heights):
+    return np.diff(np.sort(heights)), heights[0]
+
+
+@staircase.mistake(
+    "The weights come from right to left. Weight i belongs to edge i, from the left.",
+)
+def _(heights):
+    return np.diff(heights)[::-1], heights[0]
+
+
+@staircase.mistake(
+    "Each weight is a ratio of heights. A unit adds: the weight is their difference.",
+)
+def _(heights):
+    return heights[1:] / heights[:-1], heights[0]
+
+
 @staircase.alternative(framework="torch")
 def _(heights):
     return heights.diff(), heights[0]
@@ -900,7 +1299,8 @@ def _(heights):
 
 # 6. XOR, learned ----------------------------------------------------------------------------------
 
-JUDGED = ByAccuracy("points", needed=0.9, guessing=0.35, num_classes=2)
+# Below 15 % the classes are learnt, and exchanged: a line, or chance, is right on 28 % and more.
+JUDGED = ByAccuracy("points", needed=0.9, guessing=0.15, num_classes=2)
 
 
 @question(

@@ -47,12 +47,19 @@ def as_many_of_both(rng):
     return gaussian(rng, 5, 2), 40, 40
 
 
-@domain_weights.probe(weight=2, repeat=3)
+@domain_weights.probe(weight=1.5, repeat=3)
 def more_of_one(rng):
     num_source, num_target = (
         int(n) for n in rng.permutation([rng.integers(20, 60), rng.integers(100, 300)])
     )
     return gaussian(rng, int(rng.integers(3, 9)), 2, scale=1.5), num_source, num_target
+
+
+@domain_weights.probe(weight=0.5)
+def deep_in_the_target(rng):
+    """A weight of more than a thousand, of odds that p / (1 - p) still gives in float32."""
+    logits = floats([-rng.uniform(2, 2.5), rng.uniform(3.2, 3.5)])
+    return logits, int(rng.integers(1100, 1300)), 150
 
 
 example(domain_weights, floats([0, 0]), 50, 50)
@@ -96,6 +103,96 @@ def _(logits, num_source, num_target):
 )
 def _(logits, num_source, num_target):
     return num_source / num_target / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+
+
+@domain_weights.mistake(
+    "The odds are only multiplied by `num_source`. Divide by `num_target` too.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) * num_source
+
+
+@domain_weights.mistake(
+    "The odds are only divided by `num_target`. Multiply by `num_source` too.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) / num_target
+
+
+@domain_weights.mistake(
+    "The correction is by the share of one part in all examples. Bayes' rule asks for the "
+    "ratio of the two parts, num_source / num_target.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) * num_source / (num_source + num_target)
+
+
+@domain_weights.mistake(
+    "The correction is all examples by those of the target. Bayes' rule asks for num_source / "
+    "num_target.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) * (num_source + num_target) / num_target
+
+
+@domain_weights.mistake(
+    "The weights are divided by their mean. Return them as Bayes' rule gives them.",
+)
+def _(logits, num_source, num_target):
+    weights = np.e ** (logits[:, 1] - logits[:, 0])
+    return weights / weights.mean()
+
+
+@domain_weights.mistake(
+    "The weights add up to 1. Return them as Bayes' rule gives them.",
+)
+def _(logits, num_source, num_target):
+    weights = np.e ** (logits[:, 1] - logits[:, 0])
+    return weights / weights.sum()
+
+
+@domain_weights.mistake(
+    "These are logarithms of the weights.",
+)
+def _(logits, num_source, num_target):
+    return logits[:, 1] - logits[:, 0] + np.log(num_source / num_target)
+
+
+@domain_weights.mistake(
+    "`//` rounds the ratio of the two numbers down. Divide with `/`.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) * (num_source // num_target)
+
+
+@domain_weights.mistake(
+    "The correction is added. Bayes' rule multiplies.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) + num_source / num_target
+
+
+@domain_weights.mistake(
+    "The two numbers are multiplied. Bayes' rule asks for their ratio.",
+)
+def _(logits, num_source, num_target):
+    return np.e ** (logits[:, 1] - logits[:, 0]) * num_source * num_target
+
+
+@domain_weights.mistake(
+    "The ratio is taken for one that is always above 1. It is num_source / num_target, "
+    "whichever is larger.",
+)
+def _(logits, num_source, num_target):
+    ratio = max(num_source, num_target) / min(num_source, num_target)
+    return np.e ** (logits[:, 1] - logits[:, 0]) * ratio
+
+
+@domain_weights.mistake(
+    "The exponential is missing: a difference of logits is the logarithm of the odds.",
+)
+def _(logits, num_source, num_target):
+    return (logits[:, 1] - logits[:, 0]) * num_source / num_target
 
 
 @domain_weights.alternative(framework="torch")
@@ -147,7 +244,7 @@ def random_weights(rng):
 
 @effective_sample_size.probe(weight=1)
 def equal_weights(rng):
-    return (np.full(int(rng.integers(4, 9)), rng.uniform(2, 5), np.float32),)
+    return (np.full(int(rng.integers(200, 300)), rng.uniform(2, 5), np.float32),)
 
 
 @effective_sample_size.probe(weight=1)
@@ -208,6 +305,50 @@ def _(weights):
 )
 def _(weights):
     return (weights > 0).sum()
+
+
+@effective_sample_size.mistake(
+    "This is the number of all examples, whatever their weights.",
+)
+def _(weights):
+    return len(weights)
+
+
+@effective_sample_size.mistake(
+    "This is the sum of the weights. Square it, and divide by the sum of the squares.",
+)
+def _(weights):
+    return weights.sum()
+
+
+@effective_sample_size.mistake(
+    "Above and below the line stands the same, so this is always 1. Below it, square each "
+    "weight first, then add.",
+)
+def _(weights):
+    return weights.sum() ** 2 / weights.sum() ** 2
+
+
+@effective_sample_size.mistake(
+    "This is the root of the effective size: square the sum of the weights above the line.",
+)
+def _(weights):
+    return weights.sum() / (weights**2).sum() ** 0.5
+
+
+@effective_sample_size.mistake(
+    "The result is rounded down. It need not be a whole number.",
+)
+def _(weights):
+    return int(weights.sum() ** 2 / (weights**2).sum())
+
+
+@effective_sample_size.mistake(
+    "Below the line stand squares of shares, above it the weights as they are. Use one of the "
+    "two in both places.",
+)
+def _(weights):
+    return weights.sum() ** 2 / ((weights / weights.sum()) ** 2).sum()
 
 
 @effective_sample_size.alternative(framework="torch")
@@ -337,6 +478,78 @@ def _(weights, limit):
     return clipped / clipped.sum()
 
 
+@clip_weights.mistake(
+    "The weights are divided by the limit. Divide by the mean of the clipped ones.",
+)
+def _(weights, limit):
+    return np.minimum(weights, limit) / limit
+
+
+@clip_weights.mistake(
+    "The weights are divided by the largest of them. Divide by their mean.",
+)
+def _(weights, limit):
+    return np.minimum(weights, limit) / np.minimum(weights, limit).max()
+
+
+@clip_weights.mistake(
+    "The weights are divided by their median. Divide by their mean.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return clipped / np.median(clipped)
+
+
+@clip_weights.mistake(
+    "Weights of 0 are left out of the mean. They are weights like the others.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return clipped / clipped[clipped > 0].mean()
+
+
+@clip_weights.mistake(
+    "Examples above the limit are taken out of the list. Their weights become `limit`; all N stay.",
+)
+def _(weights, limit):
+    kept = weights[weights <= limit]
+    return kept / kept.mean() if len(kept) and kept.mean() else kept
+
+
+@clip_weights.mistake(
+    "Only the clipped weights are divided by the mean. Divide all of them.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return np.where(weights > limit, clipped / clipped.mean(), clipped)
+
+
+@clip_weights.mistake(
+    "Only the weights below the limit are divided by the mean. Divide all of them.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return np.where(weights <= limit, clipped / clipped.mean(), clipped)
+
+
+@clip_weights.mistake(
+    "The weights are divided by their mean before they are clipped too, so `limit` is in "
+    "units of that mean. Clip them as they come, then divide.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit * weights.mean())
+    return clipped / clipped.mean()
+
+
+@clip_weights.mistake(
+    "After the division the weights are clipped again, so their mean is below 1. Clip once, "
+    "then divide.",
+)
+def _(weights, limit):
+    clipped = np.minimum(weights, limit)
+    return np.minimum(clipped / clipped.mean(), limit)
+
+
 @clip_weights.alternative(framework="torch")
 def _(weights, limit):
     clipped = weights.clamp(max=limit)
@@ -419,7 +632,7 @@ def large_logits(rng):
     """Two labels have probabilities that are 0 to a float, one of them also in float64."""
     logits = rng.permuted(np.float32([[0, 1, 2]] * 5), axis=1) + gaussian(rng, 5, 3)
     y = rng.integers(0, 3, 5)
-    logits[[0, 1], y[:2]] -= np.float32([300, rng.uniform(800, 1000)])
+    logits[[0, 1], y[:2]] -= np.float32([300, rng.uniform(1100, 1400)])
     logits += np.float32([[400], [0], [-900], [-300], [1000]])
     order = rng.permutation(5)
     return logits[order], y[order], rng.uniform(0.5, 2, 5).astype(np.float32)
@@ -519,6 +732,97 @@ def _(logits, y, weights):
     with np.errstate(all="ignore"):
         losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
         return (weights * losses).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The sign is wrong: a cross-entropy is positive.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return -(weights * losses).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The weights are squared above the line. Each loss is multiplied by its weight once.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights**2 * losses).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The sum is divided by the number of weights that are not 0. Divide by the sum of the weights.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum() / (weights > 0).sum()
+
+
+@weighted_loss.mistake(
+    "The sum is divided by the largest weight. Divide by the sum of the weights.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum() / weights.max()
+
+
+@weighted_loss.mistake(
+    "The weights are scaled to mean 1 and the losses added up. Divide by their number as well.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum() / weights.mean()
+
+
+@weighted_loss.mistake(
+    "The logit of the label is not subtracted.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) + logits.max(axis=1)
+    return (weights * losses).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The largest logit of a row is subtracted. Subtract the one of the label.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1))
+    return (weights * losses).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The loss is one minus the probability of the label. The cross-entropy is minus its logarithm.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * (1 - np.exp(-losses))).sum() / weights.sum()
+
+
+@weighted_loss.mistake(
+    "These are the weighted losses, one for each example. Add them up: one number is asked for.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return weights * losses / weights.sum()
+
+
+@weighted_loss.mistake(
+    "The largest logit of the whole batch is subtracted. In a row far below it every exp is "
+    "0, and its log infinite: subtract each row's own largest.",
+)
+def _(logits, y, weights):
+    shifted = logits - logits.max()
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    return (weights * losses).sum() / weights.sum()
 
 
 @weighted_loss.alternative(framework="torch")
@@ -679,6 +983,128 @@ def _(losses, weights):
     return estimate, ((weights * (losses - estimate)) ** 2).sum() / weights.sum() ** 2
 
 
+@target_estimate.mistake(
+    "The two results are the wrong way round: the estimate first, then its standard error.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return ((weights * distances) ** 2).sum() ** 0.5 / weights.sum(), mean
+
+
+@target_estimate.mistake(
+    "In the standard error the root is missing above the line.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() / weights.sum()
+
+
+@target_estimate.mistake(
+    "The standard error is divided by the number of examples. Divide by the sum of the weights.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() ** 0.5 / len(losses)
+
+
+@target_estimate.mistake(
+    "The standard error is divided by the root of the number of examples. Divide by the sum "
+    "of the weights.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() ** 0.5 / len(losses) ** 0.5
+
+
+@target_estimate.mistake(
+    "The standard error is not divided by the sum of the weights.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() ** 0.5
+
+
+@target_estimate.mistake(
+    "The estimate is not subtracted in the standard error: take distances from it.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    return mean, ((weights * losses) ** 2).sum() ** 0.5 / weights.sum()
+
+
+@target_estimate.mistake(
+    "These are the ends of an interval. Return the estimate and its standard error.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    se = ((weights * distances) ** 2).sum() ** 0.5 / weights.sum()
+    return (mean - 1.96 * se, mean + 1.96 * se)
+
+
+@target_estimate.mistake(
+    "The second number is 1.96 standard errors. Return one.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, 1.96 * ((weights * distances) ** 2).sum() ** 0.5 / weights.sum()
+
+
+@target_estimate.mistake(
+    "The weighted distances are added up before they are squared, and cancel. Square each, "
+    "then add.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, abs((weights * distances).sum()) / weights.sum()
+
+
+@target_estimate.mistake(
+    "The standard error is a mean of absolute distances. Square them, add, take the root.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, np.abs(weights * distances).sum() / weights.sum()
+
+
+@target_estimate.mistake(
+    "A bracket is missing: the estimate is subtracted from weight times loss. Subtract it "
+    "from the loss, then multiply.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    return mean, ((weights * losses - mean) ** 2).sum() ** 0.5 / weights.sum()
+
+
+@target_estimate.mistake(
+    "The standard error is a weighted standard deviation by the root of the effective sample "
+    "size. The formula multiplies each distance by its weight, then squares.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    deviation = (weights * distances**2).sum() / weights.sum()
+    return mean, (deviation / (weights.sum() ** 2 / (weights**2).sum())) ** 0.5
+
+
+@target_estimate.mistake(
+    "The standard error divides by the root of the sum of the squared weights. Divide by the "
+    "sum of the weights.",
+)
+def _(losses, weights):
+    mean = (weights * losses).sum() / weights.sum()
+    distances = losses - mean
+    return mean, ((weights * distances) ** 2).sum() ** 0.5 / (weights**2).sum() ** 0.5
+
+
 @target_estimate.alternative(framework="torch")
 def _(losses, weights):
     import torch
@@ -808,6 +1234,107 @@ def _(x, y, weights):
 def _(x, y, weights):
     slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
     return intercept, slope
+
+
+@weighted_line.mistake(
+    "The roots of the weights stand in the place of the weights. Only a routine that squares "
+    "them, such as `polyfit`, wants roots.",
+)
+def _(x, y, weights):
+    weights = np.sqrt(weights)
+    total = weights.sum()
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / (weights * (x - mean_x) ** 2).sum()
+    return slope, mean_y - slope * mean_x
+
+
+@weighted_line.mistake(
+    "The intercept has a wrong sign: it is the mean of y minus slope times the mean of x.",
+)
+def _(x, y, weights):
+    total = weights.sum()
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / (weights * (x - mean_x) ** 2).sum()
+    return slope, mean_y + slope * mean_x
+
+
+@weighted_line.mistake(
+    "The intercept is the mean of y. Subtract slope times the mean of x.",
+)
+def _(x, y, weights):
+    total = weights.sum()
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / (weights * (x - mean_x) ** 2).sum()
+    return slope, mean_y
+
+
+@weighted_line.mistake(
+    "The line goes through the origin. It has an intercept.",
+)
+def _(x, y, weights):
+    return (weights * x * y).sum() / (weights * x * x).sum(), 0.0
+
+
+@weighted_line.mistake(
+    "The slope is divided by the spread of y. Divide by that of x.",
+)
+def _(x, y, weights):
+    total = weights.sum()
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / (weights * (y - mean_y) ** 2).sum()
+    return slope, mean_y - slope * mean_x
+
+
+@weighted_line.mistake(
+    "The slope is a correlation. Divide by the spread of x alone.",
+)
+def _(x, y, weights):
+    total = weights.sum()
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / np.sqrt(
+        (weights * (x - mean_x) ** 2).sum() * (weights * (y - mean_y) ** 2).sum()
+    )
+    return slope, mean_y - slope * mean_x
+
+
+@weighted_line.mistake(
+    "The slope is that of the line without weights. Only the intercept has them.",
+)
+def _(x, y, weights):
+    slope = np.polyfit(x, y, 1)[0]
+    return slope, (weights * (y - slope * x)).sum() / weights.sum()
+
+
+@weighted_line.mistake(
+    "x and y are multiplied by the weights, and a plain line is fitted. The weights belong to "
+    "the squared residuals.",
+)
+def _(x, y, weights):
+    return np.polyfit(weights * x, weights * y, 1)
+
+
+@weighted_line.mistake(
+    "All examples with a weight above 0 count alike. A weight of 3 counts three times.",
+)
+def _(x, y, weights):
+    kept = weights > 0
+    return np.polyfit(x[kept], y[kept], 1)
+
+
+@weighted_line.mistake(
+    "The means are divided by the number of points. Divide by the sum of the weights.",
+)
+def _(x, y, weights):
+    total = len(x)
+    mean_x, mean_y = (weights * x).sum() / total, (weights * y).sum() / total
+    covariance = (weights * (x - mean_x) * (y - mean_y)).sum()
+    slope = covariance / (weights * (x - mean_x) ** 2).sum()
+    return slope, mean_y - slope * mean_x
 
 
 @weighted_line.alternative()
@@ -973,8 +1500,8 @@ def _does_not_differ(inputs, output):
 
 
 @estimate_weights.mistake(
-    "These are right but for a factor, the odds of a classifier that saw 800 source and 400 "
-    "target points. Divide the numbers out.",
+    "These are about half as large as they should be, as the odds of a classifier are that saw 800 "
+    "source and 400 target points. Divide the numbers out.",
     recognise=_is_the_odds,
 )
 def _(source, target):

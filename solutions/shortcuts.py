@@ -97,6 +97,55 @@ def _(X, W1, W2):
     return np.maximum(X + np.maximum(np.maximum(X @ W1, 0) @ W2, 0), 0)
 
 
+@residual_forward.mistake(
+    "There is a ReLU on X and one on the body, and none after their sum. Add first.",
+)
+def _(X, W1, W2):
+    return np.maximum(X, 0) + np.maximum(np.maximum(X @ W1, 0) @ W2, 0)
+
+
+@residual_forward.mistake(
+    "The body is subtracted. Add it to X.",
+)
+def _(X, W1, W2):
+    return np.maximum(X - np.maximum(X @ W1, 0) @ W2, 0)
+
+
+@residual_forward.mistake(
+    "X is added after it has passed a ReLU. X comes as it is; the ReLU follows the sum.",
+)
+def _(X, W1, W2):
+    return np.maximum(X, 0) + np.maximum(X @ W1, 0) @ W2
+
+
+@residual_forward.mistake(
+    "X and body are multiplied. They are added.",
+)
+def _(X, W1, W2):
+    return np.maximum(X * (np.maximum(X @ W1, 0) @ W2), 0)
+
+
+@residual_forward.mistake(
+    "X and body are averaged. They are added.",
+)
+def _(X, W1, W2):
+    return np.maximum((X + np.maximum(X @ W1, 0) @ W2) / 2, 0)
+
+
+@residual_forward.mistake(
+    "Of X and body the larger is taken. They are added.",
+)
+def _(X, W1, W2):
+    return np.maximum(np.maximum(X, np.maximum(X @ W1, 0) @ W2), 0)
+
+
+@residual_forward.mistake(
+    "Instead of the ReLU stands an absolute value. What is below 0 becomes 0.",
+)
+def _(X, W1, W2):
+    return np.abs(X + np.maximum(X @ W1, 0) @ W2)
+
+
 @residual_forward.alternative(framework="torch")
 def _(X, W1, W2):
     import torch
@@ -236,6 +285,64 @@ def _(X, W1, W2, G):
 @residual_backward.mistake("The derivative of X by X is 1, not X: add G, not X.")
 def _(X, W1, W2, G):
     return X + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "The mask is turned round: the gradient passes where X @ W1 was negative.",
+)
+def _(X, W1, W2, G):
+    return G + ((G @ W2.T) * (X @ W1 < 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "What the ReLU gave is multiplied in. Its derivative is 1 where X @ W1 was positive, and "
+    "0 elsewhere.",
+)
+def _(X, W1, W2, G):
+    return G + ((G @ W2.T) * np.maximum(X @ W1, 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "The two ways are multiplied. What arrives at X is added.",
+)
+def _(X, W1, W2, G):
+    return G * (((G @ W2.T) * (X @ W1 > 0)) @ W1.T)
+
+
+@residual_backward.mistake(
+    "What comes back through the body is subtracted. It is added to G.",
+)
+def _(X, W1, W2, G):
+    return G - ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "The result is masked by X. The ReLU sees X @ W1, not X.",
+)
+def _(X, W1, W2, G):
+    return G + (((G @ W2.T) * (X @ W1 > 0)) @ W1.T) * (X > 0)
+
+
+@residual_backward.mistake(
+    "To the body's gradient 1 is added. The shortcut passes G on.",
+)
+def _(X, W1, W2, G):
+    return 1 + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
+
+
+@residual_backward.mistake(
+    "The gradient is divided by the number of examples. G says already how much each counts.",
+)
+def _(X, W1, W2, G):
+    return (G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T) / len(X)
+
+
+@residual_backward.mistake(
+    "The gradient is divided by the number of all values, as that of a mean is. G says "
+    "already how much each counts.",
+)
+def _(X, W1, W2, G):
+    return (G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T) / X.size
 
 
 @residual_backward.alternative(framework="torch")
@@ -380,6 +487,54 @@ def _(X, W1, W2):
     return np.concatenate([X, one, np.maximum(two, 0)], axis=1)
 
 
+@join_branches.mistake(
+    "Both convolutions have passed a ReLU. It belongs to the second branch only.",
+)
+def _(X, W1, W2):
+    one, two = (np.maximum(np.einsum("oc,nchw->nohw", W, X), 0) for W in (W1, W2))
+    return np.concatenate([one, two, X], axis=1)
+
+
+@join_branches.mistake(
+    "X has passed a ReLU too. The third branch is X as it is.",
+)
+def _(X, W1, W2):
+    one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
+    return np.concatenate([one, np.maximum(two, 0), np.maximum(X, 0)], axis=1)
+
+
+@join_branches.mistake(
+    "The ReLU is before the second convolution. It comes after it.",
+)
+def _(X, W1, W2):
+    one, two = (np.einsum("oc,nchw->nohw", W, V) for W, V in ((W1, X), (W2, np.maximum(X, 0))))
+    return np.concatenate([one, two, X], axis=1)
+
+
+@join_branches.mistake(
+    "The first two branches are exchanged: W1's comes first, then W2's.",
+)
+def _(X, W1, W2):
+    one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
+    return np.concatenate([np.maximum(two, 0), one, X], axis=1)
+
+
+@join_branches.mistake(
+    "The channels stand last. They are the second axis: (N, A + B + C, H, W).",
+)
+def _(X, W1, W2):
+    one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
+    return np.concatenate([one, np.maximum(two, 0), X], axis=1).transpose(0, 2, 3, 1)
+
+
+@join_branches.mistake(
+    "The products are averaged over the input channels. Add them up.",
+)
+def _(X, W1, W2):
+    one, two = (np.einsum("oc,nchw->nohw", W, X) / X.shape[1] for W in (W1, W2))
+    return np.concatenate([one, np.maximum(two, 0), X], axis=1)
+
+
 @join_branches.alternative(framework="torch")
 def _(X, W1, W2):
     import torch
@@ -459,7 +614,13 @@ def one_block(rng):
     return int(rng.integers(5, 30)), [int(rng.integers(2, 7))], int(rng.integers(3, 13))
 
 
-@dense_channels.probe(weight=2, repeat=3)
+@dense_channels.probe(weight=0.5)
+def small_blocks(rng):
+    """A transition halves few channels, too."""
+    return int(rng.integers(2, 6)), [1, 2, 1, 1], 1
+
+
+@dense_channels.probe(weight=1.5, repeat=3)
 def several_blocks(rng):
     return (
         int(rng.integers(5, 30)),
@@ -525,6 +686,76 @@ def _(channels, layers, growth):
         leaving.append(channels)
         channels //= 2
     return leaving
+
+
+@dense_channels.mistake(
+    "The channels are halved before the first block too. A transition stands between two "
+    "blocks only.",
+)
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels //= 2
+        channels += layer_count * growth
+        leaving.append(channels)
+    return leaving
+
+
+@dense_channels.mistake(
+    "Half of an odd number of channels is not rounded down. Channels are whole: use `//`.",
+)
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels += layer_count * growth
+        leaving.append(channels)
+        channels /= 2
+    return leaving
+
+
+@dense_channels.mistake(
+    "Every block has a layer too few. Each of its layers adds `growth` channels.",
+)
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels += (layer_count - 1) * growth
+        leaving.append(channels)
+        channels //= 2
+    return leaving
+
+
+@dense_channels.mistake(
+    "Only the last block is there. Return one number for each block.",
+)
+def _(channels, layers, growth):
+    for block, layer_count in enumerate(layers):
+        channels = (channels // 2 if block else channels) + layer_count * growth
+    return [channels]
+
+
+@dense_channels.mistake(
+    "The channels that go in stand in the list. Return one number for each block, what leaves it.",
+)
+def _(channels, layers, growth):
+    leaving = [channels]
+    for block, layer_count in enumerate(layers):
+        channels = (channels // 2 if block else channels) + layer_count * growth
+        leaving.append(channels)
+    return leaving
+
+
+@dense_channels.mistake(
+    "All blocks but the last are counted after their transition. Count what leaves a block "
+    "before it is halved.",
+)
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels += layer_count * growth
+        leaving.append(channels)
+        channels //= 2
+    return [number // 2 for number in leaving[:-1]] + leaving[-1:]
 
 
 @dense_channels.alternative()
@@ -707,6 +938,100 @@ def _(inputs, middle, outputs, stride):
 def _(inputs, middle, outputs, stride):
     body = inputs * middle + 9 * middle * middle + middle * outputs + 6 * middle + 3 * outputs
     return body + ((inputs + 3) * outputs if stride != 1 or inputs != outputs else 0)
+
+
+@bottleneck_parameters.mistake(
+    "The normalisations of the body are left out: each has a scale and a shift a channel.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + middle * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "A normalisation is counted with one number a channel. It has two, a scale and a shift.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + middle * outputs + 2 * middle + outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "A normalisation is counted with four numbers a channel. Running means and variances are "
+    "not trained.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + middle * outputs + 8 * middle + 4 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 4 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The 3x3 convolution is counted with 3 weights for each pair of channels. It has 9.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 3 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The last convolution is counted as 3x3. Only the middle one is.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + 9 * middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The shortcut's convolution is counted as 3x3. It is 1x1.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += 9 * inputs * outputs + 2 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The stride multiplies the 3x3 weights. It changes the size of the maps, not the number "
+    "of weights.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * stride * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * outputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The normalisation of the shortcut is counted by its inputs. It follows the convolution: "
+    "`outputs` channels.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * inputs
+    return count
+
+
+@bottleneck_parameters.mistake(
+    "The 3x3 convolution is counted from `inputs`. The first convolution has made `middle` "
+    "channels of them.",
+)
+def _(inputs, middle, outputs, stride):
+    count = inputs * middle + 9 * inputs * middle + middle * outputs + 4 * middle + 2 * outputs
+    if stride != 1 or inputs != outputs:
+        count += inputs * outputs + 2 * outputs
+    return count
 
 
 @bottleneck_parameters.alternative()
@@ -1143,6 +1468,214 @@ def _():
         nn.Flatten(),
         nn.Linear(6, 10),
     )
+
+
+@build_residual.mistake(
+    "The pixels of every map are added up. The task asks for their mean.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return self.dense(X.sum(dim=(2, 3)))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "The shortcut of block B is missing: its input is to be added, as it is.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))))
+            return self.dense(X.mean(dim=(2, 3)))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "The shortcut of block A has a ReLU of its own. The ReLU comes after the sum.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + torch.relu(self.project(X)))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return self.dense(X.mean(dim=(2, 3)))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "Block A ends in the bare sum. A ReLU follows it, as in block B.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = self.after(torch.relu(self.halve(X))) + self.project(X)
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return self.dense(X.mean(dim=(2, 3)))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "Block B ends in the bare sum. A ReLU follows it, as in block A.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = self.widen(torch.relu(self.narrow(X))) + X
+            return self.dense(X.mean(dim=(2, 3)))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "The net ends in a softmax. Return raw logits: the loss applies the softmax itself.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return torch.softmax(self.dense(X.mean(dim=(2, 3))), dim=1)
+
+    return Net()
+
+
+@build_residual.mistake(
+    "There is a ReLU after the dense layer. Logits may be negative: nothing comes behind them.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return torch.relu(self.dense(X.mean(dim=(2, 3))))
+
+    return Net()
+
+
+@build_residual.mistake(
+    "The stride of block A's body is in its second convolution. It belongs to the first.",
+)
+def _():
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            pad = {"padding": 1, "bias": False}
+            self.stem = nn.Conv2d(1, 4, 3, **pad)
+            self.halve, self.after = nn.Conv2d(4, 8, 3, 1, **pad), nn.Conv2d(8, 6, 3, 2, **pad)
+            self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
+            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.dense = nn.Linear(6, 10)
+
+        def forward(self, X):
+            X = torch.relu(self.stem(X))
+            X = torch.relu(self.after(torch.relu(self.halve(X))) + self.project(X))
+            X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
+            return self.dense(X.mean(dim=(2, 3)))
+
+    return Net()
 
 
 @build_residual.alternative(framework="torch")

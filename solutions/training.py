@@ -128,6 +128,54 @@ def _(normals):
     return weights
 
 
+@he_weights.mistake(
+    "fan_in is counted from the outputs. It is the number of products that one output adds "
+    "up: all axes but the first.",
+)
+def _(normals):
+    return [normal * (2 / (normal.size / normal.shape[1])) ** 0.5 for normal in normals]
+
+
+@he_weights.mistake(
+    "fan_in of a kernel is its height times its width only. One output adds up all its input maps.",
+)
+def _(normals):
+    return [
+        normal * (2 / np.prod(normal.shape[2:] or normal.shape[1:])) ** 0.5 for normal in normals
+    ]
+
+
+@he_weights.mistake(
+    "Kernels are taken to be square. fan_in has their height times their width.",
+)
+def _(normals):
+    return [
+        normal * (2 / (normal.shape[1] * (normal.shape[-1] ** 2 if normal.ndim == 4 else 1))) ** 0.5
+        for normal in normals
+    ]
+
+
+@he_weights.mistake(
+    "Only the last axis is counted. fan_in is the product of all axes but the first.",
+)
+def _(normals):
+    return [normal * (2 / normal.shape[-1]) ** 0.5 for normal in normals]
+
+
+@he_weights.mistake(
+    "The axes are added up. fan_in is a product: maps times height times width.",
+)
+def _(normals):
+    return [normal * (2 / sum(normal.shape[1:])) ** 0.5 for normal in normals]
+
+
+@he_weights.mistake(
+    "All layers get the fan_in of the first. Count each by its own shape.",
+)
+def _(normals):
+    return [normal * (2 / normals[0][0].size) ** 0.5 for normal in normals]
+
+
 @he_weights.alternative(framework="torch")
 def _(normals):
     return [normal * (2 / normal[0].numel()) ** 0.5 for normal in normals]
@@ -306,6 +354,70 @@ def _(X, gamma, beta, eps):
     return (X - mean) / np.sqrt(var + eps)
 
 
+@batch_norm.mistake(
+    "`eps` is not used: a small number stands in its place. Add the one that is given.",
+)
+def _(X, gamma, beta, eps):
+    mean = X.mean(axis=(0, 2, 3), keepdims=True)
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    normalised = (X - mean) / np.sqrt(var + 1e-5)
+    scale, shift = gamma[:, None, None], beta[:, None, None]
+    return scale * normalised + shift
+
+
+@batch_norm.mistake(
+    "gamma is left out. It multiplies each channel.",
+)
+def _(X, gamma, beta, eps):
+    mean = X.mean(axis=(0, 2, 3), keepdims=True)
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    normalised = (X - mean) / np.sqrt(var + eps)
+    shift = beta[:, None, None]
+    return normalised + shift
+
+
+@batch_norm.mistake(
+    "beta is left out. It is added to each channel.",
+)
+def _(X, gamma, beta, eps):
+    mean = X.mean(axis=(0, 2, 3), keepdims=True)
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    normalised = (X - mean) / np.sqrt(var + eps)
+    scale = gamma[:, None, None]
+    return scale * normalised
+
+
+@batch_norm.mistake(
+    "gamma and beta are exchanged. gamma multiplies, beta is added.",
+)
+def _(X, gamma, beta, eps):
+    mean = X.mean(axis=(0, 2, 3), keepdims=True)
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    normalised = (X - mean) / np.sqrt(var + eps)
+    scale, shift = gamma[:, None, None], beta[:, None, None]
+    return shift * normalised + scale
+
+
+@batch_norm.mistake(
+    "beta is multiplied by gamma too. It is added after the multiplication.",
+)
+def _(X, gamma, beta, eps):
+    mean = X.mean(axis=(0, 2, 3), keepdims=True)
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    normalised = (X - mean) / np.sqrt(var + eps)
+    scale, shift = gamma[:, None, None], beta[:, None, None]
+    return scale * (normalised + shift)
+
+
+@batch_norm.mistake(
+    "The mean is not subtracted: X itself is divided.",
+)
+def _(X, gamma, beta, eps):
+    var = X.var(axis=(0, 2, 3), keepdims=True)
+    scale, shift = gamma[:, None, None], beta[:, None, None]
+    return scale * X / np.sqrt(var + eps) + shift
+
+
 @batch_norm.alternative(framework="torch")
 def _(X, gamma, beta, eps):
     mean = X.mean(dim=(0, 2, 3), keepdim=True)  # (1, C, 1, 1)
@@ -477,6 +589,71 @@ def _(running_mean, running_var, X, momentum):
     return (1 - momentum) * running_var + momentum * X.var(axis=0, ddof=1), mean
 
 
+@running_statistics.mistake(
+    "The variance is taken around the running mean. Take the batch's own distances from the "
+    "batch's own mean.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean = X.mean(axis=0)
+    var = ((X - running_mean) ** 2).sum(axis=0) / (len(X) - 1)
+    old = 1 - momentum
+    return old * running_mean + momentum * mean, old * running_var + momentum * var
+
+
+@running_statistics.mistake(
+    "The variance stays what it was. It moves as the mean does.",
+)
+def _(running_mean, running_var, X, momentum):
+    return (1 - momentum) * running_mean + momentum * X.mean(axis=0), running_var
+
+
+@running_statistics.mistake(
+    "For the variance momentum weighs the old value. It weighs the new one, for both.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean, var = X.mean(axis=0), X.var(axis=0, ddof=1)
+    return (
+        (1 - momentum) * running_mean + momentum * mean,
+        momentum * running_var + (1 - momentum) * var,
+    )
+
+
+@running_statistics.mistake(
+    "The squared distances are added up, but not divided. The variance divides by N - 1.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean = X.mean(axis=0)
+    var = ((X - mean) ** 2).sum(axis=0)
+    old = 1 - momentum
+    return old * running_mean + momentum * mean, old * running_var + momentum * var
+
+
+@running_statistics.mistake(
+    "One mean is taken over all units. Each unit, a column of X, has its own.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean, var = X.mean(), X.var(axis=0, ddof=1)
+    old = 1 - momentum
+    return old * running_mean + momentum * mean, old * running_var + momentum * var
+
+
+@running_statistics.mistake(
+    "`momentum` is not used: 0.1 stands in its place.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean, var = X.mean(axis=0), X.var(axis=0, ddof=1)
+    return 0.9 * running_mean + 0.1 * mean, 0.9 * running_var + 0.1 * var
+
+
+@running_statistics.mistake(
+    "The mean divides by N - 1 too. Only the variance does.",
+)
+def _(running_mean, running_var, X, momentum):
+    mean, var = X.sum(axis=0) / (len(X) - 1), X.var(axis=0, ddof=1)
+    old = 1 - momentum
+    return old * running_mean + momentum * mean, old * running_var + momentum * var
+
+
 @running_statistics.alternative(framework="torch")
 def _(running_mean, running_var, X, momentum):
     return running_mean.lerp(X.mean(dim=0), momentum), running_var.lerp(X.var(dim=0), momentum)
@@ -616,6 +793,53 @@ def _(X, p, draws, training):
 @dropout.mistake("Training is taken for the opposite: values are dropped when `training` is False.")
 def _(X, p, draws, training):
     return X if training else X * (draws >= p) / (1 - p)
+
+
+@dropout.mistake(
+    "A value is kept where its draw is less than 1 - p, so about as many are dropped, but "
+    "others. It is dropped where its draw is less than p.",
+)
+def _(X, p, draws, training):
+    return X * (draws < 1 - p) / (1 - p) if training else X
+
+
+@dropout.mistake(
+    "Kept values are multiplied by 1 - p. Divide them: so many are missing that the rest must "
+    "be larger.",
+)
+def _(X, p, draws, training):
+    return X * (draws >= p) * (1 - p) if training else X
+
+
+@dropout.mistake(
+    "After training all values are multiplied by 1 - p. Here the division has happened while "
+    "training: return X as it is.",
+)
+def _(X, p, draws, training):
+    return X * (draws >= p) / (1 - p) if training else X * (1 - p)
+
+
+@dropout.mistake(
+    "After training nothing is left. Then X passes as it is.",
+)
+def _(X, p, draws, training):
+    return X * (draws >= p) / (1 - p) if training else X * 0
+
+
+@dropout.mistake(
+    "Kept values are divided by the share that was kept by chance. Divide by 1 - p.",
+)
+def _(X, p, draws, training):
+    kept = draws >= p
+    return X * kept / max(kept.mean(), 1e-9) if training else X
+
+
+@dropout.mistake(
+    "Random numbers are drawn anew. Use those that are given in `draws`.",
+)
+def _(X, p, draws, training):
+    kept = np.random.default_rng(0).random(X.shape) >= p
+    return X * kept / (1 - p) if training else X
 
 
 @dropout.alternative(framework="torch")
@@ -841,6 +1065,123 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
+@momentum_step.mistake(
+    "The decay acts on the parameters alone. It is part of what goes into the velocity.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = momentum * v + g
+        new.append(p - lr * (v + decay))
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "This is Nesterov's momentum, which looks one step ahead. Move by lr · v.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = momentum * v + g + decay
+        new.append(p - lr * (momentum * v + g + decay))
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "Biases are decayed, and weights are not. Decay arrays with more than one axis.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim == 1 else 0
+        v = momentum * v + g + decay
+        new.append(p - lr * v)
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "Dense weights are not decayed: only kernels are. Decay all arrays with more than one axis.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 2 else 0
+        v = momentum * v + g + decay
+        new.append(p - lr * v)
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "The velocities come first. Return the new parameters, then the new velocities.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = momentum * v + g + decay
+        new.append(p - lr * v)
+        moved.append(v)
+    return moved, new
+
+
+@momentum_step.mistake(
+    "The old velocities are returned. Return the new ones.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        old, v = v, momentum * v + g + decay
+        new.append(p - lr * v)
+        moved.append(old)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "The old velocity is left out. It is multiplied by momentum and kept.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = g + decay
+        new.append(p - lr * v)
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "This goes uphill: subtract lr · v.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = momentum * v + g + decay
+        new.append(p + lr * v)
+        moved.append(v)
+    return new, moved
+
+
+@momentum_step.mistake(
+    "Gradient and decay are multiplied by momentum too. Only the old velocity is.",
+)
+def _(parameters, velocities, gradients, lr, momentum, weight_decay):
+    new, moved = [], []
+    for p, v, g in zip(parameters, velocities, gradients, strict=True):
+        decay = weight_decay * p if p.ndim > 1 else 0
+        v = momentum * (v + g + decay)
+        new.append(p - lr * v)
+        moved.append(v)
+    return new, moved
+
+
 @momentum_step.alternative(framework="torch")
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     for p, v, g in zip(parameters, velocities, gradients, strict=True):
@@ -918,7 +1259,17 @@ def where_they_meet(rng):
     return warmup, 100, warmup
 
 
-@warmup_cosine.probe(weight=2, repeat=3)
+@warmup_cosine.probe(weight=0.5)
+def most_of_it_warmup(rng):
+    return int(rng.integers(30, 34)), 40, 36
+
+
+@warmup_cosine.probe(weight=0.5)
+def a_warmup_of_one_step(rng):
+    return 0, int(rng.integers(3, 6)), 1
+
+
+@warmup_cosine.probe(weight=1, repeat=3)
 def on_the_cosine(rng):
     warmup, num_steps = int(rng.integers(5, 30)), int(rng.integers(90, 150))
     return int(rng.integers(warmup + 3, num_steps - 20)), num_steps, warmup
@@ -1024,6 +1375,85 @@ def _(step, num_steps, warmup):
 @warmup_cosine.mistake("There is no warm-up: for step < warmup the factor is (step + 1) / warmup.")
 def _(step, num_steps, warmup):
     return (1 + np.cos(np.pi * max(step - warmup, 0) / (num_steps - warmup))) / 2
+
+
+@warmup_cosine.mistake(
+    "Half of the half cosine: the cosine's angle goes to π / 2 only. It goes to π.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return np.cos(np.pi * done / 2)
+
+
+@warmup_cosine.mistake(
+    "The cosine's angle goes to π / 2 only, so the factor stops at 1/2. It goes to π.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 + np.cos(np.pi * done / 2)) / 2
+
+
+@warmup_cosine.mistake(
+    "π is missing in the cosine.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 + np.cos(done)) / 2
+
+
+@warmup_cosine.mistake(
+    "The cosine is given degrees. NumPy and Python count angles in radians: π · done.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 + np.cos(180 * done)) / 2
+
+
+@warmup_cosine.mistake(
+    "After the warm-up the factor falls along a line. It falls along half a cosine.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return 1 - done
+
+
+@warmup_cosine.mistake(
+    "The cosine rises from 0 to 1: it is 1 plus the cosine, not minus.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 - np.cos(np.pi * done)) / 2
+
+
+@warmup_cosine.mistake(
+    "The cosine is a step ahead: at step = warmup nothing of it is done yet.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / warmup
+    return (1 + np.cos(np.pi * (step + 1 - warmup) / (num_steps - warmup))) / 2
+
+
+@warmup_cosine.mistake(
+    "The warm-up ends a step late: divide by warmup, so that its last step has the factor 1.",
+)
+def _(step, num_steps, warmup):
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / (num_steps - warmup)
+    return (1 + np.cos(np.pi * done)) / 2
 
 
 @warmup_cosine.alternative(framework="torch")

@@ -39,6 +39,25 @@ def _(train_labels, test_labels):
     return (test_labels == int(np.argmax(counts))).mean()
 
 
+@near.of("first_steps.majority_baseline", "a label of 0 is no answer")
+def _(train_labels, test_labels):
+    counts = np.bincount(train_labels)
+    counts[0] = 0
+    return (test_labels == counts.argmax()).mean()
+
+
+@near.of("first_steps.majority_baseline", "the median label")
+def _(train_labels, test_labels):
+    return (test_labels == int(np.median(train_labels))).mean()
+
+
+@near.of("first_steps.hold_out", "labels of eight bits")
+def _(labels, k):
+    labels = labels.astype(np.uint8)
+    ranks = np.tril(labels[:, None] == labels).sum(axis=1)
+    return ranks % k == 0
+
+
 @near.of("first_steps.hold_out", "room for ten classes")
 def _(labels, k):
     counts, held_out = [0] * 10, []
@@ -86,6 +105,14 @@ for why, same in {
     "equal sums": lambda a, b: a.sum() == b.sum(),
     "equal pixels when sorted": lambda a, b: (np.sort(a, None) == np.sort(b, None)).all(),
     "equal in 8 bits": lambda a, b: ((255 * a).astype(int) == (255 * b).astype(int)).all(),
+    "rounded to three decimals": lambda a, b: (a.round(3) == b.round(3)).all(),
+    "rounded to four decimals": lambda a, b: (a.round(4) == b.round(4)).all(),
+    "as they are printed": lambda a, b: str(a) == str(b),
+    "equal but for the sign": lambda a, b: (np.abs(a) == np.abs(b)).all(),
+    "rows for columns": lambda a, b: (
+        (a == b).all() or (len(set(a.shape)) == 1 and (a == b.T).all())
+    ),
+    "turned round": lambda a, b: any(np.array_equal(a, np.rot90(b, k)) for k in range(4)),
     "rounded to six decimals": lambda a, b: (a.round(6) == b.round(6)).all(),
     "equal but for the brightness": lambda a, b: np.allclose(a - a.mean(), b - b.mean(), 0, 1e-7),
     "in half precision": lambda a, b: (a.astype(np.float16) == b.astype(np.float16)).all(),
@@ -124,6 +151,16 @@ def _(labels, predictions, num_classes):
 @near.of("neurons.fire", "from a millionth on")
 def _(X, weights, bias):
     return X @ weights + bias > 1e-6
+
+
+@near.of("neurons.fire", "the first ten inputs")
+def _(X, weights, bias):
+    return (X[:, :10] * weights[:10]).sum(axis=1) + bias > 0
+
+
+@near.of("neurons.fire", "the sum cut off to a whole number")
+def _(X, weights, bias):
+    return ((X * weights).sum(axis=1) + bias).astype(int) > 0
 
 
 @near.of("neurons.fire", "zero within a tolerance")
@@ -196,6 +233,19 @@ def _pool(image, window, stride, reduce):
     return reduce(windows[:: stride[0], :: stride[1]], axis=(2, 3))
 
 
+@near.of("convolution.output_size", "a dilation of at most three")
+def _(size, kernel, padding, stride, dilation):
+    return (size + 2 * padding - min(dilation, 3) * (kernel - 1) - 1) // stride + 1
+
+
+@near.of("convolution.pad_and_stride", "squeezed")
+def _(image, kernel, padding, stride):
+    padded = np.pad(image, [(padding[0],) * 2, (padding[1],) * 2])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    sums = np.einsum("ijab,ab->ij", windows, kernel)
+    return sums[:: stride[0], :: stride[1]].squeeze()
+
+
 @near.of("convolution.pool", "the search begins at -1000")
 def _(image, window, stride, mode):
     if mode == "average":
@@ -249,6 +299,27 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
     ]
 
 
+@near.of("lenet.load_weights", "square maps are turned", "torch")
+def _(net, arrays):
+    import torch
+
+    maps = None
+    with torch.no_grad():
+        for parameter, array in zip(net.parameters(), arrays, strict=True):
+            if array.ndim == 4:
+                maps = array.shape[3]
+                array = array.permute(3, 2, 0, 1)
+            elif array.ndim == 2 and maps:
+                side = int((len(array) // maps) ** 0.5)
+                if side**2 * maps == len(array):
+                    array = array.reshape(side, side, -1).transpose(0, 1)
+                array = array.reshape(-1, maps, parameter.shape[0]).permute(2, 1, 0).flatten(1)
+                maps = None
+            elif array.ndim == 2:
+                array = array.t()
+            parameter.copy_(array)
+
+
 # 04 Training deep networks ------------------------------------------------------------------------
 
 
@@ -275,6 +346,20 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
         for p, v, g in zip(parameters, velocities, gradients, strict=True)
     ]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
+
+
+@near.of("training.warmup_cosine", "a warm-up of one step is none")
+def _(step, num_steps, warmup):
+    if step < warmup and warmup > 1:
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup))) / 2
+
+
+@near.of("training.warmup_cosine", "half of the steps are warm-up at most")
+def _(step, num_steps, warmup):
+    if step < min(warmup, num_steps / 2):
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup))) / 2
 
 
 @near.of("training.warmup_cosine", "no warm-up is a warm-up of one step")
@@ -324,7 +409,24 @@ def _(channels, layers, growth):
     return leaving
 
 
+@near.of("shortcuts.dense_channels", "few channels are not halved")
+def _(channels, layers, growth):
+    leaving = []
+    for layer_count in layers:
+        channels += layer_count * growth
+        leaving.append(channels)
+        channels = channels // 2 if channels > 10 else channels
+    return leaving
+
+
 # 07 Small and fast --------------------------------------------------------------------------------
+
+
+@near.of("small_nets.channel_shuffle", "at most three groups")
+def _(X, groups):
+    N, C, H, W = X.shape
+    groups = min(groups, 3) if C % 3 == 0 else groups
+    return X.reshape(N, groups, C // groups, H, W).swapaxes(1, 2).reshape(N, C, H, W)
 
 
 def _front(costs, accuracies, close):
@@ -344,6 +446,25 @@ def _(costs, accuracies):
 @near.of("small_nets.pareto_front", "rounded to four decimals")
 def _(costs, accuracies):
     return _front(costs.round(4), accuracies.round(4), 0)
+
+
+@near.of("small_nets.pareto_front", "the best so far is 0 at first")
+def _(costs, accuracies):
+    front, best, at = [], 0, None
+    for i in np.lexsort((-accuracies, costs)):
+        if accuracies[i] > best:
+            best, at = accuracies[i], costs[i]
+        elif accuracies[i] < best or costs[i] != at:
+            continue
+        front.append(int(i))
+    return sorted(front)
+
+
+@near.of("small_nets.separable_cost", "numbers of 32 bits")
+def _(inputs, outputs, size, height, width):
+    cost = (size**2 * inputs + inputs * outputs) * height * width
+    part = cost / (size**2 * inputs * outputs * height * width)
+    return np.array(cost).astype(np.int32), part
 
 
 @near.of("small_nets.separable_cost", "a part of at most 1")

@@ -36,6 +36,25 @@ def _(labels, count, order):
     return rows
 
 
+@near.of("fine_tuning.part_rates", "the only part is never frozen")
+def _(num_parts, num_frozen, lr, factor):
+    rates = [lr / factor ** (num_parts - 1 - part) for part in range(num_parts)]
+    return rates if num_parts == 1 else [0] * num_frozen + rates[num_frozen:]
+
+
+@near.of("fine_tuning.crossover", "three counts in a row are every larger one")
+def _(counts, transfer, scratch):
+    ahead = scratch.astype(float).mean(axis=0) >= transfer.astype(float).mean(axis=0)
+    return next((count for i, count in enumerate(counts) if ahead[i : i + 3].all()), 0)
+
+
+@near.of("fine_tuning.few_labels", "more than five are all")
+def _(labels, count, order):
+    arrived = labels[order]
+    earlier = np.tril(arrived[:, None] == arrived, -1).sum(axis=1)
+    return order[earlier < (count if count <= 5 else len(labels))]
+
+
 @near.of("fine_tuning.few_labels", "labels are kept in 8 bits")
 def _(labels, count, order):
     arrived = labels[order].astype(np.uint8)
@@ -150,6 +169,20 @@ def _(logits, y, weights):
     p = np.exp(z - z.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     return _weighted(-np.log(p[np.arange(len(y)), y]), weights)
+
+
+@near.of("reweighting.domain_weights", "no weight above a thousand")
+def _(logits, num_source, num_target):
+    weights = np.exp(logits[:, 1] - logits[:, 0]) * num_source / num_target
+    return np.minimum(weights, 1000)
+
+
+@near.of("reweighting.weighted_loss", "no loss above a thousand")
+def _(logits, y, weights):
+    z = logits.astype(float)
+    top = z.max(axis=1)
+    losses = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - z[np.arange(len(y)), y]
+    return _weighted(np.minimum(losses, 1000), weights)
 
 
 for _least in (1e-7, 1e-12, 1e-15):

@@ -35,6 +35,9 @@ _MOST_SENTENCES = 2
 _MOST_PARTS = 8
 """A list of more items is one result, and no collection of several."""
 
+_LEAST_SLIP = 1e-3
+"""Whole numbers are compared exactly: 288,020 is not 288,000, and no factor either."""
+
 _INSIDE = 4
 """The least rows and columns of which the inside is more than a single number."""
 
@@ -188,7 +191,8 @@ def _relation_of_numbers(pairs: Sequence[_Pair]) -> str:
         return ""
     together = _Pair(expected, got, (), first.rtol, first.atol)
     for claim in (_NEGATIVE, *_linear(together)):
-        if claim.holds(together) and claim.shows(together):
+        # Each by itself: beside a count of billions, one of thousands is near anything.
+        if all(map(claim.holds, pairs)) and claim.shows(together):
             return claim.sentence
     return ""
 
@@ -229,7 +233,7 @@ def _has_rows_and_columns(pair: _Pair) -> bool:
 
 def _has_an_inside(pair: _Pair) -> bool:
     smallest = min(pair.expected.shape[-2:])
-    return bool(smallest >= _INSIDE)
+    return bool(smallest >= _INSIDE) and _has_windows(pair)
 
 
 def _lost_its_fraction(pair: _Pair) -> bool:
@@ -376,7 +380,7 @@ _NEGATIVE = _Claim(
 def _linear(largest: _Pair) -> Iterator[_Claim]:
     """One factor for all, or one offset."""
     factor = _factor_of(largest)
-    if factor:
+    if _is_a_slip(factor):
         yield _one_factor(factor)
     differences = np.real(largest.got - largest.expected)
     offset = float(differences.mean()) if differences.size else 0.0
@@ -408,7 +412,7 @@ def _own_factors(largest: _Pair) -> _Claim:
 
     def holds(pair: _Pair) -> bool:
         factor = _factor_of(pair)
-        if not factor:
+        if not _is_a_slip(factor):
             return False
         return pair.agree(pair.expected, pair.got / factor)
 
@@ -427,6 +431,11 @@ def _factor_of(pair: _Pair) -> float:
     product = np.real(np.vdot(pair.expected, pair.got))
     square = np.real(np.vdot(pair.expected, pair.expected))
     return float(product / square)
+
+
+def _is_a_slip(factor: float) -> bool:
+    """Whether a forgotten or added factor can be it: not where all is nearly right already."""
+    return factor != 0 and abs(factor - 1) > _LEAST_SLIP
 
 
 def _is_right_inside(pair: _Pair) -> bool:

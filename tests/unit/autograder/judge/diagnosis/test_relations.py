@@ -169,3 +169,22 @@ def test_any_results_can_be_looked_at(pairs):
 
 def test_noise_far_below_the_scale_is_not_called_a_factor():
     assert common(lambda e: 1e-10 * np.cos(9 * e), *arrays_of(0, (8,), (9,))) == ""
+
+
+def test_beside_a_count_of_billions_one_of_thousands_is_no_factor():
+    """A slip that shows in one of three counts only: no factor holds for all of them."""
+    counts = [Wrong(e, g, (e,)) for e, g in [(5280, 9680), (37180, 40560), (10**11, 9 * 10**10)]]
+    assert relation(counts, RTOL, ATOL) == ""
+
+
+def test_what_is_nearly_right_is_off_by_no_factor():
+    """Whole numbers are compared exactly: 20 biases too many are no factor of 1.00007."""
+    counts = [Wrong(e, e * 1.00007, (e,)) for e in (288000.0, 156000.0, 840000.0)]
+    assert "factor" not in relation(counts, RTOL / 100, ATOL)
+
+
+def test_a_table_that_no_window_made_has_no_border():
+    """Counts of classes: the last row was never filled."""
+    tables = arrays_of(0, (4, 4), (6, 6))
+    assert "border" in common(with_other_border, *tables)
+    assert "border" not in common(with_other_border, *tables, seen=[np.arange(9), np.arange(7)])
