@@ -156,6 +156,75 @@ def _(space):
     return [{**first, name: value} for name, values in space.items() for value in values]
 
 
+@grid.mistake("A name without values is passed over. With it there is no configuration at all.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        if values:
+            configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("With no name there is no configuration here. There is one, the empty one.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations if space else []
+
+
+@grid.mistake("Only the first value of each name is used. Use all of them.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values[:1]]
+    return configurations
+
+
+@grid.mistake("The configurations without the new name are kept besides. Only those with it go on.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        more = [{**one, name: value} for one in configurations for value in values]
+        configurations = configurations + more
+    return configurations
+
+
+@grid.mistake("The values are sorted. They come in the order in which they are given.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        values = sorted(values, key=str)
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("These are lists of values. A configuration is a dictionary from name to value.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return [list(one.values()) for one in configurations]
+
+
+@grid.mistake("All values have become strings. Keep them as they are.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: str(value)} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("Values such as 0 are left out. They are values like others.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [
+            {**one, name: value} for one in configurations for value in values if value
+        ]
+    return configurations
+
+
 @grid.alternative(framework="torch")
 def _(space):
     import itertools
@@ -421,6 +490,63 @@ def _(share, confidence):
     return np.log(1 - confidence) / np.log(1 - share)
 
 
+@tries_needed.mistake("One try too many: the next whole number is taken, and 1 added besides.")
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log1p(-confidence) / math.log1p(-share))) + 1
+
+
+@tries_needed.mistake(
+    "The confidence is divided by the share. Several tries overlap: take 1 - (1 - share) ** n."
+)
+def _(share, confidence):
+    import math
+
+    return math.ceil(confidence / share)
+
+
+@tries_needed.mistake("It says 1 / share, whatever the confidence.")
+def _(share, confidence):
+    import math
+
+    return math.ceil(1 / share)
+
+
+@tries_needed.mistake(
+    "The logarithm is that of the confidence. All n miss with probability 1 - confidence at most."
+)
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log(confidence) / math.log1p(-share)))
+
+
+@tries_needed.mistake("The number of tries is cut off at a thousand. It may be any size.")
+def _(share, confidence):
+    import math
+
+    return min(1000, max(1, math.ceil(math.log1p(-confidence) / math.log1p(-share))))
+
+
+@tries_needed.mistake(
+    "At least two tries are made. One is enough where the share is as large as the confidence."
+)
+def _(share, confidence):
+    import math
+
+    return max(2, math.ceil(math.log1p(-confidence) / math.log1p(-share)))
+
+
+@tries_needed.mistake(
+    "The logarithm of 1 - share is taken for - share. That is near only for small shares."
+)
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log1p(-confidence) / -share))
+
+
 @tries_needed.alternative(framework="torch")
 def _(share, confidence):
     import torch
@@ -657,6 +783,94 @@ def _(accuracies, parameters):
     )
 
 
+@best_try.mistake(
+    "A failed run counts as an accuracy of 0. A try with a failed run is out of question."
+)
+def _(accuracies, parameters):
+    means = np.nan_to_num(accuracies).mean(axis=1)
+    return int(min(np.flatnonzero(means == means.max()), key=lambda i: parameters[i]))
+
+
+@best_try.mistake("If every try has failed the result is -1. Return None.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    if not len(alive):
+        return -1
+    return int(min(alive, key=lambda i: (-means[i], parameters[i])))
+
+
+@best_try.mistake("If every try has failed the result is 0, the number of a try. Return None.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    if not len(alive):
+        return 0
+    return int(min(alive, key=lambda i: (-means[i], parameters[i])))
+
+
+@best_try.mistake("The worst run decides. A try is judged by the mean of its seeds.")
+def _(accuracies, parameters):
+    means = accuracies.min(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+
+
+@best_try.mistake(
+    "Means that are nearly equal are taken for equal. Only exactly equal ones go by parameters."
+)
+def _(accuracies, parameters):
+    means = np.round(accuracies.mean(axis=1), 3)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+
+
+@best_try.mistake(
+    "The try with fewest parameters is taken, however good it is. They decide between equal "
+    "means only."
+)
+def _(accuracies, parameters):
+    alive = np.flatnonzero(~np.isnan(accuracies).any(axis=1))
+    return int(min(alive, key=lambda i: parameters[i])) if len(alive) else None
+
+
+@best_try.mistake("Of equally good tries the last is taken. Take the one with fewest parameters.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(max(alive, key=lambda i: (means[i], i))) if len(alive) else None
+
+
+@best_try.mistake("This is the largest mean. Return the number of the try.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    return None if np.isnan(means).all() else float(np.nanmax(means))
+
+
+@best_try.mistake("The tries are counted from 1. The first is number 0.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) + 1 if len(alive) else None
+
+
+@best_try.mistake(
+    "The number counts only the tries without a failed run. Return that among all of them."
+)
+def _(accuracies, parameters):
+    whole = np.flatnonzero(~np.isnan(accuracies).any(axis=1))
+    means = accuracies[whole].mean(axis=1)
+    order = range(len(whole))
+    return min(order, key=lambda i: (-means[i], parameters[whole[i]])) if len(whole) else None
+
+
+@best_try.mistake("Only the first seed is asked whether it failed. Any failed run rules a try out.")
+def _(accuracies, parameters):
+    means = np.nanmean(np.where(np.isnan(accuracies[:, :1]), 0, accuracies), axis=1)
+    alive = np.flatnonzero(~np.isnan(accuracies[:, 0]))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+
+
 @best_try.alternative(framework="torch")
 def _(accuracies, parameters):
     means = accuracies.mean(dim=1).tolist()
@@ -866,6 +1080,85 @@ def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
     return parameters[means >= limit].argmin()
+
+
+@one_standard_error.mistake(
+    "The standard deviation is that of all accuracies. Take that of the best configuration's folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    limit = means.max() - accuracies.std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(min(np.flatnonzero(means >= limit), key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The standard deviation is that of the means. Take that of the best configuration's folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    limit = means.max() - means.std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(min(np.flatnonzero(means >= limit), key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The first that is good enough is taken. Take the one with fewest parameters."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(np.flatnonzero(means >= means.max() - error)[0])
+
+
+@one_standard_error.mistake("The smallest configuration of all is taken, however good it is.")
+def _(accuracies, parameters):
+    return int(parameters.argmin())
+
+
+@one_standard_error.mistake(
+    "The standard deviation is divided by the number of folds. Divide by its root."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / accuracies.shape[1]
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "It is divided by the root of the number of configurations. Divide by the root of the folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(len(accuracies))
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The variance is taken for the standard deviation: its root is missing."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].var(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "This is the number of parameters. Return the number of the configuration."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(parameters[means >= means.max() - error].min())
+
+
+@one_standard_error.mistake("The largest median is taken for the largest mean.")
+def _(accuracies, parameters):
+    means = np.median(accuracies, axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
 
 
 @one_standard_error.alternative(framework="torch")
@@ -1165,6 +1458,109 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
+@mended.mistake(
+    "Nothing is scaled. Subtract the training mean and divide by the training standard deviation."
+)
+def _(train, val, test, alphas):
+    (A, y), (V, v), (T, t) = train, val, test
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ y)
+        error = ((V @ w - v) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - t) ** 2).mean()
+
+
+@mended.mistake("This is the root of the mean squared error. Return the mean of the squares.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], np.sqrt(((T @ best[2] - test[1]) ** 2).mean())
+
+
+@mended.mistake("The squared errors are added up. Return their mean.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).sum()
+
+
+@mended.mistake(
+    "alpha is multiplied by the number of rows. The formula adds alpha itself to the diagonal."
+)
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * len(A) * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The worst alpha of the validation is chosen. Errors are good when they are small.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error > best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The mean of y is subtracted before and added after. The formula has y as it is.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    middle = train[1].mean()
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ (train[1] - middle))
+        error = ((V @ w + middle - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] + middle - test[1]) ** 2).mean()
+
+
+@mended.mistake("The first alpha is taken. Try all of them on the validation part.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, T = ((part[0] - mean) / spread for part in (train, test))
+    w = np.linalg.solve(A.T @ A + alphas[0] * np.eye(A.shape[1]), A.T @ train[1])
+    return alphas[0], ((T @ w - test[1]) ** 2).mean()
+
+
+@mended.mistake("This is the place of the chosen alpha in the list. Return alpha itself.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for k, alpha in enumerate(alphas):
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, k, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
 @mended.alternative(framework="torch")
 def _(train, val, test, alphas):
     import torch
@@ -1329,6 +1725,48 @@ def _(inner, outer, sizes):
 )
 def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]).sum() / sizes.sum()
+
+
+@nested_estimate.mistake(
+    "The examples that are right are added up, and not divided by all examples."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes).sum()
+
+
+@nested_estimate.mistake(
+    "The sum is divided by the number of folds. Divide by the number of examples."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes).sum() / len(outer)
+
+
+@nested_estimate.mistake("The best fold is reported. Report the share of all examples.")
+def _(inner, outer, sizes):
+    return outer[np.arange(len(outer)), inner.argmax(axis=1)].max()
+
+
+@nested_estimate.mistake(
+    "Each fold is weighted by the examples of the others. Weight it by its own, sizes[k]."
+)
+def _(inner, outer, sizes):
+    weights = sizes.sum() - sizes
+    return (outer[np.arange(len(outer)), inner.argmax(axis=1)] * weights).sum() / weights.sum()
+
+
+@nested_estimate.mistake(
+    "A fold judges what was chosen for another. Row k of `inner` chooses for row k of `outer`."
+)
+def _(inner, outer, sizes):
+    rows = (np.arange(len(outer)) + 1) % len(outer)
+    return (outer[rows, inner.argmax(axis=1)] * sizes).sum() / sizes.sum()
+
+
+@nested_estimate.mistake("Only the first fold judges. Let all of them judge.")
+def _(inner, outer, sizes):
+    return outer[0, inner[0].argmax()]
 
 
 @nested_estimate.alternative(framework="torch")
