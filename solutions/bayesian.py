@@ -600,13 +600,6 @@ def _(K, y, noise):
     return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2 / len(y)
 
 
-@log_evidence.mistake("The sign of the logarithm of the determinant is wrong: it is subtracted.")
-def _(K, y, noise):
-    S = K.astype(np.float64) + noise * np.eye(len(y))
-    fit = y @ np.linalg.solve(S, y)
-    return -(fit - np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
-
-
 @log_evidence.alternative(framework="torch")
 def _(K, y, noise):
     import torch
@@ -1081,12 +1074,6 @@ def _(mean, variance, kappa, minimise):
 def _(mean, variance, kappa, minimise):
     bound = kappa * np.sqrt(variance)
     return bound - mean if minimise else mean - bound
-
-
-@optimistic_bound.mistake("kappa is inside the root. It multiplies the standard deviation.")
-def _(mean, variance, kappa, minimise):
-    bound = np.sqrt(kappa * variance)
-    return bound - mean if minimise else mean + bound
 
 
 @optimistic_bound.mistake("The bound is negated in both cases. It is negated only to minimise.")
