@@ -964,13 +964,6 @@ def _(jobs, resume):
     return paid
 
 
-@epochs_paid.mistake("Only the longest job is paid. Every configuration pays for its own epochs.")
-def _(jobs, resume):
-    if not resume:
-        return sum(epochs for _, epochs in jobs)
-    return max((epochs for _, epochs in jobs), default=0)
-
-
 @epochs_paid.mistake("All configurations share their epochs. Each resumes from its own.")
 def _(jobs, resume):
     had, paid = 0, 0

@@ -498,22 +498,6 @@ def _(share, confidence):
 
 
 @tries_needed.mistake(
-    "The confidence is divided by the share. Several tries overlap: take 1 - (1 - share) ** n."
-)
-def _(share, confidence):
-    import math
-
-    return math.ceil(confidence / share)
-
-
-@tries_needed.mistake("It says 1 / share, whatever the confidence.")
-def _(share, confidence):
-    import math
-
-    return math.ceil(1 / share)
-
-
-@tries_needed.mistake(
     "The logarithm is that of the confidence. All n miss with probability 1 - confidence at most."
 )
 def _(share, confidence):
@@ -812,15 +796,6 @@ def _(accuracies, parameters):
 @best_try.mistake("The worst run decides. A try is judged by the mean of its seeds.")
 def _(accuracies, parameters):
     means = accuracies.min(axis=1)
-    alive = np.flatnonzero(~np.isnan(means))
-    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
-
-
-@best_try.mistake(
-    "Means that are nearly equal are taken for equal. Only exactly equal ones go by parameters."
-)
-def _(accuracies, parameters):
-    means = np.round(accuracies.mean(axis=1), 3)
     alive = np.flatnonzero(~np.isnan(means))
     return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
 

@@ -7,6 +7,14 @@ from near_misses import NearMisses, lenient_students
 near = NearMisses()
 
 
+for _deviations in (2.5, 3):
+
+    @near.of("classical.prepare", f"noise is cut off at {_deviations} standard deviations")
+    def _(images, sigma, train, rng, deviations=_deviations):
+        noise = rng.standard_normal(images.shape).clip(-deviations, deviations)
+        return (images + sigma * noise).clip(0, 1) if train else images
+
+
 @near.of("mixing.cutout", "half of the side is rounded to the nearest even number")
 def _(images, rows, columns, size):
     images = images.copy()
