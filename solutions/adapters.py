@@ -467,6 +467,14 @@ def _(channels, width, num_classes, backbone):
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
 
 
+@adapter_cost.mistake(
+    "The head is computed with the most channels of all places. It stands behind the last."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (max(channels) + 1) * num_classes, adapters / backbone
+
+
 @adapter_cost.alternative(framework="torch")
 def _(channels, width, num_classes, backbone):
     from torch import nn
@@ -727,6 +735,16 @@ def _(before, after):
     return sorted(name.rsplit(".", 1)[0] for name in before if (before[name] != after[name]).any())
 
 
+@changed.mistake("Where nothing has changed the result is None. Return an empty list.")
+def _(before, after):
+    return sorted(name for name in before if (before[name] != after[name]).any()) or None
+
+
+@changed.mistake("Only the first row of each array is compared. Compare all of it.")
+def _(before, after):
+    return sorted(name for name in before if (before[name][:1] != after[name][:1]).any())
+
+
 @changed.alternative(framework="torch")
 def _(before, after):
     import torch
@@ -931,6 +949,25 @@ def _(X, down, up, G):
 def _(X, down, up, G):
     Z = X @ down.T
     D = (np.ones_like(G) @ up) * (Z > 0)
+    return D.T @ X, G.T @ np.maximum(Z, 0), G + D @ down
+
+
+@adapter_gradients.mistake(
+    "Only the first example has a share in the gradients of `down` and `up`. Add up over all "
+    "of them."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return D[:1].T @ X[:1], G[:1].T @ np.maximum(Z[:1], 0), G + D @ down
+
+
+@adapter_gradients.mistake(
+    "Where Z is not positive a small gradient passes, as in a leaky ReLU. None does."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * np.where(Z > 0, 1, 0.01)
     return D.T @ X, G.T @ np.maximum(Z, 0), G + D @ down
 
 
@@ -1405,6 +1442,30 @@ def _(kernel, bias, A):
 def _(kernel, bias, A):
     whole = np.eye(len(A)) - A
     return np.tensordot(whole, kernel, axes=1), whole @ bias
+
+
+@fold.mistake(
+    "A ReLU is put over A. There is none between the convolution and the adapter, nor in it."
+)
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + np.maximum(A, 0)
+    return np.tensordot(whole, kernel, axes=1), whole @ bias
+
+
+@fold.mistake(
+    "Each output is multiplied by 1 and the sum of its row of A. A mixes different outputs."
+)
+def _(kernel, bias, A):
+    factor = 1 + A.sum(axis=1)
+    return kernel * factor[:, None, None, None], (np.eye(len(A)) + A) @ bias
+
+
+@fold.mistake("Only the middle of the kernel goes through the adapter. All of its places do.")
+def _(kernel, bias, A):
+    folded, whole = kernel.copy(), np.eye(len(A)) + A
+    row, column = kernel.shape[2] // 2, kernel.shape[3] // 2
+    folded[:, :, row, column] = whole @ kernel[:, :, row, column]
+    return folded, whole @ bias
 
 
 @fold.alternative(framework="torch")

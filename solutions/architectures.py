@@ -1012,12 +1012,6 @@ def _(points):
     return ~np.triu(dominates).any(axis=0)
 
 
-@on_front.mistake("A point must be smaller in two objectives here to dominate. One is enough.")
-def _(points):
-    a, b = points[:, None], points[None]
-    return ~((a <= b).all(axis=2) & ((a < b).sum(axis=2) > 1)).any(axis=0)
-
-
 @on_front.alternative(framework="torch")
 def _(points):
     import torch

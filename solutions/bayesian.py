@@ -155,6 +155,14 @@ def _(A, B, length, variance):
     return variance**2 * np.exp(-squared / 2)
 
 
+@kernel_matrix.mistake(
+    "Only the first coordinate counts. Add up the squares over all of them, the last axis."
+)
+def _(A, B, length, variance):
+    squared = ((A[:, None, 0] - B[None, :, 0]) / length) ** 2
+    return variance * np.exp(-squared / 2)
+
+
 @kernel_matrix.alternative(framework="torch")
 def _(A, B, length, variance):
     import torch
@@ -395,6 +403,13 @@ def _(K, K_new, y, prior, noise):
     return weights @ y, np.full(len(variance), variance[0])
 
 
+@posterior.mistake("The mean has two axes. Return (m,), one number for each new point.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return (weights @ y)[:, None], prior - (weights * K_new).sum(axis=1)
+
+
 @posterior.alternative(framework="torch")
 def _(K, K_new, y, prior, noise):
     import torch
@@ -598,6 +613,20 @@ def _(K, y, noise):
     S = K.astype(np.float64) + noise * np.eye(len(y))
     fit = y @ np.linalg.solve(S, y)
     return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2 / len(y)
+
+
+@log_evidence.mistake("The constant has log π. It is log 2π.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(np.pi)) / 2
+
+
+@log_evidence.mistake("The constant has the logarithm to base 10. All logarithms are natural ones.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log10(2 * np.pi)) / 2
 
 
 @log_evidence.alternative(framework="torch")
@@ -919,6 +948,39 @@ def _(mean, std, best, xi):
     return np.where(std > 0, np.maximum(gain, 0) * share + std * density, np.maximum(gain, 0))
 
 
+@expected_improvement.mistake("xi is subtracted twice.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - 2 * xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("`std` is taken for a variance: its root stands in its place.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain, spread = best - mean - xi, np.sqrt(std)
+    z = gain / np.where(spread > 0, spread, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(spread > 0, gain * share + spread * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("In z the gain is divided by the square of std. Divide by std.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1) ** 2
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
+
+
 @expected_improvement.alternative(framework="torch")
 def _(mean, std, best, xi):
     import torch
@@ -1088,6 +1150,26 @@ def _(mean, variance, kappa, minimise):
 def _(mean, variance, kappa, minimise):
     bound = kappa * np.sqrt(variance)
     return np.argmax(bound - mean if minimise else mean + bound)
+
+
+@optimistic_bound.mistake("kappa is squared. It multiplies the standard deviation as it is.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa**2 * np.sqrt(variance)
+    return bound - mean if minimise else mean + bound
+
+
+@optimistic_bound.mistake("To maximise, the mean is missing: mean + kappa std.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance)
+    return bound - mean if minimise else bound
+
+
+@optimistic_bound.mistake(
+    "All points get one standard deviation, that of the mean variance. Each has its own."
+)
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance.mean())
+    return bound - mean if minimise else mean + bound
 
 
 @optimistic_bound.alternative(framework="torch")
@@ -1353,6 +1435,29 @@ def _(acquisition, candidates, tried):
 def _(acquisition, candidates, tried):
     seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
     return -1 if seen.all() else acquisition[~seen].max()
+
+
+@next_point.mistake("Where all were tried the result is None. Return -1.")
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return None if seen.all() else int(np.where(seen, -np.inf, acquisition).argmax())
+
+
+@next_point.mistake(
+    "Tried ones get a low number in place of their acquisition, and others may be lower. "
+    "Leave them out."
+)
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return -1 if seen.all() else int(np.where(seen, -1000, acquisition).argmax())
+
+
+@next_point.mistake(
+    "The number counts only those that were not tried. Return that among all candidates."
+)
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return -1 if seen.all() else int(acquisition[~seen].argmax())
 
 
 @next_point.alternative(framework="torch")

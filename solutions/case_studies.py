@@ -198,6 +198,25 @@ def _(relevance, scores, k):
     return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
 
 
+@ndcg.mistake(
+    "The factor is 1 / log2(rank), which is not even there for the first rank. It is that of "
+    "rank + 1."
+)
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.log2(np.maximum(np.arange(1, k + 1), 1.0001))
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake("The factor is 1 over the root of rank + 1. It is 1 over the logarithm to base 2.")
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.sqrt(np.arange(1, k + 1) + 1)
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
 @ndcg.alternative(framework="torch")
 def _(relevance, scores, k):
     import torch
@@ -465,6 +484,26 @@ def _(scores, relevance, hotels):
     return np.maximum(0, -(scores[:, None] - scores)[counts]).mean()
 
 
+@pairwise_loss.mistake(
+    "This is the probability that the pair stands wrong, a sigmoid. The loss is its "
+    "logarithm's part."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    lead = (scores[:, None] - scores)[counts]
+    return (1 / (1 + np.exp(np.minimum(lead, 80)))).mean()
+
+
+@pairwise_loss.mistake(
+    "Only pictures that stand side by side in the arrays are compared. All pairs of a hotel count."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    places = np.arange(len(scores))
+    counts &= np.abs(places[:, None] - places) == 1
+    return np.logaddexp(0, -(scores[:, None] - scores))[counts].sum() / max(counts.sum(), 1)
+
+
 @pairwise_loss.alternative(framework="torch")
 def _(scores, relevance, hotels):
     from torch.nn.functional import softplus
@@ -652,6 +691,23 @@ def _(hotels, num_folds):
 )
 def _(hotels, num_folds):
     return np.arange(len(np.unique(hotels))) % num_folds
+
+
+@group_folds.mistake(
+    "The hotels with most pictures are counted first. Count them in increasing order of their "
+    "numbers."
+)
+def _(hotels, num_folds):
+    names = hotels.tolist()
+    order = sorted(set(names), key=lambda hotel: (-names.count(hotel), hotel))
+    return [order.index(hotel) % num_folds for hotel in names]
+
+
+@group_folds.mistake(
+    "The pictures are sorted by hotel as well. Return the folds in the order of the pictures."
+)
+def _(hotels, num_folds):
+    return np.sort(np.unique(hotels, return_inverse=True)[1]) % num_folds
 
 
 @group_folds.alternative(framework="torch")
@@ -964,6 +1020,27 @@ def _(colours, centres):
     return ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
 
 
+@lloyd_step.mistake("The nearest colour to the mean is taken. The centre moves to the mean itself.")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        own = colours[nearest == c]
+        moved[c] = own[((own - own.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+    return moved
+
+
+@lloyd_step.mistake(
+    "Colours go by the product with a centre. They go to the one at the smallest distance."
+)
+def _(colours, centres):
+    nearest = (colours @ centres.T).argmax(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
 @lloyd_step.alternative(framework="torch")
 def _(colours, centres):
     import torch
@@ -1190,6 +1267,22 @@ def _(correct, n, z):
     return 100 * (middle - half), 100 * (middle + half)
 
 
+@wilson.mistake("n - 1 stands where n should. The spread of a frequency has n below the line.")
+def _(correct, n, z):
+    q, n = correct / n, max(n - 1, 1)
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("z is not squared under the root: z² / (4 n²).")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z / (4 * n**2))
+    return middle - half, middle + half
+
+
 @wilson.alternative()
 def _(correct, n, z):
     q = correct / n
@@ -1386,6 +1479,27 @@ def _(inner, outer):
 def _(inner, outer):
     best = inner == inner.max(axis=1, keepdims=True)
     return outer.mean(axis=0).max(), ((outer * best).sum(axis=1) / best.sum(axis=1)).mean()
+
+
+@optimistic_and_nested.mistake(
+    "The median over the folds is taken for the second number. Take the mean."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=0).max(), np.median(outer[rows, inner.argmax(axis=1)])
+
+
+@optimistic_and_nested.mistake("The worst setting is taken for the first number. Take the best.")
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=0).min(), outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "Only the first fold counts for the second number. Average over all folds."
+)
+def _(inner, outer):
+    return outer.mean(axis=0).max(), outer[0, inner[0].argmax()]
 
 
 @optimistic_and_nested.alternative()

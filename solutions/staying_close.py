@@ -405,6 +405,19 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
+@one_step.mistake(
+    "The copied arrays come first, and the new ones behind them. Keep the order of `parameters`."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    copied, new = [], []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        if w0 is None:
+            new.append(w - lr * (gradient + beta * w))
+        else:
+            copied.append(w - lr * (gradient + alpha * (w - w0)))
+    return copied + new
+
+
 @one_step.alternative(framework="torch")
 def _(parameters, gradients, start, lr, alpha, beta):
     result = []
@@ -686,6 +699,19 @@ def _(parameters, start):
     return drifts
 
 
+@drift.mistake(
+    "This compares the lengths of the weights before and after. Take the length of their "
+    "difference."
+)
+def _(parameters, start):
+    sums = {}
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        now, size = sums.get(part, (0, 0))
+        sums[part] = now + float((parameters[name] ** 2).sum()), size + float((w0**2).sum())
+    return {part: abs(now - size) ** 0.5 / size**0.5 for part, (now, size) in sums.items()}
+
+
 @drift.alternative(framework="torch")
 def _(parameters, start):
     import torch
@@ -827,6 +853,13 @@ def _(X, y, start, alpha):
 def _(X, y, start, alpha):
     d = X.shape[1]
     return np.linalg.solve(X.T @ X + np.eye(d), X.T @ y + start)
+
+
+@nearest_fit.mistake("w has two axes, (d, 1). Return (d,).")
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    w = np.linalg.solve(X.T @ X + alpha * np.eye(d), X.T @ y + alpha * start)
+    return w[:, None]
 
 
 @nearest_fit.alternative(framework="torch")
