@@ -1452,14 +1452,6 @@ def _(acquisition, candidates, tried):
     return -1 if seen.all() else int(np.where(seen, -1000, acquisition).argmax())
 
 
-@next_point.mistake(
-    "The number counts only those that were not tried. Return that among all candidates."
-)
-def _(acquisition, candidates, tried):
-    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
-    return -1 if seen.all() else int(acquisition[~seen].argmax())
-
-
 @next_point.alternative(framework="torch")
 def _(acquisition, candidates, tried):
     free = [i for i, row in enumerate(candidates) if not (tried == row).all(dim=1).any()]

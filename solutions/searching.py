@@ -422,7 +422,8 @@ def a_share_as_large_as_the_confidence(rng):
 
 @tries_needed.probe(weight=1)
 def a_share_larger_than_the_confidence(rng):
-    return float(rng.uniform(0.6, 0.8)), float(rng.uniform(0.1, 0.5))
+    """Exchanged they give fewer tries than the number after which all have hit."""
+    return float(rng.uniform(0.85, 0.9)), float(rng.uniform(0.5, 0.55))
 
 
 @tries_needed.probe(weight=1)
@@ -637,7 +638,9 @@ def some_runs_failed(rng):
 
 @best_try.probe(weight=2, repeat=4)
 def equally_good(rng):
-    """Of three, neither the first nor the last is the smallest, and a worse one is smaller."""
+    """Of three, neither the first nor the last is the smallest, and a worse one is smaller. The
+    large ones are so large that their last 16 bits, or 32, are small.
+    """
     accuracies = rng.integers(0, 3, (7, 4)) / np.float32(8)
     same = np.float32([4, 5, 6, 7]) / 8
     tied = np.sort(rng.permutation(7)[:3])
@@ -646,7 +649,8 @@ def equally_good(rng):
     sizes = np.sort(_sizes(rng, 7))
     parameters = np.empty(7, np.int64)
     others = rng.permutation(np.setdiff1d(np.arange(7), tied))
-    parameters[[others[0], tied[1], *others[1:], *rng.permutation(tied[[0, 2]])]] = sizes
+    parameters[[others[0], tied[1], *others[1:], *tied[[0, 2]]]] = sizes
+    parameters[tied[[0, 2]]] = 2**32 + rng.permutation(2)
     return accuracies.astype(np.float32), parameters
 
 
@@ -1641,11 +1645,11 @@ def one_wins_everywhere(rng):
 
 @nested_estimate.probe(weight=0.5)
 def better_by_a_hair(rng):
-    """The next larger float was the best without the fold."""
+    """The next larger float was the best without the fold. One fold has one example."""
     inner = rng.uniform(0.2, 0.6, (3, 5)).astype(np.float32)
     inner[:, 1] = 0.75
     inner[:, 3] = np.nextafter(np.float32(0.75), np.float32(1))
-    return inner, rng.random((3, 5), np.float32), rng.integers(10, 90, 3)
+    return inner, rng.random((3, 5), np.float32), rng.permutation([1, 2, 3])
 
 
 example(

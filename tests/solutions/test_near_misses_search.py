@@ -102,6 +102,22 @@ def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), chosen]).sum() / sizes.sum()
 
 
+for _bits in (16, 32):
+
+    @near.of("searching.best_try", f"parameters are kept in {_bits} bits")
+    def _(accuracies, parameters, bits=_bits):
+        means, sizes = accuracies.mean(axis=1), parameters % 2**bits
+        alive = np.flatnonzero(~np.isnan(means))
+        return int(min(alive, key=lambda i: (-means[i], sizes[i]))) if len(alive) else None
+
+
+@near.of("searching.nested_estimate", "a fold with one example does not judge")
+def _(inner, outer, sizes):
+    judges = np.flatnonzero(sizes > 1)
+    reached = outer[judges, inner[judges].argmax(axis=1)]
+    return (reached * sizes[judges]).sum() / sizes[judges].sum()
+
+
 # 17 Bayesian optimisation -------------------------------------------------------------------------
 
 
