@@ -849,8 +849,9 @@ def conjugate_gradient(X, b, penalty, num_steps, tolerance):
 
 
 @conjugate_gradient.probe(weight=3, repeat=3)
-def two_or_three_steps(rng):
-    return *_system(rng, int(rng.integers(5, 8))), int(rng.integers(2, 4)), 1e-6
+def three_steps(rng):
+    """The second has a direction that is no residual, and the third goes on from it."""
+    return *_system(rng, int(rng.integers(5, 8))), 3, 1e-6
 
 
 @conjugate_gradient.probe(weight=0.5, repeat=2)
@@ -1535,7 +1536,12 @@ def _training(rng, num_steps, last):
     return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
 
 
-@lr_hypergradient.probe(weight=0.5)
+@lr_hypergradient.probe(weight=0.25)
+def many_steps(rng):
+    return _training(rng, 30, 25)
+
+
+@lr_hypergradient.probe(weight=0.25)
 def the_last_step_only(rng):
     return _training(rng, int(rng.integers(4, 6)), 1)
 

@@ -376,6 +376,30 @@ for _length, _why in (
         return x
 
 
+@near.of("hypergradients.conjugate_gradient", "directions are joined to the residual before")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * r, new
+    return x
+
+
+@near.of("hypergradients.lr_hypergradient", "ten steps at most")
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - min(last, 10):
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
 @near.of("hypergradients.conjugate_gradient", "no stop where the solution is reached")
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
