@@ -244,6 +244,31 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
+@net_cost.mistake("Biases are counted among the multiply-adds. The convolutions have none.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += (weights + outputs) * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The channels that come in are left out of the multiply-adds. The weights have them."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        size = (size - 1) // stride + 1
+        parameters += kernel * kernel * channels * outputs
+        multiply_adds += kernel * kernel * outputs * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
 @net_cost.alternative(framework="torch")
 def _(spec, channels, size):
     import torch
@@ -1012,6 +1037,29 @@ def _(points):
     return ~np.triu(dominates).any(axis=0)
 
 
+@on_front.mistake(
+    "The sums of the objectives are compared. A point dominates in each objective for itself."
+)
+def _(points):
+    total = points.sum(axis=1)
+    worse = (points[:, None] <= points[None]).any(axis=2) & (total[:, None] < total)
+    return ~worse.any(axis=0)
+
+
+@on_front.mistake("A single point is never on the front. Nothing dominates it.")
+def _(points):
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)
+    return ~dominates.any(axis=0) & (len(points) > 1)
+
+
+@on_front.mistake("Points that are hardly smaller do not dominate. Any that is smaller does.")
+def _(points):
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b - 1e-4).any(axis=2)
+    return ~dominates.any(axis=0)
+
+
 @on_front.alternative(framework="torch")
 def _(points):
     import torch
@@ -1621,6 +1669,45 @@ def _(points):
     return distance
 
 
+@crowding_distance.mistake(
+    "Only the first two objectives are looked at. The distance is the sum over all of them."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T[:2]:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return distance
+
+
+@crowding_distance.mistake(
+    "All objectives are divided by one range, that of all numbers. Each has its own."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / np.ptp(points)
+    return distance
+
+
+@crowding_distance.mistake(
+    "A point at an end of one objective gets 10 in all. What the other objectives give is added."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return np.minimum(distance, 10)
+
+
 @crowding_distance.alternative(framework="torch")
 def _(points):
     import torch
@@ -1840,6 +1927,21 @@ def _(logits):
 )
 def _(logits):
     return (1 / (1 + np.exp(-logits.clip(-80, 80)))).mean(axis=0)
+
+
+@ensemble.mistake(
+    "The exponentials are averaged before they are divided by their sum. Each member has a softmax."
+)
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True)).mean(axis=0)
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@ensemble.mistake("This is the geometric mean of the probabilities. Take the arithmetic one.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares = exps / exps.sum(axis=2, keepdims=True)
+    return np.exp(np.log(shares + 1e-30).mean(axis=0))
 
 
 @ensemble.alternative(framework="torch")

@@ -233,6 +233,26 @@ def _(n, r, R, eta):
     return found
 
 
+@rungs.mistake("The last rung is missing where r is exactly R: `r <= R`.")
+def _(n, r, R, eta):
+    found = []
+    while r < R:
+        found.append((n, r))
+        n, r = max(n // eta, 1), r * eta
+    return found
+
+
+@rungs.mistake(
+    "One configuration too many is kept: n // eta + 1. Only where n // eta is 0 there is one."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = n // eta + 1, r * eta
+    return found
+
+
 @rungs.alternative()
 def _(n, r, R, eta):
     k, found = 0, []
@@ -485,6 +505,14 @@ def _(R, eta):
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) < R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("s_max is rounded up. It is the largest whole number with eta ** s_max <= R.")
+def _(R, eta):
+    s_max = 0
+    while eta**s_max < R:
         s_max += 1
     return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
 
@@ -790,6 +818,13 @@ def _(accuracies, eta):
     return [accuracies.index(accuracy) for accuracy in alive[: max(1, len(accuracies) // eta)]]
 
 
+@promote.mistake("At least two go on. At least one does.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    return alive[: max(2, len(accuracies) // eta)]
+
+
 @promote.alternative()
 def _(accuracies, eta):
     accuracies = np.array(accuracies)
@@ -1016,6 +1051,24 @@ def _(jobs, resume):
     for name, epochs in jobs:
         before = had.get(name, 0) if resume else 0
         paid += max(1, epochs - before)
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
+@epochs_paid.mistake("Where there are no jobs the result is None. Nothing costs 0 epochs.")
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        paid += max(0, epochs - had.get(name, 0)) if resume else epochs
+        had[name] = max(had.get(name, 0), epochs)
+    return paid if jobs else None
+
+
+@epochs_paid.mistake("The first job is passed over. It is paid as well.")
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs[1:]:
+        paid += max(0, epochs - had.get(name, 0)) if resume else epochs
         had[name] = max(had.get(name, 0), epochs)
     return paid
 
@@ -1415,6 +1468,16 @@ def _(rungs, promoted, eta):
     return None
 
 
+@next_job.mistake("Where no rung has a candidate the result is -1. Return None.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return -1
+
+
 @next_job.alternative()
 def _(rungs, promoted, eta):
     found = None
@@ -1692,6 +1755,30 @@ def _(curve, completed):
 )
 def _(curve, completed):
     stop = np.maximum.accumulate(curve) < completed[len(completed) // 2]
+    return int(stop.argmax()) + 1 if stop.any() else len(curve)
+
+
+@stopped_at.mistake(
+    "A training that is never stopped gives 0 here. It gives T, the number of its epochs."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else 0
+
+
+@stopped_at.mistake(
+    "A training that is never stopped gives None here. It gives T, the number of its epochs."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else None
+
+
+@stopped_at.mistake(
+    "A training that is hardly below the median goes on. Any that is strictly smaller is stopped."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0) - 0.001
     return int(stop.argmax()) + 1 if stop.any() else len(curve)
 
 

@@ -481,6 +481,32 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
 
 
+@ridge_hypergradients.mistake(
+    "The training loss is divided by m where the scale acts on it. It has n rows."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / m
+
+
+@ridge_hypergradients.mistake(
+    "The direct part of dV/ds is multiplied by the scale. It is the residual times X_val w, by m."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = scale * rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
 @ridge_hypergradients.alternative(framework="torch")
 def _(X, y, X_val, y_val, penalty, scale):
     """Autograd through the solver."""
@@ -769,6 +795,26 @@ def _(w, v, X, y, penalty, step):
         return 2 * X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
 
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
+
+
+@hessian_vector_product.mistake(
+    "The difference is divided by the square of the step. Divide by 2 step."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / step**2
+
+
+@hessian_vector_product.mistake("The result is multiplied by v once more.")
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step) * v
 
 
 @hessian_vector_product.alternative(framework="torch")
@@ -1185,6 +1231,34 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
+@conjugate_gradient.mistake("At least one step is taken. With `num_steps` 0 the result is x = 0.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(max(num_steps, 1)):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake(
+    "A residual as long as the tolerance does not stop it. At most the tolerance is short enough."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) < tolerance or not r.any():
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
 @conjugate_gradient.alternative(framework="torch")
 def _(X, b, penalty, num_steps, tolerance):
     import torch
@@ -1449,6 +1523,15 @@ def _(X, g, penalty, lr, num_terms):
     term, total = lr * g, lr * g
     for _ in range(num_terms - 1):
         term = g - lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("The first part of H is twice as large as it should be: H is X'X / n + penalty I.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (2 * X.T @ (X @ term) / len(X) + penalty * term)
         total = total + term
     return total
 
