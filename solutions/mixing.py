@@ -469,6 +469,15 @@ def _(images, rows, columns, size):
     return images
 
 
+@cutout.mistake("The hole is round. It is a square.")
+def _(images, rows, columns, size):
+    images = images.copy()
+    down, across = np.ogrid[: images.shape[2], : images.shape[3]]
+    for image, row, column in zip(images, rows, columns, strict=True):
+        image[:, (down - row) ** 2 + (across - column) ** 2 <= (size / 2) ** 2] = 0
+    return images
+
+
 @cutout.alternative(framework="torch")
 def _(images, rows, columns, size):
     import torch
@@ -799,6 +808,32 @@ def _(images, labels, partners, boxes):
         columns = slice(max(left, 0), max(min(left + width, W), 0))
         mixed[partners[i], :, rows, columns] = images[i, :, rows, columns]
         share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("A box has one row too many: its last one is top + height - 1.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height + 1, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("The pixels are divided by the height squared. An image has H · W of them.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * H)
         new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
     return mixed, new
 
@@ -1263,6 +1298,26 @@ def _(probabilities, labels, num_bins):
     wrong = probabilities.argmax(axis=1) != labels
     bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
     return np.abs(np.bincount(bins, wrong - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake(
+    "Each of the bins counts the same, also the empty ones. Weight each by its share of the images."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    counts = np.maximum(np.bincount(bins), 1)
+    return np.abs(np.bincount(bins, right - confidence) / counts).sum() / num_bins
+
+
+@calibration_error.mistake(
+    "Distances keep their sign here, and cancel. Take the absolute value in each bin."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    return (right - confidence).mean()
 
 
 @calibration_error.alternative(framework="torch")

@@ -60,9 +60,26 @@ def an_unlikely_policy(rng):
     return logits, choices
 
 
+def _is_limited(inputs, value):
+    """Whether the logarithm is that of a probability to which a small power of ten was added, or
+    which was made no smaller than one: as a whole, or for each decision.
+    """
+    logits, choices = inputs.args
+    exps = np.exp(np.float64(logits))
+    shares = (exps / exps.sum(axis=1, keepdims=True))[np.arange(len(choices)), choices]
+    limits = 10.0 ** -np.arange(4, 40)[:, None]
+    logs = [
+        np.log(limit(p, limits)).sum(axis=1)
+        for limit in (np.add, np.maximum)
+        for p in (shares, shares.prod(keepdims=True))
+    ]
+    return bool(np.isclose(float(np.squeeze(value)), logs, rtol=1e-4).any())
+
+
 @log_probability.mistake(
     "A small number added before the logarithm, against infinity, limits how unlikely a policy "
-    "can be. Add up log-probabilities instead."
+    "can be. Add up log-probabilities instead.",
+    recognise=_is_limited,
 )
 def _(logits, choices):
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -347,6 +364,15 @@ def _(logits, choices):
     return gradient
 
 
+@log_probability_gradient.mistake(
+    "The rows are added up. Return the gradient of each logit, (D, K)."
+)
+def _(logits, choices):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    gradient = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return gradient.sum(axis=0)
+
+
 @log_probability_gradient.alternative(framework="torch")
 def _(logits, choices):
     from torch.func import grad
@@ -543,6 +569,24 @@ def _(logits, choices, rewards, baseline):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
     return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / max(len(rewards) - 1, 1)
+
+
+@reinforce_gradient.mistake(
+    "The sum is divided by the number of options. The mean divides by B, the number of policies."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / logits.shape[1]
+
+
+@reinforce_gradient.mistake(
+    "A baseline of 0 is replaced by the mean reward. It is a number like others."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - (baseline or rewards.mean()))[:, None, None] * pulls).mean(axis=0)
 
 
 @reinforce_gradient.alternative(framework="torch")
@@ -757,6 +801,26 @@ def _(rewards, decay):
     for reward in rewards:
         moved.append(abs(reward - baseline))
         baseline = decay * baseline + (1 - decay) * reward
+    return np.array(moved)
+
+
+@advantages.mistake(
+    "The first advantage is left out. There are as many as rewards; the first is 0."
+)
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(moved[1:])
+
+
+@advantages.mistake("The decay is always 0.9. It is an argument.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = 0.9 * baseline + 0.1 * reward
     return np.array(moved)
 
 
@@ -1180,6 +1244,16 @@ def _(images, policy, gates, amounts):
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed, images)
+    return images
+
+
+@apply_policy.mistake("Only brightness does something. Contrast gives 0.5 + (1 + v) (image - 0.5).")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * 0.5)[:, None, None, None]
+        changed = images + v if operation == "brightness" else images
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 

@@ -225,6 +225,30 @@ def _(space):
     return configurations
 
 
+@grid.mistake("These are pairs of name and value. A configuration is a dictionary.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return [tuple(one.items()) for one in configurations]
+
+
+@grid.mistake("The list is the other way round. The first values come first.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations[::-1]
+
+
+@grid.mistake("The names are sorted. The last name of `space` changes fastest.")
+def _(space):
+    configurations = [{}]
+    for name, values in sorted(space.items()):
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
 @grid.alternative(framework="torch")
 def _(space):
     import itertools
@@ -1140,6 +1164,24 @@ def _(accuracies, parameters):
     return int(min(good, key=lambda i: parameters[i]))
 
 
+@one_standard_error.mistake(
+    "It is divided by the root of folds - 1. The folds - 1 are in the standard deviation already."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1] - 1)
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake("The limit is 1.96 standard errors below the largest mean. It is one.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - 1.96 * error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
 @one_standard_error.alternative(framework="torch")
 def _(accuracies, parameters):
     import torch
@@ -1540,6 +1582,45 @@ def _(train, val, test, alphas):
     return best[1], ((T @ best[2] - test[1]) ** 2).mean()
 
 
+@mended.mistake("The mean is not subtracted. Scaled rows have the training mean taken away.")
+def _(train, val, test, alphas):
+    spread = train[0].std(axis=0)
+    A, V, T = (part[0] / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The rows are not divided by the standard deviation.")
+def _(train, val, test, alphas):
+    mean = train[0].mean(axis=0)
+    A, V, T = (part[0] - mean for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("One standard deviation is taken of all numbers. Each column has its own.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std()
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
 @mended.alternative(framework="torch")
 def _(train, val, test, alphas):
     import torch
@@ -1746,6 +1827,14 @@ def _(inner, outer, sizes):
 @nested_estimate.mistake("Only the first fold judges. Let all of them judge.")
 def _(inner, outer, sizes):
     return outer[0, inner[0].argmax()]
+
+
+@nested_estimate.mistake(
+    "The sizes are squared: they weigh the folds, and stand below the line, once."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes**2).sum() / (sizes**2).sum()
 
 
 @nested_estimate.alternative(framework="torch")
