@@ -1074,7 +1074,7 @@ def with_batch_normalisation(rng):
 
 @train_head.probe(weight=1)
 def without(rng):
-    """And with a dense layer that is no head."""
+    """And with a dense layer that is no head, and more images than a small batch has."""
     layers = [
         ["conv", 1, 3, 2],
         ["avgpool", 2],
@@ -1092,7 +1092,7 @@ def without(rng):
         gaussian(rng, 3, 5),
         gaussian(rng, 3),
     ]
-    return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
+    return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 40, (1, 4, 5), 3)
 
 
 @train_head.probe(weight=0.5)
