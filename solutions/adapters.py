@@ -160,6 +160,95 @@ def _(X, down, down_bias, up, up_bias):
     return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + up_bias[:, None, None]
 
 
+@adapter.mistake(
+    "What a map contributes is not added to Y: each map begins again with X, and only the "
+    "last counts."
+)
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        hidden = np.maximum(summed + down_bias[j], 0)
+        Y = X + hidden * up[:, j].reshape((1, -1, 1, 1))
+    return Y
+
+
+@adapter.mistake(
+    "The hidden maps are added as they are. Channel c gets map j multiplied by up[c, j]."
+)
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        Y = Y + np.maximum(summed + down_bias[j], 0)
+    return Y
+
+
+@adapter.mistake("The sign is turned: what the hidden maps contribute is added, not subtracted.")
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        Y = Y - np.maximum(summed + down_bias[j], 0) * up[:, j].reshape((1, -1, 1, 1))
+    return Y
+
+
+@adapter.mistake("The bias of `up` is added once for each hidden map. It is in Y already.")
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        hidden = np.maximum(summed + down_bias[j], 0)
+        Y = Y + (hidden * up[:, j].reshape((1, -1, 1, 1)) + up_bias.reshape((1, -1, 1, 1)))
+    return Y
+
+
+@adapter.mistake(
+    "The hidden map is multiplied by `down`, by which it was made. On the way back it is "
+    "`up`: up[c, j]."
+)
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        hidden = np.maximum(summed + down_bias[j], 0)
+        Y = Y + hidden * down[j].reshape((1, -1, 1, 1))
+    return Y
+
+
+@adapter.mistake(
+    "Every hidden map is multiplied by the first column of `up`. Map j has column j, `up[:, j]`."
+)
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        Y = Y + np.maximum(summed + down_bias[j], 0) * up[:, 0].reshape((1, -1, 1, 1))
+    return Y
+
+
+@adapter.mistake("A second ReLU goes over what is added. The only ReLU is over the hidden maps.")
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        hidden = np.maximum(summed + down_bias[j], 0)
+        Y = Y + np.maximum(hidden * up[:, j].reshape((1, -1, 1, 1)), 0)
+    return Y
+
+
+@adapter.mistake(
+    "The numbers of `up` are taken in the order of another shape. Map j has column j: `up[:, j]`."
+)
+def _(X, down, down_bias, up, up_bias):
+    Y = X + up_bias.reshape((1, -1, 1, 1))
+    for j in range(len(down)):
+        summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
+        hidden = np.maximum(summed + down_bias[j], 0)
+        Y = Y + hidden * up.reshape(len(down), -1)[j].reshape((1, -1, 1, 1))
+    return Y
+
+
 @adapter.alternative(framework="torch")
 def _(X, down, down_bias, up, up_bias):
     from torch.nn.functional import conv2d
@@ -312,6 +401,80 @@ def _(channels, width, num_classes, backbone):
     return adapters, head, adapters / (adapters + backbone)
 
 
+@adapter_cost.mistake("All biases are left out. Each layer has them: down, up and head.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width for c in channels)
+    return adapters, channels[-1] * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The biases of the projections down are left out: `width` numbers at each place."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + c for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The head is computed with the channels of the first place. It stands behind the last."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (channels[0] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The head is computed with the channels of all places. It sees those of the last place alone."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (sum(channels) + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The head is computed with `width`. It sees as many features as the last place has channels."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (width + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The third number is a percentage. It is asked for as a share, the quotient itself."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, 100 * adapters / backbone
+
+
+@adapter_cost.mistake("The quotient is upside down: the adapters are divided by the backbone.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, backbone / adapters
+
+
+@adapter_cost.mistake("The quotient is rounded down to a whole number: `//` in place of `/`.")
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (channels[-1] + 1) * num_classes, adapters // backbone
+
+
+@adapter_cost.mistake(
+    "Places with as many channels as another are counted once. Each has an adapter of its own."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in set(channels))
+    return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
+
+
+@adapter_cost.mistake(
+    "The head is computed with the most channels of all places. It stands behind the last."
+)
+def _(channels, width, num_classes, backbone):
+    adapters = sum(2 * c * width + width + c for c in channels)
+    return adapters, (max(channels) + 1) * num_classes, adapters / backbone
+
+
 @adapter_cost.alternative(framework="torch")
 def _(channels, width, num_classes, backbone):
     from torch import nn
@@ -452,7 +615,17 @@ def _moved(rng, array):
     array[place] = np.nextafter(array[place], np.float32(np.inf))
 
 
-@changed.probe(weight=0.5)
+@changed.probe(weight=0.25)
+def in_the_midst_of_a_large_array(rng):
+    """Where NumPy prints three dots."""
+    before, after = _states(rng)
+    before["head.weight"] = rng.integers(1, 9, (36, 40)).astype(np.float32) / 8
+    after["head.weight"] = before["head.weight"].copy()
+    after["head.weight"][rng.integers(10, 26), rng.integers(10, 30)] += np.float32(0.5)
+    return before, after
+
+
+@changed.probe(weight=0.25)
 def the_last_number(rng):
     """Of each of two arrays, and by little beside the others."""
     before, after = _states(rng)
@@ -525,6 +698,51 @@ def _(before, after):
 @changed.mistake("The right names, but not sorted.")
 def _(before, after):
     return [name for name in before if not np.array_equal(before[name], after[name])]
+
+
+@changed.mistake(
+    "Only the sorted numbers are compared. Numbers that have changed places are a change as well."
+)
+def _(before, after):
+    return sorted(
+        name
+        for name in before
+        if not np.array_equal(np.sort(before[name], axis=None), np.sort(after[name], axis=None))
+    )
+
+
+@changed.mistake(
+    "Counters become float32 before they are compared, so large ones that differ by one are equal."
+)
+def _(before, after):
+    return sorted(
+        name
+        for name in before
+        if (np.asarray(before[name], np.float32) != np.asarray(after[name], np.float32)).any()
+    )
+
+
+@changed.mistake("The names are joined to one string. Return a list of them.")
+def _(before, after):
+    return ", ".join(sorted(name for name in before if (before[name] != after[name]).any()))
+
+
+@changed.mistake(
+    "The names lack what stands after their last dot. Return them as they stand in the "
+    "dictionaries."
+)
+def _(before, after):
+    return sorted(name.rsplit(".", 1)[0] for name in before if (before[name] != after[name]).any())
+
+
+@changed.mistake("Where nothing has changed the result is None. Return an empty list.")
+def _(before, after):
+    return sorted(name for name in before if (before[name] != after[name]).any()) or None
+
+
+@changed.mistake("Only the first row of each array is compared. Compare all of it.")
+def _(before, after):
+    return sorted(name for name in before if (before[name][:1] != after[name][:1]).any())
 
 
 @changed.alternative(framework="torch")
@@ -612,10 +830,12 @@ def a_new_adapter(rng):
 
 @adapter_gradients.probe(weight=1)
 def hidden_numbers_of_exactly_zero(rng):
-    """Whole numbers, so that the zeros are zeros in any order of summation."""
-    X = floats([1, 2, 0], [0, 0, 0], [2, -1, 3], [-1, 1, 1])
+    """And hardly above it, where the gradient passes. Whole numbers and a power of two, so that
+    the zeros are zeros in any order of summation.
+    """
+    X = floats([1, 2, 0], [0, 0, 0], [2, -1, 3], [-1, 1, 1], [2.0**-20, 0, 0])
     down = floats([2, -1, 1], [1, 1, -1])
-    return X, down, gaussian(rng, 3, 2), 1 + gaussian(rng, 4, 3)
+    return X, down, gaussian(rng, 3, 2), 1 + gaussian(rng, 5, 3)
 
 
 example(
@@ -679,6 +899,76 @@ def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z > 0)
     return G.T @ np.maximum(Z, 0), at_Z.T @ X, G + at_Z @ down
+
+
+@adapter_gradients.mistake(
+    "A gradient passes where Z is exactly 0. It passes only where Z is positive."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z >= 0)
+    return D.T @ X, G.T @ np.maximum(Z, 0), G + D @ down
+
+
+@adapter_gradients.mistake(
+    "The gradient by X forgets the ReLU on its way back: multiply by where Z is positive "
+    "there, too."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return D.T @ X, G.T @ np.maximum(Z, 0), G + G @ up @ down
+
+
+@adapter_gradients.mistake("The order is X, down, up. Asked for is down, up, X.")
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return G + D @ down, D.T @ X, G.T @ np.maximum(Z, 0)
+
+
+@adapter_gradients.mistake(
+    "The gradients by `down` and `up` are transposed. Each has the shape of what it belongs to."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return X.T @ D, np.maximum(Z, 0).T @ G, G + D @ down
+
+
+@adapter_gradients.mistake("X is added to the gradient by X. What arrives by the shortcut is G.")
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return D.T @ X, G.T @ np.maximum(Z, 0), X + D @ down
+
+
+@adapter_gradients.mistake(
+    "The gradient on the way to `down` does not use G: it comes back as G times `up`."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (np.ones_like(G) @ up) * (Z > 0)
+    return D.T @ X, G.T @ np.maximum(Z, 0), G + D @ down
+
+
+@adapter_gradients.mistake(
+    "Only the first example has a share in the gradients of `down` and `up`. Add up over all "
+    "of them."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * (Z > 0)
+    return D[:1].T @ X[:1], G[:1].T @ np.maximum(Z[:1], 0), G + D @ down
+
+
+@adapter_gradients.mistake(
+    "Where Z is not positive a small gradient passes, as in a leaky ReLU. None does."
+)
+def _(X, down, up, G):
+    Z = X @ down.T
+    D = (G @ up) * np.where(Z > 0, 1, 0.01)
+    return D.T @ X, G.T @ np.maximum(Z, 0), G + D @ down
 
 
 @adapter_gradients.alternative(framework="torch")
@@ -784,7 +1074,7 @@ def with_batch_normalisation(rng):
 
 @train_head.probe(weight=1)
 def without(rng):
-    """And with a dense layer that is no head."""
+    """And with a dense layer that is no head, and more images than a small batch has."""
     layers = [
         ["conv", 1, 3, 2],
         ["avgpool", 2],
@@ -802,7 +1092,7 @@ def without(rng):
         gaussian(rng, 3, 5),
         gaussian(rng, 3),
     ]
-    return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 6, (1, 4, 5), 3)
+    return layers, weights, gaussian(rng, 4, 1, 4, 5), *_lesson(rng, 40, (1, 4, 5), 3)
 
 
 @train_head.probe(weight=0.5)
@@ -1116,6 +1406,66 @@ def _(kernel, bias, A):
 def _(kernel, bias, A):
     own = 1 + np.diag(A)
     return kernel * own[:, None, None, None], bias * own
+
+
+@fold.mistake("The kernel and the bias are in the wrong order.")
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + A
+    return whole @ bias, np.tensordot(whole, kernel, axes=1)
+
+
+@fold.mistake("The bias is there twice. With the identity in it, nothing else is added.")
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + A
+    return np.tensordot(whole, kernel, axes=1), bias + whole @ bias
+
+
+@fold.mistake("In the bias A is transposed: row o of A says what is added to output o.")
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + A
+    return np.tensordot(whole, kernel, axes=1), whole.T @ bias
+
+
+@fold.mistake("In the kernel A is transposed: row o of A says what is added to output o.")
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + A
+    return np.tensordot(whole.T, kernel, axes=1), whole @ bias
+
+
+@fold.mistake("1 is added to every number of A. The identity has ones on its diagonal alone.")
+def _(kernel, bias, A):
+    whole = 1 + A
+    return np.tensordot(whole, kernel, axes=1), whole @ bias
+
+
+@fold.mistake("The adapter is subtracted. It is added: Z + A Z.")
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) - A
+    return np.tensordot(whole, kernel, axes=1), whole @ bias
+
+
+@fold.mistake(
+    "A ReLU is put over A. There is none between the convolution and the adapter, nor in it."
+)
+def _(kernel, bias, A):
+    whole = np.eye(len(A)) + np.maximum(A, 0)
+    return np.tensordot(whole, kernel, axes=1), whole @ bias
+
+
+@fold.mistake(
+    "Each output is multiplied by 1 and the sum of its row of A. A mixes different outputs."
+)
+def _(kernel, bias, A):
+    factor = 1 + A.sum(axis=1)
+    return kernel * factor[:, None, None, None], (np.eye(len(A)) + A) @ bias
+
+
+@fold.mistake("Only the middle of the kernel goes through the adapter. All of its places do.")
+def _(kernel, bias, A):
+    folded, whole = kernel.copy(), np.eye(len(A)) + A
+    row, column = kernel.shape[2] // 2, kernel.shape[3] // 2
+    folded[:, :, row, column] = whole @ kernel[:, :, row, column]
+    return folded, whole @ bias
 
 
 @fold.alternative(framework="torch")

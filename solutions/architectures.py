@@ -56,7 +56,12 @@ def one_layer(rng):
     return [(5, int(rng.integers(6, 9)), 3)], 2, int(rng.integers(17, 24))
 
 
-@net_cost.probe(weight=0.5)
+@net_cost.probe(weight=0.25)
+def more_than_32_bits_hold(rng):
+    return [(3, 512, 1), (3, int(rng.integers(200, 500)), 2)], 256, 224
+
+
+@net_cost.probe(weight=0.25)
 def many_layers_down_to_one_place(rng):
     spec = [(int(rng.choice([1, 3])), int(rng.integers(2, 7)), 1) for _ in range(9)]
     return [(1, 3, 4), *spec, (3, 5, 9), (1, 2, 2)], 1, int(rng.integers(13, 17))
@@ -159,6 +164,107 @@ def _(spec, channels, size):
         size = (size - 1) // stride + 1
         parameters += weights
         multiply_adds += 2 * weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The multiply-adds are only the parameters. Each weight is used at every place of the output."
+)
+def _(spec, channels, size):
+    parameters = 0
+    for kernel, outputs, _stride in spec:
+        parameters += kernel * kernel * channels * outputs
+        channels = outputs
+    return parameters, parameters
+
+
+@net_cost.mistake("Only places are counted. At each place all weights of the layer are used.")
+def _(spec, channels, size):
+    parameters = places = 0
+    for kernel, outputs, stride in spec:
+        size = (size - 1) // stride + 1
+        parameters += kernel * kernel * channels * outputs
+        places += size * size
+        channels = outputs
+    return parameters, places
+
+
+@net_cost.mistake(
+    "The places are multiplied by the outputs once more. The weights have them already."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * outputs * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The size is that of a layer without padding: size - kernel + 1. With padding it stays."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * (size - kernel + 1) ** 2
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "Every layer is counted at the size of the image. After a stride there are fewer places."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, _stride in spec:
+        weights = kernel * kernel * channels * outputs
+        parameters += weights
+        multiply_adds += weights * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The kernel counts once. It has kernel times kernel weights for each pair of channels."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        size = (size - 1) // stride + 1
+        parameters += kernel * kernel * channels * outputs
+        multiply_adds += kernel * channels * outputs * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake("Biases are counted among the multiply-adds. The convolutions have none.")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += (weights + outputs) * size * size
+        channels = outputs
+    return parameters, multiply_adds
+
+
+@net_cost.mistake(
+    "The channels that come in are left out of the multiply-adds. The weights have them."
+)
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        size = (size - 1) // stride + 1
+        parameters += kernel * kernel * channels * outputs
+        multiply_adds += kernel * kernel * outputs * size * size
         channels = outputs
     return parameters, multiply_adds
 
@@ -658,6 +764,50 @@ def _(accuracies, costs, target, exponent):
     return (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
+@advantages.mistake("The others' rewards are added up. Take their mean.")
+def _(accuracies, costs, target, exponent):
+    factor = np.where(costs > target, (costs / target) ** exponent, 1)
+    rewards = accuracies * factor
+    return rewards - (rewards.sum() - rewards)
+
+
+@advantages.mistake(
+    "The rewards are divided by their spread as well. Only the mean of the others is subtracted."
+)
+def _(accuracies, costs, target, exponent):
+    factor = np.where(costs > target, (costs / target) ** exponent, 1)
+    rewards = accuracies * factor
+    return (rewards - rewards.mean()) / (rewards.std() + 1e-8)
+
+
+@advantages.mistake(
+    "A net above the target gets nothing. It gets accuracy times (cost / target) ** exponent."
+)
+def _(accuracies, costs, target, exponent):
+    rewards = np.where(costs > target, 0, accuracies)
+    return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
+@advantages.mistake("The median of the rewards is subtracted. Subtract the mean of the others.")
+def _(accuracies, costs, target, exponent):
+    factor = np.where(costs > target, (costs / target) ** exponent, 1)
+    rewards = accuracies * factor
+    return rewards - np.median(rewards)
+
+
+@advantages.mistake("The accuracy of dear nets is lost: their reward is accuracy times the factor.")
+def _(accuracies, costs, target, exponent):
+    rewards = np.where(costs > target, (costs / target) ** exponent, accuracies)
+    return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
+
+
+@advantages.mistake("The best of the others is subtracted. Subtract their mean.")
+def _(accuracies, costs, target, exponent):
+    factor = np.where(costs > target, (costs / target) ** exponent, 1)
+    rewards = accuracies * factor
+    return rewards - np.array([np.delete(rewards, i).max() for i in range(len(rewards))])
+
+
 @advantages.alternative(framework="torch")
 def _(accuracies, costs, target, exponent):
     import torch
@@ -861,6 +1011,55 @@ def _(points):
     return kept
 
 
+@on_front.mistake(
+    "A point dominates here as soon as it is smaller in one objective. It must be nowhere larger."
+)
+def _(points):
+    return ~(points[:, None] < points[None]).any(axis=2).any(axis=0)
+
+
+@on_front.mistake("Only the first two objectives are looked at. All of them count.")
+def _(points):
+    a, b = points[:, None, :2], points[None, :, :2]
+    return ~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)
+
+
+@on_front.mistake("These are the points themselves. Say of each point whether it is on the front.")
+def _(points):
+    a, b = points[:, None], points[None]
+    return points[~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)]
+
+
+@on_front.mistake("Only points that come earlier are asked whether they dominate. Ask all of them.")
+def _(points):
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)
+    return ~np.triu(dominates).any(axis=0)
+
+
+@on_front.mistake(
+    "The sums of the objectives are compared. A point dominates in each objective for itself."
+)
+def _(points):
+    total = points.sum(axis=1)
+    worse = (points[:, None] <= points[None]).any(axis=2) & (total[:, None] < total)
+    return ~worse.any(axis=0)
+
+
+@on_front.mistake("A single point is never on the front. Nothing dominates it.")
+def _(points):
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)
+    return ~dominates.any(axis=0) & (len(points) > 1)
+
+
+@on_front.mistake("Points that are hardly smaller do not dominate. Any that is smaller does.")
+def _(points):
+    a, b = points[:, None], points[None]
+    dominates = (a <= b).all(axis=2) & (a < b - 1e-4).any(axis=2)
+    return ~dominates.any(axis=0)
+
+
 @on_front.alternative(framework="torch")
 def _(points):
     import torch
@@ -970,7 +1169,8 @@ def one_point(rng):
 
 @hypervolume.probe(weight=0.25)
 def on_the_border(rng):
-    return floats([1, 0.2], [0.3, 2]), floats(1, 2)
+    """Two points are on it and count for nothing. One is a hair below, and the area is wide."""
+    return floats([900, 0.2], [0.3, 1], [1, 1 - 2.0**-11]), floats(900, 1)
 
 
 _CORNERS = floats([1, 4], [2, 2], [4, 1], [3, 3], [0.5, 5.6])
@@ -1073,6 +1273,56 @@ def _(points, reference):
     below = below[below[:, 0].argsort()]
     lowest = np.minimum.accumulate(below[:, 1])
     return np.diff(below[:, 0]) @ (reference[1] - lowest[:-1])
+
+
+@hypervolume.mistake(
+    "The reference is not used: the largest values of the points stand in its place."
+)
+def _(points, reference):
+    corner = points.max(axis=0)
+    area, low = 0.0, corner[1]
+    for x, y in sorted(points.tolist()):
+        if y < low:
+            area, low = area + (corner[0] - x) * (low - y), y
+    return area
+
+
+@hypervolume.mistake("This is the share of the whole rectangle. Return the area itself.")
+def _(points, reference):
+    area, low = 0.0, reference[1]
+    for x, y in sorted(points.tolist()):
+        if x < reference[0] and y < low:
+            area, low = area + (reference[0] - x) * (low - y), y
+    return area / (reference[0] * reference[1])
+
+
+@hypervolume.mistake("Each step is halved, as a triangle. They are rectangles.")
+def _(points, reference):
+    area, low = 0.0, reference[1]
+    for x, y in sorted(points.tolist()):
+        if x < reference[0] and y < low:
+            area, low = area + (reference[0] - x) * (low - y) / 2, y
+    return area
+
+
+@hypervolume.mistake("The upper part begins at the highest point. It begins at the reference.")
+def _(points, reference):
+    area, low = 0.0, points[:, 1].max()
+    for x, y in sorted(points.tolist()):
+        if x < reference[0] and y < low:
+            area, low = area + (reference[0] - x) * (low - y), y
+    return area
+
+
+@hypervolume.mistake(
+    "Where no point is below the reference the result is None. The area is 0 there."
+)
+def _(points, reference):
+    area, low = 0.0, reference[1]
+    for x, y in sorted(points.tolist()):
+        if x < reference[0] and y < low:
+            area, low = area + (reference[0] - x) * (low - y), y
+    return area or None
 
 
 @hypervolume.alternative(framework="torch")
@@ -1329,6 +1579,135 @@ def _(points):
     return result
 
 
+@crowding_distance.mistake(
+    "The gap is that to the nearer neighbour. It reaches from the next smaller to the next "
+    "larger value."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        gaps = np.minimum(np.diff(value)[1:], np.diff(value)[:-1])
+        distance[order[1:-1]] += gaps / (value[-1] - value[0])
+    return distance
+
+
+@crowding_distance.mistake(
+    "The gaps are divided by the largest value. The range is largest minus smallest."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / value[-1]
+    return distance
+
+
+@crowding_distance.mistake(
+    "The gaps are divided by the standard deviation. Divide by the range, largest minus smallest."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / column.std()
+    return distance
+
+
+@crowding_distance.mistake(
+    "Only the smallest value of an objective gets 10. The largest gets it, too."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[0]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return distance
+
+
+@crowding_distance.mistake(
+    "The points are not sorted: their neighbours in the table are taken. Sort for each objective."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for value in points.T:
+        distance[[0, -1]] += 10
+        distance[1:-1] += (value[2:] - value[:-2]) / np.ptp(value)
+    return distance
+
+
+@crowding_distance.mistake("The gaps are squared. Add them up as they are.")
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += ((value[2:] - value[:-2]) / (value[-1] - value[0])) ** 2
+    return distance
+
+
+@crowding_distance.mistake(
+    "The largest gap of a point is taken. Its distance is the sum over the objectives."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        gaps = (value[2:] - value[:-2]) / (value[-1] - value[0])
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] = np.maximum(distance[order[1:-1]], gaps)
+    return distance
+
+
+@crowding_distance.mistake(
+    "Only the first two objectives are looked at. The distance is the sum over all of them."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T[:2]:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return distance
+
+
+@crowding_distance.mistake(
+    "All objectives are divided by one range, that of all numbers. Each has its own."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / np.ptp(points)
+    return distance
+
+
+@crowding_distance.mistake(
+    "A point at an end of one objective gets 10 in all. What the other objectives give is added."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return np.minimum(distance, 10)
+
+
 @crowding_distance.alternative(framework="torch")
 def _(points):
     import torch
@@ -1493,6 +1872,76 @@ def _(logits):
     with np.errstate(invalid="ignore"):
         exps = np.exp(logits - logits.max())
         return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+@ensemble.mistake("This is the largest of the members' probabilities. Take their mean.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exps / exps.sum(axis=2, keepdims=True)).max(axis=0)
+
+
+@ensemble.mistake("This is the median of the members' probabilities. Take their mean.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return np.median(exps / exps.sum(axis=2, keepdims=True), axis=0)
+
+
+@ensemble.mistake("Only the first member is asked. Average over all of them.")
+def _(logits):
+    exps = np.exp(logits[0] - logits[0].max(axis=1, keepdims=True))
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@ensemble.mistake("The mean is taken over the images. It goes over the members, the first axis.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=1)
+
+
+@ensemble.mistake("These are the classes. Return the mean probabilities, (N, C).")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0).argmax(axis=1)
+
+
+@ensemble.mistake(
+    "The logits are cut to a range, so large ones become equal. Subtract each image's largest "
+    "instead."
+)
+def _(logits):
+    exps = np.exp(np.clip(logits, -50, 50))
+    return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+@ensemble.mistake(
+    "A second softmax goes over the mean. The mean of probabilities adds up to 1 already."
+)
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    mean = np.exp((exps / exps.sum(axis=2, keepdims=True)).mean(axis=0))
+    return mean / mean.sum(axis=1, keepdims=True)
+
+
+@ensemble.mistake(
+    "Each class counts as a yes or no of its own: a sigmoid. Take the softmax over the classes."
+)
+def _(logits):
+    return (1 / (1 + np.exp(-logits.clip(-80, 80)))).mean(axis=0)
+
+
+@ensemble.mistake(
+    "The exponentials are averaged before they are divided by their sum. Each member has a softmax."
+)
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True)).mean(axis=0)
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@ensemble.mistake("This is the geometric mean of the probabilities. Take the arithmetic one.")
+def _(logits):
+    exps = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares = exps / exps.sum(axis=2, keepdims=True)
+    return np.exp(np.log(shares + 1e-30).mean(axis=0))
 
 
 @ensemble.alternative(framework="torch")

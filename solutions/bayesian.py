@@ -102,6 +102,67 @@ def _(A, B, length, variance):
     return variance * np.exp(-np.abs((A[:, None] - B[None]) / length).sum(axis=2) / 2)
 
 
+@kernel_matrix.mistake("The differences are not squared.")
+def _(A, B, length, variance):
+    return variance * np.exp(-((A[:, None] - B[None]) / length).sum(axis=2) / 2)
+
+
+@kernel_matrix.mistake(
+    "The sum goes over the points of B. It goes over the coordinates, the last axis: `axis=2`."
+)
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) / length) ** 2).sum(axis=1)
+    return variance * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake("r² is divided by 2 already here, and again in the line below.")
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) / length) ** 2).sum(axis=2) / 2
+    return variance * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake(
+    "r² is twice as large as it should be: it is divided by 2 in the line below only."
+)
+def _(A, B, length, variance):
+    squared = 2 * (((A[:, None] - B[None]) / length) ** 2).sum(axis=2)
+    return variance * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake(
+    "Only the largest difference of a coordinate counts. Add up the squares of all of them."
+)
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) / length) ** 2).max(axis=2)
+    return variance * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake("The differences are multiplied by the length. Divide by it.")
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) * length) ** 2).sum(axis=2)
+    return variance * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake("The result is transposed: A has the rows, B the columns.")
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) / length) ** 2).sum(axis=2)
+    return (variance * np.exp(-squared / 2)).T
+
+
+@kernel_matrix.mistake("The variance is squared. It stands before the exponential as it is.")
+def _(A, B, length, variance):
+    squared = (((A[:, None] - B[None]) / length) ** 2).sum(axis=2)
+    return variance**2 * np.exp(-squared / 2)
+
+
+@kernel_matrix.mistake(
+    "Only the first coordinate counts. Add up the squares over all of them, the last axis."
+)
+def _(A, B, length, variance):
+    squared = ((A[:, None, 0] - B[None, :, 0]) / length) ** 2
+    return variance * np.exp(-squared / 2)
+
+
 @kernel_matrix.alternative(framework="torch")
 def _(A, B, length, variance):
     import torch
@@ -270,6 +331,85 @@ def _(K, K_new, y, prior, noise):
     return K_new @ np.linalg.solve(S, y), (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
 
 
+@posterior.mistake("The variance comes first. Return (mean, variance).")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return prior - (weights * K_new).sum(axis=1), weights @ y
+
+
+@posterior.mistake("The variance begins with 1 in place of `prior`.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return weights @ y, 1 - (weights * K_new).sum(axis=1)
+
+
+@posterior.mistake(
+    "The second result is the matrix of all covariances. Asked for is its diagonal, (m,)."
+)
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return weights @ y, prior - weights @ K_new.T
+
+
+@posterior.mistake(
+    "What the measurements tell is added to the prior. It makes the variance smaller: subtract it."
+)
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return weights @ y, prior + (weights * K_new).sum(axis=1)
+
+
+@posterior.mistake(
+    "`prior` is added to the mean. It is a variance; the mean before any measurement is 0."
+)
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return prior + weights @ y, prior - (weights * K_new).sum(axis=1)
+
+
+@posterior.mistake("The noise is subtracted from the variance. It counts in S alone.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return weights @ y, prior - noise - (weights * K_new).sum(axis=1)
+
+
+@posterior.mistake("The inverse of S is missing in the variance.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    return np.linalg.solve(S, K_new.T).T @ y, prior - (K_new**2).sum(axis=1)
+
+
+@posterior.mistake(
+    "The mean of y is subtracted before, and added again. Here the function has mean 0: take "
+    "y as it is."
+)
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return weights @ (y - y.mean()) + y.mean(), prior - (weights * K_new).sum(axis=1)
+
+
+@posterior.mistake("All new points get the variance of the first. Each has its own row of K_new.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    variance = prior - (weights * K_new).sum(axis=1)
+    return weights @ y, np.full(len(variance), variance[0])
+
+
+@posterior.mistake("The mean has two axes. Return (m,), one number for each new point.")
+def _(K, K_new, y, prior, noise):
+    S = K + noise * np.eye(len(y))
+    weights = np.linalg.solve(S, K_new.T).T
+    return (weights @ y)[:, None], prior - (weights * K_new).sum(axis=1)
+
+
 @posterior.alternative(framework="torch")
 def _(K, K_new, y, prior, noise):
     import torch
@@ -412,6 +552,81 @@ def _(K, y, noise):
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
     return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1]) / 2
+
+
+@log_evidence.mistake("The constant is there once. It is (n / 2) log 2π, once for each value.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake("The noise is squared. It is a variance already.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise**2 * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake(
+    "The first term has the wrong sign: values far from what was expected make y less likely."
+)
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return (fit - np.linalg.slogdet(S)[1] - len(y) * np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake("The inverse of S is missing in the first term.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    return -(y @ y + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake("The half before the first term is missing.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -fit - (np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake("This is the density itself. Asked for is its logarithm.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return np.exp(-(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2)
+
+
+@log_evidence.mistake(
+    "The determinant is taken for the product of the diagonal, as if S had no other numbers."
+)
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.log(np.diag(S)).sum() + len(y) * np.log(2 * np.pi)) / 2
+
+
+@log_evidence.mistake(
+    "This is the mean over the n values. Asked for is the logarithm of the density of all of y."
+)
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2 / len(y)
+
+
+@log_evidence.mistake("The constant has log π. It is log 2π.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(np.pi)) / 2
+
+
+@log_evidence.mistake("The constant has the logarithm to base 10. All logarithms are natural ones.")
+def _(K, y, noise):
+    S = K.astype(np.float64) + noise * np.eye(len(y))
+    fit = y @ np.linalg.solve(S, y)
+    return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log10(2 * np.pi)) / 2
 
 
 @log_evidence.alternative(framework="torch")
@@ -629,6 +844,143 @@ def _(mean, std, best, xi):
     return np.where(std > 0, std * (z * norm.pdf(z) + norm.cdf(z)), np.maximum(best - mean - xi, 0))
 
 
+@expected_improvement.mistake("The second term, std times the density, is missing.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake(
+    "This is the probability of an improvement. Asked for is its expected size."
+)
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, share, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("The density is not divided by the root of 2π.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * np.exp(-(z**2) / 2), np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("In Φ z is not divided by the root of 2, which `erf` wants.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("The density is not multiplied by std.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake(
+    "The second term is subtracted. It is added: uncertainty makes an improvement likelier."
+)
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share - std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake(
+    "Where std is 0 xi is forgotten. The gain is best - mean - xi there as well."
+)
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain + xi, 0))
+
+
+@expected_improvement.mistake("xi is in z alone. The gain before Φ has it, too.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, (gain + xi) * share + std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake(
+    "The gain before Φ is cut off at 0. It may be negative where std is above 0."
+)
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, np.maximum(gain, 0) * share + std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("xi is subtracted twice.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - 2 * xi
+    z = gain / np.where(std > 0, std, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("`std` is taken for a variance: its root stands in its place.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain, spread = best - mean - xi, np.sqrt(std)
+    z = gain / np.where(spread > 0, spread, 1)
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(spread > 0, gain * share + spread * density, np.maximum(gain, 0))
+
+
+@expected_improvement.mistake("In z the gain is divided by the square of std. Divide by std.")
+def _(mean, std, best, xi):
+    from math import erf
+
+    gain = best - mean - xi
+    z = gain / np.where(std > 0, std, 1) ** 2
+    density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
+    return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
+
+
 @expected_improvement.alternative(framework="torch")
 def _(mean, std, best, xi):
     import torch
@@ -770,6 +1122,54 @@ def _(mean, variance, kappa, minimise):
 )
 def _(mean, variance, kappa, minimise):
     return (mean if minimise else -mean) + kappa * variance**0.5
+
+
+@optimistic_bound.mistake("The variance is squared. The standard deviation is its root.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa * variance**2
+    return bound - mean if minimise else mean + bound
+
+
+@optimistic_bound.mistake(
+    "To maximise, the bound is a cautious one: mean - kappa std. Add the standard deviations."
+)
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance)
+    return bound - mean if minimise else mean - bound
+
+
+@optimistic_bound.mistake("The bound is negated in both cases. It is negated only to minimise.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance)
+    return bound - mean if minimise else -(mean + bound)
+
+
+@optimistic_bound.mistake(
+    "Only the place of the best point is returned. Return the acquisition of all points."
+)
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance)
+    return np.argmax(bound - mean if minimise else mean + bound)
+
+
+@optimistic_bound.mistake("kappa is squared. It multiplies the standard deviation as it is.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa**2 * np.sqrt(variance)
+    return bound - mean if minimise else mean + bound
+
+
+@optimistic_bound.mistake("To maximise, the mean is missing: mean + kappa std.")
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance)
+    return bound - mean if minimise else bound
+
+
+@optimistic_bound.mistake(
+    "All points get one standard deviation, that of the mean variance. Each has its own."
+)
+def _(mean, variance, kappa, minimise):
+    bound = kappa * np.sqrt(variance.mean())
+    return bound - mean if minimise else mean + bound
 
 
 @optimistic_bound.alternative(framework="torch")
@@ -995,6 +1395,61 @@ def _(acquisition, candidates, tried):
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return -1 if known.all() else acquisition[~known].argmax()
+
+
+@next_point.mistake("The smallest acquisition is taken. The largest comes next.")
+def _(acquisition, candidates, tried):
+    free = ~(candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return int(np.where(free, acquisition, np.inf).argmin()) if free.any() else -1
+
+
+@next_point.mistake(
+    "Candidates very near to one that was tried are taken for tried. Only exactly equal ones are."
+)
+def _(acquisition, candidates, tried):
+    near = np.isclose(candidates[:, None], tried, rtol=1e-4, atol=1e-5).all(axis=2).any(axis=1)
+    return -1 if near.all() else int(np.where(near, -np.inf, acquisition).argmax())
+
+
+@next_point.mistake(
+    "Only the first coordinate is compared. A candidate was tried where all of them are equal."
+)
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None, 0] == tried[:, 0]).any(axis=1)
+    return -1 if seen.all() else int(np.where(seen, -np.inf, acquisition).argmax())
+
+
+@next_point.mistake("Only the last trial is left out. None that was tried comes again.")
+def _(acquisition, candidates, tried):
+    seen = (candidates == tried[-1]).all(axis=1)
+    return -1 if seen.all() else int(np.where(seen, -np.inf, acquisition).argmax())
+
+
+@next_point.mistake("This is the candidate itself. Return the number of its row.")
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return -1 if seen.all() else candidates[np.where(seen, -np.inf, acquisition).argmax()]
+
+
+@next_point.mistake("This is the largest acquisition itself. Return the number of its row.")
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return -1 if seen.all() else acquisition[~seen].max()
+
+
+@next_point.mistake("Where all were tried the result is None. Return -1.")
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return None if seen.all() else int(np.where(seen, -np.inf, acquisition).argmax())
+
+
+@next_point.mistake(
+    "Tried ones get a low number in place of their acquisition, and others may be lower. "
+    "Leave them out."
+)
+def _(acquisition, candidates, tried):
+    seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
+    return -1 if seen.all() else int(np.where(seen, -1000, acquisition).argmax())
 
 
 @next_point.alternative(framework="torch")

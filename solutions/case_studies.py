@@ -143,6 +143,80 @@ def _(relevance, scores, k):
         return (relevance[order] * factors).sum() / (np.sort(relevance)[::-1][:k] * factors).sum()
 
 
+@ndcg.mistake(
+    "The line is missing still: the ranks themselves are the factors, so the lowest place "
+    "counts most."
+)
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = np.arange(1, k + 1)
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake("The 1 is added outside the logarithm. It is the logarithm of rank + 1.")
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / (np.log2(np.arange(1, k + 1)) + 1)
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake("The factors stand in reverse, so the lowest place counts most.")
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.log2(np.arange(k, 0, -1) + 1)
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake(
+    "The relevance is taken as 2^relevance - 1, as some libraries do. Here it counts as it is."
+)
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.log2(np.arange(1, k + 1) + 1)
+    return (factors * (2 ** relevance[by_score] - 1)).sum() / (
+        factors * (2**by_relevance - 1)
+    ).sum()
+
+
+@ndcg.mistake("The sum for the best possible order is missing: divide by it.")
+def _(relevance, scores, k):
+    factors = 1 / np.log2(np.arange(1, k + 1) + 1)
+    return (factors * relevance[np.argsort(-scores)[:k]]).sum()
+
+
+@ndcg.mistake(
+    "The first two ranks both have the factor 1. It is the logarithm of rank + 1, for all ranks."
+)
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.maximum(1, np.log2(np.arange(1, k + 1)))
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake(
+    "The factor is 1 / log2(rank), which is not even there for the first rank. It is that of "
+    "rank + 1."
+)
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.log2(np.maximum(np.arange(1, k + 1), 1.0001))
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
+@ndcg.mistake("The factor is 1 over the root of rank + 1. It is 1 over the logarithm to base 2.")
+def _(relevance, scores, k):
+    by_score = np.argsort(-scores)[:k]
+    by_relevance = np.sort(relevance)[::-1][:k]
+    factors = 1 / np.sqrt(np.arange(1, k + 1) + 1)
+    return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
+
+
 @ndcg.alternative(framework="torch")
 def _(relevance, scores, k):
     import torch
@@ -239,10 +313,12 @@ def scores_far_apart(rng):
 
 @pairwise_loss.probe(weight=1)
 def better_by_a_hair(rng):
-    """The next larger float is more relevant, and the pair counts. One hotel has one picture."""
+    """The next larger float is more relevant, and the pair counts. One hotel has one picture; its
+    number is equal to another's in the last three digits and the last 16 bits.
+    """
     relevance = rng.uniform(1, 2, 5).astype(np.float32)
     relevance[1], relevance[3] = np.nextafter(relevance[0], np.float32(9)), relevance[2]
-    return gaussian(rng, 5, scale=2), relevance, np.array([4, 4, 8, 8, 260])
+    return gaussian(rng, 5, scale=2), relevance, np.array([4, 4, 8, 8, 8_192_004])
 
 
 @pairwise_loss.probe(weight=0.5)
@@ -334,6 +410,98 @@ def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
     counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
     return (np.logaddexp(0, -difference) * counts).mean()
+
+
+@pairwise_loss.mistake(
+    "Pairs of equal relevance count here. A pair counts only where one relevance is larger."
+)
+def _(scores, relevance, hotels):
+    same = (hotels[:, None] == hotels) & ~np.eye(len(scores), dtype=bool)
+    counts = same & (relevance[:, None] >= relevance)
+    return np.logaddexp(0, -(scores[:, None] - scores))[counts].mean()
+
+
+@pairwise_loss.mistake(
+    "The differences are cut to a range before the exponential. Scores far apart need the "
+    "whole difference."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    lead = (scores[:, None] - scores)[counts]
+    return np.log(1 + np.exp(-np.clip(lead, -50, 50))).mean()
+
+
+@pairwise_loss.mistake(
+    "This is the hinge loss, max(0, 1 - difference). Asked for is log(1 + exp(-difference))."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    return np.maximum(0, 1 - (scores[:, None] - scores)[counts]).mean()
+
+
+@pairwise_loss.mistake(
+    "Only pairs in which the better picture stands first in the arrays are found. Look at "
+    "both orders."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    lead = (scores[:, None] - scores)[np.triu(counts)]
+    return np.logaddexp(0, -lead).mean() if len(lead) else 0.0
+
+
+@pairwise_loss.mistake("The differences are squared. Asked for is log(1 + exp(-difference)).")
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    return ((scores[:, None] - scores)[counts] ** 2).mean()
+
+
+@pairwise_loss.mistake(
+    "This is the mean of the hotels' means. Take one mean over all pairs that count."
+)
+def _(scores, relevance, hotels):
+    means = []
+    for hotel in np.unique(hotels):
+        own, worth = scores[hotels == hotel], relevance[hotels == hotel]
+        lead = (own[:, None] - own)[worth[:, None] > worth]
+        if len(lead):
+            means.append(np.logaddexp(0, -lead).mean())
+    return np.mean(means)
+
+
+@pairwise_loss.mistake(
+    "The sum is divided by the number of pictures. Divide by the number of pairs that count."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    return np.logaddexp(0, -(scores[:, None] - scores))[counts].sum() / len(scores)
+
+
+@pairwise_loss.mistake(
+    "Only the right order is counted, without its size: max(0, -difference) has a corner at 0."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    return np.maximum(0, -(scores[:, None] - scores)[counts]).mean()
+
+
+@pairwise_loss.mistake(
+    "This is the probability that the pair stands wrong, a sigmoid. The loss is its "
+    "logarithm's part."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    lead = (scores[:, None] - scores)[counts]
+    return (1 / (1 + np.exp(np.minimum(lead, 80)))).mean()
+
+
+@pairwise_loss.mistake(
+    "Only pictures that stand side by side in the arrays are compared. All pairs of a hotel count."
+)
+def _(scores, relevance, hotels):
+    counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
+    places = np.arange(len(scores))
+    counts &= np.abs(places[:, None] - places) == 1
+    return np.logaddexp(0, -(scores[:, None] - scores))[counts].sum() / max(counts.sum(), 1)
 
 
 @pairwise_loss.alternative(framework="torch")
@@ -484,6 +652,64 @@ def _(hotels, num_folds):
     return np.unique(hotels, return_inverse=True)[1]
 
 
+@group_folds.mistake(
+    "The place is divided by the number of folds. The fold is the remainder, m % num_folds."
+)
+def _(hotels, num_folds):
+    return np.unique(hotels, return_inverse=True)[1] // num_folds
+
+
+@group_folds.mistake("The folds are counted from 1. The first is 0.")
+def _(hotels, num_folds):
+    return np.unique(hotels, return_inverse=True)[1] % num_folds + 1
+
+
+@group_folds.mistake("The hotels are counted in decreasing order of their numbers.")
+def _(hotels, num_folds):
+    return np.unique(-hotels, return_inverse=True)[1] % num_folds
+
+
+@group_folds.mistake(
+    "The hotels are sorted as text, in which 10 comes before 9. Sort them as numbers."
+)
+def _(hotels, num_folds):
+    order = sorted(set(hotels.tolist()), key=str)
+    return [order.index(hotel) % num_folds for hotel in hotels.tolist()]
+
+
+@group_folds.mistake(
+    "The hotels are put into blocks of neighbours. Deal them out in turn: place m goes to m % "
+    "num_folds."
+)
+def _(hotels, num_folds):
+    place = np.unique(hotels, return_inverse=True)[1]
+    return place * num_folds // (place.max() + 1)
+
+
+@group_folds.mistake(
+    "One number for each hotel is returned. Every picture gets the fold of its hotel."
+)
+def _(hotels, num_folds):
+    return np.arange(len(np.unique(hotels))) % num_folds
+
+
+@group_folds.mistake(
+    "The hotels with most pictures are counted first. Count them in increasing order of their "
+    "numbers."
+)
+def _(hotels, num_folds):
+    names = hotels.tolist()
+    order = sorted(set(names), key=lambda hotel: (-names.count(hotel), hotel))
+    return [order.index(hotel) % num_folds for hotel in names]
+
+
+@group_folds.mistake(
+    "The pictures are sorted by hotel as well. Return the folds in the order of the pictures."
+)
+def _(hotels, num_folds):
+    return np.sort(np.unique(hotels, return_inverse=True)[1]) % num_folds
+
+
 @group_folds.alternative(framework="torch")
 def _(hotels, num_folds):
     import torch
@@ -588,7 +814,9 @@ def one_centre(rng):
 
 @lloyd_step.probe(weight=0.25)
 def one_colour(rng):
-    return gaussian(rng, 1, 3), floats([40, 0, 0], [0, 60, 0])
+    """It is black: a centre whose colours are all zero has got some."""
+    far = gaussian(rng, 3)
+    return floats([0, 0, 0]), floats([40, 0, 0], [0, 60, 0]) + far
 
 
 @lloyd_step.mistake(
@@ -687,6 +915,130 @@ def _(colours, centres):
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     return np.stack([colours[nearest == c].mean(axis=0) for c in np.unique(nearest)])
+
+
+@lloyd_step.mistake(
+    "A centre without colours has become the mean of all colours. It should stay where it is."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in range(len(centres)):
+        moved[c] = colours[nearest == c].mean(axis=0) if c in nearest else colours.mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake(
+    "The distance is the sum of the absolute differences. The Euclidean one squares them."
+)
+def _(colours, centres):
+    nearest = np.abs(colours[:, None] - centres).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake(
+    "The distance is the largest difference of a coordinate. The Euclidean one takes all three."
+)
+def _(colours, centres):
+    nearest = np.abs(colours[:, None] - centres).max(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake("A centre moves to the sum of its colours. Take their mean.")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].sum(axis=0)
+    return moved
+
+
+@lloyd_step.mistake(
+    "The mean is taken over colours and coordinates together. Each coordinate has its own: "
+    "`axis=0`."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean()
+    return moved
+
+
+@lloyd_step.mistake("The centre goes half of the way only. It moves to the mean of its colours.")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = (moved[c] + colours[nearest == c].mean(axis=0)) / 2
+    return moved
+
+
+@lloyd_step.mistake(
+    "The old centre is counted as one of its colours. The mean is that of the colours alone."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        own = colours[nearest == c]
+        moved[c] = (centres[c] + own.sum(axis=0)) / (len(own) + 1)
+    return moved
+
+
+@lloyd_step.mistake("The steps go on until nothing moves. One step is asked for.")
+def _(colours, centres):
+    moved = np.array(centres)
+    for _ in range(20):
+        nearest = ((colours[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1)
+        for c in set(nearest.tolist()):
+            moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake(
+    "Only two of the three coordinates are looked at for the distance, as in the picture."
+)
+def _(colours, centres):
+    nearest = ((colours[:, None, :2] - centres[:, :2]) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
+
+
+@lloyd_step.mistake(
+    "These are the numbers of the nearest centres. Return the centres as they are after the step."
+)
+def _(colours, centres):
+    return ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+
+
+@lloyd_step.mistake("The nearest colour to the mean is taken. The centre moves to the mean itself.")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        own = colours[nearest == c]
+        moved[c] = own[((own - own.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+    return moved
+
+
+@lloyd_step.mistake(
+    "Colours go by the product with a centre. They go to the one at the smallest distance."
+)
+def _(colours, centres):
+    nearest = (colours @ centres.T).argmax(axis=1)
+    moved = np.array(centres)
+    for c in set(nearest.tolist()):
+        moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
 
 
 @lloyd_step.alternative(framework="torch")
@@ -847,6 +1199,90 @@ def _(correct, n, z):
     return middle - half, middle + half
 
 
+@wilson.mistake(
+    "This is the usual interval, cut off at 0 and 1. Here the spread is that of p itself: "
+    "solve for p."
+)
+def _(correct, n, z):
+    q = correct / n
+    half = z * np.sqrt(q * (1 - q) / n)
+    return max(q - half, 0.0), min(q + half, 1.0)
+
+
+@wilson.mistake("The upper end comes first. Return the lower one first.")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle + half, middle - half
+
+
+@wilson.mistake("These are the middle and the half width. Return the two ends.")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle, half
+
+
+@wilson.mistake(
+    "Only the middle is Wilson's: the spread is the usual one there (Agresti and Coull)."
+)
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(middle * (1 - middle) / (n + z**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("The half width is not divided by 1 + z²/n.")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("z is not squared where it shifts the middle: add z²/2n.")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("Under the root z² is divided by 2 n². It is z² / (4 n²).")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (2 * n**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("The ends are percentages. Return numbers from 0 to 1.")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+@wilson.mistake("n - 1 stands where n should. The spread of a frequency has n below the line.")
+def _(correct, n, z):
+    q, n = correct / n, max(n - 1, 1)
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+@wilson.mistake("z is not squared under the root: z² / (4 n²).")
+def _(correct, n, z):
+    q = correct / n
+    middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(q * (1 - q) / n + z / (4 * n**2))
+    return middle - half, middle + half
+
+
 @wilson.alternative()
 def _(correct, n, z):
     q = correct / n
@@ -984,6 +1420,86 @@ def _(inner, outer):
 def _(inner, outer):
     chosen = inner.shape[1] - 1 - inner[:, ::-1].argmax(axis=1)
     return outer.mean(axis=0).max(), outer[np.arange(len(outer)), chosen].mean()
+
+
+@optimistic_and_nested.mistake(
+    "The first number is the largest of the whole table. Average each setting over the folds first."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.max(), outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "The first number is computed from `inner`. The optimistic estimate goes by `outer`."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return inner.mean(axis=0).max(), outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "The first setting is chosen by `inner`. The optimistic estimate chooses by `outer`, by "
+    "what it reports."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    chosen = inner.mean(axis=0).argmax()
+    return outer.mean(axis=0)[chosen], outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "The first number averages over the settings. Average over the folds: `axis=0`."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=1).max(), outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "Of the folds the best is taken for the second number. Average over the folds."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=0).max(), outer[rows, inner.argmax(axis=1)].max()
+
+
+@optimistic_and_nested.mistake(
+    "The second number is the difference of the two estimates. Return the nested one itself."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    optimistic = outer.mean(axis=0).max()
+    return optimistic, optimistic - outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "Of equally good settings the mean is taken. The task asks for the first of them."
+)
+def _(inner, outer):
+    best = inner == inner.max(axis=1, keepdims=True)
+    return outer.mean(axis=0).max(), ((outer * best).sum(axis=1) / best.sum(axis=1)).mean()
+
+
+@optimistic_and_nested.mistake(
+    "The median over the folds is taken for the second number. Take the mean."
+)
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=0).max(), np.median(outer[rows, inner.argmax(axis=1)])
+
+
+@optimistic_and_nested.mistake("The worst setting is taken for the first number. Take the best.")
+def _(inner, outer):
+    rows = np.arange(len(outer))
+    return outer.mean(axis=0).min(), outer[rows, inner.argmax(axis=1)].mean()
+
+
+@optimistic_and_nested.mistake(
+    "Only the first fold counts for the second number. Average over all folds."
+)
+def _(inner, outer):
+    return outer.mean(axis=0).max(), outer[0, inner[0].argmax()]
 
 
 @optimistic_and_nested.alternative()

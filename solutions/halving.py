@@ -138,6 +138,121 @@ def _(n, r, R, eta):
     return found
 
 
+@rungs.mistake("n / eta is rounded to the nearest whole number. `//` rounds down.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(round(n / eta), 1), r * eta
+    return found
+
+
+@rungs.mistake(
+    "n / eta is kept as it is, with what stands behind the point. `//` gives whole configurations."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n / eta, 1), r * eta
+    return found
+
+
+@rungs.mistake("eta is subtracted from n. Divide: n // eta.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n - eta, 1), r * eta
+    return found
+
+
+@rungs.mistake(
+    "The epochs are multiplied by eta and added to those before. They are those in all: r "
+    "times eta."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n // eta, 1), r + r * eta
+    return found
+
+
+@rungs.mistake("The rungs are halved, whatever eta is.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n // 2, 1), r * 2
+    return found
+
+
+@rungs.mistake(
+    "The epochs of a last rung are cut to R. A rung with more epochs than R is left out."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = max(n // eta, 1), min(r * eta, R) if r < R else R + 1
+    return found
+
+
+@rungs.mistake(
+    "It ends with the first rung of one configuration. Rungs go on as long as r does not exceed R."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        if n == 1:
+            break
+        n, r = max(n // eta, 1), r * eta
+    return found
+
+
+@rungs.mistake("n stays as it is. From rung to rung n // eta configurations are kept.")
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        r = r * eta
+    return found
+
+
+@rungs.mistake(
+    "These are the epochs that a rung adds. Asked for are those that each has had in all."
+)
+def _(n, r, R, eta):
+    found, before = [], 0
+    while r <= R:
+        found.append((n, r - before))
+        before = r
+        n, r = max(n // eta, 1), r * eta
+    return found
+
+
+@rungs.mistake("The last rung is missing where r is exactly R: `r <= R`.")
+def _(n, r, R, eta):
+    found = []
+    while r < R:
+        found.append((n, r))
+        n, r = max(n // eta, 1), r * eta
+    return found
+
+
+@rungs.mistake(
+    "One configuration too many is kept: n // eta + 1. Only where n // eta is 0 there is one."
+)
+def _(n, r, R, eta):
+    found = []
+    while r <= R:
+        found.append((n, r))
+        n, r = n // eta + 1, r * eta
+    return found
+
+
 @rungs.alternative()
 def _(n, r, R, eta):
     k, found = 0, []
@@ -240,7 +355,13 @@ def other_budgets(rng):
     return int(rng.integers(eta**3 + 1, eta**4)), eta
 
 
-@brackets.probe(weight=1)
+@brackets.probe(weight=0.5)
+def one_below_a_large_power(rng):
+    """Where a logarithm with a little added is too large."""
+    return 3**10 - 1, 3
+
+
+@brackets.probe(weight=0.5)
 def one_below_a_power(rng):
     eta = int(rng.integers(3, 5))
     return eta**3 - 1, eta
@@ -316,6 +437,84 @@ def _(R, eta):
     while eta ** (s_max + 1) <= R:
         s_max += 1
     return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, 0, -1)]
+
+
+@brackets.mistake("n is rounded to the nearest whole number. It is rounded up.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(round((s_max + 1) * eta**s / (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("The epochs are rounded up. They are rounded down.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), -(-R // eta**s)) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("The epochs are not rounded. They are whole: R // eta ** s.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R / eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("n has s_max where it should have s_max + 1.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-s_max * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake(
+    "The two numbers of each pair are in the wrong order: configurations first, then epochs."
+)
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(R // eta**s, -(-(s_max + 1) * eta**s // (s + 1))) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake(
+    "The epochs are powers of eta here. They are R // eta ** s, where R need not be a power."
+)
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), eta ** (s_max - s)) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake(
+    "The quotient (s_max + 1) / (s + 1) is rounded up before it is multiplied. Round up at the end."
+)
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) <= R:
+        s_max += 1
+    return [(-(-(s_max + 1) // (s + 1)) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("s_max is too small where R is a power of eta: eta ** s_max may be equal to R.")
+def _(R, eta):
+    s_max = 0
+    while eta ** (s_max + 1) < R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+@brackets.mistake("s_max is rounded up. It is the largest whole number with eta ** s_max <= R.")
+def _(R, eta):
+    s_max = 0
+    while eta**s_max < R:
+        s_max += 1
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
 
 
 @brackets.alternative()
@@ -410,8 +609,9 @@ def all_different(rng):
 
 @promote.probe(weight=2, repeat=3)
 def ties(rng):
+    """The last who goes on is as good as one who does not."""
     values = [0.9, *rng.permutation([0.7] * 5 + [0.5] * 4 + [0.6, 0.4, 0.3])]
-    return [float(value) for value in values], int(rng.integers(2, 5))
+    return [float(value) for value in values], int(rng.integers(3, 5))
 
 
 @promote.probe(weight=2, repeat=2)
@@ -423,8 +623,9 @@ def diverged(rng):
 
 @promote.probe(weight=1)
 def nearly_all_diverged(rng):
+    """The two that are left are right on everything, and on nothing."""
     values = np.full(12, np.nan)
-    values[rng.choice(12, 2, replace=False)] = rng.uniform(0.3, 0.9, 2)
+    values[rng.choice(12, 2, replace=False)] = 0, 1
     return values.tolist(), 3
 
 
@@ -545,6 +746,83 @@ def _(accuracies, eta):
 @promote.mistake("Diverged trainings go on when too few others are left. NaN never does.")
 def _(accuracies, eta):
     return np.argsort(-np.array(accuracies), kind="stable")[: max(len(accuracies) // eta, 1)]
+
+
+@promote.mistake("They stand in the order of their indices. The best comes first.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    return sorted(alive[: max(1, len(accuracies) // eta)])
+
+
+@promote.mistake("As many as eta go on. It is the part: N // eta.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    return sorted(alive, key=lambda i: -accuracies[i])[:eta]
+
+
+@promote.mistake("All but N // eta go on. N // eta is the number of those that do.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    return alive[: len(accuracies) - len(accuracies) // eta]
+
+
+@promote.mistake("These are the accuracies. Return the indices.")
+def _(accuracies, eta):
+    alive = sorted((accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True)
+    return alive[: max(1, len(accuracies) // eta)]
+
+
+@promote.mistake("N / eta is rounded to the nearest whole number. `//` rounds down.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    return alive[: max(1, round(len(accuracies) / eta))]
+
+
+@promote.mistake(
+    "All that are as good as the last that goes on go on, too. Only N // eta do, of equal "
+    "ones the earlier."
+)
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    first = alive[: max(1, len(accuracies) // eta)]
+    return [i for i in alive if accuracies[i] >= accuracies[first[-1]]] if first else []
+
+
+@promote.mistake(
+    "The indices count only those that have not diverged. They are those of the whole list."
+)
+def _(accuracies, eta):
+    alive = [accuracy for accuracy in accuracies if accuracy == accuracy]
+    order = sorted(range(len(alive)), key=lambda i: -alive[i])
+    return order[: max(1, len(accuracies) // eta)]
+
+
+@promote.mistake(
+    "NaN takes places of those that go on. It is left out first; then the best of the others go on."
+)
+def _(accuracies, eta):
+    order = sorted(range(len(accuracies)), key=lambda i: -np.nan_to_num(accuracies[i], nan=9.0))
+    first = order[: max(1, len(accuracies) // eta)]
+    return [i for i in first if accuracies[i] == accuracies[i]]
+
+
+@promote.mistake(
+    "An index is looked up by its accuracy, which finds the first of equal ones again and again."
+)
+def _(accuracies, eta):
+    alive = sorted((accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True)
+    return [accuracies.index(accuracy) for accuracy in alive[: max(1, len(accuracies) // eta)]]
+
+
+@promote.mistake("At least two go on. At least one does.")
+def _(accuracies, eta):
+    alive = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    alive.sort(key=lambda i: -accuracies[i])
+    return alive[: max(2, len(accuracies) // eta)]
 
 
 @promote.alternative()
@@ -712,6 +990,89 @@ def _(jobs, resume):
     return paid
 
 
+@epochs_paid.mistake("A job that asks for less than before is paid negatively. It costs nothing.")
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        paid += epochs - (had.get(name, 0) if resume else 0)
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
+@epochs_paid.mistake("All configurations share their epochs. Each resumes from its own.")
+def _(jobs, resume):
+    had, paid = 0, 0
+    for _, epochs in jobs:
+        paid += max(0, epochs - had) if resume else epochs
+        had = max(had, epochs)
+    return paid
+
+
+@epochs_paid.mistake(
+    "Training resumes only from the job directly before. The configuration may have run long ago."
+)
+def _(jobs, resume):
+    paid, before = 0, (None, 0)
+    for name, epochs in jobs:
+        had = before[1] if resume and name == before[0] else 0
+        paid += max(0, epochs - had)
+        before = (name, max(had, epochs))
+    return paid
+
+
+@epochs_paid.mistake(
+    "Epochs of a configuration are added up. Those of a job count what it has had in all."
+)
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        paid += max(0, epochs - had.get(name, 0)) if resume else epochs
+        had[name] = had.get(name, 0) + epochs
+    return paid
+
+
+@epochs_paid.mistake(
+    "A job that asks for less than before starts anew and is paid in full. It costs nothing."
+)
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        before = had.get(name, 0) if resume else 0
+        paid += epochs - before if epochs >= before else epochs
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
+@epochs_paid.mistake(
+    "Every job costs at least one epoch. One that asks for no more than before costs nothing."
+)
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        before = had.get(name, 0) if resume else 0
+        paid += max(1, epochs - before)
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
+@epochs_paid.mistake("Where there are no jobs the result is None. Nothing costs 0 epochs.")
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        paid += max(0, epochs - had.get(name, 0)) if resume else epochs
+        had[name] = max(had.get(name, 0), epochs)
+    return paid if jobs else None
+
+
+@epochs_paid.mistake("The first job is passed over. It is paid as well.")
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs[1:]:
+        paid += max(0, epochs - had.get(name, 0)) if resume else epochs
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
 @epochs_paid.alternative()
 def _(jobs, resume):
     most = {}
@@ -858,7 +1219,15 @@ def one_that_came_from_below(rng):
     return *_tower(rng, (int(rng.integers(27, 30)), 9, 2), (9, 2, 0)), 3
 
 
-@next_job.probe(weight=0.5)
+@next_job.probe(weight=0.25)
+def the_best_by_a_hair(rng):
+    """It is better by the last bit of a float32, and stands behind the other."""
+    best = np.float32(rng.integers(5, 8) / 8)
+    hair = float(np.nextafter(best, np.float32(1)))
+    return [{3: float(best), 5: hair, 8: 0.1}, {}], [[], []], 3
+
+
+@next_job.probe(weight=0.25)
 def number_zero(rng):
     """A configuration like any other, at an accuracy of 0."""
     values = (0.0, *(-rng.uniform(1, 2, 4)).tolist())
@@ -1001,6 +1370,112 @@ def _(rungs, promoted, eta):
             if configuration not in promoted[k]:
                 return configuration, k + 1
     return None
+
+
+@next_job.mistake("The worst of a rung are taken for its candidates. The best are.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return None
+
+
+@next_job.mistake(
+    "Only the configuration is returned. Return the pair with the rung from which it is promoted."
+)
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name
+    return None
+
+
+@next_job.mistake("The pair is in the wrong order: the configuration first, then the rung.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return k, name
+    return None
+
+
+@next_job.mistake("Nobody asks who has been promoted: the best of a rung goes on again and again.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            return name, k
+    return None
+
+
+@next_job.mistake(
+    "Only the best of a rung is looked at. If it was promoted, the next candidate has its turn."
+)
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta][:1]:
+            if name not in promoted[k]:
+                return name, k
+    return None
+
+
+@next_job.mistake("Rung 0 is never looked at. The rungs go down to 0.")
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, 0, -1):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return None
+
+
+@next_job.mistake(
+    "The candidates are the first of the dictionary. They are the best: sort by accuracy."
+)
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        for name in list(rungs[k])[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return None
+
+
+@next_job.mistake("Where no rung has a candidate the result is an empty pair. Return None.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return ()
+
+
+@next_job.mistake(
+    "Whoever stands in the rung above is left out. `promoted[k]` says who was promoted."
+)
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in rungs[k + 1]:
+                return name, k
+    return None
+
+
+@next_job.mistake("Where no rung has a candidate the result is -1. Return None.")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -rungs[k][name])
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return -1
 
 
 @next_job.alternative()
@@ -1232,6 +1707,79 @@ def _(curve, completed):
 def _(curve, completed):
     below = np.maximum.accumulate(curve) <= np.median(completed, axis=0)
     return int(below.argmax()) + 1 if below.any() else len(curve)
+
+
+@stopped_at.mistake(
+    "The median is that of the trainings' averages so far. Take their accuracies at the same epoch."
+)
+def _(curve, completed):
+    best = curve[0]
+    for t in range(len(curve)):
+        best = max(best, curve[t])
+        if best < np.median(completed[:, : t + 1].mean(axis=1)):
+            return t + 1
+    return len(curve)
+
+
+@stopped_at.mistake(
+    "A training that is never stopped gives T, the number of its epochs. Here it gives "
+    "another number."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else len(curve) + 1
+
+
+@stopped_at.mistake("It is compared with the best of the completed trainings. Take their median.")
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < completed.max(axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else len(curve)
+
+
+@stopped_at.mistake("The first epoch is never compared. The training may be stopped after it.")
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    stop[0] = False
+    return int(stop.argmax()) + 1 if stop.any() else len(curve)
+
+
+@stopped_at.mistake("This is the last epoch at which it is below. It is stopped at the first.")
+def _(curve, completed):
+    below = np.flatnonzero(np.maximum.accumulate(curve) < np.median(completed, axis=0))
+    return int(below[-1]) + 1 if len(below) else len(curve)
+
+
+@stopped_at.mistake(
+    "The middle row of `completed` is taken for the median. Sort the accuracies of each epoch "
+    "first."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < completed[len(completed) // 2]
+    return int(stop.argmax()) + 1 if stop.any() else len(curve)
+
+
+@stopped_at.mistake(
+    "A training that is never stopped gives 0 here. It gives T, the number of its epochs."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else 0
+
+
+@stopped_at.mistake(
+    "A training that is never stopped gives None here. It gives T, the number of its epochs."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
+    return int(stop.argmax()) + 1 if stop.any() else None
+
+
+@stopped_at.mistake(
+    "A training that is hardly below the median goes on. Any that is strictly smaller is stopped."
+)
+def _(curve, completed):
+    stop = np.maximum.accumulate(curve) < np.median(completed, axis=0) - 0.001
+    return int(stop.argmax()) + 1 if stop.any() else len(curve)
 
 
 @stopped_at.alternative()

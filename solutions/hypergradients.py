@@ -128,6 +128,55 @@ def _(weights, solved, log_decays):
     ]
 
 
+@decay_hypergradient.mistake(
+    "The weights are multiplied by themselves. It is v times w: what the system was solved for."
+)
+def _(weights, solved, log_decays):
+    return [-np.exp(rho) * (w * w).sum() for w, rho in zip(weights, log_decays, strict=True)]
+
+
+@decay_hypergradient.mistake("The products are not added up. Each layer has one number.")
+def _(weights, solved, log_decays):
+    pairs = zip(weights, solved, log_decays, strict=True)
+    return [-np.exp(rho) * v * w for w, v, rho in pairs]
+
+
+@decay_hypergradient.mistake(
+    "w is squared. The gradient of the decay is exp(rho) w, without a square."
+)
+def _(weights, solved, log_decays):
+    pairs = zip(weights, solved, log_decays, strict=True)
+    return [-np.exp(rho) / 2 * (v * w**2).sum() for w, v, rho in pairs]
+
+
+@decay_hypergradient.mistake(
+    "Every layer gets the sum over all layers. Each has the product of its own v and w."
+)
+def _(weights, solved, log_decays):
+    pairs = zip(weights, solved, log_decays, strict=True)
+    numbers = [-np.exp(rho) * (v * w).sum() for w, v, rho in pairs]
+    return [sum(numbers)] * len(numbers)
+
+
+@decay_hypergradient.mistake("The weights are missing: the gradient of the decay is exp(rho) w.")
+def _(weights, solved, log_decays):
+    return [-np.exp(rho) * v.sum() for v, rho in zip(solved, log_decays, strict=True)]
+
+
+@decay_hypergradient.mistake("This divides by the decay. It multiplies.")
+def _(weights, solved, log_decays):
+    pairs = zip(weights, solved, log_decays, strict=True)
+    return [-(v * w).sum() / np.exp(rho) for w, v, rho in pairs]
+
+
+@decay_hypergradient.mistake(
+    "The sums are multiplied. Multiply v and w number by number, and add up then."
+)
+def _(weights, solved, log_decays):
+    pairs = zip(weights, solved, log_decays, strict=True)
+    return [-np.exp(rho) * v.sum() * w.sum() for w, v, rho in pairs]
+
+
 @decay_hypergradient.alternative(framework="torch")
 def _(weights, solved, log_decays):
     import torch
@@ -342,6 +391,122 @@ def _(X, y, X_val, y_val, penalty, scale):
     ) / (2 * h)
 
 
+@ridge_hypergradients.mistake("The derivative by the penalty has the wrong sign: it is - v w.")
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake("The validation loss is not divided by m.")
+def _(X, y, X_val, y_val, penalty, scale):
+    n = len(X)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest)
+    direct = rest @ (X_val @ w)
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake("The training loss is not divided by n.")
+def _(X, y, X_val, y_val, penalty, scale):
+    m = len(X_val)
+    H = scale**2 * X.T @ X + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y)
+
+
+@ridge_hypergradients.mistake("The scale is left out of the validation loss. It stands there, too.")
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    v = np.linalg.solve(H, X_val.T @ (X_val @ w - y_val) / m)
+    return -v @ w, -v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake(
+    "The indirect part of dV/ds has the wrong sign: it is - v times the derivative of the gradient."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct + v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake("The direct part of dV/ds is subtracted. It is added.")
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, -direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake("The scale is not squared in H: both X of X'X are multiplied by it.")
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake(
+    "The system with H is not solved for v: the gradient of V itself stands in its place."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = scale * X_val.T @ rest / m
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
+@ridge_hypergradients.mistake(
+    "The training loss is divided by m where the scale acts on it. It has n rows."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / m
+
+
+@ridge_hypergradients.mistake(
+    "The direct part of dV/ds is multiplied by the scale. It is the residual times X_val w, by m."
+)
+def _(X, y, X_val, y_val, penalty, scale):
+    n, m = len(X), len(X_val)
+    H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
+    w = np.linalg.solve(H, scale * X.T @ y / n)
+    rest = scale * X_val @ w - y_val
+    v = np.linalg.solve(H, scale * X_val.T @ rest / m)
+    direct = scale * rest @ (X_val @ w) / m
+    return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
+
+
 @ridge_hypergradients.alternative(framework="torch")
 def _(X, y, X_val, y_val, penalty, scale):
     """Autograd through the solver."""
@@ -553,6 +718,105 @@ def _(w, v, X, y, penalty, step):
     return X.T @ (curvature * (X @ v)) / len(y) + penalty * v
 
 
+@hessian_vector_product.mistake("The difference is not divided by the step.")
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / 2
+
+
+@hessian_vector_product.mistake(
+    "The difference is halved and multiplied by the step: `/ 2 * step`. Divide by (2 * step)."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / 2 * step
+
+
+@hessian_vector_product.mistake("The factor p (1 - p) of the sigmoid is missing in the gradient.")
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ (p - y) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
+
+
+@hessian_vector_product.mistake("This is the gradient at w. Asked for is how it changes along v.")
+def _(w, v, X, y, penalty, step):
+    p = 1 / (1 + np.exp(-X @ w))
+    return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * w
+
+
+@hessian_vector_product.mistake(
+    "The penalty's part of the gradient is half as large as it should be: it is penalty times w."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty / 2 * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
+
+
+@hessian_vector_product.mistake(
+    "This is the backward difference. The central one goes a step to either side."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w) - gradient(w - step * v)) / step
+
+
+@hessian_vector_product.mistake(
+    "The steps are half as wide as they should be: the points are w + step v and w - step v."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step / 2 * v) - gradient(w - step / 2 * v)) / step
+
+
+@hessian_vector_product.mistake(
+    "The first part of the gradient is twice as large as it should be: the loss has the half."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return 2 * X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
+
+
+@hessian_vector_product.mistake(
+    "The difference is divided by the square of the step. Divide by 2 step."
+)
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / step**2
+
+
+@hessian_vector_product.mistake("The result is multiplied by v once more.")
+def _(w, v, X, y, penalty, step):
+    def gradient(at):
+        p = 1 / (1 + np.exp(-X @ at))
+        return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * at
+
+    return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step) * v
+
+
 @hessian_vector_product.alternative(framework="torch")
 def _(w, v, X, y, penalty, step):
     import torch
@@ -631,11 +895,12 @@ def conjugate_gradient(X, b, penalty, num_steps, tolerance):
 
 
 @conjugate_gradient.probe(weight=3, repeat=3)
-def two_or_three_steps(rng):
-    return *_system(rng, int(rng.integers(5, 8))), int(rng.integers(2, 4)), 1e-6
+def three_steps(rng):
+    """The second has a direction that is no residual, and the third goes on from it."""
+    return *_system(rng, int(rng.integers(5, 8))), 3, 1e-6
 
 
-@conjugate_gradient.probe(weight=1, repeat=2)
+@conjugate_gradient.probe(weight=0.5, repeat=2)
 def stops_at_the_tolerance(rng):
     """After two of four steps; the lengths are far above 1, so that their powers tell."""
     lengths = [1, 1, 1]
@@ -645,6 +910,26 @@ def stops_at_the_tolerance(rng):
         lengths = [np.linalg.norm(b - H @ _krylov(H, b, k)) for k in range(3)]
     scale = 50 / lengths[2]
     return X, np.float32(scale * b), penalty, 4, 51.0
+
+
+@conjugate_gradient.probe(weight=0.25)
+def shorter_in_each_number(rng):
+    """After one step every number of the residual is below the tolerance, and its length above."""
+    largest, length = 1.0, 1.0
+    while length < 1.4 * largest:
+        X, b, penalty = _system(rng, 6)
+        H = X.T @ X / len(X) + penalty * np.eye(6)
+        residual = b - H @ _krylov(H, b, 1)
+        largest, length = np.abs(residual).max(), np.linalg.norm(residual)
+    scale = 50 / length
+    return X, np.float32(scale * b), penalty, 4, float(scale * np.sqrt(largest * length))
+
+
+@conjugate_gradient.probe(weight=0.25)
+def as_long_as_the_tolerance(rng):
+    """Which is short enough. One number is not zero, so that the length is exact."""
+    X, _, penalty = _system(rng, 3)
+    return X, rng.permutation(floats(0, 2, 0)), penalty, 3, 2.0
 
 
 @conjugate_gradient.probe(weight=1)
@@ -877,6 +1162,103 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
+@conjugate_gradient.mistake("One step too many is taken: at most `num_steps`.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps + 1):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake(
+    "One step too few is taken: `num_steps` of them, if the tolerance does not stop it."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps - 1):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake(
+    "The largest number of the residual is compared with the tolerance. Take its length."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.abs(r).max() <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake("This is the residual. Return x.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return r
+
+
+@conjugate_gradient.mistake("x moves along the residual. It moves along p.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * r, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake("At least one step is taken. With `num_steps` 0 the result is x = 0.")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(max(num_steps, 1)):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
+@conjugate_gradient.mistake(
+    "A residual as long as the tolerance does not stop it. At most the tolerance is short enough."
+)
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) < tolerance or not r.any():
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * p, new
+    return x
+
+
 @conjugate_gradient.alternative(framework="torch")
 def _(X, b, penalty, num_steps, tolerance):
     import torch
@@ -1091,6 +1473,69 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
+@neumann.mistake("There is a term too few: `num_terms` counts the first one as well.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 2):
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("The penalty's part is not multiplied by lr. The whole of H is.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) / len(X)) - penalty * term
+        total = total + term
+    return total
+
+
+@neumann.mistake("Later terms are multiplied by lr once more. It stands before each term once.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + lr * term
+    return total
+
+
+@neumann.mistake("The terms are averaged. Add them up.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total / num_terms
+
+
+@neumann.mistake("X'X is divided by the number of features. Divide by n, the number of rows.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (X.T @ (X @ term) / X.shape[1] + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("Each term begins with g again. The next one is (I - lr H) times the one before.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = g - lr * (X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
+@neumann.mistake("The first part of H is twice as large as it should be: H is X'X / n + penalty I.")
+def _(X, g, penalty, lr, num_terms):
+    term, total = lr * g, lr * g
+    for _ in range(num_terms - 1):
+        term = term - lr * (2 * X.T @ (X @ term) / len(X) + penalty * term)
+        total = total + term
+    return total
+
+
 @neumann.alternative(framework="torch")
 def _(X, g, penalty, lr, num_terms):
     """Gradient descent on v H v / 2 - g v, from zero."""
@@ -1174,7 +1619,12 @@ def _training(rng, num_steps, last):
     return X, y, w, target, float(rng.uniform(0.08, 0.13)), num_steps, last
 
 
-@lr_hypergradient.probe(weight=0.5)
+@lr_hypergradient.probe(weight=0.25)
+def many_steps(rng):
+    return _training(rng, 30, 25)
+
+
+@lr_hypergradient.probe(weight=0.25)
 def the_last_step_only(rng):
     return _training(rng, int(rng.integers(4, 6)), 1)
 
@@ -1300,6 +1750,99 @@ def _(X, y, w, target, lr, num_steps, last):
             z = z - lr * (X.T @ (X @ z)) / len(X) - gradient
         w = w - lr * gradient
     return (w - target) @ z
+
+
+@lr_hypergradient.mistake("One step too many is differentiated.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - last - 1:
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake("Only the very last step is differentiated, whatever `last` is.")
+def _(X, y, w, target, lr, num_steps, last):
+    for _ in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        w = w - lr * gradient
+    return -(w - target) @ gradient
+
+
+@lr_hypergradient.mistake(
+    "The result is twice as large as it should be: the half of the squared distance takes the "
+    "2 away."
+)
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return 2 * (w - target) @ z
+
+
+@lr_hypergradient.mistake("X'X and X'y are not divided by n, as the gradient of a mean is.")
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y)
+        if step >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake(
+    "This is the derivative of the training loss. The end is judged by its distance from `target`."
+)
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return (X.T @ (X @ w - y) / len(X)) @ z
+
+
+@lr_hypergradient.mistake(
+    "This is half the squared distance itself. Asked for is its derivative by lr."
+)
+def _(X, y, w, target, lr, num_steps, last):
+    for _ in range(num_steps):
+        w = w - lr * X.T @ (X @ w - y) / len(X)
+    return 0.5 * ((w - target) ** 2).sum()
+
+
+@lr_hypergradient.mistake(
+    "lr is missing where the derivative of w goes through a step: it becomes (I - lr H) z - "
+    "gradient."
+)
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - last:
+            z = z - X.T @ (X @ z) / len(X) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
+
+
+@lr_hypergradient.mistake(
+    "The result is divided by the number of weights. The squared distance is a sum."
+)
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - last:
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z / len(w)
 
 
 @lr_hypergradient.alternative(framework="torch")

@@ -150,6 +150,44 @@ def _(images, labels, partners, lam):
     ) * np.roll(labels, 1, axis=0)
 
 
+@mix.mistake(
+    "What each label keeps of its own is lost: `mixed_labels =` begins anew. Add to what is there."
+)
+def _(images, labels, partners, lam):
+    own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
+    return weight * images + (1 - weight) * images[partners], (1 - own) * labels[partners]
+
+
+@mix.mistake(
+    "The partner's own lam is used. The shares of a label are lam and 1 - lam of the image itself."
+)
+def _(images, labels, partners, lam):
+    own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
+    mixed = own * labels + (1 - own[partners]) * labels[partners]
+    return weight * images + (1 - weight) * images[partners], mixed
+
+
+@mix.mistake("The partner's part of the labels is subtracted. Add it.")
+def _(images, labels, partners, lam):
+    own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
+    mixed = own * labels - (1 - own) * labels[partners]
+    return weight * images + (1 - weight) * images[partners], mixed
+
+
+@mix.mistake("The partners are read the other way round in the labels: i's partner is partners[i].")
+def _(images, labels, partners, lam):
+    own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
+    mixed = own * labels + (1 - own) * labels[np.argsort(partners)]
+    return weight * images + (1 - weight) * images[partners], mixed
+
+
+@mix.mistake("The batch is reversed for the partners' labels. Take `labels[partners]`.")
+def _(images, labels, partners, lam):
+    own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
+    mixed = own * labels + (1 - own) * labels[::-1]
+    return weight * images + (1 - weight) * images[partners], mixed
+
+
 @mix.alternative(framework="torch")
 def _(images, labels, partners, lam):
     import torch
@@ -232,9 +270,10 @@ def inside(rng):
 
 @cutout.probe(weight=2)
 def over_the_border(rng):
+    """Of a side whose half is not rounded to the same number down and to the nearest even one."""
     rows, columns = np.array([0, 8, 4, 1, 7]), np.array([5, 12, 0, 11, 1])
     order = rng.permutation(5)
-    return _images(rng, 5, 1, 9, 13), rows[order], columns[order], 5
+    return _images(rng, 5, 1, 9, 13), rows[order], columns[order], 7
 
 
 @cutout.probe(weight=1)
@@ -369,6 +408,76 @@ def _(images, rows, columns, size):
     return result
 
 
+@cutout.mistake(
+    "Half of an even size is rounded down too far: a square begins `size // 2` before its centre."
+)
+def _(images, rows, columns, size):
+    images = images.copy()
+    for image, row, column in zip(images, rows, columns, strict=True):
+        top, left = row - (size - 1) // 2, column - (size - 1) // 2
+        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+    return images
+
+
+@cutout.mistake("The hole is grey. It is black: zeros.")
+def _(images, rows, columns, size):
+    images = images.copy()
+    for image, row, column in zip(images, rows, columns, strict=True):
+        top, left = row - size // 2, column - size // 2
+        image[:, max(top, 0) : top + size, max(left, 0) : left + size] = 0.5
+    return images
+
+
+@cutout.mistake("The hole has the mean of the image. It is black: zeros.")
+def _(images, rows, columns, size):
+    images = images.copy()
+    for image, row, column in zip(images, rows, columns, strict=True):
+        top, left = row - size // 2, column - size // 2
+        image[:, max(top, 0) : top + size, max(left, 0) : left + size] = image.mean()
+    return images
+
+
+@cutout.mistake("Only the square is left, and all else is black. It is the other way round.")
+def _(images, rows, columns, size):
+    kept = np.zeros_like(images)
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        top, left = max(row - size // 2, 0), max(column - size // 2, 0)
+        down, right = row - size // 2 + size, column - size // 2 + size
+        kept[i, :, top:down, left:right] = images[i, :, top:down, left:right]
+    return kept
+
+
+@cutout.mistake(
+    "Whole rows are black. The square has columns as well: from column - size // 2, `size` of them."
+)
+def _(images, rows, columns, size):
+    images = images.copy()
+    for image, row in zip(images, rows, strict=True):
+        image[:, max(row - size // 2, 0) : row - size // 2 + size] = 0
+    return images
+
+
+@cutout.mistake(
+    "A square that is cut off at the top or at the left is as large as the others: it ends "
+    "too late."
+)
+def _(images, rows, columns, size):
+    images = images.copy()
+    for image, row, column in zip(images, rows, columns, strict=True):
+        top, left = max(row - size // 2, 0), max(column - size // 2, 0)
+        image[:, top : top + size, left : left + size] = 0
+    return images
+
+
+@cutout.mistake("The hole is round. It is a square.")
+def _(images, rows, columns, size):
+    images = images.copy()
+    down, across = np.ogrid[: images.shape[2], : images.shape[3]]
+    for image, row, column in zip(images, rows, columns, strict=True):
+        image[:, (down - row) ** 2 + (across - column) ** 2 <= (size / 2) ** 2] = 0
+    return images
+
+
 @cutout.alternative(framework="torch")
 def _(images, rows, columns, size):
     import torch
@@ -475,8 +584,11 @@ def the_example_of_the_statement(rng):
 
 @cutmix.probe(weight=1)
 def nothing_and_everything(rng):
+    """All images are black at one end: a pixel that is pasted there looks as it did."""
     boxes = np.array([[1, 2, 0, 3], [-1, -2, 9, 20], [2, 1, 3, 2]])[rng.permutation(3)]
-    return _images(rng, 3, 1, 6, 9), _one_hot(rng, 3, 5), _cycle(rng, 3), boxes
+    images = _images(rng, 3, 1, 6, 9)
+    images[:, :, 2:5, :3] = 0
+    return images, _one_hot(rng, 3, 5), _cycle(rng, 3), boxes
 
 
 @cutmix.mistake(
@@ -603,6 +715,127 @@ def _(images, labels, partners, boxes):
         target[:] = images[partners[i], :, : target.shape[1], : target.shape[2]]
         share[i] = target[0].size / images[i, 0].size
     return pasted, (1 - share) * labels + share * labels[partners]
+
+
+@cutmix.mistake(
+    "The four numbers of a box are read as (left, top, width, height). They begin with the row."
+)
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (left, top, width, height) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("A box is taken to be given by its middle. `boxes` begin with top and left.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (middle, centre, height, width) in enumerate(boxes):
+        top, left = middle - height // 2, centre - width // 2
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("Each label is half and half. The shares are those of the pixels.")
+def _(images, labels, partners, boxes):
+    mixed = images.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+    return mixed, (labels + labels[partners]) / 2
+
+
+@cutmix.mistake("Only the first channel is pasted. A box goes through all channels.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, 0, rows, columns] = images[partners[i], 0, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("The box is blackened. Paste that of the partner.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = 0
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("All images have the box of the first. Each has its own.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    top, left, height, width = boxes[0]
+    for i in range(len(images)):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake(
+    "The image's own box is pasted into its partner. The partner's is pasted into the image."
+)
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[partners[i], :, rows, columns] = images[i, :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("A box has one row too many: its last one is top + height - 1.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height + 1, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * W)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
+
+
+@cutmix.mistake("The pixels are divided by the height squared. An image has H · W of them.")
+def _(images, labels, partners, boxes):
+    mixed, new = images.copy(), labels.copy()
+    H, W = images.shape[2:]
+    for i, (top, left, height, width) in enumerate(boxes):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        mixed[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = mixed[i, 0, rows, columns].size / (H * H)
+        new[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return mixed, new
 
 
 @cutmix.alternative(framework="torch")
@@ -765,6 +998,68 @@ def _(logits, labels):
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return -(labels * np.log(p / p.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "The softmax goes over the examples. It goes over the classes: `axis=1`."
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=0, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+    return -(labels * log_p).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "One maximum is subtracted for the whole batch: rows far below it come to log(0). Each "
+    "has its own."
+)
+def _(logits, labels):
+    shifted = logits - logits.max()
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(labels * log_p).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "The entropy of the labels is subtracted, as in the Kullback-Leibler divergence. Leave it out."
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return (labels * (np.log(np.maximum(labels, 1e-30)) - log_p)).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "The logarithm of the sum of the exponentials is missing: these are shifted logits."
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return -(labels * shifted).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake("The softmax is taken twice. Its logarithm is all that is needed.")
+def _(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = np.exp(p / p.sum(axis=1, keepdims=True))
+    return -(labels * np.log(p / p.sum(axis=1, keepdims=True))).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "Each class counts as a yes or no of its own. The cross-entropy has q log p alone."
+)
+def _(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    no = np.log(np.maximum(1 - np.exp(log_p), 1e-12))
+    return -(labels * log_p + (1 - labels) * no).sum(axis=1).mean()
+
+
+@soft_cross_entropy.mistake(
+    "The logits are cut to a range before the exponential. Subtract each row's largest one instead."
+)
+def _(logits, labels):
+    shifted = np.clip(logits, -80, 80)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(labels * log_p).sum(axis=1).mean()
 
 
 @soft_cross_entropy.alternative(framework="torch")
@@ -946,6 +1241,83 @@ def _(probabilities, labels, num_bins):
     number = np.bincount(bins, minlength=num_bins)
     accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
     return (number * np.abs(accuracy - (np.arange(num_bins) + 0.5) / num_bins)).sum() / len(labels)
+
+
+@calibration_error.mistake(
+    "The confidences are rounded to the nearest bin. A bin is the whole part of c * num_bins."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum(np.rint(confidence * num_bins), num_bins - 1).astype(int)
+    return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake("The distances are squared. Take their absolute values.")
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    counts = np.maximum(np.bincount(bins), 1)
+    return (np.bincount(bins, right - confidence) ** 2 / counts).sum() / len(labels)
+
+
+@calibration_error.mistake(
+    "Every image has a distance of its own here. Average in each bin before you take the distance."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    return np.abs(right - confidence).mean()
+
+
+@calibration_error.mistake(
+    "An empty bin makes the whole result NaN. Bins without images count nothing."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    counts = np.bincount(bins, minlength=num_bins)
+    if (counts == 0).any():
+        return float("nan")
+    return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake("The bins hold equally many images. They are equally wide.")
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = confidence.argsort().argsort() * num_bins // len(labels)
+    return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake("The answers that are wrong are counted as right.")
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    wrong = probabilities.argmax(axis=1) != labels
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    return np.abs(np.bincount(bins, wrong - confidence)).sum() / len(labels)
+
+
+@calibration_error.mistake(
+    "Each of the bins counts the same, also the empty ones. Weight each by its share of the images."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum(confidence * num_bins, num_bins - 1).astype(int)
+    counts = np.maximum(np.bincount(bins), 1)
+    return np.abs(np.bincount(bins, right - confidence) / counts).sum() / num_bins
+
+
+@calibration_error.mistake(
+    "Distances keep their sign here, and cancel. Take the absolute value in each bin."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    return (right - confidence).mean()
 
 
 @calibration_error.alternative(framework="torch")

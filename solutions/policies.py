@@ -53,16 +53,33 @@ def the_table_of_the_statement(rng):
 
 @log_probability.probe(weight=1)
 def an_unlikely_policy(rng):
-    """Of every decision the least likely option, some e ** -9 each, some e ** -55 together."""
-    logits = rng.uniform(3.5, 5, (6, 4)).astype(np.float32)
-    choices = rng.integers(0, 4, 6)
-    logits[np.arange(6), choices] = rng.uniform(-5, -4.5, 6)
+    """Of every decision the least likely option, some e ** -11 each, some e ** -75 together."""
+    logits = rng.uniform(4.5, 5, (7, 4)).astype(np.float32)
+    choices = rng.integers(0, 4, 7)
+    logits[np.arange(7), choices] = rng.uniform(-5, -4.7, 7)
     return logits, choices
+
+
+def _is_limited(inputs, value):
+    """Whether the logarithm is that of a probability to which a small power of ten was added, or
+    which was made no smaller than one: as a whole, or for each decision.
+    """
+    logits, choices = inputs.args
+    exps = np.exp(np.float64(logits))
+    shares = (exps / exps.sum(axis=1, keepdims=True))[np.arange(len(choices)), choices]
+    limits = 10.0 ** -np.arange(4, 40)[:, None]
+    logs = [
+        np.log(limit(p, limits)).sum(axis=1)
+        for limit in (np.add, np.maximum)
+        for p in (shares, shares.prod(keepdims=True))
+    ]
+    return bool(np.isclose(float(np.squeeze(value)), logs, rtol=1e-4).any())
 
 
 @log_probability.mistake(
     "A small number added before the logarithm, against infinity, limits how unlikely a policy "
-    "can be. Add up log-probabilities instead."
+    "can be. Add up log-probabilities instead.",
+    recognise=_is_limited,
 )
 def _(logits, choices):
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -122,6 +139,50 @@ def _(logits, choices):
 )
 def _(logits, choices):
     return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).sum()
+
+
+@log_probability.mistake("The logarithm is the one to base 2. Take the natural one.")
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return np.log2(shares[np.arange(len(choices)), choices]).sum()
+
+
+@log_probability.mistake("The logarithm is the one to base 10. Take the natural one.")
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return np.log10(shares[np.arange(len(choices)), choices]).sum()
+
+
+@log_probability.mistake("The sign is wrong: this is minus the logarithm, as a loss has it.")
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return -np.log(shares[np.arange(len(choices)), choices]).sum()
+
+
+@log_probability.mistake("1 is added to the probability before the logarithm: `log1p`. Take `log`.")
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return np.log1p(np.prod(shares[np.arange(len(choices)), choices]))
+
+
+@log_probability.mistake(
+    "The logarithms are multiplied. The probabilities are; their logarithms are added up."
+)
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return np.prod(np.log(shares[np.arange(len(choices)), choices]))
+
+
+@log_probability.mistake("Only the last decision counts. Go on with what `total` is already.")
+def _(logits, choices):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    return np.log(shares[-1, choices[-1]])
 
 
 @log_probability.alternative(framework="torch")
@@ -263,6 +324,55 @@ def _(logits, choices):
     return np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=0)
 
 
+@log_probability_gradient.mistake("The one-hot part is missing: this is the softmax alone.")
+def _(logits, choices):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+@log_probability_gradient.mistake("The logits themselves are subtracted. Subtract their softmax.")
+def _(logits, choices):
+    return np.eye(logits.shape[1], dtype=logits.dtype)[choices] - logits
+
+
+@log_probability_gradient.mistake(
+    "All options are taken to be equally likely. Subtract each row's softmax."
+)
+def _(logits, choices):
+    return np.eye(logits.shape[1], dtype=logits.dtype)[choices] - 1 / logits.shape[1]
+
+
+@log_probability_gradient.mistake(
+    "The softmax goes over the whole table. Each row has one of its own."
+)
+def _(logits, choices):
+    exps = np.exp(logits - logits.max())
+    return np.eye(logits.shape[1], dtype=logits.dtype)[choices] - exps / exps.sum()
+
+
+@log_probability_gradient.mistake("The choices are counted from 1. Option 0 is the first.")
+def _(logits, choices):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.eye(logits.shape[1])[choices - 1] - exps / exps.sum(axis=1, keepdims=True)
+
+
+@log_probability_gradient.mistake("Only the first decision has a gradient. All of them have.")
+def _(logits, choices):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    gradient = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    gradient[1:] = 0
+    return gradient
+
+
+@log_probability_gradient.mistake(
+    "The rows are added up. Return the gradient of each logit, (D, K)."
+)
+def _(logits, choices):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    gradient = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return gradient.sum(axis=0)
+
+
 @log_probability_gradient.alternative(framework="torch")
 def _(logits, choices):
     from torch.func import grad
@@ -400,6 +510,85 @@ def _(logits, choices, rewards, baseline):
     ).mean(axis=0)
 
 
+@reinforce_gradient.mistake("The baseline is added to the rewards. Subtract it.")
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards + baseline)[:, None, None] * pulls).mean(axis=0)
+
+
+@reinforce_gradient.mistake("The softmax is not subtracted: this is one-hot alone.")
+def _(logits, choices, rewards, baseline):
+    hot = np.eye(logits.shape[1])[choices]
+    return ((rewards - baseline)[:, None, None] * hot).mean(axis=0)
+
+
+@reinforce_gradient.mistake(
+    "Policies below the baseline are left out. They push the other way, and count as well."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return (np.maximum(rewards - baseline, 0)[:, None, None] * pulls).mean(axis=0)
+
+
+@reinforce_gradient.mistake(
+    "Policies below the baseline push like those above: their sign is lost."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return (np.abs(rewards - baseline)[:, None, None] * pulls).mean(axis=0)
+
+
+@reinforce_gradient.mistake("Only the first policy counts. Take the mean over all B.")
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices[0]] - exps / exps.sum(axis=1, keepdims=True)
+    return (rewards[0] - baseline) * pulls
+
+
+@reinforce_gradient.mistake("All policies get the mean reward. Each has a reward of its own.")
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return (rewards.mean() - baseline) * pulls.mean(axis=0)
+
+
+@reinforce_gradient.mistake(
+    "The baseline is subtracted from the estimate. Subtract it from each reward."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return (rewards[:, None, None] * pulls).mean(axis=0) - baseline
+
+
+@reinforce_gradient.mistake("The sum is divided by B - 1. The mean divides by B.")
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / max(len(rewards) - 1, 1)
+
+
+@reinforce_gradient.mistake(
+    "The sum is divided by the number of options. The mean divides by B, the number of policies."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / logits.shape[1]
+
+
+@reinforce_gradient.mistake(
+    "A baseline of 0 is replaced by the mean reward. It is a number like others."
+)
+def _(logits, choices, rewards, baseline):
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    return ((rewards - (baseline or rewards.mean()))[:, None, None] * pulls).mean(axis=0)
+
+
 @reinforce_gradient.alternative(framework="torch")
 def _(logits, choices, rewards, baseline):
     from torch.func import grad
@@ -480,7 +669,13 @@ def two_rewards(rng):
     return rng.uniform(0.2, 0.9, 2).astype(np.float32), float(rng.uniform(0.6, 0.9))
 
 
-@advantages.probe(weight=0.5)
+@advantages.probe(weight=0.25)
+def nothing_kept(rng):
+    """The baseline is the reward before."""
+    return rng.uniform(0.2, 0.9, 6).astype(np.float32), 0.0
+
+
+@advantages.probe(weight=0.25)
 def one_reward(rng):
     return rng.uniform(0.2, 0.9, 1).astype(np.float32), float(rng.uniform(0.6, 0.9))
 
@@ -544,6 +739,89 @@ def _(rewards, decay):
 )
 def _(rewards, decay):
     return rewards - rewards.mean()
+
+
+@advantages.mistake("The baseline is the mean of all earlier rewards. It moves by decay.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for t, reward in enumerate(rewards):
+        moved.append(reward - baseline)
+        baseline = rewards[: t + 1].mean()
+    return np.array(moved)
+
+
+@advantages.mistake("The baseline is the reward before. It is a moving average of all of them.")
+def _(rewards, decay):
+    return rewards - np.concatenate([rewards[:1], rewards[:-1]])
+
+
+@advantages.mistake("The baseline stays at the first reward. After each reward it moves.")
+def _(rewards, decay):
+    return rewards - rewards[0]
+
+
+@advantages.mistake("The baseline moves by the advantage in place of the reward.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * (reward - baseline)
+    return np.array(moved)
+
+
+@advantages.mistake("The reward is added whole to the baseline. Its share is 1 - decay.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = decay * baseline + reward
+    return np.array(moved)
+
+
+@advantages.mistake("The baseline is the largest reward so far. It is a moving average.")
+def _(rewards, decay):
+    best = np.maximum.accumulate(rewards)
+    return rewards - np.concatenate([rewards[:1], best[:-1]])
+
+
+@advantages.mistake(
+    "The first advantage is the first reward. The baseline starts as that reward, so it is 0."
+)
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array([rewards[0], *moved[1:]])
+
+
+@advantages.mistake("The sign of the advantages is lost.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(abs(reward - baseline))
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(moved)
+
+
+@advantages.mistake(
+    "The first advantage is left out. There are as many as rewards; the first is 0."
+)
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(moved[1:])
+
+
+@advantages.mistake("The decay is always 0.9. It is an argument.")
+def _(rewards, decay):
+    moved, baseline = [], rewards[0]
+    for reward in rewards:
+        moved.append(reward - baseline)
+        baseline = 0.9 * baseline + 0.1 * reward
+    return np.array(moved)
 
 
 @advantages.alternative(framework="torch")
@@ -841,6 +1119,141 @@ def _(images, policy, gates, amounts):
         ]
         changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
         images = changed.clip(0, 1)
+    return images
+
+
+@apply_policy.mistake("The magnitude is not used: v = amount times magnitude times largest.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, _magnitude) in enumerate(policy):
+        v = (amounts[:, k] * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake(
+    "The two largest values are exchanged: 0.5 is that of brightness, 0.8 that of contrast."
+)
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.8, "contrast": 0.5}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Contrast has the largest value of brightness, 0.5. Its own is 0.8.")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * 0.5)[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Contrast multiplies the image itself. It multiplies the distance from 0.5.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else (1 + v) * images
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Brightness multiplies. It adds v.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images * (1 + v) if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake(
+    "Each step begins with the images as they were given. It goes on with what the step "
+    "before gave."
+)
+def _(images, policy, gates, amounts):
+    largest, first = {"brightness": 0.5, "contrast": 0.8}, images
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = first + v if operation == "brightness" else 0.5 + (1 + v) * (first - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Only the first step is applied. Apply all of them.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy[:1]):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("All steps use the gates of the first. Step k has column k.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, 0] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("All steps use the amounts of the first. Step k has column k.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, 0] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("The sign of the amounts is lost: negative ones darken, or flatten.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (np.abs(amounts[:, k]) * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
+    return images
+
+
+@apply_policy.mistake("Nothing is clipped. Clip to [0, 1] after each step.")
+def _(images, policy, gates, amounts):
+    largest = {"brightness": 0.5, "contrast": 0.8}
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
+        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed, images)
+    return images
+
+
+@apply_policy.mistake("Only brightness does something. Contrast gives 0.5 + (1 + v) (image - 0.5).")
+def _(images, policy, gates, amounts):
+    for k, (operation, probability, magnitude) in enumerate(policy):
+        v = (amounts[:, k] * magnitude * 0.5)[:, None, None, None]
+        changed = images + v if operation == "brightness" else images
+        picked = (gates[:, k] < probability)[:, None, None, None]
+        images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 

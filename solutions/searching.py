@@ -156,6 +156,99 @@ def _(space):
     return [{**first, name: value} for name, values in space.items() for value in values]
 
 
+@grid.mistake("A name without values is passed over. With it there is no configuration at all.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        if values:
+            configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("With no name there is no configuration here. There is one, the empty one.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations if space else []
+
+
+@grid.mistake("Only the first value of each name is used. Use all of them.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values[:1]]
+    return configurations
+
+
+@grid.mistake("The configurations without the new name are kept besides. Only those with it go on.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        more = [{**one, name: value} for one in configurations for value in values]
+        configurations = configurations + more
+    return configurations
+
+
+@grid.mistake("The values are sorted. They come in the order in which they are given.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        values = sorted(values, key=str)
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("These are lists of values. A configuration is a dictionary from name to value.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return [list(one.values()) for one in configurations]
+
+
+@grid.mistake("All values have become strings. Keep them as they are.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: str(value)} for one in configurations for value in values]
+    return configurations
+
+
+@grid.mistake("Values such as 0 are left out. They are values like others.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [
+            {**one, name: value} for one in configurations for value in values if value
+        ]
+    return configurations
+
+
+@grid.mistake("These are pairs of name and value. A configuration is a dictionary.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return [tuple(one.items()) for one in configurations]
+
+
+@grid.mistake("The list is the other way round. The first values come first.")
+def _(space):
+    configurations = [{}]
+    for name, values in space.items():
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations[::-1]
+
+
+@grid.mistake("The names are sorted. The last name of `space` changes fastest.")
+def _(space):
+    configurations = [{}]
+    for name, values in sorted(space.items()):
+        configurations = [{**one, name: value} for one in configurations for value in values]
+    return configurations
+
+
 @grid.alternative(framework="torch")
 def _(space):
     import itertools
@@ -353,7 +446,8 @@ def a_share_as_large_as_the_confidence(rng):
 
 @tries_needed.probe(weight=1)
 def a_share_larger_than_the_confidence(rng):
-    return float(rng.uniform(0.6, 0.8)), float(rng.uniform(0.1, 0.5))
+    """Exchanged they give fewer tries than the number after which all have hit."""
+    return float(rng.uniform(0.85, 0.9)), float(rng.uniform(0.5, 0.55))
 
 
 @tries_needed.probe(weight=1)
@@ -419,6 +513,47 @@ def _(share, confidence):
 @tries_needed.mistake("The number is not whole. Round it up.")
 def _(share, confidence):
     return np.log(1 - confidence) / np.log(1 - share)
+
+
+@tries_needed.mistake("One try too many: the next whole number is taken, and 1 added besides.")
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log1p(-confidence) / math.log1p(-share))) + 1
+
+
+@tries_needed.mistake(
+    "The logarithm is that of the confidence. All n miss with probability 1 - confidence at most."
+)
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log(confidence) / math.log1p(-share)))
+
+
+@tries_needed.mistake("The number of tries is cut off at a thousand. It may be any size.")
+def _(share, confidence):
+    import math
+
+    return min(1000, max(1, math.ceil(math.log1p(-confidence) / math.log1p(-share))))
+
+
+@tries_needed.mistake(
+    "At least two tries are made. One is enough where the share is as large as the confidence."
+)
+def _(share, confidence):
+    import math
+
+    return max(2, math.ceil(math.log1p(-confidence) / math.log1p(-share)))
+
+
+@tries_needed.mistake(
+    "The logarithm of 1 - share is taken for - share. That is near only for small shares."
+)
+def _(share, confidence):
+    import math
+
+    return max(1, math.ceil(math.log1p(-confidence) / -share))
 
 
 @tries_needed.alternative(framework="torch")
@@ -527,7 +662,9 @@ def some_runs_failed(rng):
 
 @best_try.probe(weight=2, repeat=4)
 def equally_good(rng):
-    """Of three, neither the first nor the last is the smallest, and a worse one is smaller."""
+    """Of three, neither the first nor the last is the smallest, and a worse one is smaller. The
+    large ones are so large that their last 16 bits, or 32, are small.
+    """
     accuracies = rng.integers(0, 3, (7, 4)) / np.float32(8)
     same = np.float32([4, 5, 6, 7]) / 8
     tied = np.sort(rng.permutation(7)[:3])
@@ -536,7 +673,8 @@ def equally_good(rng):
     sizes = np.sort(_sizes(rng, 7))
     parameters = np.empty(7, np.int64)
     others = rng.permutation(np.setdiff1d(np.arange(7), tied))
-    parameters[[others[0], tied[1], *others[1:], *rng.permutation(tied[[0, 2]])]] = sizes
+    parameters[[others[0], tied[1], *others[1:], *tied[[0, 2]]]] = sizes
+    parameters[tied[[0, 2]]] = 2**32 + rng.permutation(2)
     return accuracies.astype(np.float32), parameters
 
 
@@ -655,6 +793,85 @@ def _(accuracies, parameters):
         key=lambda i: (means[i], parameters[i]),
         default=None,
     )
+
+
+@best_try.mistake(
+    "A failed run counts as an accuracy of 0. A try with a failed run is out of question."
+)
+def _(accuracies, parameters):
+    means = np.nan_to_num(accuracies).mean(axis=1)
+    return int(min(np.flatnonzero(means == means.max()), key=lambda i: parameters[i]))
+
+
+@best_try.mistake("If every try has failed the result is -1. Return None.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    if not len(alive):
+        return -1
+    return int(min(alive, key=lambda i: (-means[i], parameters[i])))
+
+
+@best_try.mistake("If every try has failed the result is 0, the number of a try. Return None.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    if not len(alive):
+        return 0
+    return int(min(alive, key=lambda i: (-means[i], parameters[i])))
+
+
+@best_try.mistake("The worst run decides. A try is judged by the mean of its seeds.")
+def _(accuracies, parameters):
+    means = accuracies.min(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+
+
+@best_try.mistake(
+    "The try with fewest parameters is taken, however good it is. They decide between equal "
+    "means only."
+)
+def _(accuracies, parameters):
+    alive = np.flatnonzero(~np.isnan(accuracies).any(axis=1))
+    return int(min(alive, key=lambda i: parameters[i])) if len(alive) else None
+
+
+@best_try.mistake("Of equally good tries the last is taken. Take the one with fewest parameters.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(max(alive, key=lambda i: (means[i], i))) if len(alive) else None
+
+
+@best_try.mistake("This is the largest mean. Return the number of the try.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    return None if np.isnan(means).all() else float(np.nanmax(means))
+
+
+@best_try.mistake("The tries are counted from 1. The first is number 0.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    alive = np.flatnonzero(~np.isnan(means))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) + 1 if len(alive) else None
+
+
+@best_try.mistake(
+    "The number counts only the tries without a failed run. Return that among all of them."
+)
+def _(accuracies, parameters):
+    whole = np.flatnonzero(~np.isnan(accuracies).any(axis=1))
+    means = accuracies[whole].mean(axis=1)
+    order = range(len(whole))
+    return min(order, key=lambda i: (-means[i], parameters[whole[i]])) if len(whole) else None
+
+
+@best_try.mistake("Only the first seed is asked whether it failed. Any failed run rules a try out.")
+def _(accuracies, parameters):
+    means = np.nanmean(np.where(np.isnan(accuracies[:, :1]), 0, accuracies), axis=1)
+    alive = np.flatnonzero(~np.isnan(accuracies[:, 0]))
+    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
 
 
 @best_try.alternative(framework="torch")
@@ -866,6 +1083,103 @@ def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
     return parameters[means >= limit].argmin()
+
+
+@one_standard_error.mistake(
+    "The standard deviation is that of all accuracies. Take that of the best configuration's folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    limit = means.max() - accuracies.std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(min(np.flatnonzero(means >= limit), key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The standard deviation is that of the means. Take that of the best configuration's folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    limit = means.max() - means.std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(min(np.flatnonzero(means >= limit), key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The first that is good enough is taken. Take the one with fewest parameters."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(np.flatnonzero(means >= means.max() - error)[0])
+
+
+@one_standard_error.mistake("The smallest configuration of all is taken, however good it is.")
+def _(accuracies, parameters):
+    return int(parameters.argmin())
+
+
+@one_standard_error.mistake(
+    "The standard deviation is divided by the number of folds. Divide by its root."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / accuracies.shape[1]
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "It is divided by the root of the number of configurations. Divide by the root of the folds."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(len(accuracies))
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "The variance is taken for the standard deviation: its root is missing."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].var(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "This is the number of parameters. Return the number of the configuration."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    return int(parameters[means >= means.max() - error].min())
+
+
+@one_standard_error.mistake("The largest median is taken for the largest mean.")
+def _(accuracies, parameters):
+    means = np.median(accuracies, axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake(
+    "It is divided by the root of folds - 1. The folds - 1 are in the standard deviation already."
+)
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1] - 1)
+    good = np.flatnonzero(means >= means.max() - error)
+    return int(min(good, key=lambda i: parameters[i]))
+
+
+@one_standard_error.mistake("The limit is 1.96 standard errors below the largest mean. It is one.")
+def _(accuracies, parameters):
+    means = accuracies.mean(axis=1)
+    error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    good = np.flatnonzero(means >= means.max() - 1.96 * error)
+    return int(min(good, key=lambda i: parameters[i]))
 
 
 @one_standard_error.alternative(framework="torch")
@@ -1165,6 +1479,148 @@ def _(train, val, test, alphas):
     return min(found)[1:]
 
 
+@mended.mistake(
+    "Nothing is scaled. Subtract the training mean and divide by the training standard deviation."
+)
+def _(train, val, test, alphas):
+    (A, y), (V, v), (T, t) = train, val, test
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ y)
+        error = ((V @ w - v) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - t) ** 2).mean()
+
+
+@mended.mistake("This is the root of the mean squared error. Return the mean of the squares.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], np.sqrt(((T @ best[2] - test[1]) ** 2).mean())
+
+
+@mended.mistake("The squared errors are added up. Return their mean.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).sum()
+
+
+@mended.mistake(
+    "alpha is multiplied by the number of rows. The formula adds alpha itself to the diagonal."
+)
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * len(A) * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The worst alpha of the validation is chosen. Errors are good when they are small.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error > best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The mean of y is subtracted before and added after. The formula has y as it is.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    middle = train[1].mean()
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ (train[1] - middle))
+        error = ((V @ w + middle - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] + middle - test[1]) ** 2).mean()
+
+
+@mended.mistake("The first alpha is taken. Try all of them on the validation part.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, T = ((part[0] - mean) / spread for part in (train, test))
+    w = np.linalg.solve(A.T @ A + alphas[0] * np.eye(A.shape[1]), A.T @ train[1])
+    return alphas[0], ((T @ w - test[1]) ** 2).mean()
+
+
+@mended.mistake("This is the place of the chosen alpha in the list. Return alpha itself.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for k, alpha in enumerate(alphas):
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, k, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The mean is not subtracted. Scaled rows have the training mean taken away.")
+def _(train, val, test, alphas):
+    spread = train[0].std(axis=0)
+    A, V, T = (part[0] / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("The rows are not divided by the standard deviation.")
+def _(train, val, test, alphas):
+    mean = train[0].mean(axis=0)
+    A, V, T = (part[0] - mean for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
+@mended.mistake("One standard deviation is taken of all numbers. Each column has its own.")
+def _(train, val, test, alphas):
+    mean, spread = train[0].mean(axis=0), train[0].std()
+    A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
+    best = None
+    for alpha in alphas:
+        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
+        error = ((V @ w - val[1]) ** 2).mean()
+        if best is None or error < best[0]:
+            best = error, alpha, w
+    return best[1], ((T @ best[2] - test[1]) ** 2).mean()
+
+
 @mended.alternative(framework="torch")
 def _(train, val, test, alphas):
     import torch
@@ -1270,11 +1726,11 @@ def one_wins_everywhere(rng):
 
 @nested_estimate.probe(weight=0.5)
 def better_by_a_hair(rng):
-    """The next larger float was the best without the fold."""
+    """The next larger float was the best without the fold. One fold has one example."""
     inner = rng.uniform(0.2, 0.6, (3, 5)).astype(np.float32)
     inner[:, 1] = 0.75
     inner[:, 3] = np.nextafter(np.float32(0.75), np.float32(1))
-    return inner, rng.random((3, 5), np.float32), rng.integers(10, 90, 3)
+    return inner, rng.random((3, 5), np.float32), rng.permutation([1, 2, 3])
 
 
 example(
@@ -1329,6 +1785,56 @@ def _(inner, outer, sizes):
 )
 def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]).sum() / sizes.sum()
+
+
+@nested_estimate.mistake(
+    "The examples that are right are added up, and not divided by all examples."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes).sum()
+
+
+@nested_estimate.mistake(
+    "The sum is divided by the number of folds. Divide by the number of examples."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes).sum() / len(outer)
+
+
+@nested_estimate.mistake("The best fold is reported. Report the share of all examples.")
+def _(inner, outer, sizes):
+    return outer[np.arange(len(outer)), inner.argmax(axis=1)].max()
+
+
+@nested_estimate.mistake(
+    "Each fold is weighted by the examples of the others. Weight it by its own, sizes[k]."
+)
+def _(inner, outer, sizes):
+    weights = sizes.sum() - sizes
+    return (outer[np.arange(len(outer)), inner.argmax(axis=1)] * weights).sum() / weights.sum()
+
+
+@nested_estimate.mistake(
+    "A fold judges what was chosen for another. Row k of `inner` chooses for row k of `outer`."
+)
+def _(inner, outer, sizes):
+    rows = (np.arange(len(outer)) + 1) % len(outer)
+    return (outer[rows, inner.argmax(axis=1)] * sizes).sum() / sizes.sum()
+
+
+@nested_estimate.mistake("Only the first fold judges. Let all of them judge.")
+def _(inner, outer, sizes):
+    return outer[0, inner[0].argmax()]
+
+
+@nested_estimate.mistake(
+    "The sizes are squared: they weigh the folds, and stand below the line, once."
+)
+def _(inner, outer, sizes):
+    chosen = inner.argmax(axis=1)
+    return (outer[np.arange(len(outer)), chosen] * sizes**2).sum() / (sizes**2).sum()
 
 
 @nested_estimate.alternative(framework="torch")

@@ -123,6 +123,62 @@ def _(weights, start, new, alpha, beta):
     return alpha / 2 * ((weights[-1] - start[-1]) ** 2).sum()
 
 
+@penalty.mistake("The copied weights are multiplied by beta. Theirs is alpha.")
+def _(weights, start, new, alpha, beta):
+    new_part = sum((w**2).sum() for w in new)
+    moved = sum(((w - w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True))
+    return beta / 2 * (new_part + moved)
+
+
+@penalty.mistake(
+    "The distances are added up first and squared then, so that they cancel. Square each, "
+    "then add up."
+)
+def _(weights, start, new, alpha, beta):
+    total = beta / 2 * sum((w**2).sum() for w in new)
+    return total + alpha / 2 * sum(
+        (w - w0).sum() ** 2 for w, w0 in zip(weights, start, strict=True)
+    )
+
+
+@penalty.mistake(
+    "This is the difference of the squares. Take the difference of w and w0 first, and square it."
+)
+def _(weights, start, new, alpha, beta):
+    total = beta / 2 * sum((w**2).sum() for w in new)
+    return total + alpha / 2 * sum(
+        (w**2 - w0**2).sum() for w, w0 in zip(weights, start, strict=True)
+    )
+
+
+@penalty.mistake("The start is added to the weights. What is squared is their distance, w - w0.")
+def _(weights, start, new, alpha, beta):
+    total = beta / 2 * sum((w**2).sum() for w in new)
+    return total + alpha / 2 * sum(
+        ((w + w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True)
+    )
+
+
+@penalty.mistake(
+    "The part of the copied weights is subtracted. Both parts of the penalty are added."
+)
+def _(weights, start, new, alpha, beta):
+    total = beta / 2 * sum((w**2).sum() for w in new)
+    return total - alpha / 2 * sum(
+        ((w - w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True)
+    )
+
+
+@penalty.mistake(
+    "alpha is squared with the distance. It stands before the squares: alpha / 2 (w - w0)^2."
+)
+def _(weights, start, new, alpha, beta):
+    total = beta / 2 * sum((w**2).sum() for w in new)
+    return total + sum(
+        ((alpha * (w - w0)) ** 2).sum() / 2 for w, w0 in zip(weights, start, strict=True)
+    )
+
+
 @penalty.alternative(framework="torch")
 def _(weights, start, new, alpha, beta):
     import torch
@@ -273,6 +329,93 @@ def _(parameters, gradients, start, lr, alpha, beta):
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
         moved.append(w - lr * (gradient + alpha * (w - (0 if w0 is None else w0))))
     return moved
+
+
+@one_step.mistake("alpha and beta are exchanged: alpha holds the copied arrays, beta the new ones.")
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = alpha * w if w0 is None else beta * (w - w0)
+        moved.append(w - lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake(
+    "The copied arrays are pulled to zero with beta besides. They are pulled to their start alone."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = beta * w if w0 is None else alpha * (w - w0) + beta * w
+        moved.append(w - lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake(
+    "The copied arrays are not pulled at all. They are pulled to their start, with alpha."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = beta * w if w0 is None else 0
+        moved.append(w - lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake("The step goes uphill. Subtract lr times the gradient.")
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = beta * w if w0 is None else alpha * (w - w0)
+        moved.append(w + lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake(
+    "The pull is half as large as it should be. The half is in the penalty; its gradient has none."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = beta * w / 2 if w0 is None else alpha * (w - w0) / 2
+        moved.append(w - lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake(
+    "The pull is computed after the step of the loss. Both gradients are those of the same weights."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        stepped = w - lr * gradient
+        pull = beta * stepped if w0 is None else alpha * (stepped - w0)
+        moved.append(stepped - lr * pull)
+    return moved
+
+
+@one_step.mistake(
+    "The pull is only a sign, as for absolute values. The penalty is made of squares."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    moved = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        pull = beta * np.sign(w) if w0 is None else alpha * np.sign(w - w0)
+        moved.append(w - lr * (gradient + pull))
+    return moved
+
+
+@one_step.mistake(
+    "The copied arrays come first, and the new ones behind them. Keep the order of `parameters`."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    copied, new = [], []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        if w0 is None:
+            new.append(w - lr * (gradient + beta * w))
+        else:
+            copied.append(w - lr * (gradient + alpha * (w - w0)))
+    return copied + new
 
 
 @one_step.alternative(framework="torch")
@@ -481,6 +624,94 @@ def _(parameters, start):
     return {part: (moved[part] / size[part]) ** 0.5 for part in size}
 
 
+@drift.mistake("The part is what stands before the last dot. It is what stands before the first.")
+def _(parameters, start):
+    sums = {}
+    for name, w0 in start.items():
+        part = name.rsplit(".", 1)[0]
+        moved, size = sums.get(part, (0, 0))
+        sums[part] = (
+            moved + float(((parameters[name] - w0) ** 2).sum()),
+            size + float((w0**2).sum()),
+        )
+    return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items() if size}
+
+
+@drift.mistake(
+    "The ratios of a part's arrays are added up. All arrays of a part together have one ratio."
+)
+def _(parameters, start):
+    sums = {}
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        size = float((w0**2).sum()) or 1.0
+        moved = float(((parameters[name] - w0) ** 2).sum())
+        sums[part] = sums.get(part, 0) + (moved / size) ** 0.5
+    return sums
+
+
+@drift.mistake(
+    "Only the weights are looked at. Biases and all other arrays belong to their part as well."
+)
+def _(parameters, start):
+    sums = {}
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        moved, size = sums.get(part, (0, 0))
+        if name.endswith("weight"):
+            moved += float(((parameters[name] - w0) ** 2).sum())
+            size += float((w0**2).sum())
+        sums[part] = moved, size
+    return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items() if size}
+
+
+@drift.mistake("The new layers are in it. A name that is not in `start` is passed over.")
+def _(parameters, start):
+    sums = {}
+    for name, w in parameters.items():
+        part = name.split(".")[0]
+        w0 = start.get(name, 0 * w)
+        moved, size = sums.get(part, (0, 0))
+        sums[part] = moved + float(((w - w0) ** 2).sum()), size + float((w0**2).sum())
+    return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items() if size}
+
+
+@drift.mistake(
+    "Names that begin alike are put together: part 1 has got those of part 10, too. Compare "
+    "whole parts."
+)
+def _(parameters, start):
+    drifts = {}
+    for part in {name.split(".")[0] for name in start}:
+        own = [name for name in start if name.startswith(part)]
+        moved = sum(float(((parameters[name] - start[name]) ** 2).sum()) for name in own)
+        size = sum(float((start[name] ** 2).sum()) for name in own)
+        drifts[part] = (moved / size) ** 0.5
+    return drifts
+
+
+@drift.mistake("Each array has a drift of its own here. All arrays of a part together have one.")
+def _(parameters, start):
+    drifts = {}
+    for name, w0 in start.items():
+        size = float((w0**2).sum()) or 1.0
+        drifts[name] = (float(((parameters[name] - w0) ** 2).sum()) / size) ** 0.5
+    return drifts
+
+
+@drift.mistake(
+    "This compares the lengths of the weights before and after. Take the length of their "
+    "difference."
+)
+def _(parameters, start):
+    sums = {}
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        now, size = sums.get(part, (0, 0))
+        sums[part] = now + float((parameters[name] ** 2).sum()), size + float((w0**2).sum())
+    return {part: abs(now - size) ** 0.5 / size**0.5 for part, (now, size) in sums.items()}
+
+
 @drift.alternative(framework="torch")
 def _(parameters, start):
     import torch
@@ -588,6 +819,47 @@ def _(X, y, start, alpha):
 @nearest_fit.mistake("alpha is twice as large as it should be, as if it had no half.")
 def _(X, y, start, alpha):
     return np.linalg.solve(X.T @ X + 2 * alpha * np.eye(X.shape[1]), X.T @ y + 2 * alpha * start)
+
+
+@nearest_fit.mistake(
+    "The pull to the start is hardly there: this fits as well as it can, and alpha does not count."
+)
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    return np.linalg.solve(X.T @ X + 1e-4 * np.eye(d), X.T @ y + 1e-4 * start)
+
+
+@nearest_fit.mistake("alpha is half as large as it should be. The halves of both sums cancel.")
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    return np.linalg.solve(X.T @ X + alpha / 2 * np.eye(d), X.T @ y + alpha / 2 * start)
+
+
+@nearest_fit.mistake(
+    "The start is subtracted on the right-hand side. It is added: X^T y + alpha start."
+)
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    return np.linalg.solve(X.T @ X + alpha * np.eye(d), X.T @ y - alpha * start)
+
+
+@nearest_fit.mistake("alpha is squared. The gradient of its part is alpha (w - start).")
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    return np.linalg.solve(X.T @ X + alpha**2 * np.eye(d), X.T @ y + alpha**2 * start)
+
+
+@nearest_fit.mistake("alpha is not used: this is the answer for alpha 1.")
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    return np.linalg.solve(X.T @ X + np.eye(d), X.T @ y + start)
+
+
+@nearest_fit.mistake("w has two axes, (d, 1). Return (d,).")
+def _(X, y, start, alpha):
+    d = X.shape[1]
+    w = np.linalg.solve(X.T @ X + alpha * np.eye(d), X.T @ y + alpha * start)
+    return w[:, None]
 
 
 @nearest_fit.alternative(framework="torch")
@@ -850,6 +1122,68 @@ def _(losses, patience):
         elif i - kept == patience:
             return kept, i
     return kept, len(losses) - 1
+
+
+@stop_early.mistake(
+    "Each loss is compared with the one before it, and so is the count. Compare with the best "
+    "so far."
+)
+def _(losses, patience):
+    kept, bad = 0, 0
+    for position in range(1, len(losses)):
+        better = losses[position] < losses[position - 1]
+        kept, bad = (position, 0) if better else (kept, bad + 1)
+        if bad == patience:
+            return kept, position + 1
+    return kept, len(losses)
+
+
+@stop_early.mistake("Positions are counted from 1. The first evaluation has position 0.")
+def _(losses, patience):
+    kept, bad = 0, 0
+    for position in range(1, len(losses)):
+        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        if bad == patience:
+            return kept + 1, position + 1
+    return kept + 1, len(losses)
+
+
+@stop_early.mistake(
+    "The two numbers are in the wrong order: first the position that is kept, then how many "
+    "were made."
+)
+def _(losses, patience):
+    kept, bad = 0, 0
+    for position in range(1, len(losses)):
+        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        if bad == patience:
+            return position + 1, kept
+    return len(losses), kept
+
+
+@stop_early.mistake(
+    "The second number is always the position kept, patience and one. Training may end before that."
+)
+def _(losses, patience):
+    kept, bad = 0, 0
+    for position in range(1, len(losses)):
+        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        if bad == patience:
+            break
+    return kept, kept + patience + 1
+
+
+@stop_early.mistake(
+    "A loss that is only a little smaller does not count as better. Any that is strictly less does."
+)
+def _(losses, patience):
+    kept, bad = 0, 0
+    for position in range(1, len(losses)):
+        better = losses[position] < losses[kept] - 0.001
+        kept, bad = (position, 0) if better else (kept, bad + 1)
+        if bad == patience:
+            return kept, position + 1
+    return kept, len(losses)
 
 
 @stop_early.alternative(framework="torch")

@@ -102,6 +102,22 @@ def _(inner, outer, sizes):
     return (sizes * outer[np.arange(len(sizes)), chosen]).sum() / sizes.sum()
 
 
+for _bits in (16, 32):
+
+    @near.of("searching.best_try", f"parameters are kept in {_bits} bits")
+    def _(accuracies, parameters, bits=_bits):
+        means, sizes = accuracies.mean(axis=1), parameters % 2**bits
+        alive = np.flatnonzero(~np.isnan(means))
+        return int(min(alive, key=lambda i: (-means[i], sizes[i]))) if len(alive) else None
+
+
+@near.of("searching.nested_estimate", "a fold with one example does not judge")
+def _(inner, outer, sizes):
+    judges = np.flatnonzero(sizes > 1)
+    reached = outer[judges, inner[judges].argmax(axis=1)]
+    return (reached * sizes[judges]).sum() / sizes[judges].sum()
+
+
 # 17 Bayesian optimisation -------------------------------------------------------------------------
 
 
@@ -265,6 +281,42 @@ for _choice in (max, min):
         return choice(found)[1:] if found else None
 
 
+@near.of("halving.brackets", "a logarithm with a little added")
+def _(R, eta):
+    s_max = int(math.log(R) / math.log(eta) + 1e-3)
+    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+
+
+for _alive, _why in (
+    (lambda accuracy: accuracy == accuracy and accuracy, "an accuracy of 0 has diverged"),
+    (lambda accuracy: accuracy < 1, "an accuracy of 1 has diverged"),
+):
+
+    @near.of("halving.promote", _why)
+    def _(accuracies, eta, alive=_alive):
+        order = [i for i, accuracy in enumerate(accuracies) if alive(accuracy)]
+        order.sort(key=lambda i: -accuracies[i])
+        return order[: max(1, len(accuracies) // eta)]
+
+
+@near.of("halving.promote", "all that are as good as the last go on")
+def _(accuracies, eta):
+    order = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
+    order.sort(key=lambda i: -accuracies[i])
+    first = order[: max(1, len(accuracies) // eta)]
+    return [i for i in order if accuracies[i] >= accuracies[first[-1]]] if first else []
+
+
+@near.of("halving.next_job", "accuracies are rounded")
+def _(rungs, promoted, eta):
+    for k in reversed(range(len(rungs) - 1)):
+        order = sorted(rungs[k], key=lambda name: -round(rungs[k][name], 3))
+        for name in order[: len(rungs[k]) // eta]:
+            if name not in promoted[k]:
+                return name, k
+    return None
+
+
 @near.of("halving.next_job", "configuration 0 is none")
 def _(rungs, promoted, eta):
     found = max(_ready(rungs, promoted, eta), key=lambda job: (job[2], job[0]), default=None)
@@ -303,6 +355,49 @@ def _(weights, solved, log_decays):
         -math.exp(rho) * abs((w * v).sum())
         for w, v, rho in zip(weights, solved, log_decays, strict=True)
     ]
+
+
+for _length, _why in (
+    (lambda r: np.abs(r).max(), "the largest number of the residual"),
+    (lambda r: np.sqrt((r**2).mean()), "the root of the mean square of the residual"),
+    (lambda r: np.linalg.norm(r) * (1 + 1e-4), "a residual as long as the tolerance goes on"),
+):
+
+    @near.of("hypergradients.conjugate_gradient", _why)
+    def _(X, b, penalty, num_steps, tolerance, length=_length):
+        x, r, p = 0 * b, b, b
+        for _ in range(num_steps):
+            if length(r) <= tolerance:
+                break
+            Hp = X.T @ (X @ p) / len(X) + penalty * p
+            a = r @ r / (p @ Hp)
+            x, new = x + a * p, r - a * Hp
+            p, r = new + new @ new / (r @ r) * p, new
+        return x
+
+
+@near.of("hypergradients.conjugate_gradient", "directions are joined to the residual before")
+def _(X, b, penalty, num_steps, tolerance):
+    x, r, p = 0 * b, b, b
+    for _ in range(num_steps):
+        if np.linalg.norm(r) <= tolerance:
+            break
+        Hp = X.T @ (X @ p) / len(X) + penalty * p
+        a = r @ r / (p @ Hp)
+        x, new = x + a * p, r - a * Hp
+        p, r = new + new @ new / (r @ r) * r, new
+    return x
+
+
+@near.of("hypergradients.lr_hypergradient", "ten steps at most")
+def _(X, y, w, target, lr, num_steps, last):
+    z = np.zeros_like(w)
+    for step in range(num_steps):
+        gradient = X.T @ (X @ w - y) / len(X)
+        if step >= num_steps - min(last, 10):
+            z = z - lr * (X.T @ (X @ z) / len(X)) - gradient
+        w = w - lr * gradient
+    return (w - target) @ z
 
 
 @near.of("hypergradients.conjugate_gradient", "no stop where the solution is reached")
@@ -389,6 +484,27 @@ def _(points, reference):
 @near.of("architectures.hypervolume", "points below zero are cut off")
 def _(points, reference):
     return _hypervolume(sorted(points.clip(0).tolist()), reference)
+
+
+@near.of("architectures.net_cost", "32 bits")
+def _(spec, channels, size):
+    parameters = multiply_adds = 0
+    for kernel, outputs, stride in spec:
+        weights = kernel * kernel * channels * outputs
+        size = (size - 1) // stride + 1
+        parameters += weights
+        multiply_adds += weights * size * size
+        channels = outputs
+    return parameters, multiply_adds % 2**31
+
+
+@near.of("architectures.hypervolume", "points that are hardly lower are passed over")
+def _(points, reference):
+    area, low = 0.0, reference[1]
+    for x, y in sorted(points.tolist()):
+        if x < reference[0] and y < low - 1e-3:
+            area, low = area + (reference[0] - x) * (low - y), y
+    return area
 
 
 @near.of("architectures.crowding_distance", "a small number below the line")

@@ -316,11 +316,35 @@ for _why, _key in {
         return sorted(name for name in before if key(before[name]) != key(after[name]))
 
 
+@near.of("adapters.changed", "compared as they are printed")
+def _(before, after):
+    return sorted(name for name in before if repr(before[name]) != repr(after[name]))
+
+
+@near.of("adapters.adapter_gradients", "a hidden number near 0 lets no gradient pass")
+def _(X, down, up, G):
+    Z = X @ down.T
+    at_Z = (G @ up) * (Z > 1e-3)
+    return at_Z.T @ X, G.T @ np.maximum(Z, 0), G + at_Z @ down
+
+
 @near.of("adapters.adapter_gradients", "a hidden number of exactly 0 lets the gradient pass")
 def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z >= 0)
     return at_Z.T @ X, G.T @ np.maximum(Z, 0), G + at_Z @ down
+
+
+@near.of("adapters.train_head", "a batch of 32 in place of all images", "torch")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X[:32]), y[:32]).backward()
+        optimizer.step()
 
 
 @near.of("adapters.train_head", "every dense layer is trained", "torch")
@@ -429,6 +453,25 @@ for _why, _distance in {
     @near.of("case_studies.lloyd_step", f"near by {_why}")
     def _(colours, centres, distance=_distance):
         return _lloyd(colours, centres, distance)
+
+
+for _digits in (100, 1000, 2**16):
+
+    @near.of("case_studies.pairwise_loss", f"hotels by their remainder, of {_digits}")
+    def _(scores, relevance, hotels, digits=_digits):
+        hotel = hotels % digits
+        counts = (hotel[:, None] == hotel) & (relevance[:, None] > relevance)
+        return np.logaddexp(0, -(scores[:, None] - scores))[counts].mean()
+
+
+@near.of("case_studies.lloyd_step", "a centre whose colours are black stays")
+def _(colours, centres):
+    nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    moved = centres.copy()
+    for c in range(len(centres)):
+        if colours[nearest == c].any():
+            moved[c] = colours[nearest == c].mean(axis=0)
+    return moved
 
 
 @near.of("case_studies.lloyd_step", "a centre with a single colour stays")
