@@ -557,7 +557,9 @@ def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[
 
 
 def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
-    """Grade them together on the real path. Four workers, on however few cores: many attacks wait."""
+    """Grade them together on the real path. Four workers, however few the cores: many of them
+    wait.
+    """
     before = {process.pid for process in psutil.process_iter()}
     course, students = lay_out_course(bait, attacks)
     protected: dict[str, dict[str, str]] = {}
