@@ -319,7 +319,11 @@ class _Names(ast.NodeVisitor):
         """
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self.bound.add(node.name)
-        top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
+        source = ast.unparse(node)
+        if isinstance(node, ast.expr):
+            # From Python 3.12 on, names of a comprehension are among those that stand around it.
+            source = f"lambda: ({source})"
+        top = symtable.symtable(source, "<cell>", "exec")
         reads = {
             symbol.get_name()
             for table in _tables(top)

@@ -1237,7 +1237,7 @@ def to_validate_on(rng):
 def _(result, images, sigma, train):
     if np.shape(result) != images.shape:
         raise NotADraw(f"One call gives {np.shape(result)}; it should be {images.shape}.")
-    before = np.float64(images).reshape(len(images), -1)
+    before = np.asarray(images, np.float64).reshape(len(images), -1)
     after = np.float64(result).reshape(before.shape)
     # The noise is rounded, not the result: what nobody changed stays just so in any precision.
     noise = np.round(after - before, 4)

@@ -542,10 +542,12 @@ def _(X, y, X_val, y_val, penalty, scale):
 def _(X, y, X_val, y_val, penalty, scale):
     """Central differences in float64."""
 
+    X, y, X_val = (array.astype(np.float64) for array in (X, y, X_val))
+
     def loss(penalty, scale):
-        A, targets = scale * np.float64(X), np.float64(y)
+        A, targets = scale * X, y
         w = np.linalg.solve(A.T @ A + len(y) * penalty * np.eye(X.shape[1]), A.T @ targets)
-        return np.mean((scale * np.float64(X_val) @ w - y_val) ** 2) / 2
+        return np.mean((scale * X_val @ w - y_val) ** 2) / 2
 
     h = 1e-4
     return (loss(penalty + h, scale) - loss(penalty - h, scale)) / (2 * h), (
@@ -961,7 +963,9 @@ def _krylov(H, b, k):
     if k == 0:
         return np.zeros(len(b))
     basis = np.linalg.qr(
-        np.stack([np.linalg.matrix_power(np.float64(H), j) @ b for j in range(k)], axis=1)
+        np.stack(
+            [np.linalg.matrix_power(np.asarray(H, np.float64), j) @ b for j in range(k)], axis=1
+        )
     )[0]
     return basis @ np.linalg.solve(basis.T @ H @ basis, basis.T @ b)
 

@@ -65,7 +65,7 @@ def _is_limited(inputs, value):
     which was made no smaller than one: as a whole, or for each decision.
     """
     logits, choices = inputs.args
-    exps = np.exp(np.float64(logits))
+    exps = np.exp(np.asarray(logits, np.float64))
     shares = (exps / exps.sum(axis=1, keepdims=True))[np.arange(len(choices)), choices]
     limits = 10.0 ** -np.arange(4, 40)[:, None]
     logs = [
