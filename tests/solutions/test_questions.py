@@ -31,7 +31,7 @@ def test_a_question_keeps_its_promises(question, one_seed):
     """
     home = seed_for(PUBLIC, question.name)
     seeds = [home] if one_seed or question in SLOW else [*fresh_seeds(question, 1), home]
-    card = audit(question, sample=0, seeds=seeds)
+    card = audit(question, sample=0, seeds=seeds, search=False)
     assert (card.false_rejects, card.false_accepts, card.misnamed, card.errors) == ((), (), (), ())
     assert card.mistakes_named == card.mistakes > 0
 
