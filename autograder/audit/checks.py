@@ -25,7 +25,7 @@ from autograder.audit.peers import (
     peer_of,
     recorded,
 )
-from autograder.audit.search import told_apart
+from autograder.audit.search import search as search_inputs
 from autograder.audit.untried import never_tried
 from autograder.audit.wrong_answers import VISIBLE, known_mistakes, wrong_answers
 from autograder.errors import BadQuestion
@@ -82,7 +82,6 @@ def audit(
         blank,
         errors=(*_incomplete(question), *_called_wrongly(question, accepted, fresh[0])),
         notes=tuple(_left_out(question)),
-        near_misses=tuple(told_apart(question, accepted, fresh[:TRIES]) if search else ()),
         untried=_untried(question, fresh),
     )
     right_answers = replace(
@@ -92,8 +91,10 @@ def audit(
         median_check_s=statistics.median(times),
         slowest_check_s=slowest,
     )
+    searched = search_inputs(question, accepted, fresh[:TRIES]) if search else blank
     return (
         incomplete
+        + searched
         + right_answers
         + mutants_of(question, accepted, sample=sample, seconds=seconds, forks=forks)
         + known_mistakes(question, fresh)

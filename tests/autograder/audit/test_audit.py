@@ -340,6 +340,20 @@ def test_an_input_on_which_right_answers_differ_is_no_part_of_the_question():
     assert not any("without its sign" in sentence for sentence in audit(asked).near_misses)
 
 
+def test_a_search_that_ends_its_process_is_a_note():
+    def fragile(values):
+        if len(values) > 100:
+            os._exit(1)
+        return 2 * values
+
+    asked = question(points=2)(fragile)
+    asked.probe()(lambda rng: (rng.uniform(1, 2, size=3),))
+    asked.alternative()(lambda values: values + values)
+    card = audit(asked, sample=0)
+    assert "The search for inputs was not done within its limits." in card.notes
+    assert card.alternatives == 1
+
+
 def test_what_the_search_finds_is_the_same_every_time():
     asked = make(positive)
     found = audit(asked, sample=0).near_misses
