@@ -54,7 +54,15 @@ def many_examples_and_inputs(rng):
     return X, weights, 0.0
 
 
-@fire.probe(weight=1.5, repeat=3)
+@fire.probe(weight=0.25)
+def hardly_above_0(rng):
+    """One sum is 2**-14, exactly: who allows for a tolerance takes it for 0."""
+    weights = rng.choice([1.0, 2.0], 3).astype(np.float32)
+    X = np.array([[1, 0, 0], [0, 1, -3], [0, -2, 0]], dtype=np.float32)
+    return X, weights, float(2.0**-14 - weights[0])
+
+
+@fire.probe(weight=1.25, repeat=3)
 def random_units(rng):
     """The bias decides for some examples, and would decide otherwise if it were a threshold. One
     sum is a quarter above 0, one a quarter below.
