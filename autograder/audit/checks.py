@@ -25,7 +25,7 @@ from autograder.audit.peers import (
     peer_of,
     recorded,
 )
-from autograder.audit.search import search as search_inputs
+from autograder.audit.search import search_inputs
 from autograder.audit.untried import never_tried
 from autograder.audit.wrong_answers import VISIBLE, known_mistakes, wrong_answers
 from autograder.errors import BadQuestion

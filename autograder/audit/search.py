@@ -41,7 +41,9 @@ _MOST_SHOWN, _LONGEST = 12, 160
 _Args: TypeAlias = tuple
 
 
-def search(question: Question, right: Sequence[Answer], seeds: Sequence[int]) -> QuestionCard:
+def search_inputs(
+    question: Question, right: Sequence[Answer], seeds: Sequence[int]
+) -> QuestionCard:
     """What is found, by a process with limits: a grid of three hundred values on each of four axes
     has more points than any memory.
     """
