@@ -25,6 +25,9 @@ from autograder.sandbox.slim_imports import IRI_GRAMMAR, blocked
 from autograder.text import one_line, plain
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from autograder.grading.course import Course
 
 GRADED, DIFFERENT, MISUSE, INCOMPLETE, BUG = 0, 1, 2, 3, 70
@@ -59,7 +62,8 @@ Workers = Annotated[
     ),
 ]
 CourseDir = Annotated[
-    Path, typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py.")
+    Path,
+    typer.Argument(help="The nbgrader course: the folder with nbgrader_config.py."),
 ]
 
 
@@ -87,7 +91,10 @@ def course(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version and end.", callback=_print_version, is_eager=True
+            "--version",
+            help="Print the version and end.",
+            callback=_print_version,
+            is_eager=True,
         ),
     ] = False,
 ) -> None:
@@ -138,9 +145,13 @@ def _log_file(course_dir: object) -> Path:
 def demo(
     out: Annotated[
         Path,
-        typer.Option(help="Where the demonstration course is laid out; what is there is replaced."),
+        typer.Option(
+            help="Where the demonstration course is laid out; what is there is replaced."
+        ),
     ] = Path("build/demo"),
-    only: Annotated[str | None, typer.Option(help="Grade this assignment only.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Grade this assignment only.")
+    ] = None,
     workers: Workers = None,
 ) -> int:
     """Make a class, grade it through nbgrader, and compare every grade with what it was made to
@@ -157,7 +168,9 @@ def demo(
     known = demonstration.assignments(course)
     names = [name for name in known if only in (None, name)]
     if not names:
-        raise UsageError(f"there is no assignment {only!r}: the assignments are {', '.join(known)}")
+        raise UsageError(
+            f"there is no assignment {only!r}: the assignments are {', '.join(known)}"
+        )
     made = _grade_class(course, names, workers)
     pages = write(course.root)
     wrong = _compare(course.root, made)
@@ -172,14 +185,18 @@ def demo(
     if len(demonstration.students()) < len(demonstration.CLASS):
         print("MXNet cannot be imported here: the submission in Gluon was left out.")
     if wrong:
-        sentence = f"{wrong} of {total} submissions did not earn what they were made to earn."
+        sentence = (
+            f"{wrong} of {total} submissions did not earn what they were made to earn."
+        )
         print(sentence, file=sys.stderr)
         return DIFFERENT
     print(f"All {total} submissions earned exactly what they were made to earn.")
     return GRADED
 
 
-def _grade_class(course: Course, names: list[str], workers: int | None) -> dict[str, Any]:
+def _grade_class(
+    course: Course, names: list[str], workers: int | None
+) -> dict[str, Any]:
     """Hand in, grade and give feedback; what was handed in, by assignment and student."""
     from autograder import demo as demonstration
     from autograder.grading import batch
@@ -204,7 +221,9 @@ def grade(
     assignment: Annotated[
         str, typer.Argument(help="The assignment's name, for example 02-convolution.")
     ],
-    student: Annotated[str | None, typer.Option(help="Grade this student only.")] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Grade this student only.")
+    ] = None,
     workers: Workers = None,
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Grade again what has its grade already.")
@@ -240,19 +259,17 @@ def grade(
     course = Course(course_dir, trust=trust_submissions)
     name = assignment.rstrip("/")  # as a shell completes it
     overlooked = course.overlooked(name)
-    students = course.submissions(name)
-    if student is not None and student not in students:
-        raise UsageError(
-            f"{student} has not handed in {name}: there are {len(students)} submissions in "
-            f"{_short(course.root / 'submitted')}"
-        )
-    work = [(name, who) for who in ([student] if student else students)]
+    work = [(name, who) for who in _asked_for(course, name, student)]
     with _progress("grading", len(work)) as show:
-        results, before = batch.grade(course, work, workers=workers, regrade=regrade, show=show)
+        results, before = batch.grade(
+            course, work, workers=workers, regrade=regrade, show=show
+        )
     failed = [result for result in results if result.reason]
     _print_points(course.root, name, [result.student for result in results])
     earlier = (
-        f" {before} of them had been graded before; --regrade grades them again." if before else ""
+        f" {before} of them had been graded before; --regrade grades them again."
+        if before
+        else ""
     )
     count = len(results)
     graded = count - len(failed)
@@ -267,6 +284,19 @@ def grade(
     return INCOMPLETE if failed else GRADED
 
 
+def _asked_for(course: Course, assignment: str, student: str | None) -> list[str]:
+    """All who have handed in, or `student` alone."""
+    students = course.submissions(assignment)
+    if student is None:
+        return students
+    if student not in students:
+        raise UsageError(
+            f"{student} has not handed in {assignment}: there are {len(students)} submissions in "
+            f"{_short(course.root / 'submitted')}"
+        )
+    return [student]
+
+
 @app.command()
 @_reporting
 def audit(
@@ -279,9 +309,12 @@ def audit(
             )
         ),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures into this file.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the figures into this file.")
+    ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write the report card as a page into this file.")
+        Path | None,
+        typer.Option(help="Write the report card as a page into this file."),
     ] = None,
     sample: Annotated[
         int | None,
@@ -297,7 +330,9 @@ def audit(
             help="Fresh seeds on which every right answer must pass and every mistake must fail.",
         ),
     ] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that try answers.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that try answers.")
+    ] = 2,
 ) -> int:
     """Prove the grader right: try every check on right answers, known mistakes and mutants, and
     print its report card.
@@ -315,10 +350,14 @@ def audit(
     from autograder.questions import catalogue
 
     names = catalogue.select(question or [])
-    for file in filter(None, (json, html)):  # before minutes of work are done for nothing
+    for file in filter(
+        None, (json, html)
+    ):  # before minutes of work are done for nothing
         file.touch()
     with _progress("auditing", len(names)) as show:
-        card = audit_all(names, sample=sample, repeat=repeat, workers=workers, show=show)
+        card = audit_all(
+            names, sample=sample, repeat=repeat, workers=workers, show=show
+        )
     if json:
         json.write_text(to_json(card.as_json(), indent=2) + "\n", encoding="utf-8")
     if html:
@@ -367,7 +406,9 @@ def doctor() -> int:
 @app.command()
 @_reporting
 def workspace(
-    folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path("work"),
+    folder: Annotated[Path, typer.Argument(help="The learner's own folder.")] = Path(
+        "work"
+    ),
 ) -> int:
     """Copy lessons and exercises into a folder of your own; what is already there is never
     overwritten.
@@ -378,7 +419,9 @@ def workspace(
 
     added, kept = fill(material.find(), folder)
     notebooks = "notebook" if added == 1 else "notebooks"
-    print(f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are.")
+    print(
+        f"{_short(folder)}: {added} {notebooks} added, {kept} of yours left as they are."
+    )
     return GRADED
 
 
@@ -450,7 +493,11 @@ def _about_the_machine(error: OSError) -> str:
     places = " and ".join(
         str(place) for place in (error.filename, error.filename2) if place is not None
     )
-    return f"{places}: {error.strerror}" if places else f"the system says: {error.strerror}"
+    return (
+        f"{places}: {error.strerror}"
+        if places
+        else f"the system says: {error.strerror}"
+    )
 
 
 @contextlib.contextmanager
@@ -459,28 +506,11 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
     nobody watches, a line now and then. Gives what to call with a result.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     console = Console(stderr=True)
-    mean = TextColumn("{task.fields[mean]}")
-    times = (TimeElapsedColumn(), TextColumn("so far,"), TimeRemainingColumn(), TextColumn("left"))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), mean, *times)
     shares: list[float] = []
     done, spoken = itertools.count(1), time.monotonic()
-    with Progress(
-        *columns,
-        console=console,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        disable=not console.is_terminal,
-    ) as bar:
+    with _bar(console) as bar:
         task = bar.add_task(what, total=total, mean="")
 
         def show(result: Any) -> None:
@@ -492,11 +522,29 @@ def _progress(what: str, total: int) -> Iterator[Callable[[Any], None]]:
             number = next(done)
             if not console.is_terminal and time.monotonic() - spoken > SPARSELY:
                 spoken = time.monotonic()
-                print(
-                    ", ".join(filter(None, [f"{what} {number} of {total}", mean])), file=sys.stderr
-                )
+                said = filter(None, [f"{what} {number} of {total}", mean])
+                print(", ".join(said), file=sys.stderr)
 
         yield show
+
+
+def _bar(console: Console) -> Progress:
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[mean]}"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("so far,"),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("left"),
+        console=console,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.is_terminal,
+    )
 
 
 def _mean(shares: list[float]) -> str:
@@ -536,7 +584,8 @@ def _compare(course_dir: Path, made: dict) -> int:
     stories = {student.name: student.story for student in demonstration.students()}
     rows = demonstration.compare(collect(course_dir), made)
     table = Table(
-        title="What each submission earned, and what it was made to earn", title_justify="left"
+        title="What each submission earned, and what it was made to earn",
+        title_justify="left",
     )
     for name in ("assignment", "student", "story"):
         table.add_column(name)

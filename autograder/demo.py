@@ -90,7 +90,9 @@ class Draft:
         """The locked cell that checks it."""
         return self._cell(question.grade_id)
 
-    def write(self, question: Question, answer: Answer, before: str = "", after: str = "") -> None:
+    def write(
+        self, question: Question, answer: Answer, before: str = "", after: str = ""
+    ) -> None:
         """Answer `question` by `answer`, with more code around it; it earns full points unless
         said otherwise.
         """
@@ -113,7 +115,9 @@ class Draft:
             if answer:
                 self.write(question, answer, before)
 
-    def fails(self, question: Question, earns: float = 0.0, mistake: str | None = None) -> None:
+    def fails(
+        self, question: Question, earns: float = 0.0, mistake: str | None = None
+    ) -> None:
         """Note that `question` must earn only `earns`, and which mistake must be named."""
         self.earns[question.name] = earns
         if mistake:
@@ -129,8 +133,12 @@ class Draft:
         `hand_in` is the fingerprint.
         """
         for question, mistake in self._made:
-            seed = seed_for(SECRET, self.assignment, self.student, hand_in, question.name)
-            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            seed = seed_for(
+                SECRET, self.assignment, self.student, hand_in, question.name
+            )
+            verdict = examine_answer(
+                question, mistake.function, mistake.framework, seed=seed
+            )
             self.earns[question.name] = verdict.earned
 
     def _cell(self, grade_id: str) -> NotebookNode:
@@ -205,7 +213,9 @@ def _mistaken(number: int, draft: Draft) -> None:
     """The `number`-th known mistake of every question that has one that does not train."""
     for question in draft.questions:
         usable = [
-            mistake for mistake in question.mistakes if frameworks.available(mistake.framework)
+            mistake
+            for mistake in question.mistakes
+            if frameworks.available(mistake.framework)
         ]
         if question.trains or not usable:
             continue
@@ -220,7 +230,9 @@ def _half_done(draft: Draft) -> None:
     draft.write_all(quick_answer, skip=second_half)
 
 
-def _with_fault(at: int, fault: Callable[[Draft, Question], None]) -> Callable[[Draft], None]:
+def _with_fault(
+    at: int, fault: Callable[[Draft, Question], None]
+) -> Callable[[Draft], None]:
     """All right, except that `fault` befalls question number `at`."""
 
     def work(draft: Draft) -> None:
@@ -245,7 +257,9 @@ def _import_error(draft: Draft, question: Question) -> None:
 
 def _endless_loop(draft: Draft, question: Question) -> None:
     _rewrite(
-        draft, question, f"def {question.function_name}(*args):\n    while True:\n        pass\n"
+        draft,
+        question,
+        f"def {question.function_name}(*args):\n    while True:\n        pass\n",
     )
 
 
@@ -269,7 +283,9 @@ def _rewrite(draft: Draft, question: Question, source: str) -> None:
 
 def _renamed(draft: Draft, question: Question) -> None:
     cell = draft.answer_cell(question)
-    cell.source = cell.source.replace(f"def {question.function_name}(", "def my_function(")
+    cell.source = cell.source.replace(
+        f"def {question.function_name}(", "def my_function("
+    )
 
 
 def _edited_check(draft: Draft, question: Question) -> None:
@@ -287,10 +303,14 @@ def _deleted_check(draft: Draft) -> None:
 
 CLASS: tuple[DemoStudent, ...] = (
     DemoStudent(
-        "all_torch", "all right, in PyTorch", _everything(functools.partial(first_answer, "torch"))
+        "all_torch",
+        "all right, in PyTorch",
+        _everything(functools.partial(first_answer, "torch")),
     ),
     DemoStudent(
-        "all_gluon", "all right, in Gluon", _everything(functools.partial(first_answer, "mxnet"))
+        "all_gluon",
+        "all right, in Gluon",
+        _everything(functools.partial(first_answer, "mxnet")),
     ),
     DemoStudent(
         "all_numpy",
@@ -299,16 +319,26 @@ CLASS: tuple[DemoStudent, ...] = (
     ),
     DemoStudent("other_style", "all right, in another style", _everything(last_answer)),
     DemoStudent("noisy", "all right, with prints, warnings and plots", _noisy),
-    DemoStudent("mistake_1", "a known mistake in every question", functools.partial(_mistaken, 0)),
+    DemoStudent(
+        "mistake_1",
+        "a known mistake in every question",
+        functools.partial(_mistaken, 0),
+    ),
     DemoStudent("mistake_2", "another", functools.partial(_mistaken, 1)),
     DemoStudent("mistake_3", "a third", functools.partial(_mistaken, 2)),
     DemoStudent("untouched", "not attempted", lambda draft: None),
     DemoStudent("half_done", "half done", _half_done),
-    DemoStudent("syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)),
     DemoStudent(
-        "import_error", "an exception at import in one cell", _with_fault(0, _import_error)
+        "syntax_error", "a syntax error in one answer", _with_fault(1, _syntax_error)
     ),
-    DemoStudent("endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)),
+    DemoStudent(
+        "import_error",
+        "an exception at import in one cell",
+        _with_fault(0, _import_error),
+    ),
+    DemoStudent(
+        "endless_loop", "an endless loop in one answer", _with_fault(0, _endless_loop)
+    ),
     DemoStudent("crash", "one answer kills Python", _with_fault(2, _crash)),
     DemoStudent("check_deleted", "all right, a check cell deleted", _deleted_check),
     DemoStudent(
@@ -335,12 +365,16 @@ def students(assignment: str | None = None) -> list[DemoStudent]:
     """
     everybody = assignment is None or assignment in WHOLE_CLASS
     there = [
-        student for student in CLASS if student.name != "all_gluon" or frameworks.available("mxnet")
+        student
+        for student in CLASS
+        if student.name != "all_gluon" or frameworks.available("mxnet")
     ]
     return [student for student in there if everybody or student.name in FEW]
 
 
-def submission(student: DemoStudent, assignment: str, source: NotebookNode) -> DemoSubmission:
+def submission(
+    student: DemoStudent, assignment: str, source: NotebookNode
+) -> DemoSubmission:
     """What `student` hands in for `assignment`."""
     draft = Draft(source, assignment, student.name)
     student.work(draft)
@@ -378,7 +412,8 @@ def lay_out(project: Path, folder: Path) -> Course:
 def _is_demonstration(folder: Path) -> bool:
     secret = folder / SECRET_FILE
     return (
-        secret.is_file() and secret.read_text(encoding="utf-8", errors="replace").strip() == SECRET
+        secret.is_file()
+        and secret.read_text(encoding="utf-8", errors="replace").strip() == SECRET
     )
 
 
@@ -419,7 +454,9 @@ class Comparison:
     problem: str = ""
 
 
-def compare(results: ClassResults, made: dict[str, dict[str, DemoSubmission]]) -> list[Comparison]:
+def compare(
+    results: ClassResults, made: dict[str, dict[str, DemoSubmission]]
+) -> list[Comparison]:
     """Hold what the gradebook says against what the submissions were made to earn, question by
     question and mistake by mistake.
     """
@@ -438,7 +475,9 @@ def _compare_one(
     in_all = sum(mark.auto or 0.0 for mark in marks)
     earned = f"{in_all:g}" if marks else "not graded"
     if work.raw is not None:
-        return Comparison(assignment, student, earned, "not graded", "was graded" if marks else "")
+        return Comparison(
+            assignment, student, earned, "not graded", "was graded" if marks else ""
+        )
     if not marks:
         return Comparison(
             assignment,
@@ -459,4 +498,6 @@ def _compare_one(
             problems.append(f"{name}: the mistake is not named")
     if earned != f"{work.points:g}":
         problems.append(f"{earned} in all instead of {work.points:g}")
-    return Comparison(assignment, student, earned, f"{work.points:g}", "; ".join(problems))
+    return Comparison(
+        assignment, student, earned, f"{work.points:g}", "; ".join(problems)
+    )

@@ -119,7 +119,9 @@ def as_table(findings: list[Finding]) -> Any:
     marks = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("○", "yellow")}
     for finding in findings:
         mark, style = marks[finding.ok]
-        said = Text(finding.detail)  # a Text, not markup: details may hold square brackets
+        said = Text(
+            finding.detail
+        )  # a Text, not markup: details may hold square brackets
         if finding.advice:
             said.append(f"\n{finding.advice}", style=style)
         table.add_row(Text(mark, style=style), Text(finding.name), said)
@@ -154,7 +156,9 @@ def _python() -> Found:
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return Found(True, found)
     return Found(
-        False, found, "Install Python 3.11 or newer and make the environment anew with it."
+        False,
+        found,
+        "Install Python 3.11 or newer and make the environment anew with it.",
     )
 
 
@@ -277,7 +281,9 @@ def _alembic() -> Found:
         "`course` finds it. Before you call nbgrader itself, activate the environment, or put "
         f"{Path(sys.executable).parent} on PATH."
     )
-    return Found(None, "not on PATH: nbgrader by itself cannot make a new gradebook", advice)
+    return Found(
+        None, "not on PATH: nbgrader by itself cannot make a new gradebook", advice
+    )
 
 
 def _questions() -> Found:

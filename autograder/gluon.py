@@ -14,7 +14,11 @@ import sys
 from autograder.errors import MachineError
 
 MXNET = "mxnet==1.9.1"
-BESIDE = ("requests>=2.32", "graphviz>=0.20", "setuptools>=70,<80; python_version >= '3.12'")
+BESIDE = (
+    "requests>=2.32",
+    "graphviz>=0.20",
+    "setuptools>=70,<80; python_version >= '3.12'",
+)
 """What MXNet imports, from its metadata but for NumPy; and distutils, which Python 3.12 took out
 and setuptools before 80 brings back.
 """
@@ -48,7 +52,8 @@ def install() -> str:
             )
     # In a process of its own: this one may have found out already that there is no MXNet.
     trial = (
-        "from autograder.values import frameworks; print(frameworks.module('mxnet').__version__)"
+        "from autograder.values import frameworks; "
+        "print(frameworks.module('mxnet').__version__)"
     )
     tried = subprocess.run(
         [sys.executable, "-c", trial], capture_output=True, text=True, check=False
@@ -72,7 +77,14 @@ def _installer() -> list[str]:
     if not subprocess.run(
         [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
     ).returncode:
-        return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        return [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
     if uv := shutil.which("uv"):
         return [uv, "pip", "install", "--quiet", "--python", sys.executable]
     raise CannotInstall(

@@ -61,7 +61,8 @@ def kept_in(path: Path) -> Iterator[Path]:
     """
     path = Path(path).absolute()
     if any(
-        isinstance(handler, _File) and handler.baseFilename == str(path) for handler in log.handlers
+        isinstance(handler, _File) and handler.baseFilename == str(path)
+        for handler in log.handlers
     ):
         yield path
         return
@@ -89,7 +90,10 @@ class _Subject:
         self._characters_left -= len(plain(_message(record)))
         if self._characters_left < 0:
             self._full = True
-            record.msg, record.args = "more was logged about it, which is left out", None
+            record.msg, record.args = (
+                "more was logged about it, which is left out",
+                None,
+            )
             record.exc_info = record.exc_text = None
         return True
 
@@ -143,7 +147,14 @@ def append(texts: Iterable[str]) -> None:
     for text in texts:
         log.handle(
             log.makeRecord(
-                log.name, logging.ERROR, __file__, 0, "%s", (text,), None, extra={"formatted": text}
+                log.name,
+                logging.ERROR,
+                __file__,
+                0,
+                "%s",
+                (text,),
+                None,
+                extra={"formatted": text},
             )
         )
 

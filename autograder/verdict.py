@@ -89,7 +89,9 @@ class Verdict:
         """The verdict that `summary` came from, without its failure. Raises ValueError,
         TypeError or LookupError for what is no summary.
         """
-        numbers = {name: float(summary[name]) for name in ("points", "earned", "seconds")}
+        numbers = {
+            name: float(summary[name]) for name in ("points", "earned", "seconds")
+        }
         if not all(math.isfinite(number) for number in numbers.values()):
             raise ValueError("a number that is not finite")
         mistake = summary["mistake"]

@@ -58,7 +58,8 @@ def students(count: int) -> list[Student]:
     """The first `count` students of an endless class, always the same one."""
     questions = list(catalogue.chapters()[CHAPTER].values())
     return [
-        Student(f"student_{number + 1:02}", _answers(number, questions)) for number in range(count)
+        Student(f"student_{number + 1:02}", _answers(number, questions))
+        for number in range(count)
     ]
 
 
@@ -101,11 +102,15 @@ def _exercise() -> NotebookNode:
     """The exercise without its pictures, which stock nbgrader would draw and `course grade`
     leaves out: both do the same work.
     """
-    notebook = nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
+    notebook = nbformat.read(
+        ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4
+    )
     notebook.cells = [
         cell
         for cell in notebook.cells
-        if not cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PLOT_CELL_PREFIX)
+        if not cell.metadata.get("nbgrader", {})
+        .get("grade_id", "")
+        .startswith(PLOT_CELL_PREFIX)
     ]
     return notebook
 
@@ -128,7 +133,9 @@ def _with_tests(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _hand_in(folder: Path, source: str, exercise: NotebookNode, members: list[Student]) -> Points:
+def _hand_in(
+    folder: Path, source: str, exercise: NotebookNode, members: list[Student]
+) -> Points:
     _write(folder / source / ASSIGNMENT, exercise)
     points = {}
     for student in members:
@@ -159,7 +166,8 @@ def points(folder: Path) -> Points:
     from nbgrader.api import Gradebook
 
     names = {
-        question.grade_id: question.name for question in catalogue.chapters()[CHAPTER].values()
+        question.grade_id: question.name
+        for question in catalogue.chapters()[CHAPTER].values()
     }
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         return {

@@ -57,7 +57,9 @@ def _warm() -> InteractiveShell:
     )
     _execute(
         shell,
-        nbformat.read(ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4),
+        nbformat.read(
+            ROOT / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4
+        ),
         {},
     )
     return shell
@@ -65,7 +67,9 @@ def _warm() -> InteractiveShell:
 
 def _measure(shell: InteractiveShell, path: Path) -> tuple[float, float]:
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=_serve, args=(shell, path, theirs))
+    child = multiprocessing.get_context("fork").Process(
+        target=_serve, args=(shell, path, theirs)
+    )
     child.start()
     theirs.close()
     seconds = ours.recv()
@@ -85,7 +89,9 @@ def _inputs(notebook: NotebookNode, student: str) -> Inputs:
     return {
         question.name: [
             case.inputs.args
-            for case in question.cases(seed_for(SECRET, ASSIGNMENT, student, question.name))
+            for case in question.cases(
+                seed_for(SECRET, ASSIGNMENT, student, question.name)
+            )
         ]
         for question in questions
     }
@@ -97,11 +103,17 @@ def _execute(
     """Run the cells and call the answers; returns the seconds of both."""
     in_cells = in_calls = 0.0
     for cell in notebook.cells:
-        if not to_run(cell) or cell.source == "progress()":  # the learner's map would start a judge
+        if (
+            not to_run(cell) or cell.source == "progress()"
+        ):  # the learner's map would start a judge
             continue
         start = time.perf_counter()
         if question := question_of(cell):
-            _call(question, shell.user_ns[question.function_name], inputs.get(question.name, []))
+            _call(
+                question,
+                shell.user_ns[question.function_name],
+                inputs.get(question.name, []),
+            )
             in_calls += time.perf_counter() - start
         else:
             shell.run_cell(cell.source)

@@ -85,7 +85,9 @@ class Contender:
     memory: Memory = field(default_factory=Memory)
     problems: list[str] = field(default_factory=list)
 
-    def median(self, of: Callable[[Timing], float] = lambda timing: timing.whole) -> float:
+    def median(
+        self, of: Callable[[Timing], float] = lambda timing: timing.whole
+    ) -> float:
         """The median over the rounds, of the whole command unless said otherwise."""
         return statistics.median(of(timing) for timing in self.timings)
 
@@ -118,7 +120,9 @@ class Floor:
     @property
     def range(self) -> tuple[float, float]:
         """The cheapest and the dearest submission."""
-        seconds = [sum(submission) for submissions in self.rounds for submission in submissions]
+        seconds = [
+            sum(submission) for submissions in self.rounds for submission in submissions
+        ]
         return min(seconds), max(seconds)
 
 
@@ -142,8 +146,12 @@ class Bench:
 
 
 def main(
-    submissions: Annotated[int, typer.Option(min=2, help="The size of the class.")] = 48,
-    rounds: Annotated[int, typer.Option(min=1, help="How many times each of them is timed.")] = 2,
+    submissions: Annotated[
+        int, typer.Option(min=2, help="The size of the class.")
+    ] = 48,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="How many times each of them is timed.")
+    ] = 2,
     keep: Annotated[
         Path | None,
         typer.Option(
@@ -170,14 +178,17 @@ def main(
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             bench = lay_out(
-                _empty(keep) if keep else Path(temporary), QUICK if quick else submissions
+                _empty(keep) if keep else Path(temporary),
+                QUICK if quick else submissions,
             )
             take_turns(bench, 0 if quick else rounds, keep=keep is not None)
     except (BenchmarkError, TooLong) as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     show(bench)
-    problems = [problem for contender in bench.contenders for problem in contender.problems]
+    problems = [
+        problem for contender in bench.contenders for problem in contender.problems
+    ]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(json.dumps(summary(bench)))
@@ -186,7 +197,9 @@ def main(
 
 def lay_out(folder: Path, size: int) -> Bench:
     """Make the class and both courses in `folder`, and release the assignment in each."""
-    if missing := [name for name in ("torch", "mxnet") if not frameworks.available(name)]:
+    if missing := [
+        name for name in ("torch", "mxnet") if not frameworks.available(name)
+    ]:
         raise BenchmarkError(
             f"the class answers in both frameworks, and {' and '.join(missing)} cannot be "
             "imported here: see `course doctor`"
@@ -199,12 +212,16 @@ def lay_out(folder: Path, size: int) -> Bench:
     for course in (stock, ours):
         _must(
             run(
-                ["nbgrader", "generate_assignment", ASSIGNMENT], course, environment, limit=PATIENCE
+                ["nbgrader", "generate_assignment", ASSIGNMENT],
+                course,
+                environment,
+                limit=PATIENCE,
             )
         )
     grade = ["course", "grade", ".", ASSIGNMENT]
     has_workers = (
-        "--workers" in run(["course", "grade", "--help"], ours, environment, limit=PATIENCE).output
+        "--workers"
+        in run(["course", "grade", "--help"], ours, environment, limit=PATIENCE).output
     )
 
     def with_workers(number: int) -> list[str]:
@@ -232,8 +249,12 @@ def take_turns(bench: Bench, rounds: int, *, keep: bool) -> None:
             bench.floor.rounds.append(_floor(bench))
 
 
-def _grade(bench: Bench, contender: Contender, number: int, *, timed: bool, keep: bool) -> None:
-    folder = bench.folder / f"{contender.name.replace(', ', ' ').replace(' ', '-')}-{number}"
+def _grade(
+    bench: Bench, contender: Contender, number: int, *, timed: bool, keep: bool
+) -> None:
+    folder = (
+        bench.folder / f"{contender.name.replace(', ', ' ').replace(' ', '-')}-{number}"
+    )
     shutil.copytree(contender.course, folder)
     ran = run(
         contender.command,
@@ -253,7 +274,9 @@ def _grade(bench: Bench, contender: Contender, number: int, *, timed: bool, keep
         said += f"; {ran.left} processes outlived the command, and were ended"
     print(said, file=sys.stderr)
     found = differences(bench.made, points(folder), contender.name)
-    contender.problems += [problem for problem in found if problem not in contender.problems]
+    contender.problems += [
+        problem for problem in found if problem not in contender.problems
+    ]
     if not keep:
         shutil.rmtree(folder)
 
@@ -274,7 +297,9 @@ def _timing(ran: Ran, folder: Path, workers: int) -> Timing:
 
 
 def _floor(bench: Bench) -> list[tuple[float, float]]:
-    notebooks = sorted(bench.one.course.glob(f"submitted/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb"))
+    notebooks = sorted(
+        bench.one.course.glob(f"submitted/*/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    )
     environment = bench.environment | {
         "MXNET_ENGINE_TYPE": "NaiveEngine",
         "OMP_NUM_THREADS": "1",
@@ -336,7 +361,9 @@ def show(bench: Bench) -> None:
         "For a class of n: start and end + n times each further one."
     )
     if "--workers" not in bench.one.command:
-        console.print("This `course grade` has no --workers yet: both lines are one after another.")
+        console.print(
+            "This `course grade` has no --workers yet: both lines are one after another."
+        )
 
 
 def _times(bench: Bench) -> Table:
@@ -395,14 +422,17 @@ def _memories(bench: Bench) -> Table:
     table.add_column("in each process (RSS)", justify="right")
     for contender in bench.contenders:
         table.add_row(
-            contender.name, f"{contender.memory.shared_once:.0f}", f"{contender.memory.summed:.0f}"
+            contender.name,
+            f"{contender.memory.shared_once:.0f}",
+            f"{contender.memory.summed:.0f}",
         )
     return table
 
 
 def _machine() -> str:
     packages = ", ".join(
-        f"{name} {version_of(name)}" for name in ("torch", "mxnet", "nbgrader", "ipykernel")
+        f"{name} {version_of(name)}"
+        for name in ("torch", "mxnet", "nbgrader", "ipykernel")
     )
     memory = psutil.virtual_memory().total / 1e9
     return (

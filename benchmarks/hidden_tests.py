@@ -32,7 +32,10 @@ def earned(question, answer, framework, secret):
             else:
                 assert agree(
                     _call(
-                        question, question.reference.function, question.reference.framework, case
+                        question,
+                        question.reference.function,
+                        question.reference.framework,
+                        case,
                     ),
                     got,
                     question.rtol,
@@ -41,10 +44,14 @@ def earned(question, answer, framework, secret):
         except Exception:
             lost.add(case.probe)
     kept = sum(probe.weight for probe in question.probes if probe not in lost)
-    return round(question.points * kept / sum(probe.weight for probe in question.probes), 2)
+    return round(
+        question.points * kept / sum(probe.weight for probe in question.probes), 2
+    )
 
 
 def _call(question, answer, framework, case):
     return to_plain(
-        DRIVERS[question.driver](answer, framework, *to_framework(case.inputs.args, framework))
+        DRIVERS[question.driver](
+            answer, framework, *to_framework(case.inputs.args, framework)
+        )
     )

@@ -24,7 +24,15 @@ from autograder.grading.layout import METADATA_KEY
 from autograder.questions import material
 
 ASSIGNMENT = "02-convolution"
-STUDENTS = ("all_torch", "all_gluon", "other_style", "mistake_1", "noisy", "half_done", "crash")
+STUDENTS = (
+    "all_torch",
+    "all_gluon",
+    "other_style",
+    "mistake_1",
+    "noisy",
+    "half_done",
+    "crash",
+)
 
 
 def verdicts(course: Course) -> dict[str, list[dict]]:
@@ -32,7 +40,9 @@ def verdicts(course: Course) -> dict[str, list[dict]]:
     found = {}
     for student in STUDENTS:
         path = course.root / "autograded" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
-        of_student = nbformat.read(path, as_version=4).metadata[METADATA_KEY]["verdicts"]
+        of_student = nbformat.read(path, as_version=4).metadata[METADATA_KEY][
+            "verdicts"
+        ]
         found[student] = [
             {name: value for name, value in verdict.items() if name != "seconds"}
             for verdict in of_student
@@ -56,11 +66,18 @@ def main(
             now = verdicts(course)
             first = first or now
             if now != first:
-                different = [student for student in STUDENTS if now[student] != first[student]]
-                print(f"Regrade {number} differs for {', '.join(different)}.", file=sys.stderr)
+                different = [
+                    student for student in STUDENTS if now[student] != first[student]
+                ]
+                print(
+                    f"Regrade {number} differs for {', '.join(different)}.",
+                    file=sys.stderr,
+                )
                 raise typer.Exit(1)
     count = sum(len(of_student) for of_student in first.values())
-    print(f"{times} gradings of {len(STUDENTS)} submissions: the same {count} verdicts every time.")
+    print(
+        f"{times} gradings of {len(STUDENTS)} submissions: the same {count} verdicts every time."
+    )
 
 
 if __name__ == "__main__":

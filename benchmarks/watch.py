@@ -115,7 +115,9 @@ def _ended_afterwards(patience: float = 1.0) -> Iterator[list[psutil.Process]]:
         yield left
     finally:
         started = [
-            child for child in psutil.Process().children(recursive=True) if child.pid not in before
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.pid not in before
         ]
         _, alive = psutil.wait_procs(started, timeout=patience)
         left += alive
@@ -140,7 +142,9 @@ def _scales(pid: int, weigh: bool) -> Iterator[list[Memory]]:
         most = Memory()
         while True:
             now = _total()
-            most = Memory(max(most.shared_once, now.shared_once), max(most.summed, now.summed))
+            most = Memory(
+                max(most.shared_once, now.shared_once), max(most.summed, now.summed)
+            )
             if done.wait(EVERY):
                 largest.append(most)
                 return
@@ -161,7 +165,9 @@ def _total() -> Memory:
         for process in psutil.Process().children(recursive=True)
         if (size := _size(process.pid))
     ]
-    return Memory(sum(size.shared_once for size in sizes), sum(size.summed for size in sizes))
+    return Memory(
+        sum(size.shared_once for size in sizes), sum(size.summed for size in sizes)
+    )
 
 
 def _size(pid: int) -> Memory | None:
@@ -169,7 +175,11 @@ def _size(pid: int) -> Memory | None:
     None where it is gone.
     """
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+        lines = (
+            Path(f"/proc/{pid}/smaps_rollup")
+            .read_text(encoding="ascii")
+            .splitlines()[1:]
+        )
         sizes = {line.split()[0]: int(line.split()[1]) * 1024 / MB for line in lines}
         return Memory(sizes["Pss:"], sizes["Rss:"])
     except (OSError, LookupError):
@@ -184,7 +194,9 @@ def clean_environment(scratch: Path) -> dict[str, str]:
     no log of a learner's, this Python's scripts first on the PATH.
     """
     ours = ("AUTOGRADER_", "COURSE_", "JUPYTER_", "IPYTHON", "MXNET_", "OMP_", "MKL_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(ours)
+    }
     folders = {
         "JUPYTER_CONFIG_DIR": "jupyter",
         "JUPYTER_RUNTIME_DIR": "runtime",

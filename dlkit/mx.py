@@ -85,7 +85,11 @@ def _import_mxnet() -> ModuleType:
     os.environ.setdefault("MXNET_OMP_MAX_THREADS", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with _lent_to_numpy(LOST_IN_NUMPY_2), _without("sklearn"), _without("scipy.stats"):
+        with (
+            _lent_to_numpy(LOST_IN_NUMPY_2),
+            _without("sklearn"),
+            _without("scipy.stats"),
+        ):
             import mxnet
     numpy_1 = ModuleType("numpy")
     vars(numpy_1).update(LOST_IN_NUMPY_2 | vars(np))
@@ -117,7 +121,11 @@ def _plain(value: object) -> object:
 
 def _give_numbers(arrays: type) -> None:
     """Let `float`, `int` and an index take an array with one number."""
-    for name, convert in (("__float__", float), ("__int__", int), ("__index__", _as_index)):
+    for name, convert in (
+        ("__float__", float),
+        ("__int__", int),
+        ("__index__", _as_index),
+    ):
         if not hasattr(arrays, name):
             setattr(arrays, name, _of_one_number(convert))
 
@@ -240,9 +248,14 @@ class SkipCells(ast.NodeTransformer):
         names = _Names()
         names.visit(cell)
         placeholders = {
-            name for name, value in self.namespace.items() if isinstance(value, Placeholder)
+            name
+            for name, value in self.namespace.items()
+            if isinstance(value, Placeholder)
         }
-        wanted = names.read & (self.missing | placeholders | names.placeholders) | names.mxnet
+        wanted = (
+            names.read & (self.missing | placeholders | names.placeholders)
+            | names.mxnet
+        )
         if not wanted:
             self.missing -= names.bound
             return cell
@@ -250,7 +263,8 @@ class SkipCells(ast.NodeTransformer):
         imports = [
             line
             for line in cell.body
-            if isinstance(line, (ast.Import, ast.ImportFrom)) and not _imports_mxnet(line)
+            if isinstance(line, (ast.Import, ast.ImportFrom))
+            and not _imports_mxnet(line)
         ]
         note = f"Skipped, for want of {', '.join(sorted(wanted))}: {NEEDS_MXNET}"
         return ast.Module(
@@ -266,7 +280,9 @@ class _Names(ast.NodeVisitor):
         self.bound: set[str] = set()
         self.imported: set[str] = set()
         self.mxnet: set[str] = set()  # imported from mxnet itself, which cannot succeed
-        self.placeholders: set[str] = set()  # imported from this module, which always does
+        self.placeholders: set[str] = (
+            set()
+        )  # imported from this module, which always does
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -305,7 +321,9 @@ class _Names(ast.NodeVisitor):
             if child is not None:
                 self.visit(child)
 
-    visit_Assign = visit_AnnAssign = visit_NamedExpr = visit_For = visit_AsyncFor = _value_first
+    visit_Assign = visit_AnnAssign = visit_NamedExpr = visit_For = visit_AsyncFor = (
+        _value_first
+    )
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
@@ -342,7 +360,9 @@ class _Names(ast.NodeVisitor):
             "run_line_magic",
         ):
             for argument in node.args[1:]:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                if isinstance(argument, ast.Constant) and isinstance(
+                    argument.value, str
+                ):
                     self._magic(argument.value)
         self.generic_visit(node)
 
@@ -360,7 +380,9 @@ def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 
 def _is_global_read(table: symtable.SymbolTable, symbol: symtable.Symbol) -> bool:
-    return symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global())
+    return symbol.is_referenced() and (
+        table.get_type() == "module" or symbol.is_global()
+    )
 
 
 def _imports_mxnet(node: ast.Import | ast.ImportFrom) -> bool:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LARGEST_WITH_VALUES = 7  # a kernel of at most 7 x 7 leaves room for a number in every cell
+LARGEST_WITH_VALUES = (
+    7  # a kernel of at most 7 x 7 leaves room for a number in every cell
+)
 
 
 def show_images(
@@ -45,7 +47,9 @@ def show_images(
     return figure
 
 
-def show_kernels(kernels: Any, titles: Sequence[str] | None = None, columns: int = 8) -> Figure:
+def show_kernels(
+    kernels: Any, titles: Sequence[str] | None = None, columns: int = 8
+) -> Figure:
     """Draw kernels in a grid: red is positive, blue negative, white zero. Each kernel has its own
     range, symmetric about 0.
 
@@ -67,7 +71,9 @@ def show_kernels(kernels: Any, titles: Sequence[str] | None = None, columns: int
     figure, cells = _grid(pictures, titles, columns, max(scale, 1.3), "show_kernels")
     for cell, picture in zip(cells, pictures, strict=True):
         limit = float(np.abs(picture).max()) or 1.0
-        cell.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        cell.imshow(
+            picture, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
+        )
         if max(picture.shape) <= LARGEST_WITH_VALUES:
             _write_values(cell, picture, limit)
     return figure
@@ -103,7 +109,12 @@ def plot_runs(
             )
         marker = "o" if points.size <= 15 else None
         (line,) = ax.plot(
-            points, values.mean(axis=0), marker=marker, markersize=3.5, linewidth=1.6, label=label
+            points,
+            values.mean(axis=0),
+            marker=marker,
+            markersize=3.5,
+            linewidth=1.6,
+            label=label,
         )
         if len(values) > 1:
             ax.fill_between(
@@ -157,7 +168,14 @@ def plot_front(
         ax = plt.subplots(figsize=(6, 4.4), layout="constrained")[1]
     for i, (name, (cost, accuracy, half)) in enumerate(points.items()):
         ax.errorbar(
-            cost, accuracy, half, fmt=marker, color=f"C{i}", markersize=6, capsize=3, elinewidth=0.8
+            cost,
+            accuracy,
+            half,
+            fmt=marker,
+            color=f"C{i}",
+            markersize=6,
+            capsize=3,
+            elinewidth=0.8,
         )
         if names:
             ax.annotate(
@@ -236,7 +254,9 @@ def _grid(
     lines = 0 if titles is None else max(title.count("\n") + 1 for title in titles)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     size = (columns * scale, rows * (scale * tallest + 0.2 * lines))
-    figure, axes = plt.subplots(rows, columns, squeeze=False, layout=layout, figsize=size)
+    figure, axes = plt.subplots(
+        rows, columns, squeeze=False, layout=layout, figsize=size
+    )
     for cell in axes.flat:
         cell.set_axis_off()
     cells = list(axes.flat[: len(pictures)])
@@ -272,5 +292,7 @@ def _show_once(figure: Figure) -> None:
 def _write_values(cell: Axes, kernel: np.ndarray, limit: float) -> None:
     for (row, column), value in np.ndenumerate(kernel):
         colour = "white" if abs(value) > 0.6 * limit else "black"
-        text = f"{round(value, 2) + 0.0:g}".replace("-", "−")  # adding 0 turns -0.0 into 0.0
+        text = f"{round(value, 2) + 0.0:g}".replace(
+            "-", "−"
+        )  # adding 0 turns -0.0 into 0.0
         cell.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)

@@ -24,4 +24,6 @@ def interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"interval: {n} repetitions have no spread to tell; there must be at least 2."
         )
-    return values.mean(axis=0), t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
+    return values.mean(axis=0), t.ppf(0.975, n - 1) * values.std(
+        axis=0, ddof=1
+    ) / np.sqrt(n)

@@ -74,7 +74,9 @@ def _signature(name: str, value: Any) -> str:
         return line
     parameters = "".join(f"    {part},\n" for part in _parameters(signature))
     returned = signature.return_annotation
-    arrow = "" if returned is inspect.Signature.empty else f" -> {_annotation(returned)}"
+    arrow = (
+        "" if returned is inspect.Signature.empty else f" -> {_annotation(returned)}"
+    )
     return f"{name}(\n{parameters}){arrow}"
 
 
@@ -91,7 +93,11 @@ def _parameters(signature: inspect.Signature) -> Iterator[str]:
 
 
 def _annotation(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return (
+        annotation
+        if isinstance(annotation, str)
+        else inspect.formatannotation(annotation)
+    )
 
 
 def _text(value: Any) -> str:

@@ -72,10 +72,14 @@ def train(key: Key, rows: list[Result] | None = None) -> Result:
     elif way == "shared":
         cell = names["CELLS"][number]
         net = names["choose"](_shared(name, seed), cell)
-        accuracies = [names["shared_accuracy_torch"](net, *part) for part in _parts(data)]
+        accuracies = [
+            names["shared_accuracy_torch"](net, *part) for part in _parts(data)
+        ]
         cost = total(layers_torch(names["cell_net_torch"](cell), IMAGE))
     elif way == "gluon":
-        net = names["child_gluon"](names["cell_net_gluon"](names["CELLS"][number]), data, seed)
+        net = names["child_gluon"](
+            names["cell_net_gluon"](names["CELLS"][number]), data, seed
+        )
         accuracies = [
             names["accuracy"](names["probabilities_gluon"](net, images), labels)
             for images, labels in _parts(data)
@@ -96,7 +100,12 @@ def train(key: Key, rows: list[Result] | None = None) -> Result:
         ]
         cost = total(layers_torch(net, IMAGE))
     seconds = time.process_time() - start
-    return Result(*key, *cost, *(round(float(value), 4) for value in accuracies), round(seconds, 2))
+    return Result(
+        *key,
+        *cost,
+        *(round(float(value), 4) for value in accuracies),
+        round(seconds, 2),
+    )
 
 
 def _parts(data: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -177,7 +186,9 @@ def _facts() -> dict[str, str]:
     )
     lesson = ", ".join(digest(LESSON, name) for name in wanted)
     return provenance.facts(
-        "python -m experiments.architectures", ("torch", "numpy", "mxnet"), lesson=lesson
+        "python -m experiments.architectures",
+        ("torch", "numpy", "mxnet"),
+        lesson=lesson,
     )
 
 

@@ -68,7 +68,9 @@ def train(key: Key) -> Result:
     seconds = time.process_time() - start
     seen = np.mean(predict(net, data.val_images) != data.val_labels)
     judged = np.mean(predict(net, data.test_images) != data.test_labels)
-    return Result(*key, round(float(seen), 4), round(float(judged), 4), round(seconds, 2))
+    return Result(
+        *key, round(float(seen), 4), round(float(judged), 4), round(seconds, 2)
+    )
 
 
 def trainings() -> Iterator[Key]:
@@ -76,7 +78,8 @@ def trainings() -> Iterator[Key]:
     for first in range(len(LEARNING_RATES)):
         for second in range(len(MOMENTA)):
             yield from (
-                ("training", "PyTorch", first, second, seed) for seed in (*REWARDED, *JUDGED)
+                ("training", "PyTorch", first, second, seed)
+                for seed in (*REWARDED, *JUDGED)
             )
             yield from (("training", "Gluon", first, second, seed) for seed in REWARDED)
 
@@ -103,7 +106,9 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
     @cache
     def search(problem: str, way: str, seed: int) -> tuple[Any, ...]:
         start = time.process_time()
-        return *lesson()["search"](way, tasks[problem], BUDGET, seed), time.process_time() - start
+        return *lesson()["search"](
+            way, tasks[problem], BUDGET, seed
+        ), time.process_time() - start
 
     def measure(key: Key) -> Result:
         problem, way, count, _, seed = key
@@ -113,10 +118,17 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
         X, y, leaders, seconds = search(problem, WAYS[-2] if by_mean else way, seed)
         home = leaders[count] if by_mean else int(y[:count].argmin())
         regret = float(tasks[problem].truth(X[home])) - tasks[problem].least
-        return Result(*key, float(f"{y[home]:.6g}"), float(f"{regret:.6g}"), round(seconds, 2))
+        return Result(
+            *key, float(f"{y[home]:.6g}"), float(f"{regret:.6g}"), round(seconds, 2)
+        )
 
     return growing.complete(
-        path, Result, _facts(), [lambda rows: trainings(), on_the_grid], measure, seconds
+        path,
+        Result,
+        _facts(),
+        [lambda rows: trainings(), on_the_grid],
+        measure,
+        seconds,
     )
 
 

@@ -34,11 +34,24 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from dlkit import seed_everything
 from dlkit.tables import comparison, stored
-from dlkit.tables.comparison import IMAGE_SHAPE, RATE_SEED, RATES, SEEDS, TRAINING, Result
+from dlkit.tables.comparison import (
+    IMAGE_SHAPE,
+    RATE_SEED,
+    RATES,
+    SEEDS,
+    TRAINING,
+    Result,
+)
 from experiments import provenance
 from experiments.lessons import ROOT, SUFFIXES, NoSuchNet, digest, find_net
 
@@ -101,7 +114,9 @@ class Store:
             )
         for name, value in known.items():
             if name.startswith("rate of "):
-                store.rates[name.removeprefix("rate of ")] = provenance.rates_from_words(value)
+                store.rates[name.removeprefix("rate of ")] = (
+                    provenance.rates_from_words(value)
+                )
             if name.startswith("net of "):
                 store.nets[name.removeprefix("net of ")] = value
         store.rows = {(row.family, row.framework, row.seed): row for row in rows}
@@ -122,7 +137,9 @@ class Store:
             f"rate of {family}": provenance.rates_in_words(found)
             for family, found in sorted(self.rates.items())
         }
-        nets = {f"net of {family}": digest for family, digest in sorted(self.nets.items())}
+        nets = {
+            f"net of {family}": digest for family, digest in sorted(self.nets.items())
+        }
         stored.write(self.path, Result, self.facts | nets | rates, self.rows.values())
 
 
@@ -212,14 +229,21 @@ def compare(
         for lr in RATES
         if lr not in store.rates.get(job.family, {})
     ]
-    wanted = [(job, framework, seed) for job in ready for framework in frameworks for seed in seeds]
+    wanted = [
+        (job, framework, seed)
+        for job in ready
+        for framework in frameworks
+        for seed in seeds
+    ]
     wanted = [
         (job, framework, seed)
         for job, framework, seed in wanted
         if (job.family, framework, seed) not in store.rows
     ]
     searches = [
-        job for job in searches if any(job.family == other.family for other, _, _ in wanted)
+        job
+        for job in searches
+        if any(job.family == other.family for other, _, _ in wanted)
     ]
     with _progress(console) as progress:
         bar = progress.add_task("trainings", total=len(searches) + len(wanted))
@@ -261,7 +285,9 @@ def _each(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     context.set_forkserver_preload(
         ["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.comparison"]
     )
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, max_tasks_per_child=1
+    ) as pool:
         futures: list[Future[Result]] = [pool.submit(train, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -283,7 +309,8 @@ def _progress(console: Console) -> Progress:
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     rules = ", ".join(
-        f"{name} {getattr(value, '__name__', value)}" for name, value in TRAINING.items()
+        f"{name} {getattr(value, '__name__', value)}"
+        for name, value in TRAINING.items()
     )
     return provenance.facts(
         "python -m experiments.families",
@@ -296,13 +323,17 @@ def _facts() -> dict[str, str]:
 @functools.cache
 def _images() -> str:
     """A digest of one seed's images, by which a change of the drawing program is noticed."""
-    return hashlib.sha256(comparison.images(RATE_SEED).train_images.tobytes()).hexdigest()[:12]
+    return hashlib.sha256(
+        comparison.images(RATE_SEED).train_images.tobytes()
+    ).hexdigest()[:12]
 
 
 def _check(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise ComparisonError(f"{option} {unknown[0]}: choose among {', '.join(known)}.")
+        raise ComparisonError(
+            f"{option} {unknown[0]}: choose among {', '.join(known)}."
+        )
     return list(given or known)
 
 
@@ -311,14 +342,21 @@ def main(
     / "dlkit/tables/families.csv",
     families: Annotated[
         list[str] | None,
-        typer.Option(help="Such as LeNet; may be given several times. All, if not given."),
+        typer.Option(
+            help="Such as LeNet; may be given several times. All, if not given."
+        ),
     ] = None,
     frameworks: Annotated[
         list[str] | None, typer.Option(help="torch or mxnet; both, if not given.")
     ] = None,
-    seeds: Annotated[list[int] | None, typer.Option(help="0 to 4, if not given.")] = None,
-    workers: Annotated[int, typer.Option(help="Trainings at the same time.", min=1)] = 2,
-    lessons: Annotated[Path, typer.Option(help="Where the notebooks are.")] = ROOT / "lessons",
+    seeds: Annotated[
+        list[int] | None, typer.Option(help="0 to 4, if not given.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Trainings at the same time.", min=1)
+    ] = 2,
+    lessons: Annotated[Path, typer.Option(help="Where the notebooks are.")] = ROOT
+    / "lessons",
 ) -> None:
     """Train every family, framework and seed that the file does not hold yet."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports a framework

@@ -57,7 +57,10 @@ def complete(
         for stage in stages:
             keys = list(stage(list(wanted.values())))
             there = {astuple(row)[: len(keys[0])]: row for row in rows} if keys else {}
-            bar, written = progress.add_task("measured", total=len(keys)), time.monotonic()
+            bar, written = (
+                progress.add_task("measured", total=len(keys)),
+                time.monotonic(),
+            )
             for key in keys:
                 if key not in there:
                     if time.monotonic() > end:
@@ -78,9 +81,12 @@ def command(default: Path, complete: Callable[[Path, float], bool]) -> None:
     """The command line of a script that completes one file; one thread."""
 
     def main(
-        out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = default,
+        out: Annotated[
+            Path, typer.Option(help="The file to make or to complete.")
+        ] = default,
         seconds: Annotated[
-            float, typer.Option(help="Stop after so long; the same command goes on later.")
+            float,
+            typer.Option(help="Stop after so long; the same command goes on later."),
         ] = float("inf"),
     ) -> None:
         """Measure what the file does not hold yet."""

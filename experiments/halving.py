@@ -46,14 +46,17 @@ def train(key: Key) -> Result:
     framework, number = key
     data, ending = halving.images(), SUFFIXES[framework]
     start = time.process_time()
-    paused = lesson()[f"training_{ending}"](halving.configurations()[number], data, number)
+    paused = lesson()[f"training_{ending}"](
+        halving.configurations()[number], data, number
+    )
     counts = []
     for _ in range(NUM_EPOCHS):
         net, right = next(paused)
         counts.append(str(right))
     seconds = time.process_time() - start
     accuracy = np.mean(
-        getattr(training, f"predict_{ending}")(net, data.test_images) == data.test_labels
+        getattr(training, f"predict_{ending}")(net, data.test_images)
+        == data.test_labels
     )
     return Result(*key, " ".join(counts), round(float(accuracy), 4), round(seconds, 2))
 
@@ -65,7 +68,9 @@ def measured() -> Iterator[Key]:
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
     """Train what is missing, for so many seconds at most. Returns whether all is there."""
-    return growing.complete(path, Result, _facts(), [lambda rows: measured()], train, seconds)
+    return growing.complete(
+        path, Result, _facts(), [lambda rows: measured()], train, seconds
+    )
 
 
 def _facts() -> dict[str, str]:

@@ -38,7 +38,9 @@ def lesson_names(lesson: Path) -> dict[str, Any]:
 
     names: dict[str, Any] = {"__name__": lesson.stem}
     # NameError: of what a cell that was left out would have made.
-    missing: tuple[type[Exception], ...] = () if mx.available() else (mx.MXNetMissing, NameError)
+    missing: tuple[type[Exception], ...] = (
+        () if mx.available() else (mx.MXNetMissing, NameError)
+    )
     for cell in _net_cells(lesson):
         try:
             exec(compile(cell.source, f"{lesson.name}, {cell.id}", "exec"), names)
@@ -111,7 +113,9 @@ def find_net(lesson: Path, name: str, framework: str) -> Callable[[], Any]:
     """The function that makes one net. Raises NoSuchNet."""
     wanted = f"{name}_{SUFFIXES[framework]}"
     if not lesson.exists():
-        raise NoSuchNet(f"There is no lesson {lesson.stem}; {wanted} should stand in it.")
+        raise NoSuchNet(
+            f"There is no lesson {lesson.stem}; {wanted} should stand in it."
+        )
     nets = lesson_nets(lesson)
     if wanted not in nets:
         raise NoSuchNet(

@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from dlkit.tables import mixing
-from dlkit.tables.mixing import COUNTS, IN_BOTH, LONGER, METHODS, SEEDS, SOME, STEPS, Result
+from dlkit.tables.mixing import (
+    COUNTS,
+    IN_BOTH,
+    LONGER,
+    METHODS,
+    SEEDS,
+    SOME,
+    STEPS,
+    Result,
+)
 from experiments import growing, provenance
 from experiments.lessons import ROOT, SUFFIXES, digest, lesson_names
 
@@ -45,10 +54,14 @@ def train(key: Key) -> Result:
     images, labels = mixing.part(name, count, seed)
     suffix = SUFFIXES[framework]
     start = time.process_time()
-    net = lesson()[f"train_{suffix}"](images, labels, len(data.class_names), method, seed, steps)
+    net = lesson()[f"train_{suffix}"](
+        images, labels, len(data.class_names), method, seed, steps
+    )
     seconds = time.process_time() - start
     figures = lesson()[f"judge_{suffix}"](net, data.test_images, data.test_labels)
-    return Result(*key, *(round(float(figure), 5) for figure in figures), round(seconds, 2))
+    return Result(
+        *key, *(round(float(figure), 5) for figure in figures), round(seconds, 2)
+    )
 
 
 def wanted() -> list[Key]:
@@ -76,7 +89,9 @@ def wanted() -> list[Key]:
 
 def complete(path: Path, seconds: float = float("inf")) -> bool:
     """Train what is missing, for so many seconds at most. Returns whether all is there."""
-    return growing.complete(path, Result, _facts(), [lambda rows: wanted()], train, seconds)
+    return growing.complete(
+        path, Result, _facts(), [lambda rows: wanted()], train, seconds
+    )
 
 
 def _facts() -> dict[str, str]:

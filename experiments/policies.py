@@ -26,7 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from dlkit.tables import policies
-from dlkit.tables.policies import CARRIED, GRID, JUDGED, REPEATS, REWARDED, SETS, WAYS, Result
+from dlkit.tables.policies import (
+    CARRIED,
+    GRID,
+    JUDGED,
+    REPEATS,
+    REWARDED,
+    SETS,
+    WAYS,
+    Result,
+)
 from experiments import growing, provenance
 from experiments.lessons import ROOT, digest, lesson_names
 
@@ -51,19 +60,26 @@ def train(key: Key) -> Result:
 
     torch.set_num_threads(1)
     way, name, first, second, seed = key
-    data, names = policies.images(name, 0 if way in ("pair", "grid") else 100 + seed), lesson()
+    data, names = (
+        policies.images(name, 0 if way in ("pair", "grid") else 100 + seed),
+        lesson(),
+    )
     start = time.process_time()
     if way in ("grid", "RandAugment"):
         net = names["rand_child_torch"](
             data.train_images, data.train_labels, (first, second / 5), seed
         )
     else:
-        policy = [names["SETTINGS"][number] for number in (first, second) if number >= 0]
+        policy = [
+            names["SETTINGS"][number] for number in (first, second) if number >= 0
+        ]
         net = names["child_torch"](data.train_images, data.train_labels, policy, seed)
     seconds = time.process_time() - start
     reward = np.mean(predict_torch(net, data.val_images) == data.val_labels)
     accuracy = np.mean(predict_torch(net, data.test_images) == data.test_labels)
-    return Result(*key, round(float(reward), 4), round(float(accuracy), 4), round(seconds, 2))
+    return Result(
+        *key, round(float(reward), 4), round(float(accuracy), 4), round(seconds, 2)
+    )
 
 
 def measured() -> Iterator[Key]:
@@ -86,7 +102,8 @@ def carried(rows: list[Result]) -> Iterator[Key]:
     for seed in CARRIED:
         for name in SETS:
             yield from (
-                (way, name, *(int(number) for number in found[way][seed]), seed) for way in WAYS
+                (way, name, *(int(number) for number in found[way][seed]), seed)
+                for way in WAYS
             )
 
 
@@ -100,9 +117,12 @@ def complete(path: Path, seconds: float = float("inf")) -> bool:
 def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(
-        digest(LESSON, name) for name in ("child", "rand_child", "SETTINGS", "found_policies")
+        digest(LESSON, name)
+        for name in ("child", "rand_child", "SETTINGS", "found_policies")
     )
-    return provenance.facts("python -m experiments.policies", ("torch", "numpy"), lesson=lesson)
+    return provenance.facts(
+        "python -m experiments.policies", ("torch", "numpy"), lesson=lesson
+    )
 
 
 if __name__ == "__main__":

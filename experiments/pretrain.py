@@ -73,7 +73,9 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     mirror = rng.random(count) < 0.5
     columns[mirror] = columns[mirror, ::-1]
     # The shifted windows: (N, H, W, C).
-    moved = padded[np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    moved = padded[
+        np.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]
+    ]
     return np.ascontiguousarray(moved.transpose(0, 3, 1, 2))
 
 
@@ -127,7 +129,9 @@ def main(
         )
 
     accuracy = float(np.mean(predict_torch(net, test_images) == test_labels))
-    stored = save({name: value.numpy() for name, value in net.state_dict().items() if value.ndim})
+    stored = save(
+        {name: value.numpy() for name, value in net.state_dict().items() if value.ndim}
+    )
     sha256 = hashlib.sha256(stored).hexdigest()
     facts = {
         "widths": ", ".join(map(str, backbone.WIDTHS[1:])),

@@ -31,7 +31,12 @@ def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     otherwise than new ones would; None where they may be mixed.
     """
     return next(
-        (name for name, value in now.items() if name != "date" and stored.get(name) != value), None
+        (
+            name
+            for name, value in now.items()
+            if name != "date" and stored.get(name) != value
+        ),
+        None,
     )
 
 
@@ -50,7 +55,11 @@ def processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in lines
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
 
@@ -59,7 +68,9 @@ def rates_in_words(found: Mapping[float, float]) -> str:
     """ "0.02 gives 0.75, 0.05 gives 0.1": learning rates and the validation accuracy that each
     gave.
     """
-    return ", ".join(f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items()))
+    return ", ".join(
+        f"{lr:g} gives {accuracy:g}" for lr, accuracy in sorted(found.items())
+    )
 
 
 def rates_from_words(text: str) -> dict[float, float]:

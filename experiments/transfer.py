@@ -30,7 +30,16 @@ from rich.progress import Progress
 
 from dlkit.nets.backbone import PARTS, SHA256
 from dlkit.tables import stored, transfer
-from dlkit.tables.transfer import COUNTS, DRAWS, FEW, RATE_DRAW, RATES, TARGETS, WAYS, Result
+from dlkit.tables.transfer import (
+    COUNTS,
+    DRAWS,
+    FEW,
+    RATE_DRAW,
+    RATES,
+    TARGETS,
+    WAYS,
+    Result,
+)
 from experiments import provenance
 from experiments.lessons import ROOT, digest, lesson_nets
 
@@ -58,12 +67,17 @@ def train(key: Key, lr: float, part: str = "test") -> Result:
         rules.pop("num_steps", transfer.steps(count)),
     )
     start = time.process_time()
-    net = lesson["new_net_torch"](len(data.class_names), seed=draw, pretrained=pretrained)
+    net = lesson["new_net_torch"](
+        len(data.class_names), seed=draw, pretrained=pretrained
+    )
     images, labels = transfer.few(data.train_images, data.train_labels, count, draw)
-    lesson["fine_tune_torch"](net, images, labels, lr=lr, num_steps=num_steps, seed=draw, **rules)
+    lesson["fine_tune_torch"](
+        net, images, labels, lr=lr, num_steps=num_steps, seed=draw, **rules
+    )
     seconds = time.process_time() - start
     accuracy = np.mean(
-        predict_torch(net, getattr(data, f"{part}_images")) == getattr(data, f"{part}_labels")
+        predict_torch(net, getattr(data, f"{part}_images"))
+        == getattr(data, f"{part}_labels")
     )
     return Result(*key, num_steps, lr, round(float(accuracy), 4), round(seconds, 2))
 
@@ -98,14 +112,22 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
         if not provenance.differing(known, facts):
             facts, rows = (
                 known,
-                {(row.target, row.way, row.count, row.frozen, row.draw): row for row in found},
+                {
+                    (row.target, row.way, row.count, row.frozen, row.draw): row
+                    for row in found
+                },
             )
     searches = [
-        (name, way) for name in TARGETS for way in WAYS if f"rate of {name}, {way}" not in facts
+        (name, way)
+        for name in TARGETS
+        for way in WAYS
+        if f"rate of {name}, {way}" not in facts
     ]
     end = time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.transfer"])
+    context.set_forkserver_preload(
+        ["torch", "torch._dynamo", "dlkit.mx", "dlkit.tables.transfer"]
+    )
     with (
         Progress(transient=True) as progress,
         ProcessPoolExecutor(workers, mp_context=context) as pool,
@@ -115,7 +137,9 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
             key = name, way, FEW, WAYS[way].get("num_frozen", 0), RATE_DRAW
             found = {
                 result.lr: result.accuracy
-                for result in pool.map(train, [key] * len(RATES), RATES, ["val"] * len(RATES))
+                for result in pool.map(
+                    train, [key] * len(RATES), RATES, ["val"] * len(RATES)
+                )
             }
             facts[f"rate of {name}, {way}"] = provenance.rates_in_words(found)
             stored.write(path, Result, facts, rows.values())
@@ -133,7 +157,9 @@ def complete(path: Path, workers: int, seconds: float = float("inf")) -> bool:
             ]
             for future in as_completed(futures):
                 result: Any = future.result()
-                rows[result.target, result.way, result.count, result.frozen, result.draw] = result
+                rows[
+                    result.target, result.way, result.count, result.frozen, result.draw
+                ] = result
                 progress.advance(bar)
             stored.write(path, Result, facts, rows.values())
     return True
@@ -143,19 +169,26 @@ def _facts() -> dict[str, str]:
     """How new rows come about."""
     lesson = ", ".join(digest(LESSON, name) for name in ("new_net", "fine_tune"))
     return provenance.facts(
-        "python -m experiments.transfer", ("torch", "numpy"), backbone=SHA256, lesson=lesson
+        "python -m experiments.transfer",
+        ("torch", "numpy"),
+        backbone=SHA256,
+        lesson=lesson,
     )
 
 
 def _best_rate(facts: dict[str, str], key: Key) -> float:
     target, way, *_ = key
-    return provenance.best_rate(provenance.rates_from_words(facts[f"rate of {target}, {way}"]))
+    return provenance.best_rate(
+        provenance.rates_from_words(facts[f"rate of {target}, {way}"])
+    )
 
 
 def main(
     out: Annotated[Path, typer.Option(help="The file to make or to complete.")] = ROOT
     / "dlkit/tables/transfer.csv",
-    workers: Annotated[int, typer.Option(help="Trainings at the same time.", min=1)] = 2,
+    workers: Annotated[
+        int, typer.Option(help="Trainings at the same time.", min=1)
+    ] = 2,
     seconds: Annotated[
         float, typer.Option(help="Stop after so long; the same command goes on later.")
     ] = float("inf"),

@@ -50,10 +50,16 @@ class ByAccuracy:
         if self.most_parameters is not None:
             message += f", with {count:,} parameters"
         if self.is_too_large(inputs, output):
-            return Measurement(False, f"{message}; {self.most_parameters:,} are allowed.")
+            return Measurement(
+                False, f"{message}; {self.most_parameters:,} are allowed."
+            )
         if accuracy < self.needed:
             never = self._never_answered(output)
-            seen = f" It never answers {never} of the {self.num_classes} classes." if never else ""
+            seen = (
+                f" It never answers {never} of the {self.num_classes} classes."
+                if never
+                else ""
+            )
             return Measurement(False, f"{message}; {self.needed:.0%} are needed.{seen}")
         return Measurement(True, f"{message}.")
 
@@ -63,7 +69,9 @@ class ByAccuracy:
 
     def is_too_large(self, inputs: Inputs, output: Any) -> bool:
         """Whether the net has more parameters than it may have."""
-        if self.most_parameters is None or self.has_another_number_of_outputs(inputs, output):
+        if self.most_parameters is None or self.has_another_number_of_outputs(
+            inputs, output
+        ):
             return False
         return _numbers(output) > self.most_parameters
 
@@ -85,7 +93,9 @@ class ByAccuracy:
         )
 
     def _is_judged_by_accuracy(self, inputs: Inputs, output: Any) -> bool:
-        if self.has_another_number_of_outputs(inputs, output) or self.is_too_large(inputs, output):
+        if self.has_another_number_of_outputs(inputs, output) or self.is_too_large(
+            inputs, output
+        ):
             return False
         return bool(np.isfinite(output["logits"]).all())
 

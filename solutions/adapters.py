@@ -39,9 +39,9 @@ def adapter(X, down, down_bias, up, up_bias):
     """
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
-        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[
-            j
-        ]  # (N, 1, H, W)
+        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(
+            axis=1, keepdims=True
+        ) + down_bias[j]  # (N, 1, H, W)
         hidden = hidden * (hidden > 0)
         Y = Y + hidden * up[:, j].reshape((1, -1, 1, 1))
     return Y
@@ -107,7 +107,9 @@ for _pixel in ((1, 2), (1, -4)):
 def _(X, down, down_bias, up, up_bias):
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
-        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[j]
+        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(
+            axis=1, keepdims=True
+        ) + down_bias[j]
         Y = Y + np.maximum(hidden, 0) * up[j].reshape((1, -1, 1, 1))
     return Y
 
@@ -116,7 +118,9 @@ def _(X, down, down_bias, up, up_bias):
     "`Y` holds only what the last hidden map adds. Add each contribution to what is there."
 )
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum((X * down[-1][:, None, None]).sum(axis=1, keepdims=True) + down_bias[-1], 0)
+    hidden = np.maximum(
+        (X * down[-1][:, None, None]).sum(axis=1, keepdims=True) + down_bias[-1], 0
+    )
     return hidden * up[:, -1][:, None, None]
 
 
@@ -125,14 +129,24 @@ def _(X, down, down_bias, up, up_bias):
     "one, with `up` at zero, must pass it on."
 )
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    hidden = np.maximum(
+        np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0
+    )
     return np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
 
 
-@adapter.mistake("X is added once for every hidden map. It is in `Y` before the loop already.")
+@adapter.mistake(
+    "X is added once for every hidden map. It is in `Y` before the loop already."
+)
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
-    return X * (1 + len(down)) + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None]
+    hidden = np.maximum(
+        np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0
+    )
+    return (
+        X * (1 + len(down))
+        + np.einsum("cr,nrhw->nchw", up, hidden)
+        + up_bias[:, None, None]
+    )
 
 
 @adapter.mistake(
@@ -148,15 +162,21 @@ def _(X, down, down_bias, up, up_bias):
     "it; what is added may be negative."
 )
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
-    return np.maximum(X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None], 0)
+    hidden = np.maximum(
+        np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0
+    )
+    return np.maximum(
+        X + np.einsum("cr,nrhw->nchw", up, hidden) + up_bias[:, None, None], 0
+    )
 
 
 @adapter.mistake(
     "Every channel is given the same numbers of `up`. Channel c has its own row, `up[c]`."
 )
 def _(X, down, down_bias, up, up_bias):
-    hidden = np.maximum(np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0)
+    hidden = np.maximum(
+        np.einsum("rc,nchw->nrhw", down, X) + down_bias[:, None, None], 0
+    )
     return X + np.einsum("r,nrhw->nhw", up[0], hidden)[:, None] + up_bias[:, None, None]
 
 
@@ -184,7 +204,9 @@ def _(X, down, down_bias, up, up_bias):
     return Y
 
 
-@adapter.mistake("The sign is turned: what the hidden maps contribute is added, not subtracted.")
+@adapter.mistake(
+    "The sign is turned: what the hidden maps contribute is added, not subtracted."
+)
 def _(X, down, down_bias, up, up_bias):
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
@@ -193,13 +215,17 @@ def _(X, down, down_bias, up, up_bias):
     return Y
 
 
-@adapter.mistake("The bias of `up` is added once for each hidden map. It is in Y already.")
+@adapter.mistake(
+    "The bias of `up` is added once for each hidden map. It is in Y already."
+)
 def _(X, down, down_bias, up, up_bias):
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
         summed = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True)
         hidden = np.maximum(summed + down_bias[j], 0)
-        Y = Y + (hidden * up[:, j].reshape((1, -1, 1, 1)) + up_bias.reshape((1, -1, 1, 1)))
+        Y = Y + (
+            hidden * up[:, j].reshape((1, -1, 1, 1)) + up_bias.reshape((1, -1, 1, 1))
+        )
     return Y
 
 
@@ -227,7 +253,9 @@ def _(X, down, down_bias, up, up_bias):
     return Y
 
 
-@adapter.mistake("A second ReLU goes over what is added. The only ReLU is over the hidden maps.")
+@adapter.mistake(
+    "A second ReLU goes over what is added. The only ReLU is over the hidden maps."
+)
 def _(X, down, down_bias, up, up_bias):
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
@@ -263,7 +291,9 @@ def _(X, down, down_bias, up, up_bias):
 
     r, c = down.shape
     hidden = nd.relu(
-        nd.Convolution(X, down.reshape((r, c, 1, 1)), down_bias, kernel=(1, 1), num_filter=r)
+        nd.Convolution(
+            X, down.reshape((r, c, 1, 1)), down_bias, kernel=(1, 1), num_filter=r
+        )
     )
     return X + nd.Convolution(
         hidden, up.reshape((c, r, 1, 1)), up_bias, kernel=(1, 1), num_filter=c
@@ -283,9 +313,12 @@ for _given in (
     "up[:, j].reshape((1, -2, 1, 1))",
 ):
     adapter.equivalent(_given, why="NumPy works out the size at any negative number.")
-adapter.equivalent("len(down) -> len(down_bias)", why="Every row of `down` has one bias.")
 adapter.equivalent(
-    "hidden > 0 -> hidden >= 0", why="Where they differ, `hidden` is 0, times 1 or times 0."
+    "len(down) -> len(down_bias)", why="Every row of `down` has one bias."
+)
+adapter.equivalent(
+    "hidden > 0 -> hidden >= 0",
+    why="Where they differ, `hidden` is 0, times 1 or times 0.",
 )
 adapter.equivalent(
     "np.maximum(0, pixels @ down.T + down_bias)",
@@ -369,7 +402,9 @@ def _(channels, width, num_classes, backbone):
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
 
 
-@adapter_cost.mistake("Only one of the two projections is counted. There is one down and one up.")
+@adapter_cost.mistake(
+    "Only one of the two projections is counted. There is one down and one up."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(c * width + width + c for c in channels)
     return adapters, (channels[-1] + 1) * num_classes, adapters / backbone
@@ -381,7 +416,9 @@ def _(channels, width, num_classes, backbone):
     return adapters, channels[-1] * num_classes, adapters / backbone
 
 
-@adapter_cost.mistake("The part counts the head too. It is asked for the adapters alone.")
+@adapter_cost.mistake(
+    "The part counts the head too. It is asked for the adapters alone."
+)
 def _(channels, width, num_classes, backbone):
     adapters, head = (
         sum(2 * c * width + width + c for c in channels),
@@ -401,7 +438,9 @@ def _(channels, width, num_classes, backbone):
     return adapters, head, adapters / (adapters + backbone)
 
 
-@adapter_cost.mistake("All biases are left out. Each layer has them: down, up and head.")
+@adapter_cost.mistake(
+    "All biases are left out. Each layer has them: down, up and head."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width for c in channels)
     return adapters, channels[-1] * num_classes, adapters / backbone
@@ -447,13 +486,17 @@ def _(channels, width, num_classes, backbone):
     return adapters, (channels[-1] + 1) * num_classes, 100 * adapters / backbone
 
 
-@adapter_cost.mistake("The quotient is upside down: the adapters are divided by the backbone.")
+@adapter_cost.mistake(
+    "The quotient is upside down: the adapters are divided by the backbone."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width + width + c for c in channels)
     return adapters, (channels[-1] + 1) * num_classes, backbone / adapters
 
 
-@adapter_cost.mistake("The quotient is rounded down to a whole number: `//` in place of `/`.")
+@adapter_cost.mistake(
+    "The quotient is rounded down to a whole number: `//` in place of `/`."
+)
 def _(channels, width, num_classes, backbone):
     adapters = sum(2 * c * width + width + c for c in channels)
     return adapters, (channels[-1] + 1) * num_classes, adapters // backbone
@@ -479,7 +522,11 @@ def _(channels, width, num_classes, backbone):
 def _(channels, width, num_classes, backbone):
     from torch import nn
 
-    layers = [layer for c in channels for layer in (nn.Conv2d(c, width, 1), nn.Conv2d(width, c, 1))]
+    layers = [
+        layer
+        for c in channels
+        for layer in (nn.Conv2d(c, width, 1), nn.Conv2d(width, c, 1))
+    ]
     adapters = sum(p.numel() for layer in layers for p in layer.parameters())
     head = sum(p.numel() for p in nn.Linear(channels[-1], num_classes).parameters())
     return adapters, head, adapters / backbone
@@ -531,14 +578,18 @@ def changed(before, after):
     before, after: dicts name -> array, float32 or int64, the same names with the same shapes.
     Returns a list of strings, empty if nothing has changed.
     """
-    return sorted(name for name in before if not np.array_equal(before[name], after[name]))
+    return sorted(
+        name for name in before if not np.array_equal(before[name], after[name])
+    )
 
 
 @changed.probe(weight=2, repeat=2)
 def one_bit(rng):
     """One number is the next one that float32 has."""
     before, after = _states(rng)
-    for name in _some(rng, [name for name in before if before[name].dtype == np.float32]):
+    for name in _some(
+        rng, [name for name in before if before[name].dtype == np.float32]
+    ):
         _moved(rng, after[name])
     return before, after
 
@@ -599,9 +650,13 @@ def _states(rng):
             before[f"{layer}.{part}"] = (
                 rng.permutation(np.arange(1, 1 + np.prod(size))).reshape(size) / 8
             ).astype(np.float32)
-        before[f"{layer}.norm.running_var"] = rng.integers(1, 40, c).astype(np.float32) / 8
+        before[f"{layer}.norm.running_var"] = (
+            rng.integers(1, 40, c).astype(np.float32) / 8
+        )
         before[f"{layer}.norm.num_batches"] = rng.integers(10**8, 10**9, 1)
-    return before, {name: before[name].copy() for name in rng.permutation(list(before)).tolist()}
+    return before, {
+        name: before[name].copy() for name in rng.permutation(list(before)).tolist()
+    }
 
 
 def _some(rng, names):
@@ -611,7 +666,9 @@ def _some(rng, names):
 def _moved(rng, array):
     """Changed in place: one number becomes the next one, not the first nor the last of many."""
     inner = max(array.size - 2, 1)
-    place = np.unravel_index(min(1, array.size - 1) + int(rng.integers(inner)), array.shape)
+    place = np.unravel_index(
+        min(1, array.size - 1) + int(rng.integers(inner)), array.shape
+    )
     array[place] = np.nextafter(array[place], np.float32(np.inf))
 
 
@@ -629,7 +686,9 @@ def in_the_midst_of_a_large_array(rng):
 def the_last_number(rng):
     """Of each of two arrays, and by little beside the others."""
     before, after = _states(rng)
-    for name in _some(rng, [name for name in before if before[name].dtype == np.float32]):
+    for name in _some(
+        rng, [name for name in before if before[name].dtype == np.float32]
+    ):
         after[name][(-1,) * after[name].ndim] += np.float32(2.0**-17)
     return before, after
 
@@ -664,7 +723,9 @@ def _(before, after):
 )
 def _(before, after):
     names = [name for name in before if name.endswith(("weight", "bias"))]
-    return sorted(name for name in names if not np.array_equal(before[name], after[name]))
+    return sorted(
+        name for name in names if not np.array_equal(before[name], after[name])
+    )
 
 
 @changed.mistake(
@@ -690,7 +751,9 @@ def _(before, after):
     return sorted(name for (name, old), new in pairs if not np.array_equal(old, new))
 
 
-@changed.mistake("These are the names of the arrays that are equal. The others are wanted.")
+@changed.mistake(
+    "These are the names of the arrays that are equal. The others are wanted."
+)
 def _(before, after):
     return sorted(name for name in before if np.array_equal(before[name], after[name]))
 
@@ -707,7 +770,9 @@ def _(before, after):
     return sorted(
         name
         for name in before
-        if not np.array_equal(np.sort(before[name], axis=None), np.sort(after[name], axis=None))
+        if not np.array_equal(
+            np.sort(before[name], axis=None), np.sort(after[name], axis=None)
+        )
     )
 
 
@@ -718,13 +783,17 @@ def _(before, after):
     return sorted(
         name
         for name in before
-        if (np.asarray(before[name], np.float32) != np.asarray(after[name], np.float32)).any()
+        if (
+            np.asarray(before[name], np.float32) != np.asarray(after[name], np.float32)
+        ).any()
     )
 
 
 @changed.mistake("The names are joined to one string. Return a list of them.")
 def _(before, after):
-    return ", ".join(sorted(name for name in before if (before[name] != after[name]).any()))
+    return ", ".join(
+        sorted(name for name in before if (before[name] != after[name]).any())
+    )
 
 
 @changed.mistake(
@@ -732,29 +801,39 @@ def _(before, after):
     "dictionaries."
 )
 def _(before, after):
-    return sorted(name.rsplit(".", 1)[0] for name in before if (before[name] != after[name]).any())
+    return sorted(
+        name.rsplit(".", 1)[0] for name in before if (before[name] != after[name]).any()
+    )
 
 
 @changed.mistake("Where nothing has changed the result is None. Return an empty list.")
 def _(before, after):
-    return sorted(name for name in before if (before[name] != after[name]).any()) or None
+    return (
+        sorted(name for name in before if (before[name] != after[name]).any()) or None
+    )
 
 
 @changed.mistake("Only the first row of each array is compared. Compare all of it.")
 def _(before, after):
-    return sorted(name for name in before if (before[name][:1] != after[name][:1]).any())
+    return sorted(
+        name for name in before if (before[name][:1] != after[name][:1]).any()
+    )
 
 
 @changed.alternative(framework="torch")
 def _(before, after):
     import torch
 
-    return sorted(name for name, array in after.items() if not torch.equal(array, before[name]))
+    return sorted(
+        name for name, array in after.items() if not torch.equal(array, before[name])
+    )
 
 
 @changed.alternative(framework="mxnet")
 def _(before, after):
-    return sorted(name for name in before if (before[name] != after[name]).sum().asscalar() > 0)
+    return sorted(
+        name for name in before if (before[name] != after[name]).sum().asscalar() > 0
+    )
 
 
 @changed.alternative()
@@ -770,8 +849,13 @@ for _walk in ("name in before -> name in after", "sorted(before) -> sorted(after
     changed.equivalent(
         _walk, why="Both dictionaries have the same names, and the result is sorted."
     )
-for _swap in ("np.array_equal(after[name], before[name])", "torch.equal(before[name], array)"):
-    changed.equivalent(_swap, why="Two arrays are equal in whatever order they are named.")
+for _swap in (
+    "np.array_equal(after[name], before[name])",
+    "torch.equal(before[name], array)",
+):
+    changed.equivalent(
+        _swap, why="Two arrays are equal in whatever order they are named."
+    )
 for _any in (".mean()", ".max()"):
     changed.equivalent(
         f".sum() -> {_any}",
@@ -814,7 +898,12 @@ def adapter_gradients(X, down, up, G):
 @adapter_gradients.probe(weight=3, repeat=3)
 def random_adapters(rng):
     n, c, r = (int(size) for size in rng.permutation([3, 4, 5, 6, 7])[:3])
-    return gaussian(rng, n, c), gaussian(rng, r, c), gaussian(rng, c, r), gaussian(rng, n, c)
+    return (
+        gaussian(rng, n, c),
+        gaussian(rng, r, c),
+        gaussian(rng, c, r),
+        gaussian(rng, n, c),
+    )
 
 
 @adapter_gradients.probe(weight=1)
@@ -936,7 +1025,9 @@ def _(X, down, up, G):
     return X.T @ D, np.maximum(Z, 0).T @ G, G + D @ down
 
 
-@adapter_gradients.mistake("X is added to the gradient by X. What arrives by the shortcut is G.")
+@adapter_gradients.mistake(
+    "X is added to the gradient by X. What arrives by the shortcut is G."
+)
 def _(X, down, up, G):
     Z = X @ down.T
     D = (G @ up) * (Z > 0)
@@ -1061,7 +1152,10 @@ def with_batch_normalisation(rng):
         ["flatten"],
         ["dense", maps * 6, 4],
     ]
-    norm = [rng.uniform(0.5, 1.5, maps).astype(np.float32), gaussian(rng, maps, scale=0.3)]
+    norm = [
+        rng.uniform(0.5, 1.5, maps).astype(np.float32),
+        gaussian(rng, maps, scale=0.3),
+    ]
     weights = [
         gaussian(rng, maps, 2, 3, 3, scale=0.4),
         gaussian(rng, maps),
@@ -1097,7 +1191,13 @@ def without(rng):
 
 @train_head.probe(weight=0.5)
 def one_image_and_one_step(rng):
-    layers = [["conv", 1, 2, 2], ["batchnorm", 2], ["tanh"], ["flatten"], ["dense", 12, 3]]
+    layers = [
+        ["conv", 1, 2, 2],
+        ["batchnorm", 2],
+        ["tanh"],
+        ["flatten"],
+        ["dense", 12, 3],
+    ]
     norm = [rng.uniform(0.5, 1.5, 2).astype(np.float32), gaussian(rng, 2, scale=0.3)]
     weights = [gaussian(rng, 2, 1, 2, 2), gaussian(rng, 2), *norm]
     weights += [gaussian(rng, 3, 12, scale=0.3), gaussian(rng, 3)]
@@ -1107,7 +1207,9 @@ def one_image_and_one_step(rng):
 
 def _lesson(rng, count, shape, num_classes):
     """Images, labels, a learning rate and a number of steps."""
-    labels = rng.permutation(np.arange(count) % (num_classes - 1))  # the last class does not occur
+    labels = rng.permutation(
+        np.arange(count) % (num_classes - 1)
+    )  # the last class does not occur
     return (
         1.5 * gaussian(rng, count, *shape) + 0.4,
         labels,
@@ -1223,7 +1325,9 @@ def _(net, X, y, lr, num_steps):
         optimizer.step()
 
 
-@train_head.mistake("Gradients pile up from step to step. Set them to zero before each `backward`.")
+@train_head.mistake(
+    "Gradients pile up from step to step. Set them to zero before each `backward`."
+)
 def _(net, X, y, lr, num_steps):
     import torch
 
@@ -1301,7 +1405,9 @@ def _(net, X, y, lr, num_steps):
     import torch
 
     net.eval()
-    features = net[:-1](X)  # whatever graph hangs on it, the steps below are outside of it
+    features = net[:-1](
+        X
+    )  # whatever graph hangs on it, the steps below are outside of it
     head, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
     for _ in range(num_steps):
         with torch.no_grad():
@@ -1375,7 +1481,9 @@ def a_single_output(rng):
     return gaussian(rng, 1, 3, 2, 2), gaussian(rng, 1), gaussian(rng, 1, 1)
 
 
-example(fold, floats([[[2]]], [[[3]]]), floats(1, 0), floats([0, 1], [10, 0]), weight=0.5)
+example(
+    fold, floats([[[2]]], [[[3]]]), floats(1, 0), floats([0, 1], [10, 0]), weight=0.5
+)
 
 
 @fold.mistake("The identity is missing: the adapter adds A Z to Z.")
@@ -1414,7 +1522,9 @@ def _(kernel, bias, A):
     return whole @ bias, np.tensordot(whole, kernel, axes=1)
 
 
-@fold.mistake("The bias is there twice. With the identity in it, nothing else is added.")
+@fold.mistake(
+    "The bias is there twice. With the identity in it, nothing else is added."
+)
 def _(kernel, bias, A):
     whole = np.eye(len(A)) + A
     return np.tensordot(whole, kernel, axes=1), bias + whole @ bias
@@ -1426,13 +1536,17 @@ def _(kernel, bias, A):
     return np.tensordot(whole, kernel, axes=1), whole.T @ bias
 
 
-@fold.mistake("In the kernel A is transposed: row o of A says what is added to output o.")
+@fold.mistake(
+    "In the kernel A is transposed: row o of A says what is added to output o."
+)
 def _(kernel, bias, A):
     whole = np.eye(len(A)) + A
     return np.tensordot(whole.T, kernel, axes=1), whole @ bias
 
 
-@fold.mistake("1 is added to every number of A. The identity has ones on its diagonal alone.")
+@fold.mistake(
+    "1 is added to every number of A. The identity has ones on its diagonal alone."
+)
 def _(kernel, bias, A):
     whole = 1 + A
     return np.tensordot(whole, kernel, axes=1), whole @ bias
@@ -1460,7 +1574,9 @@ def _(kernel, bias, A):
     return kernel * factor[:, None, None, None], (np.eye(len(A)) + A) @ bias
 
 
-@fold.mistake("Only the middle of the kernel goes through the adapter. All of its places do.")
+@fold.mistake(
+    "Only the middle of the kernel goes through the adapter. All of its places do."
+)
 def _(kernel, bias, A):
     folded, whole = kernel.copy(), np.eye(len(A)) + A
     row, column = kernel.shape[2] // 2, kernel.shape[3] // 2
@@ -1491,7 +1607,9 @@ def _(kernel, bias, A):
     return new_kernel, new_bias
 
 
-fold.equivalent("len(A) -> len(bias)", why="A has a row for each output, and so has the bias.")
+fold.equivalent(
+    "len(A) -> len(bias)", why="A has a row for each output, and so has the bias."
+)
 
 
 # 7. Open task -------------------------------------------------------------------------------------
@@ -1535,7 +1653,9 @@ def fit_adapter(features, labels):
     down = torch.randn(r, 12) * (2 / 12) ** 0.5
     down_bias, up, up_bias = torch.zeros(r), torch.zeros(12, r), torch.zeros(12)
     weight, bias = 0.1 * torch.randn(4, 12), torch.zeros(4)
-    parameters = [part.requires_grad_() for part in (down, down_bias, up, up_bias, weight, bias)]
+    parameters = [
+        part.requires_grad_() for part in (down, down_bias, up, up_bias, weight, bias)
+    ]
     optimizer = torch.optim.Adam(parameters, lr=0.02)
     X, y = torch.as_tensor(features), torch.as_tensor(labels)
     for epoch in range(num_epochs):
@@ -1543,7 +1663,9 @@ def fit_adapter(features, labels):
         for rows in torch.randperm(len(X)).split(32):
             adapted = X[rows] + (X[rows] @ down.T + down_bias).relu() @ up.T + up_bias
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(adapted @ weight.T + bias, y[rows]).backward()
+            torch.nn.functional.cross_entropy(
+                adapted @ weight.T + bias, y[rows]
+            ).backward()
             optimizer.step()
     return [part.detach().numpy() for part in parameters]
 
@@ -1557,7 +1679,8 @@ def opposite_clusters(rng):
     labels = rng.permutation(np.arange(1100) % CLASSES)
     sides = rng.choice([-3.5, 3.5], len(labels))
     features = (
-        rng.normal(0.5, 1, (len(labels), FEATURES)) + sides[:, None] * directions[labels]
+        rng.normal(0.5, 1, (len(labels), FEATURES))
+        + sides[:, None] * directions[labels]
     ).astype(np.float32)
     return Inputs((features[:600], labels[:600]), secret=(features[600:], labels[600:]))
 
@@ -1580,10 +1703,19 @@ def _(inputs, output):
 def _wrong_shapes(output):
     """A sentence on what is wrong with the six arrays, or nothing."""
     if not isinstance(output, (list, tuple)) or len(output) != 6:
-        return "Six arrays are to be returned: down, down_bias, up, up_bias, weight, bias."
+        return (
+            "Six arrays are to be returned: down, down_bias, up, up_bias, weight, bias."
+        )
     shapes = [tuple(int(n) for n in np.shape(part)) for part in output]
     r = shapes[0][0] if shapes[0] else 0
-    right = [(r, FEATURES), (r,), (FEATURES, r), (FEATURES,), (CLASSES, FEATURES), (CLASSES,)]
+    right = [
+        (r, FEATURES),
+        (r,),
+        (FEATURES, r),
+        (FEATURES,),
+        (CLASSES, FEATURES),
+        (CLASSES,),
+    ]
     return (
         ""
         if shapes == right
@@ -1592,14 +1724,19 @@ def _wrong_shapes(output):
 
 
 def _accuracy(inputs, output):
-    down, down_bias, up, up_bias, weight, bias = (np.asarray(part, np.float64) for part in output)
+    down, down_bias, up, up_bias, weight, bias = (
+        np.asarray(part, np.float64) for part in output
+    )
     features, labels = inputs.secret
     adapted = features + np.maximum(features @ down.T + down_bias, 0) @ up.T + up_bias
     return float(((adapted @ weight.T + bias).argmax(axis=1) == labels).mean())
 
 
 def _is_judged_by_accuracy(inputs, output):
-    return not _wrong_shapes(output) and sum(np.size(part) for part in output) <= MOST_PARAMETERS
+    return (
+        not _wrong_shapes(output)
+        and sum(np.size(part) for part in output) <= MOST_PARAMETERS
+    )
 
 
 def _guesses(inputs, output):
@@ -1607,11 +1744,17 @@ def _guesses(inputs, output):
 
 
 def _learnt_too_little(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and 0.5 <= _accuracy(inputs, output) < ACCURACY
+    return (
+        _is_judged_by_accuracy(inputs, output)
+        and 0.5 <= _accuracy(inputs, output) < ACCURACY
+    )
 
 
 def _is_too_large(inputs, output):
-    return not _wrong_shapes(output) and sum(np.size(part) for part in output) > MOST_PARAMETERS
+    return (
+        not _wrong_shapes(output)
+        and sum(np.size(part) for part in output) > MOST_PARAMETERS
+    )
 
 
 def _has_other_shapes(inputs, output):
@@ -1643,7 +1786,9 @@ def _(features, labels):
     hidden = np.maximum(X @ down.T, 0)
     solution = np.linalg.lstsq(np.c_[hidden, np.ones(len(X))], targets, rcond=None)[0]
     up = np.zeros((12, 16))
-    up[:4] = 1000 * solution[:-1].T  # so much larger than the features that they no longer count
+    up[:4] = (
+        1000 * solution[:-1].T
+    )  # so much larger than the features that they no longer count
     return [down, np.zeros(16), up, np.zeros(12), np.eye(4, 12), 1000 * solution[-1]]
 
 
@@ -1652,7 +1797,9 @@ def _(features, labels):
     recognise=_is_too_large,
 )
 def _(features, labels):
-    return [np.zeros(shape) for shape in [(18, 12), (18,), (12, 18), (12,), (4, 12), (4,)]]
+    return [
+        np.zeros(shape) for shape in [(18, 12), (18,), (12, 18), (12,), (4, 12), (4,)]
+    ]
 
 
 @fit_adapter.mistake(
@@ -1693,7 +1840,9 @@ def _(features, labels):
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()
-    return [part.data() for layer in (down, up, head) for part in (layer.weight, layer.bias)]
+    return [
+        part.data() for layer in (down, up, head) for part in (layer.weight, layer.bias)
+    ]
 
 
 @fit_adapter.alternative(framework="torch")
@@ -1706,10 +1855,14 @@ def _(features, labels):
     down, up, head = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 4)
     nn.init.zeros_(up.weight)
     nn.init.zeros_(up.bias)
-    parameters = [part for layer in (down, up, head) for part in (layer.weight, layer.bias)]
+    parameters = [
+        part for layer in (down, up, head) for part in (layer.weight, layer.bias)
+    ]
     optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
     for _ in range(300):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(head(features + up(down(features).relu())), labels).backward()
+        nn.functional.cross_entropy(
+            head(features + up(down(features).relu())), labels
+        ).backward()
         optimizer.step()
     return [part.detach() for part in parameters]

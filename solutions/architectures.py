@@ -113,7 +113,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("A layer has size · size places, not size. Both sides of the image count.")
+@net_cost.mistake(
+    "A layer has size · size places, not size. Both sides of the image count."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -179,7 +181,9 @@ def _(spec, channels, size):
     return parameters, parameters
 
 
-@net_cost.mistake("Only places are counted. At each place all weights of the layer are used.")
+@net_cost.mistake(
+    "Only places are counted. At each place all weights of the layer are used."
+)
 def _(spec, channels, size):
     parameters = places = 0
     for kernel, outputs, stride in spec:
@@ -244,7 +248,9 @@ def _(spec, channels, size):
     return parameters, multiply_adds
 
 
-@net_cost.mistake("Biases are counted among the multiply-adds. The convolutions have none.")
+@net_cost.mistake(
+    "Biases are counted among the multiply-adds. The convolutions have none."
+)
 def _(spec, channels, size):
     parameters = multiply_adds = 0
     for kernel, outputs, stride in spec:
@@ -450,7 +456,9 @@ def _one_spec(inputs, output):
 def _(specs, num_options, rng):
     children = specs.copy()
     row, place = rng.integers(len(specs)), rng.integers(specs.shape[1])
-    children[row, place] = (children[row, place] + rng.integers(1, num_options)) % num_options
+    children[row, place] = (
+        children[row, place] + rng.integers(1, num_options)
+    ) % num_options
     return children
 
 
@@ -467,7 +475,9 @@ def _(specs, num_options, rng):
     return children
 
 
-@mutate.mistake("All decisions of a spec are drawn anew. A mutation changes one of them.")
+@mutate.mistake(
+    "All decisions of a spec are drawn anew. A mutation changes one of them."
+)
 def _(specs, num_options, rng):
     return rng.integers(num_options, size=specs.shape)
 
@@ -485,11 +495,15 @@ def _(specs, num_options, rng):
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
-    children[:, places] = (children[:, places] + rng.integers(1, num_options, n)) % num_options
+    children[:, places] = (
+        children[:, places] + rng.integers(1, num_options, n)
+    ) % num_options
     return children
 
 
-@mutate.mistake("One place is drawn for all specs. Draw one for each.", recognise=_one_place)
+@mutate.mistake(
+    "One place is drawn for all specs. Draw one for each.", recognise=_one_place
+)
 def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), np.full(n, rng.integers(specs.shape[1]))
@@ -508,7 +522,9 @@ def _(specs, num_options, rng):
     n = len(specs)
     children, places = specs.copy(), rng.integers(specs.shape[1], size=n)
     rows = np.arange(n)
-    children[rows, places] = (children[rows, places] + rng.choice([-1, 1], n)) % num_options
+    children[rows, places] = (
+        children[rows, places] + rng.choice([-1, 1], n)
+    ) % num_options
     return children
 
 
@@ -533,7 +549,9 @@ def _(specs, num_options, rng):
 def _(specs, num_options, rng):
     changed = rng.random(specs.shape) < 1 / specs.shape[1]
     return np.where(
-        changed, (specs + rng.integers(1, num_options, specs.shape)) % num_options, specs
+        changed,
+        (specs + rng.integers(1, num_options, specs.shape)) % num_options,
+        specs,
     )
 
 
@@ -542,7 +560,9 @@ def _(specs, num_options, rng):
 )
 def _(specs, num_options, rng):
     children = specs.copy()
-    for child, place in zip(children, rng.integers(specs.shape[1], size=len(specs)), strict=True):
+    for child, place in zip(
+        children, rng.integers(specs.shape[1], size=len(specs)), strict=True
+    ):
         old = child[place]
         while child[place] == old:
             child[place] = rng.integers(num_options - 1)
@@ -623,10 +643,12 @@ def _(specs, num_options, rng):
 
 
 mutate.equivalent(
-    "+ moved -> - moved", why="The step is uniform over all others, and so is its negative."
+    "+ moved -> - moved",
+    why="The step is uniform over all others, and so is its negative.",
 )
 mutate.equivalent(
-    "+ steps -> - steps", why="The step is uniform over all others, and so is its negative."
+    "+ steps -> - steps",
+    why="The step is uniform over all others, and so is its negative.",
 )
 
 
@@ -666,7 +688,9 @@ def advantages(accuracies, costs, target, exponent):
 def dear_and_cheap_nets(rng):
     B = int(rng.integers(5, 9))
     costs = rng.permutation(
-        np.r_[rng.uniform(1.3, 3, 2), rng.uniform(0.3, 0.8, 2), rng.uniform(0.3, 3, B - 4)]
+        np.r_[
+            rng.uniform(1.3, 3, 2), rng.uniform(0.3, 0.8, 2), rng.uniform(0.3, 3, B - 4)
+        ]
     )
     return (
         rng.uniform(0.4, 0.9, B).astype(np.float32),
@@ -714,7 +738,9 @@ def _(accuracies, costs, target, exponent):
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
-@advantages.mistake("The cost is not looked at: a net above the target loses part of its reward.")
+@advantages.mistake(
+    "The cost is not looked at: a net above the target loses part of its reward."
+)
 def _(accuracies, costs, target, exponent):
     return accuracies - (accuracies.sum() - accuracies) / (len(accuracies) - 1)
 
@@ -728,7 +754,9 @@ def _(accuracies, costs, target, exponent):
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
-@advantages.mistake("The sum of the others' rewards is divided by B. There are B − 1 of them.")
+@advantages.mistake(
+    "The sum of the others' rewards is divided by B. There are B − 1 of them."
+)
 def _(accuracies, costs, target, exponent):
     rewards = accuracies * np.maximum(costs / target, 1) ** exponent
     return rewards - (rewards.sum() - rewards) / len(rewards)
@@ -788,14 +816,18 @@ def _(accuracies, costs, target, exponent):
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
 
 
-@advantages.mistake("The median of the rewards is subtracted. Subtract the mean of the others.")
+@advantages.mistake(
+    "The median of the rewards is subtracted. Subtract the mean of the others."
+)
 def _(accuracies, costs, target, exponent):
     factor = np.where(costs > target, (costs / target) ** exponent, 1)
     rewards = accuracies * factor
     return rewards - np.median(rewards)
 
 
-@advantages.mistake("The accuracy of dear nets is lost: their reward is accuracy times the factor.")
+@advantages.mistake(
+    "The accuracy of dear nets is lost: their reward is accuracy times the factor."
+)
 def _(accuracies, costs, target, exponent):
     rewards = np.where(costs > target, (costs / target) ** exponent, accuracies)
     return rewards - (rewards.sum() - rewards) / (len(rewards) - 1)
@@ -805,14 +837,18 @@ def _(accuracies, costs, target, exponent):
 def _(accuracies, costs, target, exponent):
     factor = np.where(costs > target, (costs / target) ** exponent, 1)
     rewards = accuracies * factor
-    return rewards - np.array([np.delete(rewards, i).max() for i in range(len(rewards))])
+    return rewards - np.array(
+        [np.delete(rewards, i).max() for i in range(len(rewards))]
+    )
 
 
 @advantages.alternative(framework="torch")
 def _(accuracies, costs, target, exponent):
     import torch
 
-    rewards = torch.where(costs > target, accuracies * (costs / target) ** exponent, accuracies)
+    rewards = torch.where(
+        costs > target, accuracies * (costs / target) ** exponent, accuracies
+    )
     return (rewards - rewards.mean()) * len(rewards) / (len(rewards) - 1)
 
 
@@ -832,7 +868,10 @@ def _(accuracies, costs, target, exponent):
         for a, c in zip(accuracies, costs, strict=True)
     ]
     return np.array(
-        [reward - np.mean(rewards[:i] + rewards[i + 1 :]) for i, reward in enumerate(rewards)]
+        [
+            reward - np.mean(rewards[:i] + rewards[i + 1 :])
+            for i, reward in enumerate(rewards)
+        ]
     )
 
 
@@ -847,7 +886,9 @@ advantages.equivalent(
 advantages.equivalent(
     "costs > target -> costs >= target", why="At the target itself the factor is 1."
 )
-advantages.equivalent("c > target -> c >= target", why="At the target itself the factor is 1.")
+advantages.equivalent(
+    "c > target -> c >= target", why="At the target itself the factor is 1."
+)
 
 
 # 4. Dominance -------------------------------------------------------------------------------------
@@ -876,7 +917,9 @@ def on_front(points):
     front, 0 or False where not.
     """
     a, b = points[:, None], points[None]
-    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)  # (N, N): row dominates column
+    dominates = (a <= b).all(axis=2) & (a < b).any(
+        axis=2
+    )  # (N, N): row dominates column
     return ~dominates.any(axis=0)
 
 
@@ -1024,13 +1067,17 @@ def _(points):
     return ~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)
 
 
-@on_front.mistake("These are the points themselves. Say of each point whether it is on the front.")
+@on_front.mistake(
+    "These are the points themselves. Say of each point whether it is on the front."
+)
 def _(points):
     a, b = points[:, None], points[None]
     return points[~((a <= b).all(axis=2) & (a < b).any(axis=2)).any(axis=0)]
 
 
-@on_front.mistake("Only points that come earlier are asked whether they dominate. Ask all of them.")
+@on_front.mistake(
+    "Only points that come earlier are asked whether they dominate. Ask all of them."
+)
 def _(points):
     a, b = points[:, None], points[None]
     dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)
@@ -1053,7 +1100,9 @@ def _(points):
     return ~dominates.any(axis=0) & (len(points) > 1)
 
 
-@on_front.mistake("Points that are hardly smaller do not dominate. Any that is smaller does.")
+@on_front.mistake(
+    "Points that are hardly smaller do not dominate. Any that is smaller does."
+)
 def _(points):
     a, b = points[:, None], points[None]
     dominates = (a <= b).all(axis=2) & (a < b - 1e-4).any(axis=2)
@@ -1064,7 +1113,10 @@ def _(points):
 def _(points):
     import torch
 
-    found = [((points <= point).all(dim=1) & (points < point).any(dim=1)).any() for point in points]
+    found = [
+        ((points <= point).all(dim=1) & (points < point).any(dim=1)).any()
+        for point in points
+    ]
     return ~torch.stack(found)
 
 
@@ -1084,7 +1136,9 @@ def _(points):
     kept = []
     for b in rows:
         kept.append(
-            not any(a != b and all(x <= y for x, y in zip(a, b, strict=True)) for a in rows)
+            not any(
+                a != b and all(x <= y for x, y in zip(a, b, strict=True)) for a in rows
+            )
         )
     return np.array(kept)
 
@@ -1132,7 +1186,9 @@ def a_front(rng):
 @hypervolume.probe(weight=1, repeat=2)
 def with_dominated_points(rng):
     points = _front(rng, 5)
-    more = points[rng.permutation(5)[:3]] + rng.uniform(0.05, 0.3, (3, 2)).astype(np.float32)
+    more = points[rng.permutation(5)[:3]] + rng.uniform(0.05, 0.3, (3, 2)).astype(
+        np.float32
+    )
     return rng.permutation(np.concatenate([points, more, points[:1]])), np.array(
         [1.5, 2.5], np.float32
     )
@@ -1142,12 +1198,16 @@ def with_dominated_points(rng):
 def some_beyond_the_reference(rng):
     points = rng.permutation(_front(rng, 4))
     beyond = np.array([[0.02, 2.3], [1.7, 0.1], [1.9, 2.4]], np.float32)
-    return rng.permutation(np.concatenate([points, beyond])), np.array([1.3, 1.9], np.float32)
+    return rng.permutation(np.concatenate([points, beyond])), np.array(
+        [1.3, 1.9], np.float32
+    )
 
 
 @hypervolume.probe(weight=1)
 def no_point_below(rng):
-    return np.array([[0.2, 1.6], [1.3, 0.3]], np.float32), np.array([1.1, 1.4], np.float32)
+    return np.array([[0.2, 1.6], [1.3, 0.3]], np.float32), np.array(
+        [1.1, 1.4], np.float32
+    )
 
 
 @hypervolume.probe(weight=1, repeat=2)
@@ -1200,7 +1260,9 @@ def _(points, reference):
     return np.maximum(reference - points, 0).prod(axis=1).sum()
 
 
-@hypervolume.mistake("The points are taken as they come. Sort them by the first objective first.")
+@hypervolume.mistake(
+    "The points are taken as they come. Sort them by the first objective first."
+)
 def _(points, reference):
     area, lowest = 0.0, reference[1]
     for first, second in points.tolist():
@@ -1267,7 +1329,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("The strip between the last point of the front and the reference is missing.")
+@hypervolume.mistake(
+    "The strip between the last point of the front and the reference is missing."
+)
 def _(points, reference):
     below = points[(points < reference).all(axis=1)]
     below = below[below[:, 0].argsort()]
@@ -1287,7 +1351,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("This is the share of the whole rectangle. Return the area itself.")
+@hypervolume.mistake(
+    "This is the share of the whole rectangle. Return the area itself."
+)
 def _(points, reference):
     area, low = 0.0, reference[1]
     for x, y in sorted(points.tolist()):
@@ -1305,7 +1371,9 @@ def _(points, reference):
     return area
 
 
-@hypervolume.mistake("The upper part begins at the highest point. It begins at the reference.")
+@hypervolume.mistake(
+    "The upper part begins at the highest point. It begins at the reference."
+)
 def _(points, reference):
     area, low = 0.0, points[:, 1].max()
     for x, y in sorted(points.tolist()):
@@ -1350,12 +1418,13 @@ def _(points, reference):
     left of it.
     """
     xs, ys = (
-        np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k])) for k in (0, 1)
+        np.unique(np.append(points[:, k], reference[k]).clip(max=reference[k]))
+        for k in (0, 1)
     )
     first, second = points[:, 0], points[:, 1]
-    covered = ((first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])).any(
-        axis=0
-    )
+    covered = (
+        (first[:, None, None] <= xs[:-1, None]) & (second[:, None, None] <= ys[:-1])
+    ).any(axis=0)
     return np.diff(xs) @ covered @ np.diff(ys)
 
 
@@ -1425,7 +1494,10 @@ def crowding_distance(points):
 
 @crowding_distance.probe(weight=2, repeat=2)
 def two_objectives_of_a_front(rng):
-    return (rng.permutation(_front(rng, int(rng.integers(6, 9)))) * np.array([3, 50], np.float32),)
+    return (
+        rng.permutation(_front(rng, int(rng.integers(6, 9))))
+        * np.array([3, 50], np.float32),
+    )
 
 
 @crowding_distance.probe(weight=2, repeat=2)
@@ -1504,7 +1576,9 @@ def _(points):
     return result
 
 
-@crowding_distance.mistake("The sum is divided by the number of objectives. It is a sum here.")
+@crowding_distance.mistake(
+    "The sum is divided by the number of objectives. It is a sum here."
+)
 def _(points):
     result = np.zeros(len(points))
     for values in points.T:
@@ -1564,7 +1638,9 @@ def _(points):
     for values in points.T:
         order = values.argsort()
         values = values[order]
-        result += np.r_[10, (values[2:] - values[:-2]) / (values[-1] - values[0]), 10][order]
+        result += np.r_[10, (values[2:] - values[:-2]) / (values[-1] - values[0]), 10][
+            order
+        ]
     return result
 
 
@@ -1575,7 +1651,9 @@ def _(points):
     order = points[:, 0].argsort()
     values = points[order]
     result = np.full(len(points), 10.0 * points.shape[1])
-    result[order[1:-1]] = (np.abs(values[2:] - values[:-2]) / np.ptp(values, axis=0)).sum(axis=1)
+    result[order[1:-1]] = (
+        np.abs(values[2:] - values[:-2]) / np.ptp(values, axis=0)
+    ).sum(axis=1)
     return result
 
 
@@ -1651,7 +1729,9 @@ def _(points):
         order = column.argsort()
         value = column[order]
         distance[order[[0, -1]]] += 10
-        distance[order[1:-1]] += ((value[2:] - value[:-2]) / (value[-1] - value[0])) ** 2
+        distance[order[1:-1]] += (
+            (value[2:] - value[:-2]) / (value[-1] - value[0])
+        ) ** 2
     return distance
 
 
@@ -1728,7 +1808,9 @@ def _(points):
         for own, values in zip(point, array.T, strict=True):
             larger, smaller = values[values > own], values[values < own]
             inside = len(larger) and len(smaller)
-            distance += (larger.min() - smaller.max()) / np.ptp(values) if inside else 10
+            distance += (
+                (larger.min() - smaller.max()) / np.ptp(values) if inside else 10
+            )
         result.append(distance)
     return np.array(result)
 
@@ -1747,7 +1829,9 @@ def _(points):
     return distance
 
 
-crowding_distance.equivalent("order[[0, -1]] -> order[[-1, 0]]", why="Both ends get the same.")
+crowding_distance.equivalent(
+    "order[[0, -1]] -> order[[-1, 0]]", why="Both ends get the same."
+)
 crowding_distance.equivalent(
     "len(values) -> len(distance)", why="There is one distance for each point."
 )
@@ -1788,9 +1872,9 @@ def several_members(rng):
 
 @ensemble.probe(weight=1)
 def sure_members(rng):
-    height = np.stack([rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)])[
-        :, None
-    ].repeat(5, axis=1)
+    height = np.stack(
+        [rng.permutation(np.array([180, -180, 180, -180])) for _ in range(3)]
+    )[:, None].repeat(5, axis=1)
     height[:, 2] = -180
     return (gaussian(rng, 3, 5, 4) + height.astype(np.float32),)
 
@@ -1808,7 +1892,9 @@ def one_image(rng):
 example(ensemble, np.log(floats([[1, 3]], [[9, 1]])), weight=0.5)
 
 
-@ensemble.mistake("The logits are averaged before the softmax. Average the probabilities.")
+@ensemble.mistake(
+    "The logits are averaged before the softmax. Average the probabilities."
+)
 def _(logits):
     logits = logits.mean(axis=0)
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -1892,7 +1978,9 @@ def _(logits):
     return exps / exps.sum(axis=1, keepdims=True)
 
 
-@ensemble.mistake("The mean is taken over the images. It goes over the members, the first axis.")
+@ensemble.mistake(
+    "The mean is taken over the images. It goes over the members, the first axis."
+)
 def _(logits):
     exps = np.exp(logits - logits.max(axis=2, keepdims=True))
     return (exps / exps.sum(axis=2, keepdims=True)).mean(axis=1)
@@ -1937,7 +2025,9 @@ def _(logits):
     return exps / exps.sum(axis=1, keepdims=True)
 
 
-@ensemble.mistake("This is the geometric mean of the probabilities. Take the arithmetic one.")
+@ensemble.mistake(
+    "This is the geometric mean of the probabilities. Take the arithmetic one."
+)
 def _(logits):
     exps = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares = exps / exps.sum(axis=2, keepdims=True)
@@ -2022,7 +2112,10 @@ def five_nets(errors, costs):
 
 @five_nets.probe(repeat=5)
 def a_noisy_space(rng):
-    levels = [rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1])) for _ in range(3)]
+    levels = [
+        rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1]))
+        for _ in range(3)
+    ]
     # what is good is mostly dear: costs alone do not tell what is good
     dear = [level + rng.normal(0, 0.25, OPTIONS) for level in levels]
     dear = [(level - level.min()) / np.ptp(level) for level in dear]
@@ -2037,7 +2130,9 @@ def a_noisy_space(rng):
 
 def _summed(shares, levels):
     """(8, 8, 8), of what each layer's option contributes."""
-    first, second, third = (share * level for share, level in zip(shares, levels, strict=True))
+    first, second, third = (
+        share * level for share, level in zip(shares, levels, strict=True)
+    )
     return first[:, None, None] + second[:, None] + third
 
 
@@ -2045,7 +2140,9 @@ def _summed(shares, levels):
 def _(inputs, output):
     nets = _as_nets(output)
     if nets is None:
-        return Measurement(False, f"Five whole numbers from 0 to {OPTIONS**3 - 1} were expected.")
+        return Measurement(
+            False, f"Five whole numbers from 0 to {OPTIONS**3 - 1} were expected."
+        )
     share = _area(inputs.secret[nets]) / _area(inputs.secret)
     return Measurement(
         bool(share >= NEEDED),
@@ -2061,7 +2158,8 @@ def _as_nets(output):
     except (ValueError, TypeError):
         return None
     if len(numbers) != 5 or not all(
-        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < OPTIONS**3 for n in numbers
+        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < OPTIONS**3
+        for n in numbers
     ):
         return None
     return [int(n) for n in numbers]
@@ -2077,7 +2175,11 @@ def _area(points):
 def _greedy(points):
     chosen = []
     for _ in range(5):
-        chosen.append(int(np.argmax([_area(points[[*chosen, net]]) for net in range(len(points))])))
+        chosen.append(
+            int(
+                np.argmax([_area(points[[*chosen, net]]) for net in range(len(points))])
+            )
+        )
     return chosen
 
 
@@ -2111,7 +2213,8 @@ def _(errors, costs):
 
 
 @five_nets.mistake(
-    "These are the five cheapest nets. The area needs accurate ones, too.", recognise=_cheapest
+    "These are the five cheapest nets. The area needs accurate ones, too.",
+    recognise=_cheapest,
 )
 def _(errors, costs):
     return np.argsort(costs.ravel(), kind="stable")[:5]
@@ -2153,9 +2256,13 @@ def _(errors, costs):
     )
     width, height = 1 - smooth.flatten(), 1 - costs.flatten()
     chosen, steps = [], torch.linspace(0, 1, 401)
-    roof = torch.zeros(401)  # the area so far, seen from the reference: its height at each width
+    roof = torch.zeros(
+        401
+    )  # the area so far, seen from the reference: its height at each width
     for _ in range(5):
-        roofs = torch.maximum(roof, height[:, None] * (steps <= width[:, None]))  # (512, 401)
+        roofs = torch.maximum(
+            roof, height[:, None] * (steps <= width[:, None])
+        )  # (512, 401)
         chosen.append(int(roofs.sum(dim=1).argmax()))
         roof = roofs[chosen[-1]]
     return chosen
@@ -2166,7 +2273,10 @@ def _(errors, costs):
     e = errors.asnumpy().astype(float)
     first, second, third = e.mean(axis=(1, 2)), e.mean(axis=(0, 2)), e.mean(axis=(0, 1))
     smooth = np.array(
-        [first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean() for n in range(512)]
+        [
+            first[n // 64] + second[n // 8 % 8] + third[n % 8] - 2 * e.mean()
+            for n in range(512)
+        ]
     )
     points, chosen = np.stack([smooth, costs.asnumpy().ravel()], axis=1), []
     covered, (x, y) = (
@@ -2174,7 +2284,9 @@ def _(errors, costs):
         np.meshgrid(*[np.linspace(0, 1, 100)] * 2, indexing="ij"),
     )
     for _ in range(5):
-        gains = [(~covered & (error <= x) & (cost <= y)).sum() for error, cost in points]
+        gains = [
+            (~covered & (error <= x) & (cost <= y)).sum() for error, cost in points
+        ]
         chosen.append(int(np.argmax(gains)))
         covered |= (points[chosen[-1], 0] <= x) & (points[chosen[-1], 1] <= y)
     return chosen
@@ -2211,9 +2323,9 @@ def _spread(rng, count):
 
 
 def _front(rng, count):
-    return np.stack([_spread(rng, count), 1.5 * _spread(rng, count)[::-1]], axis=1).astype(
-        np.float32
-    )
+    return np.stack(
+        [_spread(rng, count), 1.5 * _spread(rng, count)[::-1]], axis=1
+    ).astype(np.float32)
 
 
 def _cloud(rng, count, objectives):

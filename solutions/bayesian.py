@@ -31,7 +31,9 @@ def kernel_matrix(A, B, length, variance):
 
     A: (n, d), B: (m, d) float32; length, variance: positive numbers. Returns (n, m).
     """
-    squared = A[:, None] - B[None]  # (n, m, d), so far the differences of the coordinates
+    squared = (
+        A[:, None] - B[None]
+    )  # (n, m, d), so far the differences of the coordinates
     squared = ((squared / length) ** 2).sum(axis=2)
     return variance * np.e ** (-squared / 2)
 
@@ -72,9 +74,13 @@ def _(A, B, length, variance):
     return variance * np.exp(-((A[:, None] - B[None]) ** 2).sum(axis=2) / length / 2)
 
 
-@kernel_matrix.mistake("This is the distance, not its square: no root is taken in this kernel.")
+@kernel_matrix.mistake(
+    "This is the distance, not its square: no root is taken in this kernel."
+)
 def _(A, B, length, variance):
-    return variance * np.exp(-np.sqrt((((A[:, None] - B[None]) / length) ** 2).sum(axis=2)) / 2)
+    return variance * np.exp(
+        -np.sqrt((((A[:, None] - B[None]) / length) ** 2).sum(axis=2)) / 2
+    )
 
 
 @kernel_matrix.mistake(
@@ -149,7 +155,9 @@ def _(A, B, length, variance):
     return (variance * np.exp(-squared / 2)).T
 
 
-@kernel_matrix.mistake("The variance is squared. It stands before the exponential as it is.")
+@kernel_matrix.mistake(
+    "The variance is squared. It stands before the exponential as it is."
+)
 def _(A, B, length, variance):
     squared = (((A[:, None] - B[None]) / length) ** 2).sum(axis=2)
     return variance**2 * np.exp(-squared / 2)
@@ -225,7 +233,11 @@ def _process(rng, n, m, noise, spread=1, like_the_new=()):
     X, prior = rng.normal(0, spread, (n + m, 2)), rng.uniform(1.5, 3)
     height = np.concatenate([rng.uniform(0.6, 0.9, n), np.ones(m)])
     height[list(like_the_new)] = 1
-    K = prior * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2) * np.outer(height, height)
+    K = (
+        prior
+        * np.exp(-((X[:, None] - X) ** 2).sum(axis=2) / 2)
+        * np.outer(height, height)
+    )
     return (
         K[:n, :n].astype(np.float32),
         K[n:, :n].astype(np.float32),
@@ -291,7 +303,9 @@ def _(K, K_new, y, prior, noise):
     "This variance is the one from before anything was measured. Subtract what the trials tell."
 )
 def _(K, K_new, y, prior, noise):
-    return K_new @ np.linalg.solve(K + noise * np.eye(len(K)), y), np.full(len(K_new), prior)
+    return K_new @ np.linalg.solve(K + noise * np.eye(len(K)), y), np.full(
+        len(K_new), prior
+    )
 
 
 @posterior.mistake("The noise is left out: it belongs on the diagonal of K.")
@@ -306,7 +320,9 @@ def _(K, K_new, y, prior, noise):
 )
 def _(K, K_new, y, prior, noise):
     S = K + noise
-    return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
+    return K_new @ np.linalg.solve(S, y), prior - (
+        K_new @ np.linalg.solve(S, K_new.T)
+    ).diagonal()
 
 
 @posterior.mistake(
@@ -314,7 +330,9 @@ def _(K, K_new, y, prior, noise):
 )
 def _(K, K_new, y, prior, noise):
     S = K + noise**2 * np.eye(len(K))
-    return K_new @ np.linalg.solve(S, y), prior - (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
+    return K_new @ np.linalg.solve(S, y), prior - (
+        K_new @ np.linalg.solve(S, K_new.T)
+    ).diagonal()
 
 
 @posterior.mistake("This is the standard deviation. The variance is asked for.")
@@ -325,10 +343,14 @@ def _(K, K_new, y, prior, noise):
     )
 
 
-@posterior.mistake("This is only what the trials tell. The variance is `prior` minus that.")
+@posterior.mistake(
+    "This is only what the trials tell. The variance is `prior` minus that."
+)
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
-    return K_new @ np.linalg.solve(S, y), (K_new @ np.linalg.solve(S, K_new.T)).diagonal()
+    return K_new @ np.linalg.solve(S, y), (
+        K_new @ np.linalg.solve(S, K_new.T)
+    ).diagonal()
 
 
 @posterior.mistake("The variance comes first. Return (mean, variance).")
@@ -395,7 +417,9 @@ def _(K, K_new, y, prior, noise):
     return weights @ (y - y.mean()) + y.mean(), prior - (weights * K_new).sum(axis=1)
 
 
-@posterior.mistake("All new points get the variance of the first. Each has its own row of K_new.")
+@posterior.mistake(
+    "All new points get the variance of the first. Each has its own row of K_new."
+)
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(y))
     weights = np.linalg.solve(S, K_new.T).T
@@ -433,7 +457,9 @@ def _(K, K_new, y, prior, noise):
 def _(K, K_new, y, prior, noise):
     S = K + noise * np.eye(len(K))
     mean = [row @ np.linalg.solve(S, y) for row in K_new]
-    return np.array(mean), np.array([prior - row @ np.linalg.solve(S, row) for row in K_new])
+    return np.array(mean), np.array(
+        [prior - row @ np.linalg.solve(S, row) for row in K_new]
+    )
 
 
 # 3. The evidence ----------------------------------------------------------------------------------
@@ -461,7 +487,14 @@ def log_evidence(K, y, noise):
     determinant of S is too small for a float.
     """
     S = K + noise * np.eye(len(K))
-    return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        -(
+            y @ np.linalg.solve(S, y)
+            + np.linalg.slogdet(S)[1]
+            + len(y) * np.log(2 * np.pi)
+        )
+        / 2
+    )
 
 
 TINY = 1e-6
@@ -470,7 +503,9 @@ TINY = 1e-6
 
 @log_evidence.probe(weight=2, repeat=3)
 def values_of_a_process(rng):
-    K, _, y, _, noise = _process(rng, int(rng.integers(4, 8)), 1, float(rng.uniform(0.3, 0.8)))
+    K, _, y, _, noise = _process(
+        rng, int(rng.integers(4, 8)), 1, float(rng.uniform(0.3, 0.8))
+    )
     return K, y, noise
 
 
@@ -501,7 +536,12 @@ def _(K, y, noise):
     S = K + noise * np.eye(len(K))
     with np.errstate(all="ignore"):
         return (
-            -(y @ np.linalg.solve(S, y) + np.log(np.linalg.det(S)) + len(y) * np.log(2 * np.pi)) / 2
+            -(
+                y @ np.linalg.solve(S, y)
+                + np.log(np.linalg.det(S))
+                + len(y) * np.log(2 * np.pi)
+            )
+            / 2
         )
 
 
@@ -525,14 +565,21 @@ def _(K, y, noise):
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
     return (
-        -(y @ np.linalg.solve(S, y) + 2 * np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+        -(
+            y @ np.linalg.solve(S, y)
+            + 2 * np.linalg.slogdet(S)[1]
+            + len(y) * np.log(2 * np.pi)
+        )
+        / 2
     )
 
 
 @log_evidence.mistake("The sign is wrong: this is minus the logarithm of the density.")
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
-    return (y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)
+    ) / 2
 
 
 @log_evidence.mistake(
@@ -540,12 +587,26 @@ def _(K, y, noise):
 )
 def _(K, y, noise):
     S = K + noise * np.eye(len(K))
-    return -(y @ np.linalg.solve(S, y) - np.linalg.slogdet(S)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        -(
+            y @ np.linalg.solve(S, y)
+            - np.linalg.slogdet(S)[1]
+            + len(y) * np.log(2 * np.pi)
+        )
+        / 2
+    )
 
 
 @log_evidence.mistake("The noise is left out: it belongs on the diagonal of K.")
 def _(K, y, noise):
-    return -(y @ np.linalg.solve(K, y) + np.linalg.slogdet(K)[1] + len(y) * np.log(2 * np.pi)) / 2
+    return (
+        -(
+            y @ np.linalg.solve(K, y)
+            + np.linalg.slogdet(K)[1]
+            + len(y) * np.log(2 * np.pi)
+        )
+        / 2
+    )
 
 
 @log_evidence.mistake("The constant, n log(2 pi) / 2, is missing.")
@@ -554,7 +615,9 @@ def _(K, y, noise):
     return -(y @ np.linalg.solve(S, y) + np.linalg.slogdet(S)[1]) / 2
 
 
-@log_evidence.mistake("The constant is there once. It is (n / 2) log 2π, once for each value.")
+@log_evidence.mistake(
+    "The constant is there once. It is (n / 2) log 2π, once for each value."
+)
 def _(K, y, noise):
     S = K.astype(np.float64) + noise * np.eye(len(y))
     fit = y @ np.linalg.solve(S, y)
@@ -622,7 +685,9 @@ def _(K, y, noise):
     return -(fit + np.linalg.slogdet(S)[1] + len(y) * np.log(np.pi)) / 2
 
 
-@log_evidence.mistake("The constant has the logarithm to base 10. All logarithms are natural ones.")
+@log_evidence.mistake(
+    "The constant has the logarithm to base 10. All logarithms are natural ones."
+)
 def _(K, y, noise):
     S = K.astype(np.float64) + noise * np.eye(len(y))
     fit = y @ np.linalg.solve(S, y)
@@ -643,7 +708,9 @@ def _(K, y, noise):
 
     L = nd.linalg.potrf(K + noise * nd.eye(len(K)))
     z = nd.linalg.trsm(L, y.expand_dims(1))  # (n, 1)
-    return -(z.square().sum() / 2 + nd.log(nd.diag(L)).sum() + len(y) * np.log(2 * np.pi) / 2)
+    return -(
+        z.square().sum() / 2 + nd.log(nd.diag(L)).sum() + len(y) * np.log(2 * np.pi) / 2
+    )
 
 
 @log_evidence.alternative()
@@ -663,8 +730,12 @@ def _(K, y, noise):
 
 log_evidence.equivalent("len(K) -> len(y)", why="K has as many rows as y has values.")
 log_evidence.equivalent("len(y) -> len(K)", why="K has as many rows as y has values.")
-log_evidence.equivalent("right for square inputs only", why="The kernel matrix is square.")
-log_evidence.equivalent("right for symmetric inputs only", why="The kernel matrix is symmetric.")
+log_evidence.equivalent(
+    "right for square inputs only", why="The kernel matrix is square."
+)
+log_evidence.equivalent(
+    "right for symmetric inputs only", why="The kernel matrix is symmetric."
+)
 
 
 # 4. Expected improvement --------------------------------------------------------------------------
@@ -696,13 +767,18 @@ def expected_improvement(mean, std, best, xi):
     from scipy.stats import norm
 
     gain = best - mean - xi
-    z = gain / std.clip(1e-12)  # where std is 0: so far from 0 that Phi is 0 or 1, and phi 0
+    z = gain / std.clip(
+        1e-12
+    )  # where std is 0: so far from 0 that Phi is 0 or 1, and phi 0
     return gain * norm.cdf(z) + std * norm.pdf(z)
 
 
 @expected_improvement.probe(weight=2, repeat=3)
 def uncertain_values(rng):
-    mean, best = 1 + gaussian(rng, int(rng.integers(5, 9))), float(rng.uniform(0.5, 1.5))
+    mean, best = (
+        1 + gaussian(rng, int(rng.integers(5, 9))),
+        float(rng.uniform(0.5, 1.5)),
+    )
     return (
         mean,
         rng.uniform(0.5, 2, len(mean)).astype(np.float32),
@@ -739,7 +815,12 @@ def no_margin(rng):
 def small_numbers_around_zero(rng):
     """A std of 0.00005 is not 0, and a `best` of 0 is a number."""
     scale = np.float32(1e-4)
-    return scale * gaussian(rng, 7), scale * rng.uniform(0.3, 1, 7).astype(np.float32), 0.0, 0.0
+    return (
+        scale * gaussian(rng, 7),
+        scale * rng.uniform(0.3, 1, 7).astype(np.float32),
+        0.0,
+        0.0,
+    )
 
 
 @expected_improvement.probe(weight=0.5)
@@ -805,15 +886,21 @@ def _(mean, std, best, xi):
     from scipy.stats import norm
 
     z = (mean - best - xi) / np.where(std > 0, std, 1)
-    return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(mean - best - xi, 0))
+    return np.where(
+        std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(mean - best - xi, 0)
+    )
 
 
-@expected_improvement.mistake("xi has the wrong sign: it moves the mark down, to best - xi.")
+@expected_improvement.mistake(
+    "xi has the wrong sign: it moves the mark down, to best - xi."
+)
 def _(mean, std, best, xi):
     from scipy.stats import norm
 
     z = (best - mean + xi) / np.where(std > 0, std, 1)
-    return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean + xi, 0))
+    return np.where(
+        std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean + xi, 0)
+    )
 
 
 @expected_improvement.mistake("xi has no effect: what is to be beaten is best - xi.")
@@ -821,7 +908,9 @@ def _(mean, std, best, xi):
     from scipy.stats import norm
 
     z = (best - mean) / np.where(std > 0, std, 1)
-    return np.where(std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean, 0))
+    return np.where(
+        std > 0, std * (z * norm.cdf(z) + norm.pdf(z)), np.maximum(best - mean, 0)
+    )
 
 
 @expected_improvement.mistake(
@@ -841,7 +930,9 @@ def _(mean, std, best, xi):
     from scipy.stats import norm
 
     z = (best - mean - xi) / np.where(std > 0, std, 1)
-    return np.where(std > 0, std * (z * norm.pdf(z) + norm.cdf(z)), np.maximum(best - mean - xi, 0))
+    return np.where(
+        std > 0, std * (z * norm.pdf(z) + norm.cdf(z)), np.maximum(best - mean - xi, 0)
+    )
 
 
 @expected_improvement.mistake("The second term, std times the density, is missing.")
@@ -873,10 +964,14 @@ def _(mean, std, best, xi):
     gain = best - mean - xi
     z = gain / np.where(std > 0, std, 1)
     share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
-    return np.where(std > 0, gain * share + std * np.exp(-(z**2) / 2), np.maximum(gain, 0))
+    return np.where(
+        std > 0, gain * share + std * np.exp(-(z**2) / 2), np.maximum(gain, 0)
+    )
 
 
-@expected_improvement.mistake("In Φ z is not divided by the root of 2, which `erf` wants.")
+@expected_improvement.mistake(
+    "In Φ z is not divided by the root of 2, which `erf` wants."
+)
 def _(mean, std, best, xi):
     from math import erf
 
@@ -945,7 +1040,9 @@ def _(mean, std, best, xi):
     z = gain / np.where(std > 0, std, 1)
     density = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
     share = 0.5 * (1 + np.array([erf(v / 2**0.5) for v in z]))
-    return np.where(std > 0, np.maximum(gain, 0) * share + std * density, np.maximum(gain, 0))
+    return np.where(
+        std > 0, np.maximum(gain, 0) * share + std * density, np.maximum(gain, 0)
+    )
 
 
 @expected_improvement.mistake("xi is subtracted twice.")
@@ -959,7 +1056,9 @@ def _(mean, std, best, xi):
     return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
 
 
-@expected_improvement.mistake("`std` is taken for a variance: its root stands in its place.")
+@expected_improvement.mistake(
+    "`std` is taken for a variance: its root stands in its place."
+)
 def _(mean, std, best, xi):
     from math import erf
 
@@ -970,7 +1069,9 @@ def _(mean, std, best, xi):
     return np.where(spread > 0, gain * share + spread * density, np.maximum(gain, 0))
 
 
-@expected_improvement.mistake("In z the gain is divided by the square of std. Divide by std.")
+@expected_improvement.mistake(
+    "In z the gain is divided by the square of std. Divide by std."
+)
 def _(mean, std, best, xi):
     from math import erf
 
@@ -987,7 +1088,9 @@ def _(mean, std, best, xi):
 
     gain = best - mean - xi
     z = gain / std
-    improvement = std * (z * torch.special.ndtr(z) + torch.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5)
+    improvement = std * (
+        z * torch.special.ndtr(z) + torch.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    )
     return torch.where(std > 0, improvement, gain.relu())
 
 
@@ -1047,7 +1150,12 @@ def optimistic_bound(mean, variance, kappa, minimise):
 @optimistic_bound.probe(weight=1, repeat=2)
 def to_be_minimised(rng):
     mean = 1 + gaussian(rng, int(rng.integers(4, 9)))
-    return mean, rng.uniform(0.3, 4, len(mean)).astype(np.float32), float(rng.uniform(1.5, 3)), True
+    return (
+        mean,
+        rng.uniform(0.3, 4, len(mean)).astype(np.float32),
+        float(rng.uniform(1.5, 3)),
+        True,
+    )
 
 
 @optimistic_bound.probe(weight=1, repeat=2)
@@ -1124,7 +1232,9 @@ def _(mean, variance, kappa, minimise):
     return (mean if minimise else -mean) + kappa * variance**0.5
 
 
-@optimistic_bound.mistake("The variance is squared. The standard deviation is its root.")
+@optimistic_bound.mistake(
+    "The variance is squared. The standard deviation is its root."
+)
 def _(mean, variance, kappa, minimise):
     bound = kappa * variance**2
     return bound - mean if minimise else mean + bound
@@ -1138,7 +1248,9 @@ def _(mean, variance, kappa, minimise):
     return bound - mean if minimise else mean - bound
 
 
-@optimistic_bound.mistake("The bound is negated in both cases. It is negated only to minimise.")
+@optimistic_bound.mistake(
+    "The bound is negated in both cases. It is negated only to minimise."
+)
 def _(mean, variance, kappa, minimise):
     bound = kappa * np.sqrt(variance)
     return bound - mean if minimise else -(mean + bound)
@@ -1152,7 +1264,9 @@ def _(mean, variance, kappa, minimise):
     return np.argmax(bound - mean if minimise else mean + bound)
 
 
-@optimistic_bound.mistake("kappa is squared. It multiplies the standard deviation as it is.")
+@optimistic_bound.mistake(
+    "kappa is squared. It multiplies the standard deviation as it is."
+)
 def _(mean, variance, kappa, minimise):
     bound = kappa**2 * np.sqrt(variance)
     return bound - mean if minimise else mean + bound
@@ -1220,7 +1334,9 @@ def next_point(acquisition, candidates, tried):
 def _grid(rng):
     """(40, 2): a grid, in random order."""
     sides = [rng.normal(size=size) for size in rng.permutation([5, 8])]
-    return rng.permutation(np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)).astype(np.float32)
+    return rng.permutation(
+        np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    ).astype(np.float32)
 
 
 @next_point.probe(weight=2, repeat=4)
@@ -1229,14 +1345,20 @@ def the_best_were_tried(rng):
     return (
         acquisition,
         candidates,
-        candidates[rng.permutation([*np.argsort(acquisition)[-2:], np.argmax(acquisition)])],
+        candidates[
+            rng.permutation([*np.argsort(acquisition)[-2:], np.argmax(acquisition)])
+        ],
     )
 
 
 @next_point.probe(weight=1, repeat=3)
 def negative_values(rng):
     candidates, acquisition = _grid(rng), -rng.uniform(1, 3, 40).astype(np.float32)
-    return acquisition, candidates, candidates[rng.permutation(np.argsort(acquisition)[[0, 2, 39]])]
+    return (
+        acquisition,
+        candidates,
+        candidates[rng.permutation(np.argsort(acquisition)[[0, 2, 39]])],
+    )
 
 
 @next_point.probe(weight=1, repeat=4)
@@ -1256,7 +1378,9 @@ def its_coordinates_were_tried_apart(rng):
         int(rng.integers(40)),
     )
     acquisition[best] = 4
-    in_line = (candidates == candidates[best]) & (np.arange(40) != best)[:, None]  # (40, 2)
+    in_line = (candidates == candidates[best]) & (np.arange(40) != best)[
+        :, None
+    ]  # (40, 2)
     return (
         acquisition,
         candidates,
@@ -1268,14 +1392,22 @@ def its_coordinates_were_tried_apart(rng):
 def the_first_row(rng):
     candidates, acquisition = _grid(rng), rng.uniform(1, 3, 40).astype(np.float32)
     acquisition[0] = 4
-    return acquisition, candidates, candidates[rng.choice(np.arange(1, 40), 4, replace=False)]
+    return (
+        acquisition,
+        candidates,
+        candidates[rng.choice(np.arange(1, 40), 4, replace=False)],
+    )
 
 
 @next_point.probe(weight=1)
 def the_last_row(rng):
     candidates, acquisition = _grid(rng), -rng.uniform(1, 3, 40).astype(np.float32)
     acquisition[-1] = -0.5
-    return acquisition, candidates, candidates[rng.choice(np.arange(39), 4, replace=False)]
+    return (
+        acquisition,
+        candidates,
+        candidates[rng.choice(np.arange(39), 4, replace=False)],
+    )
 
 
 @next_point.probe(weight=1)
@@ -1305,7 +1437,9 @@ def hardly_any_acquisition(rng):
     """All are far below zero: nothing but minus infinity is lower. Three coordinates, of which the
     best shares two with each of the two that were tried.
     """
-    places = rng.permutation(np.stack(np.meshgrid(*[[0, 1]] * 3), axis=-1).reshape(8, 3))
+    places = rng.permutation(
+        np.stack(np.meshgrid(*[[0, 1]] * 3), axis=-1).reshape(8, 3)
+    )
     best = places[0]
     tried = np.array([[*best[:2], 1 - best[2]], [1 - best[0], *best[1:]]])
     acquisition = np.float32(-1e36) * rng.uniform(2, 2.4, 8).astype(np.float32)
@@ -1379,10 +1513,14 @@ def _(acquisition, candidates, tried):
 )
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
-    return -1 if known.all() else 39 - np.where(known, -np.inf, acquisition)[::-1].argmax()
+    return (
+        -1 if known.all() else 39 - np.where(known, -np.inf, acquisition)[::-1].argmax()
+    )
 
 
-@next_point.mistake("When all were tried, this gives the number of a candidate. It should give -1.")
+@next_point.mistake(
+    "When all were tried, this gives the number of a candidate. It should give -1."
+)
 def _(acquisition, candidates, tried):
     known = (candidates[:, None] == tried[None]).all(axis=2).any(axis=1)
     return np.where(known, -np.inf, acquisition).argmax()
@@ -1407,7 +1545,11 @@ def _(acquisition, candidates, tried):
     "Candidates very near to one that was tried are taken for tried. Only exactly equal ones are."
 )
 def _(acquisition, candidates, tried):
-    near = np.isclose(candidates[:, None], tried, rtol=1e-4, atol=1e-5).all(axis=2).any(axis=1)
+    near = (
+        np.isclose(candidates[:, None], tried, rtol=1e-4, atol=1e-5)
+        .all(axis=2)
+        .any(axis=1)
+    )
     return -1 if near.all() else int(np.where(near, -np.inf, acquisition).argmax())
 
 
@@ -1428,10 +1570,14 @@ def _(acquisition, candidates, tried):
 @next_point.mistake("This is the candidate itself. Return the number of its row.")
 def _(acquisition, candidates, tried):
     seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
-    return -1 if seen.all() else candidates[np.where(seen, -np.inf, acquisition).argmax()]
+    return (
+        -1 if seen.all() else candidates[np.where(seen, -np.inf, acquisition).argmax()]
+    )
 
 
-@next_point.mistake("This is the largest acquisition itself. Return the number of its row.")
+@next_point.mistake(
+    "This is the largest acquisition itself. Return the number of its row."
+)
 def _(acquisition, candidates, tried):
     seen = (candidates[:, None] == tried).all(axis=2).any(axis=1)
     return -1 if seen.all() else acquisition[~seen].max()
@@ -1454,7 +1600,9 @@ def _(acquisition, candidates, tried):
 
 @next_point.alternative(framework="torch")
 def _(acquisition, candidates, tried):
-    free = [i for i, row in enumerate(candidates) if not (tried == row).all(dim=1).any()]
+    free = [
+        i for i, row in enumerate(candidates) if not (tried == row).all(dim=1).any()
+    ]
     return max(free, key=lambda i: acquisition[i].item(), default=-1)
 
 
@@ -1516,9 +1664,9 @@ def locate_minima(X, y, candidates):
     """
     found = []
     for points, values in zip(X.astype(np.float64), y, strict=True):
-        K = np.exp(-((points[:, None] - points) ** 2).sum(axis=2) / 0.18) + 0.49 * np.eye(
-            len(points)
-        )
+        K = np.exp(
+            -((points[:, None] - points) ** 2).sum(axis=2) / 0.18
+        ) + 0.49 * np.eye(len(points))
         K_new = np.exp(-((candidates[:, None] - points) ** 2).sum(axis=2) / 0.18)
         found.append((K_new @ np.linalg.solve(K, values)).argmin())
     return np.array(found)
@@ -1539,18 +1687,21 @@ def functions_of_two_variables(rng):
     side = np.linspace(0, 1, 20, dtype=np.float32)
     candidates = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     X, truth, y = rng.random((FUNCTIONS, TRIALS, 2), np.float32), [], []
-    for (
-        points
-    ) in X:  # random Fourier features: a draw from a process with a squared-exponential kernel
+    # Random Fourier features: a draw from a process with a squared-exponential kernel.
+    for points in X:
         waves = np.float32(rng.normal(size=(2, 200)) / rng.uniform(0.2, 0.4))
         phases, heights = (
             np.float32(rng.uniform(0, 2 * np.pi, 200)),
             np.float32(rng.normal(0, 0.1, 200)),
         )
         truth.append(np.cos(candidates @ waves + phases) @ heights)
-        y.append(np.cos(points @ waves + phases) @ heights + rng.normal(0, NOISE, TRIALS))
+        y.append(
+            np.cos(points @ waves + phases) @ heights + rng.normal(0, NOISE, TRIALS)
+        )
     args, truth = (X, np.float32(y), candidates), np.array(truth)
-    return Inputs(args, secret=(truth, _share(truth, locate_minima.reference.function(*args))))
+    return Inputs(
+        args, secret=(truth, _share(truth, locate_minima.reference.function(*args)))
+    )
 
 
 def _chosen(inputs, output):
@@ -1570,7 +1721,11 @@ def _chosen(inputs, output):
 def _reached(inputs, output):
     """The share that the chosen points reach of what the reference reaches, or nan."""
     chosen = _chosen(inputs, output)
-    return np.nan if chosen is None else _share(inputs.secret[0], chosen) / inputs.secret[1]
+    return (
+        np.nan
+        if chosen is None
+        else _share(inputs.secret[0], chosen) / inputs.secret[1]
+    )
 
 
 @locate_minima.measure
@@ -1600,9 +1755,13 @@ def _next_to_the_smallest_value(inputs, output):
     return 0.4 < _reached(inputs, output) < NEEDED
 
 
-@locate_minima.mistake("These are maxima. The smallest value is looked for.", recognise=_maxima)
+@locate_minima.mistake(
+    "These are maxima. The smallest value is looked for.", recognise=_maxima
+)
 def _(X, y, candidates):
-    K = np.exp(-((X[:, :, None] - X[:, None]) ** 2).sum(axis=3) / 0.18) + 0.49 * np.eye(X.shape[1])
+    K = np.exp(-((X[:, :, None] - X[:, None]) ** 2).sum(axis=3) / 0.18) + 0.49 * np.eye(
+        X.shape[1]
+    )
     K_new = np.exp(-((candidates[None, :, None] - X[:, None]) ** 2).sum(axis=3) / 0.18)
     return (K_new @ np.linalg.solve(K, y[..., None]))[..., 0].argmax(axis=1)
 
@@ -1624,7 +1783,12 @@ def _(X, y, candidates):
     recognise=_at_random,
 )
 def _(X, y, candidates):
-    return ((candidates[None, :, None] - X[:, None]) ** 2).sum(axis=3).min(axis=2).argmax(axis=1)
+    return (
+        ((candidates[None, :, None] - X[:, None]) ** 2)
+        .sum(axis=3)
+        .min(axis=2)
+        .argmax(axis=1)
+    )
 
 
 @locate_minima.alternative(framework="torch")
@@ -1647,10 +1811,15 @@ def _(X, y, candidates):
             -(points.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18
         ) + 0.49 * nd.eye(len(points))
         K_new = nd.exp(
-            -(candidates.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2) / 0.18
+            -(candidates.expand_dims(1) - points.expand_dims(0)).square().sum(axis=2)
+            / 0.18
         )
         found.append(
-            int(nd.dot(K_new, nd.dot(nd.linalg.inverse(K), values)).argmin(axis=0).asscalar())
+            int(
+                nd.dot(K_new, nd.dot(nd.linalg.inverse(K), values))
+                .argmin(axis=0)
+                .asscalar()
+            )
         )
     return nd.array(found)
 

@@ -39,10 +39,12 @@ def ndcg(relevance, scores, k):
     factors = np.arange(1, k + 1)  # the ranks
     factors = 1 / np.log2(factors + 1)
     found = sum(
-        factor * float(relevance[i]) for factor, i in zip(factors, by_score[:k], strict=True)
+        factor * float(relevance[i])
+        for factor, i in zip(factors, by_score[:k], strict=True)
     )
     best = sum(
-        factor * float(relevance[i]) for factor, i in zip(factors, by_relevance[:k], strict=True)
+        factor * float(relevance[i])
+        for factor, i in zip(factors, by_relevance[:k], strict=True)
     )
     return found / best
 
@@ -93,7 +95,10 @@ def _unequal(rng, n, k):
     first nor the worst.
     """
     while True:
-        relevance, scores = rng.permutation(n).astype(np.float32) + 1, gaussian(rng, n, scale=2)
+        relevance, scores = (
+            rng.permutation(n).astype(np.float32) + 1,
+            gaussian(rng, n, scale=2),
+        )
         order, best = np.argsort(-scores), -np.sort(-relevance)
         if 0.4 < relevance[order[:k]].sum() / best[:k].sum() < 0.9 or (
             k == n and (relevance[order] != best).sum() > n // 2
@@ -101,7 +106,9 @@ def _unequal(rng, n, k):
             return relevance, scores, k
 
 
-@ndcg.mistake("Every place counts the same. The factor falls with the rank, from 1 at the top.")
+@ndcg.mistake(
+    "Every place counts the same. The factor falls with the rank, from 1 at the top."
+)
 def _(relevance, scores, k):
     by_score = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
     return sum(float(relevance[i]) for i in by_score[:k]) / float(
@@ -115,21 +122,29 @@ def _(relevance, scores, k):
 def _(relevance, scores, k):
     ranks = np.arange(1, k + 1)
     order = np.argsort(-scores)[:k]
-    return (relevance[order] / ranks).sum() / (np.sort(relevance)[::-1][:k] / ranks).sum()
+    return (relevance[order] / ranks).sum() / (
+        np.sort(relevance)[::-1][:k] / ranks
+    ).sum()
 
 
-@ndcg.mistake("The logarithm multiplies, so that the lowest place counts most. Divide by it.")
+@ndcg.mistake(
+    "The logarithm multiplies, so that the lowest place counts most. Divide by it."
+)
 def _(relevance, scores, k):
     grow = np.log2(np.arange(1, k + 1) + 1)
     order = np.argsort(-scores)[:k]
     return (relevance[order] * grow).sum() / (np.sort(relevance)[::-1][:k] * grow).sum()
 
 
-@ndcg.mistake("The factors are off by one place: rank 1 has the logarithm of 2, which is 1.")
+@ndcg.mistake(
+    "The factors are off by one place: rank 1 has the logarithm of 2, which is 1."
+)
 def _(relevance, scores, k):
     discount = 1 / np.log2(np.arange(1, k + 1) + 2)
     order = np.argsort(-scores)[:k]
-    return (relevance[order] * discount).sum() / (np.sort(relevance)[::-1][:k] * discount).sum()
+    return (relevance[order] * discount).sum() / (
+        np.sort(relevance)[::-1][:k] * discount
+    ).sum()
 
 
 @ndcg.mistake(
@@ -140,7 +155,9 @@ def _(relevance, scores, k):
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = 1 / np.log2(np.arange(1, k + 1))
         order = np.argsort(-scores)[:k]
-        return (relevance[order] * factors).sum() / (np.sort(relevance)[::-1][:k] * factors).sum()
+        return (relevance[order] * factors).sum() / (
+            np.sort(relevance)[::-1][:k] * factors
+        ).sum()
 
 
 @ndcg.mistake(
@@ -209,7 +226,9 @@ def _(relevance, scores, k):
     return (factors * relevance[by_score]).sum() / (factors * by_relevance).sum()
 
 
-@ndcg.mistake("The factor is 1 over the root of rank + 1. It is 1 over the logarithm to base 2.")
+@ndcg.mistake(
+    "The factor is 1 over the root of rank + 1. It is 1 over the logarithm to base 2."
+)
 def _(relevance, scores, k):
     by_score = np.argsort(-scores)[:k]
     by_relevance = np.sort(relevance)[::-1][:k]
@@ -242,14 +261,18 @@ def _(relevance, scores, k):
     import math
 
     found = best = 0.0
-    for place, (_, value) in enumerate(sorted(zip(-scores, relevance, strict=True))[:k]):
+    for place, (_, value) in enumerate(
+        sorted(zip(-scores, relevance, strict=True))[:k]
+    ):
         found += value / math.log(place + 2)
     for place, value in enumerate(sorted(relevance, reverse=True)[:k]):
         best += value / math.log(place + 2)
     return found / best
 
 
-ndcg.equivalent("range(len(scores)) -> range(len(relevance))", why="Every picture has one of each.")
+ndcg.equivalent(
+    "range(len(scores)) -> range(len(relevance))", why="Every picture has one of each."
+)
 ndcg.equivalent(
     "factors = 1 / np.log2 -> factors = 2 / np.log2",
     why="A common factor of all places cancels in the quotient.",
@@ -286,7 +309,9 @@ def pairwise_loss(scores, relevance, hotels):
     hundreds apart. Returns a number.
     """
     difference = scores[:, None] - scores[None, :]  # [i, j]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     return np.logaddexp(0, -difference[counts]).mean()
 
 
@@ -361,7 +386,9 @@ def _(scores, relevance, hotels):
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     return np.logaddexp(0, difference[counts]).mean()
 
 
@@ -371,7 +398,9 @@ def _(scores, relevance, hotels):
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     with np.errstate(over="ignore"):
         return np.log(1 + np.exp(-difference[counts])).mean()
 
@@ -382,7 +411,9 @@ def _(scores, relevance, hotels):
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     with np.errstate(over="ignore", invalid="ignore"):
         return (np.log(1 + np.exp(-difference)) * counts).sum() / counts.sum()
 
@@ -392,14 +423,18 @@ def _(scores, relevance, hotels):
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] >= relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] >= relevance[None, :]
+    )
     return np.logaddexp(0, -difference[counts]).mean()
 
 
 @pairwise_loss.mistake("This is the sum over the pairs. The task asks for the mean.")
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     return np.logaddexp(0, -difference[counts]).sum()
 
 
@@ -408,7 +443,9 @@ def _(scores, relevance, hotels):
 )
 def _(scores, relevance, hotels):
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     return (np.logaddexp(0, -difference) * counts).mean()
 
 
@@ -449,7 +486,9 @@ def _(scores, relevance, hotels):
     return np.logaddexp(0, -lead).mean() if len(lead) else 0.0
 
 
-@pairwise_loss.mistake("The differences are squared. Asked for is log(1 + exp(-difference)).")
+@pairwise_loss.mistake(
+    "The differences are squared. Asked for is log(1 + exp(-difference))."
+)
 def _(scores, relevance, hotels):
     counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
     return ((scores[:, None] - scores)[counts] ** 2).mean()
@@ -501,7 +540,9 @@ def _(scores, relevance, hotels):
     counts = (hotels[:, None] == hotels) & (relevance[:, None] > relevance)
     places = np.arange(len(scores))
     counts &= np.abs(places[:, None] - places) == 1
-    return np.logaddexp(0, -(scores[:, None] - scores))[counts].sum() / max(counts.sum(), 1)
+    return np.logaddexp(0, -(scores[:, None] - scores))[counts].sum() / max(
+        counts.sum(), 1
+    )
 
 
 @pairwise_loss.alternative(framework="torch")
@@ -509,7 +550,9 @@ def _(scores, relevance, hotels):
     from torch.nn.functional import softplus
 
     difference = scores[:, None] - scores[None, :]
-    counts = (hotels[:, None] == hotels[None, :]) & (relevance[:, None] > relevance[None, :])
+    counts = (hotels[:, None] == hotels[None, :]) & (
+        relevance[:, None] > relevance[None, :]
+    )
     return softplus(-difference[counts]).mean()
 
 
@@ -555,7 +598,8 @@ def _(scores, relevance, hotels):
 
 
 pairwise_loss.equivalent(
-    "np.logaddexp(-difference[counts], 0)", why="The sum of two exponentials has no order."
+    "np.logaddexp(-difference[counts], 0)",
+    why="The sum of two exponentials has no order.",
 )
 pairwise_loss.equivalent(
     "broadcast_equal(hotels, hotels.expand_dims(1))",
@@ -609,7 +653,9 @@ def a_hotel_a_fold(rng):
 def many_hotels(rng):
     """More than 8 bits can count, by numbers that no table of small ones holds."""
     names = rng.choice(10**6, 300, replace=False)
-    return rng.permutation(np.repeat(names, rng.integers(1, 3, 300))).astype(np.int64), 7
+    return rng.permutation(np.repeat(names, rng.integers(1, 3, 300))).astype(
+        np.int64
+    ), 7
 
 
 example(group_folds, np.array([40, 8, 40, 22, 8, 31]), 2, weight=0.5)
@@ -758,7 +804,9 @@ def lloyd_step(colours, centres):
     colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres.
     Returns the new centres, (k, 3), in the same order.
     """
-    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)  # (N,)
+    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(
+        axis=1
+    )  # (N,)
     moved = [
         colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c]
         for c in range(len(centres))
@@ -800,7 +848,9 @@ def a_centre_with_a_single_colour(rng):
 @lloyd_step.probe(weight=1)
 def another_distance_misleads(rng):
     """The first two colours would go elsewhere by the sum and by the largest of the differences."""
-    colours = floats([0, 0, -50], [30, 30, 30], [0, 5, 3], [-28, 33, 30], [-40, -40, -55])
+    colours = floats(
+        [0, 0, -50], [30, 30, 30], [0, 5, 3], [-28, 33, 30], [-40, -40, -55]
+    )
     centres = floats([0, 0, 0], [-28, 30, 30], [-40, -40, -50])
     colours += gaussian(rng, 5, 3, scale=0.3)
     middle = gaussian(rng, 3, scale=20)
@@ -825,7 +875,9 @@ def one_colour(rng):
 )
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
-    members = (nearest[:, None] == np.arange(len(centres))).T.astype(np.float32)  # (k, N)
+    members = (nearest[:, None] == np.arange(len(centres))).T.astype(
+        np.float32
+    )  # (k, N)
     with np.errstate(invalid="ignore"):
         return members @ colours / members.sum(axis=1, keepdims=True)
 
@@ -838,20 +890,30 @@ def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     return np.stack(
         [
-            colours[nearest == c].mean(axis=0) if (nearest == c).sum() > 1 else centres[c]
+            colours[nearest == c].mean(axis=0)
+            if (nearest == c).sum() > 1
+            else centres[c]
             for c in range(len(centres))
         ]
     )
 
 
-@lloyd_step.mistake("A centre without colours has become zeros. It should stay where it is.")
+@lloyd_step.mistake(
+    "A centre without colours has become zeros. It should stay where it is."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     members = nearest[:, None] == np.arange(len(centres))  # (N, k)
-    return members.T.astype(np.float32) @ colours / np.maximum(members.sum(axis=0), 1)[:, None]
+    return (
+        members.T.astype(np.float32)
+        @ colours
+        / np.maximum(members.sum(axis=0), 1)[:, None]
+    )
 
 
-@lloyd_step.mistake("The colours go to the centre that is farthest. `argmin` finds the nearest.")
+@lloyd_step.mistake(
+    "The colours go to the centre that is farthest. `argmin` finds the nearest."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmax(axis=1)
     return np.stack(
@@ -876,12 +938,16 @@ def _(colours, centres):
     )
 
 
-@lloyd_step.mistake("The new centre is the median of its colours. k-means takes the mean.")
+@lloyd_step.mistake(
+    "The new centre is the median of its colours. k-means takes the mean."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     return np.stack(
         [
-            np.median(colours[nearest == c], axis=0) if (nearest == c).any() else centres[c]
+            np.median(colours[nearest == c], axis=0)
+            if (nearest == c).any()
+            else centres[c]
             for c in range(len(centres))
         ]
     )
@@ -924,7 +990,9 @@ def _(colours, centres):
     nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     moved = np.array(centres)
     for c in range(len(centres)):
-        moved[c] = colours[nearest == c].mean(axis=0) if c in nearest else colours.mean(axis=0)
+        moved[c] = (
+            colours[nearest == c].mean(axis=0) if c in nearest else colours.mean(axis=0)
+        )
     return moved
 
 
@@ -971,7 +1039,9 @@ def _(colours, centres):
     return moved
 
 
-@lloyd_step.mistake("The centre goes half of the way only. It moves to the mean of its colours.")
+@lloyd_step.mistake(
+    "The centre goes half of the way only. It moves to the mean of its colours."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     moved = np.array(centres)
@@ -1020,7 +1090,9 @@ def _(colours, centres):
     return ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
 
 
-@lloyd_step.mistake("The nearest colour to the mean is taken. The centre moves to the mean itself.")
+@lloyd_step.mistake(
+    "The nearest colour to the mean is taken. The centre moves to the mean itself."
+)
 def _(colours, centres):
     nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     moved = np.array(centres)
@@ -1058,7 +1130,9 @@ def _(colours, centres):
 def _(colours, centres):
     from dlkit.mx import nd
 
-    nearest = nd.norm(nd.broadcast_sub(colours.expand_dims(1), centres), axis=2).argmin(axis=1)
+    nearest = nd.norm(nd.broadcast_sub(colours.expand_dims(1), centres), axis=2).argmin(
+        axis=1
+    )
     moved = []
     for c, centre in enumerate(centres):
         members = nearest == c  # 1 or 0
@@ -1122,7 +1196,11 @@ def wilson(correct, n, z):
 @wilson.probe(weight=3, repeat=4)
 def some_are_wrong(rng):
     n = int(rng.integers(12, 40))
-    return int(rng.integers(n // 2 + 1, n - 2)), n, float(rng.choice([1.28, 1.645, 1.96, 2.58]))
+    return (
+        int(rng.integers(n // 2 + 1, n - 2)),
+        n,
+        float(rng.choice([1.28, 1.645, 1.96, 2.58])),
+    )
 
 
 @wilson.probe(weight=1)
@@ -1267,7 +1345,9 @@ def _(correct, n, z):
     return 100 * (middle - half), 100 * (middle + half)
 
 
-@wilson.mistake("n - 1 stands where n should. The spread of a frequency has n below the line.")
+@wilson.mistake(
+    "n - 1 stands where n should. The spread of a frequency has n below the line."
+)
 def _(correct, n, z):
     q, n = correct / n, max(n - 1, 1)
     middle = (q + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -1295,7 +1375,9 @@ def _(correct, n, z):
 
     wrong = n - correct
     root = z * math.sqrt(correct * wrong / n + z**2 / 4)
-    return (correct + z**2 / 2 - root) / (n + z**2), (correct + z**2 / 2 + root) / (n + z**2)
+    return (correct + z**2 / 2 - root) / (n + z**2), (correct + z**2 / 2 + root) / (
+        n + z**2
+    )
 
 
 @wilson.alternative(framework="mxnet")
@@ -1404,14 +1486,18 @@ def _(inner, outer):
     "folds first, then take the best."
 )
 def _(inner, outer):
-    return outer.max(axis=1).mean(), outer[np.arange(len(outer)), inner.argmax(axis=1)].mean()
+    return outer.max(axis=1).mean(), outer[
+        np.arange(len(outer)), inner.argmax(axis=1)
+    ].mean()
 
 
 @optimistic_and_nested.mistake(
     "The two numbers are in the wrong order: first the optimistic one, then the nested one."
 )
 def _(inner, outer):
-    return outer[np.arange(len(outer)), inner.argmax(axis=1)].mean(), outer.mean(axis=0).max()
+    return outer[np.arange(len(outer)), inner.argmax(axis=1)].mean(), outer.mean(
+        axis=0
+    ).max()
 
 
 @optimistic_and_nested.mistake(
@@ -1478,7 +1564,9 @@ def _(inner, outer):
 )
 def _(inner, outer):
     best = inner == inner.max(axis=1, keepdims=True)
-    return outer.mean(axis=0).max(), ((outer * best).sum(axis=1) / best.sum(axis=1)).mean()
+    return outer.mean(axis=0).max(), (
+        (outer * best).sum(axis=1) / best.sum(axis=1)
+    ).mean()
 
 
 @optimistic_and_nested.mistake(
@@ -1489,7 +1577,9 @@ def _(inner, outer):
     return outer.mean(axis=0).max(), np.median(outer[rows, inner.argmax(axis=1)])
 
 
-@optimistic_and_nested.mistake("The worst setting is taken for the first number. Take the best.")
+@optimistic_and_nested.mistake(
+    "The worst setting is taken for the first number. Take the best."
+)
 def _(inner, outer):
     rows = np.arange(len(outer))
     return outer.mean(axis=0).min(), outer[rows, inner.argmax(axis=1)].mean()
@@ -1560,7 +1650,9 @@ def rank_pictures(features, clicks, hotels):
 
     torch.manual_seed(0)
     # i is better than j
-    i, j = torch.nonzero((hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True)
+    i, j = torch.nonzero(
+        (hotels[:, None] == hotels) & (clicks[:, None] > clicks), as_tuple=True
+    )
     net = nn.Linear(10, 1)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     for _ in range(100):
@@ -1585,7 +1677,11 @@ def unseen_hotels(rng):
         # how a picture differs from the others of its hotel
         look = rng.normal(0, 1, (count * PICTURES, FEATURES))
         clicks = (
-            np.round(20 * np.exp(fame + 0.8 * look @ quality + rng.normal(0, 0.15, len(fame)))) + 1
+            np.round(
+                20
+                * np.exp(fame + 0.8 * look @ quality + rng.normal(0, 0.15, len(fame)))
+            )
+            + 1
         )
         features = (look - 1.5 * fame[:, None] * quality).astype(np.float32)
         return (
@@ -1596,7 +1692,9 @@ def unseen_hotels(rng):
 
     (features, clicks, hotels), (new, new_clicks, _) = draw(60, 100), draw(50, 500)
     order = rng.permutation(len(features))
-    return Inputs((features[order], clicks[order], new, hotels[order]), secret=new_clicks)
+    return Inputs(
+        (features[order], clicks[order], new, hotels[order]), secret=new_clicks
+    )
 
 
 @rank_pictures.measure
@@ -1611,7 +1709,8 @@ def _(inputs, output):
     reached = _mean_ndcg(inputs, output)
     message = f"In hotels that the net has not seen, its order has a mean NDCG of {reached:.3f}"
     return Measurement(
-        reached >= NDCG, f"{message}." if reached >= NDCG else f"{message}; {NDCG} is needed."
+        reached >= NDCG,
+        f"{message}." if reached >= NDCG else f"{message}; {NDCG} is needed.",
     )
 
 
@@ -1690,9 +1789,9 @@ def _(features, clicks, hotels):
 
     mx.random.seed(0)
     hotels, column, row = hotels.astype("float32"), (-1, 1), (1, -1)
-    counts = nd.broadcast_equal(hotels.reshape(column), hotels.reshape(row)) * nd.broadcast_greater(
-        clicks.reshape(column), clicks.reshape(row)
-    )
+    counts = nd.broadcast_equal(
+        hotels.reshape(column), hotels.reshape(row)
+    ) * nd.broadcast_greater(clicks.reshape(column), clicks.reshape(row))
     net = gluon.nn.Dense(1, in_units=10)
     net.initialize(init.Xavier())
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.05})

@@ -47,9 +47,17 @@ def a_quarter_of_a_turn(rng):
 
 @turned_from.probe(weight=3, repeat=4)
 def any_angle(rng):
-    n, height, width = (int(number) for number in rng.choice(np.arange(4, 13), 3, replace=False))
+    n, height, width = (
+        int(number) for number in rng.choice(np.arange(4, 13), 3, replace=False)
+    )
     degrees = float(rng.choice([-1, 1]) * rng.uniform(15, 75))
-    return _places(rng, n, height, width), _places(rng, n, height, width), degrees, height, width
+    return (
+        _places(rng, n, height, width),
+        _places(rng, n, height, width),
+        degrees,
+        height,
+        width,
+    )
 
 
 @turned_from.probe(weight=0.5)
@@ -158,7 +166,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("Only the rows are seen from the middle. The columns need it as well.")
+@turned_from.mistake(
+    "Only the rows are seen from the middle. The columns need it as well."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
@@ -167,7 +177,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("The whole of height - 1 is subtracted. The middle is at half of it.")
+@turned_from.mistake(
+    "The whole of height - 1 is subtracted. The middle is at half of it."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
@@ -209,7 +221,9 @@ def _(rows, cols, degrees, height, width):
     return rows + (height - 1) / 2, cols + (width - 1) / 2
 
 
-@turned_from.mistake("Rows are counted upwards here. They go downwards, as in the given lines.")
+@turned_from.mistake(
+    "Rows are counted upwards here. They go downwards, as in the given lines."
+)
 def _(rows, cols, degrees, height, width):
     angle = np.pi * degrees / 180
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
@@ -243,7 +257,10 @@ def _(rows, cols, degrees, height, width):
     middle = torch.tensor([height - 1, width - 1]).double() / 2
     angle = torch.deg2rad(torch.tensor(float(degrees), dtype=torch.float64))
     inverse = torch.stack(
-        [torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])]
+        [
+            torch.stack([angle.cos(), angle.sin()]),
+            torch.stack([-angle.sin(), angle.cos()]),
+        ]
     )
     source = (torch.stack([rows, cols], dim=1) - middle) @ inverse.T + middle
     return source[:, 0], source[:, 1]
@@ -327,12 +344,18 @@ def _(images, labels, flips, partner):
     return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), labels
 
 
-@flip_letters.mistake("All labels are exchanged, also those of images that are not mirrored.")
+@flip_letters.mistake(
+    "All labels are exchanged, also those of images that are not mirrored."
+)
 def _(images, labels, flips, partner):
-    return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), partner[labels]
+    return np.where(flips[:, None, None, None], images[:, :, :, ::-1], images), partner[
+        labels
+    ]
 
 
-@flip_letters.mistake("All images are mirrored. Only those whose flip is true should be.")
+@flip_letters.mistake(
+    "All images are mirrored. Only those whose flip is true should be."
+)
 def _(images, labels, flips, partner):
     return images[:, :, :, ::-1], np.where(flips, partner[labels], labels)
 
@@ -348,9 +371,9 @@ def _(images, labels, flips, partner):
 
 @flip_letters.mistake("The wrong images are changed: those whose flip is false.")
 def _(images, labels, flips, partner):
-    return np.where(flips[:, None, None, None], images, images[:, :, :, ::-1]), np.where(
-        flips, labels, partner[labels]
-    )
+    return np.where(
+        flips[:, None, None, None], images, images[:, :, :, ::-1]
+    ), np.where(flips, labels, partner[labels])
 
 
 @flip_letters.mistake(
@@ -364,7 +387,9 @@ def _(images, labels, flips, partner):
     return images, labels
 
 
-@flip_letters.mistake("The channels are reversed. Left and right is the last axis, the width.")
+@flip_letters.mistake(
+    "The channels are reversed. Left and right is the last axis, the width."
+)
 def _(images, labels, flips, partner):
     picked = flips.astype(bool)
     images, labels = images.copy(), labels.copy()
@@ -409,10 +434,12 @@ def _(images, labels, flips, partner):
 @flip_letters.alternative()
 def _(images, labels, flips, partner):
     mirrored = [
-        image[:, :, ::-1] if flip else image for image, flip in zip(images, flips, strict=True)
+        image[:, :, ::-1] if flip else image
+        for image, flip in zip(images, flips, strict=True)
     ]
     exchanged = [
-        partner[label] if flip else label for label, flip in zip(labels, flips, strict=True)
+        partner[label] if flip else label
+        for label, flip in zip(labels, flips, strict=True)
     ]
     return np.stack(mirrored), np.stack(exchanged)
 
@@ -526,7 +553,10 @@ def a_single_row(rng):
 @sample.probe(weight=0.5)
 def very_far_outside(rng):
     image, *_, fill = _for_sampling(rng, 0, 1)
-    rows, cols = np.float32([1.5, 300, -90.25, 2, -40]), np.float32([1.25, 2.5, 1, 777.5, -60.5])
+    rows, cols = (
+        np.float32([1.5, 300, -90.25, 2, -40]),
+        np.float32([1.25, 2.5, 1, 777.5, -60.5]),
+    )
     return image, rows, cols, fill
 
 
@@ -540,7 +570,9 @@ def _(image, rows, cols, fill):
     return framed[np.round(rows).astype(int) + 6, np.round(cols).astype(int) + 6]
 
 
-@sample.mistake("Rows and columns are exchanged: the first axis of an image runs downwards.")
+@sample.mistake(
+    "Rows and columns are exchanged: the first axis of an image runs downwards."
+)
 def _(image, rows, cols, fill):
     framed = np.pad(image, 12, constant_values=fill)
     rows = rows.clip(-4, len(image[0]) + 3)
@@ -568,7 +600,9 @@ def _(image, rows, cols, fill):
     return down * upper + (1 - down) * lower
 
 
-@sample.mistake("Outside the image its edge is continued. Pixels out there have the value `fill`.")
+@sample.mistake(
+    "Outside the image its edge is continued. Pixels out there have the value `fill`."
+)
 def _(image, rows, cols, fill):
     rows, cols = rows.clip(-4, len(image) + 3), cols.clip(-4, len(image[0]) + 3)
     framed = np.pad(image, 6, mode="edge")
@@ -641,7 +675,9 @@ def _(image, rows, cols, fill):
     return np.where(outside, np.float32(fill), (1 - down) * upper + down * lower)
 
 
-@sample.mistake("Rows and columns below 0 count from the end of the image. Out there is `fill`.")
+@sample.mistake(
+    "Rows and columns below 0 count from the end of the image. Out there is `fill`."
+)
 def _(image, rows, cols, fill):
     H, W = image.shape
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
@@ -662,7 +698,9 @@ def _(image, rows, cols, fill):
     H, W = image.shape
     top, left = np.floor(rows).astype(int), np.floor(cols).astype(int)
     down, right = rows - top, cols - left
-    upper = (1 - right) * image[top % H, left % W] + right * image[top % H, (left + 1) % W]
+    upper = (1 - right) * image[top % H, left % W] + right * image[
+        top % H, (left + 1) % W
+    ]
     below = (top + 1) % H
     lower = (1 - right) * image[below, left % W] + right * image[below, (left + 1) % W]
     return (1 - down) * upper + down * lower
@@ -684,7 +722,9 @@ def _(image, rows, cols, fill):
     return values
 
 
-@sample.mistake("This is the plain mean of the four pixels. Weigh each by how near it is.")
+@sample.mistake(
+    "This is the plain mean of the four pixels. Weigh each by how near it is."
+)
 def _(image, rows, cols, fill):
     H, W = image.shape
     framed = np.pad(image, 1, constant_values=fill)
@@ -694,7 +734,9 @@ def _(image, rows, cols, fill):
     return (first + framed[top + 1, left] + framed[top + 1, left + 1]) / 4
 
 
-@sample.mistake("It goes between rows only: the columns are rounded down. Weigh by both.")
+@sample.mistake(
+    "It goes between rows only: the columns are rounded down. Weigh by both."
+)
 def _(image, rows, cols, fill):
     H, W = image.shape
     framed = np.pad(image, 1, constant_values=fill)
@@ -822,15 +864,24 @@ def one_image_whole(rng):
 
 @crop.probe(weight=0.5)
 def single_pixels(rng):
-    return _images(rng, 4, 2, 5, 6), rng.permutation(5)[:4], rng.permutation(6)[:4], (1, 1)
+    return (
+        _images(rng, 4, 2, 5, 6),
+        rng.permutation(5)[:4],
+        rng.permutation(6)[:4],
+        (1, 1),
+    )
 
 
-@crop.mistake("All images are cut at the place of the first. Each has a top and a left of its own.")
+@crop.mistake(
+    "All images are cut at the place of the first. Each has a top and a left of its own."
+)
 def _(images, tops, lefts, size):
     return images[:, :, tops[0] : tops[0] + size[0], lefts[0] : lefts[0] + size[1]]
 
 
-@crop.mistake("Tops and lefts are exchanged: a top counts rows, the third axis of the batch.")
+@crop.mistake(
+    "Tops and lefts are exchanged: a top counts rows, the third axis of the batch."
+)
 def _(images, tops, lefts, size):
     images = np.pad(images, ((0, 0), (0, 0), (0, 9), (0, 9)))
     parts = [
@@ -887,7 +938,9 @@ def _(images, tops, lefts, size):
     return np.stack([x[:, t : t + height, w : w + width] for x, t, w in places])
 
 
-@crop.mistake("All parts begin at the upper left corner: `tops` and `lefts` are not used.")
+@crop.mistake(
+    "All parts begin at the upper left corner: `tops` and `lefts` are not used."
+)
 def _(images, tops, lefts, size):
     return images[:, :, : size[0], : size[1]]
 
@@ -905,7 +958,9 @@ def _(images, tops, lefts, size):
     return np.stack([x[:, t : t + height, :width] for x, t in places])
 
 
-@crop.mistake("The images keep their size, with zeros around the part. Cut the part out.")
+@crop.mistake(
+    "The images keep their size, with zeros around the part. Cut the part out."
+)
 def _(images, tops, lefts, size):
     cut = np.zeros_like(images)
     for i, (top, left) in enumerate(zip(tops, lefts, strict=True)):
@@ -917,16 +972,23 @@ def _(images, tops, lefts, size):
 @crop.alternative()
 def _(images, tops, lefts, size):
     rows, cols = tops[:, None] + np.arange(size[0]), lefts[:, None] + np.arange(size[1])
-    return np.stack([image[:, r][:, :, c] for image, r, c in zip(images, rows, cols, strict=True)])
+    return np.stack(
+        [image[:, r][:, :, c] for image, r, c in zip(images, rows, cols, strict=True)]
+    )
 
 
 @crop.alternative(framework="torch")
 def _(images, tops, lefts, size):
     import torch
 
-    rows, cols = tops[:, None] + torch.arange(size[0]), lefts[:, None] + torch.arange(size[1])
+    rows, cols = (
+        tops[:, None] + torch.arange(size[0]),
+        lefts[:, None] + torch.arange(size[1]),
+    )
     which = torch.arange(len(images))[:, None, None]
-    return images.permute(0, 2, 3, 1)[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    return images.permute(0, 2, 3, 1)[
+        which, rows[:, :, None], cols[:, None, :]
+    ].permute(0, 3, 1, 2)
 
 
 @crop.alternative(framework="mxnet")
@@ -991,7 +1053,9 @@ def grey_batch(rng):
 
 @random_crop.probe(weight=2)
 def colour_batch(rng):
-    height, width = (int(number) for number in rng.choice(np.arange(4, 7), 2, replace=False))
+    height, width = (
+        int(number) for number in rng.choice(np.arange(4, 7), 2, replace=False)
+    )
     return _images(rng, 12, 2, height, width), int(rng.integers(2, 4))
 
 
@@ -1012,12 +1076,16 @@ def _(result, images, padding):
         .reshape(len(images), -1)
     )
     if not same.any(axis=1).all():
-        raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of the framed image.")
+        raise NotADraw(
+            f"Image {int(same.any(axis=1).argmin())} is no window of the framed image."
+        )
     tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[3])
     return {"the top": tops, "the left": lefts}
 
 
-@random_crop.mistake("All images of a batch are cut at one place. Draw a place for each.")
+@random_crop.mistake(
+    "All images of a batch are cut at one place. Draw a place for each."
+)
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
@@ -1094,7 +1162,9 @@ def _(images, padding, rng):
 def _(images, padding, rng):
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    for i, (top, left) in enumerate(rng.integers(2 * padding + 1, size=(len(images), 2))):
+    for i, (top, left) in enumerate(
+        rng.integers(2 * padding + 1, size=(len(images), 2))
+    ):
         images[i] = framed[i, :, top : top + height, left : left + width]
     return images
 
@@ -1102,7 +1172,9 @@ def _(images, padding, rng):
 @random_crop.mistake("The frame repeats the edge of the image. It should be zeros.")
 def _(images, padding, rng):
     _, _, height, width = images.shape
-    framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode="edge")
+    framed = np.pad(
+        images, ((0, 0), (0, 0), (padding, padding), (padding, padding)), mode="edge"
+    )
     places = rng.integers(2 * padding + 1, size=(len(images), 2))
     return np.stack(
         [
@@ -1150,7 +1222,10 @@ def _(images, padding, rng):
 
     offsets = rng.integers(-padding, padding, size=(len(images), 2), endpoint=True)
     return np.stack(
-        [shift(image, (0, *offset)) for image, offset in zip(images, offsets, strict=True)]
+        [
+            shift(image, (0, *offset))
+            for image, offset in zip(images, offsets, strict=True)
+        ]
     )
 
 
@@ -1160,10 +1235,16 @@ def _(images, padding, rng):
 
     count, _, height, width = images.shape
     framed = torch.nn.functional.pad(images, [padding] * 4)
-    rows = torch.from_numpy(rng.integers(2 * padding + 1, size=(count, 1))) + torch.arange(height)
-    cols = torch.from_numpy(rng.integers(2 * padding + 1, size=(count, 1))) + torch.arange(width)
+    rows = torch.from_numpy(
+        rng.integers(2 * padding + 1, size=(count, 1))
+    ) + torch.arange(height)
+    cols = torch.from_numpy(
+        rng.integers(2 * padding + 1, size=(count, 1))
+    ) + torch.arange(width)
     which = torch.arange(count)[:, None, None]
-    return framed.permute(0, 2, 3, 1)[which, rows[:, :, None], cols[:, None, :]].permute(0, 3, 1, 2)
+    return framed.permute(0, 2, 3, 1)[
+        which, rows[:, :, None], cols[:, None, :]
+    ].permute(0, 3, 1, 2)
 
 
 @random_crop.alternative(framework="mxnet")
@@ -1172,7 +1253,9 @@ def _(images, padding, rng):
 
     _, _, height, width = images.shape
     framed = nd.pad(
-        images, mode="constant", pad_width=(0, 0, 0, 0, padding, padding, padding, padding)
+        images,
+        mode="constant",
+        pad_width=(0, 0, 0, 0, padding, padding, padding, padding),
     )
     windows = []
     for image in framed:
@@ -1181,12 +1264,16 @@ def _(images, padding, rng):
     return nd.stack(*windows)
 
 
-random_crop.equivalent("tops, lefts = rng -> lefts, tops = rng", why="Both are drawn alike.")
+random_crop.equivalent(
+    "tops, lefts = rng -> lefts, tops = rng", why="Both are drawn alike."
+)
 random_crop.equivalent(
     "for image, top, left in zip(framed, tops, -> for image, left, top in zip(framed, tops,",
     why="Both are drawn alike.",
 )
-random_crop.equivalent("top, left = rng -> left, top = rng", why="Both are drawn alike.")
+random_crop.equivalent(
+    "top, left = rng -> left, top = rng", why="Both are drawn alike."
+)
 
 
 # 6. A pipeline ------------------------------------------------------------------------------------
@@ -1225,18 +1312,28 @@ def prepare(images, sigma, train, rng):
 @prepare.probe(weight=5)
 def to_train_on(rng):
     """Noise so weak that its tails are seen in most pixels, and are not cut off with the values."""
-    return _images(rng, 12, int(rng.integers(2, 4)), 3, 4), float(rng.uniform(0.06, 0.12)), True
+    return (
+        _images(rng, 12, int(rng.integers(2, 4)), 3, 4),
+        float(rng.uniform(0.06, 0.12)),
+        True,
+    )
 
 
 @prepare.probe(weight=1)
 def to_validate_on(rng):
-    return _images(rng, 12, int(rng.integers(2, 4)), 4, 3), float(rng.uniform(0.2, 0.4)), False
+    return (
+        _images(rng, 12, int(rng.integers(2, 4)), 4, 3),
+        float(rng.uniform(0.2, 0.4)),
+        False,
+    )
 
 
 @prepare.recover
 def _(result, images, sigma, train):
     if np.shape(result) != images.shape:
-        raise NotADraw(f"One call gives {np.shape(result)}; it should be {images.shape}.")
+        raise NotADraw(
+            f"One call gives {np.shape(result)}; it should be {images.shape}."
+        )
     before = np.asarray(images, np.float64).reshape(len(images), -1)
     after = np.float64(result).reshape(before.shape)
     # The noise is rounded, not the result: what nobody changed stays just so in any precision.
@@ -1245,7 +1342,9 @@ def _(result, images, sigma, train):
     values = np.where(at_an_end, np.round(after, 4), before + noise)
     return {
         "the noise": noise,
-        "the number of pixels beyond 3 sigma": (np.abs(noise) > 3.003 * sigma).sum(axis=1),
+        "the number of pixels beyond 3 sigma": (np.abs(noise) > 3.003 * sigma).sum(
+            axis=1
+        ),
         "the smallest value": values.min(axis=1),
         "the largest value": values.max(axis=1),
         "the mean": values.mean(axis=1),
@@ -1259,9 +1358,15 @@ def _(images, sigma, train, rng):
     return (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
 
 
-@prepare.mistake("The wrong part gets the noise: it belongs on images to train on, `train` true.")
+@prepare.mistake(
+    "The wrong part gets the noise: it belongs on images to train on, `train` true."
+)
 def _(images, sigma, train, rng):
-    return images if train else (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
+    return (
+        images
+        if train
+        else (images + sigma * rng.standard_normal(images.shape)).clip(0, 1)
+    )
 
 
 @prepare.mistake("Values leave the range from 0 to 1: clip after the noise was added.")
@@ -1273,7 +1378,9 @@ def _(images, sigma, train, rng):
     "The noisy images are rescaled to reach from 0 to 1, so a single pixel dims all others. "
     "Clip: what is outside moves to the end, the rest stays.",
     recognise=lambda inputs, value: (
-        all(map(_rescaled, value["draws"])) and _repeated(inputs, value) and not value["changed"]
+        all(map(_rescaled, value["draws"]))
+        and _repeated(inputs, value)
+        and not value["changed"]
     ),
 )
 def _(images, sigma, train, rng):
@@ -1288,7 +1395,9 @@ def _(images, sigma, train, rng):
 )
 def _(images, sigma, train, rng):
     return (
-        np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1) if train else images
+        np.clip(images + sigma * np.random.standard_normal(images.shape), 0, 1)
+        if train
+        else images
     )
 
 
@@ -1323,13 +1432,21 @@ def _(images, sigma, train, rng):
 )
 def _(images, sigma, train, rng):
     return (
-        np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1) if train else images
+        np.clip(images + sigma * rng.standard_normal(images.shape[1:]), 0, 1)
+        if train
+        else images
     )
 
 
-@prepare.mistake("The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`.")
+@prepare.mistake(
+    "The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`."
+)
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma * rng.uniform(-1, 1, images.shape), 0, 1) if train else images
+    return (
+        np.clip(images + sigma * rng.uniform(-1, 1, images.shape), 0, 1)
+        if train
+        else images
+    )
 
 
 @prepare.mistake(
@@ -1365,7 +1482,11 @@ def _(images, sigma, train, rng):
     "by the standard deviation, `sigma`."
 )
 def _(images, sigma, train, rng):
-    return np.clip(images + sigma**2 * rng.standard_normal(images.shape), 0, 1) if train else images
+    return (
+        np.clip(images + sigma**2 * rng.standard_normal(images.shape), 0, 1)
+        if train
+        else images
+    )
 
 
 @prepare.mistake(
@@ -1379,7 +1500,9 @@ def _(images, sigma, train, rng):
     "This is the colleague's code still. What becomes of validation images, of the caller's "
     "array, of `rng`, and of a pixel in the middle of the range?",
     recognise=lambda inputs, value: (
-        value["changed"] and all(map(_rescaled, value["draws"])) and not _repeated(inputs, value)
+        value["changed"]
+        and all(map(_rescaled, value["draws"]))
+        and not _repeated(inputs, value)
     ),
 )
 def _(images, sigma, train, rng):
@@ -1394,7 +1517,11 @@ def _(images, sigma, train, rng):
 )
 def _(images, sigma, train, rng):
     return (
-        np.clip(images + sigma * np.random.default_rng(0).standard_normal(images.shape), 0, 1)
+        np.clip(
+            images + sigma * np.random.default_rng(0).standard_normal(images.shape),
+            0,
+            1,
+        )
         if train
         else images
     )
@@ -1402,7 +1529,9 @@ def _(images, sigma, train, rng):
 
 @prepare.alternative()
 def _(images, sigma, train, rng):
-    noisy = [image + train * rng.normal(scale=sigma, size=image.shape) for image in images]
+    noisy = [
+        image + train * rng.normal(scale=sigma, size=image.shape) for image in images
+    ]
     return np.stack(noisy).clip(0, 1)
 
 
@@ -1424,7 +1553,9 @@ def _(images, sigma, train, rng):
     return nd.clip(images + noise, 0, 1)
 
 
-prepare.equivalent("images + -> images -", why="Noise is as likely positive as negative.")
+prepare.equivalent(
+    "images + -> images -", why="Noise is as likely positive as negative."
+)
 prepare.equivalent("image + -> image -", why="Noise is as likely positive as negative.")
 
 
@@ -1481,10 +1612,14 @@ def read_turned(train_images, train_labels):
         for rows in torch.randperm(len(train_images)).split(50):
             angles = torch.deg2rad(100 * torch.rand(len(rows)) - 50)
             cos, sin, zero = angles.cos(), angles.sin(), torch.zeros(len(rows))
-            matrices = torch.stack([cos, sin, zero, -sin, cos, zero], dim=1).reshape(-1, 2, 3)
+            matrices = torch.stack([cos, sin, zero, -sin, cos, zero], dim=1).reshape(
+                -1, 2, 3
+            )
             X = train_images[rows]
             X = grid_sample(
-                X, affine_grid(matrices, X.shape, align_corners=False), align_corners=False
+                X,
+                affine_grid(matrices, X.shape, align_corners=False),
+                align_corners=False,
             )
             loss = cross_entropy(net(X), train_labels[rows])
             optimizer.zero_grad()
@@ -1508,7 +1643,9 @@ def upright_and_turned(rng):
         Nuisances(rotation=50, shift=1, noise=0.05),
     )
     train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
-    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
+    return Inputs(
+        (data.train_images, train_labels, data.test_images), secret=test_labels
+    )
 
 
 read_turned.measure(TURNED.measure)
@@ -1538,7 +1675,9 @@ def _(train_images, train_labels):
     optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
     for _ in range(10):
         for rows in torch.randperm(len(train_images)).split(50):
-            loss = nn.functional.cross_entropy(net(train_images[rows]), train_labels[rows])
+            loss = nn.functional.cross_entropy(
+                net(train_images[rows]), train_labels[rows]
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -1594,7 +1733,9 @@ def _(train_images, train_labels):
     for _ in range(40):
         for rows in np.split(rng.permutation(len(train_images)), 6):
             rows = nd.array(rows)
-            X = mx.image.imrotate(nd.take(train_images, rows), nd.array(rng.uniform(-50, 50, 50)))
+            X = mx.image.imrotate(
+                nd.take(train_images, rows), nd.array(rng.uniform(-50, 50, 50))
+            )
             with autograd.record():
                 loss = loss_of(net(X), nd.take(train_labels, rows))
             loss.backward()
@@ -1615,7 +1756,9 @@ def _(train_images, train_labels):
     rng = np.random.default_rng(0)
     angles = rng.uniform(-50, 50, 20)
     turned = [
-        torch.from_numpy(rotate(train_images.numpy(), angle, axes=(2, 3), reshape=False, order=1))
+        torch.from_numpy(
+            rotate(train_images.numpy(), angle, axes=(2, 3), reshape=False, order=1)
+        )
         for angle in angles
     ]
     X, y = torch.cat(turned), train_labels.repeat(20)
@@ -1626,7 +1769,12 @@ def _(train_images, train_labels):
             torch.nn.Conv2d(12, 24, 3, stride=2),
             torch.nn.ReLU(),
         ],
-        *[torch.nn.Flatten(), torch.nn.Linear(216, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)],
+        *[
+            torch.nn.Flatten(),
+            torch.nn.Linear(216, 64),
+            torch.nn.ReLU(),
+            torch.nn.Linear(64, 10),
+        ],
     )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     for _ in range(5):
@@ -1696,7 +1844,9 @@ def _for_a_flip(rng, n, channels):
     names = rng.permutation(5)
     partner = np.empty(5, np.int64)
     partner[names] = names[[1, 0, 3, 2, 4]]
-    labels = np.concatenate([names[:2], rng.choice(names[:4], n - 3), names[4:]]).astype(np.int64)
+    labels = np.concatenate(
+        [names[:2], rng.choice(names[:4], n - 3), names[4:]]
+    ).astype(np.int64)
     flips = np.arange(n) % 2 == 0
     order = rng.permutation(n)
     return (
@@ -1721,7 +1871,9 @@ def _for_sampling(rng, low, high):
 
 
 def _for_a_crop(rng, n, channels):
-    height, width = (int(number) for number in rng.choice(np.arange(2, 6), 2, replace=False))
+    height, width = (
+        int(number) for number in rng.choice(np.arange(2, 6), 2, replace=False)
+    )
     spare_rows, spare_cols = (
         int(number) for number in rng.choice(np.arange(3, 7), 2, replace=False)
     )

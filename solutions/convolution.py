@@ -112,7 +112,9 @@ def _(size, kernel, padding, stride, dilation):
     return room / stride + 1
 
 
-@output_size.mistake("The padding is counted once. It is added at both ends of the axis.")
+@output_size.mistake(
+    "The padding is counted once. It is added at both ends of the axis."
+)
 def _(size, kernel, padding, stride, dilation):
     covered = dilation * (kernel - 1) + 1
     return (size + padding - covered) // stride + 1
@@ -189,7 +191,10 @@ def _(size, kernel, padding, stride, dilation):
 def _(size, kernel, padding, stride, dilation):
     import torch
 
-    X, weight = torch.empty(1, size), torch.empty(1, 1, kernel)  # only their shapes matter
+    X, weight = (
+        torch.empty(1, size),
+        torch.empty(1, 1, kernel),
+    )  # only their shapes matter
     return torch.nn.functional.conv1d(
         X, weight, stride=stride, padding=padding, dilation=dilation
     ).shape[1]
@@ -199,7 +204,10 @@ def _(size, kernel, padding, stride, dilation):
 def _(size, kernel, padding, stride, dilation):
     from dlkit.mx import nd
 
-    X, weight = nd.empty((1, 1, size)), nd.empty((1, 1, kernel))  # only their shapes matter
+    X, weight = (
+        nd.empty((1, 1, size)),
+        nd.empty((1, 1, kernel)),
+    )  # only their shapes matter
     out = nd.Convolution(
         X,
         weight,
@@ -218,7 +226,8 @@ output_size.equivalent(
     why="A second output channel is as long.",
 )
 output_size.equivalent(
-    "nd.empty((1, 1, size)) -> nd.empty((2, 1, size))", why="A second image's result is as long."
+    "nd.empty((1, 1, size)) -> nd.empty((2, 1, size))",
+    why="A second image's result is as long.",
 )
 
 
@@ -293,7 +302,9 @@ def one_column_kernel(rng):
 
 @cross_correlate.probe(weight=1)
 def square_kernel(rng):
-    return _distinct(rng, 6, 4), np.array([[1, 2, -1], [0, 3, 5], [-4, 7, 6]], np.float32)
+    return _distinct(rng, 6, 4), np.array(
+        [[1, 2, -1], [0, 3, 5], [-4, 7, 6]], np.float32
+    )
 
 
 @cross_correlate.probe(weight=3, repeat=5)
@@ -312,7 +323,9 @@ def kernel_of_one_pixel(rng):
 
 @cross_correlate.probe(weight=0.5)
 def image_of_one_pixel(rng):
-    return np.array([[7]], np.float32), np.array([[rng.integers(2, 9) + 0.5]], np.float32)
+    return np.array([[7]], np.float32), np.array(
+        [[rng.integers(2, 9) + 0.5]], np.float32
+    )
 
 
 @cross_correlate.probe(weight=0.5)
@@ -550,9 +563,12 @@ def _(image, kernel):
     )
 
 
-cross_correlate.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
 cross_correlate.equivalent(
-    "dim=(2, 3) -> dim=(3, 2)", why="A sum over two axes does not depend on their order."
+    "zeros( -> ones(", why="Every pixel of the output is overwritten."
+)
+cross_correlate.equivalent(
+    "dim=(2, 3) -> dim=(3, 2)",
+    why="A sum over two axes does not depend on their order.",
 )
 
 
@@ -593,7 +609,9 @@ def pad_and_stride(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = np.zeros((H + 2 * rows, W + 2 * columns))
     padded[rows : rows + H, columns : columns + W] = image
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -613,12 +631,22 @@ example(
 
 @pad_and_stride.probe(weight=1)
 def neither(rng):
-    return _distinct(rng, 6, 4), np.array([[1, -2], [3, 5], [0, 4]], np.float32), (0, 0), (1, 1)
+    return (
+        _distinct(rng, 6, 4),
+        np.array([[1, -2], [3, 5], [0, 4]], np.float32),
+        (0, 0),
+        (1, 1),
+    )
 
 
 @pad_and_stride.probe(weight=2)
 def padding_only(rng):
-    return _distinct(rng, 3, 4), np.array([[1, 2, -1], [4, 3, 5]], np.float32), (1, 2), (1, 1)
+    return (
+        _distinct(rng, 3, 4),
+        np.array([[1, 2, -1], [4, 3, 5]], np.float32),
+        (1, 2),
+        (1, 1),
+    )
 
 
 @pad_and_stride.probe(weight=2)
@@ -638,7 +666,12 @@ def image_of_one_pixel(rng):
 
 @pad_and_stride.probe(weight=1)
 def padding_wider_than_the_kernel(rng):
-    return _distinct(rng, 2, 3), np.array([[2, -1, 3], [4, 1, -5]], np.float32), (4, 5), (4, 2)
+    return (
+        _distinct(rng, 2, 3),
+        np.array([[2, -1, 3], [4, 1, -5]], np.float32),
+        (4, 5),
+        (4, 2),
+    )
 
 
 @pad_and_stride.probe(weight=0.5)
@@ -669,7 +702,12 @@ def padding_of_the_columns_only(rng):
 @pad_and_stride.probe(weight=1)
 def stride_wider_than_the_kernel(rng):
     """Down, two rows are left over."""
-    return _distinct(rng, 10, 8), np.array([[4, -2], [1, 3]], np.float32), (0, 1), (3, 4)
+    return (
+        _distinct(rng, 10, 8),
+        np.array([[4, -2], [1, 3]], np.float32),
+        (0, 1),
+        (3, 4),
+    )
 
 
 @pad_and_stride.mistake(
@@ -694,7 +732,9 @@ def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)))
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (padded[i : i + h, j : j + w] * kernel).sum()
@@ -709,7 +749,9 @@ def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, 0), (columns, 0)))
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (
@@ -718,12 +760,16 @@ def _(image, kernel, padding, stride):
     return out
 
 
-@pad_and_stride.mistake("The padding repeats the pixels of the border. It should be zeros.")
+@pad_and_stride.mistake(
+    "The padding repeats the pixels of the border. It should be zeros."
+)
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)), mode="edge")
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (
@@ -742,7 +788,9 @@ def _(image, kernel, padding, stride):
     out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = (image[i * down : i * down + h, j * across : j * across + w] * kernel).sum()
+            out[i, j] = (
+                image[i * down : i * down + h, j * across : j * across + w] * kernel
+            ).sum()
     return out
 
 
@@ -754,7 +802,9 @@ def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)))
-    out = np.zeros((-(-(padded.shape[0] - h) // down) + 1, -(-(padded.shape[1] - w) // across) + 1))
+    out = np.zeros(
+        (-(-(padded.shape[0] - h) // down) + 1, -(-(padded.shape[1] - w) // across) + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             window = padded[i * down : i * down + h, j * across : j * across + w]
@@ -770,7 +820,9 @@ def _(image, kernel, padding, stride):
     (rows, columns), (across, down) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)))
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (
@@ -787,7 +839,9 @@ def _(image, kernel, padding, stride):
     (columns, rows), (down, across) = padding, stride
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)))
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (
@@ -796,13 +850,17 @@ def _(image, kernel, padding, stride):
     return out
 
 
-@pad_and_stride.mistake("The kernel is flipped. Cross-correlation lays it down as it is.")
+@pad_and_stride.mistake(
+    "The kernel is flipped. Cross-correlation lays it down as it is."
+)
 def _(image, kernel, padding, stride):
     (rows, columns), (down, across) = padding, stride
     kernel = np.flip(kernel)
     h, w = kernel.shape
     padded = np.pad(image, ((rows, rows), (columns, columns)))
-    out = np.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = np.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = (
@@ -839,7 +897,9 @@ def _(image, kernel, padding, stride):
 )
 def _(image, kernel, padding, stride):
     (rows, columns) = padding
-    padded = np.pad(image, ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)))
+    padded = np.pad(
+        image, ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2))
+    )
     if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
         return np.zeros((0, 0))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
@@ -892,7 +952,9 @@ def _(image, kernel, padding, stride):
     "neighbouring pixels; only its starts are `stride` apart.",
 )
 def _(image, kernel, padding, stride):
-    padded = np.pad(image[:: stride[0], :: stride[1]], ((padding[0],) * 2, (padding[1],) * 2))
+    padded = np.pad(
+        image[:: stride[0], :: stride[1]], ((padding[0],) * 2, (padding[1],) * 2)
+    )
     if min(padded.shape[0] - kernel.shape[0], padded.shape[1] - kernel.shape[1]) < 0:
         return np.zeros((0, 0))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
@@ -915,7 +977,9 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = torch.zeros(H + 2 * rows, W + 2 * columns)
     padded[rows : rows + H, columns : columns + W] = image
-    out = torch.zeros((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    out = torch.zeros(
+        (padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -942,7 +1006,9 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     padded = nd.zeros((H + 2 * rows, W + 2 * columns))
     padded[rows : rows + H, columns : columns + W] = image
-    out = nd.zeros(((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1))
+    out = nd.zeros(
+        ((padded.shape[0] - h) // down + 1, (padded.shape[1] - w) // across + 1)
+    )
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             top, left = i * down, j * across
@@ -956,20 +1022,25 @@ def _(image, kernel, padding, stride):
     h, w = kernel.shape
     H, W = image.shape[0] + 2 * rows, image.shape[1] + 2 * columns
     X = image.reshape((1, 1, *image.shape))  # MXNet pads arrays of four axes
-    padded = X.pad(mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns)).reshape(
-        (H, W)
-    )
+    padded = X.pad(
+        mode="constant", pad_width=(0, 0, 0, 0, rows, rows, columns, columns)
+    ).reshape((H, W))
     moved = (
-        (a, b, padded[a : a + H - h + 1, b : b + W - w + 1]) for a in range(h) for b in range(w)
+        (a, b, padded[a : a + H - h + 1, b : b + W - w + 1])
+        for a in range(h)
+        for b in range(w)
     )
-    return sum(kernel[a, b].asscalar() * picture[::down, ::across] for a, b, picture in moved)
+    return sum(
+        kernel[a, b].asscalar() * picture[::down, ::across] for a, b, picture in moved
+    )
 
 
 pad_and_stride.equivalent(
     "out = np.zeros( -> out = np.ones(", why="Every pixel of the output is overwritten."
 )
 pad_and_stride.equivalent(
-    "out = torch.zeros( -> out = torch.ones(", why="Every pixel of the output is overwritten."
+    "out = torch.zeros( -> out = torch.ones(",
+    why="Every pixel of the output is overwritten.",
 )
 pad_and_stride.equivalent(
     "out = nd.zeros( -> out = nd.ones(", why="Every pixel of the output is overwritten."
@@ -1114,7 +1185,9 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake("The average is a sum: it is not divided by the number of pixels in the window.")
+@pool.mistake(
+    "The average is a sum: it is not divided by the number of pixels in the window."
+)
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
     H, W = image.shape
@@ -1182,14 +1255,18 @@ def _(image, window, stride, mode):
     return out
 
 
-@pool.mistake('The maximum is taken whatever the mode. Look at what happens for "average".')
+@pool.mistake(
+    'The maximum is taken whatever the mode. Look at what happens for "average".'
+)
 def _(image, window, stride, mode):
     (h, w), (down, across) = window, stride
     H, W = image.shape
     out = np.zeros(((H - h) // down + 1, (W - w) // across + 1))
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[i, j] = image[i * down : i * down + h, j * across : j * across + w].max()
+            out[i, j] = image[
+                i * down : i * down + h, j * across : j * across + w
+            ].max()
     return out
 
 
@@ -1241,7 +1318,9 @@ def _(image, window, stride, mode):
 def _(image, window, stride, mode):
     windows = np.lib.stride_tricks.sliding_window_view(image, window)
     windows = windows[:: stride[0], :: stride[1]]
-    return np.abs(windows).max(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+    return (
+        np.abs(windows).max(axis=(2, 3)) if mode == "max" else windows.mean(axis=(2, 3))
+    )
 
 
 @pool.mistake(
@@ -1251,7 +1330,9 @@ def _(image, window, stride, mode):
 def _(image, window, stride, mode):
     windows = np.lib.stride_tricks.sliding_window_view(image, window)
     windows = windows[:: stride[0], :: stride[1]]
-    return windows.max(axis=(2, 3)) if mode == "max" else np.median(windows, axis=(2, 3))
+    return (
+        windows.max(axis=(2, 3)) if mode == "max" else np.median(windows, axis=(2, 3))
+    )
 
 
 @pool.mistake(
@@ -1275,7 +1356,9 @@ def _(image, window, stride, mode):
 
 @pool.alternative()
 def _(image, window, stride, mode):
-    windows = np.lib.stride_tricks.sliding_window_view(image, window)[:: stride[0], :: stride[1]]
+    windows = np.lib.stride_tricks.sliding_window_view(image, window)[
+        :: stride[0], :: stride[1]
+    ]
     return {"max": np.max, "average": np.mean}[mode](windows, axis=(2, 3))
 
 
@@ -1382,22 +1465,38 @@ def channels(X, kernels, bias):
 
 @channels.probe(weight=1)
 def kernel_of_one_pixel(rng):
-    return _distinct(rng, 3, 2, 4), gaussian(rng, 2, 3, 1, 1), np.array([10, -20], np.float32)
+    return (
+        _distinct(rng, 3, 2, 4),
+        gaussian(rng, 2, 3, 1, 1),
+        np.array([10, -20], np.float32),
+    )
 
 
 @channels.probe(weight=1)
 def more_channels_in_than_out(rng):
-    return _distinct(rng, 4, 4, 3), gaussian(rng, 2, 4, 2, 3), np.array([3, -7], np.float32)
+    return (
+        _distinct(rng, 4, 4, 3),
+        gaussian(rng, 2, 4, 2, 3),
+        np.array([3, -7], np.float32),
+    )
 
 
 @channels.probe(weight=1)
 def as_many_channels_out_as_columns(rng):
-    return _distinct(rng, 2, 4, 5), gaussian(rng, 3, 2, 2, 3), np.array([1, -30, 200], np.float32)
+    return (
+        _distinct(rng, 2, 4, 5),
+        gaussian(rng, 3, 2, 2, 3),
+        np.array([1, -30, 200], np.float32),
+    )
 
 
 @channels.probe(weight=1)
 def as_many_channels_out_as_in(rng):
-    return _distinct(rng, 2, 5, 4), gaussian(rng, 2, 2, 3, 2), np.array([-4, 9], np.float32)
+    return (
+        _distinct(rng, 2, 5, 4),
+        gaussian(rng, 2, 2, 3, 2),
+        np.array([-4, 9], np.float32),
+    )
 
 
 @channels.probe(weight=3, repeat=4)
@@ -1448,7 +1547,9 @@ def _(X, kernels, bias):
     for o in range(C_out):
         for i in range(H - h + 1):
             for j in range(W - w + 1):
-                out[o, i, j] = (X[0, i : i + h, j : j + w] * kernels[o, 0]).sum() + bias[o]
+                out[o, i, j] = (
+                    X[0, i : i + h, j : j + w] * kernels[o, 0]
+                ).sum() + bias[o]
     return out
 
 
@@ -1462,9 +1563,9 @@ def _(X, kernels, bias):
     out = np.zeros((C_out, C_in, H - h + 1, W - w + 1))
     for i in range(H - h + 1):
         for j in range(W - w + 1):
-            out[:, :, i, j] = (X[:, i : i + h, j : j + w] * kernels).sum(axis=(2, 3)) + bias[
-                :, None
-            ]
+            out[:, :, i, j] = (X[:, i : i + h, j : j + w] * kernels).sum(
+                axis=(2, 3)
+            ) + bias[:, None]
     return out
 
 
@@ -1480,7 +1581,9 @@ def _(X, kernels, bias):
         for c in range(C_in):
             for i in range(H - h + 1):
                 for j in range(W - w + 1):
-                    out[o, i, j] = (X[c, i : i + h, j : j + w] * kernels[o, c]).sum() + bias[o]
+                    out[o, i, j] = (
+                        X[c, i : i + h, j : j + w] * kernels[o, c]
+                    ).sum() + bias[o]
     return out
 
 
@@ -1492,7 +1595,9 @@ def _(X, kernels, bias):
     for o in range(C_out):
         for i in range(H - h + 1):
             for j in range(W - w + 1):
-                out[o, i, j] = (X[:, i : i + h, j : j + w] * kernels[o]).sum() / C_in + bias[o]
+                out[o, i, j] = (
+                    X[:, i : i + h, j : j + w] * kernels[o]
+                ).sum() / C_in + bias[o]
     return out
 
 
@@ -1507,11 +1612,15 @@ def _(X, kernels, bias):
         for c in range(C_in):
             for i in range(H - h + 1):
                 for j in range(W - w + 1):
-                    out[o, i, j] += (X[c, i : i + h, j : j + w] * kernels[o, c]).sum() + bias[o]
+                    out[o, i, j] += (
+                        X[c, i : i + h, j : j + w] * kernels[o, c]
+                    ).sum() + bias[o]
     return out
 
 
-@channels.mistake("The bias is added to every product. It is added once, after the sum.")
+@channels.mistake(
+    "The bias is added to every product. It is added once, after the sum."
+)
 def _(X, kernels, bias):
     _, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -1527,12 +1636,16 @@ def _(X, kernels, bias):
     "The output channels are added up. Each kernel of the bank gives a map of its own: C_out maps."
 )
 def _(X, kernels, bias):
-    windows = np.lib.stride_tricks.sliding_window_view(X, kernels.shape[2:], axis=(1, 2))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X, kernels.shape[2:], axis=(1, 2)
+    )
     maps = np.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
     return maps.sum(axis=0)
 
 
-@channels.mistake("The bias is missing. Add bias[o] to every pixel of output channel o.")
+@channels.mistake(
+    "The bias is missing. Add bias[o] to every pixel of output channel o."
+)
 def _(X, kernels, bias):
     _, H, W = X.shape
     C_out, _, h, w = kernels.shape
@@ -1640,7 +1753,9 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     h, w = kernels.shape[2:]
     windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
-    out = np.einsum("cijab,ocab->oij", windows, np.repeat(kernels[:, :1], kernels.shape[1], axis=1))
+    out = np.einsum(
+        "cijab,ocab->oij", windows, np.repeat(kernels[:, :1], kernels.shape[1], axis=1)
+    )
     return out + bias[:, None, None]
 
 
@@ -1650,7 +1765,9 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     h, w = kernels.shape[2:]
     windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(1, 2))
-    out = np.einsum("cijab,ocab->oij", windows, np.repeat(kernels[:1], len(kernels), axis=0))
+    out = np.einsum(
+        "cijab,ocab->oij", windows, np.repeat(kernels[:1], len(kernels), axis=0)
+    )
     return out + bias[:, None, None]
 
 
@@ -1713,7 +1830,9 @@ def _(X, kernels, bias):
         for b in range(w)
     ]
     # The kernels as rows of a matrix, times a stack of moved pictures: (C_out, n) with (n, H', W').
-    return nd.dot(kernels.reshape((C_out, -1)), nd.stack(*moved)) + bias.reshape((C_out, 1, 1))
+    return nd.dot(kernels.reshape((C_out, -1)), nd.stack(*moved)) + bias.reshape(
+        (C_out, 1, 1)
+    )
 
 
 channels.equivalent("zeros( -> ones(", why="Every pixel of the output is overwritten.")
@@ -1887,7 +2006,9 @@ def _(layers):
     return field
 
 
-@receptive_field.mistake("The layers are taken in the wrong order. The list begins at the image.")
+@receptive_field.mistake(
+    "The layers are taken in the wrong order. The list begins at the image."
+)
 def _(layers):
     field, step = 1, 1
     for kernel, stride, dilation in reversed(layers):
@@ -1953,7 +2074,8 @@ def _(layers):
     strides = [1, *(stride for _, stride, _ in layers)]
     steps = np.cumprod(strides)
     return 1 + sum(
-        int(steps[i]) * dilation * (kernel - 1) for i, (kernel, _, dilation) in enumerate(layers)
+        int(steps[i]) * dilation * (kernel - 1)
+        for i, (kernel, _, dilation) in enumerate(layers)
     )
 
 
@@ -2002,7 +2124,8 @@ def _(layers):
 
 
 receptive_field.equivalent(
-    "nd.empty((1, 1, 1)) -> nd.empty((2, 1, 1))", why="What a second output pixel sees is as long."
+    "nd.empty((1, 1, 1)) -> nd.empty((2, 1, 1))",
+    why="What a second output pixel sees is as long.",
 )
 
 
@@ -2079,10 +2202,15 @@ def several_channels(rng):
 def random_shapes(rng):
     h, w = (int(n) for n in rng.permutation([2, 3, 4])[:2])
     more_rows, more_columns = rng.permutation([1, 2, 3])[:2]
-    return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (h, w)
+    return gaussian(rng, int(rng.integers(2, 5)), h + more_rows, w + more_columns), (
+        h,
+        w,
+    )
 
 
-@im2col.mistake("The matrix is transposed: each window is a row. Each window should be a column.")
+@im2col.mistake(
+    "The matrix is transposed: each window is a row. Each window should be a column."
+)
 def _(X, window):
     C, H, W = X.shape
     h, w = window
@@ -2101,7 +2229,9 @@ def _(X, window):
     _, H, W = X.shape
     h, w = window
     parts = [
-        X[:, i : i + h, j : j + w].reshape(-1) for j in range(W - w + 1) for i in range(H - h + 1)
+        X[:, i : i + h, j : j + w].reshape(-1)
+        for j in range(W - w + 1)
+        for i in range(H - h + 1)
     ]
     return np.stack(parts, axis=1)
 
@@ -2143,7 +2273,9 @@ def _(X, window):
 def _(X, window):
     C, H, W = X.shape
     h, w = window
-    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))  # (C, H', W', h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X, window, axis=(1, 2)
+    )  # (C, H', W', h, w)
     return windows.reshape(C * h * w, (H - h + 1) * (W - w + 1))
 
 
@@ -2184,7 +2316,9 @@ def _(X, window):
     _, H, W = X.shape
     h, w = window
     parts = [
-        X[0, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+        X[0, i : i + h, j : j + w].reshape(-1)
+        for i in range(H - h + 1)
+        for j in range(W - w + 1)
     ]
     return np.stack(parts, axis=1)
 
@@ -2223,7 +2357,9 @@ def _(X, window):
 
 @im2col.alternative()
 def _(X, window):
-    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))  # (C, H', W', h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        X, window, axis=(1, 2)
+    )  # (C, H', W', h, w)
     C, rows, columns, h, w = windows.shape
     return windows.transpose(0, 3, 4, 1, 2).reshape(C * h * w, rows * columns)
 
@@ -2235,7 +2371,9 @@ def _(X, window):
     _, H, W = X.shape
     h, w = window
     parts = [
-        X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+        X[:, i : i + h, j : j + w].reshape(-1)
+        for i in range(H - h + 1)
+        for j in range(W - w + 1)
     ]
     return torch.stack(parts, dim=1)
 
@@ -2254,7 +2392,9 @@ def _(X, window):
     _, H, W = X.shape
     h, w = window
     parts = [
-        X[:, i : i + h, j : j + w].reshape(-1) for i in range(H - h + 1) for j in range(W - w + 1)
+        X[:, i : i + h, j : j + w].reshape(-1)
+        for i in range(H - h + 1)
+        for j in range(W - w + 1)
     ]
     return nd.stack(*parts, axis=1)
 
@@ -2281,10 +2421,12 @@ im2col.equivalent(
     why="NumPy takes any one negative size for the size that is left.",
 )
 im2col.equivalent(
-    "C, rows, columns, h, w -> C, columns, rows, h, w", why="Only the product of the two is used."
+    "C, rows, columns, h, w -> C, columns, rows, h, w",
+    why="Only the product of the two is used.",
 )
 im2col.equivalent(
-    "C, rows, columns, h, w -> C, rows, columns, w, h", why="Only the product of the two is used."
+    "C, rows, columns, h, w -> C, rows, columns, w, h",
+    why="Only the product of the two is used.",
 )
 
 
@@ -2358,7 +2500,8 @@ def _(inputs, output):
     kernel = _as_kernel(output)
     if kernel is None:
         return Measurement(
-            False, "A kernel of at most 5 rows and 5 columns of finite numbers was expected."
+            False,
+            "A kernel of at most 5 rows and 5 columns of finite numbers was expected.",
         )
     strength = _strength(noisy, kernel)
     vertical, horizontal, flat = _places(clean)
@@ -2403,7 +2546,10 @@ def _strength(images, kernel):
     for (i, j), weight in np.ndenumerate(kernel):
         response += weight * images[:, i : i + H - h + 1, j : j + W - w + 1]
     response = np.abs(response)
-    top, left = 2 - (h - 1) // 2, 2 - (w - 1) // 2  # so that the kernel's middle lies on the pixel
+    top, left = (
+        2 - (h - 1) // 2,
+        2 - (w - 1) // 2,
+    )  # so that the kernel's middle lies on the pixel
     response = response[:, top : top + H - 4, left : left + W - 4]
     return np.maximum(response[:, :, :-1], response[:, :, 1:])
 
@@ -2413,12 +2559,17 @@ def _places(clean):
     the two, one horizontal edge, or nothing.
     """
     across, down = np.diff(clean, axis=2) != 0, np.diff(clean, axis=1) != 0
-    steps_across, steps_down = _count(across, 5, 5), _count(down, 4, 6)  # (N, H - 4, W - 5)
+    steps_across, steps_down = (
+        _count(across, 5, 5),
+        _count(down, 4, 6),
+    )  # (N, H - 4, W - 5)
     middle = _count(across, 5, 1)[:, :, 2:-2]
     rows = _count(down, 1, 6)[:, 1:-1]
     vertical = (middle == 5) & (steps_across == 5) & (steps_down == 0)
     horizontal = (
-        ((rows[:, :-1] == 6) | (rows[:, 1:] == 6)) & (steps_down == 6) & (steps_across == 0)
+        ((rows[:, :-1] == 6) | (rows[:, 1:] == 6))
+        & (steps_down == 6)
+        & (steps_across == 0)
     )
     return vertical, horizontal, (steps_across == 0) & (steps_down == 0)
 
@@ -2426,7 +2577,9 @@ def _places(clean):
 def _count(steps, h, w):
     """How many steps lie in each block of h rows and w columns."""
     # of all above and to the left
-    total = np.zeros((len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32)
+    total = np.zeros(
+        (len(steps), steps.shape[1] + 1, steps.shape[2] + 1), dtype=np.int32
+    )
     steps.cumsum(axis=1, dtype=np.int32).cumsum(axis=2, out=total[:, 1:, 1:])
     return total[:, h:, w:] - total[:, :-h, w:] - total[:, h:, :-w] + total[:, :-h, :-w]
 

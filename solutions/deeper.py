@@ -38,7 +38,9 @@ def stack_parameters(channels, kernels):
     kernels: list of n pairs (height, width)  ->  an integer
     """
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total += outputs * (inputs * kernel[0] * kernel[1] + 1)
     return total
 
@@ -51,7 +53,9 @@ example(stack_parameters, [64, 64], [(7, 7)])
 @stack_parameters.probe(weight=1)
 def one_layer(rng):
     inputs, outputs = rng.permutation([3, 5, 7, 11])[:2]
-    return [int(inputs), int(outputs)], [(int(rng.integers(2, 4)), int(rng.integers(4, 6)))]
+    return [int(inputs), int(outputs)], [
+        (int(rng.integers(2, 4)), int(rng.integers(4, 6)))
+    ]
 
 
 @stack_parameters.probe(weight=0.5)
@@ -71,14 +75,18 @@ def random_stacks(rng):
     channels = [int(n) for n in rng.choice(np.arange(2, 30), depth + 1, replace=False)]
     return channels, [
         (int(height), int(width))
-        for height, width in zip(rng.integers(1, 4, depth), rng.integers(4, 7, depth), strict=True)
+        for height, width in zip(
+            rng.integers(1, 4, depth), rng.integers(4, 7, depth), strict=True
+        )
     ]
 
 
 @stack_parameters.mistake("The biases are missing: every output map has one.")
 def _(channels, kernels):
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total += outputs * inputs * kernel[0] * kernel[1]
     return total
 
@@ -89,15 +97,21 @@ def _(channels, kernels):
 )
 def _(channels, kernels):
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total += outputs * inputs * (kernel[0] * kernel[1] + 1)
     return total
 
 
-@stack_parameters.mistake("One bias is counted for a whole layer. Every output map has its own.")
+@stack_parameters.mistake(
+    "One bias is counted for a whole layer. Every output map has its own."
+)
 def _(channels, kernels):
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total += outputs * inputs * kernel[0] * kernel[1] + 1
     return total
 
@@ -118,15 +132,21 @@ def _(channels, kernels):
 )
 def _(channels, kernels):
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total += inputs * (outputs * kernel[0] * kernel[1] + 1)
     return total
 
 
-@stack_parameters.mistake("This is the last layer alone. Add to `total` instead of replacing it.")
+@stack_parameters.mistake(
+    "This is the last layer alone. Add to `total` instead of replacing it."
+)
 def _(channels, kernels):
     total = 0
-    for inputs, outputs, kernel in zip(channels[:-1], channels[1:], kernels, strict=True):
+    for inputs, outputs, kernel in zip(
+        channels[:-1], channels[1:], kernels, strict=True
+    ):
         total = outputs * (inputs * kernel[0] * kernel[1] + 1)
     return total
 
@@ -209,9 +229,12 @@ def _(channels, kernels):
     import torch
 
     layers = [
-        torch.nn.Conv2d(channels[i], channels[i + 1], kernel) for i, kernel in enumerate(kernels)
+        torch.nn.Conv2d(channels[i], channels[i + 1], kernel)
+        for i, kernel in enumerate(kernels)
     ]
-    return sum(parameter.numel() for layer in layers for parameter in layer.parameters())
+    return sum(
+        parameter.numel() for layer in layers for parameter in layer.parameters()
+    )
 
 
 @stack_parameters.alternative(framework="mxnet")
@@ -268,7 +291,9 @@ def conv_cost(in_channels, output_shape, kernel, groups):
     integers; biases are no multiply-adds
     """
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
-    products = in_channels // groups * kernel[0] * kernel[1]  # that one output pixel adds up
+    products = (
+        in_channels // groups * kernel[0] * kernel[1]
+    )  # that one output pixel adds up
     return maps * (products + 1), maps * pixels * products
 
 
@@ -329,7 +354,9 @@ def _(in_channels, output_shape, kernel, groups):
     return maps // groups * (products + 1), maps // groups * pixels * products
 
 
-@conv_cost.mistake("The biases are missing among the parameters: every output map has one.")
+@conv_cost.mistake(
+    "The biases are missing among the parameters: every output map has one."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
@@ -354,7 +381,9 @@ def _(in_channels, output_shape, kernel, groups):
     return maps * (products + 1), 2 * maps * pixels * products
 
 
-@conv_cost.mistake("The two numbers are in the wrong order: parameters first, then multiply-adds.")
+@conv_cost.mistake(
+    "The two numbers are in the wrong order: parameters first, then multiply-adds."
+)
 def _(in_channels, output_shape, kernel, groups):
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
     products = in_channels // groups * kernel[0] * kernel[1]
@@ -448,7 +477,9 @@ def _(in_channels, output_shape, kernel, groups):
 def _(in_channels, output_shape, kernel, groups):
     from dlkit.mx import gluon
 
-    conv = gluon.nn.Conv2D(output_shape[0], kernel, groups=groups, in_channels=in_channels)
+    conv = gluon.nn.Conv2D(
+        output_shape[0], kernel, groups=groups, in_channels=in_channels
+    )
     weights = int(np.prod(conv.weight.shape))
     return weights + output_shape[0], weights * output_shape[1] * output_shape[2]
 
@@ -458,7 +489,9 @@ def _(in_channels, output_shape, kernel, groups):
     products = 0
     for _ in range(0, in_channels, groups):  # as many turns as a group has input maps
         products += np.prod(kernel)
-    return output_shape[0] + output_shape[0] * products, np.prod(output_shape) * products
+    return output_shape[0] + output_shape[0] * products, np.prod(
+        output_shape
+    ) * products
 
 
 conv_cost.equivalent(
@@ -503,7 +536,9 @@ def output_shapes(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             (kernel, stride), padding = numbers, 0
-        height, width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+        height, width = (
+            (size + 2 * padding - kernel) // stride + 1 for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -516,7 +551,11 @@ def convolutions(rng):
 
 @output_shapes.probe(weight=1)
 def alexnet(rng):
-    convolutions = [("conv", 384, 3, 1, 1), ("conv", 384, 3, 1, 1), ("conv", 256, 3, 1, 1)]
+    convolutions = [
+        ("conv", 384, 3, 1, 1),
+        ("conv", 384, 3, 1, 1),
+        ("conv", 256, 3, 1, 1),
+    ]
     return (3, 227, 227), [
         ("conv", 96, 11, 4, 0),
         ("pool", 3, 2),
@@ -571,7 +610,9 @@ def down_to_one_pixel(rng):
     return (1, 9, 8), [("conv", maps, 4, 2, 1), ("conv", 5, 1, 1, 0), ("pool", 4, 3)]
 
 
-@output_shapes.mistake("The padding is counted once. It is added on both sides of the image.")
+@output_shapes.mistake(
+    "The padding is counted once. It is added on both sides of the image."
+)
 def _(image_shape, layers):
     maps, height, width = image_shape
     shapes = []
@@ -580,7 +621,9 @@ def _(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             (kernel, stride), padding = numbers, 0
-        height, width = ((size + padding - kernel) // stride + 1 for size in (height, width))
+        height, width = (
+            (size + padding - kernel) // stride + 1 for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -594,7 +637,9 @@ def _(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             (kernel, stride), padding = numbers, 0
-        height, width = ((size + 2 * padding - kernel) // stride for size in (height, width))
+        height, width = (
+            (size + 2 * padding - kernel) // stride for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -610,7 +655,9 @@ def _(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             (kernel, stride), padding = numbers, 0
-        height, width = (-((kernel - 2 * padding - size) // stride) + 1 for size in (height, width))
+        height, width = (
+            -((kernel - 2 * padding - size) // stride) + 1 for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -625,7 +672,9 @@ def _(image_shape, layers):
     for kind, *numbers in layers:
         if kind == "conv":
             maps, kernel, stride, padding = numbers
-            sizes = [(size + 2 * padding - kernel) // stride + 1 for size in (height, width)]
+            sizes = [
+                (size + 2 * padding - kernel) // stride + 1 for size in (height, width)
+            ]
         else:
             kernel, stride = numbers
             sizes = [-(-(size - kernel) // stride) + 1 for size in (height, width)]
@@ -662,7 +711,9 @@ def _(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             (kernel, stride), padding = numbers, 0
-        height, width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+        height, width = (
+            (size + 2 * padding - kernel) // stride + 1 for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -678,7 +729,9 @@ def _(image_shape, layers):
             maps, kernel, stride, padding = numbers
         else:
             kernel, stride = numbers
-        height, width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+        height, width = (
+            (size + 2 * padding - kernel) // stride + 1 for size in (height, width)
+        )
         shapes.append((maps, height, width))
     return shapes
 
@@ -900,7 +953,8 @@ output_shapes.equivalent(
     why="The shape of one image does not depend on how many there are.",
 )
 output_shapes.equivalent(
-    "[1][0][1:] -> [1][-1][1:]", why="The symbol has one output: it is the first and the last."
+    "[1][0][1:] -> [1][-1][1:]",
+    why="The symbol has one output: it is the first and the last.",
 )
 
 
@@ -1023,7 +1077,9 @@ def _(size, window, stride):
     return counts
 
 
-@window_counts.mistake("Each window replaces what was counted before. Add 1 to its pixels.")
+@window_counts.mistake(
+    "Each window replaces what was counted before. Add 1 to its pixels."
+)
 def _(size, window, stride):
     counts = np.zeros(size, dtype=int)
     for start in range(0, size - window + 1, stride):
@@ -1230,7 +1286,9 @@ def _distance_to_kink(images, weights):
             pools = np.sort(pools, axis=1)
             distances.append((pools[:, 3] - pools[:, 2])[pools[:, 3] > 0].min())
             maps = pools[:, 3].reshape(n, channels, height // 2, width // 2)
-    distances.append(np.abs(maps.reshape(len(maps), -1) @ weights[-4].T + weights[-3]).min())
+    distances.append(
+        np.abs(maps.reshape(len(maps), -1) @ weights[-4].T + weights[-3]).min()
+    )
     return min(distances)
 
 
@@ -1242,7 +1300,10 @@ def _():
     from torch import nn
 
     def block(depth, inputs, maps):
-        layers = [nn.Conv2d(inputs if i == 0 else maps, maps, 3, padding=1) for i in range(depth)]
+        layers = [
+            nn.Conv2d(inputs if i == 0 else maps, maps, 3, padding=1)
+            for i in range(depth)
+        ]
         return [*layers, nn.ReLU(), nn.MaxPool2d(2)]
 
     return nn.Sequential(
@@ -1255,7 +1316,9 @@ def _():
     )
 
 
-@build_vgg.mistake("The second block has two convolutions like the first. It has three.")
+@build_vgg.mistake(
+    "The second block has two convolutions like the first. It has three."
+)
 def _():
     from torch import nn
 
@@ -1269,11 +1332,18 @@ def _():
         ]
 
     return nn.Sequential(
-        *block(3, 8), *block(8, 16), nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+        *block(3, 8),
+        *block(8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
     )
 
 
-@build_vgg.mistake("The pooling takes averages. VGG takes the largest of each 2 x 2 window.")
+@build_vgg.mistake(
+    "The pooling takes averages. VGG takes the largest of each 2 x 2 window."
+)
 def _():
     from torch import nn
 
@@ -1307,7 +1377,11 @@ def _():
         return [*layers, nn.MaxPool2d(2)]
 
     return nn.Sequential(
-        *block(2, 3, 8), *block(3, 8, 16), nn.Flatten(), nn.Linear(256, 32), nn.Linear(32, 10)
+        *block(2, 3, 8),
+        *block(3, 8, 16),
+        nn.Flatten(),
+        nn.Linear(256, 32),
+        nn.Linear(32, 10),
     )
 
 
@@ -1428,7 +1502,9 @@ def _():
     layers = []
     for size in sizes:
         layers += [nn.Conv2d(*size, 3, padding=1)] if size else [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
 
 
 @build_vgg.mistake(
@@ -1441,9 +1517,13 @@ def _():
     layers = []
     for size in sizes:
         layers += (
-            [nn.Conv2d(*size, 3, padding=1, bias=False), nn.ReLU()] if size else [nn.MaxPool2d(2)]
+            [nn.Conv2d(*size, 3, padding=1, bias=False), nn.ReLU()]
+            if size
+            else [nn.MaxPool2d(2)]
         )
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
 
 
 @build_vgg.mistake(
@@ -1455,8 +1535,14 @@ def _():
     sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
     layers = []
     for size in sizes:
-        layers += [nn.Conv2d(*size, 3, padding=1), nn.LeakyReLU()] if size else [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+        layers += (
+            [nn.Conv2d(*size, 3, padding=1), nn.LeakyReLU()]
+            if size
+            else [nn.MaxPool2d(2)]
+        )
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
 
 
 @build_vgg.mistake(
@@ -1468,8 +1554,12 @@ def _():
     sizes = [(3, 8), (8, 8), None, (8, 16), (16, 16), (16, 16), None]
     layers = []
     for size in sizes:
-        layers += [nn.Conv2d(*size, 3, padding=1), nn.Tanh()] if size else [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+        layers += (
+            [nn.Conv2d(*size, 3, padding=1), nn.Tanh()] if size else [nn.MaxPool2d(2)]
+        )
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
 
 
 @build_vgg.alternative(framework="mxnet")
@@ -1494,7 +1584,9 @@ def _():
         def __init__(self, depth, maps):
             super().__init__()
             self.convolutions = gluon.nn.Sequential()
-            self.convolutions.add(*(gluon.nn.Conv2D(maps, 3, padding=1) for _ in range(depth)))
+            self.convolutions.add(
+                *(gluon.nn.Conv2D(maps, 3, padding=1) for _ in range(depth))
+            )
 
         def forward(self, X):
             for convolution in self.convolutions:
@@ -1502,7 +1594,12 @@ def _():
             return nd.Pooling(X, kernel=(2, 2), stride=(2, 2))
 
     net = gluon.nn.Sequential()  # never initialised
-    net.add(Block(2, 8), Block(3, 16), gluon.nn.Dense(32, activation="relu"), gluon.nn.Dense(10))
+    net.add(
+        Block(2, 8),
+        Block(3, 16),
+        gluon.nn.Dense(32, activation="relu"),
+        gluon.nn.Dense(10),
+    )
     return net
 
 
@@ -1517,7 +1614,9 @@ def _():
             self.first = nn.ModuleList(
                 [nn.Conv2d(3, 8, 3, padding="same"), nn.Conv2d(8, 8, 3, padding="same")]
             )
-            self.second = nn.ModuleList([nn.LazyConv2d(16, 3, padding="same") for _ in range(3)])
+            self.second = nn.ModuleList(
+                [nn.LazyConv2d(16, 3, padding="same") for _ in range(3)]
+            )
             self.hidden = nn.LazyLinear(32)
             self.output = nn.LazyLinear(10)
 
@@ -1581,7 +1680,11 @@ def train(train_images, train_labels):
     layers, inputs = [], 1
     for depth, maps in ((1, 8), (1, 16), (2, 24)):
         for _ in range(depth):
-            layers += [nn.Conv2d(inputs, maps, 3, padding=1), nn.BatchNorm2d(maps), nn.ReLU()]
+            layers += [
+                nn.Conv2d(inputs, maps, 3, padding=1),
+                nn.BatchNorm2d(maps),
+                nn.ReLU(),
+            ]
             inputs = maps
         layers.append(nn.MaxPool2d(2))
     net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(24 * 3 * 3, 10))
@@ -1604,12 +1707,21 @@ def unseen_letters(rng):
     """
     from dlkit.data import Nuisances, glyphs
 
-    nuisances = Nuisances(rotation=15, scale=0.2, shift=3, blur=0.5, noise=0.1, background=0.4)
+    nuisances = Nuisances(
+        rotation=15, scale=0.2, shift=3, blur=0.5, noise=0.1, background=0.4
+    )
     data = glyphs(
-        train=1000, val=10, test=500, size=24, seed=int(rng.integers(2**31)), nuisances=nuisances
+        train=1000,
+        val=10,
+        test=500,
+        size=24,
+        seed=int(rng.integers(2**31)),
+        nuisances=nuisances,
     )
     train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
-    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
+    return Inputs(
+        (data.train_images, train_labels, data.test_images), secret=test_labels
+    )
 
 
 train.measure(JUDGED.measure)
@@ -1713,7 +1825,9 @@ def _(train_images, train_labels):
     net = gluon.nn.HybridSequential()
     for maps, pool in ((8, True), (16, True), (24, False), (24, True)):
         net.add(
-            gluon.nn.Conv2D(maps, 3, padding=1), gluon.nn.BatchNorm(), gluon.nn.Activation("relu")
+            gluon.nn.Conv2D(maps, 3, padding=1),
+            gluon.nn.BatchNorm(),
+            gluon.nn.Activation("relu"),
         )
         if pool:
             net.add(gluon.nn.MaxPool2D(2))
@@ -1728,7 +1842,9 @@ def _(train_images, train_labels):
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]
             with autograd.record():
-                loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))
+                loss = softmax_loss(
+                    net(train_images.take(rows)), train_labels.take(rows)
+                )
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()
@@ -1754,12 +1870,16 @@ def _(train_images, train_labels):
             ]
         )
     net.extend([nn.Flatten(), nn.Dropout(0.1), nn.Linear(216, 10)])
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
     for _ in range(num_epochs):
         for rows in torch.randperm(len(train_images)).split(batch_size):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(train_images[rows]), train_labels[rows]).backward()
+            nn.functional.cross_entropy(
+                net(train_images[rows]), train_labels[rows]
+            ).backward()
             optimizer.step()
         schedule.step()
     return net

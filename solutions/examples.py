@@ -13,7 +13,10 @@ from autograder.questions.definition import Question
 
 def example(question: Question, *args: Any, weight: float = 0.25) -> None:
     """Attach one row of the statement as a probe of its own, the same for everybody."""
-    number = sum(probe.name.startswith("the_statement_says") for probe in question.probes) + 1
+    number = (
+        sum(probe.name.startswith("the_statement_says") for probe in question.probes)
+        + 1
+    )
 
     def make(rng: np.random.Generator) -> tuple[Any, ...]:
         return args

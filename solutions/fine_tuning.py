@@ -39,7 +39,10 @@ def part_rates(num_parts, num_frozen, lr, factor):
     """
     num_trained, rates = num_parts - num_frozen, []
     for part in range(num_parts):
-        rate, above = lr, num_parts - 1 - part  # above: how many parts lie above this one
+        rate, above = (
+            lr,
+            num_parts - 1 - part,
+        )  # above: how many parts lie above this one
         rate = rate / factor**above
         rates.append(rate if above < num_trained else 0.0)
     return rates
@@ -47,7 +50,12 @@ def part_rates(num_parts, num_frozen, lr, factor):
 
 @part_rates.probe(weight=1, repeat=2)
 def nothing_frozen(rng):
-    return int(rng.integers(4, 7)), 0, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+    return (
+        int(rng.integers(4, 7)),
+        0,
+        float(rng.uniform(0.1, 0.9)),
+        float(rng.uniform(1.3, 2.6)),
+    )
 
 
 @part_rates.probe(weight=2, repeat=3)
@@ -73,7 +81,12 @@ def a_single_part_and_it_is_frozen(rng):
 @part_rates.probe(weight=0.5, repeat=2)
 def all_frozen(rng):
     num_parts = int(rng.integers(2, 6))
-    return num_parts, num_parts, float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.3, 2.6))
+    return (
+        num_parts,
+        num_parts,
+        float(rng.uniform(0.1, 0.9)),
+        float(rng.uniform(1.3, 2.6)),
+    )
 
 
 @part_rates.probe(weight=0.5)
@@ -96,7 +109,8 @@ example(part_rates, 5, 2, 0.4, 2, weight=0.5)
 def _(num_parts, num_frozen, lr, factor):
     rates = [lr / factor ** (num_parts - 1 - part) for part in range(num_parts)]
     return [
-        0.0 if part < min(num_frozen, num_parts - 1) else rate for part, rate in enumerate(rates)
+        0.0 if part < min(num_frozen, num_parts - 1) else rate
+        for part, rate in enumerate(rates)
     ]
 
 
@@ -132,15 +146,20 @@ def _(num_parts, num_frozen, lr, factor):
 )
 def _(num_parts, num_frozen, lr, factor):
     return [
-        0.0 if part < num_frozen else lr / (factor * max(num_parts - 1 - part, 1 / factor))
+        0.0
+        if part < num_frozen
+        else lr / (factor * max(num_parts - 1 - part, 1 / factor))
         for part in range(num_parts)
     ]
 
 
-@part_rates.mistake("The last part is divided by `factor` already. It learns with `lr` itself.")
+@part_rates.mistake(
+    "The last part is divided by `factor` already. It learns with `lr` itself."
+)
 def _(num_parts, num_frozen, lr, factor):
     return [
-        0.0 if part < num_frozen else lr / factor ** (num_parts - part) for part in range(num_parts)
+        0.0 if part < num_frozen else lr / factor ** (num_parts - part)
+        for part in range(num_parts)
     ]
 
 
@@ -318,7 +337,13 @@ def one_class_only(rng):
     return np.full(6, 3), 2, rng.permutation(6)
 
 
-example(few_labels, np.array([7, 2, 7, 2, 7, 5]), 2, np.array([4, 3, 0, 2, 5, 1]), weight=0.5)
+example(
+    few_labels,
+    np.array([7, 2, 7, 2, 7, 5]),
+    2,
+    np.array([4, 3, 0, 2, 5, 1]),
+    weight=0.5,
+)
 example(few_labels, np.array([4]), 1, np.array([0]), weight=0.25)
 
 
@@ -377,7 +402,9 @@ def _(labels, count, order):
     "The right rows, class by class. They are to stay in the order in which `order` names them."
 )
 def _(labels, count, order):
-    return np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+    return np.concatenate(
+        [order[labels[order] == label][:count] for label in np.unique(labels)]
+    )
 
 
 @few_labels.mistake(
@@ -385,7 +412,9 @@ def _(labels, count, order):
 )
 def _(labels, count, order):
     return np.sort(
-        np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+        np.concatenate(
+            [order[labels[order] == label][:count] for label in np.unique(labels)]
+        )
     )
 
 
@@ -475,7 +504,11 @@ def _(labels, count, order):
     "Only one row of each class is taken. Take `count` of each.",
 )
 def _(labels, count, order):
-    return [row for place, row in enumerate(order) if labels[row] not in labels[order[:place]]]
+    return [
+        row
+        for place, row in enumerate(order)
+        if labels[row] not in labels[order[:place]]
+    ]
 
 
 @few_labels.mistake(
@@ -564,7 +597,9 @@ def normalise(X, running_mean, running_var, frozen):
 
 def _batch(rng, spread=1.0):
     n, c, h, w = (int(size) for size in rng.permutation([2, 3, 4, 5]))
-    X = gaussian(rng, n, c, h, w, scale=spread) + gaussian(rng, 1, c, 1, 1, scale=2 * spread)
+    X = gaussian(rng, n, c, h, w, scale=spread) + gaussian(
+        rng, 1, c, 1, 1, scale=2 * spread
+    )
     return (
         X,
         gaussian(rng, c, scale=2 * spread),
@@ -601,7 +636,12 @@ def a_channel_that_does_not_vary(rng):
 
 @normalise.probe(weight=0.5)
 def a_single_image_of_one_channel(rng):
-    return 1 + gaussian(rng, 1, 1, 3, 4), gaussian(rng, 1, scale=2), 2 + gaussian(rng, 1) ** 2, True
+    return (
+        1 + gaussian(rng, 1, 1, 3, 4),
+        gaussian(rng, 1, scale=2),
+        2 + gaussian(rng, 1) ** 2,
+        True,
+    )
 
 
 _TWO_NUMBERS = floats([[[3]]], [[[5]]])
@@ -614,7 +654,10 @@ example(normalise, _TWO_NUMBERS, floats(0), floats(1), False)
     "is. It must use the stored ones."
 )
 def _(X, running_mean, running_var, frozen):
-    mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
+    mean, var = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True),
+    )
     return (X - mean) / np.sqrt(
         var + 1e-5
     ), running_mean if frozen else 0.9 * running_mean + 0.1 * mean.ravel()
@@ -628,7 +671,9 @@ def _(X, running_mean, running_var, frozen):
     stored = 0.9 * running_mean + 0.1 * mean
     if frozen:
         mean, var = running_mean, running_var
-    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), stored
+    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(
+        var.reshape(1, -1, 1, 1) + 1e-5
+    ), stored
 
 
 @normalise.mistake(
@@ -636,7 +681,10 @@ def _(X, running_mean, running_var, frozen):
     "statistics normalise and stay as they are."
 )
 def _(X, running_mean, running_var, frozen):
-    mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
+    mean, var = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True),
+    )
     return (X - mean) / np.sqrt(var + 1e-5), 0.9 * running_mean + 0.1 * mean.ravel()
 
 
@@ -658,7 +706,9 @@ def _(X, running_mean, running_var, frozen):
     if not frozen:
         mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         running_mean = 0.1 * running_mean + 0.9 * mean
-    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), running_mean
+    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(
+        var.reshape(1, -1, 1, 1) + 1e-5
+    ), running_mean
 
 
 @normalise.mistake(
@@ -669,7 +719,9 @@ def _(X, running_mean, running_var, frozen):
     if not frozen:
         mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3), ddof=1)
         running_mean = 0.9 * running_mean + 0.1 * mean
-    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1) + 1e-5), running_mean
+    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(
+        var.reshape(1, -1, 1, 1) + 1e-5
+    ), running_mean
 
 
 @normalise.mistake(
@@ -680,7 +732,9 @@ def _(X, running_mean, running_var, frozen):
     if not frozen:
         mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         running_mean = 0.9 * running_mean + 0.1 * mean
-    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(var.reshape(1, -1, 1, 1)), running_mean
+    return (X - mean.reshape(1, -1, 1, 1)) / np.sqrt(
+        var.reshape(1, -1, 1, 1)
+    ), running_mean
 
 
 @normalise.mistake(
@@ -791,7 +845,9 @@ def _(X, running_mean, running_var, frozen):
     import torch
 
     # stores in place
-    Y = torch.nn.functional.batch_norm(X, running_mean, running_var, training=not frozen)
+    Y = torch.nn.functional.batch_norm(
+        X, running_mean, running_var, training=not frozen
+    )
     return Y, running_mean
 
 
@@ -858,8 +914,13 @@ def fine_tune_step(net, X, y, rates):
 
 
 def _step(rng, layers, X, num_frozen, classes):
-    count, weights = len(X[0]), [gaussian(rng, *shape) for shape in parameter_shapes(layers)]
-    rates = [0.0] * num_frozen + rng.uniform(0.2, 0.9, len(layers) - num_frozen).tolist()
+    count, weights = (
+        len(X[0]),
+        [gaussian(rng, *shape) for shape in parameter_shapes(layers)],
+    )
+    rates = [0.0] * num_frozen + rng.uniform(
+        0.2, 0.9, len(layers) - num_frozen
+    ).tolist()
     y = rng.permutation(np.arange(count) % classes).astype(np.int64)
     return layers, weights, X[1], X[0], y, rates
 
@@ -871,7 +932,9 @@ def _batches(rng, *shape):
 
 @fine_tune_step.probe(weight=1, repeat=2)
 def dense_layers(rng):
-    return _step(rng, [["dense", 4, 5], ["tanh"], ["dense", 5, 3]], _batches(rng, 4), 0, 3)
+    return _step(
+        rng, [["dense", 4, 5], ["tanh"], ["dense", 5, 3]], _batches(rng, 4), 0, 3
+    )
 
 
 @fine_tune_step.probe(weight=1, repeat=2)
@@ -936,7 +999,11 @@ def a_single_image(rng):
 
 def _waves(*shape, step=1.0):
     """Numbers between -1 and 1, the same for everybody and none like its neighbours."""
-    return np.sin(step * np.arange(1, np.prod(shape) + 1)).reshape(shape).astype(np.float32)
+    return (
+        np.sin(step * np.arange(1, np.prod(shape) + 1))
+        .reshape(shape)
+        .astype(np.float32)
+    )
 
 
 _NET_OF_THE_TABLE = [
@@ -1227,7 +1294,8 @@ def _(net, X, y, rates):
 
     net.eval()
     groups = [
-        {"params": layer.parameters(), "lr": rate} for layer, rate in zip(net, rates, strict=True)
+        {"params": layer.parameters(), "lr": rate}
+        for layer, rate in zip(net, rates, strict=True)
     ]
     optimizer = torch.optim.SGD(groups)
     torch.nn.functional.cross_entropy(net(X), y).backward()
@@ -1266,7 +1334,8 @@ def _(net, X, y, rates):
 
 
 fine_tune_step.equivalent(
-    "trainer.step(len(y)) -> trainer.step(len(X))", why="There is a label for each image."
+    "trainer.step(len(y)) -> trainer.step(len(X))",
+    why="There is a label for each image.",
 )
 
 
@@ -1316,7 +1385,9 @@ def _curves(rng, ahead, misleads, by=(1, 4)):
     counts = np.sort(rng.choice(np.arange(1, 400), len(ahead), replace=False)).tolist()
     while True:
         means = rng.integers(400, 600, (2, len(ahead))) * 2.0**-10
-        means[1] = means[0] + np.where(ahead, 1, -1) * rng.integers(*by, len(ahead)) * 2.0**-10
+        means[1] = (
+            means[0] + np.where(ahead, 1, -1) * rng.integers(*by, len(ahead)) * 2.0**-10
+        )
         transfer, scratch = (
             _around(rng, mean, number)
             for mean, number in zip(means, rng.permutation([4, 8]), strict=True)
@@ -1345,7 +1416,9 @@ def _first_of_the_last(ahead):
 @crossover.probe(weight=2, repeat=3)
 def one_crossing(rng):
     first = int(rng.integers(2, 5))
-    return _curves(rng, [i >= first for i in range(6)], lambda draws: np.median(draws, axis=0))
+    return _curves(
+        rng, [i >= first for i in range(6)], lambda draws: np.median(draws, axis=0)
+    )
 
 
 @crossover.probe(weight=2, repeat=3)
@@ -1383,7 +1456,9 @@ def by_a_hair(rng):
         rng, [False, False, True, True, True], lambda draws: draws[-1]
     )
     for i, step in ((1, -1), (2, 1)):
-        scratch[:, i] += transfer[:, i].mean() - scratch[:, i].mean() + np.float32(step * 2.0**-20)
+        scratch[:, i] += (
+            transfer[:, i].mean() - scratch[:, i].mean() + np.float32(step * 2.0**-20)
+        )
     return counts, transfer, scratch
 
 
@@ -1439,7 +1514,9 @@ def _(counts, transfer, scratch):
     return found
 
 
-@crossover.mistake("Only the first draw is looked at. Compare the means over all draws.")
+@crossover.mistake(
+    "Only the first draw is looked at. Compare the means over all draws."
+)
 def _(counts, transfer, scratch):
     found = 0
     for i in reversed(range(len(counts))):
@@ -1473,7 +1550,9 @@ def _(counts, transfer, scratch):
     return found
 
 
-@crossover.mistake("This is the place of the count in the list. Return the count itself.")
+@crossover.mistake(
+    "This is the place of the count in the list. Return the count itself."
+)
 def _(counts, transfer, scratch):
     found = 0
     for i in reversed(range(len(counts))):
@@ -1569,7 +1648,9 @@ def _(counts, transfer, scratch):
 @crossover.alternative(framework="torch")
 def _(counts, transfer, scratch):
     ahead = scratch.mean(dim=0) >= transfer.mean(dim=0)
-    remaining = ahead.flip(0).cumprod(dim=0).sum().item()  # ahead at so many of the largest counts
+    remaining = (
+        ahead.flip(0).cumprod(dim=0).sum().item()
+    )  # ahead at so many of the largest counts
     return counts[-remaining] if remaining else 0
 
 
@@ -1582,7 +1663,9 @@ def _(counts, transfer, scratch):
     return 0
 
 
-crossover.equivalent("flip(0) -> flip(-1)", why="There is one axis: the first is the last.")
+crossover.equivalent(
+    "flip(0) -> flip(-1)", why="There is one axis: the first is the last."
+)
 crossover.equivalent(
     "cumprod(dim=0) -> cumprod(dim=-1)", why="There is one axis: the first is the last."
 )
@@ -1629,12 +1712,16 @@ def train(train_images, train_labels):
     torch.manual_seed(0)
     num_steps = 90
     net = nn.Sequential(*backbone_torch(), nn.Linear(96, 7)).train()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_steps)
     for _ in range(num_steps):
         rows = torch.randperm(len(train_images))[:20]
         optimizer.zero_grad()
-        nn.functional.cross_entropy(net(train_images[rows]), train_labels[rows]).backward()
+        nn.functional.cross_entropy(
+            net(train_images[rows]), train_labels[rows]
+        ).backward()
         optimizer.step()
         schedule.step()
     return net
@@ -1647,7 +1734,9 @@ def unseen_pictures(rng):
 
     data = brands(train=140, val=1, test=350, size=32, seed=int(rng.integers(2**31)))
     train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
-    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
+    return Inputs(
+        (data.train_images, train_labels, data.test_images), secret=test_labels
+    )
 
 
 train.measure(JUDGED.measure)
@@ -1752,7 +1841,9 @@ def _(train_images, train_labels):
     for _ in range(num_epochs):
         for rows in torch.randperm(len(features)).split(20):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(rest(features[rows]), train_labels[rows]).backward()
+            nn.functional.cross_entropy(
+                rest(features[rows]), train_labels[rows]
+            ).backward()
             optimizer.step()
         schedule.step()
     return net

@@ -39,7 +39,9 @@ def wilson_interval(correct, total):
     middle = p + z**2 / (2 * total)
     root = (p * (1 - p) / total) ** 0.5  # the standard error of the textbooks
     root = (root**2 + z**2 / (4 * total**2)) ** 0.5
-    return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (1 + z**2 / total)
+    return (middle - z * root) / (1 + z**2 / total), (middle + z * root) / (
+        1 + z**2 / total
+    )
 
 
 example(wilson_interval, 345, 359)
@@ -91,7 +93,11 @@ def _(correct, total):
 def _(correct, total):
     z = 1.96
     p = correct / total
-    middle, half, scale = p + z**2 / (2 * total), z * (p * (1 - p) / total) ** 0.5, 1 + z**2 / total
+    middle, half, scale = (
+        p + z**2 / (2 * total),
+        z * (p * (1 - p) / total) ** 0.5,
+        1 + z**2 / total,
+    )
     return (middle - half) / scale, (middle + half) / scale
 
 
@@ -180,7 +186,9 @@ def _(correct, total):
     return (middle - half) / scale, (middle + half) / scale
 
 
-@wilson_interval.mistake("The ends are in percent. The task asks for proportions between 0 and 1.")
+@wilson_interval.mistake(
+    "The ends are in percent. The task asks for proportions between 0 and 1."
+)
 def _(correct, total):
     z = 1.96
     p = correct / total
@@ -309,7 +317,9 @@ def majority_baseline(train_labels, test_labels):
     return (test_labels == most_frequent).mean()
 
 
-example(majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1)
+example(
+    majority_baseline, np.array([3, 1, 1, 0, 3, 1]), np.array([1, 0, 1, 3, 0]), weight=1
+)
 
 
 @majority_baseline.probe(weight=1.5, repeat=4)
@@ -319,7 +329,9 @@ def labels_of_both_parts(rng):
     """
     low, first, high = np.sort(rng.permutation(9)[:3])
     second, third = rng.permutation([low, high])
-    train = rng.permutation(np.repeat([first, second, third], [9, 5, int(rng.integers(1, 5))]))
+    train = rng.permutation(
+        np.repeat([first, second, third], [9, 5, int(rng.integers(1, 5))])
+    )
     return train, rng.permutation(
         np.repeat([first, second, third], [int(rng.integers(2, 5)), 6, 1])
     )
@@ -400,7 +412,9 @@ def _(train_labels, test_labels):
     return np.bincount(train_labels).argmax()
 
 
-@majority_baseline.mistake("This is how many test labels are right. Divide by their number.")
+@majority_baseline.mistake(
+    "This is how many test labels are right. Divide by their number."
+)
 def _(train_labels, test_labels):
     return (test_labels == np.bincount(train_labels).argmax()).sum()
 
@@ -424,7 +438,9 @@ def _(train_labels, test_labels):
     return (test_labels == most_frequent).mean()
 
 
-@majority_baseline.mistake("This is the largest training label, not the most frequent one.")
+@majority_baseline.mistake(
+    "This is the largest training label, not the most frequent one."
+)
 def _(train_labels, test_labels):
     return (test_labels == train_labels.max()).mean()
 
@@ -628,7 +644,9 @@ def _(labels, k):
     return held_out
 
 
-@hold_out.mistake("A class with fewer than k examples gives one as well. Such a class gives none.")
+@hold_out.mistake(
+    "A class with fewer than k examples gives one as well. Such a class gives none."
+)
 def _(labels, k):
     held_out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
@@ -666,7 +684,9 @@ def _(labels, k):
 )
 def _(labels, k):
     return np.sort(
-        np.concatenate([np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)])
+        np.concatenate(
+            [np.flatnonzero(labels == label)[k - 1 :: k] for label in np.unique(labels)]
+        )
     )
 
 
@@ -759,9 +779,12 @@ def _(labels, k):
     return held_out
 
 
-hold_out.equivalent("dtype=bool) -> np.zeros(len(labels))", why="0 and 1 stand for False and True.")
 hold_out.equivalent(
-    "dtype=torch.bool) -> torch.zeros(len(labels))", why="0 and 1 stand for False and True."
+    "dtype=bool) -> np.zeros(len(labels))", why="0 and 1 stand for False and True."
+)
+hold_out.equivalent(
+    "dtype=torch.bool) -> torch.zeros(len(labels))",
+    why="0 and 1 stand for False and True.",
 )
 hold_out.equivalent(
     "count.get(label, 0) + 1 -> count.get(label, 0) - 1",
@@ -892,7 +915,12 @@ def the_same_but_brighter(rng):
     """A training image with every pixel raised, one with every pixel halved, and a negative."""
     while True:
         train, test = _two_parts(rng, 5, 5, 4, 3)
-        test[0], test[2], test[3], test[4] = train[4] + 1 / 16, train[1] / 2, train[2], -train[0]
+        test[0], test[2], test[3], test[4] = (
+            train[4] + 1 / 16,
+            train[1] / 2,
+            train[2],
+            -train[0],
+        )
         if _sums_tell(train, test):
             return train, test
 
@@ -968,7 +996,9 @@ def _(train_images, test_images):
     "Different pictures can have equal sums."
 )
 def _(train_images, test_images):
-    sums = [np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)]
+    sums = [
+        np.round(16 * images.sum(axis=(1, 2))) for images in (train_images, test_images)
+    ]
     return (sums[1][:, None] == sums[0][None]).any(axis=1)
 
 
@@ -1011,7 +1041,9 @@ def _(train_images, test_images):
     "This is how many test images are copies. The task asks which: True or False for each."
 )
 def _(train_images, test_images):
-    return (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
+    return (
+        (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1).sum()
+    )
 
 
 @leaked.mistake(
@@ -1026,7 +1058,9 @@ def _(train_images, test_images):
     "These are the places of the leaks. The task asks for one True or False for every test image.",
 )
 def _(train_images, test_images):
-    return np.flatnonzero((test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1))
+    return np.flatnonzero(
+        (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
+    )
 
 
 @leaked.mistake(
@@ -1035,7 +1069,9 @@ def _(train_images, test_images):
 )
 def _(train_images, test_images):
     in_train = (test_images[:, None] == train_images[None]).all(axis=(2, 3)).any(axis=1)
-    return in_train | ((test_images[:, None] == test_images[None]).all(axis=(2, 3)).sum(axis=1) > 1)
+    return in_train | (
+        (test_images[:, None] == test_images[None]).all(axis=(2, 3)).sum(axis=1) > 1
+    )
 
 
 @leaked.mistake(
@@ -1106,7 +1142,8 @@ leaked.equivalent(
     why="Of numbers that are not negative, the mean is 0 only where the largest is.",
 )
 leaked.equivalent(
-    "axis=(2, 3) -> axis=(3, 2)", why="Over both axes at once, in whatever order they are named."
+    "axis=(2, 3) -> axis=(3, 2)",
+    why="Over both axes at once, in whatever order they are named.",
 )
 
 
@@ -1143,14 +1180,24 @@ def confusion_matrix(labels, predictions, num_classes):
     return matrix
 
 
-example(confusion_matrix, np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0]), 3, weight=1)
+example(
+    confusion_matrix,
+    np.array([0, 0, 1, 2, 2, 2]),
+    np.array([0, 1, 1, 2, 0, 0]),
+    3,
+    weight=1,
+)
 
 
 @confusion_matrix.probe(weight=2, repeat=3)
 def mostly_right(rng):
     classes = int(rng.integers(3, 7))
     labels = rng.integers(0, classes, 40)
-    return labels, np.where(rng.random(40) < 0.6, labels, rng.integers(0, classes, 40)), classes
+    return (
+        labels,
+        np.where(rng.random(40) < 0.6, labels, rng.integers(0, classes, 40)),
+        classes,
+    )
 
 
 @confusion_matrix.probe(weight=1)
@@ -1169,7 +1216,9 @@ def one_example(rng):
 @confusion_matrix.probe(weight=0.5)
 def many_of_a_pair(rng):
     """More in a single cell than eight bits count."""
-    labels = np.concatenate([np.full(int(rng.integers(280, 300)), 2), rng.integers(0, 3, 30)])
+    labels = np.concatenate(
+        [np.full(int(rng.integers(280, 300)), 2), rng.integers(0, 3, 30)]
+    )
     predictions = np.concatenate([np.full(len(labels) - 30, 1), rng.integers(0, 3, 30)])
     order = rng.permutation(len(labels))
     return labels[order], predictions[order], 3
@@ -1227,7 +1276,9 @@ def _(labels, predictions, num_classes):
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
-@confusion_matrix.mistake("Only the errors are counted. What was right belongs on the diagonal.")
+@confusion_matrix.mistake(
+    "Only the errors are counted. What was right belongs on the diagonal."
+)
 def _(labels, predictions, num_classes):
     matrix = np.zeros((num_classes, num_classes), dtype=int)
     np.add.at(matrix, (labels, predictions), labels != predictions)
@@ -1284,7 +1335,9 @@ def _(labels, predictions, num_classes):
 @confusion_matrix.alternative()
 def _(labels, predictions, num_classes):
     pairs = labels * num_classes + predictions  # one number for each pair
-    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return np.bincount(pairs, minlength=num_classes**2).reshape(
+        num_classes, num_classes
+    )
 
 
 @confusion_matrix.alternative(framework="torch")
@@ -1309,11 +1362,14 @@ def _(labels, predictions, num_classes):
 def _(labels, predictions, num_classes):
     from dlkit.mx import nd
 
-    return nd.dot(nd.one_hot(labels, num_classes).T, nd.one_hot(predictions, num_classes))
+    return nd.dot(
+        nd.one_hot(labels, num_classes).T, nd.one_hot(predictions, num_classes)
+    )
 
 
 confusion_matrix.equivalent(
-    "dtype=int) -> np.zeros((num_classes, num_classes))", why="A count is right as 3.0, too."
+    "dtype=int) -> np.zeros((num_classes, num_classes))",
+    why="A count is right as 3.0, too.",
 )
 confusion_matrix.equivalent(
     "dtype=torch.int64) -> torch.zeros(num_classes, num_classes)",
@@ -1468,7 +1524,12 @@ def _(train_images, train_labels):
 
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 10)
+        nn.Flatten(),
+        nn.Linear(64, 48),
+        nn.Tanh(),
+        nn.Linear(48, 48),
+        nn.Tanh(),
+        nn.Linear(48, 10),
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(150):

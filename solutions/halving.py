@@ -41,7 +41,11 @@ def rungs(n, r, R, eta):
 
 @rungs.probe(weight=2, repeat=3)
 def as_many_as_divide(rng):
-    eta, r, steps = int(rng.integers(2, 5)), int(rng.integers(1, 4)), int(rng.integers(2, 4))
+    eta, r, steps = (
+        int(rng.integers(2, 5)),
+        int(rng.integers(1, 4)),
+        int(rng.integers(2, 4)),
+    )
     return eta**steps, r, r * eta**steps, eta
 
 
@@ -75,7 +79,12 @@ def a_power_that_logarithms_miss(rng):
 
 @rungs.probe(weight=0.5)
 def many_rungs(rng):
-    return int(rng.integers(700_000, 900_000)), 1, int(rng.integers(2**20, 2**20 + 99)), 2
+    return (
+        int(rng.integers(700_000, 900_000)),
+        1,
+        int(rng.integers(2**20, 2**20 + 99)),
+        2,
+    )
 
 
 @rungs.probe(weight=0.5)
@@ -313,7 +322,9 @@ def brackets(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.probe(weight=2)
@@ -380,15 +391,22 @@ def _(R, eta):
     import math
 
     s_max = int(math.log(R) / math.log(eta))
-    return [(math.ceil((s_max + 1) * eta**s / (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (math.ceil((s_max + 1) * eta**s / (s + 1)), R // eta**s)
+        for s in range(s_max, -1, -1)
+    ]
 
 
-@brackets.mistake("The configurations are rounded down. The paper's algorithm rounds up.")
+@brackets.mistake(
+    "The configurations are rounded down. The paper's algorithm rounds up."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [((s_max + 1) * eta**s // (s + 1), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        ((s_max + 1) * eta**s // (s + 1), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake(
@@ -399,7 +417,9 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [((s_max + 1) // (s + 1) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        ((s_max + 1) // (s + 1) * eta**s, R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake(
@@ -410,7 +430,10 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), int(R * eta**-s)) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), int(R * eta**-s))
+        for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake(
@@ -420,10 +443,14 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max + 1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max + 1)
+    ]
 
 
-@brackets.mistake("The budget is not divided among the rungs: n is (s_max + 1) eta**s / (s + 1).")
+@brackets.mistake(
+    "The budget is not divided among the rungs: n is (s_max + 1) eta**s / (s + 1)."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
@@ -436,7 +463,9 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, 0, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, 0, -1)
+    ]
 
 
 @brackets.mistake("n is rounded to the nearest whole number. It is rounded up.")
@@ -444,7 +473,10 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(round((s_max + 1) * eta**s / (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (round((s_max + 1) * eta**s / (s + 1)), R // eta**s)
+        for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake("The epochs are rounded up. They are rounded down.")
@@ -452,7 +484,10 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), -(-R // eta**s)) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), -(-R // eta**s))
+        for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake("The epochs are not rounded. They are whole: R // eta ** s.")
@@ -460,7 +495,9 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R / eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R / eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake("n has s_max where it should have s_max + 1.")
@@ -478,7 +515,9 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(R // eta**s, -(-(s_max + 1) * eta**s // (s + 1))) for s in range(s_max, -1, -1)]
+    return [
+        (R // eta**s, -(-(s_max + 1) * eta**s // (s + 1))) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake(
@@ -488,7 +527,10 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), eta ** (s_max - s)) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), eta ** (s_max - s))
+        for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.mistake(
@@ -498,23 +540,33 @@ def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) <= R:
         s_max += 1
-    return [(-(-(s_max + 1) // (s + 1)) * eta**s, R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) // (s + 1)) * eta**s, R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
-@brackets.mistake("s_max is too small where R is a power of eta: eta ** s_max may be equal to R.")
+@brackets.mistake(
+    "s_max is too small where R is a power of eta: eta ** s_max may be equal to R."
+)
 def _(R, eta):
     s_max = 0
     while eta ** (s_max + 1) < R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
-@brackets.mistake("s_max is rounded up. It is the largest whole number with eta ** s_max <= R.")
+@brackets.mistake(
+    "s_max is rounded up. It is the largest whole number with eta ** s_max <= R."
+)
 def _(R, eta):
     s_max = 0
     while eta**s_max < R:
         s_max += 1
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 @brackets.alternative()
@@ -551,14 +603,19 @@ def _(R, eta):
     while power <= R:
         found.append((power, R // power))
         power *= eta
-    rows = [nd.array([-(-len(found) * power // (s + 1)), r]) for s, (power, r) in enumerate(found)]
+    rows = [
+        nd.array([-(-len(found) * power // (s + 1)), r])
+        for s, (power, r) in enumerate(found)
+    ]
     return nd.stack(*rows[::-1])
 
 
 brackets.equivalent(
     "s_max = 0 -> s_max = -1", why="eta to the power 0 is 1, which never exceeds R."
 )
-brackets.equivalent("len(left) -> len(powers)", why="There is one of each for every bracket.")
+brackets.equivalent(
+    "len(left) -> len(powers)", why="There is one of each for every bracket."
+)
 
 
 # 3. Promote ---------------------------------------------------------------------------------------
@@ -597,7 +654,8 @@ def promote(accuracies, eta):
 def _accuracies(rng, n):
     return [
         float(value)
-        for value in rng.permutation(np.linspace(0.2, 0.9, n)) + rng.uniform(-0.01, 0.01, n)
+        for value in rng.permutation(np.linspace(0.2, 0.9, n))
+        + rng.uniform(-0.01, 0.01, n)
     ]
 
 
@@ -674,7 +732,9 @@ def _(accuracies, eta):
     return best[: max(1, (len(accuracies) - 1) // eta)]
 
 
-@promote.mistake("Where all have diverged nobody goes on: return an empty list, not None.")
+@promote.mistake(
+    "Where all have diverged nobody goes on: return an empty list, not None."
+)
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
     best = sorted(usable, key=lambda i: accuracies[i], reverse=True)
@@ -690,7 +750,9 @@ def _(accuracies, eta):
 @promote.mistake("N / eta is rounded up. It is rounded down.")
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
-    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: -(-len(accuracies) // eta)]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[
+        : -(-len(accuracies) // eta)
+    ]
 
 
 @promote.mistake(
@@ -726,7 +788,9 @@ def _(accuracies, eta):
 )
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
-    return sorted(usable, key=lambda i: accuracies[i])[::-1][: max(len(accuracies) // eta, 1)]
+    return sorted(usable, key=lambda i: accuracies[i])[::-1][
+        : max(len(accuracies) // eta, 1)
+    ]
 
 
 @promote.mistake(
@@ -734,18 +798,28 @@ def _(accuracies, eta):
 )
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
-    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: max(len(usable) // eta, 1)]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[
+        : max(len(usable) // eta, 1)
+    ]
 
 
-@promote.mistake("With fewer than eta configurations nobody goes on. The best one does.")
+@promote.mistake(
+    "With fewer than eta configurations nobody goes on. The best one does."
+)
 def _(accuracies, eta):
     usable = [i for i, accuracy in enumerate(accuracies) if accuracy == accuracy]
-    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[: len(accuracies) // eta]
+    return sorted(usable, key=lambda i: accuracies[i], reverse=True)[
+        : len(accuracies) // eta
+    ]
 
 
-@promote.mistake("Diverged trainings go on when too few others are left. NaN never does.")
+@promote.mistake(
+    "Diverged trainings go on when too few others are left. NaN never does."
+)
 def _(accuracies, eta):
-    return np.argsort(-np.array(accuracies), kind="stable")[: max(len(accuracies) // eta, 1)]
+    return np.argsort(-np.array(accuracies), kind="stable")[
+        : max(len(accuracies) // eta, 1)
+    ]
 
 
 @promote.mistake("They stand in the order of their indices. The best comes first.")
@@ -770,7 +844,9 @@ def _(accuracies, eta):
 
 @promote.mistake("These are the accuracies. Return the indices.")
 def _(accuracies, eta):
-    alive = sorted((accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True)
+    alive = sorted(
+        (accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True
+    )
     return alive[: max(1, len(accuracies) // eta)]
 
 
@@ -805,7 +881,9 @@ def _(accuracies, eta):
     "NaN takes places of those that go on. It is left out first; then the best of the others go on."
 )
 def _(accuracies, eta):
-    order = sorted(range(len(accuracies)), key=lambda i: -np.nan_to_num(accuracies[i], nan=9.0))
+    order = sorted(
+        range(len(accuracies)), key=lambda i: -np.nan_to_num(accuracies[i], nan=9.0)
+    )
     first = order[: max(1, len(accuracies) // eta)]
     return [i for i in first if accuracies[i] == accuracies[i]]
 
@@ -814,8 +892,13 @@ def _(accuracies, eta):
     "An index is looked up by its accuracy, which finds the first of equal ones again and again."
 )
 def _(accuracies, eta):
-    alive = sorted((accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True)
-    return [accuracies.index(accuracy) for accuracy in alive[: max(1, len(accuracies) // eta)]]
+    alive = sorted(
+        (accuracy for accuracy in accuracies if accuracy == accuracy), reverse=True
+    )
+    return [
+        accuracies.index(accuracy)
+        for accuracy in alive[: max(1, len(accuracies) // eta)]
+    ]
 
 
 @promote.mistake("At least two go on. At least one does.")
@@ -844,7 +927,9 @@ def _(accuracies, eta):
 
 @promote.alternative(framework="mxnet")
 def _(accuracies, eta):
-    pairs = sorted((-accuracy, i) for i, accuracy in enumerate(accuracies) if accuracy == accuracy)
+    pairs = sorted(
+        (-accuracy, i) for i, accuracy in enumerate(accuracies) if accuracy == accuracy
+    )
     places = [i for _, i in pairs]
     return places[: len(accuracies) // eta or 1]
 
@@ -890,7 +975,8 @@ def _jobs(rng, n=7):
         jobs.append(
             (
                 name,
-                max(epochs for other, epochs in jobs if other == name) * 3 + int(rng.integers(2)),
+                max(epochs for other, epochs in jobs if other == name) * 3
+                + int(rng.integers(2)),
             )
         )
     # The same job twice, and two configurations that are the same number in 8 bits.
@@ -940,7 +1026,9 @@ for _jobs_of_the_row in ([(5, 1), (8, 1), (5, 3), (5, 9)], [(5, 9), (5, 4), (5, 
         example(epochs_paid, _jobs_of_the_row, _resume, weight=0.2)
 
 
-@epochs_paid.mistake("Equal jobs are counted once. Where every job starts anew each is paid for.")
+@epochs_paid.mistake(
+    "Equal jobs are counted once. Where every job starts anew each is paid for."
+)
 def _(jobs, resume):
     if resume:
         most = {}
@@ -950,12 +1038,16 @@ def _(jobs, resume):
     return sum(epochs for _, epochs in set(map(tuple, jobs)))
 
 
-@epochs_paid.mistake("All jobs are paid in full. Where training resumes, only what is new costs.")
+@epochs_paid.mistake(
+    "All jobs are paid in full. Where training resumes, only what is new costs."
+)
 def _(jobs, resume):
     return sum(epochs for _, epochs in jobs)
 
 
-@epochs_paid.mistake("Promotions are counted as resumed although every job starts anew.")
+@epochs_paid.mistake(
+    "Promotions are counted as resumed although every job starts anew."
+)
 def _(jobs, resume):
     reached = {}
     for configuration, epochs in jobs:
@@ -990,7 +1082,9 @@ def _(jobs, resume):
     return paid
 
 
-@epochs_paid.mistake("A job that asks for less than before is paid negatively. It costs nothing.")
+@epochs_paid.mistake(
+    "A job that asks for less than before is paid negatively. It costs nothing."
+)
 def _(jobs, resume):
     had, paid = {}, 0
     for name, epochs in jobs:
@@ -999,7 +1093,9 @@ def _(jobs, resume):
     return paid
 
 
-@epochs_paid.mistake("All configurations share their epochs. Each resumes from its own.")
+@epochs_paid.mistake(
+    "All configurations share their epochs. Each resumes from its own."
+)
 def _(jobs, resume):
     had, paid = 0, 0
     for _, epochs in jobs:
@@ -1055,7 +1151,9 @@ def _(jobs, resume):
     return paid
 
 
-@epochs_paid.mistake("Where there are no jobs the result is None. Nothing costs 0 epochs.")
+@epochs_paid.mistake(
+    "Where there are no jobs the result is None. Nothing costs 0 epochs."
+)
 def _(jobs, resume):
     had, paid = {}, 0
     for name, epochs in jobs:
@@ -1164,7 +1262,12 @@ def _tower(rng, sizes, gone, fall=1.0):
             rng.permutation(np.linspace(0.2, 0.9, size)) + rng.uniform(-0.01, 0.01), 4
         )
         values = values * fall ** len(rungs)
-        rungs.append({name: float(value) for name, value in zip(names[:size], values, strict=True)})
+        rungs.append(
+            {
+                name: float(value)
+                for name, value in zip(names[:size], values, strict=True)
+            }
+        )
         best = sorted(rungs[-1], key=rungs[-1].get, reverse=True)
         promoted.append(best[:many])
         names = best
@@ -1307,7 +1410,9 @@ def _(rungs, promoted, eta):
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
         best = sorted(
-            (name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True
+            (name for name in rungs[k] if name not in promoted[k]),
+            key=rungs[k].get,
+            reverse=True,
         )
         if best[: len(rungs[k]) // eta]:
             return best[0], k
@@ -1320,7 +1425,9 @@ def _(rungs, promoted, eta):
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
         best = sorted(
-            (name for name in rungs[k] if name not in promoted[k]), key=rungs[k].get, reverse=True
+            (name for name in rungs[k] if name not in promoted[k]),
+            key=rungs[k].get,
+            reverse=True,
         )
         if len(rungs[k]) // eta > len(promoted[k]):
             return best[0], k
@@ -1362,7 +1469,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("The rung is that to which it is promoted. Name the one from which it comes.")
+@next_job.mistake(
+    "The rung is that to which it is promoted. Name the one from which it comes."
+)
 def _(rungs, promoted, eta):
     for k in range(len(rungs) - 2, -1, -1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)
@@ -1394,7 +1503,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("The pair is in the wrong order: the configuration first, then the rung.")
+@next_job.mistake(
+    "The pair is in the wrong order: the configuration first, then the rung."
+)
 def _(rungs, promoted, eta):
     for k in reversed(range(len(rungs) - 1)):
         order = sorted(rungs[k], key=lambda name: -rungs[k][name])
@@ -1404,7 +1515,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("Nobody asks who has been promoted: the best of a rung goes on again and again.")
+@next_job.mistake(
+    "Nobody asks who has been promoted: the best of a rung goes on again and again."
+)
 def _(rungs, promoted, eta):
     for k in reversed(range(len(rungs) - 1)):
         order = sorted(rungs[k], key=lambda name: -rungs[k][name])
@@ -1446,7 +1559,9 @@ def _(rungs, promoted, eta):
     return None
 
 
-@next_job.mistake("Where no rung has a candidate the result is an empty pair. Return None.")
+@next_job.mistake(
+    "Where no rung has a candidate the result is an empty pair. Return None."
+)
 def _(rungs, promoted, eta):
     for k in reversed(range(len(rungs) - 1)):
         order = sorted(rungs[k], key=lambda name: -rungs[k][name])
@@ -1483,9 +1598,12 @@ def _(rungs, promoted, eta):
     found = None
     for k, (rung, gone) in enumerate(zip(rungs[:-1], promoted, strict=False)):
         ranks = {
-            name: sum(other > value for other in rung.values()) for name, value in rung.items()
+            name: sum(other > value for other in rung.values())
+            for name, value in rung.items()
         }
-        ready = [name for name in rung if ranks[name] < len(rung) // eta and name not in gone]
+        ready = [
+            name for name in rung if ranks[name] < len(rung) // eta and name not in gone
+        ]
         if ready:
             found = (min(ready, key=ranks.get), k)
     return found
@@ -1506,8 +1624,13 @@ def _(rungs, promoted, eta):
 @next_job.alternative(framework="mxnet")
 def _(rungs, promoted, eta):
     for k in reversed(range(len(rungs) - 1)):
-        names = [name for _, name in sorted((-value, name) for name, value in rungs[k].items())]
-        ready = [name for name in names[: len(names) // eta] if name not in set(promoted[k])]
+        names = [
+            name
+            for _, name in sorted((-value, name) for name, value in rungs[k].items())
+        ]
+        ready = [
+            name for name in names[: len(names) // eta] if name not in set(promoted[k])
+        ]
         if ready:
             return [ready[0], k]
     return None
@@ -1558,11 +1681,16 @@ def _running(rng, T, M, stop):
     """
     median = 0.2 + 0.04 * np.arange(T) + rng.uniform(0, 0.005, T)
     # then further below than above, so that the mean is not the median
-    away = np.array([0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)])
+    away = np.array(
+        [0, *rng.uniform(0.05, 0.15, M // 2), *-rng.uniform(0.05, 0.15, M // 2)]
+    )
     completed = median + away[rng.permutation(M), None] * np.linspace(0.5, 1, T)
     completed -= 0.1 * (completed < median - 0.01)
     once = int(rng.integers(stop - 2))
-    completed[completed[:, 0].argsort()[[0, -1]], once] = median[once] + 0.2, median[once] - 0.1
+    completed[completed[:, 0].argsort()[[0, -1]], once] = (
+        median[once] + 0.2,
+        median[once] - 0.1,
+    )
     curve, jump = median + 0.01, int(rng.integers(1, stop - 3))
     curve[jump : jump + 3] = (
         median[jump + 2] + 0.005,
@@ -1628,7 +1756,9 @@ def behind_by_a_hair(rng):
 
 @stopped_at.probe(weight=0.5)
 def one_completed_training(rng):
-    completed = (np.linspace(0.2, 0.7, 6) + rng.uniform(0, 0.03, 6))[None].astype(np.float32)
+    completed = (np.linspace(0.2, 0.7, 6) + rng.uniform(0, 0.03, 6))[None].astype(
+        np.float32
+    )
     curve = completed[0] + np.float32(0.01)
     curve[4] = curve[3]
     return curve, completed
@@ -1642,7 +1772,9 @@ def one_epoch(rng):
 example(
     stopped_at,
     floats(0.2, 0.1, 0.4, 0.3, 0.5),
-    floats([0.1, 0.3, 0.4, 0.5, 0.6], [0.2, 0.2, 0.5, 0.6, 0.7], [0.3, 0.1, 0.2, 0.3, 0.3]),
+    floats(
+        [0.1, 0.3, 0.4, 0.5, 0.6], [0.2, 0.2, 0.5, 0.6, 0.7], [0.3, 0.1, 0.2, 0.3, 0.3]
+    ),
     weight=0.5,
 )
 
@@ -1698,7 +1830,9 @@ def _(curve, completed):
     "nothing but False is 0. It should give T."
 )
 def _(curve, completed):
-    return int((np.maximum.accumulate(curve) < np.median(completed, axis=0)).argmax()) + 1
+    return (
+        int((np.maximum.accumulate(curve) < np.median(completed, axis=0)).argmax()) + 1
+    )
 
 
 @stopped_at.mistake(
@@ -1730,20 +1864,26 @@ def _(curve, completed):
     return int(stop.argmax()) + 1 if stop.any() else len(curve) + 1
 
 
-@stopped_at.mistake("It is compared with the best of the completed trainings. Take their median.")
+@stopped_at.mistake(
+    "It is compared with the best of the completed trainings. Take their median."
+)
 def _(curve, completed):
     stop = np.maximum.accumulate(curve) < completed.max(axis=0)
     return int(stop.argmax()) + 1 if stop.any() else len(curve)
 
 
-@stopped_at.mistake("The first epoch is never compared. The training may be stopped after it.")
+@stopped_at.mistake(
+    "The first epoch is never compared. The training may be stopped after it."
+)
 def _(curve, completed):
     stop = np.maximum.accumulate(curve) < np.median(completed, axis=0)
     stop[0] = False
     return int(stop.argmax()) + 1 if stop.any() else len(curve)
 
 
-@stopped_at.mistake("This is the last epoch at which it is below. It is stopped at the first.")
+@stopped_at.mistake(
+    "This is the last epoch at which it is below. It is stopped at the first."
+)
 def _(curve, completed):
     below = np.flatnonzero(np.maximum.accumulate(curve) < np.median(completed, axis=0))
     return int(below[-1]) + 1 if len(below) else len(curve)
@@ -1850,7 +1990,10 @@ def forecast(complete, started):
         early, late = curves[:, :3].mean(axis=1), curves[:, 6:9].mean(axis=1)
         return np.stack([np.ones(len(curves)), late, late - early], axis=1)
 
-    return features(started) @ np.linalg.lstsq(features(complete), complete[:, -1], rcond=None)[0]
+    return (
+        features(started)
+        @ np.linalg.lstsq(features(complete), complete[:, -1], rcond=None)[0]
+    )
 
 
 def _crossing(rng, n, sign):
@@ -1861,7 +2004,9 @@ def _crossing(rng, n, sign):
     epochs = np.arange(1, 82)
     end = 0.625 + sign * 0.25 * (slowness - 0.5) + 0.05 * quality
     share = 1 - np.exp(-epochs / (2 + 14 * slowness))
-    return (0.1 + (end - 0.1) * share + rng.normal(0, 0.005, (n, 81))).astype(np.float32)
+    return (0.1 + (end - 0.1) * share + rng.normal(0, 0.005, (n, 81))).astype(
+        np.float32
+    )
 
 
 def _set(rng, sign):
@@ -1885,10 +2030,16 @@ def _rank_correlation(inputs, output):
         scores = np.asarray(output, float)
     except (TypeError, ValueError):
         return np.nan
-    if scores.shape != inputs.secret.shape or not np.isfinite(scores).all() or np.ptp(scores) == 0:
+    if (
+        scores.shape != inputs.secret.shape
+        or not np.isfinite(scores).all()
+        or np.ptp(scores) == 0
+    ):
         return np.nan
     ranks = [
-        np.array([np.mean(values < value) + np.mean(values <= value) for value in values])
+        np.array(
+            [np.mean(values < value) + np.mean(values <= value) for value in values]
+        )
         for values in (scores, inputs.secret)
     ]
     return float(np.corrcoef(*ranks)[0, 1])
@@ -1898,9 +2049,12 @@ def _rank_correlation(inputs, output):
 def _(inputs, output):
     found = _rank_correlation(inputs, output)
     if np.isnan(found):
-        return Measurement(False, "40 finite numbers were expected that are not all equal.")
+        return Measurement(
+            False, "40 finite numbers were expected that are not all equal."
+        )
     return Measurement(
-        bool(found >= RANK), f"Rank correlation with the end {found:.2f} (at least {RANK})."
+        bool(found >= RANK),
+        f"Rank correlation with the end {found:.2f} (at least {RANK}).",
     )
 
 
@@ -1925,7 +2079,8 @@ def _(complete, started):
 @forecast.mistake(
     "All scores are equal, which ranks nobody.",
     recognise=lambda inputs, output: (
-        np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0
+        np.shape(output) == inputs.secret.shape
+        and np.ptp(np.asarray(output, float)) == 0
     ),
 )
 def _(complete, started):
@@ -1946,9 +2101,15 @@ def _(complete, started):
     import torch
 
     def features(curves):
-        return torch.stack([curves[:, 6:9].mean(dim=1), curves[:, :3].mean(dim=1)], dim=1)
+        return torch.stack(
+            [curves[:, 6:9].mean(dim=1), curves[:, :3].mean(dim=1)], dim=1
+        )
 
-    nearest = torch.cdist(features(started), features(complete)).topk(5, largest=False).indices
+    nearest = (
+        torch.cdist(features(started), features(complete))
+        .topk(5, largest=False)
+        .indices
+    )
     return complete[nearest, -5:].mean(dim=(1, 2))
 
 
@@ -1958,7 +2119,9 @@ def _(complete, started):
 
     def features(curves):
         late = curves[:, 6:9].mean(axis=1)
-        return nd.stack(nd.ones(len(curves)), late, late - curves[:, :3].mean(axis=1), axis=1)
+        return nd.stack(
+            nd.ones(len(curves)), late, late - curves[:, :3].mean(axis=1), axis=1
+        )
 
     X = features(complete)
     A, b = nd.dot(X.T, X), nd.dot(X.T, complete[:, 72:].mean(axis=1))

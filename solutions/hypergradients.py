@@ -49,7 +49,10 @@ def several_layers(rng):
     signs = rng.permutation([-1, 1, 1])
     return (
         *_pairs(rng, shapes, signs),
-        [float(rho) for rho in rng.permutation([-1.5, 0.4, -0.6]) + rng.uniform(-0.2, 0.2, 3)],
+        [
+            float(rho)
+            for rho in rng.permutation([-1.5, 0.4, -0.6]) + rng.uniform(-0.2, 0.2, 3)
+        ],
     )
 
 
@@ -82,7 +85,8 @@ def _pairs(rng, shapes, signs):
 )
 def _(weights, solved, log_decays):
     return [
-        np.exp(rho) * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)
+        np.exp(rho) * (w * v).sum()
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
     ]
 
 
@@ -94,9 +98,14 @@ def _(weights, solved, log_decays):
     return [-(w * v).sum() for w, v in zip(weights, solved, strict=True)]
 
 
-@decay_hypergradient.mistake("The decay is multiplied as if `rho` were it. `rho` is its logarithm.")
+@decay_hypergradient.mistake(
+    "The decay is multiplied as if `rho` were it. `rho` is its logarithm."
+)
 def _(weights, solved, log_decays):
-    return [-rho * (w * v).sum() for w, v, rho in zip(weights, solved, log_decays, strict=True)]
+    return [
+        -rho * (w * v).sum()
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
+    ]
 
 
 @decay_hypergradient.mistake(
@@ -124,7 +133,8 @@ def _(weights, solved, log_decays):
 )
 def _(weights, solved, log_decays):
     return [
-        -np.exp(rho) * (w * v).mean() for w, v, rho in zip(weights, solved, log_decays, strict=True)
+        -np.exp(rho) * (w * v).mean()
+        for w, v, rho in zip(weights, solved, log_decays, strict=True)
     ]
 
 
@@ -132,10 +142,14 @@ def _(weights, solved, log_decays):
     "The weights are multiplied by themselves. It is v times w: what the system was solved for."
 )
 def _(weights, solved, log_decays):
-    return [-np.exp(rho) * (w * w).sum() for w, rho in zip(weights, log_decays, strict=True)]
+    return [
+        -np.exp(rho) * (w * w).sum() for w, rho in zip(weights, log_decays, strict=True)
+    ]
 
 
-@decay_hypergradient.mistake("The products are not added up. Each layer has one number.")
+@decay_hypergradient.mistake(
+    "The products are not added up. Each layer has one number."
+)
 def _(weights, solved, log_decays):
     pairs = zip(weights, solved, log_decays, strict=True)
     return [-np.exp(rho) * v * w for w, v, rho in pairs]
@@ -158,7 +172,9 @@ def _(weights, solved, log_decays):
     return [sum(numbers)] * len(numbers)
 
 
-@decay_hypergradient.mistake("The weights are missing: the gradient of the decay is exp(rho) w.")
+@decay_hypergradient.mistake(
+    "The weights are missing: the gradient of the decay is exp(rho) w."
+)
 def _(weights, solved, log_decays):
     return [-np.exp(rho) * v.sum() for v, rho in zip(solved, log_decays, strict=True)]
 
@@ -197,7 +213,8 @@ def _(weights, solved, log_decays):
 
 
 decay_hypergradient.equivalent(
-    "for w, v, rho -> for v, w, rho", why="The product of the two is the same either way."
+    "for w, v, rho -> for v, w, rho",
+    why="The product of the two is the same either way.",
 )
 decay_hypergradient.equivalent(
     "for w, v, d -> for v, w, d", why="The product of the two is the same either way."
@@ -260,7 +277,11 @@ def fewer_rows_than_columns(rng):
 def _regression(rng, n, m, d):
     """With hypergradients that are not small differences of large numbers."""
     while True:
-        X, X_val, truth = gaussian(rng, n, d), gaussian(rng, m, d), gaussian(rng, d, scale=1.5)
+        X, X_val, truth = (
+            gaussian(rng, n, d),
+            gaussian(rng, m, d),
+            gaussian(rng, d, scale=1.5),
+        )
         y, y_val = X @ truth + gaussian(rng, n), X_val @ truth + gaussian(rng, m)
         penalty, scale = float(rng.uniform(0.2, 0.6)), float(rng.uniform(1.3, 2))
         A, B = scale * X, scale * X_val
@@ -274,7 +295,16 @@ def _regression(rng, n, m, d):
             return X, y, X_val, y_val, penalty, scale
 
 
-example(ridge_hypergradients, floats([1]), floats(2), floats([1]), floats(0.5), 1, 1, weight=0.5)
+example(
+    ridge_hypergradients,
+    floats([1]),
+    floats(2),
+    floats([1]),
+    floats(0.5),
+    1,
+    1,
+    weight=0.5,
+)
 
 
 @ridge_hypergradients.mistake(
@@ -312,7 +342,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     w = np.linalg.solve(H, A.T @ y / len(y))
     error = B @ w - y_val
     v = np.linalg.solve(H, B.T @ error / len(y_val))
-    return v @ w, error @ (X_val @ w) / len(y_val) + v @ (X.T @ (2 * A @ w - y)) / len(y)
+    return v @ w, error @ (X_val @ w) / len(y_val) + v @ (X.T @ (2 * A @ w - y)) / len(
+        y
+    )
 
 
 @ridge_hypergradients.mistake(
@@ -324,7 +356,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     w = np.linalg.solve(H, A.T @ y / len(y))
     error = B @ w - y_val
     v = 2 * np.linalg.solve(H, B.T @ error / len(y_val))
-    return -v @ w, 2 * error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(y)
+    return -v @ w, 2 * error @ (X_val @ w) / len(y_val) - v @ (
+        X.T @ (2 * A @ w - y)
+    ) / len(y)
 
 
 @ridge_hypergradients.mistake(
@@ -349,7 +383,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     w = np.linalg.solve(H, A.T @ y / len(y))
     error = B @ w - y_val
     v = np.linalg.solve(H, B.T @ error / len(y_val))
-    return error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(y), -v @ w
+    return error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(
+        y
+    ), -v @ w
 
 
 @ridge_hypergradients.mistake(
@@ -362,9 +398,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     w = np.linalg.solve(H, A.T @ y / len(y))
     error = B @ w - y_val
     v = np.linalg.solve(H, B.T @ error / len(y_val))
-    return -penalty * (v @ w), error @ (X_val @ w) / len(y_val) - v @ (X.T @ (2 * A @ w - y)) / len(
-        y
-    )
+    return -penalty * (v @ w), error @ (X_val @ w) / len(y_val) - v @ (
+        X.T @ (2 * A @ w - y)
+    ) / len(y)
 
 
 def _is_near(inputs, output):
@@ -381,7 +417,9 @@ def _is_near(inputs, output):
 def _(X, y, X_val, y_val, penalty, scale):
     def loss(penalty, scale):
         A = np.float32(scale) * X
-        H = A.T @ A / len(y) + np.float32(penalty) * np.eye(X.shape[1], dtype=np.float32)
+        H = A.T @ A / len(y) + np.float32(penalty) * np.eye(
+            X.shape[1], dtype=np.float32
+        )
         w = np.linalg.solve(H, A.T @ y / len(y))
         return float(np.mean((np.float32(scale) * X_val @ w - y_val) ** 2) / 2)
 
@@ -391,7 +429,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     ) / (2 * h)
 
 
-@ridge_hypergradients.mistake("The derivative by the penalty has the wrong sign: it is - v w.")
+@ridge_hypergradients.mistake(
+    "The derivative by the penalty has the wrong sign: it is - v w."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     n, m = len(X), len(X_val)
     H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
@@ -424,7 +464,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y)
 
 
-@ridge_hypergradients.mistake("The scale is left out of the validation loss. It stands there, too.")
+@ridge_hypergradients.mistake(
+    "The scale is left out of the validation loss. It stands there, too."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     n, m = len(X), len(X_val)
     H = scale**2 * X.T @ X / n + penalty * np.eye(X.shape[1])
@@ -457,7 +499,9 @@ def _(X, y, X_val, y_val, penalty, scale):
     return -v @ w, -direct - v @ (2 * scale * X.T @ (X @ w) - X.T @ y) / n
 
 
-@ridge_hypergradients.mistake("The scale is not squared in H: both X of X'X are multiplied by it.")
+@ridge_hypergradients.mistake(
+    "The scale is not squared in H: both X of X'X are multiplied by it."
+)
 def _(X, y, X_val, y_val, penalty, scale):
     n, m = len(X), len(X_val)
     H = scale * X.T @ X / n + penalty * np.eye(X.shape[1])
@@ -512,9 +556,13 @@ def _(X, y, X_val, y_val, penalty, scale):
     """Autograd through the solver."""
     import torch
 
-    penalty, scale = (torch.tensor(float(value), requires_grad=True) for value in (penalty, scale))
+    penalty, scale = (
+        torch.tensor(float(value), requires_grad=True) for value in (penalty, scale)
+    )
     A = scale * X
-    w = torch.linalg.solve(A.T @ A / len(y) + penalty * torch.eye(X.shape[1]), A.T @ y / len(y))
+    w = torch.linalg.solve(
+        A.T @ A / len(y) + penalty * torch.eye(X.shape[1]), A.T @ y / len(y)
+    )
     loss = ((scale * (X_val @ w) - y_val) ** 2).mean() / 2
     return torch.autograd.grad(loss, (penalty, scale))
 
@@ -546,7 +594,9 @@ def _(X, y, X_val, y_val, penalty, scale):
 
     def loss(penalty, scale):
         A, targets = scale * X, y
-        w = np.linalg.solve(A.T @ A + len(y) * penalty * np.eye(X.shape[1]), A.T @ targets)
+        w = np.linalg.solve(
+            A.T @ A + len(y) * penalty * np.eye(X.shape[1]), A.T @ targets
+        )
         return np.mean((scale * X_val @ w - y_val) ** 2) / 2
 
     h = 1e-4
@@ -560,7 +610,8 @@ for many, inputs in (("y", "X"), ("y_val", "X_val")):
         f"len({many}) -> len({inputs})", why="There are as many targets as rows."
     )
 ridge_hypergradients.equivalent(
-    "m = X.shape, len(X_val) -> m = X.shape, len(y_val)", why="There are as many targets as rows."
+    "m = X.shape, len(X_val) -> m = X.shape, len(y_val)",
+    why="There are as many targets as rows.",
 )
 ridge_hypergradients.equivalent("[:, 0] -> [:, -1]", why="There is one column.")
 ridge_hypergradients.equivalent("nd.dot(v, w) -> nd.dot(w, v)", why="A scalar product.")
@@ -602,7 +653,10 @@ def hessian_vector_product(w, v, X, y, penalty, step):
 @hessian_vector_product.probe(weight=2, repeat=3)
 def a_wide_step(rng):
     return _logistic(
-        rng, int(rng.integers(6, 10)), int(rng.integers(3, 6)), float(rng.uniform(0.6, 0.9))
+        rng,
+        int(rng.integers(6, 10)),
+        int(rng.integers(3, 6)),
+        float(rng.uniform(0.6, 0.9)),
     )
 
 
@@ -629,7 +683,16 @@ def all_of_one_class(rng):
     return w, v, X, 0 * y, penalty, step
 
 
-example(hessian_vector_product, floats(0), floats(1), floats([1]), floats(1), 1e-6, 1, weight=0.5)
+example(
+    hessian_vector_product,
+    floats(0),
+    floats(1),
+    floats([1]),
+    floats(1),
+    1e-6,
+    1,
+    weight=0.5,
+)
 
 
 @hessian_vector_product.mistake(
@@ -675,7 +738,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
 
-@hessian_vector_product.mistake("The sign is turned: the gradient at w + step v comes first.")
+@hessian_vector_product.mistake(
+    "The sign is turned: the gradient at w + step v comes first."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(w):
         p = 1 / (1 + np.exp(-X @ w))
@@ -740,7 +805,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w + step * v) - gradient(w - step * v)) / 2 * step
 
 
-@hessian_vector_product.mistake("The factor p (1 - p) of the sigmoid is missing in the gradient.")
+@hessian_vector_product.mistake(
+    "The factor p (1 - p) of the sigmoid is missing in the gradient."
+)
 def _(w, v, X, y, penalty, step):
     def gradient(at):
         p = 1 / (1 + np.exp(-X @ at))
@@ -749,7 +816,9 @@ def _(w, v, X, y, penalty, step):
     return (gradient(w + step * v) - gradient(w - step * v)) / (2 * step)
 
 
-@hessian_vector_product.mistake("This is the gradient at w. Asked for is how it changes along v.")
+@hessian_vector_product.mistake(
+    "This is the gradient at w. Asked for is how it changes along v."
+)
 def _(w, v, X, y, penalty, step):
     p = 1 / (1 + np.exp(-X @ w))
     return X.T @ ((p - y) * p * (1 - p)) / len(X) + penalty * w
@@ -851,9 +920,12 @@ def _(w, v, X, y, penalty, step):
     return (gradients[0] - gradients[1]) / (2 * step)
 
 
-hessian_vector_product.equivalent("/ len(y) -> / len(X)", why="There are as many targets as rows.")
 hessian_vector_product.equivalent(
-    "/ len(y) + -> / len(y) - 1 +", why="What both gradients have more cancels in their difference."
+    "/ len(y) -> / len(X)", why="There are as many targets as rows."
+)
+hessian_vector_product.equivalent(
+    "/ len(y) + -> / len(y) - 1 +",
+    why="What both gradients have more cancels in their difference.",
 )
 
 
@@ -924,7 +996,13 @@ def shorter_in_each_number(rng):
         residual = b - H @ _krylov(H, b, 1)
         largest, length = np.abs(residual).max(), np.linalg.norm(residual)
     scale = 50 / length
-    return X, np.float32(scale * b), penalty, 4, float(scale * np.sqrt(largest * length))
+    return (
+        X,
+        np.float32(scale * b),
+        penalty,
+        4,
+        float(scale * np.sqrt(largest * length)),
+    )
 
 
 @conjugate_gradient.probe(weight=0.25)
@@ -953,7 +1031,11 @@ def _system(rng, d):
     left, right = (np.linalg.qr(rng.normal(size=(size, size)))[0] for size in (n, d))
     penalty = float(rng.uniform(0.3, 0.8))
     X = left[:, :d] * np.sqrt(n * np.linspace(0.5, 3.4, d)) @ right
-    return X.astype(np.float32), (rng.uniform(0.8, 2, d) @ right).astype(np.float32), penalty
+    return (
+        X.astype(np.float32),
+        (rng.uniform(0.8, 2, d) @ right).astype(np.float32),
+        penalty,
+    )
 
 
 def _krylov(H, b, k):
@@ -964,7 +1046,11 @@ def _krylov(H, b, k):
         return np.zeros(len(b))
     basis = np.linalg.qr(
         np.stack(
-            [np.linalg.matrix_power(np.asarray(H, np.float64), j) @ b for j in range(k)], axis=1
+            [
+                np.linalg.matrix_power(np.asarray(H, np.float64), j) @ b
+                for j in range(k)
+            ],
+            axis=1,
         )
     )[0]
     return basis @ np.linalg.solve(basis.T @ H @ basis, basis.T @ b)
@@ -975,7 +1061,9 @@ def more_steps_than_needed(rng):
     return *_system(rng, 4), 40, 1e-4
 
 
-example(conjugate_gradient, floats([1, 0], [0, 1]), floats(1, 2), 0.5, 5, 1e-6, weight=0.5)
+example(
+    conjugate_gradient, floats([1, 0], [0, 1]), floats(1, 2), 0.5, 5, 1e-6, weight=0.5
+)
 
 
 @conjugate_gradient.mistake(
@@ -1235,7 +1323,9 @@ def _(X, b, penalty, num_steps, tolerance):
     return x
 
 
-@conjugate_gradient.mistake("At least one step is taken. With `num_steps` 0 the result is x = 0.")
+@conjugate_gradient.mistake(
+    "At least one step is taken. With `num_steps` 0 the result is x = 0."
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(max(num_steps, 1)):
@@ -1295,9 +1385,12 @@ def _(X, b, penalty, num_steps, tolerance):
 
 for _one, _other in (("r @ r", "p @ r"), ("r @ r", "r @ p")):
     conjugate_gradient.equivalent(
-        f"squared = {_one} -> squared = {_other}", why="p is r plus what is orthogonal to r."
+        f"squared = {_one} -> squared = {_other}",
+        why="p is r plus what is orthogonal to r.",
     )
-conjugate_gradient.equivalent("p @ Ap -> r @ Ap", why="p is r plus what is conjugate to p.")
+conjugate_gradient.equivalent(
+    "p @ Ap -> r @ Ap", why="p is r plus what is conjugate to p."
+)
 for _one, _other in (("r.dot(r)", "p.dot(r)"), ("r.dot(r)", "r.dot(p)")):
     conjugate_gradient.equivalent(
         f"squared, image = {_one} -> squared, image = {_other}",
@@ -1324,7 +1417,8 @@ conjugate_gradient.equivalent(
     why="Both begin at b.",
 )
 conjugate_gradient.equivalent(
-    "x, r, p = nd.zeros_like(b), b, b -> x, p, r = nd.zeros_like(b), b, b", why="Both begin at b."
+    "x, r, p = nd.zeros_like(b), b, b -> x, p, r = nd.zeros_like(b), b, b",
+    why="Both begin at b.",
 )
 
 
@@ -1391,7 +1485,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("The factor lr before the sum is missing, so the result is too large by 1 / lr.")
+@neumann.mistake(
+    "The factor lr before the sum is missing, so the result is too large by 1 / lr."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = g
     for _ in range(num_terms - 1):
@@ -1408,7 +1504,9 @@ def _(X, g, penalty, lr, num_terms):
     return term
 
 
-@neumann.mistake("The terms are powers of I - H: lr belongs before H inside the bracket as well.")
+@neumann.mistake(
+    "The terms are powers of I - H: lr belongs before H inside the bracket as well."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -1417,7 +1515,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("The terms are powers of I + lr H, which grow. The bracket is I minus lr H.")
+@neumann.mistake(
+    "The terms are powers of I + lr H, which grow. The bracket is I minus lr H."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -1426,7 +1526,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("The penalty is missing from the products: H has penalty times I in it.")
+@neumann.mistake(
+    "The penalty is missing from the products: H has penalty times I in it."
+)
 def _(X, g, penalty, lr, num_terms):
     term = total = lr * g
     for _ in range(num_terms - 1):
@@ -1495,7 +1597,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("Later terms are multiplied by lr once more. It stands before each term once.")
+@neumann.mistake(
+    "Later terms are multiplied by lr once more. It stands before each term once."
+)
 def _(X, g, penalty, lr, num_terms):
     term, total = lr * g, lr * g
     for _ in range(num_terms - 1):
@@ -1513,7 +1617,9 @@ def _(X, g, penalty, lr, num_terms):
     return total / num_terms
 
 
-@neumann.mistake("X'X is divided by the number of features. Divide by n, the number of rows.")
+@neumann.mistake(
+    "X'X is divided by the number of features. Divide by n, the number of rows."
+)
 def _(X, g, penalty, lr, num_terms):
     term, total = lr * g, lr * g
     for _ in range(num_terms - 1):
@@ -1522,7 +1628,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("Each term begins with g again. The next one is (I - lr H) times the one before.")
+@neumann.mistake(
+    "Each term begins with g again. The next one is (I - lr H) times the one before."
+)
 def _(X, g, penalty, lr, num_terms):
     term, total = lr * g, lr * g
     for _ in range(num_terms - 1):
@@ -1531,7 +1639,9 @@ def _(X, g, penalty, lr, num_terms):
     return total
 
 
-@neumann.mistake("The first part of H is twice as large as it should be: H is X'X / n + penalty I.")
+@neumann.mistake(
+    "The first part of H is twice as large as it should be: H is X'X / n + penalty I."
+)
 def _(X, g, penalty, lr, num_terms):
     term, total = lr * g, lr * g
     for _ in range(num_terms - 1):
@@ -1556,7 +1666,9 @@ def _(X, g, penalty, lr, num_terms):
     terms = [lr * g]
     while len(terms) < num_terms:
         last = terms[-1]
-        terms.append((1 - lr * penalty) * last - lr / X.shape[0] * nd.dot(X.T, nd.dot(X, last)))
+        terms.append(
+            (1 - lr * penalty) * last - lr / X.shape[0] * nd.dot(X.T, nd.dot(X, last))
+        )
     return nd.add_n(*terms)
 
 
@@ -1634,7 +1746,9 @@ def the_last_step_only(rng):
 
 
 for _last in (2, 1):
-    example(lr_hypergradient, floats([1]), floats(1), floats(0), floats(1), 0.5, 2, _last)
+    example(
+        lr_hypergradient, floats([1]), floats(1), floats(0), floats(1), 0.5, 2, _last
+    )
 
 
 @lr_hypergradient.mistake(
@@ -1649,7 +1763,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("The first steps are differentiated instead of the last ones.")
+@lr_hypergradient.mistake(
+    "The first steps are differentiated instead of the last ones."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = 0.0 * w
     for t in range(num_steps):
@@ -1767,7 +1883,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return (w - target) @ z
 
 
-@lr_hypergradient.mistake("Only the very last step is differentiated, whatever `last` is.")
+@lr_hypergradient.mistake(
+    "Only the very last step is differentiated, whatever `last` is."
+)
 def _(X, y, w, target, lr, num_steps, last):
     for _ in range(num_steps):
         gradient = X.T @ (X @ w - y) / len(X)
@@ -1789,7 +1907,9 @@ def _(X, y, w, target, lr, num_steps, last):
     return 2 * (w - target) @ z
 
 
-@lr_hypergradient.mistake("X'X and X'y are not divided by n, as the gradient of a mean is.")
+@lr_hypergradient.mistake(
+    "X'X and X'y are not divided by n, as the gradient of a mean is."
+)
 def _(X, y, w, target, lr, num_steps, last):
     z = np.zeros_like(w)
     for step in range(num_steps):
@@ -1879,7 +1999,9 @@ def _(X, y, w, target, lr, num_steps, last):
 
 
 lr_hypergradient.equivalent("0.0 * w -> 0.0 * target", why="Zeros of the same shape.")
-lr_hypergradient.equivalent("/ len(X) -> / len(y)", why="There are as many targets as rows.")
+lr_hypergradient.equivalent(
+    "/ len(X) -> / len(y)", why="There are as many targets as rows."
+)
 lr_hypergradient.equivalent(
     "/ X.shape[0] -> / y.shape[0]", why="There are as many targets as rows."
 )
@@ -1939,7 +2061,9 @@ def six_features_of_thirty_matter(rng):
 def _(inputs, output):
     rho = _thirty(output)
     if rho is None:
-        return Measurement(False, f"30 numbers between {-LIMIT:g} and {LIMIT:g} were expected.")
+        return Measurement(
+            False, f"30 numbers between {-LIMIT:g} and {LIMIT:g} were expected."
+        )
     if np.abs(rho).max() > LIMIT:
         return Measurement(
             False,
@@ -1976,7 +2100,9 @@ def _ratio(inputs, rho):
 
 def _excess(inputs, rho):
     X, y = (np.float64(part) for part in inputs.args[:2])
-    w = np.linalg.solve(X.T @ X / len(y) + np.diag(np.exp(np.float64(rho))), X.T @ y / len(y))
+    w = np.linalg.solve(
+        X.T @ X / len(y) + np.diag(np.exp(np.float64(rho))), X.T @ y / len(y)
+    )
     return ((w - inputs.secret) ** 2).sum()
 
 
@@ -1990,7 +2116,9 @@ def _kind(inputs, output):
     if rho.min() >= 0:
         return "penalties"
     ratio = _ratio(inputs, rho.clip(-LIMIT, LIMIT))
-    return "turned" if ratio > 3 else "outside" if np.abs(rho).max() > LIMIT else "halfway"
+    return (
+        "turned" if ratio > 3 else "outside" if np.abs(rho).max() > LIMIT else "halfway"
+    )
 
 
 @tune_penalties.mistake(
@@ -2000,7 +2128,9 @@ def _kind(inputs, output):
 def _(X, y, X_val, y_val):
     losses = {}
     for rho in np.linspace(-6, 3, 40):
-        w = np.linalg.solve(X.T @ X / len(y) + np.exp(rho) * np.eye(30), X.T @ y / len(y))
+        w = np.linalg.solve(
+            X.T @ X / len(y) + np.exp(rho) * np.eye(30), X.T @ y / len(y)
+        )
         losses[rho] = ((X_val @ w - y_val) ** 2).mean()
     return np.full(30, min(losses, key=losses.get))
 
@@ -2073,7 +2203,9 @@ def _(X, y, X_val, y_val):
     rho = torch.full((30,), -2.0, requires_grad=True)
     optimizer = torch.optim.Adam([rho], lr=0.1)
     for _ in range(200):
-        w = torch.linalg.solve(X.T @ X / len(y) + torch.diag(rho.exp()), X.T @ y / len(y))
+        w = torch.linalg.solve(
+            X.T @ X / len(y) + torch.diag(rho.exp()), X.T @ y / len(y)
+        )
         optimizer.zero_grad()
         ((X_val @ w - y_val) ** 2).mean().backward()
         optimizer.step()

@@ -43,14 +43,19 @@ def softmax_cross_entropy(logits, labels):
 
     logits: (N, C) float32, any finite numbers; labels: (N,) int64 in 0, ..., C - 1  ->  one number
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)  # (N, C), the largest of each row is 0
+    shifted = logits - logits.max(
+        axis=1, keepdims=True
+    )  # (N, C), the largest of each row is 0
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, C)
     log_p = log_p[np.arange(len(labels)), labels]  # (N,)
     return -log_p.mean()
 
 
 example(
-    softmax_cross_entropy, np.array([[2, 1, -1], [0, 3, 1]], np.float32), np.array([0, 2]), weight=1
+    softmax_cross_entropy,
+    np.array([[2, 1, -1], [0, 3, 1]], np.float32),
+    np.array([0, 2]),
+    weight=1,
 )
 
 
@@ -98,7 +103,9 @@ def one_image_far_from_right(rng):
 
 @softmax_cross_entropy.probe(weight=0.5)
 def more_than_ten_classes(rng):
-    return gaussian(rng, 3, 14, scale=2), np.concatenate([[13, 10], rng.integers(0, 14, 1)])
+    return gaussian(rng, 3, 14, scale=2), np.concatenate(
+        [[13, 10], rng.integers(0, 14, 1)]
+    )
 
 
 @softmax_cross_entropy.probe(weight=0.5)
@@ -287,7 +294,9 @@ def _(logits, labels):
 
 @softmax_cross_entropy.alternative(framework="mxnet")
 def _(logits, labels):
-    shifted = logits - logits.max(axis=1, keepdims=True)  # (N, C), the largest of each row is 0
+    shifted = logits - logits.max(
+        axis=1, keepdims=True
+    )  # (N, C), the largest of each row is 0
     log_p = shifted - shifted.exp().sum(axis=1, keepdims=True).log()  # (N, C)
     log_p = log_p.pick(labels, axis=1)  # (N,)
     return -log_p.mean()
@@ -417,7 +426,9 @@ def _distance_to_kink(images, weights):
         windows = np.lib.stride_tricks.sliding_window_view(
             maps, (5, 5), axis=(2, 3)
         )  # (N, C, H, W, 5, 5)
-        before = np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))) + bias  # (N, H, W, maps)
+        before = (
+            np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))) + bias
+        )  # (N, H, W, maps)
         n, height, width, channels = before.shape
         pools = (
             before.clip(0)
@@ -459,7 +470,9 @@ def _():
     from torch import nn
 
     maps = [nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2)]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake(
@@ -478,7 +491,12 @@ def _():
         nn.MaxPool2d(2),
     ]
     return nn.Sequential(
-        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.ReLU()
+        *maps,
+        nn.Flatten(),
+        nn.Linear(800, 500),
+        nn.ReLU(),
+        nn.Linear(500, 10),
+        nn.ReLU(),
     )
 
 
@@ -497,7 +515,12 @@ def _():
         nn.MaxPool2d(2),
     ]
     return nn.Sequential(
-        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.Softmax(dim=1)
+        *maps,
+        nn.Flatten(),
+        nn.Linear(800, 500),
+        nn.ReLU(),
+        nn.Linear(500, 10),
+        nn.Softmax(dim=1),
     )
 
 
@@ -515,7 +538,9 @@ def _():
         nn.ReLU(),
         nn.AvgPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake("The activations are tanh, as in 1998. The task asks for ReLU.")
@@ -530,7 +555,9 @@ def _():
         nn.Tanh(),
         nn.MaxPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Tanh(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.Tanh(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake("The activations are sigmoids. The task asks for ReLU.")
@@ -545,7 +572,9 @@ def _():
         nn.Sigmoid(),
         nn.MaxPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.Sigmoid(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.Sigmoid(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake(
@@ -625,7 +654,9 @@ def _():
         nn.ReLU(),
         nn.MaxPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake(
@@ -644,7 +675,9 @@ def _():
         nn.ReLU(),
         nn.MaxPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake(
@@ -663,7 +696,12 @@ def _():
         nn.MaxPool2d(2),
     ]
     return nn.Sequential(
-        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10), nn.LogSoftmax(1)
+        *maps,
+        nn.Flatten(),
+        nn.Linear(800, 500),
+        nn.ReLU(),
+        nn.Linear(500, 10),
+        nn.LogSoftmax(1),
     )
 
 
@@ -680,7 +718,9 @@ def _():
         nn.ReLU(),
         nn.MaxPool2d(2),
     ]
-    return nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 @build_lenet.mistake(
@@ -807,11 +847,15 @@ def count_parameters(net):
 
     net: a torch.nn.Module or a gluon.Block, initialised  ->  a whole number
     """
-    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+    return sum(
+        parameter.numel() for parameter in net.parameters() if parameter.requires_grad
+    )
 
 
 def _of_the_statement(*layers):
-    return list(layers), [np.ones(shape, np.float32) for shape in parameter_shapes(layers)]
+    return list(layers), [
+        np.ones(shape, np.float32) for shape in parameter_shapes(layers)
+    ]
 
 
 example(count_parameters, *_of_the_statement(["conv", 1, 20, 5]))
@@ -932,7 +976,9 @@ def _(net):
 def _(net):
     from torch import nn
 
-    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    layers = [
+        layer for layer in net.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))
+    ]
     return sum(
         parameter.numel()
         for layer in layers
@@ -957,7 +1003,11 @@ def _(net):
     "These are the frozen parameters. Count those that training may change.",
 )
 def _(net):
-    return sum(parameter.numel() for parameter in net.parameters() if not parameter.requires_grad)
+    return sum(
+        parameter.numel()
+        for parameter in net.parameters()
+        if not parameter.requires_grad
+    )
 
 
 @count_parameters.mistake(
@@ -998,7 +1048,9 @@ def _(net):
 @count_parameters.alternative(framework="mxnet")
 def _(net):
     trained = [
-        parameter for parameter in net.collect_params().values() if parameter.grad_req != "null"
+        parameter
+        for parameter in net.collect_params().values()
+        if parameter.grad_req != "null"
     ]
     return int(sum(np.prod(parameter.shape) for parameter in trained))
 
@@ -1057,14 +1109,18 @@ def load_weights(net, arrays):
 @load_weights.probe(weight=1)
 def dense_only(rng):
     return _transfer(
-        rng, [["dense", 8, 4], ["relu"], ["dense", 4, 4], ["relu"], ["dense", 4, 3]], (5, 8)
+        rng,
+        [["dense", 8, 4], ["relu"], ["dense", 4, 4], ["relu"], ["dense", 4, 3]],
+        (5, 8),
     )
 
 
 @load_weights.probe(weight=1)
 def convolutions(rng):
     return _transfer(
-        rng, [["conv", 2, 5, 3], ["relu"], ["maxpool", 2], ["conv", 5, 3, 2]], (2, 2, 8, 10)
+        rng,
+        [["conv", 2, 5, 3], ["relu"], ["maxpool", 2], ["conv", 5, 3, 2]],
+        (2, 2, 8, 10),
     )
 
 
@@ -1258,7 +1314,9 @@ def _(net, arrays):
                 array = array.permute(3, 2, 0, 1)
             elif array.ndim == 2:
                 rows = before or len(array)
-                array = array.reshape(rows, -1, array.shape[1]).permute(2, 1, 0).flatten(1)
+                array = (
+                    array.reshape(rows, -1, array.shape[1]).permute(2, 1, 0).flatten(1)
+                )
             parameter.copy_(array)
             before = len(parameter)
 
@@ -1276,7 +1334,9 @@ def _(net, arrays):
                 array = array.flip(0, 1).permute(3, 2, 0, 1)
             elif array.ndim == 2:
                 rows = before or len(array)
-                array = array.reshape(-1, rows, array.shape[1]).permute(2, 1, 0).flatten(1)
+                array = (
+                    array.reshape(-1, rows, array.shape[1]).permute(2, 1, 0).flatten(1)
+                )
             parameter.copy_(array)
             before = len(parameter)
 
@@ -1289,8 +1349,12 @@ def _(net, arrays):
         if value.ndim == 4:
             value = value.transpose((3, 2, 0, 1))  # (out, in, h, w)
         elif value.ndim == 2:
-            value = value.reshape((-1, before or value.shape[0], out))  # (pixels, channels, out)
-            value = value.transpose((2, 1, 0)).reshape((out, -1))  # (out, channels * pixels)
+            value = value.reshape(
+                (-1, before or value.shape[0], out)
+            )  # (pixels, channels, out)
+            value = value.transpose((2, 1, 0)).reshape(
+                (out, -1)
+            )  # (out, channels * pixels)
         parameter.set_data(value)
         before = out
 
@@ -1312,7 +1376,9 @@ def _(net, arrays):
         elif isinstance(layer, gluon.nn.Dense):
             weight, bias = arrays.pop(0), arrays.pop(0)
             if channels:
-                rows = nd.arange(weight.shape[0]).reshape((-1, channels)).T.reshape((-1,))
+                rows = (
+                    nd.arange(weight.shape[0]).reshape((-1, channels)).T.reshape((-1,))
+                )
                 weight, channels = weight.take(rows), None
             layer.weight.set_data(weight.T)
             layer.bias.set_data(bias)
@@ -1352,7 +1418,8 @@ load_weights.equivalent(
     why="By then the array has taken the parameter's shape.",
 )
 load_weights.equivalent(
-    "bias.shape[0] -> bias.shape[-1]", why="A bias has one axis: it is the first and the last."
+    "bias.shape[0] -> bias.shape[-1]",
+    why="A bias has one axis: it is the first and the last.",
 )
 
 
@@ -1391,7 +1458,13 @@ def sgd_step(parameters, gradients, lr, batch_size, weight_decay):
 
 
 example(
-    sgd_step, [np.array([2], np.float32)], [np.array([10], np.float32)], 0.1, 5, 0.5, weight=0.5
+    sgd_step,
+    [np.array([2], np.float32)],
+    [np.array([10], np.float32)],
+    0.1,
+    5,
+    0.5,
+    weight=0.5,
 )
 
 
@@ -1423,7 +1496,13 @@ def with_decay(rng):
 @sgd_step.probe(weight=0.5)
 def a_batch_of_one(rng):
     shape = (2, 3, int(rng.integers(2, 5)))
-    return [gaussian(rng, *shape)], [gaussian(rng, *shape)], 1, 1, float(rng.uniform(0.1, 0.4))
+    return (
+        [gaussian(rng, *shape)],
+        [gaussian(rng, *shape)],
+        1,
+        1,
+        float(rng.uniform(0.1, 0.4)),
+    )
 
 
 @sgd_step.probe(weight=0.5)
@@ -1439,7 +1518,10 @@ def no_gradient(rng):
     "size. The step is batch_size times too long."
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
-    return [p - lr * (g + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)]
+    return [
+        p - lr * (g + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
 
 
 @sgd_step.mistake(
@@ -1478,7 +1560,9 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
     return [p - lr * g / batch_size for p, g in zip(parameters, gradients, strict=True)]
 
 
-@sgd_step.mistake("This goes uphill: the gradient points to where the loss grows. Subtract it.")
+@sgd_step.mistake(
+    "This goes uphill: the gradient points to where the loss grows. Subtract it."
+)
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
         p + lr * (g / batch_size + weight_decay * p)
@@ -1543,7 +1627,8 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
-        lr * (g / batch_size + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)
+        lr * (g / batch_size + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
     ]
 
 
@@ -1552,7 +1637,8 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
 )
 def _(parameters, gradients, lr, batch_size, weight_decay):
     return [
-        p - lr * (g / len(g) + weight_decay * p) for p, g in zip(parameters, gradients, strict=True)
+        p - lr * (g / len(g) + weight_decay * p)
+        for p, g in zip(parameters, gradients, strict=True)
     ]
 
 
@@ -1582,7 +1668,9 @@ def _(parameters, gradients, lr, batch_size, weight_decay):
         torch.add(g / batch_size, p, alpha=weight_decay)
         for p, g in zip(parameters, gradients, strict=True)
     ]
-    return [torch.add(p, step, alpha=-lr) for p, step in zip(parameters, steps, strict=True)]
+    return [
+        torch.add(p, step, alpha=-lr) for p, step in zip(parameters, steps, strict=True)
+    ]
 
 
 @sgd_step.alternative(framework="mxnet")
@@ -1708,7 +1796,9 @@ def _(train_images, train_labels):
         nn.ReLU(),
         nn.MaxPool2d(2),
     ]
-    net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10))
+    net = nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -1756,7 +1846,9 @@ def _(train_images, train_labels):
         nn.ReLU(),
         nn.MaxPool2d(2),
     ]
-    net = nn.Sequential(*maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    net = nn.Sequential(
+        *maps, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
     for rows in torch.randperm(len(train_images)).split(50):
@@ -1812,7 +1904,9 @@ def _(train_images, train_labels):
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]
             with autograd.record():
-                loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))
+                loss = softmax_loss(
+                    net(train_images.take(rows)), train_labels.take(rows)
+                )
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()
@@ -1843,7 +1937,9 @@ def _(train_images, train_labels):
         nn.Linear(24, 10),
     )
     loss = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)
     for _ in range(num_epochs):
         for rows in torch.randperm(len(train_images)).split(batch_size):

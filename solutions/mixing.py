@@ -39,7 +39,9 @@ def mix(images, labels, partners, lam):
     own = lam.reshape(-1, 1)
     weight = lam.reshape(-1, 1, 1, 1)
     mixed_images = weight * images + (1 - weight) * images[partners]
-    mixed_labels = own * labels  # (N, num_classes), so far only what each keeps of its own
+    mixed_labels = (
+        own * labels
+    )  # (N, num_classes), so far only what each keeps of its own
     mixed_labels = mixed_labels + (1 - own) * labels[partners]
     return mixed_images, mixed_labels
 
@@ -47,7 +49,12 @@ def mix(images, labels, partners, lam):
 @mix.probe(weight=2, repeat=2)
 def other_partners(rng):
     n, num_classes = int(rng.integers(5, 8)), 4
-    return _images(rng, n, 3, 4, 5), _soft(rng, n, num_classes), _cycle(rng, n), _shares(rng, n)
+    return (
+        _images(rng, n, 3, 4, 5),
+        _soft(rng, n, num_classes),
+        _cycle(rng, n),
+        _shares(rng, n),
+    )
 
 
 @mix.probe(weight=1)
@@ -88,7 +95,9 @@ def _(images, labels, partners, lam):
     ) * labels + of_labels * labels[partners]
 
 
-@mix.mistake("Each label is that of the larger part alone. Keep both, with lam and 1 - lam.")
+@mix.mistake(
+    "Each label is that of the larger part alone. Keep both, with lam and 1 - lam."
+)
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
     return weight * images + (1 - weight) * images[partners], np.where(
@@ -101,9 +110,9 @@ def _(images, labels, partners, lam):
 )
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels + labels[
-        partners
-    ]
+    return weight * images + (1 - weight) * images[partners], lam.reshape(
+        -1, 1
+    ) * labels + labels[partners]
 
 
 @mix.mistake(
@@ -111,7 +120,9 @@ def _(images, labels, partners, lam):
 )
 def _(images, labels, partners, lam):
     weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
-    return weight * images + (1 - weight) * images[partners], own * labels + own * labels[partners]
+    return weight * images + (1 - weight) * images[
+        partners
+    ], own * labels + own * labels[partners]
 
 
 @mix.mistake(
@@ -120,18 +131,24 @@ def _(images, labels, partners, lam):
 )
 def _(images, labels, partners, lam):
     weight, own = lam.reshape(-1, 1, 1, 1), lam.reshape(-1, 1)
-    return weight * images + (1 - weight) * images[partners], own * labels + (1 - own) * (
-        own * labels
-    )[partners]
+    return weight * images + (1 - weight) * images[partners], own * labels + (
+        1 - own
+    ) * (own * labels)[partners]
 
 
-@mix.mistake("The partner's part of the labels is missing. Add 1 - lam times its label.")
+@mix.mistake(
+    "The partner's part of the labels is missing. Add 1 - lam times its label."
+)
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], lam.reshape(-1, 1) * labels
+    return weight * images + (1 - weight) * images[partners], lam.reshape(
+        -1, 1
+    ) * labels
 
 
-@mix.mistake("One lam is used for the labels of the whole batch. Each label has its own.")
+@mix.mistake(
+    "One lam is used for the labels of the whole batch. Each label has its own."
+)
 def _(images, labels, partners, lam):
     weight = lam.reshape(-1, 1, 1, 1)
     return weight * images + (1 - weight) * images[partners], lam[0] * labels + (
@@ -155,7 +172,9 @@ def _(images, labels, partners, lam):
 )
 def _(images, labels, partners, lam):
     own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
-    return weight * images + (1 - weight) * images[partners], (1 - own) * labels[partners]
+    return weight * images + (1 - weight) * images[partners], (1 - own) * labels[
+        partners
+    ]
 
 
 @mix.mistake(
@@ -174,7 +193,9 @@ def _(images, labels, partners, lam):
     return weight * images + (1 - weight) * images[partners], mixed
 
 
-@mix.mistake("The partners are read the other way round in the labels: i's partner is partners[i].")
+@mix.mistake(
+    "The partners are read the other way round in the labels: i's partner is partners[i]."
+)
 def _(images, labels, partners, lam):
     own, weight = lam.reshape(-1, 1), lam.reshape(-1, 1, 1, 1)
     mixed = own * labels + (1 - own) * labels[np.argsort(partners)]
@@ -200,7 +221,9 @@ def _(images, labels, partners, lam):
 @mix.alternative(framework="mxnet")
 def _(images, labels, partners, lam):
     other_images, other_labels = images.take(partners), labels.take(partners)
-    mixed_images = other_images + lam.reshape(images.shape[0], 1, 1, 1) * (images - other_images)
+    mixed_images = other_images + lam.reshape(images.shape[0], 1, 1, 1) * (
+        images - other_images
+    )
     return mixed_images, other_labels + lam.expand_dims(1) * (labels - other_labels)
 
 
@@ -214,11 +237,13 @@ def _(images, labels, partners, lam):
 
 
 mix.equivalent(
-    "lam.reshape(-1, 1, 1, 1) -> own.reshape(-1, 1, 1, 1)", why="The same numbers, in one column."
+    "lam.reshape(-1, 1, 1, 1) -> own.reshape(-1, 1, 1, 1)",
+    why="The same numbers, in one column.",
 )
 mix.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
 mix.equivalent(
-    "reshape(-1 -> reshape(-2", why="NumPy takes any negative size for the one that is left."
+    "reshape(-1 -> reshape(-2",
+    why="NumPy takes any negative size for the one that is left.",
 )
 
 
@@ -337,7 +362,9 @@ def _(images, rows, columns, size):
     return result
 
 
-@cutout.mistake("All images have the same hole, that of the first. Each has its own centre.")
+@cutout.mistake(
+    "All images have the same hole, that of the first. Each has its own centre."
+)
 def _(images, rows, columns, size):
     result = images.copy()
     top, left = rows[0] - size // 2, columns[0] - size // 2
@@ -352,7 +379,9 @@ def _(images, rows, columns, size):
     result = images.copy()
     for i in range(len(rows)):
         top, left = columns[i] - size // 2, rows[i] - size // 2
-        result[i, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+        result[
+            i, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)
+        ] = 0
     return result
 
 
@@ -415,7 +444,9 @@ def _(images, rows, columns, size):
     images = images.copy()
     for image, row, column in zip(images, rows, columns, strict=True):
         top, left = row - (size - 1) // 2, column - (size - 1) // 2
-        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+        image[
+            :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)
+        ] = 0
     return images
 
 
@@ -437,7 +468,9 @@ def _(images, rows, columns, size):
     return images
 
 
-@cutout.mistake("Only the square is left, and all else is black. It is the other way round.")
+@cutout.mistake(
+    "Only the square is left, and all else is black. It is the other way round."
+)
 def _(images, rows, columns, size):
     kept = np.zeros_like(images)
     for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
@@ -488,7 +521,9 @@ def _(images, rows, columns, size):
         torch.arange(width) - (columns[:, None] - size // 2),
     )
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
-    return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
+    return images.masked_fill(
+        (in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0
+    )
 
 
 @cutout.alternative(framework="mxnet")
@@ -499,7 +534,9 @@ def _(images, rows, columns, size):
     below = nd.arange(height) - (rows.astype("float32") - size // 2).expand_dims(1)
     right = nd.arange(width) - (columns.astype("float32") - size // 2).expand_dims(1)
     in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
-    return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
+    return images * (
+        1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)
+    ).expand_dims(1)
 
 
 cutout.equivalent(
@@ -536,12 +573,15 @@ def cutmix(images, labels, partners, boxes):
     """
     tops, lefts, heights, widths = boxes.T[:, :, None]  # (N, 1) each
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     share = (in_rows.mean(axis=1) * in_columns.mean(axis=1))[:, None]
     inside = in_rows[:, None, :, None] & in_columns[:, None, None, :]
-    return np.where(inside, images[partners], images), (1 - share) * labels + share * labels[
-        partners
-    ]
+    return np.where(inside, images[partners], images), (
+        1 - share
+    ) * labels + share * labels[partners]
 
 
 @cutmix.probe(weight=1)
@@ -561,17 +601,24 @@ def boxes_inside(rng):
 
 @cutmix.probe(weight=2)
 def boxes_over_every_border(rng):
-    boxes = np.array([[-2, 3, 5, 4], [6, -1, 7, 6], [-1, 8, 4, 9], [5, 7, 4, 5], [-3, -2, 12, 5]])[
-        rng.permutation(5)
-    ]
+    boxes = np.array(
+        [[-2, 3, 5, 4], [6, -1, 7, 6], [-1, 8, 4, 9], [5, 7, 4, 5], [-3, -2, 12, 5]]
+    )[rng.permutation(5)]
     return _images(rng, 5, 3, 7, 10), _soft(rng, 5, 4), _cycle(rng, 5), boxes
 
 
 @cutmix.probe(weight=1)
 def no_pixel_at_all(rng):
     """Boxes of no height, inside and beyond every border: nothing is pasted, no label changes."""
-    boxes = np.array([[-3, 1, 0, 4], [9, 2, 0, 3], [2, -5, 0, 3], [-1, 11, 0, 6], [6, 0, 0, 9]])
-    return _images(rng, 5, 2, 6, 9), _one_hot(rng, 5, 3), _cycle(rng, 5), boxes[rng.permutation(5)]
+    boxes = np.array(
+        [[-3, 1, 0, 4], [9, 2, 0, 3], [2, -5, 0, 3], [-1, 11, 0, 6], [6, 0, 0, 9]]
+    )
+    return (
+        _images(rng, 5, 2, 6, 9),
+        _one_hot(rng, 5, 3),
+        _cycle(rng, 5),
+        boxes[rng.permutation(5)],
+    )
 
 
 @cutmix.probe(weight=0.5)
@@ -598,9 +645,14 @@ def nothing_and_everything(rng):
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     share = heights * widths / (images.shape[2] * images.shape[3])
     return pasted, (1 - share) * labels + share * labels[partners]
@@ -612,21 +664,33 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, share * labels + (1 - share) * labels[partners]
 
 
-@cutmix.mistake("The labels are left as they were, although a part of the picture is another's.")
+@cutmix.mistake(
+    "The labels are left as they were, although a part of the picture is another's."
+)
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     return pasted, labels
 
@@ -637,9 +701,14 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, np.where(share <= 0.5, labels, labels[partners])
@@ -651,9 +720,14 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     tops, lefts, heights, widths = boxes.T[:, :, None]
     below, right = np.arange(images.shape[2]) - tops, np.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, (1 - share.mean()) * labels + share.mean() * labels[partners]
@@ -671,7 +745,9 @@ def _(images, labels, partners, boxes):
         (right >= 0) & (right < rights - lefts),
     )
     pasted = np.where(
-        in_rows[:, None, :, None] & in_columns[:, None, None, :], images[partners], images
+        in_rows[:, None, :, None] & in_columns[:, None, None, :],
+        images[partners],
+        images,
     )
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return pasted, (1 - share) * labels + share * labels[partners]
@@ -699,7 +775,10 @@ def _(images, labels, partners, boxes):
     images = images.copy()
     share = np.zeros((len(images), 1))
     for i, (top, left, height, width) in enumerate(boxes):
-        rows, columns = slice(max(top, 0), top + height), slice(max(left, 0), left + width)
+        rows, columns = (
+            slice(max(top, 0), top + height),
+            slice(max(left, 0), left + width),
+        )
         images[i, :, rows, columns] = images[partners[i], :, rows, columns]
         share[i] = images[i, 0, rows, columns].size / images[i, 0].size
     return images, (1 - share) * labels + share * labels[partners]
@@ -732,7 +811,9 @@ def _(images, labels, partners, boxes):
     return mixed, new
 
 
-@cutmix.mistake("A box is taken to be given by its middle. `boxes` begin with top and left.")
+@cutmix.mistake(
+    "A box is taken to be given by its middle. `boxes` begin with top and left."
+)
 def _(images, labels, partners, boxes):
     mixed, new = images.copy(), labels.copy()
     H, W = images.shape[2:]
@@ -825,7 +906,9 @@ def _(images, labels, partners, boxes):
     return mixed, new
 
 
-@cutmix.mistake("The pixels are divided by the height squared. An image has H · W of them.")
+@cutmix.mistake(
+    "The pixels are divided by the height squared. An image has H · W of them."
+)
 def _(images, labels, partners, boxes):
     mixed, new = images.copy(), labels.copy()
     H, W = images.shape[2:]
@@ -843,8 +926,14 @@ def _(images, labels, partners, boxes):
     import torch
 
     tops, lefts, heights, widths = boxes.T[:, :, None]
-    below, right = torch.arange(images.shape[2]) - tops, torch.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) & (below < heights), (right >= 0) & (right < widths)
+    below, right = (
+        torch.arange(images.shape[2]) - tops,
+        torch.arange(images.shape[3]) - lefts,
+    )
+    in_rows, in_columns = (
+        (below >= 0) & (below < heights),
+        (right >= 0) & (right < widths),
+    )
     inside = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
     share = inside.float().flatten(1).mean(dim=1, keepdim=True)
     return torch.where(inside, images[partners], images), labels + share * (
@@ -856,14 +945,21 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     from dlkit.mx import nd
 
-    tops, lefts, heights, widths = boxes.astype("float32").T.expand_dims(2)  # (N, 1) each
+    tops, lefts, heights, widths = boxes.astype("float32").T.expand_dims(
+        2
+    )  # (N, 1) each
     below, right = nd.arange(images.shape[2]) - tops, nd.arange(images.shape[3]) - lefts
-    in_rows, in_columns = (below >= 0) * (below < heights), (right >= 0) * (right < widths)
-    inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)  # (N, 1, H, W)
+    in_rows, in_columns = (
+        (below >= 0) * (below < heights),
+        (right >= 0) * (right < widths),
+    )
+    inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(
+        1
+    )  # (N, 1, H, W)
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
-    return inside * images[partners] + (1 - inside) * images, (1 - share) * labels + share * labels[
-        partners
-    ]
+    return inside * images[partners] + (1 - inside) * images, (
+        1 - share
+    ) * labels + share * labels[partners]
 
 
 # 4. Cross-entropy with soft labels ----------------------------------------------------------------
@@ -942,7 +1038,9 @@ def _(logits, labels):
     return -(labels * log_p).mean()
 
 
-@soft_cross_entropy.mistake("The losses are added up over the examples. Their mean is asked for.")
+@soft_cross_entropy.mistake(
+    "The losses are added up over the examples. Their mean is asked for."
+)
 def _(logits, labels):
     log_p = logits - logits.max(axis=1, keepdims=True)
     log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
@@ -997,7 +1095,9 @@ def _(logits, labels):
 )
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return -(labels * np.log(p / p.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=1).mean()
+    return (
+        -(labels * np.log(p / p.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=1).mean()
+    )
 
 
 @soft_cross_entropy.mistake(
@@ -1036,7 +1136,9 @@ def _(logits, labels):
     return -(labels * shifted).sum(axis=1).mean()
 
 
-@soft_cross_entropy.mistake("The softmax is taken twice. Its logarithm is all that is needed.")
+@soft_cross_entropy.mistake(
+    "The softmax is taken twice. Its logarithm is all that is needed."
+)
 def _(logits, labels):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p = np.exp(p / p.sum(axis=1, keepdims=True))
@@ -1106,7 +1208,10 @@ def calibration_error(probabilities, labels, num_bins):
     probabilities: (N, num_classes) float32, rows add up to 1, no two largest equal; labels: (N,)
     int64; num_bins: whole number. Returns a number.
     """
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = (confidence * num_bins).astype(int).clip(max=num_bins - 1)
     return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
 
@@ -1127,9 +1232,13 @@ def quite_sure(rng):
     right.
     """
     probabilities, labels = _forecasts(rng, 35, 4, 6)
-    labels = np.where(probabilities.max(axis=1) > 5 / 6, probabilities.argmax(axis=1), labels)
+    labels = np.where(
+        probabilities.max(axis=1) > 5 / 6, probabilities.argmax(axis=1), labels
+    )
     sure = rng.permutation(35)[:10]
-    probabilities[sure] = np.eye(4, dtype=np.float32)[(labels[sure] + rng.integers(1, 4, 10)) % 4]
+    probabilities[sure] = np.eye(4, dtype=np.float32)[
+        (labels[sure] + rng.integers(1, 4, 10)) % 4
+    ]
     return probabilities, labels, 6
 
 
@@ -1138,7 +1247,9 @@ def on_the_edge_of_bins(rng):
     """Confidences of just 4, 5, 6 or 7 eighths, which are right and belong to the bin above, and
     some a little lower, which are wrong.
     """
-    eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0.3, 0.3], 4))[:, None]
+    eighths = rng.permutation(np.repeat([4, 5, 6, 7], 3) - np.tile([0, 0.3, 0.3], 4))[
+        :, None
+    ]
     answers, others = rng.integers(5, size=12), rng.integers(1, 5, size=12)
     probabilities = np.where(np.eye(5)[answers] > 0, eighths / 8, (1 - eighths / 8) / 4)
     return (
@@ -1169,7 +1280,10 @@ def one_image_that_is_sure(rng):
     "Weight each by its share of the images."
 )
 def _(probabilities, labels, num_bins):
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
     number = np.bincount(bins, minlength=num_bins)
     accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
@@ -1181,9 +1295,14 @@ def _(probabilities, labels, num_bins):
     "Images with a confidence of exactly 1 are lost. They belong to the last bin."
 )
 def _(probabilities, labels, num_bins):
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     gaps = np.where(confidence < 1, right - confidence, 0)
-    return np.abs(np.bincount((confidence * num_bins).astype(int), gaps)).sum() / len(labels)
+    return np.abs(np.bincount((confidence * num_bins).astype(int), gaps)).sum() / len(
+        labels
+    )
 
 
 @calibration_error.mistake(
@@ -1191,7 +1310,10 @@ def _(probabilities, labels, num_bins):
     "bin is the whole part of c * num_bins."
 )
 def _(probabilities, labels, num_bins):
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = np.ceil(confidence * num_bins).astype(int) - 1
     return np.abs(np.bincount(bins, right - confidence)).sum() / len(labels)
 
@@ -1201,7 +1323,10 @@ def _(probabilities, labels, num_bins):
     "for, weighted by the number of images."
 )
 def _(probabilities, labels, num_bins):
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
     number = np.bincount(bins, minlength=num_bins)
     accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
@@ -1213,7 +1338,10 @@ def _(probabilities, labels, num_bins):
     "Distances of opposite sign cancel here. Take the absolute value in each bin, before adding up."
 )
 def _(probabilities, labels, num_bins):
-    return abs((probabilities.argmax(axis=1) == labels).mean() - probabilities.max(axis=1).mean())
+    return abs(
+        (probabilities.argmax(axis=1) == labels).mean()
+        - probabilities.max(axis=1).mean()
+    )
 
 
 @calibration_error.mistake(
@@ -1226,9 +1354,9 @@ def _(probabilities, labels, num_bins):
         probabilities.argmax(axis=1) == labels,
     )
     bins = np.minimum(np.floor(own * num_bins), num_bins - 1)
-    return sum(abs((right[bins == i] - own[bins == i]).sum()) for i in range(num_bins)) / len(
-        labels
-    )
+    return sum(
+        abs((right[bins == i] - own[bins == i]).sum()) for i in range(num_bins)
+    ) / len(labels)
 
 
 @calibration_error.mistake(
@@ -1236,11 +1364,16 @@ def _(probabilities, labels, num_bins):
     "mean of the confidences that are in it."
 )
 def _(probabilities, labels, num_bins):
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = (
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == labels,
+    )
     bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
     number = np.bincount(bins, minlength=num_bins)
     accuracy = np.bincount(bins, right, num_bins) / np.maximum(number, 1)
-    return (number * np.abs(accuracy - (np.arange(num_bins) + 0.5) / num_bins)).sum() / len(labels)
+    return (
+        number * np.abs(accuracy - (np.arange(num_bins) + 0.5) / num_bins)
+    ).sum() / len(labels)
 
 
 @calibration_error.mistake(
@@ -1326,7 +1459,9 @@ def _(probabilities, labels, num_bins):
 
     confidence, answers = probabilities.max(dim=1)
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
-    members = torch.nn.functional.one_hot(bins, num_bins).to(confidence.dtype)  # (N, num_bins)
+    members = torch.nn.functional.one_hot(bins, num_bins).to(
+        confidence.dtype
+    )  # (N, num_bins)
     return (
         torch.where(answers == labels, 1 - confidence, -confidence) @ members
     ).abs().sum() / len(labels)
@@ -1338,14 +1473,19 @@ def _(probabilities, labels, num_bins):
 
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == labels.astype("float32")) - confidence
-    members = nd.one_hot(nd.minimum(confidence * num_bins, num_bins - 1), num_bins)  # (N, num_bins)
+    members = nd.one_hot(
+        nd.minimum(confidence * num_bins, num_bins - 1), num_bins
+    )  # (N, num_bins)
     return nd.dot(gap, members).abs().sum() / len(labels)
 
 
 calibration_error.equivalent(
-    "one_hot(bins, num_bins) -> one_hot(bins)", why="What is left out are empty bins at the end."
+    "one_hot(bins, num_bins) -> one_hot(bins)",
+    why="What is left out are empty bins at the end.",
 )
-calibration_error.equivalent("len(labels) -> len(probabilities)", why="There are as many of both.")
+calibration_error.equivalent(
+    "len(labels) -> len(probabilities)", why="There are as many of both."
+)
 calibration_error.equivalent(
     "minimum(confidence * num_bins, num_bins - 1) -> minimum(num_bins - 1, confidence * num_bins)",
     why="The smaller of the two is the same either way.",
@@ -1400,7 +1540,9 @@ def tall_images(rng):
 @random_cutout.recover
 def _(result, images, size):
     if np.shape(result) != images.shape:
-        raise NotADraw(f"One call gives {np.shape(result)}; it should be {images.shape}.")
+        raise NotADraw(
+            f"One call gives {np.shape(result)}; it should be {images.shape}."
+        )
     black = result.max(axis=1) < 0.01  # (N, H, W)
     in_rows, in_columns = black.any(axis=2), black.any(axis=1)
     if not in_rows.any(axis=1).all():
@@ -1412,7 +1554,9 @@ def _(result, images, size):
         raise NotADraw("An image has no hole.")
     tops, lefts = _first(in_rows, size), _first(in_columns, size)
     if not np.allclose(
-        result, _with_holes(images, size, tops + size // 2, lefts + size // 2), atol=1e-5
+        result,
+        _with_holes(images, size, tops + size // 2, lefts + size // 2),
+        atol=1e-5,
     ):
         raise NotADraw(
             "An image is not what was given with one black square of the "
@@ -1443,20 +1587,27 @@ def _with_holes(images, size, rows, columns):
         np.arange(width) - (columns - size // 2)[:, None],
     )
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
-    return np.where(in_rows[:, None, :, None] & in_columns[:, None, None, :], np.float32(0), images)
+    return np.where(
+        in_rows[:, None, :, None] & in_columns[:, None, None, :], np.float32(0), images
+    )
 
 
-@random_cutout.mistake("One centre is drawn for the whole batch. Draw as many as there are images.")
+@random_cutout.mistake(
+    "One centre is drawn for the whole batch. Draw as many as there are images."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
-    rows, columns = np.repeat(rng.integers(height), n), np.repeat(rng.integers(width), n)
+    rows, columns = (
+        np.repeat(rng.integers(height), n),
+        np.repeat(rng.integers(width), n),
+    )
     below, right = (
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
@@ -1477,7 +1628,8 @@ def _(images, size, rng):
 @random_cutout.mistake(
     "Only the first channel has a hole. It goes through all of them.",
     recognise=lambda inputs, value: all(
-        _first_channel_alone(np.asarray(result), inputs.args[1]) for result in value["draws"]
+        _first_channel_alone(np.asarray(result), inputs.args[1])
+        for result in value["draws"]
     ),
 )
 def _(images, size, rng):
@@ -1499,9 +1651,9 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside & (rng.random((n, 1, 1, 1)) < 0.5), 0, images)
 
 
@@ -1516,9 +1668,9 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
@@ -1527,14 +1679,16 @@ def _(images, size, rng):
 )
 def _(images, size, rng):
     n, _, height, width = images.shape
-    rows, columns = (rng.integers(0, most - size + 1, n) + size // 2 for most in (height, width))
+    rows, columns = (
+        rng.integers(0, most - size + 1, n) + size // 2 for most in (height, width)
+    )
     below, right = (
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
@@ -1552,13 +1706,15 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
-@random_cutout.mistake("The draws do not come from `rng`, and another run gives other holes.")
+@random_cutout.mistake(
+    "The draws do not come from `rng`, and another run gives other holes."
+)
 def _(images, size, rng):
     n, _, height, width = images.shape
     own = np.random.default_rng()
@@ -1567,9 +1723,9 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
@@ -1585,9 +1741,9 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     return np.where(inside, 0, images)
 
 
@@ -1599,9 +1755,9 @@ def _(images, size, rng):
         np.arange(height) - (rows - size // 2)[:, None],
         np.arange(width) - (columns - size // 2)[:, None],
     )
-    inside = ((below >= 0) & (below < size))[:, None, :, None] & ((right >= 0) & (right < size))[
-        :, None, None, :
-    ]
+    inside = ((below >= 0) & (below < size))[:, None, :, None] & (
+        (right >= 0) & (right < size)
+    )[:, None, None, :]
     images[np.broadcast_to(inside, images.shape)] = 0
     return images
 
@@ -1612,11 +1768,14 @@ def _(images, size, rng):
 
     n, _, height, width = images.shape
     tops, lefts = (
-        torch.from_numpy(rng.integers(most, size=(n, 1))) - size // 2 for most in (height, width)
+        torch.from_numpy(rng.integers(most, size=(n, 1))) - size // 2
+        for most in (height, width)
     )
     below, right = torch.arange(height) - tops, torch.arange(width) - lefts
     in_rows, in_columns = (below >= 0) & (below < size), (right >= 0) & (right < size)
-    return images.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0)
+    return images.masked_fill(
+        (in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0
+    )
 
 
 @random_cutout.alternative(framework="mxnet")
@@ -1629,7 +1788,9 @@ def _(images, size, rng):
         for most in (height, width)
     )
     in_rows, in_columns = (below >= 0) * (below < size), (right >= 0) * (right < size)
-    return images * (1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
+    return images * (
+        1 - in_rows.expand_dims(2) * in_columns.expand_dims(1)
+    ).expand_dims(1)
 
 
 random_cutout.equivalent(
@@ -1668,9 +1829,9 @@ def random_mixup(images, labels, alpha, rng):
     partners = rng.permutation(len(images))
     lam = rng.beta(alpha, alpha, (len(images), 1))
     weight = lam[:, :, None, None]
-    return weight * images + (1 - weight) * images[partners], lam * labels + (1 - lam) * labels[
-        partners
-    ]
+    return weight * images + (1 - weight) * images[partners], lam * labels + (
+        1 - lam
+    ) * labels[partners]
 
 
 @random_mixup.probe(weight=1)
@@ -1687,15 +1848,22 @@ def about_half(rng):
 def _(result, images, labels, alpha):
     mixed_images, mixed_labels = result
     n = len(images)
-    flat, mixed = images.reshape(n, -1).astype(float), mixed_images.reshape(n, -1).astype(float)
-    way = flat[:, None] - flat[None]  # (N, N, pixels), from each possible partner to the image
+    flat, mixed = (
+        images.reshape(n, -1).astype(float),
+        mixed_images.reshape(n, -1).astype(float),
+    )
+    way = (
+        flat[:, None] - flat[None]
+    )  # (N, N, pixels), from each possible partner to the image
     lengths = np.maximum((way**2).sum(axis=2), 1e-12)
     lam = ((mixed[:, None] - flat[None]) * way).sum(
         axis=2
     ) / lengths  # (N, N); 0 where an image is its own partner
     misses = np.abs(mixed[:, None] - flat[None] - lam[:, :, None] * way).max(axis=2)
     partners = misses.argmin(axis=1)
-    same = np.abs(mixed - flat).max(axis=1) < 1e-5  # its partner is itself, or cannot be told
+    same = (
+        np.abs(mixed - flat).max(axis=1) < 1e-5
+    )  # its partner is itself, or cannot be told
     partners = np.where(same, np.arange(n), partners)
     lam = lam[np.arange(n), partners]
     if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:
@@ -1705,7 +1873,9 @@ def _(result, images, labels, alpha):
         raise NotADraw(_of_labels(mixed_labels, labels, partners, lam, ~same))
     return {
         "the number of places to the partner": (partners - np.arange(n)) % n,
-        "the number of partners that come up again": [np.sum(~same) - len(set(partners[~same]))],
+        "the number of partners that come up again": [
+            np.sum(~same) - len(set(partners[~same]))
+        ],
         "lam": np.round(_those_of_others(lam, same), 3),
     }
 
@@ -1740,17 +1910,23 @@ def _same_partners(inputs, value):
     """Whether every call gives each image the same partner, as far as partners can be told."""
     _, images, labels, alpha = inputs.args
     calls = [
-        random_mixup.recovery(result, images, labels, alpha)["the number of places to the partner"]
+        random_mixup.recovery(result, images, labels, alpha)[
+            "the number of places to the partner"
+        ]
         for result in value["draws"][:20]
     ]
     places = np.ma.masked_equal(np.array(calls), 0)
     return bool((places.max(axis=0) - places.min(axis=0)).max() == 0)
 
 
-@random_mixup.mistake("One lam is drawn for the whole batch. Draw as many as there are images.")
+@random_mixup.mistake(
+    "One lam is drawn for the whole batch. Draw as many as there are images."
+)
 def _(images, labels, alpha, rng):
     lam, partners = rng.beta(alpha, alpha), rng.permutation(len(images))
-    return lam * images + (1 - lam) * images[partners], lam * labels + (1 - lam) * labels[partners]
+    return lam * images + (1 - lam) * images[partners], lam * labels + (
+        1 - lam
+    ) * labels[partners]
 
 
 @random_mixup.mistake(
@@ -1759,7 +1935,9 @@ def _(images, labels, alpha, rng):
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.random(len(images))
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1768,7 +1946,9 @@ def _(images, labels, alpha, rng):
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.beta(alpha, 1, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1776,9 +1956,14 @@ def _(images, labels, alpha, rng):
     "random order, `rng.permutation(N)`."
 )
 def _(images, labels, alpha, rng):
-    partners, lam = np.roll(np.arange(len(images)), 1), rng.beta(alpha, alpha, len(images))
+    partners, lam = (
+        np.roll(np.arange(len(images)), 1),
+        rng.beta(alpha, alpha, len(images)),
+    )
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1789,7 +1974,9 @@ def _(images, labels, alpha, rng):
 def _(images, labels, alpha, rng):
     partners, lam = np.arange(len(images))[::-1], rng.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1797,9 +1984,15 @@ def _(images, labels, alpha, rng):
 )
 def _(images, labels, alpha, rng):
     n = len(images)
-    partners, others, lam = rng.permutation(n), rng.permutation(n), rng.beta(alpha, alpha, n)
+    partners, others, lam = (
+        rng.permutation(n),
+        rng.permutation(n),
+        rng.beta(alpha, alpha, n),
+    )
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[others]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        others
+    ]
 
 
 @random_mixup.mistake(
@@ -1807,9 +2000,14 @@ def _(images, labels, alpha, rng):
     "never. Take a random order of the batch."
 )
 def _(images, labels, alpha, rng):
-    partners, lam = rng.integers(0, len(images), len(images)), rng.beta(alpha, alpha, len(images))
+    partners, lam = (
+        rng.integers(0, len(images), len(images)),
+        rng.beta(alpha, alpha, len(images)),
+    )
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1821,10 +2019,14 @@ def _(images, labels, alpha, rng):
     while (partners == np.arange(n)).any():
         partners = rng.permutation(n)
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
-@random_mixup.mistake("The labels stay as they were. They are blended as the images are.")
+@random_mixup.mistake(
+    "The labels stay as they were. They are blended as the images are."
+)
 def _(images, labels, alpha, rng):
     partners, a = (
         rng.permutation(len(images)),
@@ -1837,7 +2039,9 @@ def _(images, labels, alpha, rng):
 def _(images, labels, alpha, rng):
     partners, lam = rng.permutation(len(images)), rng.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], (1 - b) * labels + b * labels[partners]
+    return a * images + (1 - a) * images[partners], (1 - b) * labels + b * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake(
@@ -1850,7 +2054,9 @@ def _(images, labels, alpha, rng):
         rng.beta(alpha, alpha, len(images))[:, None, None, None],
         rng.beta(alpha, alpha, len(images))[:, None],
     )
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[others]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        others
+    ]
 
 
 @random_mixup.mistake("The draws do not come from `rng`, and another run gives others.")
@@ -1858,7 +2064,9 @@ def _(images, labels, alpha, rng):
     own = np.random.default_rng()
     partners, lam = own.permutation(len(images)), own.beta(alpha, alpha, len(images))
     a, b = lam[:, None, None, None], lam[:, None]
-    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[partners]
+    return a * images + (1 - a) * images[partners], b * labels + (1 - b) * labels[
+        partners
+    ]
 
 
 @random_mixup.mistake("The images that were given are changed. Work on a copy.")
@@ -1886,9 +2094,9 @@ def _(images, labels, alpha, rng):
     n = images.shape[0]
     partners, lam = nd.array(rng.permutation(n)), nd.array(rng.beta(alpha, alpha, n))
     weight, of_labels = lam.reshape((n, 1, 1, 1)), lam.reshape((n, 1))
-    return weight * images + (1 - weight) * images.take(partners), of_labels * labels + (
-        1 - of_labels
-    ) * labels.take(partners)
+    return weight * images + (1 - weight) * images.take(
+        partners
+    ), of_labels * labels + (1 - of_labels) * labels.take(partners)
 
 
 @random_mixup.alternative()
@@ -1907,9 +2115,12 @@ def _(images, labels, alpha, rng):
 
 
 random_mixup.equivalent("len(images) -> len(labels)", why="There are as many of both.")
-random_mixup.equivalent("images.shape[0] -> labels.shape[0]", why="There are as many of both.")
 random_mixup.equivalent(
-    "lam[:, :, None, None] -> lam[:, None, :, None]", why="lam is (N, 1): both are (N, 1, 1, 1)."
+    "images.shape[0] -> labels.shape[0]", why="There are as many of both."
+)
+random_mixup.equivalent(
+    "lam[:, :, None, None] -> lam[:, None, :, None]",
+    why="lam is (N, 1): both are (N, 1, 1, 1).",
 )
 random_mixup.equivalent(
     "i, partner in enumerate -> partner, i in enumerate",
@@ -1967,7 +2178,9 @@ def fit_digits(train_images, train_labels):
         ],
         *[nn.Flatten(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)],
     )
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4
+    )
     for _ in range(400):
         rows = rng.permutation(100)[:50]
         X = train_images[rows]
@@ -1991,7 +2204,9 @@ def unseen_digits_with_a_hole(rng):
     chosen = rng.permutation(len(images))[:700]
     images, labels = disguised(rng, images[chosen], labels[chosen])
     unseen = images[100:].copy()
-    for image, top, left in zip(unseen, *rng.integers(0, 9 - HOLE, (2, 600)), strict=True):
+    for image, top, left in zip(
+        unseen, *rng.integers(0, 9 - HOLE, (2, 600)), strict=True
+    ):
         image[:, top : top + HOLE, left : left + HOLE] = 0
     return Inputs((images[:100], labels[:100], unseen), secret=labels[100:])
 
@@ -2066,11 +2281,15 @@ def _(train_images, train_labels):
         gluon.nn.MaxPool2D(2),
         gluon.nn.Conv2D(32, 3, padding=1, activation="relu"),
     )
-    net.add(gluon.nn.MaxPool2D(2), gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10))
+    net.add(
+        gluon.nn.MaxPool2D(2), gluon.nn.Dense(64, activation="relu"), gluon.nn.Dense(10)
+    )
     net.initialize(init.Xavier())
     net.hybridize()
     loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.05, "momentum": 0.9})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": 0.05, "momentum": 0.9}
+    )
     images = train_images.asnumpy()
     for _ in range(300):
         X = images.copy()
@@ -2137,13 +2356,17 @@ def _cycle(rng, n):
 def _shares(rng, n):
     """Around and on both sides of a half, none of them near it."""
     return rng.permutation(
-        np.concatenate([rng.uniform(0.1, 0.4, n // 2), rng.uniform(0.6, 0.9, n - n // 2)])
+        np.concatenate(
+            [rng.uniform(0.1, 0.4, n // 2), rng.uniform(0.6, 0.9, n - n // 2)]
+        )
     ).astype(np.float32)
 
 
 def _one_hot(rng, n, num_classes):
     """As many different classes as there are."""
-    return np.eye(num_classes, dtype=np.float32)[rng.permutation(np.arange(n) % num_classes)]
+    return np.eye(num_classes, dtype=np.float32)[
+        rng.permutation(np.arange(n) % num_classes)
+    ]
 
 
 def _soft(rng, n, num_classes):
@@ -2160,7 +2383,8 @@ def _forecasts(rng, n, num_classes, num_bins):
         places = probabilities.max(axis=1) * num_bins
         right = (rng.random(n) < 0.9) == (places.astype(int) % 2 == num_bins % 2)
         labels = (
-            probabilities.argmax(axis=1) + np.where(right, 0, rng.integers(1, num_classes, n))
+            probabilities.argmax(axis=1)
+            + np.where(right, 0, rng.integers(1, num_classes, n))
         ) % num_classes
         if np.abs(places - places.round()).min() > 1e-4:
             return probabilities.astype(np.float32), labels

@@ -132,7 +132,9 @@ def nothing_learnt_yet(rng):
     return _whole(rng, 1, 4), np.zeros(4, dtype=np.float32), 0.0
 
 
-@fire.mistake("The unit also fires where the sum is exactly 0. It should be greater than 0.")
+@fire.mistake(
+    "The unit also fires where the sum is exactly 0. It should be greater than 0."
+)
 def _(X, weights, bias):
     return (X * weights).sum(axis=1) + bias >= 0
 
@@ -414,7 +416,9 @@ def _(weights, bias, x, label):
     return weights + (label - answer) * x, bias
 
 
-@perceptron_step.mistake("The answer leaves the bias out. The unit fires if weights·x + bias > 0.")
+@perceptron_step.mistake(
+    "The answer leaves the bias out. The unit fires if weights·x + bias > 0."
+)
 def _(weights, bias, x, label):
     answer = float((weights * x).sum() > 0)
     return weights + (label - answer) * x, bias + (label - answer)
@@ -670,7 +674,9 @@ def _(X, W1, b1, w2, b2):
     return np.tanh(X @ W1.T) @ w2 + b2
 
 
-@forward_pass.mistake("b1 is added after the tanh. It belongs to the hidden sums, inside.")
+@forward_pass.mistake(
+    "b1 is added after the tanh. It belongs to the hidden sums, inside."
+)
 def _(X, W1, b1, w2, b2):
     return (np.tanh(X @ W1.T) + b1) @ w2 + b2
 
@@ -687,7 +693,9 @@ def _(X, W1, b1, w2, b2):
     return np.tanh(np.tanh(X @ W1.T + b1) @ w2 + b2)
 
 
-@forward_pass.mistake("These are probabilities. The task asks for the logits, before the sigmoid.")
+@forward_pass.mistake(
+    "These are probabilities. The task asks for the logits, before the sigmoid."
+)
 def _(X, W1, b1, w2, b2):
     return 1 / (1 + np.exp(-(np.tanh(X @ W1.T + b1) @ w2 + b2)))
 
@@ -881,7 +889,9 @@ def _(X, y, W1, b1, w2, b2):
     return dZ.T @ X, dZ.sum(axis=0), dz @ H, dz.sum()
 
 
-@backward_pass.mistake("The derivative of tanh, 1 - H², is missing on the way to the hidden sums.")
+@backward_pass.mistake(
+    "The derivative of tanh, 1 - H², is missing on the way to the hidden sums."
+)
 def _(X, y, W1, b1, w2, b2):
     H = np.tanh(X @ W1.T + b1)
     dz = (1 / (1 + np.exp(-(H @ w2 + b2))) - y) / len(y)
@@ -1185,7 +1195,9 @@ def _(heights):
     return heights[1:], heights[0]
 
 
-@staircase.mistake("The jumps have the wrong sign: going up is the next height minus this one.")
+@staircase.mistake(
+    "The jumps have the wrong sign: going up is the next height minus this one."
+)
 def _(heights):
     return heights[:-1] - heights[1:], heights[0]
 
@@ -1359,7 +1371,9 @@ def turned_xor(rng):
     """
     labels = rng.integers(0, 2, 800)
     # the classes a quarter turn apart
-    angle = rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
+    angle = (
+        rng.uniform(0, 2 * np.pi) + np.pi / 2 * labels + np.pi * rng.integers(0, 2, 800)
+    )
     centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     points = (1.5 * centres + rng.normal(0, 0.45, (800, 2))).astype(np.float32)
     return Inputs((points[:300], labels[:300], points[300:]), secret=labels[300:])
@@ -1445,7 +1459,9 @@ def _(points, labels):
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(2, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 2))
+    net = nn.Sequential(
+        nn.Linear(2, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 2)
+    )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
     for _ in range(600):
         optimizer.zero_grad()

@@ -131,7 +131,9 @@ def _(logits, choices):
     "The softmax runs over the decisions. Each row is one decision: it runs over the options."
 )
 def _(logits, choices):
-    return (logits - np.log(np.exp(logits).sum(axis=0)))[range(len(choices)), choices].sum()
+    return (logits - np.log(np.exp(logits).sum(axis=0)))[
+        range(len(choices)), choices
+    ].sum()
 
 
 @log_probability.mistake(
@@ -155,14 +157,18 @@ def _(logits, choices):
     return np.log10(shares[np.arange(len(choices)), choices]).sum()
 
 
-@log_probability.mistake("The sign is wrong: this is minus the logarithm, as a loss has it.")
+@log_probability.mistake(
+    "The sign is wrong: this is minus the logarithm, as a loss has it."
+)
 def _(logits, choices):
     shifted = logits - logits.max(axis=1, keepdims=True)
     shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
     return -np.log(shares[np.arange(len(choices)), choices]).sum()
 
 
-@log_probability.mistake("1 is added to the probability before the logarithm: `log1p`. Take `log`.")
+@log_probability.mistake(
+    "1 is added to the probability before the logarithm: `log1p`. Take `log`."
+)
 def _(logits, choices):
     shifted = logits - logits.max(axis=1, keepdims=True)
     shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
@@ -178,7 +184,9 @@ def _(logits, choices):
     return np.prod(np.log(shares[np.arange(len(choices)), choices]))
 
 
-@log_probability.mistake("Only the last decision counts. Go on with what `total` is already.")
+@log_probability.mistake(
+    "Only the last decision counts. Go on with what `total` is already."
+)
 def _(logits, choices):
     shifted = logits - logits.max(axis=1, keepdims=True)
     shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
@@ -203,7 +211,9 @@ def _(logits, choices):
 def _(logits, choices):
     exps = np.e**logits
     total = 1.0
-    for row, choice in zip(exps / exps.sum(axis=1, keepdims=True), choices, strict=True):
+    for row, choice in zip(
+        exps / exps.sum(axis=1, keepdims=True), choices, strict=True
+    ):
         total = total * row[choice]
     total = np.log(total)
     return total
@@ -282,7 +292,9 @@ def _(logits, choices):
 def _(logits, choices):
     exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
-    return p[np.arange(len(choices)), choices].prod() * (np.eye(logits.shape[1])[choices] - p)
+    return p[np.arange(len(choices)), choices].prod() * (
+        np.eye(logits.shape[1])[choices] - p
+    )
 
 
 @log_probability_gradient.mistake(
@@ -292,7 +304,9 @@ def _(logits, choices):
 def _(logits, choices):
     exps = np.exp(logits)
     p = exps / exps.sum(axis=1, keepdims=True)
-    return p[np.arange(len(choices)), choices][:, None] * (np.eye(logits.shape[1])[choices] - p)
+    return p[np.arange(len(choices)), choices][:, None] * (
+        np.eye(logits.shape[1])[choices] - p
+    )
 
 
 @log_probability_gradient.mistake(
@@ -311,9 +325,9 @@ def _(logits, choices):
 )
 def _(logits, choices):
     exps = np.exp(logits)
-    return (np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)) / len(
-        choices
-    )
+    return (
+        np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
+    ) / len(choices)
 
 
 @log_probability_gradient.mistake(
@@ -324,13 +338,17 @@ def _(logits, choices):
     return np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=0)
 
 
-@log_probability_gradient.mistake("The one-hot part is missing: this is the softmax alone.")
+@log_probability_gradient.mistake(
+    "The one-hot part is missing: this is the softmax alone."
+)
 def _(logits, choices):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exps / exps.sum(axis=1, keepdims=True)
 
 
-@log_probability_gradient.mistake("The logits themselves are subtracted. Subtract their softmax.")
+@log_probability_gradient.mistake(
+    "The logits themselves are subtracted. Subtract their softmax."
+)
 def _(logits, choices):
     return np.eye(logits.shape[1], dtype=logits.dtype)[choices] - logits
 
@@ -350,13 +368,17 @@ def _(logits, choices):
     return np.eye(logits.shape[1], dtype=logits.dtype)[choices] - exps / exps.sum()
 
 
-@log_probability_gradient.mistake("The choices are counted from 1. Option 0 is the first.")
+@log_probability_gradient.mistake(
+    "The choices are counted from 1. Option 0 is the first."
+)
 def _(logits, choices):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.eye(logits.shape[1])[choices - 1] - exps / exps.sum(axis=1, keepdims=True)
 
 
-@log_probability_gradient.mistake("Only the first decision has a gradient. All of them have.")
+@log_probability_gradient.mistake(
+    "Only the first decision has a gradient. All of them have."
+)
 def _(logits, choices):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     gradient = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
@@ -377,7 +399,9 @@ def _(logits, choices):
 def _(logits, choices):
     from torch.func import grad
 
-    return grad(lambda z: z.log_softmax(dim=1).gather(1, choices[:, None]).sum())(logits)
+    return grad(lambda z: z.log_softmax(dim=1).gather(1, choices[:, None]).sum())(
+        logits
+    )
 
 
 @log_probability_gradient.alternative(framework="mxnet")
@@ -471,7 +495,9 @@ def _(logits, choices, rewards, baseline):
     return (rewards[:, None, None] * scores).mean(axis=0)
 
 
-@reinforce_gradient.mistake("The estimates of the policies are added up. Take their mean.")
+@reinforce_gradient.mistake(
+    "The estimates of the policies are added up. Take their mean."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits)
     scores = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
@@ -506,7 +532,8 @@ def _(logits, choices, rewards, baseline):
     p = exps / exps.sum(axis=1, keepdims=True)
     chances = p[np.arange(len(p)), choices].prod(axis=1)
     return (
-        ((rewards - baseline) * chances)[:, None, None] * (np.eye(logits.shape[1])[choices] - p)
+        ((rewards - baseline) * chances)[:, None, None]
+        * (np.eye(logits.shape[1])[choices] - p)
     ).mean(axis=0)
 
 
@@ -548,7 +575,9 @@ def _(logits, choices, rewards, baseline):
     return (rewards[0] - baseline) * pulls
 
 
-@reinforce_gradient.mistake("All policies get the mean reward. Each has a reward of its own.")
+@reinforce_gradient.mistake(
+    "All policies get the mean reward. Each has a reward of its own."
+)
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
@@ -568,7 +597,9 @@ def _(logits, choices, rewards, baseline):
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
-    return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / max(len(rewards) - 1, 1)
+    return ((rewards - baseline)[:, None, None] * pulls).sum(axis=0) / max(
+        len(rewards) - 1, 1
+    )
 
 
 @reinforce_gradient.mistake(
@@ -586,7 +617,9 @@ def _(logits, choices, rewards, baseline):
 def _(logits, choices, rewards, baseline):
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     pulls = np.eye(logits.shape[1])[choices] - exps / exps.sum(axis=1, keepdims=True)
-    return ((rewards - (baseline or rewards.mean()))[:, None, None] * pulls).mean(axis=0)
+    return ((rewards - (baseline or rewards.mean()))[:, None, None] * pulls).mean(
+        axis=0
+    )
 
 
 @reinforce_gradient.alternative(framework="torch")
@@ -595,7 +628,8 @@ def _(logits, choices, rewards, baseline):
 
     return grad(
         lambda z: (
-            z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1) * (rewards - baseline)
+            z.log_softmax(dim=1)[range(z.shape[0]), choices].sum(dim=1)
+            * (rewards - baseline)
         ).mean()
     )(logits)
 
@@ -697,7 +731,9 @@ def _(rewards, decay):
     return np.array(result)
 
 
-@advantages.mistake("decay and 1 - decay are exchanged. `decay` weighs the old baseline.")
+@advantages.mistake(
+    "decay and 1 - decay are exchanged. `decay` weighs the old baseline."
+)
 def _(rewards, decay):
     baseline, result = rewards[0], []
     for reward in rewards:
@@ -741,7 +777,9 @@ def _(rewards, decay):
     return rewards - rewards.mean()
 
 
-@advantages.mistake("The baseline is the mean of all earlier rewards. It moves by decay.")
+@advantages.mistake(
+    "The baseline is the mean of all earlier rewards. It moves by decay."
+)
 def _(rewards, decay):
     moved, baseline = [], rewards[0]
     for t, reward in enumerate(rewards):
@@ -750,12 +788,16 @@ def _(rewards, decay):
     return np.array(moved)
 
 
-@advantages.mistake("The baseline is the reward before. It is a moving average of all of them.")
+@advantages.mistake(
+    "The baseline is the reward before. It is a moving average of all of them."
+)
 def _(rewards, decay):
     return rewards - np.concatenate([rewards[:1], rewards[:-1]])
 
 
-@advantages.mistake("The baseline stays at the first reward. After each reward it moves.")
+@advantages.mistake(
+    "The baseline stays at the first reward. After each reward it moves."
+)
 def _(rewards, decay):
     return rewards - rewards[0]
 
@@ -769,7 +811,9 @@ def _(rewards, decay):
     return np.array(moved)
 
 
-@advantages.mistake("The reward is added whole to the baseline. Its share is 1 - decay.")
+@advantages.mistake(
+    "The reward is added whole to the baseline. Its share is 1 - decay."
+)
 def _(rewards, decay):
     moved, baseline = [], rewards[0]
     for reward in rewards:
@@ -778,7 +822,9 @@ def _(rewards, decay):
     return np.array(moved)
 
 
-@advantages.mistake("The baseline is the largest reward so far. It is a moving average.")
+@advantages.mistake(
+    "The baseline is the largest reward so far. It is a moving average."
+)
 def _(rewards, decay):
     best = np.maximum.accumulate(rewards)
     return rewards - np.concatenate([rewards[:1], best[:-1]])
@@ -868,7 +914,9 @@ def _(rewards, decay):
     return result
 
 
-advantages.equivalent("dim=0) -> dim=-1)", why="Arrays of the shape (1,) have one axis.")
+advantages.equivalent(
+    "dim=0) -> dim=-1)", why="Arrays of the shape (1,) have one axis."
+)
 
 
 # 5. A policy applied to a batch -------------------------------------------------------------------
@@ -905,7 +953,9 @@ def apply_policy(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -931,14 +981,22 @@ def _batch(rng, policy):
 @apply_policy.probe(weight=1, repeat=2)
 def brightness_alone(rng):
     return _batch(
-        rng, [("brightness", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))]
+        rng,
+        [
+            (
+                "brightness",
+                float(rng.choice([0.375, 0.625])),
+                float(rng.uniform(0.6, 0.9)),
+            )
+        ],
     )
 
 
 @apply_policy.probe(weight=1, repeat=2)
 def contrast_alone(rng):
     return _batch(
-        rng, [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))]
+        rng,
+        [("contrast", float(rng.choice([0.375, 0.625])), float(rng.uniform(0.6, 0.9)))],
     )
 
 
@@ -966,7 +1024,10 @@ def contrast_before_brightness(rng):
 
 @apply_policy.probe(weight=0.5)
 def the_example_of_the_statement_of_a_policy(rng):
-    gates, amounts = np.float32([[0.2, 0.4], [0.2, 0.7]]), np.float32([[0.6, -1], [0.6, -1]])
+    gates, amounts = (
+        np.float32([[0.2, 0.4], [0.2, 0.7]]),
+        np.float32([[0.6, -1], [0.6, -1]]),
+    )
     images = np.full((2, 1, 1, 1), 0.9, np.float32)
     return images, [("brightness", 0.5, 1.0), ("contrast", 0.5, 0.5)], gates, amounts
 
@@ -975,20 +1036,30 @@ def the_example_of_the_statement_of_a_policy(rng):
 def an_operation_twice(rng):
     """Three steps: never, always, and one that was there before; one without any strength."""
     n = 5
-    policy = [("brightness", 0.0, 0.9), ("contrast", 1.0, 0.8), ("brightness", 0.625, 0.7)]
+    policy = [
+        ("brightness", 0.0, 0.9),
+        ("contrast", 1.0, 0.8),
+        ("brightness", 0.625, 0.7),
+    ]
     policy.append(("contrast", 1.0, 0.0))
-    gates = (rng.permuted(np.tile(np.arange(n), (4, 1)), axis=1).T / 8).astype(np.float32)
+    gates = (rng.permuted(np.tile(np.arange(n), (4, 1)), axis=1).T / 8).astype(
+        np.float32
+    )
     amounts = rng.uniform(-1, 1, (n, 4)).astype(np.float32)
     return rng.random((n, 2, 3, 4), dtype=np.float32), policy, gates, amounts
 
 
-@apply_policy.mistake("One decision is made for the whole batch. Each image has its own gate.")
+@apply_policy.mistake(
+    "One decision is made for the whole batch. Each image has its own gate."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(gates[0, k] < probability, changed.clip(0, 1), images)
     return images
 
@@ -997,9 +1068,12 @@ def _(images, policy, gates, amounts):
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = np.full(
-            len(images), amounts[0, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+            len(images),
+            amounts[0, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation],
         )[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(
             (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
         )
@@ -1012,10 +1086,12 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in reversed(list(enumerate(policy))):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(
             (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
         )
@@ -1028,7 +1104,9 @@ def _(images, policy, gates, amounts):
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude)[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(
             (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
         )
@@ -1041,12 +1119,16 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(
-            (gates[:, k] >= probability)[:, None, None, None], changed.clip(0, 1), images
+            (gates[:, k] >= probability)[:, None, None, None],
+            changed.clip(0, 1),
+            images,
         )
     return images
 
@@ -1056,11 +1138,15 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
-        images = np.where((gates[:, k] < probability)[:, None, None, None], changed, images)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
+        images = np.where(
+            (gates[:, k] < probability)[:, None, None, None], changed, images
+        )
     return images.clip(0, 1)
 
 
@@ -1070,12 +1156,16 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = np.where(
-            (gates[:, k] <= probability)[:, None, None, None], changed.clip(0, 1), images
+            (gates[:, k] <= probability)[:, None, None, None],
+            changed.clip(0, 1),
+            images,
         )
     return images
 
@@ -1085,11 +1175,15 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
         middle = images.mean(axis=(1, 2, 3), keepdims=True)
-        changed = images + v if operation == "brightness" else middle + (1 + v) * (images - middle)
+        changed = (
+            images + v
+            if operation == "brightness"
+            else middle + (1 + v) * (images - middle)
+        )
         images = np.where(
             (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
         )
@@ -1101,9 +1195,9 @@ def _(images, policy, gates, amounts):
 )
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
         changed = images + v if operation == "brightness" else 0.5 + v * (images - 0.5)
         images = np.where(
             (gates[:, k] < probability)[:, None, None, None], changed.clip(0, 1), images
@@ -1114,20 +1208,26 @@ def _(images, policy, gates, amounts):
 @apply_policy.mistake("Every step changes every image: the probabilities are not used.")
 def _(images, policy, gates, amounts):
     for k, (operation, _, magnitude) in enumerate(policy):
-        v = (amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation])[
-            :, None, None, None
-        ]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (
+            amounts[:, k] * magnitude * {"brightness": 0.5, "contrast": 0.8}[operation]
+        )[:, None, None, None]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         images = changed.clip(0, 1)
     return images
 
 
-@apply_policy.mistake("The magnitude is not used: v = amount times magnitude times largest.")
+@apply_policy.mistake(
+    "The magnitude is not used: v = amount times magnitude times largest."
+)
 def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, _magnitude) in enumerate(policy):
         v = (amounts[:, k] * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1140,23 +1240,31 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.8, "contrast": 0.5}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 
-@apply_policy.mistake("Contrast has the largest value of brightness, 0.5. Its own is 0.8.")
+@apply_policy.mistake(
+    "Contrast has the largest value of brightness, 0.5. Its own is 0.8."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * 0.5)[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 
-@apply_policy.mistake("Contrast multiplies the image itself. It multiplies the distance from 0.5.")
+@apply_policy.mistake(
+    "Contrast multiplies the image itself. It multiplies the distance from 0.5."
+)
 def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
@@ -1172,7 +1280,11 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images * (1 + v) if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images * (1 + v)
+            if operation == "brightness"
+            else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1186,7 +1298,9 @@ def _(images, policy, gates, amounts):
     largest, first = {"brightness": 0.5, "contrast": 0.8}, images
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = first + v if operation == "brightness" else 0.5 + (1 + v) * (first - 0.5)
+        changed = (
+            first + v if operation == "brightness" else 0.5 + (1 + v) * (first - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1197,7 +1311,9 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy[:1]):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1208,7 +1324,9 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, 0] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1219,18 +1337,26 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, 0] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
 
 
-@apply_policy.mistake("The sign of the amounts is lost: negative ones darken, or flatten.")
+@apply_policy.mistake(
+    "The sign of the amounts is lost: negative ones darken, or flatten."
+)
 def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
-        v = (np.abs(amounts[:, k]) * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        v = (np.abs(amounts[:, k]) * magnitude * largest[operation])[
+            :, None, None, None
+        ]
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed.clip(0, 1), images)
     return images
@@ -1241,13 +1367,17 @@ def _(images, policy, gates, amounts):
     largest = {"brightness": 0.5, "contrast": 0.8}
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * largest[operation])[:, None, None, None]
-        changed = images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        changed = (
+            images + v if operation == "brightness" else 0.5 + (1 + v) * (images - 0.5)
+        )
         picked = (gates[:, k] < probability)[:, None, None, None]
         images = np.where(picked, changed, images)
     return images
 
 
-@apply_policy.mistake("Only brightness does something. Contrast gives 0.5 + (1 + v) (image - 0.5).")
+@apply_policy.mistake(
+    "Only brightness does something. Contrast gives 0.5 + (1 + v) (image - 0.5)."
+)
 def _(images, policy, gates, amounts):
     for k, (operation, probability, magnitude) in enumerate(policy):
         v = (amounts[:, k] * magnitude * 0.5)[:, None, None, None]
@@ -1270,7 +1400,9 @@ def _(images, policy, gates, amounts):
             if operation == "brightness"
             else torch.lerp(torch.full_like(images, 0.5), images, 1 + 0.8 * v)
         )
-        images = torch.where((gate < probability)[:, None, None, None], changed.clamp(0, 1), images)
+        images = torch.where(
+            (gate < probability)[:, None, None, None], changed.clamp(0, 1), images
+        )
     return images
 
 
@@ -1280,7 +1412,9 @@ def _(images, policy, gates, amounts):
         picked = (gates[:, k] < probability)[:, None, None, None]
         v = (amounts[:, k] * magnitude)[:, None, None, None]
         changed = (
-            images + 0.5 * v if operation == "brightness" else 0.5 + (1 + 0.8 * v) * (images - 0.5)
+            images + 0.5 * v
+            if operation == "brightness"
+            else 0.5 + (1 + 0.8 * v) * (images - 0.5)
         )
         images = picked * changed.clip(0, 1) + (1 - picked) * images
     return images
@@ -1424,7 +1558,9 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     positive = logits.astype(float) - logits.min(axis=1, keepdims=True)
     numbers = rng.random((num_policies, len(logits), 1))
-    return (numbers * positive.sum(axis=1, keepdims=True) < positive.cumsum(axis=1)).argmax(axis=2)
+    return (
+        numbers * positive.sum(axis=1, keepdims=True) < positive.cumsum(axis=1)
+    ).argmax(axis=2)
 
 
 @sample_policies.mistake(
@@ -1481,7 +1617,9 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     exps = np.exp(logits)
     numbers = rng.random((num_policies, len(exps), 1))
-    return (numbers * exps.sum(axis=1, keepdims=True) < exps.cumsum(axis=1)).argmax(axis=2)
+    return (numbers * exps.sum(axis=1, keepdims=True) < exps.cumsum(axis=1)).argmax(
+        axis=2
+    )
 
 
 sample_policies.equivalent(
@@ -1516,7 +1654,9 @@ def brighten_randomly(images, probability, low, high, rng):
     images: (N, C, H, W) float32 in [0, 1], not to be changed; rng: a np.random.Generator, from
     which everything is drawn. Returns (N, C, H, W) floats.
     """
-    amounts = rng.uniform(low, high, len(images)) * (rng.random(len(images)) < probability)
+    amounts = rng.uniform(low, high, len(images)) * (
+        rng.random(len(images)) < probability
+    )
     return (images + amounts[:, None, None, None]).clip(0, 1)
 
 
@@ -1537,14 +1677,20 @@ def _(result, images, probability, low, high):
         inside[every, free], (result - images).reshape(inside.shape)[every, free], 9.0
     )
     # of NaN neither is true
-    if not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max() <= 1e-4:
+    if (
+        not np.abs(np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1) - result).max()
+        <= 1e-4
+    ):
         raise NotADraw(
             "No single amount, added to all pixels of an image and "
             "clipped to [0, 1], gives this result."
         )
     # Nothing smaller can be told from the noise of float32.
     amounts[np.abs(amounts) < 1e-5] = 0
-    return {"whether an image is changed": (amounts != 0).astype(float), "the amount": amounts}
+    return {
+        "whether an image is changed": (amounts != 0).astype(float),
+        "the amount": amounts,
+    }
 
 
 @brighten_randomly.probe()
@@ -1590,7 +1736,8 @@ def _draws_one_amount(inputs, output):
 
 
 @brighten_randomly.mistake(
-    "One decision is made for the whole batch. Draw one for each image.", recognise=_decides_once
+    "One decision is made for the whole batch. Draw one for each image.",
+    recognise=_decides_once,
 )
 def _(images, probability, low, high, rng):
     n = len(images)
@@ -1604,11 +1751,15 @@ def _(images, probability, low, high, rng):
 )
 def _(images, probability, low, high, rng):
     n = len(images)
-    amounts = np.where(rng.random(n) < probability, np.full(n, rng.uniform(low, high)), 0)
+    amounts = np.where(
+        rng.random(n) < probability, np.full(n, rng.uniform(low, high)), 0
+    )
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("The amount is never negative: the lower end, `low`, is not used.")
+@brighten_randomly.mistake(
+    "The amount is never negative: the lower end, `low`, is not used."
+)
 def _(images, probability, low, high, rng):
     n = len(images)
     amounts = np.where(rng.random(n) < probability, rng.uniform(0, high, n), 0)
@@ -1634,9 +1785,9 @@ def _(images, probability, low, high, rng):
 @brighten_randomly.mistake("The result is not clipped to [0, 1].")
 def _(images, probability, low, high, rng):
     n = len(images)
-    return images + np.where(rng.random(n) < probability, rng.uniform(low, high, n), 0).reshape(
-        -1, 1, 1, 1
-    )
+    return images + np.where(
+        rng.random(n) < probability, rng.uniform(low, high, n), 0
+    ).reshape(-1, 1, 1, 1)
 
 
 @brighten_randomly.mistake(
@@ -1655,7 +1806,9 @@ def _(images, probability, low, high, rng):
 )
 def _(images, probability, low, high, rng):
     n = len(images)
-    amounts = np.where(np.random.random(n) < probability, np.random.uniform(low, high, n), 0)
+    amounts = np.where(
+        np.random.random(n) < probability, np.random.uniform(low, high, n), 0
+    )
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
@@ -1679,7 +1832,9 @@ def _(images, probability, low, high, rng):
     return np.clip(images + amounts.reshape(-1, 1, 1, 1), 0, 1)
 
 
-@brighten_randomly.mistake("Every pixel has an amount of its own. Draw one for each image.")
+@brighten_randomly.mistake(
+    "Every pixel has an amount of its own. Draw one for each image."
+)
 def _(images, probability, low, high, rng):
     chosen = rng.random((len(images), 1, 1, 1)) < probability
     return np.clip(images + chosen * rng.uniform(low, high, images.shape), 0, 1)
@@ -1692,7 +1847,9 @@ def _(images, probability, low, high, rng):
     chosen = torch.from_numpy(rng.random(len(images)) < probability)
     amounts = torch.from_numpy(rng.uniform(low, high, len(images)))
     return torch.where(
-        chosen[:, None, None, None], (images + amounts[:, None, None, None]).clamp(0, 1), images
+        chosen[:, None, None, None],
+        (images + amounts[:, None, None, None]).clamp(0, 1),
+        images,
     )
 
 
@@ -1773,7 +1930,9 @@ def a_noisy_table(rng):
 def _(inputs, output):
     pair = _as_pair(output)
     if pair is None:
-        return Measurement(False, f"Two whole numbers from 0 to {SETTINGS - 1} were expected.")
+        return Measurement(
+            False, f"Two whole numbers from 0 to {SETTINGS - 1} were expected."
+        )
     share = inputs.secret[pair] / inputs.secret.max()
     return Measurement(
         bool(share >= NEEDED),
@@ -1790,7 +1949,8 @@ def _as_pair(output):
     except (ValueError, TypeError):  # more than one number in it
         return None
     if len(numbers) != 2 or not all(
-        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < SETTINGS for n in numbers
+        isinstance(n, (int, float)) and n == n // 1 and 0 <= n < SETTINGS
+        for n in numbers
     ):
         return None
     return int(numbers[0]), int(numbers[1])
@@ -1806,14 +1966,16 @@ def _share(inputs, output, swap=False):
 def _is_the_largest_reward(inputs, output):
     rewards = np.asarray(inputs.args[0])
     return _as_pair(output) == tuple(
-        int(n) for n in np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2])
+        int(n)
+        for n in np.unravel_index(rewards.max(axis=2).argmax(), rewards.shape[:2])
     )
 
 
 def _is_the_largest_mean(inputs, output):
     rewards = np.asarray(inputs.args[0])
     return _as_pair(output) == tuple(
-        int(n) for n in np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2])
+        int(n)
+        for n in np.unravel_index(rewards.mean(axis=2).argmax(), rewards.shape[:2])
     )
 
 
@@ -1852,7 +2014,9 @@ def _(rewards):
 
 @find_policy.alternative(framework="torch")
 def _(rewards):
-    return int(rewards.mean(dim=(1, 2)).argmax()), int(rewards.mean(dim=(0, 2)).argmax())
+    return int(rewards.mean(dim=(1, 2)).argmax()), int(
+        rewards.mean(dim=(0, 2)).argmax()
+    )
 
 
 @find_policy.alternative(framework="mxnet")
@@ -1876,7 +2040,9 @@ def _(rewards):
 
 def _sizes(rng):
     """Decisions and options, never as many of one as of the other."""
-    decisions, options = (int(n) for n in rng.permutation([rng.integers(3, 5), rng.integers(5, 7)]))
+    decisions, options = (
+        int(n) for n in rng.permutation([rng.integers(3, 5), rng.integers(5, 7)])
+    )
     return decisions, options
 
 

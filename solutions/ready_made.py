@@ -41,12 +41,19 @@ CONVOLUTION = [
     "torch.nn.grad",
     *_under(("torchvision.ops",), "deform_conv2d DeformConv2d"),
     "torch.ops.torchvision.deform_conv2d",
-    *_under(_MXNET, "Convolution Convolution_v1 Deconvolution convolution deconvolution"),
+    *_under(
+        _MXNET, "Convolution Convolution_v1 Deconvolution convolution deconvolution"
+    ),
     *_under(("mxnet.nd",), "Correlation contrib.DeformableConvolution"),
     "mxnet.nd.contrib.ModulatedDeformableConvolution",
-    *_under(_GLUON, "Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose"),
+    *_under(
+        _GLUON, "Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose"
+    ),
     *_under(("numpy",), "correlate convolve"),
-    *_under(_SCIPY, "correlate convolve correlate1d convolve1d generic_filter generic_filter1d"),
+    *_under(
+        _SCIPY,
+        "correlate convolve correlate1d convolve1d generic_filter generic_filter1d",
+    ),
     "scipy.signal",
     *_under(("cv2",), "filter2D sepFilter2D matchTemplate"),
 ]
@@ -69,12 +76,18 @@ POOLING = [
         "max_pool3d_with_indices _adaptive_avg_pool2d _adaptive_avg_pool3d mkldnn_max_pool2d",
     ),
     *_under(_LAYERS, "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d"),
-    *_under(_LAYERS, "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d"),
+    *_under(
+        _LAYERS,
+        "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d",
+    ),
     *_under(_LAYERS, "LPPool1d LPPool2d FractionalMaxPool2d"),
     *_under(("torchvision.ops", "torch.ops.torchvision"), "roi_pool roi_align"),
     *_under(_MXNET, "Pooling Pooling_v1 pooling ROIPooling"),
     "mxnet.nd.contrib.AdaptiveAvgPooling2D",
-    *_under(_GLUON, "MaxPool1D MaxPool2D AvgPool1D AvgPool2D GlobalMaxPool2D GlobalAvgPool2D"),
+    *_under(
+        _GLUON,
+        "MaxPool1D MaxPool2D AvgPool1D AvgPool2D GlobalMaxPool2D GlobalAvgPool2D",
+    ),
     *_under(
         _SCIPY,
         "maximum_filter maximum_filter1d minimum_filter minimum_filter1d uniform_filter "
@@ -94,10 +107,15 @@ IM2COL = [
     *_under((*_COMPOSED, "mxnet.nd", "mxnet.sym"), "im2col"),
     "sklearn.feature_extraction.image.extract_patches_2d",
 ]
-IM2COL_IN_WORDS = "a library's own im2col (`torch.nn.functional.unfold`, `nd.im2col` and the like)"
+IM2COL_IN_WORDS = (
+    "a library's own im2col (`torch.nn.functional.unfold`, `nd.im2col` and the like)"
+)
 
 LOSSES = [
-    *_under((*_FUNCTIONAL, *_COMPOSED), "cross_entropy cross_entropy_loss nll_loss nll_loss_nd"),
+    *_under(
+        (*_FUNCTIONAL, *_COMPOSED),
+        "cross_entropy cross_entropy_loss nll_loss nll_loss_nd",
+    ),
     *_under((*_TORCH, *_OPERATORS), "kl_div"),
     *_under(_FUNCTIONAL, "linear_cross_entropy binary_cross_entropy multi_margin_loss"),
     *_under((*_TORCH, *_OPERATORS), "binary_cross_entropy_with_logits"),
@@ -114,7 +132,8 @@ LOSSES = [
     "scipy.stats.entropy",
 ]
 LOSSES_IN_WORDS = (
-    "a library's ready-made loss (`cross_entropy`, `nll_loss`, `gluon.loss` and the like)"
+    "a library's ready-made loss "
+    "(`cross_entropy`, `nll_loss`, `gluon.loss` and the like)"
 )
 
 OPTIMISERS = [
@@ -129,7 +148,8 @@ OPTIMISERS = [
     ),
 ]
 OPTIMISERS_IN_WORDS = (
-    "a library's optimiser (`torch.optim`, `mx.optimizer`, `gluon.Trainer` and the like)"
+    "a library's optimiser "
+    "(`torch.optim`, `mx.optimizer`, `gluon.Trainer` and the like)"
 )
 
 NORMALISATION = [
@@ -142,9 +162,14 @@ NORMALISATION = [
         "_native_batch_norm_legit _batch_norm_with_update cudnn_batch_norm "
         "native_layer_norm native_group_norm batch_norm_stats batch_norm_update_stats",
     ),
-    *_under(_LAYERS, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm GroupNorm LayerNorm"),
+    *_under(
+        _LAYERS, "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm GroupNorm LayerNorm"
+    ),
     *_under(_LAYERS, "InstanceNorm1d InstanceNorm2d InstanceNorm3d"),
-    *_under(("mxnet.nd", "mxnet.sym"), "BatchNorm BatchNorm_v1 InstanceNorm GroupNorm LayerNorm"),
+    *_under(
+        ("mxnet.nd", "mxnet.sym"),
+        "BatchNorm BatchNorm_v1 InstanceNorm GroupNorm LayerNorm",
+    ),
     "mxnet.nd.contrib.SyncBatchNorm",
     *_under(_GLUON, "BatchNorm InstanceNorm GroupNorm LayerNorm"),
 ]

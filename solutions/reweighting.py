@@ -124,7 +124,9 @@ def _(logits, num_source, num_target):
     "ratio of the two parts, num_source / num_target.",
 )
 def _(logits, num_source, num_target):
-    return np.e ** (logits[:, 1] - logits[:, 0]) * num_source / (num_source + num_target)
+    return (
+        np.e ** (logits[:, 1] - logits[:, 0]) * num_source / (num_source + num_target)
+    )
 
 
 @domain_weights.mistake(
@@ -132,7 +134,9 @@ def _(logits, num_source, num_target):
     "num_target.",
 )
 def _(logits, num_source, num_target):
-    return np.e ** (logits[:, 1] - logits[:, 0]) * (num_source + num_target) / num_target
+    return (
+        np.e ** (logits[:, 1] - logits[:, 0]) * (num_source + num_target) / num_target
+    )
 
 
 @domain_weights.mistake(
@@ -610,12 +614,20 @@ def weighted_loss(logits, y, weights):
 @weighted_loss.probe(weight=3, repeat=3)
 def random_weights_and_logits(rng):
     n = int(rng.integers(5, 9))
-    return gaussian(rng, n, 4, scale=2.0), rng.integers(0, 4, n), np.exp(gaussian(rng, n))
+    return (
+        gaussian(rng, n, 4, scale=2.0),
+        rng.integers(0, 4, n),
+        np.exp(gaussian(rng, n)),
+    )
 
 
 @weighted_loss.probe(weight=1)
 def equal_weights_not_one(rng):
-    return gaussian(rng, 6, 3), rng.integers(0, 3, 6), np.full(6, rng.uniform(2, 5), np.float32)
+    return (
+        gaussian(rng, 6, 3),
+        rng.integers(0, 3, 6),
+        np.full(6, rng.uniform(2, 5), np.float32),
+    )
 
 
 @weighted_loss.probe(weight=1)
@@ -648,10 +660,16 @@ def a_label_that_is_hardly_possible(rng):
 
 @weighted_loss.probe(weight=0.25)
 def a_single_example(rng):
-    return gaussian(rng, 1, 3), rng.integers(0, 3, 1), rng.uniform(2, 5, 1).astype(np.float32)
+    return (
+        gaussian(rng, 1, 3),
+        rng.integers(0, 3, 1),
+        rng.uniform(2, 5, 1).astype(np.float32),
+    )
 
 
-example(weighted_loss, floats([0, 0], [2, 0]), np.array([0, 1]), floats(1, 3), weight=0.5)
+example(
+    weighted_loss, floats([0, 0], [2, 0]), np.array([0, 1]), floats(1, 3), weight=0.5
+)
 
 
 @weighted_loss.mistake(
@@ -706,7 +724,9 @@ def _(logits, y, weights):
     return (weights * losses).mean()
 
 
-@weighted_loss.mistake("The weighted losses are added up. Divide by the sum of the weights.")
+@weighted_loss.mistake(
+    "The weighted losses are added up. Divide by the sum of the weights."
+)
 def _(logits, y, weights):
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
@@ -850,12 +870,17 @@ def _(logits, y, weights):
 @weighted_loss.alternative()
 def _(logits, y, weights):
     return np.average(
-        np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y], weights=weights
+        np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(y)), y],
+        weights=weights,
     )
 
 
-weighted_loss.equivalent("len(y) -> len(logits)", why="There is one label for each row of logits.")
-weighted_loss.equivalent("len(y) -> len(weights)", why="There is one label for each weight.")
+weighted_loss.equivalent(
+    "len(y) -> len(logits)", why="There is one label for each row of logits."
+)
+weighted_loss.equivalent(
+    "len(y) -> len(weights)", why="There is one label for each weight."
+)
 
 
 # 5. An estimate for the target --------------------------------------------------------------------
@@ -969,10 +994,14 @@ def _(losses, weights):
     ) / weights.sum()
 
 
-@target_estimate.mistake("The estimate is the unweighted mean: it speaks of the source.")
+@target_estimate.mistake(
+    "The estimate is the unweighted mean: it speaks of the source."
+)
 def _(losses, weights):
     estimate = np.average(losses, weights=weights)
-    return losses.mean(), np.sqrt(((weights * (losses - estimate)) ** 2).sum()) / weights.sum()
+    return losses.mean(), np.sqrt(
+        ((weights * (losses - estimate)) ** 2).sum()
+    ) / weights.sum()
 
 
 @target_estimate.mistake(
@@ -1182,7 +1211,11 @@ def only_three_count(rng):
 
 @weighted_line.probe(weight=1)
 def all_count_the_same(rng):
-    return 1 + gaussian(rng, 7), 2 + gaussian(rng, 7), np.full(7, rng.uniform(2, 4), np.float32)
+    return (
+        1 + gaussian(rng, 7),
+        2 + gaussian(rng, 7),
+        np.full(7, rng.uniform(2, 4), np.float32),
+    )
 
 
 @weighted_line.probe(weight=0.5)
@@ -1230,7 +1263,9 @@ def _(x, y, weights):
     return slope, y.mean() - slope * x.mean()
 
 
-@weighted_line.mistake("The two numbers are the wrong way round: slope first, then intercept.")
+@weighted_line.mistake(
+    "The two numbers are the wrong way round: slope first, then intercept."
+)
 def _(x, y, weights):
     slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
     return intercept, slope
@@ -1348,7 +1383,9 @@ def _(x, y, weights):
     import torch
 
     root = weights.sqrt()
-    slope, intercept = torch.linalg.pinv(torch.stack([root * x, root], dim=1)) @ (root * y)
+    slope, intercept = torch.linalg.pinv(torch.stack([root * x, root], dim=1)) @ (
+        root * y
+    )
     return slope, intercept
 
 
@@ -1362,7 +1399,8 @@ def _(x, y, weights):
 
 
 weighted_line.equivalent(
-    "pull = weights -> pull = shares", why="The slope is a quotient, from which any factor cancels."
+    "pull = weights -> pull = shares",
+    why="The slope is a quotient, from which any factor cancels.",
 )
 
 
@@ -1404,14 +1442,24 @@ def estimate_weights(source, target):
     """
     X = np.concatenate([source, target]).astype(np.float64)
     X = np.stack(
-        [np.ones(len(X)), X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], axis=1
+        [
+            np.ones(len(X)),
+            X[:, 0],
+            X[:, 1],
+            X[:, 0] ** 2,
+            X[:, 1] ** 2,
+            X[:, 0] * X[:, 1],
+        ],
+        axis=1,
     )  # (1200, 6)
     is_target = np.arange(len(X)) >= len(source)
     parameters = np.zeros(6)
     for _ in range(12):  # Newton's method
         p = 1 / (1 + np.exp(-X @ parameters))
         curvature = (X * (p * (1 - p))[:, None]).T @ X + 1e-3 * np.eye(6)
-        parameters -= np.linalg.solve(curvature, X.T @ (p - is_target) + 1e-3 * parameters)
+        parameters -= np.linalg.solve(
+            curvature, X.T @ (p - is_target) + 1e-3 * parameters
+        )
     return np.exp(X[: len(source)] @ parameters) * len(source) / len(target)
 
 
@@ -1424,7 +1472,10 @@ def a_narrower_target_somewhere_else(rng):
         rng.uniform(0.3, 0.33),
     )
     centre = distance * np.array([np.cos(angle), np.sin(angle)])
-    source, target = rng.normal(size=(800, 2)), centre + spread * rng.normal(size=(400, 2))
+    source, target = (
+        rng.normal(size=(800, 2)),
+        centre + spread * rng.normal(size=(400, 2)),
+    )
     squares = ((source - centre) ** 2).sum(axis=1) / spread**2
     ratio = np.exp(0.5 * (source**2).sum(axis=1) - 0.5 * squares) / spread**2
     return Inputs((source.astype(np.float32), target.astype(np.float32)), secret=ratio)
@@ -1434,7 +1485,9 @@ def a_narrower_target_somewhere_else(rng):
 def _(inputs, output):
     weights = _as_weights(inputs, output)
     if weights is None:
-        shape = np.shape(output) if isinstance(output, np.ndarray) else inputs.secret.shape
+        shape = (
+            np.shape(output) if isinstance(output, np.ndarray) else inputs.secret.shape
+        )
         other = shape != inputs.secret.shape
         what = f" The shape is {shape}; it should be (800,)." if other else ""
         return Measurement(
@@ -1447,7 +1500,9 @@ def _(inputs, output):
         f"Correlation with the true ratio {correlation:.2f} (at least {CORRELATION}), mean "
         f"{mean:.2f} (from {MEANS[0]} to {MEANS[1]})."
     )
-    return Measurement(bool(correlation >= CORRELATION and MEANS[0] <= mean <= MEANS[1]), figures)
+    return Measurement(
+        bool(correlation >= CORRELATION and MEANS[0] <= mean <= MEANS[1]), figures
+    )
 
 
 def _as_weights(inputs, output):
@@ -1463,7 +1518,11 @@ def _as_weights(inputs, output):
     ):
         return None
     weights = weights.astype(np.float64)
-    return weights if weights.min() >= 0 and np.ptp(weights) > 1e-6 * weights.max() else None
+    return (
+        weights
+        if weights.min() >= 0 and np.ptp(weights) > 1e-6 * weights.max()
+        else None
+    )
 
 
 def _correlation(inputs, weights):
@@ -1473,7 +1532,11 @@ def _correlation(inputs, weights):
 def _judged(inputs, output):
     """(correlation, mean), or two nans."""
     weights = _as_weights(inputs, output)
-    return (np.nan, np.nan) if weights is None else (_correlation(inputs, weights), weights.mean())
+    return (
+        (np.nan, np.nan)
+        if weights is None
+        else (_correlation(inputs, weights), weights.mean())
+    )
 
 
 def _is_the_odds(inputs, output):
@@ -1496,7 +1559,10 @@ def _levels_off(inputs, output):
 
 
 def _does_not_differ(inputs, output):
-    return np.shape(output) == inputs.secret.shape and np.ptp(np.asarray(output, float)) == 0
+    return (
+        np.shape(output) == inputs.secret.shape
+        and np.ptp(np.asarray(output, float)) == 0
+    )
 
 
 @estimate_weights.mistake(
@@ -1552,7 +1618,8 @@ def _(source, target):
 
 
 @estimate_weights.mistake(
-    "All weights are equal, so nothing of the target is in them.", recognise=_does_not_differ
+    "All weights are equal, so nothing of the target is in them.",
+    recognise=_does_not_differ,
 )
 def _(source, target):
     return np.ones(len(source))
@@ -1578,7 +1645,9 @@ def _(source, target):
     torch.manual_seed(0)
     X = torch.cat([source, target]).float()
     y = (torch.arange(len(X)) >= len(source)).long()
-    X = torch.stack([X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], dim=1)
+    X = torch.stack(
+        [X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1]], dim=1
+    )
     net = nn.Linear(5, 2)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     for _ in range(300):
@@ -1595,7 +1664,13 @@ def _(source, target):
 
     X = nd.concat(source, target, dim=0)
     X = nd.stack(
-        X[:, 0], X[:, 1], X[:, 0] ** 2, X[:, 1] ** 2, X[:, 0] * X[:, 1], nd.ones(len(X)), axis=1
+        X[:, 0],
+        X[:, 1],
+        X[:, 0] ** 2,
+        X[:, 1] ** 2,
+        X[:, 0] * X[:, 1],
+        nd.ones(len(X)),
+        axis=1,
     )
     is_target = nd.concat(nd.zeros(len(source)), nd.ones(len(target)), dim=0)
     parameters = nd.zeros(6)

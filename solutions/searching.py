@@ -35,7 +35,9 @@ def grid(space):
     configurations = [{}]
     for name, values in space.items():
         configurations = [
-            {**configuration, name: value} for configuration in configurations for value in values
+            {**configuration, name: value}
+            for configuration in configurations
+            for value in values
         ]
     return configurations
 
@@ -46,7 +48,9 @@ def three_names(rng):
     return (
         {
             name: rng.normal(size=size).tolist()
-            for name, size in zip(("lr", "weight_decay", "momentum"), sizes, strict=True)
+            for name, size in zip(
+                ("lr", "weight_decay", "momentum"), sizes, strict=True
+            )
         },
     )
 
@@ -97,7 +101,9 @@ example(grid, {"lr": [0.1, 0.01], "activation": ["relu", "tanh"]}, weight=0.5)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [c.update({name: value}) for c in configurations for value in values]
+        configurations = [
+            c.update({name: value}) for c in configurations for value in values
+        ]
     return configurations
 
 
@@ -105,7 +111,10 @@ def _(space):
     "The values are paired, first with first, second with second. A grid holds every combination."
 )
 def _(space):
-    return [dict(zip(space, values, strict=True)) for values in zip(*space.values(), strict=False)]
+    return [
+        dict(zip(space, values, strict=True))
+        for values in zip(*space.values(), strict=False)
+    ]
 
 
 @grid.mistake(
@@ -115,7 +124,9 @@ def _(space):
     configurations = [{}]
     for name, values in space.items():
         configurations = [
-            {**configuration, name: value} for value in values for configuration in configurations
+            {**configuration, name: value}
+            for value in values
+            for configuration in configurations
         ]
     return configurations
 
@@ -153,23 +164,33 @@ def _(space):
 )
 def _(space):
     first = {name: values[0] for name, values in space.items() if values}
-    return [{**first, name: value} for name, values in space.items() for value in values]
+    return [
+        {**first, name: value} for name, values in space.items() for value in values
+    ]
 
 
-@grid.mistake("A name without values is passed over. With it there is no configuration at all.")
+@grid.mistake(
+    "A name without values is passed over. With it there is no configuration at all."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
         if values:
-            configurations = [{**one, name: value} for one in configurations for value in values]
+            configurations = [
+                {**one, name: value} for one in configurations for value in values
+            ]
     return configurations
 
 
-@grid.mistake("With no name there is no configuration here. There is one, the empty one.")
+@grid.mistake(
+    "With no name there is no configuration here. There is one, the empty one."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return configurations if space else []
 
 
@@ -177,11 +198,15 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: value} for one in configurations for value in values[:1]]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values[:1]
+        ]
     return configurations
 
 
-@grid.mistake("The configurations without the new name are kept besides. Only those with it go on.")
+@grid.mistake(
+    "The configurations without the new name are kept besides. Only those with it go on."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
@@ -195,15 +220,21 @@ def _(space):
     configurations = [{}]
     for name, values in space.items():
         values = sorted(values, key=str)
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return configurations
 
 
-@grid.mistake("These are lists of values. A configuration is a dictionary from name to value.")
+@grid.mistake(
+    "These are lists of values. A configuration is a dictionary from name to value."
+)
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return [list(one.values()) for one in configurations]
 
 
@@ -211,7 +242,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: str(value)} for one in configurations for value in values]
+        configurations = [
+            {**one, name: str(value)} for one in configurations for value in values
+        ]
     return configurations
 
 
@@ -229,7 +262,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return [tuple(one.items()) for one in configurations]
 
 
@@ -237,7 +272,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return configurations[::-1]
 
 
@@ -245,7 +282,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in sorted(space.items()):
-        configurations = [{**one, name: value} for one in configurations for value in values]
+        configurations = [
+            {**one, name: value} for one in configurations for value in values
+        ]
     return configurations
 
 
@@ -253,7 +292,10 @@ def _(space):
 def _(space):
     import itertools
 
-    return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    return [
+        dict(zip(space, values, strict=True))
+        for values in itertools.product(*space.values())
+    ]
 
 
 @grid.alternative(framework="mxnet")
@@ -298,7 +340,11 @@ def log_uniform(low, high, count, rng):
 def learning_rates(rng):
     """So low that nothing may be added before the logarithm."""
     low = 10 ** rng.uniform(-11, -9)
-    return float(low), float(low * 10 ** rng.uniform(2.2, 3.8)), int(rng.integers(48, 65))
+    return (
+        float(low),
+        float(low * 10 ** rng.uniform(2.2, 3.8)),
+        int(rng.integers(48, 65)),
+    )
 
 
 @log_uniform.probe(weight=1)
@@ -317,7 +363,9 @@ def a_narrow_range(rng):
 def _(values, low, high, count):
     values = np.asarray(values, float)
     if values.shape != (count,):
-        raise NotADraw(f"The result should have the shape ({count},), not {values.shape}.")
+        raise NotADraw(
+            f"The result should have the shape ({count},), not {values.shape}."
+        )
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise NotADraw("A value is not positive, or not finite: undo the logarithm.")
     return {"the logarithm to base ten": np.log10(values)}
@@ -365,7 +413,9 @@ def _(low, high, count, rng):
     return np.full(count, low * (high / low) ** rng.random())
 
 
-@log_uniform.mistake("The values do not come from `rng`: the same state of it gives other numbers.")
+@log_uniform.mistake(
+    "The values do not come from `rng`: the same state of it gives other numbers."
+)
 def _(low, high, count, rng):
     return low * (high / low) ** np.random.default_rng().random(count)
 
@@ -384,7 +434,9 @@ def _(low, high, count, rng):
 
     from dlkit.mx import nd
 
-    exponents = nd.array(rng.random(count)) * (math.log10(high) - math.log10(low)) + math.log10(low)
+    exponents = nd.array(rng.random(count)) * (
+        math.log10(high) - math.log10(low)
+    ) + math.log10(low)
     return 10**exponents
 
 
@@ -430,12 +482,16 @@ def _above_whole(share, confidence, part):
 
 @tries_needed.probe(weight=3, repeat=4)
 def small_shares(rng):
-    return _above_whole(rng.uniform(0.01, 0.09), rng.uniform(0.85, 0.995), rng.uniform(0.6, 0.9))
+    return _above_whole(
+        rng.uniform(0.01, 0.09), rng.uniform(0.85, 0.995), rng.uniform(0.6, 0.9)
+    )
 
 
 @tries_needed.probe(weight=1, repeat=2)
 def large_shares(rng):
-    return _above_whole(rng.uniform(0.3, 0.45), rng.uniform(0.9, 0.97), rng.uniform(0.1, 0.4))
+    return _above_whole(
+        rng.uniform(0.3, 0.45), rng.uniform(0.9, 0.97), rng.uniform(0.1, 0.4)
+    )
 
 
 @tries_needed.probe(weight=1)
@@ -515,7 +571,9 @@ def _(share, confidence):
     return np.log(1 - confidence) / np.log(1 - share)
 
 
-@tries_needed.mistake("One try too many: the next whole number is taken, and 1 added besides.")
+@tries_needed.mistake(
+    "One try too many: the next whole number is taken, and 1 added besides."
+)
 def _(share, confidence):
     import math
 
@@ -531,7 +589,9 @@ def _(share, confidence):
     return max(1, math.ceil(math.log(confidence) / math.log1p(-share)))
 
 
-@tries_needed.mistake("The number of tries is cut off at a thousand. It may be any size.")
+@tries_needed.mistake(
+    "The number of tries is cut off at a thousand. It may be any size."
+)
 def _(share, confidence):
     import math
 
@@ -588,7 +648,8 @@ def _(share, confidence):
 
 
 tries_needed.equivalent(
-    "count(1) -> count(0)", why="Without a try nothing is found: the condition is false for 0."
+    "count(1) -> count(0)",
+    why="Without a try nothing is found: the condition is false for 0.",
 )
 tries_needed.equivalent(
     "n = 1 -> n = 0", why="Without a try nothing is found: the condition is true for 0."
@@ -655,7 +716,9 @@ def some_runs_failed(rng):
         0.95,
         rng.uniform(0.82, 0.9, 3),
     )
-    accuracies[failed, rng.integers(3)] = accuracies[also_failed, rng.integers(3)] = np.nan
+    accuracies[failed, rng.integers(3)] = accuracies[also_failed, rng.integers(3)] = (
+        np.nan
+    )
     accuracies[one_lucky_run, rng.integers(3)] = 0.97
     return accuracies, _sizes(rng, 8)
 
@@ -692,7 +755,9 @@ def better_by_a_hair(rng):
 
 @best_try.probe(weight=0.5)
 def nothing_right(rng):
-    return np.zeros((4, 3), np.float32), np.array([300, 700, 100, 200])[rng.permutation(4)]
+    return np.zeros((4, 3), np.float32), np.array([300, 700, 100, 200])[
+        rng.permutation(4)
+    ]
 
 
 @best_try.probe(weight=0.25)
@@ -751,15 +816,22 @@ def _(accuracies, parameters):
     "The seeds that failed are left out of the mean. A try with a failed run is out of question."
 )
 def _(accuracies, parameters):
-    means = [np.mean(row[np.isfinite(row)]) if np.isfinite(row).any() else -1 for row in accuracies]
+    means = [
+        np.mean(row[np.isfinite(row)]) if np.isfinite(row).any() else -1
+        for row in accuracies
+    ]
     return max(range(len(means)), key=lambda i: (means[i], -parameters[i]))
 
 
-@best_try.mistake("Of equally good tries the first is taken. Take the one with fewest parameters.")
+@best_try.mistake(
+    "Of equally good tries the first is taken. Take the one with fewest parameters."
+)
 def _(accuracies, parameters):
     means = [float(row.mean()) for row in accuracies]
     return max(
-        (i for i in range(len(means)) if means[i] == means[i]), key=lambda i: means[i], default=None
+        (i for i in range(len(means)) if means[i] == means[i]),
+        key=lambda i: means[i],
+        default=None,
     )
 
 
@@ -775,7 +847,9 @@ def _(accuracies, parameters):
     )
 
 
-@best_try.mistake("The single best run decides. A try is judged by the mean of its seeds.")
+@best_try.mistake(
+    "The single best run decides. A try is judged by the mean of its seeds."
+)
 def _(accuracies, parameters):
     tops = [float(row.max()) for row in accuracies]
     return max(
@@ -812,7 +886,9 @@ def _(accuracies, parameters):
     return int(min(alive, key=lambda i: (-means[i], parameters[i])))
 
 
-@best_try.mistake("If every try has failed the result is 0, the number of a try. Return None.")
+@best_try.mistake(
+    "If every try has failed the result is 0, the number of a try. Return None."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     alive = np.flatnonzero(~np.isnan(means))
@@ -825,7 +901,11 @@ def _(accuracies, parameters):
 def _(accuracies, parameters):
     means = accuracies.min(axis=1)
     alive = np.flatnonzero(~np.isnan(means))
-    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+    return (
+        int(min(alive, key=lambda i: (-means[i], parameters[i])))
+        if len(alive)
+        else None
+    )
 
 
 @best_try.mistake(
@@ -837,7 +917,9 @@ def _(accuracies, parameters):
     return int(min(alive, key=lambda i: parameters[i])) if len(alive) else None
 
 
-@best_try.mistake("Of equally good tries the last is taken. Take the one with fewest parameters.")
+@best_try.mistake(
+    "Of equally good tries the last is taken. Take the one with fewest parameters."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     alive = np.flatnonzero(~np.isnan(means))
@@ -854,7 +936,11 @@ def _(accuracies, parameters):
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     alive = np.flatnonzero(~np.isnan(means))
-    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) + 1 if len(alive) else None
+    return (
+        int(min(alive, key=lambda i: (-means[i], parameters[i]))) + 1
+        if len(alive)
+        else None
+    )
 
 
 @best_try.mistake(
@@ -864,14 +950,24 @@ def _(accuracies, parameters):
     whole = np.flatnonzero(~np.isnan(accuracies).any(axis=1))
     means = accuracies[whole].mean(axis=1)
     order = range(len(whole))
-    return min(order, key=lambda i: (-means[i], parameters[whole[i]])) if len(whole) else None
+    return (
+        min(order, key=lambda i: (-means[i], parameters[whole[i]]))
+        if len(whole)
+        else None
+    )
 
 
-@best_try.mistake("Only the first seed is asked whether it failed. Any failed run rules a try out.")
+@best_try.mistake(
+    "Only the first seed is asked whether it failed. Any failed run rules a try out."
+)
 def _(accuracies, parameters):
     means = np.nanmean(np.where(np.isnan(accuracies[:, :1]), 0, accuracies), axis=1)
     alive = np.flatnonzero(~np.isnan(accuracies[:, 0]))
-    return int(min(alive, key=lambda i: (-means[i], parameters[i]))) if len(alive) else None
+    return (
+        int(min(alive, key=lambda i: (-means[i], parameters[i])))
+        if len(alive)
+        else None
+    )
 
 
 @best_try.alternative(framework="torch")
@@ -896,9 +992,12 @@ def _(accuracies, parameters):
 
 
 best_try.equivalent(
-    "mean -> sum", why="All tries have as many seeds: sums are in the same order as means."
+    "mean -> sum",
+    why="All tries have as many seeds: sums are in the same order as means.",
 )
-best_try.equivalent("range(len(means) -> range(len(parameters)", why="There are as many.")
+best_try.equivalent(
+    "range(len(means) -> range(len(parameters)", why="There are as many."
+)
 
 
 # 5. One standard error ----------------------------------------------------------------------------
@@ -964,7 +1063,9 @@ def three_folds(rng):
 @one_standard_error.probe(weight=1)
 def the_best_never_varies(rng):
     accuracies = rng.integers(3, 6, (7, 4)) / np.float32(8)
-    accuracies[rng.integers(1, 7)] = 0.75  # not the first, where an empty choice may end
+    accuracies[rng.integers(1, 7)] = (
+        0.75  # not the first, where an empty choice may end
+    )
     return accuracies, _sizes(rng, 7)
 
 
@@ -975,9 +1076,14 @@ def one_lies_on_the_limit(rng):
     lies below the limit by 2 ** -20.
     """
     accuracies = np.full((7, 4), 0.625, np.float32)
-    accuracies[0], accuracies[1:3] = 0.75 + rng.permutation([3, -1, -1, -1]) * 5 / 64, 0.671875
+    accuracies[0], accuracies[1:3] = (
+        0.75 + rng.permutation([3, -1, -1, -1]) * 5 / 64,
+        0.671875,
+    )
     accuracies[5] = 0.671875 - 2.0**-20
-    return accuracies[[3, 0, 4, 1, 5, 2, 6]], np.array([61, 733, 98, 347, 135, 421, 172])
+    return accuracies[[3, 0, 4, 1, 5, 2, 6]], np.array(
+        [61, 733, 98, 347, 135, 421, 172]
+    )
 
 
 @one_standard_error.probe(weight=1, repeat=2)
@@ -1019,7 +1125,9 @@ def _(accuracies, parameters):
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    close = np.flatnonzero(means >= means.max() - accuracies[means.argmax()].std(ddof=1))
+    close = np.flatnonzero(
+        means >= means.max() - accuracies[means.argmax()].std(ddof=1)
+    )
     return close[parameters[close].argmin()]
 
 
@@ -1040,7 +1148,8 @@ def _(accuracies, parameters):
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     close = np.flatnonzero(
-        means >= means.max() - accuracies.std(axis=1, ddof=1) / np.sqrt(accuracies.shape[1])
+        means
+        >= means.max() - accuracies.std(axis=1, ddof=1) / np.sqrt(accuracies.shape[1])
     )
     return close[parameters[close].argmin()]
 
@@ -1050,7 +1159,9 @@ def _(accuracies, parameters):
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(
+        accuracies.shape[1]
+    )
     return int(np.where(means >= limit, means, np.inf).argmin())
 
 
@@ -1059,7 +1170,9 @@ def _(accuracies, parameters):
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(
+        accuracies.shape[1]
+    )
     close = np.flatnonzero(means >= limit)
     return close[parameters[close].argmax()]
 
@@ -1070,7 +1183,9 @@ def _(accuracies, parameters):
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     close = np.flatnonzero(
-        means > means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+        means
+        > means.max()
+        - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
     )
     return close[parameters[close].argmin()]
 
@@ -1081,7 +1196,9 @@ def _(accuracies, parameters):
 )
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
-    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
+    limit = means.max() - accuracies[means.argmax()].std(ddof=1) / np.sqrt(
+        accuracies.shape[1]
+    )
     return parameters[means >= limit].argmin()
 
 
@@ -1112,7 +1229,9 @@ def _(accuracies, parameters):
     return int(np.flatnonzero(means >= means.max() - error)[0])
 
 
-@one_standard_error.mistake("The smallest configuration of all is taken, however good it is.")
+@one_standard_error.mistake(
+    "The smallest configuration of all is taken, however good it is."
+)
 def _(accuracies, parameters):
     return int(parameters.argmin())
 
@@ -1174,7 +1293,9 @@ def _(accuracies, parameters):
     return int(min(good, key=lambda i: parameters[i]))
 
 
-@one_standard_error.mistake("The limit is 1.96 standard errors below the largest mean. It is one.")
+@one_standard_error.mistake(
+    "The limit is 1.96 standard errors below the largest mean. It is one."
+)
 def _(accuracies, parameters):
     means = accuracies.mean(axis=1)
     error = accuracies[means.argmax()].std(ddof=1) / np.sqrt(accuracies.shape[1])
@@ -1249,7 +1370,9 @@ def mended(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1281,7 +1404,10 @@ def _choices(train, val, test):
     for alpha in ALPHAS:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
         errors.append(
-            [((((X - mean) / spread) @ w - y) ** 2).mean() for X, y in (train, val, test)]
+            [
+                ((((X - mean) / spread) @ w - y) ** 2).mean()
+                for X, y in (train, val, test)
+            ]
         )
     errors = np.array(errors)
     low = np.sort(errors[:, 1])
@@ -1320,7 +1446,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1334,7 +1462,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((C @ w - test[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1344,11 +1474,15 @@ def _(train, val, test, alphas):
 )
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0], test[0]])
-    A, B, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test))
+    A, B, C = (
+        (X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test)
+    )
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1361,7 +1495,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1375,7 +1511,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((A @ w - train[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((A @ w - train[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1389,7 +1527,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((B @ w - val[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((B @ w - val[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1403,7 +1543,9 @@ def _(train, val, test, alphas):
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1413,11 +1555,15 @@ def _(train, val, test, alphas):
 )
 def _(train, val, test, alphas):
     rows = np.concatenate([train[0], val[0]])
-    A, B, C = ((X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test))
+    A, B, C = (
+        (X - rows.mean(axis=0)) / rows.std(axis=0) for X, _ in (train, val, test)
+    )
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean()))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), alpha, ((C @ w - test[1]) ** 2).mean())
+        )
     return min(found)[1:]
 
 
@@ -1449,7 +1595,11 @@ def _(train, val, test, alphas):
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
         found.append((((B @ w - val[1]) ** 2).mean(), alpha))
-    alpha, rows, y = min(found)[1], np.concatenate([A, B]), np.concatenate([train[1], val[1]])
+    alpha, rows, y = (
+        min(found)[1],
+        np.concatenate([A, B]),
+        np.concatenate([train[1], val[1]]),
+    )
     w = np.linalg.solve(rows.T @ rows + alpha * np.eye(rows.shape[1]), rows.T @ y)
     return alpha, ((C @ w - test[1]) ** 2).mean()
 
@@ -1468,14 +1618,18 @@ def _(train, val, test, alphas):
     return min(found)[1], ((C @ w - test[1]) ** 2).mean()
 
 
-@mended.mistake("The two results have changed places: alpha comes first, then the error.")
+@mended.mistake(
+    "The two results have changed places: alpha comes first, then the error."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, B, C = ((X - mean) / spread for X, _ in (train, val, test))
     found = []
     for alpha in alphas:
         w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ train[1])
-        found.append((((B @ w - val[1]) ** 2).mean(), ((C @ w - test[1]) ** 2).mean(), alpha))
+        found.append(
+            (((B @ w - val[1]) ** 2).mean(), ((C @ w - test[1]) ** 2).mean(), alpha)
+        )
     return min(found)[1:]
 
 
@@ -1493,7 +1647,9 @@ def _(train, val, test, alphas):
     return best[1], ((T @ best[2] - t) ** 2).mean()
 
 
-@mended.mistake("This is the root of the mean squared error. Return the mean of the squares.")
+@mended.mistake(
+    "This is the root of the mean squared error. Return the mean of the squares."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
@@ -1527,14 +1683,18 @@ def _(train, val, test, alphas):
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
     best = None
     for alpha in alphas:
-        w = np.linalg.solve(A.T @ A + alpha * len(A) * np.eye(A.shape[1]), A.T @ train[1])
+        w = np.linalg.solve(
+            A.T @ A + alpha * len(A) * np.eye(A.shape[1]), A.T @ train[1]
+        )
         error = ((V @ w - val[1]) ** 2).mean()
         if best is None or error < best[0]:
             best = error, alpha, w
     return best[1], ((T @ best[2] - test[1]) ** 2).mean()
 
 
-@mended.mistake("The worst alpha of the validation is chosen. Errors are good when they are small.")
+@mended.mistake(
+    "The worst alpha of the validation is chosen. Errors are good when they are small."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
@@ -1547,14 +1707,18 @@ def _(train, val, test, alphas):
     return best[1], ((T @ best[2] - test[1]) ** 2).mean()
 
 
-@mended.mistake("The mean of y is subtracted before and added after. The formula has y as it is.")
+@mended.mistake(
+    "The mean of y is subtracted before and added after. The formula has y as it is."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
     middle = train[1].mean()
     best = None
     for alpha in alphas:
-        w = np.linalg.solve(A.T @ A + alpha * np.eye(A.shape[1]), A.T @ (train[1] - middle))
+        w = np.linalg.solve(
+            A.T @ A + alpha * np.eye(A.shape[1]), A.T @ (train[1] - middle)
+        )
         error = ((V @ w + middle - val[1]) ** 2).mean()
         if best is None or error < best[0]:
             best = error, alpha, w
@@ -1569,7 +1733,9 @@ def _(train, val, test, alphas):
     return alphas[0], ((T @ w - test[1]) ** 2).mean()
 
 
-@mended.mistake("This is the place of the chosen alpha in the list. Return alpha itself.")
+@mended.mistake(
+    "This is the place of the chosen alpha in the list. Return alpha itself."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std(axis=0)
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
@@ -1582,7 +1748,9 @@ def _(train, val, test, alphas):
     return best[1], ((T @ best[2] - test[1]) ** 2).mean()
 
 
-@mended.mistake("The mean is not subtracted. Scaled rows have the training mean taken away.")
+@mended.mistake(
+    "The mean is not subtracted. Scaled rows have the training mean taken away."
+)
 def _(train, val, test, alphas):
     spread = train[0].std(axis=0)
     A, V, T = (part[0] / spread for part in (train, val, test))
@@ -1608,7 +1776,9 @@ def _(train, val, test, alphas):
     return best[1], ((T @ best[2] - test[1]) ** 2).mean()
 
 
-@mended.mistake("One standard deviation is taken of all numbers. Each column has its own.")
+@mended.mistake(
+    "One standard deviation is taken of all numbers. Each column has its own."
+)
 def _(train, val, test, alphas):
     mean, spread = train[0].mean(axis=0), train[0].std()
     A, V, T = ((part[0] - mean) / spread for part in (train, val, test))
@@ -1648,21 +1818,31 @@ def _(train, val, test, alphas):
     least, result = float("inf"), None
     for alpha in alphas:
         w = nd.dot(
-            nd.linalg.inverse(nd.dot(A.T, A) + alpha * nd.eye(A.shape[1])), nd.dot(A.T, train[1])
+            nd.linalg.inverse(nd.dot(A.T, A) + alpha * nd.eye(A.shape[1])),
+            nd.dot(A.T, train[1]),
         )
         error = ((nd.dot(B, w) - val[1]) ** 2).mean().asscalar()
         if error < least:
-            least, result = error, (alpha, ((nd.dot(C, w) - test[1]) ** 2).mean().asscalar())
+            least, result = (
+                error,
+                (alpha, ((nd.dot(C, w) - test[1]) ** 2).mean().asscalar()),
+            )
     return result
 
 
-mended.equivalent("np.eye(A.shape -> np.eye(B.shape", why="All parts have as many columns.")
-mended.equivalent("nd.eye(A.shape -> nd.eye(B.shape", why="All parts have as many columns.")
+mended.equivalent(
+    "np.eye(A.shape -> np.eye(B.shape", why="All parts have as many columns."
+)
+mended.equivalent(
+    "nd.eye(A.shape -> nd.eye(B.shape", why="All parts have as many columns."
+)
 mended.equivalent(
     "- val[1]) ** 2).mean -> - val[1]) ** 2).sum",
     why="Sums over the same rows are in the same order as means.",
 )
-mended.equivalent("error < least -> error <= least", why="No two alphas have the same error.")
+mended.equivalent(
+    "error < least -> error <= least", why="No two alphas have the same error."
+)
 mended.equivalent(
     "w = nd.dot(nd.linalg -> w = nd.dot(nd.dot(A.T, train[1]), nd.linalg",
     why="The matrix is symmetric: from the left and from the right it does the same to a vector.",
@@ -1714,7 +1894,11 @@ def unequal_folds(rng):
 
 @nested_estimate.probe(weight=1)
 def equal_folds(rng):
-    return rng.random((5, 7), np.float32), rng.random((5, 7), np.float32), np.full(5, 24)
+    return (
+        rng.random((5, 7), np.float32),
+        rng.random((5, 7), np.float32),
+        np.full(5, 24),
+    )
 
 
 @nested_estimate.probe(weight=1)
@@ -1774,7 +1958,9 @@ def _(inner, outer, sizes):
     return (sizes @ outer / sizes.sum()).max()
 
 
-@nested_estimate.mistake("All folds count the same. A fold with more examples weighs more.")
+@nested_estimate.mistake(
+    "All folds count the same. A fold with more examples weighs more."
+)
 def _(inner, outer, sizes):
     return outer[np.arange(len(sizes)), inner.argmax(axis=1)].mean()
 
@@ -1784,7 +1970,9 @@ def _(inner, outer, sizes):
     "are accuracies: the largest is best."
 )
 def _(inner, outer, sizes):
-    return (sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]).sum() / sizes.sum()
+    return (
+        sizes * outer[np.arange(len(sizes)), inner.argmin(axis=1)]
+    ).sum() / sizes.sum()
 
 
 @nested_estimate.mistake(
@@ -1813,7 +2001,9 @@ def _(inner, outer, sizes):
 )
 def _(inner, outer, sizes):
     weights = sizes.sum() - sizes
-    return (outer[np.arange(len(outer)), inner.argmax(axis=1)] * weights).sum() / weights.sum()
+    return (
+        outer[np.arange(len(outer)), inner.argmax(axis=1)] * weights
+    ).sum() / weights.sum()
 
 
 @nested_estimate.mistake(
@@ -1855,7 +2045,8 @@ def _(inner, outer, sizes):
 @nested_estimate.alternative()
 def _(inner, outer, sizes):
     return np.average(
-        np.take_along_axis(outer, np.argmax(inner, axis=1)[:, None], axis=1).ravel(), weights=sizes
+        np.take_along_axis(outer, np.argmax(inner, axis=1)[:, None], axis=1).ravel(),
+        weights=sizes,
     )
 
 
@@ -1901,7 +2092,11 @@ def sixteen_tries(rng):
 
 @plan.probe(weight=1, repeat=2)
 def other_budgets(rng):
-    return int(rng.choice([19, 21, 23])), int(rng.integers(3, 6)), int(rng.integers(2**31))
+    return (
+        int(rng.choice([19, 21, 23])),
+        int(rng.integers(3, 6)),
+        int(rng.integers(2**31)),
+    )
 
 
 def _points(inputs, output):
@@ -1912,7 +2107,9 @@ def _points(inputs, output):
         return None
     return (
         points
-        if points.shape == tuple(inputs.args[:2]) and (points >= 0).all() and (points <= 1).all()
+        if points.shape == tuple(inputs.args[:2])
+        and (points >= 0).all()
+        and (points <= 1).all()
         else None
     )
 
@@ -1926,7 +2123,8 @@ def _hits(points):
     for width in (1.6 / budget, 1.6 / budget**0.5):
         starts = np.linspace(0, 1 - width, 101)
         hit.append(
-            (points.T[:, None] >= starts[:, None]) & (points.T[:, None] <= starts[:, None] + width)
+            (points.T[:, None] >= starts[:, None])
+            & (points.T[:, None] <= starts[:, None] + width)
         )  # (d, 101, budget)
     pairs = [
         (hit[1][i].astype(float) @ hit[1][j].T.astype(float) > 0).mean()
@@ -1950,7 +2148,9 @@ def _(inputs, output):
     passed = stripes >= STRIPES and squares >= SQUARES
     return Measurement(
         passed,
-        f"{message}." if passed else f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.",
+        f"{message}."
+        if passed
+        else f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.",
     )
 
 
@@ -1959,7 +2159,10 @@ def _judged(inputs, output):
     points = _points(inputs, output)
     if points is None:
         return np.nan, np.nan, np.nan
-    counts = [np.unique(np.round(column, 6), return_counts=True)[1].max() for column in points.T]
+    counts = [
+        np.unique(np.round(column, 6), return_counts=True)[1].max()
+        for column in points.T
+    ]
     return *_hits(points), max(counts)
 
 
@@ -1986,7 +2189,10 @@ def _moves_together(inputs, output):
 def _(budget, num_dimensions, seed):
     side = max(2, int(budget ** (1 / num_dimensions)))
     points = np.stack(
-        np.unravel_index(np.arange(budget) % side**num_dimensions, (side,) * num_dimensions), axis=1
+        np.unravel_index(
+            np.arange(budget) % side**num_dimensions, (side,) * num_dimensions
+        ),
+        axis=1,
     )
     return (points + 0.5) / side
 
@@ -2006,7 +2212,9 @@ def _(budget, num_dimensions, seed):
     recognise=_moves_together,
 )
 def _(budget, num_dimensions, seed):
-    return np.repeat((np.arange(budget)[:, None] + 0.5) / budget, num_dimensions, axis=1)
+    return np.repeat(
+        (np.arange(budget)[:, None] + 0.5) / budget, num_dimensions, axis=1
+    )
 
 
 @plan.mistake(
@@ -2016,7 +2224,9 @@ def _(budget, num_dimensions, seed):
 )
 def _(budget, num_dimensions, seed):
     rng = np.random.default_rng(seed)
-    return np.stack([(rng.permutation(budget) + 0.5) / budget for _ in range(num_dimensions)])
+    return np.stack(
+        [(rng.permutation(budget) + 0.5) / budget for _ in range(num_dimensions)]
+    )
 
 
 @plan.alternative(framework="torch")

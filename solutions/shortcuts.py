@@ -38,7 +38,9 @@ def residual_forward(X, W1, W2):
 
 
 def _block_of_the_statement():
-    return tuple(np.array(part, np.float32) for part in ([[1, -2]], [[1], [0]], [[-3, 4]]))
+    return tuple(
+        np.array(part, np.float32) for part in ([[1, -2]], [[1], [0]], [[-3, 4]])
+    )
 
 
 example(residual_forward, *_block_of_the_statement(), weight=0.5)
@@ -47,7 +49,11 @@ example(residual_forward, *_block_of_the_statement(), weight=0.5)
 @residual_forward.probe(weight=1, repeat=2)
 def rectangular(rng):
     n, d, h = (int(k) for k in rng.permutation([4, 5, 7]))
-    return gaussian(rng, n, d), gaussian(rng, d, h, scale=0.6), gaussian(rng, h, d, scale=0.6)
+    return (
+        gaussian(rng, n, d),
+        gaussian(rng, d, h, scale=0.6),
+        gaussian(rng, h, d, scale=0.6),
+    )
 
 
 @residual_forward.probe(weight=1)
@@ -58,7 +64,11 @@ def body_of_zeros(rng):
 @residual_forward.probe(weight=0.5)
 def as_many_units_as_inputs(rng):
     """Transposed weights would fit."""
-    return gaussian(rng, 4, 4), gaussian(rng, 4, 4, scale=0.6), gaussian(rng, 4, 4, scale=0.6)
+    return (
+        gaussian(rng, 4, 4),
+        gaussian(rng, 4, 4, scale=0.6),
+        gaussian(rng, 4, 4, scale=0.6),
+    )
 
 
 @residual_forward.probe(weight=0.5)
@@ -205,7 +215,12 @@ def residual_backward(X, W1, W2, G):
     return G + ((G @ W2.T) * (X @ W1 > 0)) @ W1.T
 
 
-example(residual_backward, *_block_of_the_statement(), np.array([[5, 1]], np.float32), weight=0.5)
+example(
+    residual_backward,
+    *_block_of_the_statement(),
+    np.array([[5, 1]], np.float32),
+    weight=0.5,
+)
 
 
 def _block(rng, n, d, h):
@@ -213,11 +228,18 @@ def _block(rng, n, d, h):
     and not others, and not those whose gradient is positive.
     """
     while True:
-        X, W1, W2, G = (gaussian(rng, *shape) for shape in ((n, d), (d, h), (h, d), (n, d)))
+        X, W1, W2, G = (
+            gaussian(rng, *shape) for shape in ((n, d), (d, h), (h, d), (n, d))
+        )
         received = X @ W1
         passed = received > 0
         another = passed != (G @ W2.T > 0)
-        if np.abs(received).min() > 1e-3 and another.any() and passed.any() and not passed.all():
+        if (
+            np.abs(received).min() > 1e-3
+            and another.any()
+            and passed.any()
+            and not passed.all()
+        ):
             return X, W1, W2, G
 
 
@@ -467,7 +489,9 @@ def _(X, W1, W2):
     return np.concatenate([one, two, X], axis=1)
 
 
-@join_branches.mistake("Everything has passed the ReLU. It belongs to the second branch only.")
+@join_branches.mistake(
+    "Everything has passed the ReLU. It belongs to the second branch only."
+)
 def _(X, W1, W2):
     one, two = (np.einsum("oc,nchw->nohw", W, X) for W in (W1, W2))
     return np.maximum(np.concatenate([one, two, X], axis=1), 0)
@@ -507,7 +531,9 @@ def _(X, W1, W2):
     "The ReLU is before the second convolution. It comes after it.",
 )
 def _(X, W1, W2):
-    one, two = (np.einsum("oc,nchw->nohw", W, V) for W, V in ((W1, X), (W2, np.maximum(X, 0))))
+    one, two = (
+        np.einsum("oc,nchw->nohw", W, V) for W, V in ((W1, X), (W2, np.maximum(X, 0)))
+    )
     return np.concatenate([one, two, X], axis=1)
 
 
@@ -549,7 +575,12 @@ def _(X, W1, W2):
     from torch.nn.functional import conv2d
 
     return torch.cat(
-        [conv2d(X, W1[:, :, None, None]), conv2d(X, W2[:, :, None, None]).clamp(min=0), X], 1
+        [
+            conv2d(X, W1[:, :, None, None]),
+            conv2d(X, W2[:, :, None, None]).clamp(min=0),
+            X,
+        ],
+        1,
     )
 
 
@@ -559,7 +590,9 @@ def _(X, W1, W2):
 
     def mix(W):
         kernel = W.reshape((*W.shape, 1, 1))
-        return nd.Convolution(X, kernel, no_bias=True, kernel=(1, 1), num_filter=W.shape[0])
+        return nd.Convolution(
+            X, kernel, no_bias=True, kernel=(1, 1), num_filter=W.shape[0]
+        )
 
     return nd.concat(mix(W1), nd.relu(mix(W2)), X, dim=1)
 
@@ -678,7 +711,9 @@ def _(channels, layers, growth):
     return [number * growth for number in layers]
 
 
-@dense_channels.mistake("Every block adds only `growth` channels. Each of its *layers* does.")
+@dense_channels.mistake(
+    "Every block adds only `growth` channels. Each of its *layers* does."
+)
 def _(channels, layers, growth):
     leaving = []
     for _ in layers:
@@ -852,7 +887,12 @@ def other_channels_and_a_stride(rng):
 
 @bottleneck_parameters.probe(weight=1)
 def fewer_channels(rng):
-    return int(rng.integers(21, 40)), int(rng.integers(3, 9)), int(rng.integers(10, 20)), 1
+    return (
+        int(rng.integers(21, 40)),
+        int(rng.integers(3, 9)),
+        int(rng.integers(10, 20)),
+        1,
+    )
 
 
 @bottleneck_parameters.probe(weight=1)
@@ -871,7 +911,13 @@ def stride_of_three(rng):
     "The projection is never counted. Where the identity does not fit, the shortcut has parameters."
 )
 def _(inputs, middle, outputs, stride):
-    return inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
+    return (
+        inputs * middle
+        + 9 * middle * middle
+        + middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
 
 
 @bottleneck_parameters.mistake(
@@ -893,7 +939,13 @@ def _(inputs, middle, outputs, stride):
     "A stride of 2 with equal channels needs a projection, too: the image shrinks."
 )
 def _(inputs, middle, outputs, stride):
-    body = inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
+    body = (
+        inputs * middle
+        + 9 * middle * middle
+        + middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
     return body + ((inputs + 2) * outputs if inputs != outputs else 0)
 
 
@@ -901,7 +953,13 @@ def _(inputs, middle, outputs, stride):
     "With stride 1 a projection is still needed where the numbers of channels differ."
 )
 def _(inputs, middle, outputs, stride):
-    body = inputs * middle + 9 * middle * middle + middle * outputs + 4 * middle + 2 * outputs
+    body = (
+        inputs * middle
+        + 9 * middle * middle
+        + middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
     return body + ((inputs + 2) * outputs if stride != 1 else 0)
 
 
@@ -936,7 +994,13 @@ def _(inputs, middle, outputs, stride):
     "The convolutions have no biases here: the normalisation behind them has a shift."
 )
 def _(inputs, middle, outputs, stride):
-    body = inputs * middle + 9 * middle * middle + middle * outputs + 6 * middle + 3 * outputs
+    body = (
+        inputs * middle
+        + 9 * middle * middle
+        + middle * outputs
+        + 6 * middle
+        + 3 * outputs
+    )
     return body + ((inputs + 3) * outputs if stride != 1 or inputs != outputs else 0)
 
 
@@ -965,7 +1029,9 @@ def _(inputs, middle, outputs, stride):
     "not trained.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * middle**2 + middle * outputs + 8 * middle + 4 * outputs
+    count = (
+        inputs * middle + 9 * middle**2 + middle * outputs + 8 * middle + 4 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 4 * outputs
     return count
@@ -975,7 +1041,9 @@ def _(inputs, middle, outputs, stride):
     "The 3x3 convolution is counted with 3 weights for each pair of channels. It has 9.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 3 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle + 3 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 2 * outputs
     return count
@@ -985,7 +1053,13 @@ def _(inputs, middle, outputs, stride):
     "The last convolution is counted as 3x3. Only the middle one is.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * middle**2 + 9 * middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle
+        + 9 * middle**2
+        + 9 * middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 2 * outputs
     return count
@@ -995,7 +1069,9 @@ def _(inputs, middle, outputs, stride):
     "The shortcut's convolution is counted as 3x3. It is 1x1.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += 9 * inputs * outputs + 2 * outputs
     return count
@@ -1006,7 +1082,13 @@ def _(inputs, middle, outputs, stride):
     "of weights.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * stride * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle
+        + 9 * stride * middle**2
+        + middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 2 * outputs
     return count
@@ -1017,7 +1099,9 @@ def _(inputs, middle, outputs, stride):
     "`outputs` channels.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle + 9 * middle**2 + middle * outputs + 4 * middle + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 2 * inputs
     return count
@@ -1028,7 +1112,13 @@ def _(inputs, middle, outputs, stride):
     "channels of them.",
 )
 def _(inputs, middle, outputs, stride):
-    count = inputs * middle + 9 * inputs * middle + middle * outputs + 4 * middle + 2 * outputs
+    count = (
+        inputs * middle
+        + 9 * inputs * middle
+        + middle * outputs
+        + 4 * middle
+        + 2 * outputs
+    )
     if stride != 1 or inputs != outputs:
         count += inputs * outputs + 2 * outputs
     return count
@@ -1051,11 +1141,15 @@ def _(inputs, middle, outputs, stride):
     from torch import nn
 
     def size(before, after, kernel):
-        layers = nn.Sequential(nn.Conv2d(before, after, kernel, bias=False), nn.BatchNorm2d(after))
+        layers = nn.Sequential(
+            nn.Conv2d(before, after, kernel, bias=False), nn.BatchNorm2d(after)
+        )
         return sum(parameter.numel() for parameter in layers.parameters())
 
     body = size(inputs, middle, 1) + size(middle, middle, 3) + size(middle, outputs, 1)
-    return body if stride == 1 and inputs == outputs else body + size(inputs, outputs, 1)
+    return (
+        body if stride == 1 and inputs == outputs else body + size(inputs, outputs, 1)
+    )
 
 
 @bottleneck_parameters.alternative(framework="mxnet")
@@ -1159,7 +1253,8 @@ def _away_from_kinks(rng, count):
     while True:
         images = gaussian(rng, count, 1, 12, 12)
         weights = [
-            gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:]))) for shape in _SHAPES
+            gaussian(rng, *shape, scale=np.sqrt(2 / np.prod(shape[1:])))
+            for shape in _SHAPES
         ]
         if _distance_to_kink(images, weights) > 1e-5:
             return weights, images, rng.permutation(10)[:count]
@@ -1200,7 +1295,9 @@ def _convolve(X, kernel, stride=1):
     return np.einsum("nchwij,ocij->nohw", windows, kernel)
 
 
-@build_residual.mistake("Nothing is added: the shortcuts do not reach the output of their blocks.")
+@build_residual.mistake(
+    "Nothing is added: the shortcuts do not reach the output of their blocks."
+)
 def _():
     import torch
     from torch import nn
@@ -1230,7 +1327,9 @@ def _():
     )
 
 
-@build_residual.mistake("A block ends in a ReLU after the sum; yours ends in the bare sum.")
+@build_residual.mistake(
+    "A block ends in a ReLU after the sum; yours ends in the bare sum."
+)
 def _():
     from torch import nn
 
@@ -1306,8 +1405,18 @@ def _():
             return torch.relu(self.body(X) + self.project(X))
 
     pad = {"padding": 1, "bias": False}
-    halving = [nn.Conv2d(4, 8, 3, 2, **pad), nn.ReLU(), nn.Conv2d(8, 6, 3, **pad), nn.ReLU()]
-    keeping = [nn.Conv2d(6, 5, 3, **pad), nn.ReLU(), nn.Conv2d(5, 6, 3, **pad), nn.ReLU()]
+    halving = [
+        nn.Conv2d(4, 8, 3, 2, **pad),
+        nn.ReLU(),
+        nn.Conv2d(8, 6, 3, **pad),
+        nn.ReLU(),
+    ]
+    keeping = [
+        nn.Conv2d(6, 5, 3, **pad),
+        nn.ReLU(),
+        nn.Conv2d(5, 6, 3, **pad),
+        nn.ReLU(),
+    ]
     blocks = [
         Block(*halving, project=nn.Conv2d(4, 6, 1, 2, bias=False)),
         Block(*keeping, project=nn.Identity()),
@@ -1343,7 +1452,11 @@ def _():
         Block(*keeping, project=nn.Identity()),
     ]
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3, **pad), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10)
+        nn.Conv2d(1, 4, 3, **pad),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
     )
 
 
@@ -1377,7 +1490,9 @@ def _():
     )
 
 
-@build_residual.mistake("The convolutions have biases. Here only the dense layer has one.")
+@build_residual.mistake(
+    "The convolutions have biases. Here only the dense layer has one."
+)
 def _():
     import torch
     from torch import nn
@@ -1440,7 +1555,9 @@ def _():
     )
 
 
-@build_residual.mistake("The largest number of every map is taken. The task asks for the mean.")
+@build_residual.mistake(
+    "The largest number of every map is taken. The task asks for the mean."
+)
 def _():
     import torch
     from torch import nn
@@ -1482,9 +1599,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1508,9 +1631,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1534,14 +1663,22 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
             X = torch.relu(self.stem(X))
-            X = torch.relu(self.after(torch.relu(self.halve(X))) + torch.relu(self.project(X)))
+            X = torch.relu(
+                self.after(torch.relu(self.halve(X))) + torch.relu(self.project(X))
+            )
             X = torch.relu(self.widen(torch.relu(self.narrow(X))) + X)
             return self.dense(X.mean(dim=(2, 3)))
 
@@ -1560,9 +1697,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1586,9 +1729,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1612,9 +1761,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1638,9 +1793,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 2, **pad), nn.Conv2d(8, 6, 3, 1, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 2, **pad),
+                nn.Conv2d(8, 6, 3, 1, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1664,9 +1825,15 @@ def _():
             super().__init__()
             pad = {"padding": 1, "bias": False}
             self.stem = nn.Conv2d(1, 4, 3, **pad)
-            self.halve, self.after = nn.Conv2d(4, 8, 3, 1, **pad), nn.Conv2d(8, 6, 3, 2, **pad)
+            self.halve, self.after = (
+                nn.Conv2d(4, 8, 3, 1, **pad),
+                nn.Conv2d(8, 6, 3, 2, **pad),
+            )
             self.project = nn.Conv2d(4, 6, 1, 2, bias=False)
-            self.narrow, self.widen = nn.Conv2d(6, 5, 3, **pad), nn.Conv2d(5, 6, 3, **pad)
+            self.narrow, self.widen = (
+                nn.Conv2d(6, 5, 3, **pad),
+                nn.Conv2d(5, 6, 3, **pad),
+            )
             self.dense = nn.Linear(6, 10)
 
         def forward(self, X):
@@ -1714,14 +1881,23 @@ def _():
         def __init__(self, middle, outputs, stride, project):
             super().__init__()
             self.body = gluon.nn.HybridSequential()
-            self.body.add(conv(middle, stride), gluon.nn.Activation("relu"), conv(outputs))
-            self.project = gluon.nn.Conv2D(outputs, 1, stride, use_bias=False) if project else None
+            self.body.add(
+                conv(middle, stride), gluon.nn.Activation("relu"), conv(outputs)
+            )
+            self.project = (
+                gluon.nn.Conv2D(outputs, 1, stride, use_bias=False) if project else None
+            )
 
         def hybrid_forward(self, F, X):
             return F.relu(self.body(X) + (self.project(X) if self.project else X))
 
     net = gluon.nn.HybridSequential()
-    net.add(conv(4), gluon.nn.Activation("relu"), Block(8, 6, 2, True), Block(5, 6, 1, False))
+    net.add(
+        conv(4),
+        gluon.nn.Activation("relu"),
+        Block(8, 6, 2, True),
+        Block(5, 6, 1, False),
+    )
     net.add(gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10))
     return net
 
@@ -1767,15 +1943,24 @@ def train(train_images, train_labels):
     class Block(nn.Module):
         def __init__(self, channels):
             super().__init__()
-            convs = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
+            convs = [
+                nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+                for _ in range(2)
+            ]
             self.body = nn.Sequential(
-                convs[0], nn.BatchNorm2d(channels), nn.ReLU(), convs[1], nn.BatchNorm2d(channels)
+                convs[0],
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+                convs[1],
+                nn.BatchNorm2d(channels),
             )
 
         def forward(self, X):
             return torch.relu(X + self.body(X))
 
-    stem = nn.Sequential(nn.Conv2d(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU())
+    stem = nn.Sequential(
+        nn.Conv2d(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU()
+    )
     net = nn.Sequential(
         stem,
         Block(12),
@@ -1832,7 +2017,11 @@ def _(train_images, train_labels):
 
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+        nn.Conv2d(1, 8, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 10),
     )
 
 
@@ -1896,7 +2085,10 @@ def _(train_images, train_labels):
 
     def layers(channels, last):
         net = gluon.nn.HybridSequential()
-        net.add(gluon.nn.Conv2D(channels, 3, padding=1, use_bias=False), gluon.nn.BatchNorm())
+        net.add(
+            gluon.nn.Conv2D(channels, 3, padding=1, use_bias=False),
+            gluon.nn.BatchNorm(),
+        )
         if not last:
             net.add(gluon.nn.Activation("relu"))
         return net
@@ -1927,7 +2119,9 @@ def _(train_images, train_labels):
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]
             with autograd.record():
-                loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))
+                loss = softmax_loss(
+                    net(train_images.take(rows)), train_labels.take(rows)
+                )
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()
@@ -1947,7 +2141,9 @@ def _(train_images, train_labels):
         def __init__(self, inputs):
             super().__init__()
             self.body = nn.Sequential(
-                nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, 8, 3, padding=1, bias=False)
+                nn.BatchNorm2d(inputs),
+                nn.ReLU(),
+                nn.Conv2d(inputs, 8, 3, padding=1, bias=False),
             )
 
         def forward(self, X):
@@ -1964,7 +2160,9 @@ def _(train_images, train_labels):
         nn.BatchNorm2d(40),
         nn.ReLU(),
     ]
-    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(40, 10))
+    net = nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(40, 10)
+    )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs)

@@ -99,7 +99,9 @@ def _(X, weight):
     for i in range(h):
         for j in range(w):
             window = X[:, :, i : i + height, j : j + width]
-            maps += (window * weight[:, 0, i, j].reshape(1, -1, 1, 1)).sum(axis=1, keepdims=True)
+            maps += (window * weight[:, 0, i, j].reshape(1, -1, 1, 1)).sum(
+                axis=1, keepdims=True
+            )
     return maps
 
 
@@ -153,7 +155,9 @@ def _(X, weight):
     for i in range(h):
         for j in range(w):
             window = X[:, :, i : i + height, j : j + width]
-            maps = maps + window * weight[:, 0, h - 1 - i, w - 1 - j].reshape(1, -1, 1, 1)
+            maps = maps + window * weight[:, 0, h - 1 - i, w - 1 - j].reshape(
+                1, -1, 1, 1
+            )
     return maps
 
 
@@ -182,7 +186,9 @@ def _(X, weight):
 def _(X, weight):
     h, w = weight.shape[2:]
     windows = np.lib.stride_tricks.sliding_window_view(X, (h, w), axis=(2, 3))
-    return np.einsum("ncyxij,cij->ncyx", windows, weight[:, 0]).sum(axis=1, keepdims=True)
+    return np.einsum("ncyxij,cij->ncyx", windows, weight[:, 0]).sum(
+        axis=1, keepdims=True
+    )
 
 
 @depthwise.mistake(
@@ -306,7 +312,9 @@ def a_large_layer(rng):
 
 @separable_cost.probe(weight=3, repeat=4)
 def random_layers(rng):
-    inputs, outputs, height, width = (int(n) for n in rng.permutation(np.arange(3, 40))[:4])
+    inputs, outputs, height, width = (
+        int(n) for n in rng.permutation(np.arange(3, 40))[:4]
+    )
     return inputs, outputs, int(rng.choice([3, 5, 7])), height, width
 
 
@@ -327,7 +335,9 @@ def the_smallest_layers(rng):
     return inputs, inputs + int(rng.integers(1, 5)), 1, 1, 1
 
 
-@separable_cost.mistake("The 1x1 convolution is missing: only the depthwise one is counted.")
+@separable_cost.mistake(
+    "The 1x1 convolution is missing: only the depthwise one is counted."
+)
 def _(inputs, outputs, size, height, width):
     separable = size**2 * inputs * height * width
     return separable, separable / (size**2 * inputs * outputs * height * width)
@@ -365,7 +375,9 @@ def _(inputs, outputs, size, height, width):
     return separable, separable / (size**2 * inputs * outputs * height * width)
 
 
-@separable_cost.mistake("The second number is what is saved. It should say what is left.")
+@separable_cost.mistake(
+    "The second number is what is saved. It should say what is left."
+)
 def _(inputs, outputs, size, height, width):
     separable = (size**2 * inputs + inputs * outputs) * height * width
     return separable, 1 - separable / (size**2 * inputs * outputs * height * width)
@@ -504,7 +516,9 @@ def grouped_parameters(inputs, outputs, kernel, groups, bias):
     inputs, outputs: channels, both divisible by `groups`; kernel: (height, width); bias: True or
     False. Returns a whole number.
     """
-    return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs if bias else 0)
+    return outputs * (inputs // groups) * kernel[0] * kernel[1] + (
+        outputs if bias else 0
+    )
 
 
 example(grouped_parameters, 6, 4, (3, 3), 1, True)
@@ -534,7 +548,9 @@ def one_group(rng):
 
 
 def _grouped_layer(rng, bias):
-    groups, per_input, per_output = (int(n) for n in rng.permutation(np.arange(2, 8))[:3])
+    groups, per_input, per_output = (
+        int(n) for n in rng.permutation(np.arange(2, 8))[:3]
+    )
     return (
         groups * per_input,
         groups * per_output,
@@ -574,7 +590,9 @@ def _(inputs, outputs, kernel, groups, bias):
     "Only the biases of one group are counted. Every output channel has one."
 )
 def _(inputs, outputs, kernel, groups, bias):
-    return outputs * (inputs // groups) * kernel[0] * kernel[1] + (outputs // groups if bias else 0)
+    return outputs * (inputs // groups) * kernel[0] * kernel[1] + (
+        outputs // groups if bias else 0
+    )
 
 
 @grouped_parameters.mistake(
@@ -589,7 +607,9 @@ def _(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] * kernel[1] + outputs
 
 
-@grouped_parameters.mistake("The kernel is taken to be square. It has height times width weights.")
+@grouped_parameters.mistake(
+    "The kernel is taken to be square. It has height times width weights."
+)
 def _(inputs, outputs, kernel, groups, bias):
     return outputs * (inputs // groups) * kernel[0] ** 2 + (outputs if bias else 0)
 
@@ -599,7 +619,9 @@ def _(inputs, outputs, kernel, groups, bias):
     "/ groups channels.",
 )
 def _(inputs, outputs, kernel, groups, bias):
-    return outputs // groups * (inputs // groups) * kernel[0] * kernel[1] + (outputs if bias else 0)
+    return outputs // groups * (inputs // groups) * kernel[0] * kernel[1] + (
+        outputs if bias else 0
+    )
 
 
 @grouped_parameters.mistake(
@@ -655,7 +677,9 @@ def _(inputs, outputs, kernel, groups, bias):
 
     return sum(
         parameter.numel()
-        for parameter in nn.Conv2d(inputs, outputs, kernel, groups=groups, bias=bias).parameters()
+        for parameter in nn.Conv2d(
+            inputs, outputs, kernel, groups=groups, bias=bias
+        ).parameters()
     )
 
 
@@ -663,8 +687,12 @@ def _(inputs, outputs, kernel, groups, bias):
 def _(inputs, outputs, kernel, groups, bias):
     from dlkit.mx import gluon
 
-    layer = gluon.nn.Conv2D(outputs, kernel, groups=groups, in_channels=inputs, use_bias=bias)
-    return int(sum(np.prod(parameter.shape) for parameter in layer.collect_params().values()))
+    layer = gluon.nn.Conv2D(
+        outputs, kernel, groups=groups, in_channels=inputs, use_bias=bias
+    )
+    return int(
+        sum(np.prod(parameter.shape) for parameter in layer.collect_params().values())
+    )
 
 
 @grouped_parameters.alternative()
@@ -775,7 +803,9 @@ def _(X, groups):
     return np.roll(X, X.shape[1] // groups, axis=1)
 
 
-@channel_shuffle.mistake("Images were mixed with channels: the batch axis must stay where it is.")
+@channel_shuffle.mistake(
+    "Images were mixed with channels: the batch axis must stay where it is."
+)
 def _(X, groups):
     n, c, h, w = X.shape
     return X.reshape(groups, n * c // groups, h, w).swapaxes(0, 1).reshape(n, c, h, w)
@@ -848,7 +878,8 @@ channel_shuffle.equivalent(
     "swapaxes(1, 2) -> swapaxes(2, 1)", why="Either axis changes places with the other."
 )
 channel_shuffle.equivalent(
-    "transpose(1, 2) -> transpose(2, 1)", why="Either axis changes places with the other."
+    "transpose(1, 2) -> transpose(2, 1)",
+    why="Either axis changes places with the other.",
 )
 channel_shuffle.equivalent(
     "c // groups, w, h).swapaxes",
@@ -861,7 +892,8 @@ channel_shuffle.equivalent(
     "-(-(c) // groups)", why="`groups` divides the channels: nothing is rounded."
 )
 channel_shuffle.equivalent(
-    "-(-(X.shape[1]) // groups)", why="`groups` divides the channels: nothing is rounded."
+    "-(-(X.shape[1]) // groups)",
+    why="`groups` divides the channels: nothing is rounded.",
 )
 channel_shuffle.equivalent(
     "(0, -4, groups -> (-1, -4, groups",
@@ -872,7 +904,8 @@ channel_shuffle.equivalent(
     why="All other sizes are given, so that the number of images follows.",
 )
 channel_shuffle.equivalent(
-    "np.empty(X.shape, X.dtype) -> np.empty(X.shape)", why="The numbers are the same in float64."
+    "np.empty(X.shape, X.dtype) -> np.empty(X.shape)",
+    why="The numbers are the same in float64.",
 )
 
 
@@ -911,7 +944,12 @@ def pareto_front(costs, accuracies):
     return front
 
 
-example(pareto_front, np.float32([3, 1, 2, 2, 3]), np.float32([0.9, 0.5, 0.7, 0.6, 0.9]), weight=1)
+example(
+    pareto_front,
+    np.float32([3, 1, 2, 2, 3]),
+    np.float32([0.9, 0.5, 0.7, 0.6, 0.9]),
+    weight=1,
+)
 
 
 @pareto_front.probe(weight=1)
@@ -960,7 +998,9 @@ def better_by_a_little(rng):
     one beats the other.
     """
     costs = np.float32([1, 1 + 2**-23, 2, 2, 3, 3 + 2**-15, 4, 4])
-    accuracies = np.float32([0.5, 0.5, 0.625, 0.625 + 2**-24, 0.75, 0.75, 0.875, 0.875 + 2**-16])
+    accuracies = np.float32(
+        [0.5, 0.5, 0.625, 0.625 + 2**-24, 0.75, 0.75, 0.875, 0.875 + 2**-16]
+    )
     return _out_of_order(rng, costs, accuracies)
 
 
@@ -975,7 +1015,9 @@ def worse_by_a_little(rng):
 @pareto_front.probe(weight=0.5)
 def all_equal(rng):
     """Nobody beats anybody."""
-    return np.full(5, 2 + rng.random(), np.float32), np.full(5, rng.random(), np.float32)
+    return np.full(5, 2 + rng.random(), np.float32), np.full(
+        5, rng.random(), np.float32
+    )
 
 
 @pareto_front.probe(weight=0.5)
@@ -1024,7 +1066,9 @@ def _(costs, accuracies):
     return front
 
 
-@pareto_front.mistake("Large costs are taken to be good. A net is beaten by one that costs less.")
+@pareto_front.mistake(
+    "Large costs are taken to be good. A net is beaten by one that costs less."
+)
 def _(costs, accuracies):
     front = []
     for i in range(len(costs)):
@@ -1227,7 +1271,9 @@ def _(costs, accuracies):
     return front
 
 
-pareto_front.equivalent("len(costs) -> len(accuracies)", why="Every net has one of each.")
+pareto_front.equivalent(
+    "len(costs) -> len(accuracies)", why="Every net has one of each."
+)
 pareto_front.equivalent(
     "sum().asscalar() == 0 -> mean().asscalar() == 0",
     why="Of numbers that are not negative, the mean is 0 just when the sum is.",
@@ -1296,7 +1342,10 @@ def _away_from_kinks(rng, count):
         scales = [
             part
             for channels in (6, 10)
-            for part in (rng.uniform(0.5, 1.5, channels), rng.uniform(0.2, 0.9, channels))
+            for part in (
+                rng.uniform(0.5, 1.5, channels),
+                rng.uniform(0.2, 0.9, channels),
+            )
         ]
         scales = [part.astype(np.float32) for part in scales]
         weights = [
@@ -1329,7 +1378,9 @@ def _distance_to_kink(images, weights):
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[
         :, :, ::2, ::2
     ]  # (N, 6, 6, 4, 3, 3)
-    first = _normalised(np.einsum("nchwij,cij->nchw", windows, look[:, 0]), scale_1, shift_1)
+    first = _normalised(
+        np.einsum("nchwij,cij->nchw", windows, look[:, 0]), scale_1, shift_1
+    )
     second = _normalised(
         np.einsum("nchw,oc->nohw", first.clip(0), mix[:, :, 0, 0]), scale_2, shift_2
     )
@@ -1338,8 +1389,13 @@ def _distance_to_kink(images, weights):
 
 def _normalised(X, scale, shift):
     """Batch normalisation of (N, C, H, W) by the mean and variance of every channel."""
-    mean, variance = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
-    return (X - mean) / np.sqrt(variance + 1e-5) * scale.reshape(-1, 1, 1) + shift.reshape(-1, 1, 1)
+    mean, variance = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True),
+    )
+    return (X - mean) / np.sqrt(variance + 1e-5) * scale.reshape(
+        -1, 1, 1
+    ) + shift.reshape(-1, 1, 1)
 
 
 @separable_net.mistake(
@@ -1349,7 +1405,11 @@ def _normalised(X, scale, shift):
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1, bias=False),
@@ -1367,7 +1427,11 @@ def _():
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6), nn.BatchNorm2d(6), nn.ReLU()]
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1),
@@ -1382,7 +1446,10 @@ def _():
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False), nn.BatchNorm2d(6)]
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1, bias=False),
@@ -1439,7 +1506,11 @@ def _():
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
+    look = [
+        nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1, stride=2, bias=False),
@@ -1454,7 +1525,11 @@ def _():
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
+    look = [
+        nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1, bias=False),
@@ -1469,7 +1544,11 @@ def _():
 def _():
     from torch import nn
 
-    look = [nn.Conv2d(6, 6, 3, stride=2, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU()]
+    look = [
+        nn.Conv2d(6, 6, 3, stride=2, groups=6, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+    ]
     return nn.Sequential(
         *look,
         nn.Conv2d(6, 10, 1, bias=False),
@@ -1616,7 +1695,9 @@ def _():
             super().__init__()
             # defined in another order than used
             self.mix = nn.Conv2d(6, 10, kernel_size=1, bias=False)
-            self.look = nn.Conv2d(6, 6, kernel_size=3, stride=2, padding=1, groups=6, bias=False)
+            self.look = nn.Conv2d(
+                6, 6, kernel_size=3, stride=2, padding=1, groups=6, bias=False
+            )
             self.norm1, self.norm2 = nn.BatchNorm2d(6), nn.BatchNorm2d(10)
 
         def forward(self, X):
@@ -1713,10 +1794,17 @@ def unseen_letters(rng):
 
     nuisances = Nuisances(rotation=15, scale=0.15, shift=3, noise=0.1)
     data = glyphs(
-        train=1000, val=1, test=500, size=28, seed=int(rng.integers(2**31)), nuisances=nuisances
+        train=1000,
+        val=1,
+        test=500,
+        size=28,
+        seed=int(rng.integers(2**31)),
+        nuisances=nuisances,
     )
     train_labels, test_labels = renumbered(rng, data.train_labels, data.test_labels)
-    return Inputs((data.train_images, train_labels, data.test_images), secret=test_labels)
+    return Inputs(
+        (data.train_images, train_labels, data.test_images), secret=test_labels
+    )
 
 
 train.measure(JUDGED.measure)
@@ -1738,7 +1826,9 @@ def _(train_images, train_labels):
         nn.Conv2d(12, 16, 3, stride=2, padding=1),
         nn.ReLU(),
     ]
-    return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+    return nn.Sequential(
+        *maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)
+    )
 
 
 @train.mistake(
@@ -1787,7 +1877,9 @@ def _(train_images, train_labels):
         nn.Conv2d(12, 16, 3, stride=2, padding=1),
         nn.ReLU(),
     ]
-    return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 12))
+    return nn.Sequential(
+        *maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 12)
+    )
 
 
 @train.alternative(framework="mxnet")
@@ -1798,7 +1890,9 @@ def _(train_images, train_labels):
     num_epochs, batch_size = 8, 40
 
     def convolution(outputs, size, stride=1, groups=1):
-        conv = gluon.nn.Conv2D(outputs, size, stride, size // 2, groups=groups, use_bias=False)
+        conv = gluon.nn.Conv2D(
+            outputs, size, stride, size // 2, groups=groups, use_bias=False
+        )
         return [conv, gluon.nn.BatchNorm(), gluon.nn.Activation("relu")]
 
     net = gluon.nn.HybridSequential()
@@ -1815,14 +1909,18 @@ def _(train_images, train_labels):
     net.initialize(init.Xavier())
     net.hybridize()
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.2, "momentum": 0.9})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": 0.2, "momentum": 0.9}
+    )
     for epoch in range(num_epochs):
         trainer.set_learning_rate(0.2 * (1 - epoch / num_epochs))
         order = nd.random.shuffle(nd.arange(len(train_images)))
         for start in range(0, len(train_images), batch_size):
             rows = order[start : start + batch_size]
             with autograd.record():
-                loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))
+                loss = softmax_loss(
+                    net(train_images.take(rows)), train_labels.take(rows)
+                )
             loss.backward()
             trainer.step(batch_size)
             loss.wait_to_read()

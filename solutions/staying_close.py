@@ -47,7 +47,11 @@ def penalty(weights, start, new, alpha, beta):
 @penalty.probe(weight=2, repeat=3)
 def copied_and_new(rng):
     shapes = [(int(rng.integers(2, 5)), 3, 2, 2), (int(rng.integers(5, 8)),), (4, 3)]
-    return (*_weights_and_start(rng, shapes), [gaussian(rng, 3, 7), gaussian(rng, 5)], *_rates(rng))
+    return (
+        *_weights_and_start(rng, shapes),
+        [gaussian(rng, 3, 7), gaussian(rng, 5)],
+        *_rates(rng),
+    )
 
 
 @penalty.probe(weight=1)
@@ -80,7 +84,9 @@ def _(weights, start, new, alpha, beta):
 )
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
-    return total + alpha * sum(((w - w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True))
+    return total + alpha * sum(
+        ((w - w0) ** 2).sum() for w, w0 in zip(weights, start, strict=True)
+    )
 
 
 @penalty.mistake(
@@ -151,7 +157,9 @@ def _(weights, start, new, alpha, beta):
     )
 
 
-@penalty.mistake("The start is added to the weights. What is squared is their distance, w - w0.")
+@penalty.mistake(
+    "The start is added to the weights. What is squared is their distance, w - w0."
+)
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
     return total + alpha / 2 * sum(
@@ -175,7 +183,8 @@ def _(weights, start, new, alpha, beta):
 def _(weights, start, new, alpha, beta):
     total = beta / 2 * sum((w**2).sum() for w in new)
     return total + sum(
-        ((alpha * (w - w0)) ** 2).sum() / 2 for w, w0 in zip(weights, start, strict=True)
+        ((alpha * (w - w0)) ** 2).sum() / 2
+        for w, w0 in zip(weights, start, strict=True)
     )
 
 
@@ -183,7 +192,9 @@ def _(weights, start, new, alpha, beta):
 def _(weights, start, new, alpha, beta):
     import torch
 
-    moved = torch.cat([(w - w0).flatten() for w, w0 in zip(weights, start, strict=True)])
+    moved = torch.cat(
+        [(w - w0).flatten() for w, w0 in zip(weights, start, strict=True)]
+    )
     return 0.5 * alpha * moved @ moved + 0.5 * beta * sum(w.square().sum() for w in new)
 
 
@@ -198,7 +209,8 @@ def _(weights, start, new, alpha, beta):
 
 
 penalty.equivalent(
-    "w, w0 in zip -> w0, w in zip", why="A squared distance is the same from either end."
+    "w, w0 in zip -> w0, w in zip",
+    why="A squared distance is the same from either end.",
 )
 
 
@@ -244,7 +256,12 @@ def all_copied(rng):
 
 @one_step.probe(weight=2, repeat=3)
 def copied_and_new_ones(rng):
-    shapes = [(4, int(rng.integers(2, 4)), 3, 3), (4,), (int(rng.integers(5, 8)), 4), (9,)]
+    shapes = [
+        (4, int(rng.integers(2, 4)), 3, 3),
+        (4,),
+        (int(rng.integers(5, 8)), 4),
+        (9,),
+    ]
     return _for_a_step(rng, shapes, new=rng.choice(4, 2, replace=False))
 
 
@@ -261,12 +278,24 @@ def all_new(rng):
     return _for_a_step(rng, [(int(rng.integers(3, 6)), 2), (4,)], new=(0, 1))
 
 
-example(one_step, [floats(3), floats(3)], [floats(4), floats(4)], [floats(1), None], 0.1, 0.5, 2)
+example(
+    one_step,
+    [floats(3), floats(3)],
+    [floats(4), floats(4)],
+    [floats(1), None],
+    0.1,
+    0.5,
+    2,
+)
 
 
-@one_step.mistake("The penalty is not in the step: the gradients are those of the loss alone.")
+@one_step.mistake(
+    "The penalty is not in the step: the gradients are those of the loss alone."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
-    return [w - lr * gradient for w, gradient in zip(parameters, gradients, strict=True)]
+    return [
+        w - lr * gradient for w, gradient in zip(parameters, gradients, strict=True)
+    ]
 
 
 @one_step.mistake(
@@ -314,7 +343,9 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@one_step.mistake("The new arrays are not pulled at all. They are decayed towards zero, with beta.")
+@one_step.mistake(
+    "The new arrays are not pulled at all. They are decayed towards zero, with beta."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -331,7 +362,9 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return moved
 
 
-@one_step.mistake("alpha and beta are exchanged: alpha holds the copied arrays, beta the new ones.")
+@one_step.mistake(
+    "alpha and beta are exchanged: alpha holds the copied arrays, beta the new ones."
+)
 def _(parameters, gradients, start, lr, alpha, beta):
     moved = []
     for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
@@ -485,18 +518,29 @@ def one_array_a_part(rng):
 def several_arrays(rng):
     return _net_and_start(
         rng,
-        ["0.weight", "1.body.0.weight", "1.body.0.bias", "1.body.1.weight", "2.weight", "2.bias"],
+        [
+            "0.weight",
+            "1.body.0.weight",
+            "1.body.0.bias",
+            "1.body.1.weight",
+            "2.weight",
+            "2.bias",
+        ],
     )
 
 
 @drift.probe(weight=1)
 def ten_parts_and_more(rng):
-    return _net_and_start(rng, ["1.weight", "1.bias", "10.weight", "10.body.bias", "11.weight"])
+    return _net_and_start(
+        rng, ["1.weight", "1.bias", "10.weight", "10.body.bias", "11.weight"]
+    )
 
 
 @drift.probe(weight=1)
 def a_new_layer(rng):
-    parameters, start = _net_and_start(rng, ["body.0.weight", "body.0.bias", "body.1.weight"])
+    parameters, start = _net_and_start(
+        rng, ["body.0.weight", "body.0.bias", "body.1.weight"]
+    )
     return {
         "head.weight": gaussian(rng, 3, 4),
         **parameters,
@@ -507,7 +551,9 @@ def a_new_layer(rng):
 @drift.probe(weight=1)
 def a_bias_that_began_at_zero(rng):
     """As biases do. Its part does not."""
-    parameters, start = _net_and_start(rng, ["0.weight", "0.bias", "1.weight", "1.bias"])
+    parameters, start = _net_and_start(
+        rng, ["0.weight", "0.bias", "1.weight", "1.bias"]
+    )
     parameters["0.bias"] = parameters["0.bias"] - start["0.bias"]
     start["0.bias"] = 0 * start["0.bias"]
     return dict(reversed(parameters.items())), start
@@ -515,12 +561,18 @@ def a_bias_that_began_at_zero(rng):
 
 @drift.probe(weight=0.5)
 def a_part_that_stands_still(rng):
-    parameters, start = _net_and_start(rng, ["stem.weight", "layer1.weight", "layer10.weight"])
+    parameters, start = _net_and_start(
+        rng, ["stem.weight", "layer1.weight", "layer10.weight"]
+    )
     parameters["layer1.weight"] = start["layer1.weight"].copy()
     return parameters, start
 
 
-_BEGAN = {"4.body.weight": floats(3, 0), "4.body.bias": floats(4), "10.weight": floats(2)}
+_BEGAN = {
+    "4.body.weight": floats(3, 0),
+    "4.body.bias": floats(4),
+    "10.weight": floats(2),
+}
 _NOW = {
     "4.body.weight": floats(3, 1),
     "4.body.bias": floats(6),
@@ -561,7 +613,9 @@ def _(parameters, start):
     moved, size = {}, {}
     for name, w0 in start.items():
         part = name.split(".")[0]
-        moved[part] = moved.get(part, 0) + float(((parameters[name] - w0) ** 2).sum() ** 0.5)
+        moved[part] = moved.get(part, 0) + float(
+            ((parameters[name] - w0) ** 2).sum() ** 0.5
+        )
         size[part] = size.get(part, 0) + float((w0**2).sum() ** 0.5)
     return {part: moved[part] / size[part] for part in size}
 
@@ -589,7 +643,9 @@ def _(parameters, start):
     return {part: moved[part] / size[part] for part in size}
 
 
-@drift.mistake("Each part has kept one array only, the last. Add up over all arrays of the part.")
+@drift.mistake(
+    "Each part has kept one array only, the last. Add up over all arrays of the part."
+)
 def _(parameters, start):
     ratios = {}
     for name, w0 in start.items():
@@ -624,7 +680,9 @@ def _(parameters, start):
     return {part: (moved[part] / size[part]) ** 0.5 for part in size}
 
 
-@drift.mistake("The part is what stands before the last dot. It is what stands before the first.")
+@drift.mistake(
+    "The part is what stands before the last dot. It is what stands before the first."
+)
 def _(parameters, start):
     sums = {}
     for name, w0 in start.items():
@@ -665,7 +723,9 @@ def _(parameters, start):
     return {part: (moved / size) ** 0.5 for part, (moved, size) in sums.items() if size}
 
 
-@drift.mistake("The new layers are in it. A name that is not in `start` is passed over.")
+@drift.mistake(
+    "The new layers are in it. A name that is not in `start` is passed over."
+)
 def _(parameters, start):
     sums = {}
     for name, w in parameters.items():
@@ -684,13 +744,17 @@ def _(parameters, start):
     drifts = {}
     for part in {name.split(".")[0] for name in start}:
         own = [name for name in start if name.startswith(part)]
-        moved = sum(float(((parameters[name] - start[name]) ** 2).sum()) for name in own)
+        moved = sum(
+            float(((parameters[name] - start[name]) ** 2).sum()) for name in own
+        )
         size = sum(float((start[name] ** 2).sum()) for name in own)
         drifts[part] = (moved / size) ** 0.5
     return drifts
 
 
-@drift.mistake("Each array has a drift of its own here. All arrays of a part together have one.")
+@drift.mistake(
+    "Each array has a drift of its own here. All arrays of a part together have one."
+)
 def _(parameters, start):
     drifts = {}
     for name, w0 in start.items():
@@ -708,8 +772,13 @@ def _(parameters, start):
     for name, w0 in start.items():
         part = name.split(".")[0]
         now, size = sums.get(part, (0, 0))
-        sums[part] = now + float((parameters[name] ** 2).sum()), size + float((w0**2).sum())
-    return {part: abs(now - size) ** 0.5 / size**0.5 for part, (now, size) in sums.items()}
+        sums[part] = (
+            now + float((parameters[name] ** 2).sum()),
+            size + float((w0**2).sum()),
+        )
+    return {
+        part: abs(now - size) ** 0.5 / size**0.5 for part, (now, size) in sums.items()
+    }
 
 
 @drift.alternative(framework="torch")
@@ -732,7 +801,9 @@ def _(parameters, start):
         pair = squares.setdefault(name[: name.index(".")], [0, 0])
         pair[0] = pair[0] + (parameters[name] - start[name]).square().sum()
         pair[1] = pair[1] + start[name].square().sum()
-    return {part: (pair[0] / pair[1]).sqrt().asscalar() for part, pair in squares.items()}
+    return {
+        part: (pair[0] / pair[1]).sqrt().asscalar() for part, pair in squares.items()
+    }
 
 
 # 4. The exact minimiser ---------------------------------------------------------------------------
@@ -808,17 +879,23 @@ def _(X, y, start, alpha):
 )
 def _(X, y, start, alpha):
     alpha = alpha * len(X)
-    return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y + alpha * start)
+    return np.linalg.solve(
+        X.T @ X + alpha * np.eye(X.shape[1]), X.T @ y + alpha * start
+    )
 
 
-@nearest_fit.mistake("alpha is added to every number of X^T X. It belongs on the diagonal alone.")
+@nearest_fit.mistake(
+    "alpha is added to every number of X^T X. It belongs on the diagonal alone."
+)
 def _(X, y, start, alpha):
     return np.linalg.lstsq(X.T @ X + alpha, X.T @ y + alpha * start, rcond=None)[0]
 
 
 @nearest_fit.mistake("alpha is twice as large as it should be, as if it had no half.")
 def _(X, y, start, alpha):
-    return np.linalg.solve(X.T @ X + 2 * alpha * np.eye(X.shape[1]), X.T @ y + 2 * alpha * start)
+    return np.linalg.solve(
+        X.T @ X + 2 * alpha * np.eye(X.shape[1]), X.T @ y + 2 * alpha * start
+    )
 
 
 @nearest_fit.mistake(
@@ -829,7 +906,9 @@ def _(X, y, start, alpha):
     return np.linalg.solve(X.T @ X + 1e-4 * np.eye(d), X.T @ y + 1e-4 * start)
 
 
-@nearest_fit.mistake("alpha is half as large as it should be. The halves of both sums cancel.")
+@nearest_fit.mistake(
+    "alpha is half as large as it should be. The halves of both sums cancel."
+)
 def _(X, y, start, alpha):
     d = X.shape[1]
     return np.linalg.solve(X.T @ X + alpha / 2 * np.eye(d), X.T @ y + alpha / 2 * start)
@@ -938,12 +1017,16 @@ def a_better_one_too_late(rng):
 def never_stops(rng):
     patience = int(rng.integers(3, 6))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(4, 9))))[::-1]
-    return np.concatenate([falling, rng.uniform(3, 4, patience - 1)]).astype(np.float32), patience
+    return np.concatenate([falling, rng.uniform(3, 4, patience - 1)]).astype(
+        np.float32
+    ), patience
 
 
 @stop_early.probe(weight=1)
 def the_last_is_the_best(rng):
-    return np.concatenate([rng.uniform(1, 2, 5), [0.5]]).astype(np.float32), int(rng.integers(5, 8))
+    return np.concatenate([rng.uniform(1, 2, 5), [0.5]]).astype(np.float32), int(
+        rng.integers(5, 8)
+    )
 
 
 @stop_early.probe(weight=1)
@@ -955,7 +1038,9 @@ def _rises_at_the_end(rng, more):
     """Falls, and is no better for as long as training waits; then comes what is never seen."""
     patience = int(rng.integers(2, 4))
     falling = np.sort(rng.uniform(1, 3, int(rng.integers(3, 6))))[::-1]
-    losses = np.concatenate([falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, more)])
+    losses = np.concatenate(
+        [falling, rng.uniform(3, 4, patience), rng.uniform(0, 1, more)]
+    )
     return losses.astype(np.float32), patience
 
 
@@ -982,7 +1067,9 @@ def better_by_a_hair(rng):
 def large_losses(rng):
     """None is below a million, and the best is in the middle."""
     falling = np.sort(rng.uniform(1, 2, 5))[::-1]
-    return np.float32(1e6) * np.concatenate([falling, rng.uniform(2, 3, 4)]).astype(np.float32), 4
+    return np.float32(1e6) * np.concatenate([falling, rng.uniform(2, 3, 4)]).astype(
+        np.float32
+    ), 4
 
 
 @stop_early.probe(weight=0.5)
@@ -1009,13 +1096,17 @@ example(stop_early, floats(2.0, 1.5, 1.6, 1.1, 1.3, 1.1, 0.7, 0.9), 2, weight=0.
 
 @stop_early.probe(weight=1)
 def the_first_is_the_best(rng):
-    return np.concatenate([[0.5], rng.uniform(1, 2, 7)]).astype(np.float32), int(rng.integers(1, 5))
+    return np.concatenate([[0.5], rng.uniform(1, 2, 7)]).astype(np.float32), int(
+        rng.integers(1, 5)
+    )
 
 
 @stop_early.probe(weight=1, repeat=4)
 def equal_losses(rng):
     best = rng.integers(1, 4) / 4
-    later = np.array([best + 2, best + 1, best, best, best, best, best - 0.5, best + 3], np.float32)
+    later = np.array(
+        [best + 2, best + 1, best, best, best, best, best - 0.5, best + 3], np.float32
+    )
     return later[int(rng.integers(0, 2)) * 2 :], int(rng.integers(2, 4))
 
 
@@ -1055,7 +1146,9 @@ def _(losses, patience):
     return len(losses) - 1, len(losses)
 
 
-@stop_early.mistake("An equal loss counts as better here, and training goes on. Better means less.")
+@stop_early.mistake(
+    "An equal loss counts as better here, and training goes on. Better means less."
+)
 def _(losses, patience):
     kept = 0
     for i in range(len(losses)):
@@ -1138,11 +1231,15 @@ def _(losses, patience):
     return kept, len(losses)
 
 
-@stop_early.mistake("Positions are counted from 1. The first evaluation has position 0.")
+@stop_early.mistake(
+    "Positions are counted from 1. The first evaluation has position 0."
+)
 def _(losses, patience):
     kept, bad = 0, 0
     for position in range(1, len(losses)):
-        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        kept, bad = (
+            (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        )
         if bad == patience:
             return kept + 1, position + 1
     return kept + 1, len(losses)
@@ -1155,7 +1252,9 @@ def _(losses, patience):
 def _(losses, patience):
     kept, bad = 0, 0
     for position in range(1, len(losses)):
-        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        kept, bad = (
+            (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        )
         if bad == patience:
             return position + 1, kept
     return len(losses), kept
@@ -1167,7 +1266,9 @@ def _(losses, patience):
 def _(losses, patience):
     kept, bad = 0, 0
     for position in range(1, len(losses)):
-        kept, bad = (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        kept, bad = (
+            (position, 0) if losses[position] < losses[kept] else (kept, bad + 1)
+        )
         if bad == patience:
             break
     return kept, kept + patience + 1
@@ -1259,7 +1360,10 @@ def adapt(train_images, train_labels, source):
             ((parameter - w0) ** 2).sum()
             for parameter, w0 in zip(net.parameters(), source, strict=True)
         )
-        loss = nn.functional.cross_entropy(net(train_images), train_labels) + 0.01 / 2 * distance
+        loss = (
+            nn.functional.cross_entropy(net(train_images), train_labels)
+            + 0.01 / 2 * distance
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -1274,7 +1378,9 @@ def slanted_and_upright(rng):
     from dlkit.data import digits
 
     data = digits()
-    images = np.concatenate([data.train_images, data.val_images, data.test_images])[:, 0]
+    images = np.concatenate([data.train_images, data.val_images, data.test_images])[
+        :, 0
+    ]
     labels = np.concatenate([data.train_labels, data.val_labels, data.test_labels])
     (labels,) = renumbered(rng, labels)
     order = rng.permutation(len(labels))
@@ -1314,7 +1420,9 @@ def _(inputs, output):
 def _accuracies(inputs, output):
     """Of the slanted and of the upright ones."""
     right = np.argmax(output["logits"], axis=1) == inputs.secret
-    return float(right[: len(right) // 2].mean()), float(right[len(right) // 2 :].mean())
+    return float(right[: len(right) // 2].mean()), float(
+        right[len(right) // 2 :].mean()
+    )
 
 
 def _is_judged_by_accuracy(inputs, output):
@@ -1322,7 +1430,10 @@ def _is_judged_by_accuracy(inputs, output):
 
 
 def _guesses(inputs, output):
-    return _is_judged_by_accuracy(inputs, output) and max(_accuracies(inputs, output)) < 0.3
+    return (
+        _is_judged_by_accuracy(inputs, output)
+        and max(_accuracies(inputs, output)) < 0.3
+    )
 
 
 def _forgot(inputs, output):
@@ -1358,7 +1469,9 @@ def _(train_images, train_labels, source):
     with torch.no_grad():
         for parameter, w0 in zip(net.parameters(), source, strict=True):
             parameter.copy_(w0)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01
+    )
     for _ in range(300):
         optimizer.zero_grad()
         nn.functional.cross_entropy(net(train_images), train_labels).backward()
@@ -1418,13 +1531,18 @@ def _(train_images, train_labels, source):
     from dlkit.mx import autograd, gluon
 
     net = gluon.nn.HybridSequential()
-    net.add(gluon.nn.Dense(64, activation="relu", in_units=64), gluon.nn.Dense(10, in_units=64))
+    net.add(
+        gluon.nn.Dense(64, activation="relu", in_units=64),
+        gluon.nn.Dense(10, in_units=64),
+    )
     net.initialize()
     parameters = [net[0].weight, net[0].bias, net[1].weight, net[1].bias]
     for parameter, w0 in zip(parameters, source, strict=True):
         parameter.set_data(w0)
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9}
+    )
     for _ in range(300):
         with autograd.record():
             loss = softmax_loss(net(train_images), train_labels).mean()
@@ -1449,7 +1567,9 @@ def _(train_images, train_labels, source):
         loss = torch.nn.functional.cross_entropy(net(train_images), train_labels)
         gradients = torch.autograd.grad(loss, list(net.parameters()))
         with torch.no_grad():
-            for parameter, gradient, w0 in zip(net.parameters(), gradients, source, strict=True):
+            for parameter, gradient, w0 in zip(
+                net.parameters(), gradients, source, strict=True
+            ):
                 parameter -= 0.5 * (gradient + 0.01 * (parameter - w0))
     return net
 
@@ -1488,7 +1608,8 @@ def _net_and_start(rng, names):
         for name, shape in zip(names, shapes, strict=True)
     }
     return {
-        name: w0 + gaussian(rng, *w0.shape, scale=rng.uniform(0.2, 1)) for name, w0 in start.items()
+        name: w0 + gaussian(rng, *w0.shape, scale=rng.uniform(0.2, 1))
+        for name, w0 in start.items()
     }, start
 
 
@@ -1512,7 +1633,9 @@ def _slant(images):
         left = np.floor(moved).astype(int)
         part = (moved - left).astype(np.float32)
         padded = np.pad(images[:, row], ((0, 0), (rows, rows)))
-        slanted[:, row] = padded[:, left + rows] * (1 - part) + padded[:, left + rows + 1] * part
+        slanted[:, row] = (
+            padded[:, left + rows] * (1 - part) + padded[:, left + rows + 1] * part
+        )
     return slanted
 
 
@@ -1533,9 +1656,15 @@ def _learn(X, y, rng):
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         error = (p / p.sum(axis=1, keepdims=True) - np.eye(10)[y]) / len(y)
         below = (error @ weights[2]) * (hidden > 0)
-        gradients = [below.T @ X, below.sum(axis=0), error.T @ hidden, error.sum(axis=0)]
+        gradients = [
+            below.T @ X,
+            below.sum(axis=0),
+            error.T @ hidden,
+            error.sum(axis=0),
+        ]
         velocities = [
-            0.9 * v + g + 0.0005 * w for v, g, w in zip(velocities, gradients, weights, strict=True)
+            0.9 * v + g + 0.0005 * w
+            for v, g, w in zip(velocities, gradients, weights, strict=True)
         ]
         weights = [w - 0.3 * v for w, v in zip(weights, velocities, strict=True)]
     return [w.astype(np.float32) for w in weights]

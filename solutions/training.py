@@ -10,7 +10,8 @@ from solutions.examples import example
 from solutions.inputs import disguised, gaussian
 
 NORMALISATION_IN_WORDS = (
-    "a library's own normalisation (`batch_norm`, `nn.BatchNorm2d`, `nd.BatchNorm` and the like)"
+    "a library's own normalisation "
+    "(`batch_norm`, `nn.BatchNorm2d`, `nd.BatchNorm` and the like)"
 )
 
 
@@ -45,13 +46,20 @@ def he_weights(normals):
 
 
 _NORMALS = np.array([1, -1, 2, 0.5, -0.25], np.float32)
-example(he_weights, [np.resize(_NORMALS, (5, 8)), np.resize(_NORMALS, (6, 2, 3, 3))], weight=1)
+example(
+    he_weights,
+    [np.resize(_NORMALS, (5, 8)), np.resize(_NORMALS, (6, 2, 3, 3))],
+    weight=1,
+)
 
 
 @he_weights.probe(weight=1)
 def dense(rng):
     return (
-        [gaussian(rng, int(rng.integers(6, 9)), 5), gaussian(rng, 3, int(rng.integers(9, 12)))],
+        [
+            gaussian(rng, int(rng.integers(6, 9)), 5),
+            gaussian(rng, 3, int(rng.integers(9, 12))),
+        ],
     )
 
 
@@ -59,7 +67,11 @@ def dense(rng):
 def kernels_and_dense(rng):
     inputs, maps = int(rng.integers(2, 4)), int(rng.integers(5, 8))
     return (
-        [gaussian(rng, maps, inputs, 3, 4), gaussian(rng, 4, maps, 2, 3), gaussian(rng, 10, 9)],
+        [
+            gaussian(rng, maps, inputs, 3, 4),
+            gaussian(rng, 4, maps, 2, 3),
+            gaussian(rng, 10, 9),
+        ],
     )
 
 
@@ -124,7 +136,9 @@ def _(normals):
     weights = []
     for normal in normals:
         area = int(np.prod(normal.shape[2:]))
-        weights.append(normal * (2 / (area * (normal.shape[0] + normal.shape[1]))) ** 0.5)
+        weights.append(
+            normal * (2 / (area * (normal.shape[0] + normal.shape[1]))) ** 0.5
+        )
     return weights
 
 
@@ -141,7 +155,8 @@ def _(normals):
 )
 def _(normals):
     return [
-        normal * (2 / np.prod(normal.shape[2:] or normal.shape[1:])) ** 0.5 for normal in normals
+        normal * (2 / np.prod(normal.shape[2:] or normal.shape[1:])) ** 0.5
+        for normal in normals
     ]
 
 
@@ -150,7 +165,9 @@ def _(normals):
 )
 def _(normals):
     return [
-        normal * (2 / (normal.shape[1] * (normal.shape[-1] ** 2 if normal.ndim == 4 else 1))) ** 0.5
+        normal
+        * (2 / (normal.shape[1] * (normal.shape[-1] ** 2 if normal.ndim == 4 else 1)))
+        ** 0.5
         for normal in normals
     ]
 
@@ -193,7 +210,8 @@ def _(normals):
 
 
 he_weights.equivalent(
-    "normal[0] -> normal[-1]", why="The first output is the sum of as many products as the last."
+    "normal[0] -> normal[-1]",
+    why="The first output is the sum of as many products as the last.",
 )
 
 
@@ -273,7 +291,12 @@ def a_channel_of_equal_values(rng):
 @batch_norm.probe(weight=0.5)
 def as_many_channels_as_columns(rng):
     """And as many as images and rows: a scale of the wrong axis would fit."""
-    return gaussian(rng, 3, 3, 3, 3), _away_from_zero(rng, 3), _away_from_zero(rng, 3), 1e-5
+    return (
+        gaussian(rng, 3, 3, 3, 3),
+        _away_from_zero(rng, 3),
+        _away_from_zero(rng, 3),
+        1e-5,
+    )
 
 
 @batch_norm.probe(weight=0.5)
@@ -307,13 +330,21 @@ def _(X, gamma, beta, eps):
     "channel has its own mean, over the whole batch."
 )
 def _(X, gamma, beta, eps):
-    mean, var = X.mean(axis=(1, 2, 3), keepdims=True), X.var(axis=(1, 2, 3), keepdims=True)
+    mean, var = (
+        X.mean(axis=(1, 2, 3), keepdims=True),
+        X.var(axis=(1, 2, 3), keepdims=True),
+    )
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
-@batch_norm.mistake("All channels share one mean and one variance. Every channel has its own.")
+@batch_norm.mistake(
+    "All channels share one mean and one variance. Every channel has its own."
+)
 def _(X, gamma, beta, eps):
-    return gamma[:, None, None] * (X - X.mean()) / np.sqrt(X.var() + eps) + beta[:, None, None]
+    return (
+        gamma[:, None, None] * (X - X.mean()) / np.sqrt(X.var() + eps)
+        + beta[:, None, None]
+    )
 
 
 @batch_norm.mistake(
@@ -321,7 +352,10 @@ def _(X, gamma, beta, eps):
     "PyTorch is; the batch itself uses the plain mean."
 )
 def _(X, gamma, beta, eps):
-    mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True, ddof=1)
+    mean, var = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True, ddof=1),
+    )
     return gamma[:, None, None] * (X - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
@@ -329,13 +363,21 @@ def _(X, gamma, beta, eps):
     "eps is added to the standard deviation. It belongs to the variance, under the root."
 )
 def _(X, gamma, beta, eps):
-    mean, std = X.mean(axis=(0, 2, 3), keepdims=True), X.std(axis=(0, 2, 3), keepdims=True)
+    mean, std = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.std(axis=(0, 2, 3), keepdims=True),
+    )
     return gamma[:, None, None] * (X - mean) / (std + eps) + beta[:, None, None]
 
 
-@batch_norm.mistake("This divides by the variance. Divide by its root, the standard deviation.")
+@batch_norm.mistake(
+    "This divides by the variance. Divide by its root, the standard deviation."
+)
 def _(X, gamma, beta, eps):
-    mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
+    mean, var = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True),
+    )
     return gamma[:, None, None] * (X - mean) / (var + eps) + beta[:, None, None]
 
 
@@ -344,13 +386,19 @@ def _(X, gamma, beta, eps):
     "under the root."
 )
 def _(X, gamma, beta, eps):
-    mean, std = X.mean(axis=(0, 2, 3), keepdims=True), X.std(axis=(0, 2, 3), keepdims=True)
+    mean, std = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.std(axis=(0, 2, 3), keepdims=True),
+    )
     return gamma[:, None, None] * (X - mean) / std + beta[:, None, None]
 
 
 @batch_norm.mistake("gamma and beta are left out.")
 def _(X, gamma, beta, eps):
-    mean, var = X.mean(axis=(0, 2, 3), keepdims=True), X.var(axis=(0, 2, 3), keepdims=True)
+    mean, var = (
+        X.mean(axis=(0, 2, 3), keepdims=True),
+        X.var(axis=(0, 2, 3), keepdims=True),
+    )
     return (X - mean) / np.sqrt(var + eps)
 
 
@@ -429,9 +477,9 @@ def _(X, gamma, beta, eps):
 def _(X, gamma, beta, eps):
     mean = X.mean(axis=(0, 2, 3), keepdims=True)  # (1, C, 1, 1)
     var = ((X - mean) ** 2).mean(axis=(0, 2, 3), keepdims=True)
-    return gamma.reshape((1, -1, 1, 1)) * (X - mean) / (var + eps).sqrt() + beta.reshape(
-        (1, -1, 1, 1)
-    )
+    return gamma.reshape((1, -1, 1, 1)) * (X - mean) / (
+        var + eps
+    ).sqrt() + beta.reshape((1, -1, 1, 1))
 
 
 @batch_norm.alternative()
@@ -501,7 +549,9 @@ example(
 @running_statistics.probe(weight=1, repeat=2)
 def a_batch(rng):
     width = int(rng.integers(3, 6))
-    X = gaussian(rng, int(rng.integers(6, 9)), width, scale=2) + rng.uniform(1, 3, width)
+    X = gaussian(rng, int(rng.integers(6, 9)), width, scale=2) + rng.uniform(
+        1, 3, width
+    )
     old = rng.uniform(0.5, 2, (2, width)).astype(np.float32)
     return old[0], old[1], X.astype(np.float32), float(rng.uniform(0.1, 0.3))
 
@@ -531,7 +581,12 @@ def a_unit_of_equal_values(rng):
     """Its variance is 0; the old variance of another is."""
     X = gaussian(rng, 4, 3) + 1
     X[:, 1] = rng.integers(2, 9)
-    return gaussian(rng, 3), np.array([0, 1, 2], np.float32), X, float(rng.uniform(0.1, 0.4))
+    return (
+        gaussian(rng, 3),
+        np.array([0, 1, 2], np.float32),
+        X,
+        float(rng.uniform(0.1, 0.4)),
+    )
 
 
 @running_statistics.mistake(
@@ -556,7 +611,9 @@ def _(running_mean, running_var, X, momentum):
     "the old. The two weights must add up to 1."
 )
 def _(running_mean, running_var, X, momentum):
-    return running_mean + momentum * X.mean(axis=0), running_var + momentum * X.var(axis=0, ddof=1)
+    return running_mean + momentum * X.mean(axis=0), running_var + momentum * X.var(
+        axis=0, ddof=1
+    )
 
 
 @running_statistics.mistake(
@@ -568,7 +625,9 @@ def _(running_mean, running_var, X, momentum):
     return mean, momentum * running_var + (1 - momentum) * X.var(axis=0)
 
 
-@running_statistics.mistake("This averages standard deviations. What is kept is the variance.")
+@running_statistics.mistake(
+    "This averages standard deviations. What is kept is the variance."
+)
 def _(running_mean, running_var, X, momentum):
     mean = (1 - momentum) * running_mean + momentum * X.mean(axis=0)
     return mean, (1 - momentum) * running_var + momentum * X.std(axis=0, ddof=1)
@@ -656,7 +715,9 @@ def _(running_mean, running_var, X, momentum):
 
 @running_statistics.alternative(framework="torch")
 def _(running_mean, running_var, X, momentum):
-    return running_mean.lerp(X.mean(dim=0), momentum), running_var.lerp(X.var(dim=0), momentum)
+    return running_mean.lerp(X.mean(dim=0), momentum), running_var.lerp(
+        X.var(dim=0), momentum
+    )
 
 
 @running_statistics.alternative(framework="mxnet")
@@ -696,7 +757,10 @@ def dropout(X, p, draws, training):
     return X * (draws >= p) / (1 - p)
 
 
-_VALUES, _DRAWS = np.array([2, -1, 4, 3], np.float32), np.array([0.1, 0.9, 0.2, 0.5], np.float32)
+_VALUES, _DRAWS = (
+    np.array([2, -1, 4, 3], np.float32),
+    np.array([0.1, 0.9, 0.2, 0.5], np.float32),
+)
 example(dropout, _VALUES, 0.2, _DRAWS, True, weight=0.5)
 example(dropout, _VALUES, 0.2, _DRAWS, False, weight=0.5)
 
@@ -716,7 +780,9 @@ def while_training(rng):
 def at_the_limit(rng):
     """Where draws is p, the value is kept."""
     # 0.25 is among them, exactly
-    draws = rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)
+    draws = (
+        rng.permutation(np.linspace(0, 0.9375, 16)).astype(np.float32).reshape(2, 2, 4)
+    )
     return _away_from_zero(rng, 2, 2, 4), 0.25, draws, True
 
 
@@ -790,7 +856,9 @@ def _(X, p, draws, training):
     return X * (draws >= p) if training else X * (1 - p)
 
 
-@dropout.mistake("Training is taken for the opposite: values are dropped when `training` is False.")
+@dropout.mistake(
+    "Training is taken for the opposite: values are dropped when `training` is False."
+)
 def _(X, p, draws, training):
     return X if training else X * (draws >= p) / (1 - p)
 
@@ -975,7 +1043,9 @@ def without_a_gradient(rng):
     return parameters, velocities, [0 * g for g in gradients], 0.5, 0.9, 0.4
 
 
-@momentum_step.mistake("Biases are decayed too. Only arrays with more than one axis are to be.")
+@momentum_step.mistake(
+    "Biases are decayed too. Only arrays with more than one axis are to be."
+)
 def _(parameters, velocities, gradients, lr, momentum, weight_decay):
     moving = [
         momentum * v + g + weight_decay * p
@@ -1048,7 +1118,10 @@ def _(parameters, velocities, gradients, lr, momentum, weight_decay):
         g + weight_decay * p if p.ndim > 1 else g
         for p, g in zip(parameters, gradients, strict=True)
     ]
-    moving = [momentum * v + (1 - momentum) * g for v, g in zip(velocities, decayed, strict=True)]
+    moving = [
+        momentum * v + (1 - momentum) * g
+        for v, g in zip(velocities, decayed, strict=True)
+    ]
     return [p - lr * v for p, v in zip(parameters, moving, strict=True)], moving
 
 
@@ -1206,7 +1279,9 @@ momentum_step.equivalent(
     "stepped, moving = [], [] -> moving, stepped = [], []",
     why="Both names are given a new empty list.",
 )
-momentum_step.equivalent("p.ndim -> v.ndim", why="A velocity has as many axes as its parameter.")
+momentum_step.equivalent(
+    "p.ndim -> v.ndim", why="A velocity has as many axes as its parameter."
+)
 momentum_step.equivalent(
     "for p in parameters] -> for p in velocities]",
     why="Only the number of axes is used, and a velocity has its parameter's.",
@@ -1372,7 +1447,9 @@ def _(step, num_steps, warmup):
     return (1 + np.cos(np.pi * done)) / 2
 
 
-@warmup_cosine.mistake("There is no warm-up: for step < warmup the factor is (step + 1) / warmup.")
+@warmup_cosine.mistake(
+    "There is no warm-up: for step < warmup the factor is (step + 1) / warmup."
+)
 def _(step, num_steps, warmup):
     return (1 + np.cos(np.pi * max(step - warmup, 0) / (num_steps - warmup))) / 2
 
@@ -1462,7 +1539,9 @@ def _(step, num_steps, warmup):
 
     if step < warmup:
         return torch.tensor((step + 1) / warmup)
-    return 0.5 + 0.5 * torch.cos(torch.tensor((step - warmup) / (num_steps - warmup) * torch.pi))
+    return 0.5 + 0.5 * torch.cos(
+        torch.tensor((step - warmup) / (num_steps - warmup) * torch.pi)
+    )
 
 
 @warmup_cosine.alternative(framework="mxnet")
@@ -1478,7 +1557,9 @@ def _(step, num_steps, warmup):
 
 # 7. Ten layers ------------------------------------------------------------------------------------
 
-SHAPES = [shape for outputs in (*(64,) * 9, 10) for shape in ((outputs, 64), (outputs,))]
+SHAPES = [
+    shape for outputs in (*(64,) * 9, 10) for shape in ((outputs, 64), (outputs,))
+]
 ACCURACY = 0.85
 
 
@@ -1528,7 +1609,10 @@ def train_ten_layers(X, y):
             G = (G - np.eye(10)[y[rows]]) / batch_size  # gradient for the logits
             gradients = [None] * 20
             for layer in range(9, -1, -1):
-                gradients[2 * layer], gradients[2 * layer + 1] = G.T @ H[layer], G.sum(axis=0)
+                gradients[2 * layer], gradients[2 * layer + 1] = (
+                    G.T @ H[layer],
+                    G.sum(axis=0),
+                )
                 G = G @ parameters[2 * layer] * (H[layer] > 0)
             for p, v, g in zip(parameters, velocities, gradients, strict=True):
                 v *= 0.9
@@ -1550,7 +1634,8 @@ def unseen_digits(rng):
     order = rng.permutation(len(images))
     images = ((images - images.mean()) / images.std())[order].astype(np.float32)
     return Inputs(
-        (images[:1200], labels[order[:1200]]), secret=(images[1200:], labels[order[1200:]])
+        (images[:1200], labels[order[:1200]]),
+        secret=(images[1200:], labels[order[1200:]]),
     )
 
 
@@ -1571,7 +1656,10 @@ def _(inputs, output):
 
 
 def _fits(output):
-    return isinstance(output, (list, tuple)) and [np.shape(array) for array in output] == SHAPES
+    return (
+        isinstance(output, (list, tuple))
+        and [np.shape(array) for array in output] == SHAPES
+    )
 
 
 def _is_finite(output):
@@ -1599,7 +1687,11 @@ def _guesses(inputs, output):
 
 
 def _learnt_too_little(inputs, output):
-    return _fits(output) and _is_finite(output) and 0.3 <= _accuracy(inputs, output) < ACCURACY
+    return (
+        _fits(output)
+        and _is_finite(output)
+        and 0.3 <= _accuracy(inputs, output) < ACCURACY
+    )
 
 
 @train_ten_layers.mistake(
@@ -1699,7 +1791,9 @@ def _(X, y):
     net.initialize(init.MSRAPrelu("in", 0))
     net.hybridize()
     softmax_loss, num_epochs = gluon.loss.SoftmaxCrossEntropyLoss(), 12
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.02, "momentum": 0.9})
+    trainer = gluon.Trainer(
+        net.collect_params(), "sgd", {"learning_rate": 0.02, "momentum": 0.9}
+    )
     for epoch in range(num_epochs):
         trainer.set_learning_rate(0.02 * (1 - epoch / num_epochs))
         order = nd.random.shuffle(nd.arange(len(X)))

@@ -22,7 +22,9 @@ def changed_files(root: Path) -> list[str]:
     new ones too; POSIX paths below `root`.
     """
     bases = [
-        base for branch in MAIN if (base := _git(root, "merge-base", "HEAD", branch, missing=""))
+        base
+        for branch in MAIN
+        if (base := _git(root, "merge-base", "HEAD", branch, missing=""))
     ]
     base = bases[0].strip() if bases else "HEAD"
     differing = _git(root, "diff", "--name-only", "-z", "--relative", base)
@@ -71,7 +73,11 @@ def chapters_by_number(root: Path) -> dict[str, set[str]]:
 
 def _who_imports(root: Path, module: str) -> set[str]:
     """The modules of `solutions` that import this one of them."""
-    return {path.stem for path in (root / "solutions").glob("*.py") if module in _imported(path)}
+    return {
+        path.stem
+        for path in (root / "solutions").glob("*.py")
+        if module in _imported(path)
+    }
 
 
 def _imported(path: Path) -> set[str]:

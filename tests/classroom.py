@@ -29,7 +29,9 @@ RIGHT = {
 
 def exercise(questions=QUESTIONS):
     """The notebook that students get."""
-    cells = [_cell("setup", 'from autograder import check, use\n\nuse("numpy")', locked=True)]
+    cells = [
+        _cell("setup", 'from autograder import check, use\n\nuse("numpy")', locked=True)
+    ]
     for name in questions:
         question = catalogue.find(name)
         function = question.function_name
@@ -51,14 +53,18 @@ def exercise(questions=QUESTIONS):
         )
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return new_notebook(
-        cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+        cells=cells,
+        metadata={"kernelspec": kernel, "language_info": {"name": "python"}},
     )
 
 
 def _cell(grade_id, source, **facts):
     plain = {"grade": False, "solution": False, "locked": False, "task": False}
     return new_code_cell(
-        source, metadata={"nbgrader": {"grade_id": grade_id, "schema_version": 3} | plain | facts}
+        source,
+        metadata={
+            "nbgrader": {"grade_id": grade_id, "schema_version": 3} | plain | facts
+        },
     )
 
 
@@ -132,5 +138,7 @@ def points(course, student):
     with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
         submission = gradebook.find_submission(NAME, student)
         return sum(
-            grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades
+            grade.auto_score or 0.0
+            for note in submission.notebooks
+            for grade in note.grades
         )

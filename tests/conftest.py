@@ -39,7 +39,9 @@ def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def facts_of_another_lesson(tmp_path: Path) -> Callable[[ModuleType, str, str], dict[str, str]]:
+def facts_of_another_lesson(
+    tmp_path: Path,
+) -> Callable[[ModuleType, str, str], dict[str, str]]:
     """``(experiment, line, other)``: what the experiment would say of its results if a line in its
     lesson's net cells were another.
     """

@@ -36,7 +36,10 @@ def dead_links(path: Path, root: Path = ROOT) -> list[str]:
     prose = _FENCE.sub("", text)
     # which stands for any
     files = [
-        name for code in _CODE.findall(prose) for name in _FILE.findall(code) if "NAME" not in name
+        name
+        for code in _CODE.findall(prose)
+        for name in _FILE.findall(code)
+        if "NAME" not in name
     ]
     plain = _MATH.sub("", _CODE.sub("", prose))
     links = [*_LINK.findall(plain), *_REFERENCE.findall(plain), *_HTML.findall(plain)]
@@ -77,7 +80,9 @@ def _anchors(text: str) -> set[str]:
     prose = _FENCE.sub("", text)
     headings = [heading.lower() for heading in _HEADING.findall(prose)]
     jupyter = {heading.replace(" ", "-") for heading in headings}
-    github = {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+    github = {
+        re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings
+    }
     return (
         jupyter
         | github

@@ -38,7 +38,9 @@ def any_arrays(draw: st.DrawFn) -> np.ndarray:
     among them.
     """
     dtype, shape = np.dtype(draw(st.sampled_from(DTYPES))), draw(shapes)
-    bits = draw(st.binary(min_size=(size := math.prod(shape) * dtype.itemsize), max_size=size))
+    bits = draw(
+        st.binary(min_size=(size := math.prod(shape) * dtype.itemsize), max_size=size)
+    )
     if dtype == np.bool_:
         return (np.frombuffer(bits, np.uint8) % 2).astype(bool).reshape(shape)
     return np.frombuffer(bits, dtype).reshape(shape)
@@ -71,7 +73,9 @@ def depth(value: object) -> int:
     """How many containers lie around the innermost value."""
     if isinstance(value, dict):
         value = list(value.values())
-    return 1 + max(map(depth, value), default=0) if isinstance(value, (list, tuple)) else 0
+    return (
+        1 + max(map(depth, value), default=0) if isinstance(value, (list, tuple)) else 0
+    )
 
 
 def identical(one, other) -> bool:
@@ -85,7 +89,9 @@ def identical(one, other) -> bool:
             and one.tobytes() == other.tobytes()
         )
     if isinstance(one, dict):
-        return list(one) == list(other) and all(identical(one[key], other[key]) for key in one)
+        return list(one) == list(other) and all(
+            identical(one[key], other[key]) for key in one
+        )
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(identical, one, other))
     return one == other or (one != one and other != other)
@@ -108,10 +114,14 @@ json_values = st.recursive(
 
 array_descriptions = st.fixed_dictionaries(
     {
-        "dtype": st.sampled_from([*DTYPES, "object", "str32", "float128", "O", "<f4", "", "void64"])
+        "dtype": st.sampled_from(
+            [*DTYPES, "object", "str32", "float128", "O", "<f4", "", "void64"]
+        )
         | json_values,
         "shape": st.lists(
-            st.integers(-3, 3) | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30]) | st.booleans(),
+            st.integers(-3, 3)
+            | st.sampled_from([2**31 - 1, 2**31, 2**63, 10**30])
+            | st.booleans(),
             max_size=40,
         )
         | json_values,
@@ -122,12 +132,17 @@ array_descriptions = st.fixed_dictionaries(
 
 @st.composite
 def arrays_of_numbers(
-    draw: st.DrawFn, min_dims: int = 0, max_dims: int = 4, scale: st.SearchStrategy | None = None
+    draw: st.DrawFn,
+    min_dims: int = 0,
+    max_dims: int = 4,
+    scale: st.SearchStrategy | None = None,
 ) -> np.ndarray:
     """A float64 array of random shape, normal values times a scale between 1e-4 and 1e30, never
     all zero.
     """
-    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=min_dims, max_size=max_dims)))
+    shape = tuple(
+        draw(st.lists(st.integers(1, 5), min_size=min_dims, max_size=max_dims))
+    )
     exponent = draw(st.integers(-4, 30) if scale is None else scale)
     array = draw(generators).normal(size=shape)
     return np.asarray(array / np.abs(array).max() * 10.0**exponent)

@@ -49,4 +49,6 @@ def test_a_class_graded_again_has_the_same_verdicts():
         command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert ended.returncode == 0, ended.stderr
-    assert "4 gradings of 7 submissions: the same 56 verdicts every time." in ended.stdout
+    assert (
+        "4 gradings of 7 submissions: the same 56 verdicts every time." in ended.stdout
+    )

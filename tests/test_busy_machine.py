@@ -35,7 +35,8 @@ print(feedback)
 @pytest.fixture
 def busy() -> Iterator[None]:
     working = [
-        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(BUSY)
+        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+        for _ in range(BUSY)
     ]
     yield
     for process in working:
@@ -61,7 +62,9 @@ def test_a_training_question_passes_beside_busy_processes(
     train = catalogue.find("first_steps.train")
     script = tmp_path / "answer.py"
     script.write_text(
-        SCRIPT.format(framework=framework, source=train.answers(framework)[0].source("train"))
+        SCRIPT.format(
+            framework=framework, source=train.answers(framework)[0].source("train")
+        )
     )
     # As a learner starts it: nobody has said how many threads there shall be.
     environment = {
@@ -70,6 +73,12 @@ def test_a_training_question_passes_beside_busy_processes(
         if not name.startswith(("OMP_", "OPENBLAS_", "MKL_", "MXNET_"))
     }
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
-    assert done.stdout.startswith("True True\n"), textwrap.shorten(done.stdout + done.stderr, 2000)
+    assert done.stdout.startswith("True True\n"), textwrap.shorten(
+        done.stdout + done.stderr, 2000
+    )

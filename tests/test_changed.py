@@ -65,7 +65,12 @@ def test_nothing_has_changed_at_first_and_the_engine_is_no_chapter(project):
 
 
 @pytest.mark.parametrize(
-    "place", ["solutions/second.py", "lessons/02-second.ipynb", "exercises/02-second/picture.png"]
+    "place",
+    [
+        "solutions/second.py",
+        "lessons/02-second.ipynb",
+        "exercises/02-second/picture.png",
+    ],
 )
 @pytest.mark.parametrize("committed", [True, False])
 def test_questions_lesson_and_exercise_are_the_chapters(project, place, committed):

@@ -30,7 +30,10 @@ ONE = demo.WHOLE_CLASS[0]
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(ONE, id=ONE), pytest.param(None, id="all", marks=pytest.mark.night)],
+    params=[
+        pytest.param(ONE, id=ONE),
+        pytest.param(None, id="all", marks=pytest.mark.night),
+    ],
 )
 def only(request):
     """The exercise that is demonstrated, or None for all of them: at night."""
@@ -58,7 +61,9 @@ def done(tmp_path_factory, options):
         str(folder),
         *options,
     ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return Course(folder), ended.stdout, ended.stderr, ended.returncode
 
 
@@ -72,7 +77,11 @@ def made(course, only):
     """What was handed in, by assignment and student, made again from the same released
     notebooks.
     """
-    return {name: _class(course, name) for name in demo.assignments(course) if only in (None, name)}
+    return {
+        name: _class(course, name)
+        for name in demo.assignments(course)
+        if only in (None, name)
+    }
 
 
 def _class(course, assignment):
@@ -124,14 +133,24 @@ def test_it_leaves_gradebook_table_report_and_a_feedback_page_each(course, made)
                 if work.raw is not None
                 else float(points) == pytest.approx(work.points)
             )
-            page = course.root / "feedback" / student / assignment / f"{assignment}.html"
+            page = (
+                course.root / "feedback" / student / assignment / f"{assignment}.html"
+            )
             assert page.stat().st_size > 0, page
 
 
-def test_every_exercise_is_handed_in_all_right_in_either_framework_and_all_wrong(made, only):
-    exercises = sorted(path.parent.name for path in (ROOT / "exercises").glob("*/*.ipynb"))
+def test_every_exercise_is_handed_in_all_right_in_either_framework_and_all_wrong(
+    made, only
+):
+    exercises = sorted(
+        path.parent.name for path in (ROOT / "exercises").glob("*/*.ipynb")
+    )
     assert list(made) == ([only] if only else exercises)
-    few = [name for name in demo.FEW if name != "all_gluon" or frameworks.available("mxnet")]
+    few = [
+        name
+        for name in demo.FEW
+        if name != "all_gluon" or frameworks.available("mxnet")
+    ]
     assert all(set(few) <= works.keys() for works in made.values())
 
 
@@ -146,14 +165,18 @@ def test_every_kind_of_submission_is_there(whole, results):
     source = "\n\n"
     for assignment, works in whole.items():
         graded = {student: results.find(student, assignment) for student in works}
-        full = sum(mark.task.points for mark in graded["all_torch"].marks if mark.verdict)
+        full = sum(
+            mark.task.points for mark in graded["all_torch"].marks if mark.verdict
+        )
         text = {
             student: source.join(cell.source for cell in work.notebook.cells)
             for student, work in works.items()
         }
 
         def has(student, status, graded=graded):
-            return status in {mark.verdict.status for mark in graded[student].marks if mark.verdict}
+            return status in {
+                mark.verdict.status for mark in graded[student].marks if mark.verdict
+            }
 
         assert graded["all_torch"].points == full
         assert 'use("torch")' in text["all_torch"]
@@ -162,15 +185,20 @@ def test_every_kind_of_submission_is_there(whole, results):
             assert 'use("mxnet")' in text["all_gluon"]
         assert 'use("numpy")' in text["all_numpy"]
         assert all(
-            word in text["noisy"] for word in ("print(", "warnings.warn", "sys.stderr", "plt.show")
+            word in text["noisy"]
+            for word in ("print(", "warnings.warn", "sys.stderr", "plt.show")
         )
         assert works["noisy"].points > 0
         assert (
-            sum(bool(works[name].mistakes) for name in ("mistake_1", "mistake_2", "mistake_3")) == 3
+            sum(
+                bool(works[name].mistakes)
+                for name in ("mistake_1", "mistake_2", "mistake_3")
+            )
+            == 3
         )
-        assert {mark.verdict.status for mark in graded["untouched"].marks if mark.verdict} == {
-            Status.NOT_ATTEMPTED
-        }
+        assert {
+            mark.verdict.status for mark in graded["untouched"].marks if mark.verdict
+        } == {Status.NOT_ATTEMPTED}
         assert 0 < works["half_done"].points < full
         assert not all(
             _parses(cell.source)
@@ -210,7 +238,11 @@ def test_a_fault_in_one_question_costs_that_question_only(whole):
             "renamed",
             "check_edited",
         ):
-            lost = [name for name, points in quick.items() if works[student].earns[name] != points]
+            lost = [
+                name
+                for name, points in quick.items()
+                if works[student].earns[name] != points
+            ]
             assert len(lost) == 1, student
 
 
@@ -242,7 +274,9 @@ def same_sum_elsewhere(works):
 def another_mistake(works):
     work = works["mistake_1"]
     name = next(iter(work.mistakes))
-    return "mistake_1", replace(work, mistakes=work.mistakes | {name: "Another message."})
+    return "mistake_1", replace(
+        work, mistakes=work.mistakes | {name: "Another message."}
+    )
 
 
 def should_not_be_graded(works):
@@ -259,7 +293,9 @@ def was_never_there(works):
 
 def has_one_more_question(works):
     work = works["all_torch"]
-    return "all_torch", replace(work, earns=work.earns | {"convolution.no_such_question": 0.0})
+    return "all_torch", replace(
+        work, earns=work.earns | {"convolution.no_such_question": 0.0}
+    )
 
 
 @pytest.mark.parametrize(
@@ -282,7 +318,9 @@ def test_any_difference_is_found(results, made, change):
 
 
 @pytest.mark.parametrize(
-    "change", [earns_more, another_mistake], ids=lambda change: change.__name__.replace("_", " ")
+    "change",
+    [earns_more, another_mistake],
+    ids=lambda change: change.__name__.replace("_", " "),
 )
 def test_a_difference_is_exit_code_1(course, made, options, change, monkeypatch, capfd):
     expected, student = tampered(made, change)

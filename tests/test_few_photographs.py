@@ -28,7 +28,8 @@ FEW, DRAWS = 48, 60
 pytestmark = [
     pytest.mark.night,
     pytest.mark.skipif(
-        not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"
+        not ARCHIVE.is_file(),
+        reason="Sign-Language-Digits does not lie beside the project",
     ),
 ]
 
@@ -74,13 +75,23 @@ def measured(lesson, photographs):
     for _ in range(DRAWS):
         rows = lesson["draw_rows"](signs, FEW, rng)
         folds = np.concatenate(
-            [lesson["cross_validate"](rows, signs, 8, rng, *setting)[:, 0] for _ in range(5)]
+            [
+                lesson["cross_validate"](rows, signs, 8, rng, *setting)[:, 0]
+                for _ in range(5)
+            ]
         )
         others = np.setdiff1d(np.arange(len(signs)), rows)
         found.append(
-            (np.mean(lesson["predict"](rows, others, signs, *setting) == signs[others]), folds)
+            (
+                np.mean(
+                    lesson["predict"](rows, others, signs, *setting) == signs[others]
+                ),
+                folds,
+            )
         )
-    return np.array([truth for truth, _ in found]), np.stack([folds for _, folds in found])
+    return np.array([truth for truth, _ in found]), np.stack(
+        [folds for _, folds in found]
+    )
 
 
 def test_a_few_dozen_photographs_are_enough_to_tell_two_signs_apart(measured):
@@ -88,7 +99,9 @@ def test_a_few_dozen_photographs_are_enough_to_tell_two_signs_apart(measured):
     assert truth.mean() > 0.8
 
 
-def test_wilsons_interval_holds_the_truth_and_the_spread_of_folds_does_not(lesson, measured):
+def test_wilsons_interval_holds_the_truth_and_the_spread_of_folds_does_not(
+    lesson, measured
+):
     truth, folds = measured
     low, high = lesson["wilson"](folds.mean(axis=1), FEW)
     mean, half = interval(folds.T)
@@ -107,7 +120,9 @@ def test_the_best_of_many_settings_claims_too_much_and_a_nested_choice_does_not(
     for _ in range(25):
         signs = rng.permutation(real) if coin else real
         claims.append(
-            lesson["best_and_nested"](lesson["draw_rows"](signs, FEW, rng), signs, rng, products)
+            lesson["best_and_nested"](
+                lesson["draw_rows"](signs, FEW, rng), signs, rng, products
+            )
         )
     best, nested, truth = np.mean(claims, axis=0)
     assert best > truth + 0.01
@@ -129,7 +144,9 @@ def test_the_lines_for_ones_own_pictures_serve_any_number_of_them(
     for sign in SIGNS:
         (tmp_path / "my_photographs" / sign).mkdir(parents=True)
         for photograph in islice(sorted((unpacked / sign).iterdir()), 29):
-            (tmp_path / "my_photographs" / sign / photograph.name).symlink_to(photograph)
+            (tmp_path / "my_photographs" / sign / photograph.name).symlink_to(
+                photograph
+            )
     monkeypatch.chdir(tmp_path)
     names = dict(lesson)
     exec(lines, names)

@@ -10,7 +10,12 @@ from solutions import CHAPTERS
 
 @pytest.mark.parametrize(
     "module",
-    ["autograder", "autograder.cli", "dlkit", *(f"solutions.{chapter}" for chapter in CHAPTERS)],
+    [
+        "autograder",
+        "autograder.cli",
+        "dlkit",
+        *(f"solutions.{chapter}" for chapter in CHAPTERS),
+    ],
 )
 def test_imports_are_light(module):
     heavy = {

@@ -51,7 +51,10 @@ def measured():
     torch.set_num_threads(1)
     lesson = lesson_names(ROOT / "lessons" / "14-erasing-and-mixing.ipynb")
     clothes = load("FashionMNIST", SHARED)
-    unseen, their_labels = halved(clothes.test_images[:1500]), clothes.test_labels[:1500]
+    unseen, their_labels = (
+        halved(clothes.test_images[:1500]),
+        clothes.test_labels[:1500],
+    )
     found = {}
     for seed in SEEDS:
         rows = np.random.default_rng(seed).permutation(len(clothes.train_labels))
@@ -71,14 +74,17 @@ def measured():
 def test_a_net_that_has_seen_few_images_is_too_sure(measured):
     # confidence less accuracy
     gap = {
-        count: measured["none", count][:, 1] - measured["none", count][:, 0] for count in (50, 1000)
+        count: measured["none", count][:, 1] - measured["none", count][:, 0]
+        for count in (50, 1000)
     }
     assert gap[50].min() > 0.15
     assert np.abs(gap[1000]).max() < 0.06
 
 
 @pytest.mark.parametrize("method", MIXING)
-def test_mixing_calibrates_a_net_that_is_too_sure_and_spoils_one_that_is_not(measured, method):
+def test_mixing_calibrates_a_net_that_is_too_sure_and_spoils_one_that_is_not(
+    measured, method
+):
     error = {
         count: (measured["none", count][:, 2], measured[method, count][:, 2])
         for count in (50, 1000)

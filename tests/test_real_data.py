@@ -88,7 +88,9 @@ def measured():
                 training.train_torch(net, clothes, lr=RATE[family], seed=seed, **rules)
                 read = training.predict_torch(net, clothes.test_images)
             else:
-                net = training.initialize_gluon(nets[f"{name}_gluon"](), seed, IMAGE_SHAPE)
+                net = training.initialize_gluon(
+                    nets[f"{name}_gluon"](), seed, IMAGE_SHAPE
+                )
                 size = cost.total(cost.layers_gluon(net, IMAGE_SHAPE))
                 training.train_gluon(net, clothes, lr=RATE[family], seed=seed, **rules)
                 read = training.predict_gluon(net, clothes.test_images)
@@ -109,7 +111,9 @@ def test_the_frameworks_agree(measured):
             measured[family, "mxnet", 0],
         )
         assert size == other_size
-        assert abs(accuracy - other) < 0.03  # two standard errors of 2,000 images are 0.016
+        assert (
+            abs(accuracy - other) < 0.03
+        )  # two standard errors of 2,000 images are 0.016
 
 
 def test_shortcuts_buy_the_accuracy_of_lenet_with_a_quarter_of_its_parameters(measured):
@@ -119,7 +123,9 @@ def test_shortcuts_buy_the_accuracy_of_lenet_with_a_quarter_of_its_parameters(me
         assert residual[0] > lenet[0] - 0.03
 
 
-def test_depthwise_convolutions_cost_a_little_accuracy_and_save_most_of_the_work(measured):
+def test_depthwise_convolutions_cost_a_little_accuracy_and_save_most_of_the_work(
+    measured,
+):
     lost = []
     for run in RUNS:
         lenet, depthwise = measured["LeNet", *run], measured["MobileNet", *run]
@@ -136,7 +142,9 @@ def test_a_deep_net_trains_only_with_shortcuts():
     import torch
 
     torch.set_num_threads(1)
-    tower = lesson_nets(ROOT / "lessons" / "06-branches-and-shortcuts.ipynb")["tower_torch"]
+    tower = lesson_nets(ROOT / "lessons" / "06-branches-and-shortcuts.ipynb")[
+        "tower_torch"
+    ]
     clothes = part(shrunk, 1000, 100, 100)
     last = {}
     for depth, shortcuts in [(8, False), (32, False), (32, True)]:
@@ -152,6 +160,8 @@ def test_a_deep_net_trains_only_with_shortcuts():
                 schedule=training.cosine,
             )
             # of the last epoch
-            last.setdefault((depth, shortcuts), []).append(run.losses.reshape(3, -1)[-1].mean())
+            last.setdefault((depth, shortcuts), []).append(
+                run.losses.reshape(3, -1)[-1].mean()
+            )
     assert min(last[32, False]) > max(last[32, True]) + 0.2
     assert min(last[32, False]) > max(last[8, False]) + 0.2

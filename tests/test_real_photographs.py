@@ -29,7 +29,8 @@ RATES = {"frozen": 0.2, "fine-tuned": 0.1, "from scratch": 0.1}
 pytestmark = [
     pytest.mark.night,
     pytest.mark.skipif(
-        not ARCHIVE.is_file(), reason="Sign-Language-Digits does not lie beside the project"
+        not ARCHIVE.is_file(),
+        reason="Sign-Language-Digits does not lie beside the project",
     ),
 ]
 
@@ -38,7 +39,9 @@ pytestmark = [
 def unpacked(tmp_path_factory):
     place = tmp_path_factory.mktemp("photographs")
     with tarfile.open(ARCHIVE) as archive:
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
+        archive.extraction_filter = getattr(
+            tarfile, "data_filter", None
+        )  # since Python 3.11.4
         archive.extractall(place)
     (found,) = {folder.parent for folder in place.rglob("9") if folder.is_dir()}
     return found
@@ -61,15 +64,23 @@ def accuracies(hands):
 
     @functools.cache
     def of(way, count, draw):
-        images, labels = transfer.few(hands.train_images, hands.train_labels, count, draw)
+        images, labels = transfer.few(
+            hands.train_images, hands.train_labels, count, draw
+        )
         plan = {"num_steps": transfer.steps(count)} | {
-            name: value for name, value in transfer.WAYS[way].items() if name != "pretrained"
+            name: value
+            for name, value in transfer.WAYS[way].items()
+            if name != "pretrained"
         }
         net = lesson["new_net_torch"](10, seed=draw, pretrained=way != "from scratch")
         lesson["fine_tune_torch"](net, images, labels, lr=RATES[way], seed=draw, **plan)
-        return np.mean(training.predict_torch(net, hands.test_images) == hands.test_labels)
+        return np.mean(
+            training.predict_torch(net, hands.test_images) == hands.test_labels
+        )
 
-    return lambda way, count, draws=DRAWS: np.array([of(way, count, draw) for draw in draws])
+    return lambda way, count, draws=DRAWS: np.array(
+        [of(way, count, draw) for draw in draws]
+    )
 
 
 def test_the_folder_is_read(hands):
@@ -80,7 +91,10 @@ def test_the_folder_is_read(hands):
     ]
     assert sum(counts).sum() == 2062 and sum(counts).min() > 200
     assert all(abs(part / part.sum() - 0.1).max() < 0.01 for part in counts)
-    assert hands.train_images.shape[1:] == (3, 32, 32) and 0.2 < hands.train_images.mean() < 0.9
+    assert (
+        hands.train_images.shape[1:] == (3, 32, 32)
+        and 0.2 < hands.train_images.mean() < 0.9
+    )
 
 
 def test_fine_tuning_beats_training_from_scratch_in_every_draw(accuracies):
@@ -116,8 +130,12 @@ def test_gluon_does_as_well(hands, accuracies):
     def accuracy(draw):
         images, labels = transfer.few(hands.train_images, hands.train_labels, 10, draw)
         net = lesson["new_net_gluon"](10, seed=draw)
-        lesson["fine_tune_gluon"](net, images, labels, lr=RATES["fine-tuned"], seed=draw)
-        return np.mean(training.predict_gluon(net, hands.test_images) == hands.test_labels)
+        lesson["fine_tune_gluon"](
+            net, images, labels, lr=RATES["fine-tuned"], seed=draw
+        )
+        return np.mean(
+            training.predict_gluon(net, hands.test_images) == hands.test_labels
+        )
 
     in_gluon = np.array([accuracy(draw) for draw in DRAWS])
     mean, half = interval(in_gluon - accuracies("fine-tuned", 10))

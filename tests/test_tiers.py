@@ -77,7 +77,8 @@ def test_what_does_not_belong_there_fails(run):
 
 def test_a_file_that_imports_a_framework_fails_as_a_whole(run):
     printed = run(
-        test_impure="import mxnet\n\ndef test_it(): pass\n", test_pure="def test_it(): pass\n"
+        test_impure="import mxnet\n\ndef test_it(): pass\n",
+        test_pure="def test_it(): pass\n",
     )
     assert "test_impure.py imports mxnet: it belongs into another tier" in printed
     assert "test_pure.py imports" not in printed

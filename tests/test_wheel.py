@@ -35,7 +35,16 @@ def installed(tmp_path_factory):
     comes before this clone.
     """
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    build = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "wheel",
+        "-d",
+        str(folder),
+    ]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     [wheel] = folder.glob("*.whl")
@@ -92,7 +101,9 @@ def test_the_workspace_is_filled(run, tmp_path):
     )
     for lesson in (tmp_path / "work/lessons").glob("*.ipynb"):
         cells = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
-        assert not [cell["id"] for cell in cells if "claim" in cell["metadata"].get("tags", [])]
+        assert not [
+            cell["id"] for cell in cells if "claim" in cell["metadata"].get("tags", [])
+        ]
 
 
 def test_a_check_answers(run):

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "versions"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # As in `make questions`: an answer's time is that of all its threads.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 TESTS = ("tests/solutions", "tests/notebooks", "tests/dlkit", "tests/unit")
 
 
@@ -40,7 +42,9 @@ NEWEST = Versions("highest", PYTHONS[::-1])
 
 def main() -> None:
     """Test both; exit with 1 if a test fails on either, with 2 if an environment cannot be made."""
-    failed = [versions.resolution for versions in (LOWEST, NEWEST) if not _test(versions)]
+    failed = [
+        versions.resolution for versions in (LOWEST, NEWEST) if not _test(versions)
+    ]
     print(
         "Failed on: " + ", ".join(failed)
         if failed
@@ -68,7 +72,16 @@ def _environment(versions: Versions) -> Path:
     folder = FOLDER / versions.resolution
     python = folder / "bin" / "python"
     if not python.exists():
-        _run([uv, "venv", "--quiet", "--python", _first_found(uv, versions.pythons), folder])
+        _run(
+            [
+                uv,
+                "venv",
+                "--quiet",
+                "--python",
+                _first_found(uv, versions.pythons),
+                folder,
+            ]
+        )
     choose = ["--resolution", versions.resolution, "--upgrade", "--python", python]
     _run([uv, "pip", "install", "--quiet", *choose, "--editable", f"{ROOT}[dev]"])
     _run([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *_mxnet()])

@@ -25,7 +25,8 @@ from typing import Any, TypeAlias
 from autograder.answers.operator_watch import mxnet_tests, watching_torch
 
 _LIBRARIES = tuple(
-    sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    sysconfig.get_path(name) + os.sep
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _IMPORT = "<frozen importlib"
 _ENGINE = str(Path(__file__).parents[1]) + os.sep
@@ -160,7 +161,9 @@ class _Watch:
         # An id means something only as long as its object lives.
         self._kept: list[CodeType] = []
 
-    def profile(self, called: list[ForbiddenCall]) -> Callable[[FrameType, str, Any], None]:
+    def profile(
+        self, called: list[ForbiddenCall]
+    ) -> Callable[[FrameType, str, Any], None]:
         """The profile function, which adds to `called`; quick for everything that is allowed."""
         builtins = self._builtins
         codes = self._codes

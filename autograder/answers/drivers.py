@@ -44,7 +44,9 @@ def call(answer: Callable, framework: str, *args: Any) -> Any:
     return answer(*args)
 
 
-def network(answer: Callable, framework: str, weights: Sequence, X: Any, y: Any) -> dict[str, Any]:
+def network(
+    answer: Callable, framework: str, weights: Sequence, X: Any, y: Any
+) -> dict[str, Any]:
     """Build a net, give it `weights`, and report what it computes.
 
     weights: arrays, one a parameter; a parameter takes the first unused one of its own shape, so
@@ -98,7 +100,12 @@ def with_network(
 
 
 def change_network(
-    answer: Callable, framework: str, layers: list, weights: Sequence, X: Any, *args: Any
+    answer: Callable,
+    framework: str,
+    layers: list,
+    weights: Sequence,
+    X: Any,
+    *args: Any,
 ) -> dict[str, Any]:
     """Let ``answer(net, *args)`` change a net built from `layers` in place, and report what this
     net then computes on X, whatever came back.
@@ -122,7 +129,9 @@ def fit_predict(
         return observe_net(net, X_new)
 
 
-def sampled(answer: Callable, framework: str, seeds: list[int], *args: Any) -> dict[str, Any]:
+def sampled(
+    answer: Callable, framework: str, seeds: list[int], *args: Any
+) -> dict[str, Any]:
     """``answer(*args, rng)`` once for each seed, with a NumPy generator made of it: what a random
     operation does, many times over.
 

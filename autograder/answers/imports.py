@@ -88,5 +88,7 @@ class Imports:
         # A part of the machinery to whoever looks at the stack: tracebacks, warnings, the watch for
         # forbidden calls.
         part_of_it = sys.modules[_MACHINERY]._find_and_load.__code__.co_filename
-        _find_and_load.__code__ = _find_and_load.__code__.replace(co_filename=part_of_it)
+        _find_and_load.__code__ = _find_and_load.__code__.replace(
+            co_filename=part_of_it
+        )
         return _find_and_load

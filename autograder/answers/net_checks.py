@@ -49,7 +49,9 @@ def refuse_shared_layers(net: Any, forward: Any, X: Any) -> None:
         return
     finally:
         for hook in hooks:
-            remove = getattr(hook, "remove", None) or hook.detach  # PyTorch's, or Gluon's
+            remove = (
+                getattr(hook, "remove", None) or hook.detach
+            )  # PyTorch's, or Gluon's
             remove()
     if any(count > 1 for count in used.values()):
         raise Refused(
@@ -73,7 +75,9 @@ def _layers_with_weights(net: Any) -> Iterator[Any]:
         own = getattr(layer, "_parameters", None) or getattr(layer, "_reg_params", None)
         if own:
             yield layer
-        inner = getattr(layer, "_modules", None) or getattr(layer, "_children", None) or {}
+        inner = (
+            getattr(layer, "_modules", None) or getattr(layer, "_children", None) or {}
+        )
         for child in inner.values():
             if child is not None and id(child) not in met:
                 met.add(id(child))

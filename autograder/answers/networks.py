@@ -49,7 +49,9 @@ def backend_of(net: Any) -> Torch | Gluon:
     """What speaks the language of `net`. Raises NotANetwork for what is none."""
     kind = type(net)
     if net is None:
-        raise NotANetwork("a network was expected, not None (NoneType): is a `return` missing?")
+        raise NotANetwork(
+            "a network was expected, not None (NoneType): is a `return` missing?"
+        )
     if not is_network(net):
         raise NotANetwork(
             f"a network was expected (torch.nn.Module or gluon.Block), not {kind.__name__}"
@@ -206,9 +208,15 @@ class Gluon:
         if kind == "block":
             return self._block(list(args))
         layers = {
-            "conv": lambda inputs, outputs, size: nn.Conv2D(outputs, size, in_channels=inputs),
-            "dense": lambda inputs, outputs: nn.Dense(outputs, in_units=inputs, flatten=False),
-            "batchnorm": lambda channels: nn.BatchNorm(in_channels=channels, epsilon=1e-5),
+            "conv": lambda inputs, outputs, size: nn.Conv2D(
+                outputs, size, in_channels=inputs
+            ),
+            "dense": lambda inputs, outputs: nn.Dense(
+                outputs, in_units=inputs, flatten=False
+            ),
+            "batchnorm": lambda channels: nn.BatchNorm(
+                in_channels=channels, epsilon=1e-5
+            ),
             "relu": lambda: nn.Activation("relu"),
             "tanh": lambda: nn.Activation("tanh"),
             "maxpool": nn.MaxPool2D,
@@ -245,7 +253,9 @@ class Gluon:
         if is_deferred and X is not None:
             self.forward(net, X)
         if trainable:
-            return [parameter for parameter in parameters if parameter.grad_req != "null"]
+            return [
+                parameter for parameter in parameters if parameter.grad_req != "null"
+            ]
         return [parameter for parameter in parameters if not _is_statistic(parameter)]
 
     def get(self, parameter: Any) -> np.ndarray:
@@ -260,7 +270,9 @@ class Gluon:
 
     def set(self, parameter: Any, value: Any) -> None:
         with self._arrays_of(parameter._data):
-            parameter.set_data(value.as_np_ndarray() if _is_new(parameter._data) else value)
+            parameter.set_data(
+                value.as_np_ndarray() if _is_new(parameter._data) else value
+            )
 
     def forward(self, net: Any, X: Any) -> np.ndarray:
         first = self._first_data(net)

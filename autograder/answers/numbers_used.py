@@ -104,7 +104,9 @@ def gluon_hidden(net: Any, X: Any, predict: Callable[[], Any]) -> int:
     """As `torch_hidden`, of a `gluon.Block`."""
     memory = _Memory()
     registered = [
-        array for parameter in net.collect_params().values() for array in parameter.list_data()
+        array
+        for parameter in net.collect_params().values()
+        for array in parameter.list_data()
     ]
     for array in (X, *registered):
         memory.know(array, *_mxnet_place(array))

@@ -23,7 +23,9 @@ MXNET = ("mxnet.nd.", "mxnet.sym.")
 
 
 @contextlib.contextmanager
-def watching_torch(forbids: Sequence[str], report: Callable[[str], None]) -> Iterator[None]:
+def watching_torch(
+    forbids: Sequence[str], report: Callable[[str], None]
+) -> Iterator[None]:
     """Call `report` with the name of each PyTorch operator among `forbids` ("torch.ops.aten.x")
     that is called inside the block, by any thread.
     """
@@ -41,7 +43,9 @@ def _hooked(forbids: tuple[str, ...], report: Callable[[str], None]) -> Iterator
     """Libraries that call `report` as long as they are there."""
     import torch
 
-    for namespace, operators in _operators(forbids, "torchvision" in sys.modules).items():
+    for namespace, operators in _operators(
+        forbids, "torchvision" in sys.modules
+    ).items():
         library = torch.library.Library(namespace, "IMPL")
         yield library
         for name, operator in operators:
@@ -66,7 +70,9 @@ def _told(operator: Any, report: Callable[[], None]) -> Callable:
 
 
 @functools.cache
-def _operators(forbids: tuple[str, ...], torchvision: bool) -> dict[str, list[tuple[str, Any]]]:
+def _operators(
+    forbids: tuple[str, ...], torchvision: bool
+) -> dict[str, list[tuple[str, Any]]]:
     """By namespace, the operators among `forbids` that have kernels of their own: (name,
     operator). Those of torchvision are there once it is imported.
     """
@@ -94,14 +100,18 @@ def _made_of_others(operator: Any) -> bool:
     import torch
 
     return bool(
-        operator.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+        operator.has_kernel_for_dispatch_key(
+            torch._C.DispatchKey.CompositeImplicitAutograd
+        )
     )
 
 
 # MXNet
 
 
-def mxnet_tests(forbids: Sequence[str]) -> list[tuple[CodeType, Callable[[FrameType], str]]]:
+def mxnet_tests(
+    forbids: Sequence[str],
+) -> list[tuple[CodeType, Callable[[FrameType], str]]]:
     """The functions that MXNet's operators go through, each with what tells from its frame which
     of `forbids` is called, "" for none. MXNet must have been imported.
     """

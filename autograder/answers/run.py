@@ -126,7 +126,9 @@ def run_contained(
     )
 
 
-def _watched(answer: Callable, forbids: Sequence[str], called: list[ForbiddenCall]) -> Callable:
+def _watched(
+    answer: Callable, forbids: Sequence[str], called: list[ForbiddenCall]
+) -> Callable:
     def watched(*args: Any) -> Any:
         with watching(forbids, called):
             return answer(*args)
@@ -220,7 +222,9 @@ class LocalAnswer:
     framework: str
     forbids: Sequence[str] = ()
 
-    def __call__(self, driver: str, args: tuple[Any, ...], seconds: float, wall: float) -> Outcome:
+    def __call__(
+        self, driver: str, args: tuple[Any, ...], seconds: float, wall: float
+    ) -> Outcome:
         return run_contained(
             self.answer, driver, self.framework, args, seconds, self.forbids, wall=wall
         )

@@ -129,7 +129,9 @@ def cause(error: BaseException, framework: str) -> str:
     try:
         text = str(error)
         for switch in _SWITCHES:
-            if switch.framework != framework or not any(word in text for word in switch.words):
+            if switch.framework != framework or not any(
+                word in text for word in switch.words
+            ):
                 continue
             if loaded and switch.is_on(loaded):
                 return switch.said

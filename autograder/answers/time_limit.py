@@ -171,7 +171,9 @@ def _stack(frame: FrameType | None) -> Sequence[traceback.FrameSummary]:
     return traceback.StackSummary.extract(with_lines)
 
 
-def _without_profiler(look: Callable[[FrameType | None], None], frame: FrameType | None) -> None:
+def _without_profiler(
+    look: Callable[[FrameType | None], None], frame: FrameType | None
+) -> None:
     """Call `look` without the answer's profile function, which would take these calls for the
     answer's.
     """

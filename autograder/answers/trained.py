@@ -59,7 +59,9 @@ def _each_alone(backend: Torch | Gluon, net: Any, X: Any) -> np.ndarray:
     return np.concatenate(results)
 
 
-def _after_moves(backend: Torch | Gluon, net: Any, parameters: list, X: Any) -> list[np.ndarray]:
+def _after_moves(
+    backend: Torch | Gluon, net: Any, parameters: list, X: Any
+) -> list[np.ndarray]:
     """The net's results with random numbers in its parameters' place, of the size of the old."""
     if not parameters:
         return []

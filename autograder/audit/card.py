@@ -136,7 +136,8 @@ class Card:
     @property
     def mistakes_named_rate(self) -> float:
         return _rate(
-            sum(q.mistakes_named for q in self.questions), sum(q.mistakes for q in self.questions)
+            sum(q.mistakes_named for q in self.questions),
+            sum(q.mistakes for q in self.questions),
         )
 
     @property

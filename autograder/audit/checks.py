@@ -129,7 +129,9 @@ def _left_out(question: Question) -> Iterator[str]:
 
 def fresh_seeds(question: Question, count: int) -> list[int]:
     """`count` seeds that nobody has seen the question's inputs of, the same ones every time."""
-    return [seed_for("audit, fresh", question.name, str(number)) for number in range(count)]
+    return [
+        seed_for("audit, fresh", question.name, str(number)) for number in range(count)
+    ]
 
 
 def _fault(question: Question) -> str | None:
@@ -224,7 +226,9 @@ def _right_answers(
             if answer in rejected:
                 continue
             start = time.process_time()
-            verdict = examine_answer(question, answer.function, answer.framework, seed=seed)
+            verdict = examine_answer(
+                question, answer.function, answer.framework, seed=seed
+            )
             times.append(time.process_time() - start)
             if verdict.status is not Status.CORRECT:
                 label = label_of(question, answer)
@@ -233,7 +237,9 @@ def _right_answers(
     return rejected, times
 
 
-def harmless_variants(question: Question, right: list[Answer], seed: int) -> QuestionCard:
+def harmless_variants(
+    question: Question, right: list[Answer], seed: int
+) -> QuestionCard:
     """The same answers given other arrays of the same numbers, and results with the noise of
     another order of summation: a sentence for each rejected.
 
@@ -246,7 +252,9 @@ def harmless_variants(question: Question, right: list[Answer], seed: int) -> Que
         for name, before, after in _harmless(question, answer):
             variant = f"{label_of(question, answer)}, {name}"
             outcomes: list[Outcome] = []
-            peer = recorded(peer_of(question, answer, before=before, after=after), outcomes)
+            peer = recorded(
+                peer_of(question, answer, before=before, after=after), outcomes
+            )
             verdict = examine(question, peer, seed=seed, framework=answer.framework)
             errors = [outcome for outcome in outcomes if outcome.kind == "raised"]
             if errors:
@@ -257,7 +265,10 @@ def harmless_variants(question: Question, right: list[Answer], seed: int) -> Que
                 reason = " ".join((verdict.headline, *verdict.details))
                 rejected.append(f"{variant}: {reason}".rstrip())
     return QuestionCard(
-        question.name, question.points, false_rejects=tuple(rejected), notes=tuple(raised)
+        question.name,
+        question.points,
+        false_rejects=tuple(rejected),
+        notes=tuple(raised),
     )
 
 
@@ -268,8 +279,16 @@ def _harmless(
         yield "given views that are not contiguous", _strided, None
         yield "given the other width of float", _other_width, None
     if strategy_of(question).comparable and answer is question.reference:
-        yield "with its result in float32", None, lambda value: map_arrays(value, _narrowed)
-        yield "with its result in lists", None, lambda value: map_arrays(value, _in_lists)
+        yield (
+            "with its result in float32",
+            None,
+            lambda value: map_arrays(value, _narrowed),
+        )
+        yield (
+            "with its result in lists",
+            None,
+            lambda value: map_arrays(value, _in_lists),
+        )
         yield "with the noise of float32", None, lambda value: map_arrays(value, _noisy)
 
 
@@ -320,7 +339,9 @@ def _noisy(array: np.ndarray) -> np.ndarray:
     return array + noise
 
 
-def _called_wrongly(question: Question, right: list[Answer], seed: int) -> Iterator[str]:
+def _called_wrongly(
+    question: Question, right: list[Answer], seed: int
+) -> Iterator[str]:
     """Whoever calls an answer by the names in the statement must be served: a sentence for each
     right answer that is not written so.
     """

@@ -22,7 +22,12 @@ MEMORY = 2 * GIGABYTE
 
 
 def map_in_forks(
-    work: Callable[[int], Any], count: int, *, seconds: float, on_failure: Any, forks: int = 1
+    work: Callable[[int], Any],
+    count: int,
+    *,
+    seconds: float,
+    on_failure: Any,
+    forks: int = 1,
 ) -> list[Any]:
     """``[work(0), ..., work(count - 1)]``, each in a fork; `on_failure` for those that take longer
     than `seconds` or end their process.
@@ -142,7 +147,9 @@ def _serve(work: Callable[[int], Any], connection: Connection) -> None:
         while True:
             connection.send(work(connection.recv()))
     finally:
-        os._exit(1)  # nothing of the parent's that waits for an orderly end is this fork's
+        os._exit(
+            1
+        )  # nothing of the parent's that waits for an orderly end is this fork's
 
 
 def _limit_memory() -> None:

@@ -71,7 +71,11 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
 def _has_source(answer: Answer) -> bool:
     try:
         answer.source("answer")
-    except (AttributeError, OSError, SyntaxError):  # a lambda, or what was typed at a prompt
+    except (
+        AttributeError,
+        OSError,
+        SyntaxError,
+    ):  # a lambda, or what was typed at a prompt
         return False
     return True
 
@@ -96,7 +100,12 @@ def _helpers(function: Callable) -> list[str]:
 
 
 def mutants_of(
-    question: Question, accepted: list[Answer], *, sample: int | None, seconds: float, forks: int
+    question: Question,
+    accepted: list[Answer],
+    *,
+    sample: int | None,
+    seconds: float,
+    forks: int,
 ) -> QuestionCard:
     """What becomes of the mutants of the answers that are accepted."""
     card = QuestionCard(question.name, question.points)
@@ -160,13 +169,17 @@ def _survivors(
         is_lasting = candidate in lasting
         if candidate not in declared:
             framework = candidate.answer.framework
-            survivor = Survivor(mutant.operator, framework, mutant.diff, flaky=not is_lasting)
+            survivor = Survivor(
+                mutant.operator, framework, mutant.diff, flaky=not is_lasting
+            )
             survivors.append(survivor)
         elif is_lasting:
             equivalent += 1
         else:
             fragment = declared[candidate]
-            errors.append(f"Declared equivalent by {fragment!r}, but killed: {mutant.diff}")
+            errors.append(
+                f"Declared equivalent by {fragment!r}, but killed: {mutant.diff}"
+            )
     return QuestionCard(
         question.name,
         question.points,
@@ -178,7 +191,9 @@ def _survivors(
     )
 
 
-def _declared(question: Question, everything: list[_Candidate]) -> dict[_Candidate, str]:
+def _declared(
+    question: Question, everything: list[_Candidate]
+) -> dict[_Candidate, str]:
     """The mutants that the question declares equivalent, each with the declaration."""
     declared = {}
     for candidate in everything:
@@ -202,7 +217,9 @@ class _MutantTrial:
 
         def is_accepted(candidate: _Candidate) -> bool:
             number = seed_for(self.question.name, *candidate.sources) % SEEDS
-            return _is_accepted(self.question, candidate, self.drawn[number], self.seconds)
+            return _is_accepted(
+                self.question, candidate, self.drawn[number], self.seconds
+            )
 
         return self._accepted(is_accepted, candidates, self.seconds + 5)
 
@@ -211,13 +228,17 @@ class _MutantTrial:
 
         def is_accepted(candidate: _Candidate) -> bool:
             return all(
-                _is_accepted(self.question, candidate, cases, self.seconds) for cases in self.drawn
+                _is_accepted(self.question, candidate, cases, self.seconds)
+                for cases in self.drawn
             )
 
         return self._accepted(is_accepted, candidates, SEEDS * self.seconds + 5)
 
     def _accepted(
-        self, is_accepted: Callable[[_Candidate], bool], candidates: list[_Candidate], limit: float
+        self,
+        is_accepted: Callable[[_Candidate], bool],
+        candidates: list[_Candidate],
+        limit: float,
     ) -> set[_Candidate]:
         """Those accepted within `limit` seconds; whatever ends its process is not."""
         verdicts = map_in_forks(

@@ -144,7 +144,14 @@ class _Names:
         return found
 
 
-_SKIPPED = (cst.Annotation, cst.Decorator, cst.Raise, cst.Import, cst.ImportFrom, cst.Comment)
+_SKIPPED = (
+    cst.Annotation,
+    cst.Decorator,
+    cst.Raise,
+    cst.Import,
+    cst.ImportFrom,
+    cst.Comment,
+)
 
 
 def _nodes(

@@ -42,9 +42,13 @@ class NearMiss:
         """Whether the habit makes a difference to what the reference is given; always, where it
         is one of the result.
         """
-        return self.argument is None or fingerprint(self._given(args)) != fingerprint(args)
+        return self.argument is None or fingerprint(self._given(args)) != fingerprint(
+            args
+        )
 
-    def __call__(self, driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
+    def __call__(
+        self, driver: str, args: tuple, seconds: float, wall: float
+    ) -> Outcome:
         reference = peer_of(self.question, self.question.reference)
         outcome = reference(driver, self._given(args), seconds, wall)
         if self.argument is not None or not outcome.is_value:

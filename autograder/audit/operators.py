@@ -122,7 +122,9 @@ def _renamed(node: cst.BaseExpression, name: str) -> cst.CSTNode:
     return node.with_changes(attr=cst.Name(name))
 
 
-def _in_parentheses_of(node: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
+def _in_parentheses_of(
+    node: cst.BaseExpression, new: cst.BaseExpression
+) -> cst.BaseExpression:
     if new.lpar or not node.lpar:
         return new
     return new.with_changes(lpar=node.lpar, rpar=node.rpar)
@@ -185,7 +187,9 @@ def _code(node: cst.CSTNode) -> str:
     return cst.Module([]).code_for_node(node)
 
 
-def term(node: cst.BinaryOperation | cst.BooleanOperation) -> Iterator[cst.BaseExpression]:
+def term(
+    node: cst.BinaryOperation | cst.BooleanOperation,
+) -> Iterator[cst.BaseExpression]:
     """A term or factor is forgotten."""
     yield _in_parentheses_of(node, node.left)
     yield _in_parentheses_of(node, node.right)

@@ -36,7 +36,9 @@ def peer_of(
     `after`.
     """
 
-    function = answer.function if before is None else _given_other(answer.function, before)
+    function = (
+        answer.function if before is None else _given_other(answer.function, before)
+    )
 
     def peer(driver: str, args: tuple, seconds: float, wall: float) -> Outcome:
         outcome = run(function, driver, answer.framework, args)

@@ -43,7 +43,9 @@ def audit_all(
         processes, mp_context=get_context("spawn"), initializer=_keep_to_one_thread
     ) as pool:
         try:
-            futures = [pool.submit(_audit_named, name, sample, repeat, forks) for name in order]
+            futures = [
+                pool.submit(_audit_named, name, sample, repeat, forks) for name in order
+            ]
             for future in as_completed(futures):
                 card = future.result()
                 done[card.name] = card
@@ -76,5 +78,7 @@ def _keep_to_one_thread() -> None:
     os.close(nothing)
 
 
-def _audit_named(name: str, sample: int | None, repeat: int, forks: int) -> QuestionCard:
+def _audit_named(
+    name: str, sample: int | None, repeat: int, forks: int
+) -> QuestionCard:
     return audit(catalogue.find(name), sample=sample, repeat=repeat, forks=forks)

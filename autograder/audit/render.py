@@ -34,7 +34,9 @@ def as_terminal(card: Card) -> Group:
     """
     table = Table(title="How far the checks can be trusted", title_justify="left")
     table.add_column(
-        "question", no_wrap=True, min_width=max(len(question.name) for question in card.questions)
+        "question",
+        no_wrap=True,
+        min_width=max(len(question.name) for question in card.questions),
     )
     for name in _COLUMNS:
         table.add_column(name, justify="right")

@@ -49,20 +49,31 @@ def search_inputs(
     """
     card = QuestionCard(question.name, question.points)
     (found,) = map_in_forks(
-        lambda _: told_apart(question, right, seeds), 1, seconds=SECONDS, on_failure=None
+        lambda _: told_apart(question, right, seeds),
+        1,
+        seconds=SECONDS,
+        on_failure=None,
     )
     if found is None:
-        return replace(card, notes=("The search for inputs was not done within its limits.",))
+        return replace(
+            card, notes=("The search for inputs was not done within its limits.",)
+        )
     return replace(card, near_misses=tuple(found))
 
 
-def told_apart(question: Question, right: Sequence[Answer], seeds: Sequence[int]) -> list[str]:
+def told_apart(
+    question: Question, right: Sequence[Answer], seeds: Sequence[int]
+) -> list[str]:
     """A sentence for each near miss that earns all points, with an input on which every right
     answer says otherwise.
     """
     if question.driver != "call" or not strategy_of(question).comparable:
         return []
-    peers = [peer_of(question, answer) for answer in right if answer is not question.reference]
+    peers = [
+        peer_of(question, answer)
+        for answer in right
+        if answer is not question.reference
+    ]
     trial = _Trial(question, peers)
     cases = [case for seed in seeds for case in question.cases(seed)]
     accepted = [
@@ -85,7 +96,9 @@ class _Trial:
 
     def accepts(self, answer: CallAnswer, case: Case) -> bool:
         question = self.question
-        outcome = answer(question.driver, case.inputs.args, question.seconds, question.seconds)
+        outcome = answer(
+            question.driver, case.inputs.args, question.seconds, question.seconds
+        )
         return judge(question, case, outcome, expected(question, case)).passed
 
     def accepts_near_miss(self, near_miss: NearMiss, case: Case) -> bool:
@@ -94,7 +107,9 @@ class _Trial:
     def is_far_off(self, near_miss: NearMiss, case: Case) -> bool:
         """Whether it is wrong by more than rounding can come to on an input of any kind."""
         question = self.question
-        outcome = near_miss(question.driver, case.inputs.args, question.seconds, question.seconds)
+        outcome = near_miss(
+            question.driver, case.inputs.args, question.seconds, question.seconds
+        )
         # A result of 0 allows no difference at all: one more, and it allows what a 1 does.
         right = map_numbers(expected(question, case), _one_more)
         result = map_numbers(outcome.value, _one_more)
@@ -131,7 +146,9 @@ def _wrong_on(
         if not showing or not trial.is_asked(case):
             return
         for near_miss in showing:
-            is_longer = near_miss in shortest and len(repr(args)) >= len(repr(shortest[near_miss]))
+            is_longer = near_miss in shortest and len(repr(args)) >= len(
+                repr(shortest[near_miss])
+            )
             if not is_longer and trial.is_far_off(near_miss, case):
                 shortest[near_miss] = args
 
@@ -152,7 +169,9 @@ def _shown(args: _Args) -> str:
 def _shown_value(value: Any) -> str:
     if isinstance(value, np.ndarray):
         shape = " x ".join(map(str, value.shape))
-        return str(value.tolist()) if value.size <= _MOST_SHOWN else f"an array of {shape}"
+        return (
+            str(value.tolist()) if value.size <= _MOST_SHOWN else f"an array of {shape}"
+        )
     if isinstance(value, dict):
         items = [f"{key!r}: {_shown_value(item)}" for key, item in value.items()]
         return "{" + ", ".join(items) + "}"
@@ -184,7 +203,9 @@ def rearranged(inputs: Sequence[_Args]) -> st.SearchStrategy[_Args]:
 
 def _other_rows(draw: st.DrawFn, args: _Args) -> _Args:
     """All arrays of one length with the same choice of their rows: fewer, others, or very many."""
-    lengths = sorted({len(array) for array in _arrays(args) if array.ndim and len(array)})
+    lengths = sorted(
+        {len(array) for array in _arrays(args) if array.ndim and len(array)}
+    )
     if not lengths:
         return args
     length = draw(st.sampled_from(lengths))
@@ -236,10 +257,15 @@ class _Signs:
     def of(inputs: Sequence[_Args]) -> _Signs:
         count = max(map(len, inputs))
         of_each = [
-            [args[number] for args in inputs if number < len(args)] for number in range(count)
+            [args[number] for args in inputs if number < len(args)]
+            for number in range(count)
         ]
-        zero = tuple(any((array == 0).any() for array in _arrays(values)) for values in of_each)
-        negative = tuple(any((array < 0).any() for array in _arrays(values)) for values in of_each)
+        zero = tuple(
+            any((array == 0).any() for array in _arrays(values)) for values in of_each
+        )
+        negative = tuple(
+            any((array < 0).any() for array in _arrays(values)) for values in of_each
+        )
         return _Signs(zero, negative)
 
     def kinds(self, number: int) -> list[str]:

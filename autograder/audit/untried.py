@@ -36,7 +36,9 @@ class Kind:
     is_met: Callable[[_Values], bool]
 
 
-def never_tried(inputs: Iterable[Sequence[Any]], results: Iterable[Any]) -> tuple[str, ...]:
+def never_tried(
+    inputs: Iterable[Sequence[Any]], results: Iterable[Any]
+) -> tuple[str, ...]:
     """The names of all kinds that none of the inputs (a tuple of arguments each) and results is of.
 
     They are plain values: arrays, numbers, strings, lists, tuples, dicts.
@@ -207,5 +209,9 @@ OF_RESULTS = (
     Kind("a result with an axis of length 1", _HAVE_AXES, _some(_has_one_row)),
     Kind("a count above 255", _some(_holds_counts), _some(_is_beyond(BYTE))),
     Kind("a negative result", bool, _some(_holds_a_negative)),
-    Kind("a result of 0", bool, _some(lambda array: _is_zero(array) or _holds_a_zero(array))),
+    Kind(
+        "a result of 0",
+        bool,
+        _some(lambda array: _is_zero(array) or _holds_a_zero(array)),
+    ),
 )

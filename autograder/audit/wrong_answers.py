@@ -42,8 +42,12 @@ def known_mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     verdicts = _verdicts_on_mistakes(question, fresh)
     for mistake, of_mistake in verdicts.items():
         if any(verdict.status is Status.CORRECT for verdict in of_mistake):
-            accepted.append(f'Accepted although it is a known mistake: "{mistake.message}"')
-        others = [verdict for verdict in of_mistake if not verdict.tells(mistake.message)]
+            accepted.append(
+                f'Accepted although it is a known mistake: "{mistake.message}"'
+            )
+        others = [
+            verdict for verdict in of_mistake if not verdict.tells(mistake.message)
+        ]
         if others:
             told = others[0].mistake or others[0].headline
             misnamed.append(f'Known mistake "{mistake.message}" is told as {told!r}')
@@ -58,7 +62,9 @@ def known_mistakes(question: Question, fresh: list[int]) -> QuestionCard:
     )
 
 
-def _unsteady(question: Question, verdicts: dict[Mistake, list[Verdict]]) -> Iterator[str]:
+def _unsteady(
+    question: Question, verdicts: dict[Mistake, list[Verdict]]
+) -> Iterator[str]:
     """A sentence for each known mistake that costs some students more than others."""
     for mistake, of_mistake in verdicts.items():
         earned = sorted({verdict.earned for verdict in of_mistake})
@@ -69,13 +75,21 @@ def _unsteady(question: Question, verdicts: dict[Mistake, list[Verdict]]) -> Ite
             )
 
 
-def _verdicts_on_mistakes(question: Question, fresh: list[int]) -> dict[Mistake, list[Verdict]]:
+def _verdicts_on_mistakes(
+    question: Question, fresh: list[int]
+) -> dict[Mistake, list[Verdict]]:
     """For each known mistake that can be run, one verdict a seed."""
-    mistakes = [mistake for mistake in question.mistakes if frameworks.available(mistake.framework)]
+    mistakes = [
+        mistake
+        for mistake in question.mistakes
+        if frameworks.available(mistake.framework)
+    ]
     verdicts: dict[Mistake, list[Verdict]] = {mistake: [] for mistake in mistakes}
     for seed in fresh:  # what is expected is worked out once a seed
         for mistake in mistakes:
-            verdict = examine_answer(question, mistake.function, mistake.framework, seed=seed)
+            verdict = examine_answer(
+                question, mistake.function, mistake.framework, seed=seed
+            )
             verdicts[mistake].append(verdict)
     return verdicts
 
@@ -123,7 +137,9 @@ def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
     cases = list(question.cases(VISIBLE))
     inputs = [case.inputs.args for case in cases]
     if any(has_floats(expected(question, case)) for case in cases):
-        off = peer_of(question, question.reference, after=lambda value: map_arrays(value, _off))
+        off = peer_of(
+            question, question.reference, after=lambda value: map_arrays(value, _off)
+        )
         yield "off by one part in a thousand", off
     yield "zeros of the right shape", _right_only(question, lambda args: False)
     if any(inputs):
@@ -132,7 +148,10 @@ def _wrong(question: Question) -> Iterator[tuple[str, CallAnswer]]:
         yield "right for the visible inputs only", memoriser
     if question.driver == "call" and any(map(_has_matrix, inputs)):
         yield SQUARE, _right_only(question, lambda args: _all_are(_is_square, args))
-        yield SYMMETRIC, _right_only(question, lambda args: _all_are(_is_symmetric, args))
+        yield (
+            SYMMETRIC,
+            _right_only(question, lambda args: _all_are(_is_symmetric, args)),
+        )
 
 
 def _off(array: np.ndarray) -> np.ndarray:

@@ -109,7 +109,9 @@ def start_worker(log: Path) -> tuple[WorkerProcess, Connection]:
 def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worker:
     for attempt in range(1, attempts + 1):
         try:
-            return provisioner.running().worker("autograder.grading.worker:main", channel, log)
+            return provisioner.running().worker(
+                "autograder.grading.worker:main", channel, log
+            )
         except Disturbed as error:
             if attempt == attempts:
                 raise CourseError(f"no worker can be started: {error}") from error
@@ -162,10 +164,16 @@ def grade(
     Raises `CourseError` for what stops everybody's grading, KeyboardInterrupt for SIGINT and
     SIGTERM; what was recorded until then stays.
     """
-    with logs.kept_in(course.log_file), course.locked() as scratch, _interruptible() as signals:
+    with (
+        logs.kept_in(course.log_file),
+        course.locked() as scratch,
+        _interruptible() as signals,
+    ):
         provisioner.begin()
         assignments = dict.fromkeys(assignment for assignment, _ in work)
-        snapshots = {assignment: course.snapshot(assignment) for assignment in assignments}
+        snapshots = {
+            assignment: course.snapshot(assignment) for assignment in assignments
+        }
         results = {} if regrade else _graded_before(course, snapshots, work)
         before = len(results)
         for graded in results.values():
@@ -311,7 +319,9 @@ class WorkerPool:
         if not worker.jobs:
             self._failed_starts += to_blame
             if self._failed_starts > 3 * self._most_workers + ATTEMPTS:
-                raise CourseError(f"no worker can be started: {worker.last_line_of_log()}")
+                raise CourseError(
+                    f"no worker can be started: {worker.last_line_of_log()}"
+                )
             return None
         key = worker.at_work_on()
         self._deaths[key] += to_blame
@@ -366,7 +376,9 @@ class _Worker:
         self._given: list[Key] = []
         self._at: Key | None = None
         self._deadline: float | None = None
-        self._alive = threading.Lock()  # held while its process is named by a descriptor
+        self._alive = (
+            threading.Lock()
+        )  # held while its process is named by a descriptor
         self._ended = False
         self.process, self.connection = start_worker(self.folder / "log")
         self._allow(START_SECONDS)

@@ -25,7 +25,14 @@ from typing import Any, NoReturn
 
 from autograder import logs
 from autograder.errors import CourseError, MachineError, Unfit
-from autograder.grading.layout import ERRORS, LOCK, METADATA_KEY, SCRATCH, SECRET_FILE, two_deep
+from autograder.grading.layout import (
+    ERRORS,
+    LOCK,
+    METADATA_KEY,
+    SCRATCH,
+    SECRET_FILE,
+    two_deep,
+)
 from autograder.grading.messages import (
     CourseFault,
     Examined,
@@ -34,7 +41,12 @@ from autograder.grading.messages import (
     Ungradable,
     share,
 )
-from autograder.grading.submissions.submission import MEGABYTES, check_name, digests, fingerprint
+from autograder.grading.submissions.submission import (
+    MEGABYTES,
+    check_name,
+    digests,
+    fingerprint,
+)
 from autograder.questions.material import CONFIG
 from autograder.questions.names import grade_id
 
@@ -132,17 +144,23 @@ class Course:
                 f"{self.root} is not an nbgrader course: it has no {CONFIG}. "
                 "`course demo` makes one to look at."
             )
-        self._added_settings = {"JudgedExecute": {"trust_submissions": True}} if trust else {}
+        self._added_settings = (
+            {"JudgedExecute": {"trust_submissions": True}} if trust else {}
+        )
         self._api: Any = None
 
     def release(self, assignment: str) -> None:
         """Make the release version of `assignment` and enter its questions in the gradebook
         (``nbgrader generate_assignment``).
         """
-        result = self._run(lambda api: api.generate_assignment(assignment, force=True, create=True))
+        result = self._run(
+            lambda api: api.generate_assignment(assignment, force=True, create=True)
+        )
         if not result["success"]:
             _log_failure(f"{assignment} could not be released", result)
-            raise CourseError(f"{assignment} could not be released: {_last_error(result)}")
+            raise CourseError(
+                f"{assignment} could not be released: {_last_error(result)}"
+            )
 
     def submissions(self, assignment: str) -> list[str]:
         """The students who handed in `assignment`, sorted; what they handed in need not even be
@@ -150,10 +168,16 @@ class Course:
         """
         folder = self.root / "submitted"
         handed_in = list(two_deep(folder))
-        students = sorted(path.parent.name for path in handed_in if path.name == assignment)
+        students = sorted(
+            path.parent.name for path in handed_in if path.name == assignment
+        )
         if not students:
             there = sorted(
-                {path.name for path in handed_in if path.is_dir() and not path.is_symlink()}
+                {
+                    path.name
+                    for path in handed_in
+                    if path.is_dir() and not path.is_symlink()
+                }
             )
             known = (
                 f" There are submissions of: {', '.join(there)}."
@@ -199,9 +223,13 @@ class Course:
             release = self._released(assignment)
             if release:  # made here, not by several workers at once
                 with self._own_faults():
-                    course_secret(Path(api.config.JudgedExecute.get("secret_file", SECRET_FILE)))
+                    course_secret(
+                        Path(api.config.JudgedExecute.get("secret_file", SECRET_FILE))
+                    )
             source = coursedir.format_path(coursedir.source_directory, ".", assignment)
-            kept = api.config.Autograde.get("exclude_overwriting", {}).get(assignment, [])
+            kept = api.config.Autograde.get("exclude_overwriting", {}).get(
+                assignment, []
+            )
             paths = find_all_files(source, [*coursedir.ignore, "*.ipynb"])
             files = {os.path.relpath(path, source): path for path in paths}
         if not release:
@@ -226,7 +254,10 @@ class Course:
 
         from autograder.grading.submissions.cells import released
 
-        with self._own_faults(), contextlib.closing(self._nbgrader().gradebook) as gradebook:
+        with (
+            self._own_faults(),
+            contextlib.closing(self._nbgrader().gradebook) as gradebook,
+        ):
             try:
                 return released(gradebook.find_assignment(assignment))
             except MissingEntry:
@@ -243,7 +274,9 @@ class Course:
                 raise
             raise fault from error
 
-    def graded_before(self, snapshot: AssignmentSnapshot, students: list[str]) -> dict[str, Graded]:
+    def graded_before(
+        self, snapshot: AssignmentSnapshot, students: list[str]
+    ) -> dict[str, Graded]:
         """Those of `students` whose grade is there, whole, and was made from what lies in
         ``submitted`` and in ``release`` now.
         """
@@ -262,7 +295,9 @@ class Course:
                 done[student] = graded
         return done
 
-    def record(self, snapshot: AssignmentSnapshot, student: str, result: Result) -> Graded:
+    def record(
+        self, snapshot: AssignmentSnapshot, student: str, result: Result
+    ) -> Graded:
         """Enter what examining a submission came to. Only one process at a time may do so (see
         `locked`). Raises `CourseError` for what stops everybody's grading.
         """
@@ -280,7 +315,9 @@ class Course:
         self._remember(assignment, student, graded.reason)
         return graded
 
-    def _enter(self, snapshot: AssignmentSnapshot, student: str, examined: Examined) -> str | None:
+    def _enter(
+        self, snapshot: AssignmentSnapshot, student: str, examined: Examined
+    ) -> str | None:
         """Let nbgrader write the gradebook and the autograded notebook; returns why it could
         not, if it is the submission's fault.
         """
@@ -289,7 +326,9 @@ class Course:
         if not _unchanged(snapshot, student, examined):
             return "it changed while it was graded: grade it again"
         assignment, version = snapshot.assignment, snapshot.version
-        result = self._run(lambda api: record(api, assignment, student, examined, version))
+        result = self._run(
+            lambda api: record(api, assignment, student, examined, version)
+        )
         if result["success"]:
             return None
         error = result["exception"]
@@ -298,7 +337,9 @@ class Course:
             fault = self._fault(error)
         if fault is not None:
             raise fault from error
-        _log_failure(f"nbgrader could not enter the grade of {student}, {assignment}", result)
+        _log_failure(
+            f"nbgrader could not enter the grade of {student}, {assignment}", result
+        )
         return f"{_last_error(result)} (see {logs.GRADING})"
 
     @contextlib.contextmanager
@@ -344,10 +385,14 @@ class Course:
         """
         reason = self.errors().get(assignment, {}).get(student)
         if reason is None:
-            result = self._run(lambda api: api.generate_feedback(assignment, student, force=True))
+            result = self._run(
+                lambda api: api.generate_feedback(assignment, student, force=True)
+            )
             if not result["success"]:
                 _log_failure(f"no feedback for {student}, {assignment}", result)
-                raise CourseError(f"no feedback for {student}, {assignment}: {_last_error(result)}")
+                raise CourseError(
+                    f"no feedback for {student}, {assignment}: {_last_error(result)}"
+                )
             return
         from autograder.feedback.render import note
 
@@ -449,7 +494,9 @@ class Course:
 
             from autograder.grading.settings import configuration
 
-            self._api = NbGraderAPI(config=configuration(self.root, self._added_settings))
+            self._api = NbGraderAPI(
+                config=configuration(self.root, self._added_settings)
+            )
         # another course may have chosen meanwhile
         catalogue.choose(self._api.config.JudgedExecute.get("questions"))
         return self._api
@@ -463,7 +510,9 @@ def _database_error(error: BaseException) -> Any:
 
     cause: BaseException | None = error
     seen: list[BaseException] = []  # an error may be its own cause
-    while cause is not None and cause not in seen and not isinstance(cause, DatabaseError):
+    while (
+        cause is not None and cause not in seen and not isinstance(cause, DatabaseError)
+    ):
         seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return cause if isinstance(cause, DatabaseError) else None
@@ -474,14 +523,18 @@ def _log_failure(what: str, result: dict[str, Any]) -> None:
     logs.log.error("%s:\n%s", what, result.get("log") or result.get("error"))
 
 
-def _of_the_submission(error: BaseException, snapshot: AssignmentSnapshot, student: str) -> bool:
+def _of_the_submission(
+    error: BaseException, snapshot: AssignmentSnapshot, student: str
+) -> bool:
     """Whether an error comes from the names of a student's own files: it says nothing about the
     disk, or the course's folders.
     """
     if not isinstance(error, OSError) or error.errno not in _NAMES:
         return False
     graded = snapshot.root / "autograded" / student / snapshot.assignment
-    named = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
+    named = [
+        name for name in (error.filename, error.filename2) if isinstance(name, str)
+    ]
     return any(graded in Path(name).parents for name in named)
 
 
@@ -504,7 +557,11 @@ def _folder_overlooked(folder: Path, assignment: str, known: set[str]) -> str | 
             f"{folder.name}/ stands where students' folders stand: it "
             f"should be STUDENT/{folder.name}/"
         )
-    children = [] if folder.is_symlink() else itertools.islice(folder.iterdir(), _MOST_LOOKED_AT)
+    children = (
+        []
+        if folder.is_symlink()
+        else itertools.islice(folder.iterdir(), _MOST_LOOKED_AT)
+    )
     inside = sorted(child.name for child in children)
     if not inside:
         return f"{folder.name}/ is empty"
@@ -539,7 +596,9 @@ def _scores(
             api.SubmittedAssignment,
             api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id,
         )
-        .join(api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id)
+        .join(
+            api.Assignment, api.SubmittedAssignment.assignment_id == api.Assignment.id
+        )
         .filter(api.Assignment.name == assignment)
     )
     scores: dict[str, dict[str, list[tuple[str, float | None]]]] = {}
@@ -549,7 +608,9 @@ def _scores(
 
 
 def _existing_grade(
-    snapshot: AssignmentSnapshot, student: str, scores: dict[str, list[tuple[str, float | None]]]
+    snapshot: AssignmentSnapshot,
+    student: str,
+    scores: dict[str, list[tuple[str, float | None]]],
 ) -> Graded | None:
     """The grade that a submission has, if it is whole and was made from the very same files and
     release.
@@ -563,11 +624,15 @@ def _existing_grade(
         origin = {"files": fingerprint(files), "release": snapshot.version}
         names = [name for name in snapshot.release if f"{name}.ipynb" in files]
         if not names:  # one of another name was taken for it
-            names = [name for name in snapshot.release if (graded / f"{name}.ipynb").exists()]
+            names = [
+                name for name in snapshot.release if (graded / f"{name}.ipynb").exists()
+            ]
         verdicts = [
             verdict
             for name in names
-            for verdict in _recorded(graded / f"{name}.ipynb", origin, dict(scores[name]))
+            for verdict in _recorded(
+                graded / f"{name}.ipynb", origin, dict(scores[name])
+            )
         ]
         earned = share((verdict["earned"], verdict["points"]) for verdict in verdicts)
     except (
@@ -603,7 +668,8 @@ def _remedy(said: str) -> str:
     """What to do about a database's complaint."""
     if "locked" in said:
         return (
-            "Wait until no other program is writing to it, or close what holds it, then grade again"
+            "Wait until no other program is writing to it, or close what holds it, "
+            "then grade again"
         )
     if "readonly" in said:
         return "Allow writing to it and to its folder, then grade again"
@@ -674,7 +740,7 @@ def _last_error(result: dict[str, Any]) -> str:
         log,
         flags=re.MULTILINE,
     )
-    causes = [cause for cause in causes if "NbGraderException" not in cause] or re.findall(
-        r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE
-    )
+    causes = [
+        cause for cause in causes if "NbGraderException" not in cause
+    ] or re.findall(r"^\[ERROR\] (.+)$", log, flags=re.MULTILINE)
     return causes[-1][:300] if causes else "nbgrader gave no reason"

@@ -60,14 +60,18 @@ class FeedbackExporter(HTMLExporter):
             if page is not None:
                 return page, self._init_resources(resources)
             log.warning("a page of feedback could not be made: %s", why_not)
-        raise RuntimeError(f"the page could not be made: {plain(why_not.splitlines()[-1])}")
+        raise RuntimeError(
+            f"the page could not be made: {plain(why_not.splitlines()[-1])}"
+        )
 
 
 def _without_students_own(nb: NotebookNode) -> NotebookNode:
     """The notebook with a line in place of each text that is the student's to write."""
     shown = copy.deepcopy(nb)
     for cell in shown.cells:
-        is_fixed = metadata_of(cell).get("locked") and not metadata_of(cell).get("solution")
+        is_fixed = metadata_of(cell).get("locked") and not metadata_of(cell).get(
+            "solution"
+        )
         if is_fixed or question_of(cell) is not None:
             continue
         cell.pop("attachments", None)
@@ -78,7 +82,9 @@ def _without_students_own(nb: NotebookNode) -> NotebookNode:
     return shown
 
 
-def _made_apart(make: Callable[[], tuple[str, Any]], seconds: float) -> tuple[str | None, str]:
+def _made_apart(
+    make: Callable[[], tuple[str, Any]], seconds: float
+) -> tuple[str | None, str]:
     """The text that `make` returns in a fork of this process; None where it fails or reaches a
     limit, and why.
     """
@@ -91,19 +97,31 @@ def _made_apart(make: Callable[[], tuple[str, Any]], seconds: float) -> tuple[st
         said = _read(reading, time.monotonic() + _CLOCK * seconds)
     finally:
         os.close(reading)
-        os.kill(process, signal.SIGKILL)  # it has ended, or must; nobody else waits for it
+        os.kill(
+            process, signal.SIGKILL
+        )  # it has ended, or must; nobody else waits for it
         os.waitpid(process, 0)
     text, end = said[:-1].decode("utf-8", "replace"), said[-1:]
     if end == _WHOLE:
         return text, ""
-    return None, text if end == _FAILED else f"it took more than {seconds:g} seconds, or its memory"
+    return (
+        None,
+        text
+        if end == _FAILED
+        else f"it took more than {seconds:g} seconds, or its memory",
+    )
 
 
-def _make_and_end(make: Callable[[], tuple[str, Any]], writing: int, seconds: float) -> None:
+def _make_and_end(
+    make: Callable[[], tuple[str, Any]], writing: int, seconds: float
+) -> None:
     """Never returns."""
     try:
         try:
-            with limits_of_worker.memory(_MEGABYTES), limits_of_worker.processor(seconds):
+            with (
+                limits_of_worker.memory(_MEGABYTES),
+                limits_of_worker.processor(seconds),
+            ):
                 said, end = make()[0], _WHOLE
         except Exception:
             said, end = traceback.format_exc(), _FAILED

@@ -168,7 +168,9 @@ def decode(line: bytes) -> Message:
         content = json.loads(line.decode("utf-8", "surrogatepass"))
         kind = content.pop("kind")
         if kind == "Report":
-            return Report(_result(content["result"]), content["log"], content["leaving"])
+            return Report(
+                _result(content["result"]), content["log"], content["leaving"]
+            )
         return {"Job": Job, "Ready": Ready, "Working": Working}[kind](**content)
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no message: {type(error).__name__}: {error}") from error

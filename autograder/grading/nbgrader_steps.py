@@ -48,10 +48,19 @@ from traitlets import Bool, Float, Integer, List, Unicode
 
 from autograder.errors import JudgeFault
 from autograder.grading.execution.cell_runner import CellRunner
-from autograder.grading.execution.kernels import Kernel, Setting, TrustedKernel, WalledKernel
+from autograder.grading.execution.kernels import (
+    Kernel,
+    Setting,
+    TrustedKernel,
+    WalledKernel,
+)
 from autograder.grading.execution.notebook_run import Author, NotebookRun, undisturbed
 from autograder.grading.feedback_page import FeedbackExporter
-from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
+from autograder.grading.hand_grades import (
+    answers_file,
+    graded_answers,
+    remember_answers,
+)
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.secret import course_secret
 from autograder.grading.submissions import submission
@@ -171,7 +180,8 @@ class CourseCells(NbGraderPreprocessor):
     """
 
     max_megabytes = Float(
-        submission.MEGABYTES, help="The most that a submission may hold, all files together."
+        submission.MEGABYTES,
+        help="The most that a submission may hold, all files together.",
     ).tag(config=True)
 
     def preprocess(
@@ -213,7 +223,9 @@ def _coursedir(preprocessor: NbGraderPreprocessor) -> Any:
     return getattr(getattr(preprocessor.parent, "parent", None), "coursedir", None)
 
 
-def _submitted_folder(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> Path | None:
+def _submitted_folder(
+    preprocessor: NbGraderPreprocessor, names: dict[str, str]
+) -> Path | None:
     """The folder that nbgrader is converting; None where the preprocessor runs outside a
     converter.
     """
@@ -221,7 +233,9 @@ def _submitted_folder(preprocessor: NbGraderPreprocessor, names: dict[str, str])
     if coursedir is None:
         return None
     return Path(
-        coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
+        coursedir.format_path(
+            coursedir.submitted_directory, names["student"], names["assignment"]
+        )
     )
 
 
@@ -296,10 +310,14 @@ class JudgedExecute(Execute):
         ),
     ).tag(config=True)
     processes = Integer(
-        wall.Limits.processes, min=16, help="Processes and threads of a submission at one time."
+        wall.Limits.processes,
+        min=16,
+        help="Processes and threads of a submission at one time.",
     ).tag(config=True)
     file_mb = Integer(
-        wall.Limits.file_mb, min=1, help="MB that one file written by a submission may have."
+        wall.Limits.file_mb,
+        min=1,
+        help="MB that one file written by a submission may have.",
     ).tag(config=True)
     disk_mb = Integer(
         wall.Limits.disk_mb,
@@ -344,7 +362,9 @@ class JudgedExecute(Execute):
         with log_file, about(f"{names['assignment']}, {names['student']}"):
             catalogue.choose(self.questions)
             self._refuse_faults(nb, names["assignment"])
-            verdicts = undisturbed(nb, functools.partial(self._notebook_run, nb, resources))
+            verdicts = undisturbed(
+                nb, functools.partial(self._notebook_run, nb, resources)
+            )
             resources[METADATA_KEY] = verdicts
             modules = _modules_of(nb, resources["metadata"].get("path"))
             look_at = things_to_look_at(nb, modules, verdicts)
@@ -423,8 +443,12 @@ class JudgedExecute(Execute):
                 limits=self._limits(),
                 packages=self.packages,
                 seconds=self.startup_timeout,
-                name=self.kernel_name or nb.metadata.get("kernelspec", {}).get("name", ""),
-                arguments=(*self.extra_arguments, "--HistoryManager.hist_file=:memory:"),
+                name=self.kernel_name
+                or nb.metadata.get("kernelspec", {}).get("name", ""),
+                arguments=(
+                    *self.extra_arguments,
+                    "--HistoryManager.hist_file=:memory:",
+                ),
                 config=self.config,
             )
         )
@@ -495,7 +519,11 @@ class SaveVerdicts(SaveAutoGrades):
         origin = resources.get(ORIGIN_KEY)
         if origin is None:
             origin = self._origin(names)
-        nb.metadata[METADATA_KEY] = {"verdicts": verdicts, **origin, **resources[VERSIONS_KEY]}
+        nb.metadata[METADATA_KEY] = {
+            "verdicts": verdicts,
+            **origin,
+            **resources[VERSIONS_KEY],
+        }
         return nb, resources
 
     def _origin(self, names: dict[str, str]) -> dict[str, str]:
@@ -541,7 +569,10 @@ class SaveVerdicts(SaveAutoGrades):
         super()._add_comment(cell, resources)
         if self._stands_elsewhere(cell):
             comment = self.gradebook.find_comment(
-                metadata_of(cell)["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+                metadata_of(cell)["grade_id"],
+                self.notebook_id,
+                self.assignment_id,
+                self.student_id,
             )
             comment.auto_comment = WRITTEN_ELSEWHERE
             self.gradebook.db.commit()
@@ -577,13 +608,19 @@ def _handed_out(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> li
     sources: list[str] = []
     for folder in (coursedir.release_directory, coursedir.source_directory):
         place = coursedir.format_path(folder, ".", names["assignment"])
-        with contextlib.suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
-            notebook = json.loads(Path(place, f"{names['notebook']}.ipynb").read_bytes())
+        with contextlib.suppress(
+            OSError, ValueError, LookupError, AttributeError, TypeError
+        ):
+            notebook = json.loads(
+                Path(place, f"{names['notebook']}.ipynb").read_bytes()
+            )
             sources += ["".join(cell["source"]) for cell in notebook["cells"]]
     return sources
 
 
-def _answers_file(preprocessor: NbGraderPreprocessor, names: dict[str, str]) -> Path | None:
+def _answers_file(
+    preprocessor: NbGraderPreprocessor, names: dict[str, str]
+) -> Path | None:
     """Where it is kept which answers a student's grades are for; None outside a converter."""
     coursedir = _coursedir(preprocessor)
     if coursedir is None:

@@ -108,7 +108,9 @@ class Record(Autograde):
         with self._keep_exception():
             super().set_permissions(assignment_id, student_id)
 
-    def _format_source(self, assignment_id: str, student_id: str, escape: bool = False) -> str:
+    def _format_source(
+        self, assignment_id: str, student_id: str, escape: bool = False
+    ) -> str:
         """As nbgrader's, which escapes no folder that is given in full."""
         if not escape:
             return super()._format_source(assignment_id, student_id)
@@ -122,7 +124,9 @@ class Record(Autograde):
         super().write_single_notebook(
             output, ResourcesDict(None, resources, output_extension=".new")
         )
-        draft = os.path.join(self.writer.build_directory, f"{resources['unique_key']}.new")
+        draft = os.path.join(
+            self.writer.build_directory, f"{resources['unique_key']}.new"
+        )
         os.replace(draft, draft.removesuffix(".new") + ".ipynb")
 
     @contextlib.contextmanager

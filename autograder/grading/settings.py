@@ -90,7 +90,9 @@ class Steps:
     def __init__(self, config: Any):
         sanitizing = steps_named(config, "sanitize_preprocessors")
         steps = steps_named(config, "autograde_preprocessors")
-        at = next(index for index, step in enumerate(steps) if _is_a(step, JudgedExecute))
+        at = next(
+            index for index, step in enumerate(steps) if _is_a(step, JudgedExecute)
+        )
         self.before: list[Any] = [*sanitizing, *steps[:at]]
         self.judges: type[JudgedExecute] = steps[at]
         later = steps[at + 1 :]
@@ -175,7 +177,9 @@ def _check_settings(root: Path, config: Any) -> None:
     for section in config:
         near = difflib.get_close_matches(section, _SECTIONS, n=1, cutoff=0.8)
         if section not in _SECTIONS and near:
-            raise CourseError(f"{where}: there is no `c.{section}`. Did you mean `c.{near[0]}`?")
+            raise CourseError(
+                f"{where}: there is no `c.{section}`. Did you mean `c.{near[0]}`?"
+            )
     for package in config.get("JudgedExecute", {}).get("packages", ()):
         if not wall.locations(str(package)):
             raise CourseError(
@@ -187,7 +191,9 @@ def _check_settings(root: Path, config: Any) -> None:
         for name in config.get(kind.__name__, {}):
             if name not in known:
                 setting = f"`c.{kind.__name__}.{name}`"
-                raise CourseError(f"{where}: {setting} is no setting.{_meant(name, known)}")
+                raise CourseError(
+                    f"{where}: {setting} is no setting.{_meant(name, known)}"
+                )
     for ours in (JudgedExecute, CourseCells):
         try:
             ours(config=config)

@@ -46,6 +46,7 @@ def _questions(package: str, asked: frozenset[str]) -> str:
             name = path.relative_to(folder)
             if name.parts[0].removesuffix(".py") not in others:
                 digest.update(
-                    f"{name.as_posix()}\n".encode() + hashlib.sha256(path.read_bytes()).digest()
+                    f"{name.as_posix()}\n".encode()
+                    + hashlib.sha256(path.read_bytes()).digest()
                 )
     return f"{package} {digest.hexdigest()[:DIGITS]}"

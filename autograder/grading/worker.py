@@ -28,7 +28,13 @@ from nbformat import NotebookNode, from_dict
 
 from autograder import logs
 from autograder.answers.time_limit import patience
-from autograder.errors import Disturbed, JudgeFault, JudgingStuck, NoWall, SubmissionError
+from autograder.errors import (
+    Disturbed,
+    JudgeFault,
+    JudgingStuck,
+    NoWall,
+    SubmissionError,
+)
 from autograder.grading import limits_of_worker
 from autograder.grading.layout import METADATA_KEY
 from autograder.grading.limits_of_worker import (
@@ -61,7 +67,10 @@ from autograder.grading.nbgrader_steps import (
 from autograder.grading.settings import Steps, configuration
 from autograder.grading.submissions import submission
 from autograder.grading.submissions.cells import fault_of, question_of
-from autograder.grading.submissions.hand_in_time import AS_NBGRADER_WRITES, as_nbgrader_writes
+from autograder.grading.submissions.hand_in_time import (
+    AS_NBGRADER_WRITES,
+    as_nbgrader_writes,
+)
 from autograder.questions import catalogue
 from autograder.sandbox import provisioner
 from autograder.text import one_line, plain
@@ -69,7 +78,14 @@ from autograder.text import one_line, plain
 _ROOM = 2**20
 """Bytes that can be written where there is room at all."""
 
-MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+MACHINE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 """Errors of the operating system that say nothing about a submission."""
 
 
@@ -96,9 +112,14 @@ class SubmissionRun:
             self._open.callback(self._forget_copy)
             self._place = tempfile.mkdtemp(prefix="handed-in-")
             self._folder = self._open.enter_context(
-                tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True)
+                tempfile.TemporaryDirectory(
+                    prefix="submission-", ignore_cleanup_errors=True
+                )
             )
-            with limits_of_worker.memory(READ_MEGABYTES), limits_of_worker.processor(READ_SECONDS):
+            with (
+                limits_of_worker.memory(READ_MEGABYTES),
+                limits_of_worker.processor(READ_SECONDS),
+            ):
                 self._read()
 
     def __enter__(self) -> SubmissionRun:
@@ -148,7 +169,9 @@ class SubmissionRun:
     def _read(self) -> None:
         job = self._job
         grade_ids = {name: release["cells"] for name, release in job.release.items()}
-        received = submission.receive(Path(job.folder), job.student, grade_ids, job.megabytes)
+        received = submission.receive(
+            Path(job.folder), job.student, grade_ids, job.megabytes
+        )
         files, clashes = _without_clashes(received.files, job.files, received.notebooks)
         self._remarks = (*received.remarks, *clashes)
         self._digest = received.digest
@@ -158,13 +181,18 @@ class SubmissionRun:
         _write(Path(self._folder), files)
         _copy(job.files, Path(self._folder))
         self._notebooks = [
-            self._prepared(name, notebook) for name, notebook in received.notebooks.items()
+            self._prepared(name, notebook)
+            for name, notebook in received.notebooks.items()
         ]
 
     def _judge(self) -> Examined:
         step, _, _ = self._notebooks[0]
         most = math.inf if step.trust_submissions else step.judge_mb
-        with limits_of_worker.memory(most) if most < math.inf else contextlib.nullcontext():
+        with (
+            limits_of_worker.memory(most)
+            if most < math.inf
+            else contextlib.nullcontext()
+        ):
             judged = {
                 resources["metadata"]["name"]: self._judged(step, nb, resources)
                 for step, nb, resources in self._notebooks
@@ -241,7 +269,9 @@ def _what_is_wrong(error: Exception, job: Job) -> Ungradable | CourseFault:
         case OSError() if error.errno in MACHINE:
             return _no_room(error)
         case MemoryError():
-            return Ungradable("it needs more memory to be read and judged than there is for it")
+            return Ungradable(
+                "it needs more memory to be read and judged than there is for it"
+            )
     logs.log.exception("a submission could not be examined")
     return Ungradable(
         f"a bug of the course, not of the submission: {type(error).__name__}: {said}; its "
@@ -255,7 +285,11 @@ def _kernels_fail(error: Disturbed | NoWall, job: Job) -> Ungradable | CourseFau
     try:
         _start_and_stop_a_kernel(job)
     except (Disturbed, NoWall):
-        what = said if isinstance(error, NoWall) else f"no kernel can be kept running here: {said}"
+        what = (
+            said
+            if isinstance(error, NoWall)
+            else f"no kernel can be kept running here: {said}"
+        )
         return CourseFault(what, error.remedy)
     except Exception:
         logs.log.exception("a kernel could not be tried")
@@ -313,7 +347,9 @@ def _without_clashes(
     for name, content in files.items():
         above = _folders_above(name)
         if name in folders or above & taken:
-            left_out.append(f"{plain(name)} was left out: the course's own stands in its place")
+            left_out.append(
+                f"{plain(name)} was left out: the course's own stands in its place"
+            )
         else:
             kept[name] = content
     return kept, left_out

@@ -8,7 +8,12 @@ from typing import Any
 
 from autograder.answers.outcome import Outcome
 from autograder.judge.differences import differences
-from autograder.judge.strategy import Observation, all_correct, reference_failed, run_own
+from autograder.judge.strategy import (
+    Observation,
+    all_correct,
+    reference_failed,
+    run_own,
+)
 from autograder.questions.definition import Answer, Case, Question
 from autograder.values.agreement import agree
 from autograder.verdict import Failure
@@ -42,9 +47,15 @@ class Compared:
     def passes(self, expected: Any, seen: Observation) -> bool:
         return agree(expected, seen.result, self.rtol, self.atol)
 
-    def differences(self, expected: Any, seen: Observation, none_is_a_result: bool) -> list[str]:
+    def differences(
+        self, expected: Any, seen: Observation, none_is_a_result: bool
+    ) -> list[str]:
         sentences = differences(
-            expected, seen.result, self.rtol, self.atol, none_is_a_result=none_is_a_result
+            expected,
+            seen.result,
+            self.rtol,
+            self.atol,
+            none_is_a_result=none_is_a_result,
         )
         return sentences[:_MOST_SENTENCES]
 

@@ -113,7 +113,9 @@ def _differences_in_list(
     return sentences
 
 
-def _difference_in_value(expected: np.ndarray, got: np.ndarray, rtol: float, atol: float) -> str:
+def _difference_in_value(
+    expected: np.ndarray, got: np.ndarray, rtol: float, atol: float
+) -> str:
     """One sentence on two arrays of the same shape."""
     same = close(expected, got, rtol, atol)
     expected = as_float(expected)

@@ -22,7 +22,8 @@ from autograder.questions.definition import Case, Probe, Question
 from autograder.verdict import Failure, Status, Verdict
 
 NOT_ATTEMPTED = (
-    "Put your answer in place of the line with `raise NotImplementedError`, then run both cells."
+    "Put your answer in place of the line with `raise NotImplementedError`, "
+    "then run both cells."
 )
 
 
@@ -66,7 +67,9 @@ def examine(
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
         if outcome.forbidden:
             return _refused(
-                question, ForbiddenUse(may_not(outcome.forbidden), outcome.forbidden_line), run
+                question,
+                ForbiddenUse(may_not(outcome.forbidden), outcome.forbidden_line),
+                run,
             )
         outcomes.append((case, outcome))
         if outcome.is_last:
@@ -77,7 +80,9 @@ def examine(
     return _conclude(strategy, run, framework)
 
 
-def examine_answer(question: Question, answer: Any, framework: str, *, seed: int = 0) -> Verdict:
+def examine_answer(
+    question: Question, answer: Any, framework: str, *, seed: int = 0
+) -> Verdict:
     """Judge an answer that lives in this process: the reference, a mistake, a test's own. Not
     for a stranger's code.
     """
@@ -108,7 +113,9 @@ def _draw(question: Question, strategy: Strategy, seed: int) -> Iterable[Case]:
 
 
 @functools.lru_cache(maxsize=4)
-def _kept_cases(question: Question, seed: int, probes: tuple[Probe, ...]) -> tuple[Case, ...]:
+def _kept_cases(
+    question: Question, seed: int, probes: tuple[Probe, ...]
+) -> tuple[Case, ...]:
     """Kept for whoever checks the same answer again after a change."""
     return tuple(question.cases(seed))
 
@@ -184,7 +191,9 @@ def _most_telling(failures: Sequence[Trial]) -> Trial:
     first = failures[0]
     if not first.outcome.is_value:
         return first
-    ordinary = [trial for trial in failures if not is_degenerate(trial.case.inputs.args)]
+    ordinary = [
+        trial for trial in failures if not is_degenerate(trial.case.inputs.args)
+    ]
     telling = [trial for trial in ordinary if trial.outcome.is_value] or list(failures)
     return next((trial for trial in telling if trial.drawable), telling[0])
 
@@ -207,7 +216,9 @@ def _refused(question: Question, forbidden_use: ForbiddenUse, run: _Run) -> Verd
     details = [question.prohibition]
     if forbidden_use.line:
         details.append(f"The line is `{forbidden_use.line}`")
-    return _verdict(run, Status.INCORRECT, forbidden_use.sentence, details=tuple(details))
+    return _verdict(
+        run, Status.INCORRECT, forbidden_use.sentence, details=tuple(details)
+    )
 
 
 def _verdict(

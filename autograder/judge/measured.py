@@ -49,9 +49,13 @@ class Measured:
             if question.trains:
                 reason = why_not_learnt(outcome.value)
                 if reason:
-                    return Observation(Outcome("refused", message=reason, seconds=outcome.seconds))
+                    return Observation(
+                        Outcome("refused", message=reason, seconds=outcome.seconds)
+                    )
             measurement = self.measure(case.inputs, outcome.value)
-        except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
+        except (
+            Exception
+        ):  # The value is a stranger's: whatever it breaks, it only fails.
             log_failure(
                 question,
                 case,
@@ -68,7 +72,9 @@ class Measured:
     def passes(self, expected: Any, seen: Observation) -> bool:
         return bool(seen.result.passed)
 
-    def differences(self, expected: Any, seen: Observation, none_is_a_result: bool) -> list[str]:
+    def differences(
+        self, expected: Any, seen: Observation, none_is_a_result: bool
+    ) -> list[str]:
         return [seen.result.message]
 
     def same(self, one: Observation, other: Observation) -> bool:

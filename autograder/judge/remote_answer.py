@@ -48,7 +48,9 @@ class RemoteAnswer:
         # What it may still have worked at imports, which is not counted: it says so itself.
         self._imports_left = MOST_WORK
 
-    def __call__(self, driver: str, args: tuple[Any, ...], seconds: float, wall: float) -> Outcome:
+    def __call__(
+        self, driver: str, args: tuple[Any, ...], seconds: float, wall: float
+    ) -> Outcome:
         if seconds <= 0 or wall <= 0:
             return Outcome("timeout")
         used = _since(self._worked)
@@ -82,7 +84,9 @@ class RemoteAnswer:
         return outcome
 
 
-def _countdown(seconds: float, wall: float, used: Callable[[], float]) -> Callable[[], float]:
+def _countdown(
+    seconds: float, wall: float, used: Callable[[], float]
+) -> Callable[[], float]:
     """How long to wait for an answer from now on: a process cannot have used up what is left of
     its work before as many seconds have passed.
     """
@@ -111,7 +115,9 @@ def _in_time(outcome: Outcome, seconds: float) -> Outcome:
     """A result that came after its time is none."""
     if outcome.seconds <= seconds + GRACE:
         return outcome
-    return Outcome("timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds)
+    return Outcome(
+        "timeout", printed=outcome.printed, last=outcome.last, seconds=outcome.seconds
+    )
 
 
 def _since(worked: Callable[[], float] | None) -> Callable[[], float]:

@@ -77,7 +77,9 @@ class Sampled:
     def observe(
         self, question: Question, case: Case, outcome: Outcome, expected: Any
     ) -> Observation:
-        return self._observe(question, case, outcome, case.inputs.args, expected.example)
+        return self._observe(
+            question, case, outcome, case.inputs.args, expected.example
+        )
 
     def _observe(
         self,
@@ -90,13 +92,19 @@ class Sampled:
         if not outcome.is_value:
             return Observation(outcome)
         if large := self._too_large(case, outcome, example):
-            return Observation(replace(outcome, kind="refused", value=None, message=large))
+            return Observation(
+                replace(outcome, kind="refused", value=None, message=large)
+            )
         try:
             drawn = sample(self.recover, args, outcome.value, example)
-        except Exception:  # The value is a stranger's: whatever it breaks, it only fails.
+        except (
+            Exception
+        ):  # The value is a stranger's: whatever it breaks, it only fails.
             log_failure(question, case, "its draws could not be recovered")
             message = "the result does not have the form that the task asks for"
-            return Observation(replace(outcome, kind="refused", value=None, message=message))
+            return Observation(
+                replace(outcome, kind="refused", value=None, message=message)
+            )
         return Observation(outcome, drawn)
 
     def _too_large(self, case: Case, outcome: Outcome, example: Any) -> str:
@@ -112,7 +120,9 @@ class Sampled:
     def passes(self, expected: Any, seen: Observation) -> bool:
         return same_distribution(expected, seen.result)
 
-    def differences(self, expected: Any, seen: Observation, none_is_a_result: bool) -> list[str]:
+    def differences(
+        self, expected: Any, seen: Observation, none_is_a_result: bool
+    ) -> list[str]:
         return differences(expected, seen.result, self.each)
 
     def same(self, one: Observation, other: Observation) -> bool:

@@ -61,7 +61,9 @@ class Strategy(Hashable, Protocol):
     def passes(self, expected: Any, seen: Observation) -> bool:
         """Whether an observation of a value is right."""
 
-    def differences(self, expected: Any, seen: Observation, none_is_a_result: bool) -> list[str]:
+    def differences(
+        self, expected: Any, seen: Observation, none_is_a_result: bool
+    ) -> list[str]:
         """What is wrong with an observation of a value, in sentences; none_is_a_result: see
         `autograder.judge.differences`.
         """
@@ -94,7 +96,9 @@ def reference_failed(question: Question, case: Case, why: str) -> RuntimeError:
     """The error to raise where there is nothing to compare with."""
     name = question.name
     probe = case.probe.name
-    return RuntimeError(f"the reference of {name} fails on its own probe {probe}: {why}")
+    return RuntimeError(
+        f"the reference of {name} fails on its own probe {probe}: {why}"
+    )
 
 
 def log_failure(question: Question, case: Case, what: str) -> None:

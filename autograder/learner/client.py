@@ -226,7 +226,11 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
     try:
         channel.send("result", outcome.value, id=number, **facts)
     except ValueError as error:  # larger than a message may be
-        channel.send("result", id=number, **(facts | {"outcome": "refused", "message": str(error)}))
+        channel.send(
+            "result",
+            id=number,
+            **(facts | {"outcome": "refused", "message": str(error)}),
+        )
 
 
 def _connect() -> _Judge:
@@ -244,7 +248,13 @@ def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
     ours, theirs = socket.socketpair()
     # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "autograder.learner.judge_process", str(theirs.fileno())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "autograder.learner.judge_process",
+            str(theirs.fileno()),
+        ],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -258,7 +268,9 @@ def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
 class _Judge:
     """The connection to the judge, and its process where it is the learner's own."""
 
-    def __init__(self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None):
+    def __init__(
+        self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None
+    ):
         self.channel = channel
         self._process = process
         self._log = log

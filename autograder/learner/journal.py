@@ -85,7 +85,11 @@ def standings() -> dict[str, Standing]:
     done = {}
     for name in {*attempts, *best, *hints, *solutions}:
         done[name] = Standing(
-            attempts[name], best.get(name, 0.0), name in solved, hints[name], solutions[name]
+            attempts[name],
+            best.get(name, 0.0),
+            name in solved,
+            hints[name],
+            solutions[name],
         )
     return done
 
@@ -144,7 +148,9 @@ def as_feedback() -> Feedback:
     earned = sum(row["standing"].earned for row in table)
     points = sum(row["points"] for row in table)
     lines = [_line(row) for row in table]
-    lines.append(f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers")
+    lines.append(
+        f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers"
+    )
     html = template("learner", "progress.html.j2").render(
         rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts
     )

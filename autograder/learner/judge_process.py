@@ -113,7 +113,9 @@ def _hint(question: Question) -> Feedback:
     every = []
     for number, hint in enumerate(question.hints, 1):
         every.append(f"Hint {number}: {hint}")
-    every.append(f"There are no more hints. solution({question.name!r}) shows an answer.")
+    every.append(
+        f"There are no more hints. solution({question.name!r}) shows an answer."
+    )
     return note("\n".join(every))
 
 

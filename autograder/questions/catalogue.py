@@ -89,7 +89,9 @@ def packages() -> list[str]:
 
 
 def _installed() -> frozenset[str]:
-    return frozenset(entry.value for entry in entry_points(group="autograder.questions"))
+    return frozenset(
+        entry.value for entry in entry_points(group="autograder.questions")
+    )
 
 
 _installed_once = functools.cache(_installed)  # looked up for every kernel
@@ -122,7 +124,9 @@ def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except SyntaxError as error:
-        raise BrokenQuestions(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+        raise BrokenQuestions(
+            f"{error.filename}, line {error.lineno}: {error.msg}"
+        ) from error
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == name:
             raise BrokenQuestions(
@@ -140,7 +144,9 @@ def _import(name: str) -> ModuleType:
 
 
 def _questions(module: ModuleType) -> dict[str, Question]:
-    questions = [value for value in vars(module).values() if isinstance(value, Question)]
+    questions = [
+        value for value in vars(module).values() if isinstance(value, Question)
+    ]
     for question in questions:
         try:
             question.check_complete()
@@ -151,7 +157,11 @@ def _questions(module: ModuleType) -> dict[str, Question]:
 
 def names() -> list[str]:
     """All question names, in course order."""
-    return [question.name for chapter in chapters().values() for question in chapter.values()]
+    return [
+        question.name
+        for chapter in chapters().values()
+        for question in chapter.values()
+    ]
 
 
 def find(name: str) -> Question:
@@ -186,7 +196,9 @@ def select(wanted: Sequence[str]) -> list[str]:
         name
         for item in wanted
         for name in (
-            [q.name for q in chapters()[item].values()] if item in chapters() else [find(item).name]
+            [q.name for q in chapters()[item].values()]
+            if item in chapters()
+            else [find(item).name]
         )
     ]
     return list(dict.fromkeys(chosen)) if wanted else names()

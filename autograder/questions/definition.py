@@ -251,7 +251,9 @@ class Question:
 
         def attach(function: Callable) -> Callable:
             self.mistakes.append(
-                Mistake(function, framework or self.reference.framework, message, recognise)
+                Mistake(
+                    function, framework or self.reference.framework, message, recognise
+                )
             )
             return function
 
@@ -264,7 +266,9 @@ class Question:
         _known(framework)
 
         def attach(function: Callable) -> Callable:
-            self.alternatives.append(Answer(function, framework or self.reference.framework))
+            self.alternatives.append(
+                Answer(function, framework or self.reference.framework)
+            )
             return function
 
         return attach
@@ -358,7 +362,11 @@ def _seeds(rng: np.random.Generator, calls: int) -> list[int]:
 
 def _number(name: str, value: Any, above: float | None = None) -> None:
     """Refuse what is no finite number of at least 0, or not more than `above`."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    if (
+        not isinstance(value, Real)
+        or isinstance(value, bool)
+        or not math.isfinite(value)
+    ):
         raise BadQuestion(f"{name} must be a number, and {value!r} is not")
     if value < 0 or (above is not None and value <= above):
         least = "0 or more" if above is None else f"more than {above:g}"
@@ -367,26 +375,36 @@ def _number(name: str, value: Any, above: float | None = None) -> None:
 
 def _whole(name: str, value: Any) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise BadQuestion(f"{name} must be a whole number, 1 or more, and {value!r} is not")
+        raise BadQuestion(
+            f"{name} must be a whole number, 1 or more, and {value!r} is not"
+        )
 
 
-def _check_choices(frameworks: Sequence[str], driver: str, hints: Sequence[str]) -> None:
+def _check_choices(
+    frameworks: Sequence[str], driver: str, hints: Sequence[str]
+) -> None:
     # Imported here, because whoever only opens a chapter of questions needs no driver.
     from autograder.answers.drivers import DRIVERS
 
     if isinstance(frameworks, str) or not frameworks:
-        raise BadQuestion(f"frameworks={frameworks!r}: a list of at least one framework is needed")
+        raise BadQuestion(
+            f"frameworks={frameworks!r}: a list of at least one framework is needed"
+        )
     for framework in frameworks:
         _known(framework)
     if driver not in DRIVERS:
-        raise BadQuestion(f"there is no driver {driver!r}: there are {', '.join(DRIVERS)}")
+        raise BadQuestion(
+            f"there is no driver {driver!r}: there are {', '.join(DRIVERS)}"
+        )
     if isinstance(hints, str):
         raise BadQuestion(f"hints={hints!r}: a list of texts is needed, even for one")
 
 
 def _known(framework: str | None) -> None:
     if framework is not None and framework not in FRAMEWORKS:
-        raise BadQuestion(f"there is no framework {framework!r}: there are {', '.join(FRAMEWORKS)}")
+        raise BadQuestion(
+            f"there is no framework {framework!r}: there are {', '.join(FRAMEWORKS)}"
+        )
 
 
 def _first_of_its_name(reference: Callable) -> None:
@@ -399,7 +417,10 @@ def _first_of_its_name(reference: Callable) -> None:
     ):
         return
     first, second = other.reference.function.__code__, reference.__code__
-    if first.co_filename == second.co_filename and first.co_firstlineno != second.co_firstlineno:
+    if (
+        first.co_filename == second.co_filename
+        and first.co_firstlineno != second.co_firstlineno
+    ):
         raise BadQuestion(
             f"{reference.__name__} is a question twice: in line "
             f"{first.co_firstlineno} and in line {second.co_firstlineno}"
@@ -465,7 +486,9 @@ def _dotted_names(names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise BadQuestion(f"forbids={names!r}: a list of names is needed, even for one")
     for name in names:
-        if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?", name):
+        if not isinstance(name, str) or not re.fullmatch(
+            r"[^\W\d]\w*(\.[^\W\d]\w*)*(\.\*)?", name
+        ):
             raise BadQuestion(
                 f'forbids: {name!r} is not a dotted name such as "torch.conv2d" or "scipy.signal.*"'
             )

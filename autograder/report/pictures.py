@@ -8,7 +8,14 @@ import math
 from statistics import median
 from typing import Any
 
-from autograder.report.results import Assignment, ClassResults, Kind, Mark, SubmissionResult, Task
+from autograder.report.results import (
+    Assignment,
+    ClassResults,
+    Kind,
+    Mark,
+    SubmissionResult,
+    Task,
+)
 
 COLOURS = {
     Kind.SOLVED: "#2a8c82",
@@ -86,7 +93,9 @@ def draw_distribution(results: ClassResults, assignments: list[Assignment]) -> A
     return figure
 
 
-def _shares(results: ClassResults, assignments: list[Assignment]) -> dict[str, list[float]]:
+def _shares(
+    results: ClassResults, assignments: list[Assignment]
+) -> dict[str, list[float]]:
     """The shares of the points that were reached, by assignment; only those that have a grade."""
     shares = {}
     for assignment in assignments:
@@ -204,7 +213,9 @@ def _count(kind: Kind, marks: list[Mark]) -> int:
     return sum(mark.kind is kind for mark in marks)
 
 
-def _write_counts(axes: Any, start: list[int], counts: list[int], least: float, ink: str) -> None:
+def _write_counts(
+    axes: Any, start: list[int], counts: list[int], least: float, ink: str
+) -> None:
     """Write each count in the middle of its bar, unless the bar is too short for a figure."""
     for row, count in enumerate(counts):
         if count == 0 or count < least:

@@ -194,7 +194,11 @@ class ClassResults:
     def of(self, assignment: Assignment) -> list[SubmissionResult]:
         """The submissions of one assignment, in the students' order."""
         name = assignment.name
-        return [submission for submission in self.submissions if submission.assignment == name]
+        return [
+            submission
+            for submission in self.submissions
+            if submission.assignment == name
+        ]
 
     def share(self, submission: SubmissionResult) -> float | None:
         """A submission's points by the points to be had, from 0 to 1; None where there is no
@@ -292,7 +296,9 @@ def _without_walls(results: list[SubmissionResult]) -> Iterator[str]:
         )
 
 
-def _by_different_versions(results: list[SubmissionResult], notebooks: _Notebooks) -> Iterator[str]:
+def _by_different_versions(
+    results: list[SubmissionResult], notebooks: _Notebooks
+) -> Iterator[str]:
     """For each notebook that was not graded by one engine and the same questions for all: who by
     which, the most first.
     """
@@ -515,7 +521,9 @@ def _cells(gradebook: Any) -> dict[str, list[_Cell]]:
     return cells
 
 
-def _grades(gradebook: Any) -> dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]]:
+def _grades(
+    gradebook: Any,
+) -> dict[SubmissionKey, dict[tuple[str, str], dict[str, Any]]]:
     """By submission, then by notebook and grade id."""
     from nbgrader import api
 
@@ -621,7 +629,9 @@ def _read_notebook(path: Path) -> _Notebook:
         verdicts=verdicts,
         trusted=metadata.get("trusted") is True,
         version=(engine[:40], questions[:80]),
-        look_at=tuple(str(line)[:_LONGEST_LINE] for line in metadata.get("look_at", ())),
+        look_at=tuple(
+            str(line)[:_LONGEST_LINE] for line in metadata.get("look_at", ())
+        ),
     )
 
 

@@ -73,7 +73,9 @@ def write_csv(results: ClassResults, path: Path) -> None:
     by_key = _by_key(results)
     for student in results.students:
         row = [student.id, student.last_name, student.first_name, student.email]
-        theirs = [by_key[student.id, assignment.name] for assignment in results.assignments]
+        theirs = [
+            by_key[student.id, assignment.name] for assignment in results.assignments
+        ]
         for assignment, submission in zip(results.assignments, theirs, strict=True):
             row += [
                 _number(submission.points),
@@ -180,7 +182,9 @@ def write_html(results: ClassResults, path: Path) -> None:
             waiting.append(assignment.name)
     submissions = results.submissions
     graded = [submission for submission in submissions if submission.marks]
-    failed = [submission for submission in submissions if submission.state is State.NOT_GRADED]
+    failed = [
+        submission for submission in submissions if submission.state is State.NOT_GRADED
+    ]
     page = template("report", "report.html.j2").render(
         course=results.course,
         cards=_cards(results, graded),
@@ -208,7 +212,9 @@ def _is_handed_in(results: ClassResults, assignment: Assignment) -> bool:
     return any(submission.state is not State.MISSING for submission in submissions)
 
 
-def _cards(results: ClassResults, graded: list[SubmissionResult]) -> list[tuple[str, str]]:
+def _cards(
+    results: ClassResults, graded: list[SubmissionResult]
+) -> list[tuple[str, str]]:
     """The headline figures: (figure, what it counts)."""
     students = len(results.students)
     states = [submission.state for submission in results.submissions]
@@ -259,7 +265,9 @@ def _hand_grading(results: ClassResults) -> list[tuple[str, str, list[str]]]:
     """(assignment, task, students) of what a person must look at."""
     rows = []
     for assignment in results.assignments:
-        students_by_task: dict[Task, list[str]] = {task: [] for task in assignment.tasks}
+        students_by_task: dict[Task, list[str]] = {
+            task: [] for task in assignment.tasks
+        }
         for submission in results.of(assignment):
             for mark in submission.marks:
                 if mark.needs_manual_grade:
@@ -311,7 +319,9 @@ def _section(results: ClassResults, assignment: Assignment) -> dict[str, Any]:
     }
 
 
-def _mistakes(assignment: Assignment, graded: list[SubmissionResult]) -> list[tuple[str, str, int]]:
+def _mistakes(
+    assignment: Assignment, graded: list[SubmissionResult]
+) -> list[tuple[str, str, int]]:
     """(task, mistake, how many made it), the commonest first."""
     labels = short_labels([task.label for task in assignment.tasks])
     marks = _marks(graded)

@@ -48,6 +48,17 @@ def environment(judge: int) -> dict[str, str]:
     }
 
 
+def _become_a_kernel(judge: int) -> None:
+    """Forget what this process was started with; keep the line to the judge."""
+    os.environ.clear()
+    os.environ.update(environment(judge))
+    os.set_inheritable(judge, True)
+    sys.argv = ["kernel"]
+    own_folder = ("", ".", wall.HOME)
+    sys.path[:] = [path for path in sys.path if path not in own_folder]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> None:
     """Serve as the kernel of `connection` (Jupyter's connection information) until killed."""
     from ipykernel.kernelapp import IPKernelApp
@@ -64,18 +75,17 @@ def run_kernel(connection: dict[str, Any], judge: int, limits: wall.Limits) -> N
         def load_config_file(self, *args: Any, **options: Any) -> None:
             pass
 
-    os.environ.clear()
-    os.environ.update(environment(judge))
-    os.set_inheritable(judge, True)
-    sys.argv = ["kernel"]
-    own_folder = ("", ".", wall.HOME)
-    sys.path[:] = [path for path in sys.path if path not in own_folder]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _become_a_kernel(judge)
     file = Path(wall.SCRATCH, "kernel.json")
     file.write_text(json.dumps(connection), encoding="utf-8")
-    config = Config({"HistoryManager": {"enabled": False}, "IPKernelApp": {"ignore_cwd": True}})
+    config = Config(
+        {"HistoryManager": {"enabled": False}, "IPKernelApp": {"ignore_cwd": True}}
+    )
     app = App.instance(
-        config=config, capture_fd_output=False, log_level="CRITICAL", connection_file=str(file)
+        config=config,
+        capture_fd_output=False,
+        log_level="CRITICAL",
+        connection_file=str(file),
     )
     app.initialize([])
     notebook_shell.prepare(app.shell)
@@ -118,7 +128,9 @@ class _OutputBudget:
                 "what came later is left out.\n"
             )
         if is_endless and not left:
-            raise OutputLimit(f"the cell printed or displayed more than {ENDLESS * megabytes:g} MB")
+            raise OutputLimit(
+                f"the cell printed or displayed more than {ENDLESS * megabytes:g} MB"
+            )
         return min(size, left)
 
 
@@ -133,7 +145,9 @@ def _cut_off(app: Any, limit: int) -> None:
     app.session.send = _limited(app.session.send, budget)
 
 
-def _counted(write: Callable[[str], int], budget: _OutputBudget) -> Callable[[str], int]:
+def _counted(
+    write: Callable[[str], int], budget: _OutputBudget
+) -> Callable[[str], int]:
     """`write` of a stream, counted before the text waits in a buffer."""
 
     def counted(text: str) -> int:
@@ -147,7 +161,9 @@ def _counted(write: Callable[[str], int], budget: _OutputBudget) -> Callable[[st
 def _limited(send: Callable[..., Any], budget: _OutputBudget) -> Callable[..., Any]:
     """`send` of a Jupyter session, with counted displays and shortened errors."""
 
-    def limited(stream: Any, message: Any, content: Any = None, *args: Any, **options: Any) -> Any:
+    def limited(
+        stream: Any, message: Any, content: Any = None, *args: Any, **options: Any
+    ) -> Any:
         kind, body = message, content
         if isinstance(message, dict):
             kind, body = message["msg_type"], message["content"]

@@ -88,7 +88,9 @@ def unshare(flags: int) -> None:
     _checked(_libc().unshare(ctypes.c_int(flags)), "unshare")
 
 
-def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+def mount(
+    source: str, target: str, kind: str = "", flags: int = 0, options: str = ""
+) -> None:
     """Mount `source` at `target`."""
     result = _libc().mount(
         source.encode() or None,
@@ -187,7 +189,9 @@ FS_ALL = (1 << 16) - 1
 _RIGHTS_KNOWN = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights to files each version of Landlock knows; later ones know all of `FS_ALL`."""
 
-_RIGHTS_ON_FILES = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV
+_RIGHTS_ON_FILES = (
+    FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV
+)
 
 
 def landlock_version() -> int:
@@ -238,7 +242,14 @@ def _allow_below(rules: int, path: str, rights: int) -> None:
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, descriptor))
-        _syscall(f"landlock_add_rule {path}", _LANDLOCK_ADD_RULE, rules, path_beneath, rule, 0)
+        _syscall(
+            f"landlock_add_rule {path}",
+            _LANDLOCK_ADD_RULE,
+            rules,
+            path_beneath,
+            rule,
+            0,
+        )
     finally:
         os.close(descriptor)
 

@@ -72,7 +72,9 @@ def _places() -> list[tuple[Path, str]]:
     with contextlib.suppress(OSError):
         own = dict(
             line.split(":", 2)[1:]
-            for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+            for line in Path("/proc/self/cgroup")
+            .read_text(encoding="utf-8")
+            .splitlines()
         )
         if "memory" in own:
             folder = Path("/sys/fs/cgroup/memory" + own["memory"])

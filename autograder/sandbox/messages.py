@@ -193,11 +193,15 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(line: socket.socket, message: Message, descriptors: list[int] | None = None) -> None:
+def send(
+    line: socket.socket, message: Message, descriptors: list[int] | None = None
+) -> None:
     """Send one message and copies of `descriptors`. Raises OSError."""
     ancillary = []
     if descriptors:
-        ancillary.append((socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors)))
+        ancillary.append(
+            (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+        )
     line.sendmsg([encode(message)], ancillary)
 
 

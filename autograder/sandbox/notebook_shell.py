@@ -12,7 +12,18 @@ from typing import Any
 NO_COMMANDS = "grading runs no shell commands"
 
 _INSTALLERS = ("pip", "conda", "mamba", "micromamba", "uv")
-_SCRIPTS = ("script", "bash", "sh", "perl", "ruby", "python", "python2", "python3", "pypy", "cmd")
+_SCRIPTS = (
+    "script",
+    "bash",
+    "sh",
+    "perl",
+    "ruby",
+    "python",
+    "python2",
+    "python3",
+    "pypy",
+    "cmd",
+)
 _PIXELS = {"png", "png2x", "retina", "jpg", "jpeg"}
 _INLINE = "module://matplotlib_inline.backend_inline"
 

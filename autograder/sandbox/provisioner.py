@@ -95,7 +95,13 @@ class ZygoteClient:
         ours, theirs = pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autograder.sandbox.zygote", str(theirs.fileno())],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "autograder.sandbox.zygote",
+                str(theirs.fileno()),
+            ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -135,7 +141,9 @@ class ZygoteClient:
         # kernel's.
         setting = os.memfd_create("setting")
         try:
-            os.write(setting, encode(WorkerSetting(dict(os.environ), os.getcwd(), sys.path)))
+            os.write(
+                setting, encode(WorkerSetting(dict(os.environ), os.getcwd(), sys.path))
+            )
             answer = self._ask(WorkerRequest(main), [channel, log, setting])
         except OSError:
             answer = None
@@ -149,7 +157,9 @@ class ZygoteClient:
             raise Disturbed(f"no process could be forked: {message.message}")
         return Worker(self, *descriptors)
 
-    def _ask(self, message: Message, descriptors: list[int]) -> tuple[Message, list[int]] | None:
+    def _ask(
+        self, message: Message, descriptors: list[int]
+    ) -> tuple[Message, list[int]] | None:
         """Send and wait for the answer; None if there is none in time. Raises OSError."""
         with self._lock:
             send(self._line, message, descriptors)
@@ -271,7 +281,11 @@ def installation_fingerprint() -> Fingerprint:
     """What a change of makes a zygote stale: the environment's installed packages, the packages
     that are shown, and where Python looks for modules.
     """
-    paths = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    paths = [
+        Path(path)
+        for path in sys.path
+        if path.endswith(("site-packages", "dist-packages"))
+    ]
     for package in ("autograder", *frameworks.packages()):
         for folder in wall.locations(package):
             paths += folder.glob("**/*.py")
@@ -369,7 +383,9 @@ class WalledProvisioner(KernelProvisionerBase):
         assert km is not None  # whoever made this one
         self._mount_point = tempfile.mkdtemp(prefix="kernel-")
         km.transport, km.ip = "ipc", f"{wall.SOCKETS}/s"
-        km.shell_port, km.iopub_port, km.stdin_port, km.hb_port, km.control_port = range(1, 6)
+        km.shell_port, km.iopub_port, km.stdin_port, km.hb_port, km.control_port = (
+            range(1, 6)
+        )
         self.connection_info = km.get_connection_info()
         return await super().pre_launch(cmd=[], **kwargs)
 
@@ -463,7 +479,9 @@ class WalledProvisioner(KernelProvisionerBase):
         """
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.wait(), seconds)
-        by_a_signal = self.reason == EndReason.OVER and self.exit_code == -signal.SIGKILL
+        by_a_signal = (
+            self.reason == EndReason.OVER and self.exit_code == -signal.SIGKILL
+        )
         if by_a_signal and not self._ended:
             return EndReason.KILLED
         return self.reason or EndReason.OVER

@@ -266,7 +266,10 @@ POLICY = (
     _deny("fcntl", Condition(1, Operator.EQUALS, F_SETLEASE)),
     # What is attached to a file in memory (64 kB of access rights, say) counts neither for a
     # process nor for the disk. EOPNOTSUPP is what file systems say that attach nothing.
-    *(_deny(call, answer=Answer.EOPNOTSUPP) for call in ("setxattr", "lsetxattr", "fsetxattr")),
+    *(
+        _deny(call, answer=Answer.EOPNOTSUPP)
+        for call in ("setxattr", "lsetxattr", "fsetxattr")
+    ),
     # Whoever shares a processor's core with nobody keeps the other half of it idle.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SCHED_CORE)),
     # Whether a page equals one of another submission's would show in the time of a write.
@@ -454,7 +457,9 @@ class Assembler:
         """Take the word at `offset` of struct seccomp_data as what is compared from now on."""
         self._steps.append((LOAD, NEXT, NEXT, offset))
 
-    def jump(self, test: int, value: int, *, if_true: str = NEXT, if_false: str = NEXT) -> None:
+    def jump(
+        self, test: int, value: int, *, if_true: str = NEXT, if_false: str = NEXT
+    ) -> None:
         """Compare, and go to one label or the other."""
         self._steps.append((test, if_true, if_false, value))
 
@@ -475,7 +480,9 @@ class Assembler:
         if len(self._steps) > LONGEST_PROGRAM:
             raise ValueError(f"a filter has at most {LONGEST_PROGRAM} steps")
         return [
-            Instruction(code, self._distance(at, if_true), self._distance(at, if_false), value)
+            Instruction(
+                code, self._distance(at, if_true), self._distance(at, if_false), value
+            )
             for at, (code, if_true, if_false, value) in enumerate(self._steps)
         ]
 
@@ -486,7 +493,9 @@ class Assembler:
             raise ValueError(f"there is no label {label}")
         distance = self._labels[label] - position - 1
         if not 0 <= distance <= FARTHEST_JUMP:
-            raise ValueError(f"{label} is {distance} steps away; a jump passes 0 to 255")
+            raise ValueError(
+                f"{label} is {distance} steps away; a jump passes 0 to 255"
+            )
         return distance
 
 
@@ -547,4 +556,6 @@ def _apply(filter_: Assembler, rule: Rule, number: int, after: str) -> None:
 
 def filter_for(machine: str) -> bytes:
     """The filter for `machine`, as the kernel reads it."""
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in assemble(machine))
+    return b"".join(
+        struct.pack("=HBBI", *instruction) for instruction in assemble(machine)
+    )

@@ -68,7 +68,12 @@ _SYSTEM = (
 _FOLDERS = ("etc", "dev", "dev/shm", "proc", "notebook", "tmp", "sockets", "writable")
 _DEVICES = ("null", "full", "random", "urandom")
 """Without /dev/zero: what is mapped of it and shared is memory that no process is counted for."""
-_DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+_DEVICE_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "fd/0",
+    "stdout": "fd/1",
+    "stderr": "fd/2",
+}
 _ACCOUNTS = {
     "passwd": f"student:x:{{uid}}:{{gid}}::{HOME}:/usr/sbin/nologin\n",
     "group": "students:x:{gid}:\n",
@@ -175,8 +180,12 @@ def enclose(view: View, limits: Limits, kernel_id: int) -> None:
     try:
         _enclose(view, limits, kernel_id)
     except OSError as error:
-        what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-        raise NoWall(f"no wall can stand around submissions here: {what}{advice(error)}") from error
+        what = (
+            f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+        )
+        raise NoWall(
+            f"no wall can stand around submissions here: {what}{advice(error)}"
+        ) from error
 
 
 def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
@@ -300,7 +309,9 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     _make_devices(root)
     _write_accounts(root, owner)
     # Read-only: files there that set the machine belong to root, who may be the one who grades.
-    linux.mount("proc", f"{root}/proc", "proc", _PLAIN | linux.MS_NOEXEC | linux.MS_RDONLY)
+    linux.mount(
+        "proc", f"{root}/proc", "proc", _PLAIN | linux.MS_NOEXEC | linux.MS_RDONLY
+    )
     if view.folder:
         _copy(view.folder, f"{root}{HOME}", owner, limits)
     linux.pivot_root(root)
@@ -346,7 +357,9 @@ def _write_accounts(root: str, owner: tuple[int, int]) -> None:
 
 
 def _show(
-    path: str, root: str, attributes: int = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV
+    path: str,
+    root: str,
+    attributes: int = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV,
 ) -> None:
     """Have `path` seen below `root`, at its own place."""
     target = root + path
@@ -387,14 +400,20 @@ def _is_same(path: Path, other: str) -> bool:
 def _hide(path: str, target: str) -> None:
     """Cover `path` where it is seen as `target`. Raises `NoWall` if it can be seen after that."""
     if os.path.isdir(target):
-        linux.mount("tmpfs", target, "tmpfs", _PLAIN | linux.MS_RDONLY, "size=4k,mode=555")
+        linux.mount(
+            "tmpfs", target, "tmpfs", _PLAIN | linux.MS_RDONLY, "size=4k,mode=555"
+        )
     elif os.path.exists(target):
         linux.mount("/dev/null", target, flags=linux.MS_BIND)
     if _is_same(Path(path), target):
-        raise NoWall(f"no wall can stand around submissions here: {path} cannot be hidden")
+        raise NoWall(
+            f"no wall can stand around submissions here: {path} cannot be hidden"
+        )
 
 
-def _copy(folder: str, target: str, owner: tuple[int, int], limits: Limits, depth: int = 0) -> None:
+def _copy(
+    folder: str, target: str, owner: tuple[int, int], limits: Limits, depth: int = 0
+) -> None:
     """Copy regular files and folders; what else may lie there (links, pipes) is left out."""
     if depth > 16:
         raise FolderRefused("the submission's folders are nested too deep")
@@ -469,7 +488,12 @@ def _restrict_paths() -> None:
     """
     read = linux.FS_EXECUTE | linux.FS_READ_FILE | linux.FS_READ_DIR
     write = linux.FS_ALL & ~linux.FS_MAKE_NODES
-    use_devices = linux.FS_READ_FILE | linux.FS_WRITE_FILE | linux.FS_READ_DIR | linux.FS_IOCTL_DEV
+    use_devices = (
+        linux.FS_READ_FILE
+        | linux.FS_WRITE_FILE
+        | linux.FS_READ_DIR
+        | linux.FS_IOCTL_DEV
+    )
     linux.landlock(
         {
             "/": read,
@@ -515,7 +539,9 @@ def trial() -> str | None:
     if (why := supported()) is not None:
         return why
     command = [sys.executable, "-P", "-m", "autograder.sandbox.wall"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode == 0:
         return None
     lines = done.stderr.strip().splitlines()

@@ -51,7 +51,11 @@ _MEGABYTE = 2**20
 
 
 def be_warden(
-    request: KernelRequest, judge: int, line: int, shown: tuple[str, ...], processor: int
+    request: KernelRequest,
+    judge: int,
+    line: int,
+    shown: tuple[str, ...],
+    processor: int,
 ) -> None:
     """Fork the kernel that `request` asks for, and stay until it has ended.
 
@@ -155,7 +159,10 @@ def _be_kernel(
 
 
 def _raise_wall(
-    request: KernelRequest, grader: socket.socket, shown: tuple[str, ...], kernel_id: int
+    request: KernelRequest,
+    grader: socket.socket,
+    shown: tuple[str, ...],
+    kernel_id: int,
 ) -> None:
     """Enclose this process; where that fails tell the grader why, and end."""
     view = wall.View(
@@ -171,7 +178,9 @@ def _raise_wall(
         os._exit(1)
 
 
-def _with_packages(shown: tuple[str, ...], packages: tuple[str, ...]) -> tuple[str, ...]:
+def _with_packages(
+    shown: tuple[str, ...], packages: tuple[str, ...]
+) -> tuple[str, ...]:
     paths = [str(path) for package in packages for path in wall.locations(package)]
     return tuple(dict.fromkeys([*shown, *paths]))
 
@@ -250,7 +259,10 @@ def _use_more_memory(processes: list[int], limit: int) -> bool:
     if _total(_pages, processes) <= limit:
         return False
     image, began_with = _image(os.getpid()), _share(os.getpid())
-    return _total(lambda process: _own_bytes(process, image, began_with), processes) > limit
+    return (
+        _total(lambda process: _own_bytes(process, image, began_with), processes)
+        > limit
+    )
 
 
 def _own_bytes(process: int, image: int, began_with: int) -> int:
@@ -331,7 +343,9 @@ def _share(process: int) -> int:
     except PermissionError:  # whoever hides its pages has them counted in full
         return _resident(folder)
     kilobytes = [
-        int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
+        int(line.split()[1])
+        for line in lines
+        if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
     ]
     return sum(kilobytes) * 1024
 
@@ -340,7 +354,9 @@ def _image(process: int) -> int:
     """Where the stack of the program begins that it runs: the same in a process and its forks, and
     another one, by chance, in each program that is started anew. 0 where that is not told.
     """
-    line = Path(_with_memory(process), "stat").read_text(encoding="ascii", errors="replace")
+    line = Path(_with_memory(process), "stat").read_text(
+        encoding="ascii", errors="replace"
+    )
     after_the_name = line.rpartition(")")[2].split()
     return int(after_the_name[25])
 

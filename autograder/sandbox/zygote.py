@@ -117,7 +117,9 @@ class Server:
             client.close()
         return True
 
-    def _handle(self, client: socket.socket, request: Message, descriptors: list[int]) -> None:
+    def _handle(
+        self, client: socket.socket, request: Message, descriptors: list[int]
+    ) -> None:
         try:
             match request:
                 case KernelRequest():
@@ -218,7 +220,9 @@ def _fork(in_child: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def _be_worker(main: str, channel: int, log: int, setting: int, line: socket.socket) -> None:
+def _be_worker(
+    main: str, channel: int, log: int, setting: int, line: socket.socket
+) -> None:
     """Become what `main` ("module:function") does with the channel and a line to the zygote."""
     linux.die_with_parent()
     linux.name_process(WORKER)

@@ -19,7 +19,9 @@ _INT64 = 2**63
 """An integer beyond 64 bits would become an array of objects."""
 
 
-def agree(expected: Any, got: Any, rtol: float, atol: float, *, beside: float = 0.0) -> bool:
+def agree(
+    expected: Any, got: Any, rtol: float, atol: float, *, beside: float = 0.0
+) -> bool:
     """Whether `got` equals `expected`: same structure, same shapes (never broadcast), numbers
     within tolerance.
 
@@ -71,8 +73,12 @@ def _lists_agree(
     return _all_agree(pairs, rtol, atol, beside)
 
 
-def _all_agree(pairs: Iterable[tuple[Any, Any]], rtol: float, atol: float, beside: float) -> bool:
-    return all(agree(item, got_item, rtol, atol, beside=beside) for item, got_item in pairs)
+def _all_agree(
+    pairs: Iterable[tuple[Any, Any]], rtol: float, atol: float, beside: float
+) -> bool:
+    return all(
+        agree(item, got_item, rtol, atol, beside=beside) for item, got_item in pairs
+    )
 
 
 def magnitude(value: Any) -> float:
@@ -192,7 +198,12 @@ def _bounded(value: float) -> float:
 
 
 def close(
-    expected: np.ndarray, got: np.ndarray, rtol: float, atol: float, *, beside: float = 0.0
+    expected: np.ndarray,
+    got: np.ndarray,
+    rtol: float,
+    atol: float,
+    *,
+    beside: float = 0.0,
 ) -> np.ndarray:
     """Elementwise: within ``rtol * |expected| + atol * max(|expected|)``, or both NaN, or the
     same infinity. The shapes are equal. beside: see `agree`.
@@ -219,7 +230,9 @@ def close(
     return np.asarray(agrees)
 
 
-def _tolerance(expected: np.ndarray, finite: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+def _tolerance(
+    expected: np.ndarray, finite: np.ndarray, rtol: float, atol: float
+) -> np.ndarray:
     """How far a number may be from each of `expected`; `finite` says which of them are finite."""
     magnitudes = np.abs(expected)
     largest = magnitudes.max(initial=0.0, where=finite)

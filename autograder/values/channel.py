@@ -148,7 +148,9 @@ def _message(header: bytes, body: bytes) -> Message:
     return Message(kind, fields, value)
 
 
-def _countdown(timeout: float | Callable[[], float] | None) -> Callable[[], float] | None:
+def _countdown(
+    timeout: float | Callable[[], float] | None,
+) -> Callable[[], float] | None:
     """A function that says how many seconds are left; None where there is no end."""
     if timeout is None:
         return None

@@ -46,7 +46,9 @@ def module(framework: str) -> ModuleType:
             return importlib.import_module(framework)
     # It is installed, but a system library is missing or another package does not fit.
     except (OSError, RuntimeError, AttributeError) as error:
-        raise ImportError(f"{framework} is installed but cannot be loaded: {error}") from error
+        raise ImportError(
+            f"{framework} is installed but cannot be loaded: {error}"
+        ) from error
 
 
 @functools.cache

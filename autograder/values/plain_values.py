@@ -67,7 +67,9 @@ def to_plain(value: Any) -> Any:
 
 def _plain(value: Any, depth: int, counter: Iterator[int]) -> Any:
     if next(counter) >= MAX_ITEMS:
-        raise Refused(f"more than {MAX_ITEMS:,} numbers in lists cannot be judged: return an array")
+        raise Refused(
+            f"more than {MAX_ITEMS:,} numbers in lists cannot be judged: return an array"
+        )
     kind = type(value)
     if value is None or kind in _SCALARS:
         return value
@@ -105,7 +107,9 @@ def _scalar(value: Any, kind: type) -> int | float | str:
     if issubclass(kind, (Fraction, Decimal)):
         return _rounded(value)
     described = _a(kind)
-    raise Refused(f"{described} cannot be judged: return an array, a number, or a list of them")
+    raise Refused(
+        f"{described} cannot be judged: return an array, a number, or a list of them"
+    )
 
 
 def _rounded(value: Fraction | Decimal) -> float:
@@ -122,7 +126,9 @@ def _array(value: Any, kind: type) -> np.ndarray | None:
     """The NumPy array of a framework's array or of a scalar; None where `value` is neither."""
     if issubclass(kind, (np.ndarray, np.generic)):
         if issubclass(kind, np.ma.MaskedArray) and np.ma.is_masked(value):
-            raise Refused("an array with masked entries cannot be judged: return array.filled(...)")
+            raise Refused(
+                "an array with masked entries cannot be judged: return array.filled(...)"
+            )
         return np.asarray(value)
     array = _from_torch(value, kind)
     if array is not None:
@@ -157,7 +163,9 @@ def _key(key: Any) -> str | int:
 def _checked(array: np.ndarray) -> np.ndarray:
     dtype = _crossing(array.dtype)
     if dtype.name not in _DTYPES:
-        raise Refused(f"an array of dtype {dtype} cannot be judged: return an array of numbers")
+        raise Refused(
+            f"an array of dtype {dtype} cannot be judged: return an array of numbers"
+        )
     if array.nbytes > MAX_BYTES:
         megabytes = array.nbytes / 2**20
         limit = MAX_BYTES / 2**20
@@ -213,7 +221,9 @@ def _from_mxnet(value: Any, kind: type) -> np.ndarray | None:
     if not issubclass(kind, arrays):
         return None
     if issubclass(kind, mxnet.nd.sparse.BaseSparseNDArray):
-        raise Refused('a sparse array cannot be judged: return array.tostype("default")')
+        raise Refused(
+            'a sparse array cannot be judged: return array.tostype("default")'
+        )
     return np.asarray(arrays.asnumpy(value))
 
 

@@ -55,7 +55,9 @@ def digits(size: int = 8, seed: int = 0) -> ImageSet:
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
     return from_parts(
-        [(images[rows], labels[rows]) for rows in (train, val, test)], tuple("0123456789"), "digits"
+        [(images[rows], labels[rows]) for rows in (train, val, test)],
+        tuple("0123456789"),
+        "digits",
     )
 
 
@@ -84,7 +86,10 @@ def photographs(size: int | None = None) -> dict[str, np.ndarray]:
 
 
 def batches(
-    images: np.ndarray, labels: np.ndarray, batch_size: int, rng: np.random.Generator | None = None
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    rng: np.random.Generator | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One pass over the data in minibatches (X, y); the last one is smaller when `batch_size` does
     not divide N.
@@ -97,9 +102,13 @@ def batches(
     if len(images) != len(labels):
         raise ValueError(f"batches: {len(images)} images but {len(labels)} labels.")
     if batch_size < 1:
-        raise ValueError(f"batches: batch_size must be at least 1, and {batch_size} is not.")
+        raise ValueError(
+            f"batches: batch_size must be at least 1, and {batch_size} is not."
+        )
     order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
-    chunks = (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+    chunks = (
+        order[start : start + batch_size] for start in range(0, len(order), batch_size)
+    )
     return ((images[rows], labels[rows]) for rows in chunks)
 
 

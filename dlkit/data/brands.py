@@ -49,7 +49,9 @@ def brands(
     )
 
 
-def _draw_part(seed: tuple[int, int], size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _draw_part(
+    seed: tuple[int, int], size: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Images (count, 3, size, size) and labels (count,)."""
     rng = np.random.default_rng(seed)
     labels = balanced(count, len(LOGOS), rng)
@@ -79,7 +81,10 @@ def _scene(
 
     fine = size * FINER
     pasted = sign.transform(
-        (fine, fine), Image.Transform.PERSPECTIVE, perspective.tolist(), Image.Resampling.BICUBIC
+        (fine, fine),
+        Image.Transform.PERSPECTIVE,
+        perspective.tolist(),
+        Image.Resampling.BICUBIC,
     )
     scene = _crop(fine, rng)
     scene.paste(pasted, mask=pasted.getchannel("A"))
@@ -99,9 +104,9 @@ def _corners(side: int, rng: np.random.Generator) -> np.ndarray:
     width = side * rng.uniform(0.45, 0.75)
     angle = np.radians(rng.uniform(-20, 20))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + rng.uniform(
-        -0.1, 0.1, (4, 2)
-    )
+    square = np.array(
+        [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]
+    ) + rng.uniform(-0.1, 0.1, (4, 2))
     room = (side - width) / 2
     return square @ turn.T * width + side / 2 + rng.uniform(-room, room, 2)
 
@@ -116,10 +121,13 @@ def _perspectives(corners: np.ndarray) -> np.ndarray:
     x, y = corners[..., 0], corners[..., 1]  # (N, 4)
     u, v = (np.broadcast_to(axis, x.shape) for axis in targets.T)
     one, zero = np.ones_like(x), np.zeros_like(x)
-    for_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1)  # (N, 4, 8)
+    for_u = np.stack(
+        [x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1
+    )  # (N, 4, 8)
     for_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1)
     return np.linalg.solve(
-        np.concatenate([for_u, for_v], axis=1), np.concatenate([u, v], axis=1)[..., None]
+        np.concatenate([for_u, for_v], axis=1),
+        np.concatenate([u, v], axis=1)[..., None],
     )[..., 0]
 
 
@@ -146,7 +154,9 @@ def _hide(scene: Image.Image, corners: np.ndarray, rng: np.random.Generator) -> 
     thickness = rng.uniform(0.1, 0.3) * (high - low)[axis]
     low[axis] = rng.uniform(low[axis], high[axis] - thickness)
     high[axis] = low[axis] + thickness
-    left, top, right, bottom = (int(value) for value in np.clip([*low, *high], 0, scene.width))
+    left, top, right, bottom = (
+        int(value) for value in np.clip([*low, *high], 0, scene.width)
+    )
     box = (left, top, right, bottom)
     scene.paste(_crop(scene.width, rng).crop(box), box)
 
@@ -223,7 +233,14 @@ def _faro(draw: ImageDraw.ImageDraw) -> None:
     draw.rounded_rectangle((5, 5, 235, 235), 30, fill=YELLOW)
     for y in (50, 120):
         draw.polygon(
-            [(35, y + 60), (120, y), (205, y + 60), (205, y + 95), (120, y + 38), (35, y + 95)],
+            [
+                (35, y + 60),
+                (120, y),
+                (205, y + 60),
+                (205, y + 95),
+                (120, y + 38),
+                (35, y + 95),
+            ],
             fill=INK,
         )
 

@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     import PIL.Image
 
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".ppm",
+        ".pgm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
 )
 # What programs that pack and show folders leave behind.
 LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
@@ -48,7 +60,9 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     fewer than five pictures, a file cannot be read as a picture, or one lies where none belongs.
     """
     if not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"folder: seed must be a whole number, 0 or more, and {seed!r} is not.")
+        raise ValueError(
+            f"folder: seed must be a whole number, 0 or more, and {seed!r} is not."
+        )
     images, labels, class_names = read_folder(path, size)
     for label, name in enumerate(class_names):
         if (count := int(np.sum(labels == label))) < LEAST:
@@ -60,7 +74,9 @@ def folder(path: str | os.PathLike[str], size: int = 32, seed: int = 0) -> Image
     rest, test = stratified(labels, fifth, seed)
     train, val = (rest[part] for part in stratified(labels[rest], fifth, seed))
     return from_parts(
-        [(images[rows], labels[rows]) for rows in (train, val, test)], class_names, Path(path).name
+        [(images[rows], labels[rows]) for rows in (train, val, test)],
+        class_names,
+        Path(path).name,
     )
 
 
@@ -88,7 +104,11 @@ def read_folder(
             f"folder: {root} has {len(classes)} folders; it needs one for "
             "each class, and two classes at least."
         )
-    files = [(file, label) for label, place in enumerate(classes) for file in _pictures(place)]
+    files = [
+        (file, label)
+        for label, place in enumerate(classes)
+        for file in _pictures(place)
+    ]
     images = np.empty((len(files), 3, size, size), np.float32)
     for row, (file, _) in zip(images, files, strict=True):
         row[:] = _read(file, size)
@@ -135,7 +155,9 @@ def _colour(picture: PIL.Image.Image) -> PIL.Image.Image:
         ).convert("RGB")
     if picture.has_transparency_data:
         whole = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
+        return Image.alpha_composite(
+            Image.new("RGBA", whole.size, "white"), whole
+        ).convert("RGB")
     return picture.convert("RGB")
 
 
@@ -148,7 +170,9 @@ def _read(file: Path, size: int) -> np.ndarray:
             # The warning names no file; what is really too large is an error.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as picture:
-                if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+                if picture.mode == "F" or (
+                    picture.mode == "I" and picture.format != "PNG"
+                ):
                     raise UnusableFolder(
                         f"folder: {file} holds numbers and not greys of 8 or 16 bits. Convert it."
                     )

@@ -29,7 +29,12 @@ FONTS = (
         "DejaVuSansMono-Oblique",
         "DejaVuSansMono-BoldOblique",
     ),
-    *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "DejaVuSerif-BoldItalic"),
+    *(
+        "DejaVuSerif",
+        "DejaVuSerif-Bold",
+        "DejaVuSerif-Italic",
+        "DejaVuSerif-BoldItalic",
+    ),
     *("cmr10", "cmb10", "cmti10", "cmmi10", "cmsy10"),
 )
 HELD_OUT_FONTS = (
@@ -40,11 +45,12 @@ HELD_OUT_FONTS = (
     "cmss10",
     "cmtt10",
 )
-CAPITALS_ONLY = ("cmsy10",)  # in the places of its small letters stand brackets and other signs
+CAPITALS_ONLY = (
+    "cmsy10",
+)  # in the places of its small letters stand brackets and other signs
 
-FINER = (
-    4  # letters are drawn on a grid this much finer and averaged, which keeps their edges smooth
-)
+# Letters are drawn on a grid this much finer and averaged, which keeps their edges smooth.
+FINER = 4
 CAPITAL = 0.6  # height of a capital as a fraction of the image
 
 
@@ -89,7 +95,9 @@ class Nuisances:
             )
 
 
-MODERATE = Nuisances(rotation=10, scale=0.1, shift=2, blur=0.5, noise=0.05, background=0.3)
+MODERATE = Nuisances(
+    rotation=10, scale=0.1, shift=2, blur=0.5, noise=0.05, background=0.3
+)
 
 
 def glyphs(
@@ -147,9 +155,16 @@ def glyphs(
     if not set(letters) <= set(string.ascii_uppercase):
         fonts = tuple(face for face in fonts if face not in CAPITALS_ONLY)
     test_fonts = HELD_OUT_FONTS if held_out_fonts else fonts
-    parts = ((train, fonts, nuisances), (val, fonts, nuisances), (test, test_fonts, test_nuisances))
+    parts = (
+        (train, fonts, nuisances),
+        (val, fonts, nuisances),
+        (test, test_fonts, test_nuisances),
+    )
     return from_parts(
-        [_draw_part((seed, number), size, letters, *part) for number, part in enumerate(parts)],
+        [
+            _draw_part((seed, number), size, letters, *part)
+            for number, part in enumerate(parts)
+        ],
         letters,
         "glyphs",
     )
@@ -175,16 +190,22 @@ def _draw_part(
     offsets = nuisances.shift * shift.uniform(-1, 1, (count, 2))
 
     poses = zip(labels, faces, angles, factors, offsets, strict=True)
-    masks = np.stack([_place(face, letters[label], size, *pose) for label, face, *pose in poses])[
-        :, None
-    ]
+    masks = np.stack(
+        [_place(face, letters[label], size, *pose) for label, face, *pose in poses]
+    )[:, None]
     behind = nuisances.background * resize(
         background.random((count, 1, 5, 5), dtype=np.float32), size
     )
-    images = _paint(masks, behind, colour) if nuisances.colour else masks + (1 - masks) * behind
+    images = (
+        _paint(masks, behind, colour)
+        if nuisances.colour
+        else masks + (1 - masks) * behind
+    )
 
     images = _blur(images, nuisances.blur * blur.random(count))
-    images = images + nuisances.noise * noise.standard_normal(images.shape, dtype=np.float32)
+    images = images + nuisances.noise * noise.standard_normal(
+        images.shape, dtype=np.float32
+    )
     return images.clip(0, 1).astype(np.float32), labels
 
 
@@ -200,7 +221,9 @@ def _letter(face: str, letter: str, height: int) -> Image.Image:
     # DejaVu's capitals have 0.73 of the size of the font.
     font = ImageFont.truetype(path, height / 0.73)
     left, top, right, bottom = font.getbbox(letter)
-    mask = Image.new("L", (int(right - left), int(bottom - top)))  # whole numbers: a box of pixels
+    mask = Image.new(
+        "L", (int(right - left), int(bottom - top))
+    )  # whole numbers: a box of pixels
     ImageDraw.Draw(mask).text((-left, -top), letter, font=font, fill=255)
     return mask
 
@@ -231,12 +254,17 @@ def _place(
         mask.height / 2 - sin * x - cos * y,
     )
     fine = mask.transform(
-        (size * FINER, size * FINER), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+        (size * FINER, size * FINER),
+        Image.Transform.AFFINE,
+        matrix,
+        Image.Resampling.BILINEAR,
     )
     return np.asarray(fine.reduce(FINER), np.float32) / 255
 
 
-def _paint(masks: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _paint(
+    masks: np.ndarray, behind: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Grey masks and patterns (N, 1, H, W) in colour (N, 3, H, W): bright ink, dark paper, a
     pattern of a third colour on it.
     """

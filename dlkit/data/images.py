@@ -39,10 +39,16 @@ class ImageSet:
 
 
 def from_parts(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]], class_names: tuple[str, ...], name: str
+    parts: Iterable[tuple[np.ndarray, np.ndarray]],
+    class_names: tuple[str, ...],
+    name: str,
 ) -> ImageSet:
     """The set of these (images, labels): training, validation, test."""
-    (train_images, train_labels), (val_images, val_labels), (test_images, test_labels) = parts
+    (
+        (train_images, train_labels),
+        (val_images, val_labels),
+        (test_images, test_labels),
+    ) = parts
     return ImageSet(
         train_images,
         train_labels,
@@ -72,13 +78,18 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return resized.reshape(*images.shape[:-2], size, size)
 
 
-def stratified(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(
+    labels: np.ndarray, held_out: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices (rest, held out): `held_out` of them set aside, each class in proportion."""
     from sklearn.model_selection import train_test_split
 
     return tuple(
         train_test_split(
-            np.arange(len(labels)), test_size=held_out, stratify=labels, random_state=seed
+            np.arange(len(labels)),
+            test_size=held_out,
+            stratify=labels,
+            random_state=seed,
         )
     )
 
@@ -96,6 +107,10 @@ def check_sizes(caller: str, **sizes: int) -> None:
     """
     for name, value in sizes.items():
         if not isinstance(value, Integral):
-            raise TypeError(f"{caller}: {name} must be a whole number, and {value!r} is not.")
+            raise TypeError(
+                f"{caller}: {name} must be a whole number, and {value!r} is not."
+            )
         if value < 1:
-            raise ValueError(f"{caller}: {name} must be at least 1, and {value} is not.")
+            raise ValueError(
+                f"{caller}: {name} must be at least 1, and {value} is not."
+            )

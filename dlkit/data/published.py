@@ -65,7 +65,9 @@ class DataUnavailable(OSError):
         return [f"DataUnavailable: {self}"]
 
 
-def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -> ImageSet:
+def load(
+    name: str, root: str | os.PathLike[str] | None = None, seed: int = 0
+) -> ImageSet:
     """A published data set: the test part as published, a tenth of the training part set aside to
     validate, each class in proportion.
 
@@ -81,7 +83,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None, seed: int = 0) -
     """
     if name not in PUBLISHED:
         near = {known.lower(): known for known in PUBLISHED}
-        guess = difflib.get_close_matches(name.lower().replace("-", ""), near, n=1, cutoff=0)
+        guess = difflib.get_close_matches(
+            name.lower().replace("-", ""), near, n=1, cutoff=0
+        )
         raise ValueError(
             f"load: there is no data set {name!r}. Did you mean "
             f"{near[guess[0]]!r}? There are {', '.join(PUBLISHED)}."
@@ -149,17 +153,26 @@ def pretrained_gluon(name: str) -> Any:
 def _check_net(caller: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         guess = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0)
-        raise ValueError(f"{caller}: there are no weights for {name!r}. Did you mean {guess[0]!r}?")
+        raise ValueError(
+            f"{caller}: there are no weights for {name!r}. Did you mean {guess[0]!r}?"
+        )
 
 
-def _fetch_net(caller: str, name: str, kept: bool, url: str, make: Callable[[], Any]) -> Any:
+def _fetch_net(
+    caller: str, name: str, kept: bool, url: str, make: Callable[[], Any]
+) -> Any:
     try:
         if not kept:
             _call_at(url)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             return make()
     except (OSError, RuntimeError) as error:
-        reason = textwrap.shorten(str(getattr(error, "reason", error)) or type(error).__name__, 100)
+        reason = textwrap.shorten(
+            str(getattr(error, "reason", error)) or type(error).__name__, 100
+        )
         raise DataUnavailable(
             f"{caller}: the weights of {name} are not on this machine and cannot be downloaded "
             f"({reason}). Run this with a network."
@@ -172,7 +185,9 @@ def _call_at(url: str) -> None:
     """
     with (
         contextlib.suppress(urllib.error.HTTPError),
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE),
+        urllib.request.urlopen(
+            urllib.request.Request(url, method="HEAD"), timeout=PATIENCE
+        ),
     ):
         pass
 
@@ -210,7 +225,9 @@ def _writable(place: Path) -> bool:
     The mode counts as well as the right: root may write to a folder that is marked read-only, and
     should not.
     """
-    nearest = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    nearest = next(
+        folder for folder in (place, *place.absolute().parents) if folder.exists()
+    )
     return bool(nearest.stat().st_mode & 0o222) and os.access(nearest, os.W_OK)
 
 

@@ -19,7 +19,16 @@ import numpy as np
 WIDTHS = (24, 24, 48, 96)
 """Channels of the stem and of each of the three stages."""
 
-PARTS = ("stem", "block 1", "block 2", "block 3", "block 4", "block 5", "block 6", "pool")
+PARTS = (
+    "stem",
+    "block 1",
+    "block 2",
+    "block 3",
+    "block 4",
+    "block 5",
+    "block 6",
+    "pool",
+)
 """What the entries of the backbone, a sequence, are: ``backbone[1:3]`` is the first stage.
 Blocks 3 and 5 halve height and width.
 """
@@ -27,7 +36,18 @@ Blocks 3 and 5 halve height and width.
 FEATURES = WIDTHS[-1]
 """How many numbers the backbone says of an image."""
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 """CIFAR-10's, in the order of the classifier's logits."""
 
 SHA256 = "f6234082265f12da458e8f3f8ceba38ee28d2b92cda51ad2af30e47b13264cb9"
@@ -65,7 +85,9 @@ def classifier_torch(pretrained: bool = True) -> Any:
     """The backbone and a dense layer: images -> logits (N, 10) for `CLASSES`."""
     from torch import nn
 
-    def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    def conv(
+        inputs: int, outputs: int, kernel: int, stride: int = 1
+    ) -> list[nn.Module]:
         return [
             nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
             nn.BatchNorm2d(outputs),
@@ -79,7 +101,9 @@ def classifier_torch(pretrained: bool = True) -> Any:
             self.body = nn.Sequential(
                 *conv(inputs, outputs, 3, stride), nn.ReLU(), *conv(outputs, outputs, 3)
             )
-            self.shortcut = nn.Sequential(*(conv(inputs, outputs, 1, stride) if stride > 1 else []))
+            self.shortcut = nn.Sequential(
+                *(conv(inputs, outputs, 1, stride) if stride > 1 else [])
+            )
 
         def forward(self, X: Any) -> Any:
             return (self.body(X) + self.shortcut(X)).relu()
@@ -94,7 +118,8 @@ def classifier_torch(pretrained: bool = True) -> Any:
         import torch
 
         net.load_state_dict(
-            net.state_dict() | {name: torch.from_numpy(array) for name, array in weights().items()}
+            net.state_dict()
+            | {name: torch.from_numpy(array) for name, array in weights().items()}
         )
         net.eval()
     return net
@@ -113,7 +138,9 @@ def classifier_gluon(pretrained: bool = True) -> Any:
 
     def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[Any]:
         return [
-            nn.Conv2D(outputs, kernel, stride, kernel // 2, use_bias=False, in_channels=inputs),
+            nn.Conv2D(
+                outputs, kernel, stride, kernel // 2, use_bias=False, in_channels=inputs
+            ),
             nn.BatchNorm(in_channels=outputs),
         ]
 
@@ -121,9 +148,13 @@ def classifier_gluon(pretrained: bool = True) -> Any:
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
             self.body = sequence(
-                *conv(inputs, outputs, 3, stride), nn.Activation("relu"), *conv(outputs, outputs, 3)
+                *conv(inputs, outputs, 3, stride),
+                nn.Activation("relu"),
+                *conv(outputs, outputs, 3),
             )
-            self.shortcut = sequence(*(conv(inputs, outputs, 1, stride) if stride > 1 else []))
+            self.shortcut = sequence(
+                *(conv(inputs, outputs, 1, stride) if stride > 1 else [])
+            )
 
         def hybrid_forward(self, F: Any, X: Any) -> Any:
             return F.relu(self.body(X) + self.shortcut(X))

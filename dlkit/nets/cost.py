@@ -49,18 +49,25 @@ def layers_torch(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
         counted.update(map(id, own))
         size = sum(parameter.numel() for parameter in own)
         products = (
-            _products(output.shape, module.weight.shape) if isinstance(module, summing) else 0
+            _products(output.shape, module.weight.shape)
+            if isinstance(module, summing)
+            else 0
         )
-        met.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), size, products))
+        met.append(
+            Layer(name, type(module).__name__, tuple(output.shape[1:]), size, products)
+        )
 
     handles = [
         module.register_forward_hook(
             lambda module, inputs, output, name=name: note(name, module, output)
         )
         for name, module in net.named_modules()
-        if not any(module.children()) or any(True for _ in module.parameters(recurse=False))
+        if not any(module.children())
+        or any(True for _ in module.parameters(recurse=False))
     ]
-    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    device = next(
+        (parameter.device for parameter in net.parameters()), torch.device("cpu")
+    )
     was_training = net.training
     # batch normalisation of one image has no variance, and its running statistics stay as they are
     net.eval()
@@ -97,14 +104,24 @@ def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
             # symbols
             return
         own = [
-            parameter for parameter in block._reg_params.values() if parameter.name not in counted
+            parameter
+            for parameter in block._reg_params.values()
+            if parameter.name not in counted
         ]
         counted.update(parameter.name for parameter in own)
         size = sum(
-            math.prod(p.shape) for p in own if not p.name.endswith(("running_mean", "running_var"))
+            math.prod(p.shape)
+            for p in own
+            if not p.name.endswith(("running_mean", "running_var"))
         )
-        products = _products(output.shape, block.weight.shape) if isinstance(block, summing) else 0
-        met.append(Layer(name, type(block).__name__, tuple(output.shape[1:]), size, products))
+        products = (
+            _products(output.shape, block.weight.shape)
+            if isinstance(block, summing)
+            else 0
+        )
+        met.append(
+            Layer(name, type(block).__name__, tuple(output.shape[1:]), size, products)
+        )
 
     handles = [
         block.register_forward_hook(
@@ -122,7 +139,9 @@ def layers_gluon(net: Any, image_shape: tuple[int, int, int]) -> list[Layer]:
 
 def total(layers: Sequence[Layer]) -> tuple[int, int]:
     """(parameters, multiply-adds) of all layers together."""
-    return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
+    return sum(layer.parameters for layer in layers), sum(
+        layer.multiply_adds for layer in layers
+    )
 
 
 def _products(output: Sequence[int], weight: Sequence[int]) -> int:
@@ -133,7 +152,9 @@ def _products(output: Sequence[int], weight: Sequence[int]) -> int:
 
 
 def _hybridized(block: Any) -> bool:
-    return getattr(block, "_active", False) or any(map(_hybridized, block._children.values()))
+    return getattr(block, "_active", False) or any(
+        map(_hybridized, block._children.values())
+    )
 
 
 def _blocks(block: Any, name: str = "") -> list[tuple[str, Any]]:

@@ -77,12 +77,16 @@ def train_torch(
         net.train()
         for X, y in batches(data.train_images, data.train_labels, batch_size, rng):
             optimizer.param_groups[0]["lr"] = lr * schedule(len(losses) / num_steps)
-            loss = torch.nn.functional.cross_entropy(net(torch.from_numpy(X)), torch.from_numpy(y))
+            loss = torch.nn.functional.cross_entropy(
+                net(torch.from_numpy(X)), torch.from_numpy(y)
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        accuracies.append(np.mean(predict_torch(net, data.val_images) == data.val_labels))
+        accuracies.append(
+            np.mean(predict_torch(net, data.val_images) == data.val_labels)
+        )
     net.train()
     return Run(np.array(losses), np.array(accuracies))
 
@@ -107,7 +111,9 @@ def train_gluon(
     rng = np.random.default_rng(seed)
     loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(
-        net.collect_params(), "sgd", {"learning_rate": lr, "momentum": momentum, "wd": weight_decay}
+        net.collect_params(),
+        "sgd",
+        {"learning_rate": lr, "momentum": momentum, "wd": weight_decay},
     )
     num_steps = num_epochs * math.ceil(len(data.train_images) / batch_size)
     losses: list[float] = []
@@ -119,8 +125,12 @@ def train_gluon(
                 loss = loss_of(net(nd.array(X)), nd.array(y))  # (N,)
             loss.backward()
             trainer.step(len(y))
-            losses.append(loss.mean().asscalar())  # waits for the result: MXNet's queue has no end
-        accuracies.append(np.mean(predict_gluon(net, data.val_images) == data.val_labels))
+            losses.append(
+                loss.mean().asscalar()
+            )  # waits for the result: MXNet's queue has no end
+        accuracies.append(
+            np.mean(predict_gluon(net, data.val_images) == data.val_labels)
+        )
     return Run(np.array(losses, dtype=float), np.array(accuracies))
 
 
@@ -163,18 +173,23 @@ def initialize_torch(net: Any, seed: int) -> Any:
     with torch.no_grad():
         for module in net.modules():
             if isinstance(
-                module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d
+                module,
+                torch.nn.BatchNorm1d | torch.nn.BatchNorm2d | torch.nn.BatchNorm3d,
             ):
                 module.reset_parameters()
         for name, parameter in net.named_parameters():
             if parameter.ndim > 1:
-                parameter.copy_(torch.from_numpy(_he_normal(rng, tuple(parameter.shape))))
+                parameter.copy_(
+                    torch.from_numpy(_he_normal(rng, tuple(parameter.shape)))
+                )
             elif name.endswith("bias"):
                 parameter.zero_()
     return net
 
 
-def initialize_gluon(net: Any, seed: int, image_shape: tuple[int, int, int] | None = None) -> Any:
+def initialize_gluon(
+    net: Any, seed: int, image_shape: tuple[int, int, int] | None = None
+) -> Any:
     """The same for a `gluon.Block`, from the same numbers.
 
     image_shape: (C, H, W), needed where layers are to learn the number of their inputs from the

@@ -40,7 +40,14 @@ SHARED = range(6)
 SEARCHES = range(24)
 """Searches whose three best nets become an ensemble."""
 
-TOGETHER = ("member 1", "member 2", "member 3", "ensemble", "three seeds", "one wide net")
+TOGETHER = (
+    "member 1",
+    "member 2",
+    "member 3",
+    "ensemble",
+    "three seeds",
+    "one wide net",
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ def images(name: str) -> ImageSet:
                 for key, value in parts.items()
             },
         )
-    return glyphs(TRAIN, VAL, 600, SIZE, 0, Nuisances(rotation=10, scale=0.1, shift=1, noise=0.1))
+    return glyphs(
+        TRAIN, VAL, 600, SIZE, 0, Nuisances(rotation=10, scale=0.1, shift=1, noise=0.1)
+    )
 
 
 def best(rows: Sequence[Result]) -> dict[str, int]:

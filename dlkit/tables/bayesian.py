@@ -77,7 +77,9 @@ def images() -> ImageSet:
     """200 handwritten digits to train on, 8 x 8, and all there are to validate and to test."""
     source = digits(8)
     return replace(
-        source, train_images=source.train_images[:200], train_labels=source.train_labels[:200]
+        source,
+        train_images=source.train_images[:200],
+        train_labels=source.train_labels[:200],
     )
 
 
@@ -114,7 +116,9 @@ def cell(x: np.ndarray) -> tuple[int, int]:
     square.
     """
     first, second = (
-        np.rint(np.clip(x, 0, 1) * (len(LEARNING_RATES) - 1, len(MOMENTA) - 1)).astype(int).tolist()
+        np.rint(np.clip(x, 0, 1) * (len(LEARNING_RATES) - 1, len(MOMENTA) - 1))
+        .astype(int)
+        .tolist()
     )
     return first, second
 
@@ -134,8 +138,12 @@ def problems(rows: list[Result]) -> dict[str, Problem]:
         "Branin with noise": Problem(
             2, lambda x, rng: float(branin(x) + rng.normal(0, 5)), branin, 0.397887
         ),
-        "Hartmann 3": Problem(3, lambda x, rng: float(hartmann3(x)), hartmann3, -3.86278),
-        "net": Problem(2, draw, lambda x: float(quality[cell(x)]), float(quality.min())),
+        "Hartmann 3": Problem(
+            3, lambda x, rng: float(hartmann3(x)), hartmann3, -3.86278
+        ),
+        "net": Problem(
+            2, draw, lambda x: float(quality[cell(x)]), float(quality.min())
+        ),
     }
 
 
@@ -149,7 +157,12 @@ def errors(rows: list[Result], framework: str) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = [row for row in rows if (row.problem, row.way) == ("training", framework)]
     found = np.full(
-        (2, len(LEARNING_RATES), len(MOMENTA), 1 + max((row.seed for row in rows), default=0)),
+        (
+            2,
+            len(LEARNING_RATES),
+            len(MOMENTA),
+            1 + max((row.seed for row in rows), default=0),
+        ),
         np.nan,
     )
     for row in rows:

@@ -64,7 +64,9 @@ def images(seed: int) -> ImageSet:
 
     The test letters come from six fonts that no other part uses.
     """
-    nuisances = Nuisances(rotation=25, scale=0.25, shift=4, blur=1.0, noise=0.15, background=0.6)
+    nuisances = Nuisances(
+        rotation=25, scale=0.25, shift=4, blur=1.0, noise=0.15, background=0.6
+    )
     return glyphs(
         train=2000,
         val=500,

@@ -77,7 +77,12 @@ def images() -> ImageSet:
     """
     nuisances = Nuisances(rotation=20, shift=2, noise=0.2)
     return glyphs(
-        train=400, val=400, test=2000, size=16, nuisances=nuisances, test_nuisances=nuisances
+        train=400,
+        val=400,
+        test=2000,
+        size=16,
+        nuisances=nuisances,
+        test_nuisances=nuisances,
     )
 
 
@@ -85,10 +90,14 @@ TABLE = Table("halving.csv", Result)
 """The provenance also says which cells of the lesson were measured."""
 
 
-def curves(rows: list[Result], framework: str = "torch") -> tuple[np.ndarray, np.ndarray]:
+def curves(
+    rows: list[Result], framework: str = "torch"
+) -> tuple[np.ndarray, np.ndarray]:
     """(curves, accuracies): validation accuracy after each epoch, (N, 81), and test accuracy
     after the last, (N,), by the configurations' numbers.
     """
-    rows = sorted((row for row in rows if row.framework == framework), key=lambda row: row.number)
+    rows = sorted(
+        (row for row in rows if row.framework == framework), key=lambda row: row.number
+    )
     right = np.array([[int(count) for count in row.val.split()] for row in rows], float)
     return right / 400, np.array([row.accuracy for row in rows])

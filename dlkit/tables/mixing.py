@@ -70,7 +70,9 @@ def images(name: str) -> ImageSet:
         np.concatenate([data.val_labels, data.test_labels]),
     )
     return from_parts(
-        [(data.train_images, data.train_labels), held_out, held_out], data.class_names, "digits"
+        [(data.train_images, data.train_labels), held_out, held_out],
+        data.class_names,
+        "digits",
     )
 
 
@@ -79,7 +81,9 @@ def part(name: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     contains the draw of fewer.
     """
     data = images(name)
-    rows = np.random.default_rng(1000 + seed).permutation(len(data.train_labels))[:count]
+    rows = np.random.default_rng(1000 + seed).permutation(len(data.train_labels))[
+        :count
+    ]
     return data.train_images[rows], data.train_labels[rows]
 
 

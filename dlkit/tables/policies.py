@@ -96,12 +96,16 @@ def _digits(seed: int) -> ImageSet:
 
     source, rng = digits(SIZE, seed), np.random.default_rng(seed)
     rows = np.concatenate(
-        [np.flatnonzero(source.train_labels == label)[: FEW // 10] for label in range(10)]
+        [
+            np.flatnonzero(source.train_labels == label)[: FEW // 10]
+            for label in range(10)
+        ]
     )
 
     def disturb(images: np.ndarray) -> np.ndarray:
         turned = [
-            rotate(image[0], rng.uniform(-25, 25), reshape=False, order=1) for image in images
+            rotate(image[0], rng.uniform(-25, 25), reshape=False, order=1)
+            for image in images
         ]
         return (
             np.stack([shift(image, rng.uniform(-2, 2, 2), order=1) for image in turned])

@@ -64,7 +64,9 @@ def read(path: Path, kind: type[Row]) -> tuple[dict[str, str], list[Row]]:
     return facts, rows
 
 
-def write(path: Path, kind: type[Row], facts: Mapping[str, str], rows: Iterable[Row]) -> None:
+def write(
+    path: Path, kind: type[Row], facts: Mapping[str, str], rows: Iterable[Row]
+) -> None:
     """Lines ``# name: value``, then a CSV with a column for each field of `kind`, sorted. The
     file is never half written. Raises ValueError for a fact of more lines.
     """

@@ -105,7 +105,9 @@ def few(
     of more contains the draw of fewer.
     """
     order = np.random.default_rng(draw).permutation(len(labels))
-    rows = np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+    rows = np.concatenate(
+        [order[labels[order] == label][:count] for label in np.unique(labels)]
+    )
     return images[rows], labels[rows]
 
 

@@ -43,7 +43,11 @@ def graded_by_nbgrader(bait: Bait, request: pytest.FixtureRequest) -> Session:
 
 def _selected(request: pytest.FixtureRequest, name: str) -> list[Attack]:
     calls = [getattr(item, "callspec", None) for item in request.session.items]
-    return list(dict.fromkeys(call.params[name] for call in calls if call and name in call.params))
+    return list(
+        dict.fromkeys(
+            call.params[name] for call in calls if call and name in call.params
+        )
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,8 +56,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """
     for name in {"attack", "nbgrader_attack"} & set(metafunc.fixturenames):
         found = [
-            attack for attack in attacks_in(metafunc.module) if attack.nbgrader or name == "attack"
+            attack
+            for attack in attacks_in(metafunc.module)
+            if attack.nbgrader or name == "attack"
         ]
         metafunc.parametrize(
-            name, [pytest.param(attack, marks=pytest.mark.slow, id=attack.name) for attack in found]
+            name,
+            [
+                pytest.param(attack, marks=pytest.mark.slow, id=attack.name)
+                for attack in found
+            ],
         )

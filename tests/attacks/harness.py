@@ -91,9 +91,9 @@ def attempt(name, function):
     except BaseException as error:
         tell(name, f"{type(error).__name__}: {error}")
 """
-EPILOGUE = (
-    'for _name, _text in globals().get("told", {}).items():\n    print(f"told {_name} = {_text}")'
-)
+EPILOGUE = """\
+for _name, _text in globals().get("told", {}).items():
+    print(f"told {_name} = {_text}")"""
 
 
 # --- what an attacker hands in
@@ -136,7 +136,9 @@ class Hand:
         for function in ANSWERS:
             self.answer(function)
 
-    def run(self, source: str, before: str | None = "answer-total", **facts: Any) -> None:
+    def run(
+        self, source: str, before: str | None = "answer-total", **facts: Any
+    ) -> None:
         """Add a cell with `source`, before the cell of that grade id or at the end; `facts` are
         variables in it, with `tell` and `attempt`.
 
@@ -144,16 +146,18 @@ class Hand:
         is judged is seen as well.
         """
         lines = [f"{name} = {value!r}" for name, value in facts.items()]
-        added = new_code_cell("\n".join([PRELUDE, *lines, textwrap.dedent(source).strip()]))
+        added = new_code_cell(
+            "\n".join([PRELUDE, *lines, textwrap.dedent(source).strip()])
+        )
         at = (
             len(self.notebook.cells)
             if before is None
             else self.notebook.cells.index(self.cell(before))
         )
         self.notebook.cells.insert(at, added)
-        self.notebook.cells = [cell for cell in self.notebook.cells if cell.source != EPILOGUE] + [
-            new_code_cell(EPILOGUE)
-        ]
+        self.notebook.cells = [
+            cell for cell in self.notebook.cells if cell.source != EPILOGUE
+        ] + [new_code_cell(EPILOGUE)]
 
     def write(self, folder: Path) -> None:
         """Hand in."""
@@ -203,7 +207,14 @@ def attack(
     what the function is called.
     """
     return lambda make: Attack(
-        make.__name__.replace("_", "-"), kind, what, stock, here, make, outcome, nbgrader
+        make.__name__.replace("_", "-"),
+        kind,
+        what,
+        stock,
+        here,
+        make,
+        outcome,
+        nbgrader,
     )
 
 
@@ -258,7 +269,10 @@ class Bait:
     @property
     def secrets(self) -> list[str]:
         """Texts that no submission can know."""
-        return [self.token, (self.course / ".course_secret").read_text(encoding="ascii").strip()]
+        return [
+            self.token,
+            (self.course / ".course_secret").read_text(encoding="ascii").strip(),
+        ]
 
 
 @contextlib.contextmanager
@@ -286,7 +300,9 @@ def baited(root: Path) -> Iterator[Bait]:
     )
     with contextlib.ExitStack() as stack:
         stack.callback(
-            lambda: [place.unlink(missing_ok=True) for place in list(places.values())[:4]]
+            lambda: [
+                place.unlink(missing_ok=True) for place in list(places.values())[:4]
+            ]
         )
         stack.callback(lambda: (victim.kill(), victim.wait()))
         tcp, udp, path, abstract = (
@@ -320,14 +336,18 @@ def baited(root: Path) -> Iterator[Bait]:
             abstract=f"bait-{token[:8]}",
         )
         stack.enter_context(
-            _listening({"tcp": tcp, "path": path, "abstract": abstract}, udp, bait.heard)
+            _listening(
+                {"tcp": tcp, "path": path, "abstract": abstract}, udp, bait.heard
+            )
         )
         yield bait
 
 
 @contextlib.contextmanager
 def _listening(
-    streams: dict[str, socket.socket], udp: socket.socket, heard: list[tuple[str, bytes]]
+    streams: dict[str, socket.socket],
+    udp: socket.socket,
+    heard: list[tuple[str, bytes]],
 ) -> Iterator[None]:
     selector = selectors.DefaultSelector()
     for name, sock in streams.items():
@@ -412,7 +432,9 @@ class Evidence:
         """
         return {
             name: _plain(text)
-            for name, text in re.findall(r"^told (\S+) = (.*)$", self.text, flags=re.MULTILINE)
+            for name, text in re.findall(
+                r"^told (\S+) = (.*)$", self.text, flags=re.MULTILINE
+            )
         }
 
     def earned(self, **points: float) -> None:
@@ -553,7 +575,13 @@ def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[
         hand.answer_all()
         hand.write(course.root / "submitted" / neighbor / NAME)
     half = len(names) // 2
-    return course, [NEIGHBORS[0], *names[:half], NEIGHBORS[1], *names[half:], NEIGHBORS[2]]
+    return course, [
+        NEIGHBORS[0],
+        *names[:half],
+        NEIGHBORS[1],
+        *names[half:],
+        NEIGHBORS[2],
+    ]
 
 
 def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
@@ -581,7 +609,8 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
     except CourseError:
         results = [_grade_alone(course, item, show) for item in work]
     evidence = {
-        result.student: collect(course, result.student, bait, result.reason) for result in results
+        result.student: collect(course, result.student, bait, result.reason)
+        for result in results
     }
     return Session(bait, course, evidence, protected, survivors(before))
 
@@ -616,7 +645,9 @@ def grade_by_nbgrader(bait: Bait, attacks: Iterable[Attack]) -> Session:
     )
 
 
-def _grade_alone(course: Course, item: tuple[str, str], show: Callable[[Graded], None]) -> Graded:
+def _grade_alone(
+    course: Course, item: tuple[str, str], show: Callable[[Graded], None]
+) -> Graded:
     try:
         [result], _ = batch.grade(course, [item], workers=1, show=show)
     except CourseError as error:
@@ -643,7 +674,9 @@ def points_of(course: Course, student: str) -> float | None:
             submission = gradebook.find_submission(NAME, student)
         except MissingEntry:
             return None
-        scores = [grade.auto_score for note in submission.notebooks for grade in note.grades]
+        scores = [
+            grade.auto_score for note in submission.notebooks for grade in note.grades
+        ]
         return None if None in scores else sum(scores)
 
 

@@ -43,15 +43,17 @@ def spying(hand: Hand, source: str, **facts: Any) -> None:
     hand.run(source, **facts)
 
 
-def told(points: dict[str, float] = POINTS, **expected: Any) -> Callable[[Evidence], None]:
+def told(
+    points: dict[str, float] = POINTS, **expected: Any
+) -> Callable[[Evidence], None]:
     """The notebook told exactly this (of errors, without the path that they name), and its
     answers earned these points.
     """
 
     def outcome(evidence: Evidence) -> None:
-        assert {name: _without_path(value) for name, value in evidence.told.items()} == expected, (
-            evidence.text
-        )
+        assert {
+            name: _without_path(value) for name, value in evidence.told.items()
+        } == expected, evidence.text
         evidence.earned(**points)
 
     return outcome

@@ -66,13 +66,20 @@ TESTS = {
 }
 
 
-def in_stock(notebook: nbformat.NotebookNode, questions: tuple[str, ...]) -> nbformat.NotebookNode:
+def in_stock(
+    notebook: nbformat.NotebookNode, questions: tuple[str, ...]
+) -> nbformat.NotebookNode:
     """The notebook as it would be in a stock course: what the course wrote is replaced, what the
     attacker wrote stays.
     """
-    ours = {cell.metadata.nbgrader.grade_id: cell.source for cell in exercise(questions).cells}
+    ours = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in exercise(questions).cells
+    }
     for cell in notebook.cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "").strip("\u202e\u200b")
+        grade_id = (
+            cell.metadata.get("nbgrader", {}).get("grade_id", "").strip("\u202e\u200b")
+        )
         if cell.source == ours.get(grade_id) and grade_id in {"setup", *TESTS}:
             cell.source = TESTS.get(grade_id, SETUP)
     return notebook
@@ -90,7 +97,9 @@ def lay_out(bait: Bait, questions: tuple[str, ...]) -> Course:
     return course
 
 
-def grade(course: Course, bait: Bait, student: str, hand: Hand, questions: tuple[str, ...]) -> str:
+def grade(
+    course: Course, bait: Bait, student: str, hand: Hand, questions: tuple[str, ...]
+) -> str:
     """Hand in, let nbgrader grade, and say what came of it."""
     in_stock(hand.notebook, questions)
     hand.write(course.root / "submitted" / student / NAME)
@@ -98,7 +107,9 @@ def grade(course: Course, bait: Bait, student: str, hand: Hand, questions: tuple
     if not result["success"]:
         return f"not graded: {_last_error(result)}"
     found = collect(course, student, bait, None)
-    points = "no points" if found.points is None else f"{found.points:g} of {FULL:g} points"
+    points = (
+        "no points" if found.points is None else f"{found.points:g} of {FULL:g} points"
+    )
     told = f"; it told {str(found.told)[:300]}" if student in BAIT_ALONE else ""
     heard = f"; it was heard: {bait.heard}" if bait.heard else ""
     bait.heard.clear()
@@ -124,7 +135,8 @@ def main(names: list[str]) -> None:
         honest = Hand(bait)
         honest.answer_all()
         print(
-            f"an honest student: {grade(course, bait, NEIGHBORS[0], honest, questions)}", flush=True
+            f"an honest student: {grade(course, bait, NEIGHBORS[0], honest, questions)}",
+            flush=True,
         )
         for attack in all_attacks():
             if tried(attack) and (not names or attack.name in names):

@@ -31,7 +31,13 @@ LIMIT = "That is a limit of grading. "
 
 
 def harm(what, *, stock=STOPS, here, outcome=None, points=POINTS, **expected):
-    return attack("harm", what, stock=stock, here=here, outcome=outcome or told(points, **expected))
+    return attack(
+        "harm",
+        what,
+        stock=stock,
+        here=here,
+        outcome=outcome or told(points, **expected),
+    )
 
 
 def costs(question, *lines, ran=True):
@@ -41,9 +47,13 @@ def costs(question, *lines, ran=True):
 
     def outcome(evidence):
         verdict = evidence.verdicts[question]
-        assert all(line in (verdict["headline"], *verdict["details"]) for line in lines), verdict
+        assert all(
+            line in (verdict["headline"], *verdict["details"]) for line in lines
+        ), verdict
         assert evidence.told.get("ran") is ran, evidence.text
-        evidence.earned(**{name: points for name, points in POINTS.items() if name != question})
+        evidence.earned(
+            **{name: points for name, points in POINTS.items() if name != question}
+        )
 
     return outcome
 
@@ -55,7 +65,10 @@ def printed_without_end(evidence):
     costs("patient")(evidence)
     verdict = evidence.verdicts["patient"]
     assert verdict["status"] == "out of time"
-    assert "The last that it printed" in verdict["headline"] and len(verdict["headline"]) < 1000
+    assert (
+        "The last that it printed" in verdict["headline"]
+        and len(verdict["headline"]) < 1000
+    )
 
 
 def costs_the_cell(line, told=True):
@@ -63,7 +76,9 @@ def costs_the_cell(line, told=True):
 
     def outcome(evidence):
         assert line in evidence.text.splitlines(), evidence.text
-        assert evidence.told.get("ran", True if not told else None) is True, evidence.text
+        assert evidence.told.get("ran", True if not told else None) is True, (
+            evidence.text
+        )
         evidence.earned(**POINTS)
 
     return outcome
@@ -74,7 +89,10 @@ def answering(hand, body, question="total"):
     what an answer prints while it is judged is not in the notebook.
     """
     argument = {"total": "values", "patient": "number"}[question]
-    lines = [f"def {question}({argument}):", '    globals().setdefault("told", {})["ran"] = "True"']
+    lines = [
+        f"def {question}({argument}):",
+        '    globals().setdefault("told", {})["ran"] = "True"',
+    ]
     hand.answer_all()
     hand.answer(
         question,
@@ -140,12 +158,18 @@ while True:
     outcome=lambda evidence: asleep(evidence),
 )
 def lock_holding_answer(hand):
-    dying(hand, "import ctypes\nlibc = ctypes.PyDLL(None)\nwhile True: libc.sleep(100)", "patient")
+    dying(
+        hand,
+        "import ctypes\nlibc = ctypes.PyDLL(None)\nwhile True: libc.sleep(100)",
+        "patient",
+    )
 
 
 def asleep(evidence):
     headline = evidence.verdicts["patient"]["headline"]
-    assert headline.startswith("No result within 15 seconds, ") and headline.endswith(ASLEEP)
+    assert headline.startswith("No result within 15 seconds, ") and headline.endswith(
+        ASLEEP
+    )
     costs("patient", headline)(evidence)
 
 
@@ -172,7 +196,11 @@ def used_up(evidence):
 def its_time_is_over(evidence):
     """Whatever became of what it printed: a flood of messages may take that with it."""
     line = "The notebook's time, 20 seconds, was used up."
-    assert evidence.verdicts["turn"]["headline"] == evidence.verdicts["patient"]["headline"] == line
+    assert (
+        evidence.verdicts["turn"]["headline"]
+        == evidence.verdicts["patient"]["headline"]
+        == line
+    )
     evidence.earned(total=1.0)
 
 
@@ -182,7 +210,9 @@ MEMORY = LIMIT + "All its processes together have 400 MB of memory."
 @harm(
     "An answer that takes all the memory.",
     here="costs the question",
-    outcome=costs("total", "Right on 0 of 3 inputs. The function raised MemoryError", MEMORY),
+    outcome=costs(
+        "total", "Right on 0 of 3 inputs. The function raised MemoryError", MEMORY
+    ),
 )
 def take_memory(hand):
     answering(hand, "taken = []\nwhile True: taken.append(b'x' * 2**24)")
@@ -358,18 +388,23 @@ while True:
 
 
 @harm(
-    "More processes than it may have.", here="costs the question", outcome=costs("total", PROCESSES)
+    "More processes than it may have.",
+    here="costs the question",
+    outcome=costs("total", PROCESSES),
 )
 def many_processes(hand):
     answering(hand, "while True:\n    if os.fork() == 0: time.sleep(100)")
 
 
 @harm(
-    "More threads than it may have.", here="costs the question", outcome=costs("total", PROCESSES)
+    "More threads than it may have.",
+    here="costs the question",
+    outcome=costs("total", PROCESSES),
 )
 def many_threads(hand):
     answering(
-        hand, "while True: threading.Thread(target=time.sleep, args=(100,), daemon=True).start()"
+        hand,
+        "while True: threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
     )
 
 
@@ -416,7 +451,10 @@ DISK = LIMIT + "All its files together may have 16 MB."
 
 
 @harm(
-    "Many files.", stock="fills the disk", here="costs the question", outcome=costs("total", DISK)
+    "Many files.",
+    stock="fills the disk",
+    here="costs the question",
+    outcome=costs("total", DISK),
 )
 def many_megabytes(hand):
     body = """
@@ -494,7 +532,10 @@ def display_without_end(hand):
     outcome=costs_the_cell(OUTPUT),
 )
 def log_without_end(hand):
-    spying(hand, "tell('ran', True)\nimport logging\nwhile True: logging.error('x' * 10000)")
+    spying(
+        hand,
+        "tell('ran', True)\nimport logging\nwhile True: logging.error('x' * 10000)",
+    )
 
 
 def print_in_many_cells_outcome(evidence):
@@ -695,7 +736,9 @@ def fill_socket_folder(hand):
 )
 def leave(hand):
     spying(hand, "tell('ran', True)\nexit()")
-    hand.run("import time\ntime.sleep(0.5)  # long enough for a kernel that leaves a little later")
+    hand.run(
+        "import time\ntime.sleep(0.5)  # long enough for a kernel that leaves a little later"
+    )
 
 
 @harm(
@@ -904,7 +947,8 @@ def become_root(hand):
 def rare_calls(hand):
     spying(
         hand,
-        SYSCALLS + '        tell("calls", {name: call(*number) for name, number in calls.items()})',
+        SYSCALLS
+        + '        tell("calls", {name: call(*number) for name, number in calls.items()})',
         calls={
             "bpf": ((321, 280), 0, 0, 0),
             "io_uring_setup": ((425, 425), 1, 0),
@@ -1110,7 +1154,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self._tag = tag
         self.obeyed += [
-            f"<{tag} {name}={value}>" for name, value in attributes if "evil" in f"{name}{value}"
+            f"<{tag} {name}={value}>"
+            for name, value in attributes
+            if "evil" in f"{name}{value}"
         ]
 
     def handle_data(self, text):
@@ -1125,12 +1171,14 @@ class Page(HTMLParser):
 
 def nothing_is_obeyed(evidence):
     """The feedback page shows what was written wherever it was written, and obeys nothing of it."""
-    evidence.earned(**{name: points for name, points in POINTS.items() if name != "total"})
+    evidence.earned(
+        **{name: points for name, points in POINTS.items() if name != "total"}
+    )
     Course(evidence.bait.course).feedback(NAME, evidence.student)
     page = Page(
-        (evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html").read_text(
-            encoding="utf-8"
-        )
+        (
+            evidence.bait.course / "feedback" / evidence.student / NAME / f"{NAME}.html"
+        ).read_text(encoding="utf-8")
     )
     assert page.obeyed == []
     for place in (
@@ -1172,7 +1220,9 @@ def markup(hand):
             f"# in a comment {EVIL}\nprint({'printed ' + EVIL!r}, "
             "'\\x1b[31m', '\\x1b]8;;javascript:evil()\\x07')"
         ),
-        new_code_cell(f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"),
+        new_code_cell(
+            f"raise type({EVIL!r}, (Exception,), {{}})({'raised ' + EVIL!r})"
+        ),
         new_code_cell(
             "from IPython.display import display\n"
             f"evil = {EVIL!r}\n"
@@ -1202,11 +1252,22 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path, small_course):
         NAME,
     ]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"NO_COLOR": "1"},
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, ascii(said)
     assert (
-        len([line for line in said.splitlines() if "student" in line and "left out" in line]) == 1
+        len(
+            [
+                line
+                for line in said.splitlines()
+                if "student" in line and "left out" in line
+            ]
+        )
+        == 1
     )
     assert all(line.isprintable() for line in said.replace("\r", "\n").split("\n"))

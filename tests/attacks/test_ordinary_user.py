@@ -38,7 +38,9 @@ CHOSEN = (
 
 pytestmark = [
     pytest.mark.alone,
-    pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine"),
+    pytest.mark.skipif(
+        wall.supported() is not None, reason="no wall on this kind of machine"
+    ),
     pytest.mark.skipif(
         not hasattr(os, "geteuid") or os.geteuid() != 0,
         reason="who runs the tests is an ordinary user already",
@@ -105,16 +107,27 @@ def _open_the_way(path: Path) -> None:
     covered by an open one that has only the way in it.
     """
     closed = next(
-        (parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001), None
+        (
+            parent
+            for parent in reversed(path.parents)
+            if not parent.stat().st_mode & 0o001
+        ),
+        None,
     )
     if closed is None:
         return
     target = os.open(path, os.O_PATH)
     linux.mount(
-        "tmpfs", str(closed), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=64k,mode=755"
+        "tmpfs",
+        str(closed),
+        "tmpfs",
+        linux.MS_NOSUID | linux.MS_NODEV,
+        "size=64k,mode=755",
     )
     path.mkdir(parents=True)
-    linux.mount(f"/proc/self/fd/{target}", str(path), flags=linux.MS_BIND | linux.MS_REC)
+    linux.mount(
+        f"/proc/self/fd/{target}", str(path), flags=linux.MS_BIND | linux.MS_REC
+    )
     os.close(target)
 
 

@@ -24,7 +24,9 @@ WRONG = "def total(values):\n    return 0"
 
 
 def score(what, *, stock, here="no points", outcome, nbgrader=False):
-    return attack("score", what, stock=stock, here=here, outcome=outcome, nbgrader=nbgrader)
+    return attack(
+        "score", what, stock=stock, here=here, outcome=outcome, nbgrader=nbgrader
+    )
 
 
 # --- outcomes
@@ -50,7 +52,10 @@ def full(evidence):
 def crashed(evidence):
     """The exchange was broken off: `total` counts as a crash, whatever was said."""
     evidence.earned(**OTHERS)
-    assert (evidence.verdicts["total"]["status"], evidence.verdicts["total"]["headline"]) == (
+    assert (
+        evidence.verdicts["total"]["status"],
+        evidence.verdicts["total"]["headline"],
+    ) == (
         "crashed",
         LOST,
     )
@@ -61,7 +66,9 @@ def crashed(evidence):
 def malformed(evidence):
     """The exchange was broken off because what came could not be read; the judge says so."""
     crashed(evidence)
-    assert evidence.verdicts["total"]["details"][0].startswith("What it sent could not be read: ")
+    assert evidence.verdicts["total"]["details"][0].startswith(
+        "What it sent could not be read: "
+    )
 
 
 def refused(**points):
@@ -164,7 +171,9 @@ def checks_edited(hand):
 def checks_deleted(hand):
     hand.run("tell('ran', True)")
     hand.notebook.cells = [
-        cell for cell in hand.notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade")
+        cell
+        for cell in hand.notebook.cells
+        if not cell.metadata.get("nbgrader", {}).get("grade")
     ]
 
 
@@ -181,7 +190,8 @@ def checks_repeated(hand):
         metadata = hand.cell(grade_id).metadata
         at = hand.notebook.cells.index(hand.cell(grade_id)) + 1
         hand.notebook.cells[at:at] = [
-            new_code_cell('check("small.total", total)', metadata=metadata) for _ in range(10)
+            new_code_cell('check("small.total", total)', metadata=metadata)
+            for _ in range(10)
         ]
 
 
@@ -207,7 +217,9 @@ def no_forged_output(evidence):
     evidence.earned()
     assert "Forged" not in evidence.text + json.dumps(evidence.notebook)
     assert all(
-        cell.execution_count != 77 for cell in evidence.notebook.cells if cell.cell_type == "code"
+        cell.execution_count != 77
+        for cell in evidence.notebook.cells
+        if cell.cell_type == "code"
     )
 
 
@@ -222,7 +234,9 @@ def outputs_forged_in_the_file(hand):
         cell.execution_count = 77
         cell.outputs = [
             new_output(
-                "execute_result", {"text/plain": "10", "text/html": FORGED}, execution_count=77
+                "execute_result",
+                {"text/plain": "10", "text/html": FORGED},
+                execution_count=77,
             )
         ]
 
@@ -233,7 +247,14 @@ def judges_own_record(evidence):
     assert {
         verdict["question"]: verdict["earned"] for verdict in record["verdicts"]
     } == dict.fromkeys(record_names(evidence), 0.0)
-    assert set(record) == {"verdicts", "engine", "questions", "files", "release", "look_at"}
+    assert set(record) == {
+        "verdicts",
+        "engine",
+        "questions",
+        "files",
+        "release",
+        "look_at",
+    }
 
 
 def record_names(evidence):
@@ -490,7 +511,9 @@ def only_the_judge_speaks(evidence):
     ).outputs
     # what was printed is shown as such, its characters escaped
     assert "<b>Correct" not in json.dumps(output)
-    assert output.data["text/plain"].startswith("✗ small.total: not correct, 0 of 1 point")
+    assert output.data["text/plain"].startswith(
+        "✗ small.total: not correct, 0 of 1 point"
+    )
     assert evidence.verdicts["total"]["headline"] in output.data["text/plain"]
 
 
@@ -637,7 +660,8 @@ def modules_shadowed(hand):
     ]
     hand.files = {f"{name}.py": SHADOW for name in names}
     hand.files |= {
-        f"{name}/__init__.py": SHADOW for name in ("autograder", "numpy", "dlkit", "encodings")
+        f"{name}/__init__.py": SHADOW
+        for name in ("autograder", "numpy", "dlkit", "encodings")
     }
     hand.files |= {f"{package}/client.py": SHADOW for package in ("autograder",)}
     hand.files["evil.pth"] = b"import builtins; builtins.shadowed = ['pth']\n"
@@ -983,7 +1007,9 @@ def checked_out_of_turn(hand):
 def out_of_turn(evidence):
     evidence.earned()
     assert evidence.told["said"] == ["Not shown while a class is graded."] * 2
-    assert {verdict["status"] for verdict in evidence.verdicts.values()} == {"not attempted"}
+    assert {verdict["status"] for verdict in evidence.verdicts.values()} == {
+        "not attempted"
+    }
 
 
 @score(
@@ -1025,12 +1051,16 @@ def work(seconds):
 
 def unanswered(evidence):
     """The notebook was at its end before the answer's time was: nobody was left to answer."""
-    evidence.earned(**{name: points for name, points in POINTS.items() if name != "patient"})
+    evidence.earned(
+        **{name: points for name, points in POINTS.items() if name != "patient"}
+    )
     assert evidence.verdicts["patient"]["status"] == "crashed"
 
 
 def late(evidence):
-    evidence.earned(**{name: points for name, points in POINTS.items() if name != "patient"})
+    evidence.earned(
+        **{name: points for name, points in POINTS.items() if name != "patient"}
+    )
     verdict = evidence.verdicts["patient"]
     assert (verdict["status"], verdict["headline"]) == (
         "out of time",
@@ -1098,7 +1128,10 @@ def descriptor_made_a_pipe(hand):
 def left_out(evidence):
     evidence.earned(**OTHERS)
     assert (
-        evidence.text.count("Python stopped in this cell. Grading went on without this cell.") == 1
+        evidence.text.count(
+            "Python stopped in this cell. Grading went on without this cell."
+        )
+        == 1
     )
 
 
@@ -1221,7 +1254,10 @@ def objects_equal_to_everything(hand):
     )
     hand.answer("total", "def total(values):\n    return Yes()")
     hand.answer("turn", "def turn(image):\n    return image.view(Array)")
-    hand.answer("ordered", "def ordered(values):\n    return [Number(value) for value in values]")
+    hand.answer(
+        "ordered",
+        "def ordered(values):\n    return [Number(value) for value in values]",
+    )
 
 
 @score(
@@ -1254,7 +1290,8 @@ def numbers_that_are_not(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return float('nan')")
     hand.answer(
-        "turn", "import numpy\ndef turn(image):\n    return numpy.full(image.T.shape, numpy.inf)"
+        "turn",
+        "import numpy\ndef turn(image):\n    return numpy.full(image.T.shape, numpy.inf)",
     )
     hand.answer(
         "ordered",
@@ -1270,10 +1307,12 @@ def numbers_that_are_not(hand):
 def shapes_that_broadcast(hand):
     hand.answer_all()
     hand.answer(
-        "total", "import numpy\ndef total(values):\n    return numpy.full((1, 1), values.sum())"
+        "total",
+        "import numpy\ndef total(values):\n    return numpy.full((1, 1), values.sum())",
     )
     hand.answer(
-        "turn", "def turn(image):\n    return image.T[None] if image.size > 1 else image[0, 0]"
+        "turn",
+        "def turn(image):\n    return image.T[None] if image.size > 1 else image[0, 0]",
     )
     hand.answer(
         "ordered",
@@ -1289,7 +1328,9 @@ def shapes_that_broadcast(hand):
 def nothing_to_compare(hand):
     hand.answer_all()
     hand.answer("total", "import numpy\ndef total(values):\n    return numpy.zeros(0)")
-    hand.answer("turn", "import numpy\ndef turn(image):\n    return numpy.zeros((0, 1))")
+    hand.answer(
+        "turn", "import numpy\ndef turn(image):\n    return numpy.zeros((0, 1))"
+    )
     hand.answer("ordered", "import numpy\ndef ordered(values):\n    return []")
 
 
@@ -1302,7 +1343,8 @@ def texts_like_numbers(hand):
     hand.answer_all()
     hand.answer("total", "def total(values):\n    return str(values.sum())")
     hand.answer(
-        "turn", "def turn(image):\n    return [[str(value) for value in row] for row in image.T]"
+        "turn",
+        "def turn(image):\n    return [[str(value) for value in row] for row in image.T]",
     )
     hand.answer(
         "ordered",
@@ -1415,7 +1457,9 @@ def exception_of_the_stub(hand):
 
 
 def forbidden(evidence):
-    evidence.earned(**{name: points for name, points in POINTS.items() if name != "ordered"})
+    evidence.earned(
+        **{name: points for name, points in POINTS.items() if name != "ordered"}
+    )
     assert evidence.verdicts["ordered"]["status"] == "not correct"
     assert evidence.verdicts["ordered"]["tried"] == 0  # found by reading
 
@@ -1538,7 +1582,9 @@ forbidden_in_a_text_file = hides(
         exec(open("pick.txt").read())
         """,
     answer=PICK,
-    files={"pick.txt": b"import numpy\ndef pick(values):\n    return numpy.sort(values)\n"}.items(),
+    files={
+        "pick.txt": b"import numpy\ndef pick(values):\n    return numpy.sort(values)\n"
+    }.items(),
 )
 forbidden_in_a_signal_handler = hides(
     "forbidden_in_a_signal_handler",
@@ -1619,7 +1665,9 @@ def forbidden_call_computed(hand):
 def too_deep(evidence):
     assert evidence.reason is None
     assert evidence.verdicts["ordered"]["earned"] == 0.0
-    assert evidence.points == sum(verdict["earned"] for verdict in evidence.verdicts.values())
+    assert evidence.points == sum(
+        verdict["earned"] for verdict in evidence.verdicts.values()
+    )
 
 
 def nested(name, what, source):
@@ -1647,7 +1695,9 @@ nested_signs = nested(
     "deep = " + "-" * 10**5 + "1",
 )
 nested_sums = nested(
-    "nested_sums", "The answer's code adds up 50,000 numbers.", "deep = " + "+".join(["1"] * 50000)
+    "nested_sums",
+    "The answer's code adds up 50,000 numbers.",
+    "deep = " + "+".join(["1"] * 50000),
 )
 nested_attributes = nested(
     "nested_attributes",

@@ -179,7 +179,8 @@ def climb_out(hand):
     here="not permitted",
     chroot=FORBIDDEN,
     calls=dict.fromkeys(
-        ("mount", "unshare", "setns", "open_by_handle_at", "fsopen", "clone_newuser"), "EPERM"
+        ("mount", "unshare", "setns", "open_by_handle_at", "fsopen", "clone_newuser"),
+        "EPERM",
     )
     | {"clone3": "ENOSYS"},
 )
@@ -314,7 +315,9 @@ def search_own_memory(hand):
         tell("hits", hits)
         """,
         patterns={
-            "token": unlike_itself(hand.bait.token[-12:]),  # a piece of it would be too much
+            "token": unlike_itself(
+                hand.bait.token[-12:]
+            ),  # a piece of it would be too much
             "probe": unlike_itself("one_bright_pixel"),
         },
     )
@@ -451,7 +454,12 @@ def send_by_tcp(hand):
     )
 
 
-@secret("Send what was read over UDP.", stock="sends it", here="no network", sent=NOT_SUPPORTED)
+@secret(
+    "Send what was read over UDP.",
+    stock="sends it",
+    here="no network",
+    sent=NOT_SUPPORTED,
+)
 def send_by_udp(hand):
     spying(
         hand,

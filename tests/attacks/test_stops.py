@@ -51,7 +51,9 @@ def without(question, *lines):
     def outcome(evidence):
         headline = evidence.verdicts[question]["headline"]
         assert all(line in headline for line in lines), headline
-        evidence.earned(**{name: points for name, points in POINTS.items() if name != question})
+        evidence.earned(
+            **{name: points for name, points in POINTS.items() if name != question}
+        )
 
     return outcome
 
@@ -70,7 +72,9 @@ def changed_file(hand, change):
     "A folder called `timestamp.txt` is handed in.",
     here="not graded, with one line of its own",
     stock="not graded",
-    outcome=refused("timestamp.txt is a folder: remove it, or hand in a file with the date"),
+    outcome=refused(
+        "timestamp.txt is a folder: remove it, or hand in a file with the date"
+    ),
 )
 def timestamp_is_a_folder(hand):
     hand.answer_all()
@@ -80,7 +84,9 @@ def timestamp_is_a_folder(hand):
 @stop(
     'A `timestamp.txt` holds "1." a million times, which a reader of dates takes hours for.',
     here="not graded, with one line of its own",
-    outcome=refused("timestamp.txt holds no date: remove it, or write one such as 2026-01-31"),
+    outcome=refused(
+        "timestamp.txt holds no date: remove it, or write one such as 2026-01-31"
+    ),
 )
 def timestamp_of_points(hand):
     hand.answer_all()
@@ -102,7 +108,9 @@ def draft_is_a_folder(hand):
     "A file is a hard link to one of the teacher's.",
     stock="reads it",
     here="not graded, with one line of its own",
-    outcome=refused("mine.txt has more than one name on this disk (a hard link): hand in a copy"),
+    outcome=refused(
+        "mine.txt has more than one name on this disk (a hard link): hand in a copy"
+    ),
 )
 def hard_link(hand):
     hand.answer_all()
@@ -242,7 +250,9 @@ def shown_without_its_text(evidence):
     full(evidence)
     course = Course(evidence.bait.course)
     course.feedback(NAME, evidence.student)
-    page = Path(course.root, "feedback", evidence.student, NAME, FILE).with_suffix(".html")
+    page = Path(course.root, "feedback", evidence.student, NAME, FILE).with_suffix(
+        ".html"
+    )
     text = page.read_text(encoding="utf-8")
     assert NOT_SHOWN in text
     assert "Correct on all 4 inputs." in text
@@ -339,7 +349,9 @@ for number in itertools.count():
 
 def time_is_up(evidence):
     headline = evidence.verdicts["turn"]["headline"]
-    assert headline.startswith("The notebook's time") and headline.endswith("was used up.")
+    assert headline.startswith("The notebook's time") and headline.endswith(
+        "was used up."
+    )
     evidence.earned(total=1.0)
 
 
@@ -568,7 +580,11 @@ def look_for_imports(hand):
     stock="most of them work",
     here=FORBIDDEN,
     outcome=told(
-        POINTS, rules=["EPERM"] * 3, moved=["EPERM"] * 4, disk=["EPERM"] * 3, newer=["ENOSYS"] * 6
+        POINTS,
+        rules=["EPERM"] * 3,
+        moved=["EPERM"] * 4,
+        disk=["EPERM"] * 3,
+        newer=["ENOSYS"] * 6,
     ),
 )
 def calls_that_no_answer_needs(hand):
@@ -597,7 +613,9 @@ def test_nbgraders_own_command_is_not_kept_busy_by_a_timestamp(tmp_path, small_c
     course.release(NAME)
     for student in ("a-points", "b-pipe", "honest"):
         hand_in(course, student, **RIGHT)
-    (course.root / "submitted" / "a-points" / NAME / "timestamp.txt").write_bytes(b"1." * 10**6)
+    (course.root / "submitted" / "a-points" / NAME / "timestamp.txt").write_bytes(
+        b"1." * 10**6
+    )
     os.mkfifo(course.root / "submitted" / "b-pipe" / NAME / "timestamp.txt")
     # it stands there already, so that nbgrader asks which of the two is newer
     (course.root / "autograded" / "b-pipe" / NAME).mkdir(parents=True)
@@ -612,6 +630,9 @@ def test_nbgraders_own_command_is_not_kept_busy_by_a_timestamp(tmp_path, small_c
         check=False,
     )
     assert "timestamp.txt holds no date" in done.stderr
-    points = {student: points_of(course, student) for student in ("a-points", "b-pipe", "honest")}
+    points = {
+        student: points_of(course, student)
+        for student in ("a-points", "b-pipe", "honest")
+    }
     assert points["honest"] == 5.0, done.stderr
     assert not points["a-points"] and not points["b-pipe"]

@@ -92,14 +92,19 @@ def test_every_command_has_help_of_its_own(run, name):
     assert "Usage: " in out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["grade", "--help"]], ids=["course", "grade"])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["grade", "--help"]], ids=["course", "grade"]
+)
 def test_help_imports_nothing_heavy(arguments):
     script = (
         "import atexit, sys\natexit.register(lambda: print('LOADED', "
         f"*(set({HEAVY!r}) & sys.modules.keys())))\n{CALL}"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.splitlines()[-1] == "LOADED"
 
@@ -109,11 +114,15 @@ def test_help_answers_in_under_three_tenths_of_a_second():
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-c", CALL, "--help"], stdout=subprocess.DEVNULL, check=True
+            [sys.executable, "-c", CALL, "--help"],
+            stdout=subprocess.DEVNULL,
+            check=True,
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         # The processor's time, which a busy machine does not stretch.
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        seconds.append(
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        )
     assert min(seconds) < 0.3
 
 
@@ -124,7 +133,8 @@ def test_without_a_command_there_is_help_and_the_code_of_misuse(run):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["no-such-command"], ["grade"], ["grade", "."], ["demo", "--no-such-option"]]
+    "arguments",
+    [["no-such-command"], ["grade"], ["grade", "."], ["demo", "--no-such-option"]],
 )
 def test_a_wrong_command_is_misuse(run, arguments):
     code, out, err = run(*arguments)
@@ -155,7 +165,9 @@ def test_outside_a_course_with_questions_that_come_without_lessons(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_assignment_that_nobody_has_handed_in_names_those_that_somebody_has(run, course):
+def test_an_assignment_that_nobody_has_handed_in_names_those_that_somebody_has(
+    run, course
+):
     hand_in(course, "amy")
     code, _, err = run("grade", course.root, "summs")
     assert code == cli.MISUSE
@@ -249,7 +261,9 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
-def test_a_bug_is_never_a_wrong_command(run, small_course, monkeypatch, progress_log, bug):
+def test_a_bug_is_never_a_wrong_command(
+    run, small_course, monkeypatch, progress_log, bug
+):
     monkeypatch.setattr("autograder.learner.journal.as_feedback", bug)
     monkeypatch.setattr(sys, "argv", ["course", "progress"])
     code, out, err = run("progress")
@@ -262,16 +276,18 @@ def test_a_bug_is_never_a_wrong_command(run, small_course, monkeypatch, progress
     assert text.splitlines()[0].split()[1:] == ["ERROR", "course", "progress"]
 
 
-def test_a_bug_while_a_class_is_graded_is_logged_in_the_course(run, course, monkeypatch):
+def test_a_bug_while_a_class_is_graded_is_logged_in_the_course(
+    run, course, monkeypatch
+):
     course.release(NAME)
     hand_in(course, "amy")
     monkeypatch.setattr(Course, "graded_before", broken)
     code, _, err = run("grade", course.root, NAME)
     assert code == cli.BUG
     assert f"{course.root / logs.GRADING}" in complaint(err)
-    assert "ValueError: invalid literal for int()" in (course.root / logs.GRADING).read_text(
-        encoding="utf-8"
-    )
+    assert "ValueError: invalid literal for int()" in (
+        course.root / logs.GRADING
+    ).read_text(encoding="utf-8")
 
 
 def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(
@@ -287,7 +303,10 @@ def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(
 
 @pytest.mark.parametrize(
     ("arguments", "raised"),
-    [(["grade", "nowhere", NAME], "CourseError"), (["report", "nowhere"], "ReportError")],
+    [
+        (["grade", "nowhere", NAME], "CourseError"),
+        (["report", "nowhere"], "ReportError"),
+    ],
 )
 def test_debug_prints_the_traceback_before_the_line(run, arguments, raised):
     code, _, err = run("--debug", *arguments)
@@ -298,7 +317,9 @@ def test_debug_prints_the_traceback_before_the_line(run, arguments, raised):
     assert "Traceback" not in run(*arguments)[2]
 
 
-def test_what_the_system_refuses_is_a_sentence_with_the_place(run, small_course, monkeypatch):
+def test_what_the_system_refuses_is_a_sentence_with_the_place(
+    run, small_course, monkeypatch
+):
     def full(*args):
         raise OSError(28, "No space left on device", "/somewhere/file")
 
@@ -347,11 +368,17 @@ def test_exit_code_3_and_the_reasons_where_some_could_not_be_graded(run, course)
     code, out, _ = run("grade", course.root, NAME, "--student", "amy")
     assert (code, out.splitlines()[0]) == (cli.GRADED, "  amy: 5 of 5")
     assert "1 of 1 submissions graded. 1 of them had been graded before" in out
-    assert "before" not in run("grade", course.root, NAME, "--student", "amy", "--regrade")[1]
+    assert (
+        "before"
+        not in run("grade", course.root, NAME, "--student", "amy", "--regrade")[1]
+    )
 
     code, out, err = run("report", course.root)
     assert (code, err) == (cli.GRADED, "")
-    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["grades.csv", "report.html"]
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == [
+        "grades.csv",
+        "report.html",
+    ]
     assert "amy" in (course.root / "grades.csv").read_text(encoding="utf-8")
 
 
@@ -361,7 +388,9 @@ def test_an_interrupt_ends_grading_and_the_kernel(course):
     hand_in(course, "amy", total="import time\ntime.sleep(60)")
     hand_in(course, "bob", **RIGHT)
     command = [sys.executable, "-c", CALL, "grade", str(course.root), NAME]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         wait_for(lambda: kernels(process.pid))
         started = psutil.Process(process.pid).children(recursive=True)
@@ -383,7 +412,13 @@ def kernels(pid):
     for process in psutil.Process(pid).children(recursive=True):
         # one that has ended meanwhile
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if Path(f"/proc/{process.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1":
+            if (
+                Path(f"/proc/{process.pid}/status")
+                .read_text()
+                .split("NSpid:")[1]
+                .split()[1]
+                == "1"
+            ):
                 found.append(process)
     return found
 
@@ -435,7 +470,9 @@ def test_doctor_prints_what_was_found_and_fails_where_something_needed_is_missin
     run, monkeypatch, ok, code
 ):
     monkeypatch.setattr(
-        doctor, "examine_machine", lambda: [Finding("the abacus", ok, "ten beads", "Buy another.")]
+        doctor,
+        "examine_machine",
+        lambda: [Finding("the abacus", ok, "ten beads", "Buy another.")],
     )
     found, out, err = run("doctor")
     assert (found, err) == (code, "")

@@ -13,7 +13,14 @@ import pytest
 from rich.console import Console
 
 from autograder import doctor
-from autograder.doctor import PACKAGES, Finding, as_table, examine_machine, mxnet_advice, sound
+from autograder.doctor import (
+    PACKAGES,
+    Finding,
+    as_table,
+    examine_machine,
+    mxnet_advice,
+    sound,
+)
 from autograder.questions import catalogue
 from autograder.values import frameworks
 
@@ -28,7 +35,9 @@ def _machine(monkeypatch):
 
 def finding(name: str, findings: list[Finding] | None = None) -> Finding:
     (one,) = [
-        finding for finding in findings or examine_machine(deep=False) if finding.name == name
+        finding
+        for finding in findings or examine_machine(deep=False)
+        if finding.name == name
     ]
     return one
 
@@ -54,7 +63,15 @@ def test_this_machine_is_sound(here):
 
 
 @pytest.mark.parametrize(
-    "name", ["Python", *PACKAGES, "torch computes", "questions", "the judge", "pictures and fonts"]
+    "name",
+    [
+        "Python",
+        *PACKAGES,
+        "torch computes",
+        "questions",
+        "the judge",
+        "pictures and fonts",
+    ],
 )
 def test_every_part_is_examined_and_there(here, name):
     assert finding(name, here).ok is True
@@ -71,7 +88,9 @@ def test_the_quick_examination_imports_no_framework():
         "import sys; from autograder.doctor import examine_machine as e; e(deep=False); "
         "print({'torch', 'mxnet'} & set(sys.modules))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
     assert run.stdout.strip() == "set()", run.stderr
 
 
@@ -82,7 +101,9 @@ def broken_mxnet(setup: str) -> dict:
         "doctor\nfindings = doctor.examine_machine()\n"
     )
     code += "print(json.dumps([[f.name, f.ok, f.detail, f.advice] for f in findings]))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
     assert run.returncode == 0, run.stderr
     findings = [Finding(*row) for row in json.loads(run.stdout.splitlines()[-1])]
     assert sound(findings)
@@ -132,9 +153,19 @@ def test_a_missing_system_library_is_named_with_its_package():
         ("Windows", "AMD64", "No module named 'mxnet'", "WSL2"),
         ("Darwin", "arm64", "No module named 'mxnet'", "linux/amd64 container"),
         ("Darwin", "x86_64", "No module named 'mxnet'", "linux/amd64 container"),
-        ("Linux", "aarch64", "libarmpl_lp64_mp.so: cannot open shared object file", "Linux x86-64"),
+        (
+            "Linux",
+            "aarch64",
+            "libarmpl_lp64_mp.so: cannot open shared object file",
+            "Linux x86-64",
+        ),
         ("Linux", "x86_64", "libgomp.so.1: cannot open shared object file", "libgomp1"),
-        ("Linux", "x86_64", "libquadmath.so.0: cannot open shared object file", "libquadmath0"),
+        (
+            "Linux",
+            "x86_64",
+            "libquadmath.so.0: cannot open shared object file",
+            "libquadmath0",
+        ),
         ("Linux", "x86_64", "No module named 'distutils'", "install it: course gluon"),
         (
             "Linux",
@@ -145,7 +176,9 @@ def test_a_missing_system_library_is_named_with_its_package():
         ("Linux", "x86_64", "No module named 'mxnet'", "install it: course gluon"),
     ],
 )
-def test_the_advice_on_mxnet_is_for_this_platform(monkeypatch, system, machine, error, said):
+def test_the_advice_on_mxnet_is_for_this_platform(
+    monkeypatch, system, machine, error, said
+):
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert said in mxnet_advice(OSError(error))
@@ -231,7 +264,9 @@ def test_a_kernel_that_starts_nothing_is_found(monkeypatch, tmp_path):
     assert found.ok is False and "ipykernel install" in found.advice
 
 
-def test_a_progress_log_that_cannot_be_written_costs_nothing_else(monkeypatch, tmp_path):
+def test_a_progress_log_that_cannot_be_written_costs_nothing_else(
+    monkeypatch, tmp_path
+):
     (tmp_path / "file").touch()
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
     findings = examine_machine(deep=False)

@@ -17,7 +17,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from autograder import testing
 from autograder.questions import catalogue
 
-PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "write-a-question.md").read_text(
+    encoding="utf-8"
+)
 QUESTION, ANSWERS, PROBES, EQUIVALENTS, CONFIG, RANDOM, TESTING = re.findall(
     r"```python\n(.*?)```", PAGE, flags=re.DOTALL
 )
@@ -77,8 +79,15 @@ def test_a_weak_question_is_told_what_it_let_through(audit):
 
 def test_better_inputs_leave_what_is_no_error(audit):
     code, card = audit(BETTER + ANSWERS)
-    assert code == 1 and quoted("Four mutants are left.") and "Too weak: 4 mutants pass" in card
-    assert quoted("+    return (X - X.mean(axis=0)) / np.where(spread > 0, spread, 2)") in card
+    assert (
+        code == 1
+        and quoted("Four mutants are left.")
+        and "Too weak: 4 mutants pass" in card
+    )
+    assert (
+        quoted("+    return (X - X.mean(axis=0)) / np.where(spread > 0, spread, 2)")
+        in card
+    )
 
 
 def test_with_the_equivalent_ones_declared_the_card_is_clean(audit):
@@ -118,14 +127,22 @@ def test_the_question_reaches_the_class_as_said_and_one_that_is_gone_gives_no_po
         "def standardise(X):\n    s = X.std(0)\n    return (X - X.mean(0)) / (s + (s == 0))",
         check,
     )
-    write_notebook(tmp_path / "submitted" / "ben", "def standardise(X):\n    return X", check)
+    write_notebook(
+        tmp_path / "submitted" / "ben", "def standardise(X):\n    return X", check
+    )
 
     environment = {
-        name: value for name, value in os.environ.items() if name != "AUTOGRADER_QUESTIONS"
+        name: value
+        for name, value in os.environ.items()
+        if name != "AUTOGRADER_QUESTIONS"
     }
-    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(tmp_path), str(Path(__file__).parents[2])]
+    )
     # as with the environment activated
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
 
     def run(*command):
         ran = subprocess.run(
@@ -142,17 +159,31 @@ def test_the_question_reaches_the_class_as_said_and_one_that_is_gone_gives_no_po
     code, said = run("-m", "nbgrader", "generate_assignment", "NAME", "--create")
     assert code == 0, said
     code, said = run(*course, "grade", ".", "NAME")
-    assert (code, "ann: 2 of 2" in said, "ben: 2 of 2" not in said) == (0, True, True), said
-    chapter.write_text((BETTER + ANSWERS).replace("standardise", "normalise"), encoding="utf-8")
+    assert (code, "ann: 2 of 2" in said, "ben: 2 of 2" not in said) == (
+        0,
+        True,
+        True,
+    ), said
+    chapter.write_text(
+        (BETTER + ANSWERS).replace("standardise", "normalise"), encoding="utf-8"
+    )
     code, said = run(*course, "grade", ".", "NAME", "--regrade")
     assert (code, "no question of that name" in said) == (2, True), said
-    grades = run(*course, "report", ".") and (tmp_path / "grades.csv").read_text(encoding="utf-8")
+    grades = run(*course, "report", ".") and (tmp_path / "grades.csv").read_text(
+        encoding="utf-8"
+    )
     assert "ben" in grades and "ben,2" not in grades
 
 
 def write_notebook(folder, answer, check):
     """``folder/NAME/NAME.ipynb`` with the cells that the page's table lists."""
-    plain = {"schema_version": 3, "task": False, "grade": False, "solution": False, "locked": False}
+    plain = {
+        "schema_version": 3,
+        "task": False,
+        "grade": False,
+        "solution": False,
+        "locked": False,
+    }
     kinds = [
         {"grade_id": "answer-standardise", "solution": True},
         {"grade_id": "scaling-standardise", "grade": True, "locked": True, "points": 2},
@@ -173,20 +204,25 @@ def write_notebook(folder, answer, check):
 
 def test_the_random_operation_is_judged_by_its_draws(tmp_path):
     (tmp_path / "flipping.py").write_text(
-        f"import numpy as np\nfrom autograder import question\n{RANDOM}", encoding="utf-8"
+        f"import numpy as np\nfrom autograder import question\n{RANDOM}",
+        encoding="utf-8",
     )
     question = runpy.run_path(str(tmp_path / "flipping.py"))["random_flip"]
 
     def flip(share, count):
         return lambda images, rng: np.where(
-            (rng.random(count or len(images)) < share)[:, None, None], images[:, :, ::-1], images
+            (rng.random(count or len(images)) < share)[:, None, None],
+            images[:, :, ::-1],
+            images,
         )
 
     assert testing.examine(question, flip(0.5, None), framework="numpy").earned == 2
     assert testing.examine(question, flip(0.5, 1), framework="numpy").earned == 0
     assert testing.examine(question, flip(0.63, None), framework="numpy").earned == 0
     assert (
-        testing.examine(question, lambda images, rng: images * 0, framework="numpy").details[0]
+        testing.examine(
+            question, lambda images, rng: images * 0, framework="numpy"
+        ).details[0]
         == "An image is neither what it was nor its mirror image."
     )
 
@@ -206,4 +242,6 @@ def test_answers_from_elsewhere_are_judged_as_a_check_does(tmp_path, monkeypatch
         catalogue.chapters.cache_clear()
     assert len(set(names["seeds"])) == 3
     assert {verdict.points for verdict in names["verdicts"]} == {2}
-    assert all(verdict.earned < 2 for verdict in names["verdicts"])  # it divides by zero
+    assert all(
+        verdict.earned < 2 for verdict in names["verdicts"]
+    )  # it divides by zero

@@ -66,7 +66,9 @@ def course(*arguments, setup="", cwd=ROOT, env=None, **more):
         f"{['course', *map(str, arguments)]!r}\nfrom autograder.cli import app\napp()"
     )
     environment = (
-        os.environ | {"PYTHONPATH": str(ROOT), "AUTOGRADER_QUESTIONS": "solutions"} | (env or {})
+        os.environ
+        | {"PYTHONPATH": str(ROOT), "AUTOGRADER_QUESTIONS": "solutions"}
+        | (env or {})
     )
     return subprocess.run(
         [sys.executable, "-c", script],
@@ -100,7 +102,10 @@ def test_what_a_learner_calls_imports_neither_the_grader_nor_a_framework(argumen
 
 
 def test_a_copy_of_the_notebooks_takes_neither_the_grader_nor_a_framework(tmp_path):
-    assert loaded("workspace", tmp_path / "work", of=(*GRADING, *FRAMEWORKS, "jinja2")) == []
+    assert (
+        loaded("workspace", tmp_path / "work", of=(*GRADING, *FRAMEWORKS, "jinja2"))
+        == []
+    )
     assert (tmp_path / "work" / "lessons").is_dir()
 
 
@@ -124,15 +129,21 @@ def test_the_doctor_examines_a_machine_without_nbgrader():
     done = course("doctor", setup=BLOCK.format(blocked=blocked), env={"COLUMNS": "200"})
     assert done.returncode == 3  # something needed is missing
     assert done.stderr == ""
-    [nbgrader] = [line for line in done.stdout.splitlines() if line.split()[1:2] == ["nbgrader"]]
+    [nbgrader] = [
+        line for line in done.stdout.splitlines() if line.split()[1:2] == ["nbgrader"]
+    ]
     assert "✗" in nbgrader
-    [questions] = [line for line in done.stdout.splitlines() if line.split()[1:2] == ["questions"]]
+    [questions] = [
+        line for line in done.stdout.splitlines() if line.split()[1:2] == ["questions"]
+    ]
     assert "✓" in questions
 
 
 def test_the_doctor_examines_a_machine_without_numpy():
     done = course(
-        "doctor", setup=BLOCK.format(blocked=("numpy", "torch", "mxnet")), env={"COLUMNS": "200"}
+        "doctor",
+        setup=BLOCK.format(blocked=("numpy", "torch", "mxnet")),
+        env={"COLUMNS": "200"},
     )
     assert (done.returncode, done.stderr) == (3, "")
     assert "No module named 'numpy'" in done.stdout
@@ -158,7 +169,9 @@ def test_progress_on_windows():
 
 def test_the_doctor_on_windows_can_be_read():
     done = course(
-        "doctor", setup=BLOCK.format(blocked=("torch", "mxnet")) + WINDOWS, env={"COLUMNS": "200"}
+        "doctor",
+        setup=BLOCK.format(blocked=("torch", "mxnet")) + WINDOWS,
+        env={"COLUMNS": "200"},
     )
     assert done.stderr == ""
     assert done.returncode == 3
@@ -185,6 +198,10 @@ ANYWHERE = (
 def test_what_every_machine_imports_can_be_imported_on_windows():
     script = f"{WINDOWS}\nimport importlib\nfor name in {ANYWHERE!r}: importlib.import_module(name)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -27,7 +27,9 @@ class Block:
 
 sys.meta_path.insert(0, Block())
 """
-MISSING = BLOCK.format(error="""ModuleNotFoundError("No module named 'mxnet'", name="mxnet")""")
+MISSING = BLOCK.format(
+    error="""ModuleNotFoundError("No module named 'mxnet'", name="mxnet")"""
+)
 
 
 def python(code: str) -> str:
@@ -107,15 +109,17 @@ def test_numbers_of_numpy_are_numbers_to_an_operator(rule):
     assert shim.nd.slice(
         x, begin=(np.int64(0), None), end=(np.int64(1), np.int64(2))
     ).asnumpy().tolist() == [[0, 1]]
-    assert shim.mx.sym.reshape(shim.mx.sym.var("x"), shape=[np.int64(3), -1]).infer_shape(x=(2, 3))[
-        1
-    ] == [(3, 2)]
+    assert shim.mx.sym.reshape(
+        shim.mx.sym.var("x"), shape=[np.int64(3), -1]
+    ).infer_shape(x=(2, 3))[1] == [(3, 2)]
 
 
 @with_mxnet
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("said", "threads"), [(None, "1"), ("2", "2")], ids=["as it comes", "as its user says"]
+    ("said", "threads"),
+    [(None, "1"), ("2", "2")],
+    ids=["as it comes", "as its user says"],
 )
 def test_mxnet_keeps_to_one_thread_unless_told_otherwise(said, threads):
     """On a machine with many processors it would take half of them; its own engine's threads are
@@ -165,7 +169,9 @@ def test_numpy_is_lent_its_old_names_for_the_import_only():
     handler.train_begin(None)
     assert handler.best == -np.inf  # it asks for np.Inf when training begins
     # asks for np.compat
-    assert shim.mx.np.pad(shim.mx.np.ones((2, 2)), ((1, 1), (0, 0)), mode="constant").shape == (
+    assert shim.mx.np.pad(
+        shim.mx.np.ones((2, 2)), ((1, 1), (0, 0)), mode="constant"
+    ).shape == (
         4,
         2,
     )
@@ -181,16 +187,25 @@ def test_every_name_that_mxnet_asks_numpy_for_is_there_or_lent():
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(file.read_text(encoding="utf-8"))
         imports = [
-            alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+            alias
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
         ]
-        own_names = {alias.asname or alias.name for alias in imports if alias.name == "numpy"}
+        own_names = {
+            alias.asname or alias.name for alias in imports if alias.name == "numpy"
+        }
         for node in ast.walk(tree):
             asked = (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.value, ast.Name)
                 and node.value.id in own_names
             )
-            if asked and node.attr not in shim.LOST_IN_NUMPY_2 and not hasattr(np, node.attr):
+            if (
+                asked
+                and node.attr not in shim.LOST_IN_NUMPY_2
+                and not hasattr(np, node.attr)
+            ):
                 missing.setdefault(node.attr, f"{file}:{node.lineno}")
     assert missing == {}
 
@@ -201,7 +216,10 @@ def test_every_name_that_mxnet_asks_numpy_for_is_there_or_lent():
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        ("""ModuleNotFoundError("No module named 'mxnet'")""", "No module named 'mxnet'"),
+        (
+            """ModuleNotFoundError("No module named 'mxnet'")""",
+            "No module named 'mxnet'",
+        ),
         (
             """OSError("libgomp.so.1: cannot open shared object file")""",
             "libgomp.so.1: cannot open shared object file",
@@ -232,7 +250,13 @@ def test_use_raises_one_line_that_says_what_to_know(error, reason):
     )
     available, said = json.loads(printed)
     assert available is False
-    assert [line.partition(":")[0] for line in said] == ["nd", "gluon", "mx", "init", "autograd"]
+    assert [line.partition(":")[0] for line in said] == [
+        "nd",
+        "gluon",
+        "mx",
+        "init",
+        "autograd",
+    ]
     for line in said:
         assert (
             "needs MXNet 1.9.1" in line
@@ -257,7 +281,8 @@ def test_a_placeholder_can_be_looked_at():
 def run():
     """Run cells one after another as IPython would; returns which of them were skipped."""
     namespace = {
-        name: Placeholder(name, "missing") for name in ("autograd", "gluon", "init", "mx", "nd")
+        name: Placeholder(name, "missing")
+        for name in ("autograd", "gluon", "init", "mx", "nd")
     }
     namespace |= {"torch": object(), "print": lambda text: said.append(text)}
     skip_cells, said = SkipCells(namespace), []
@@ -327,8 +352,16 @@ def test_what_a_skipped_cell_should_have_made_is_missing_too(run):
 
 
 def test_a_cell_that_binds_a_name_anew_has_it_back(run):
-    assert run("net = gluon.nn.Dense(3)", "net = abs\nnet(1)", "net(2)") == [True, False, False]
-    assert run("net = gluon.nn.Dense(3)", "net = net or abs", "net(2)") == [True, True, True]
+    assert run("net = gluon.nn.Dense(3)", "net = abs\nnet(1)", "net(2)") == [
+        True,
+        False,
+        False,
+    ]
+    assert run("net = gluon.nn.Dense(3)", "net = net or abs", "net(2)") == [
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_name_of_pytorchs_that_a_skipped_cell_rebinds_is_missing(run):
@@ -342,12 +375,16 @@ def test_a_name_of_pytorchs_that_a_skipped_cell_rebinds_is_missing(run):
 
 def test_functions_and_classes_of_a_skipped_cell_are_missing(run):
     assert run(
-        "def train():\n    nd.waitall()\nclass Net(gluon.Block):\n    pass", "train()", "Net()"
+        "def train():\n    nd.waitall()\nclass Net(gluon.Block):\n    pass",
+        "train()",
+        "Net()",
     ) == [True, True, True]
 
 
 def test_a_skipped_cell_still_imports(run):
-    assert run("import math\nfrom json import dumps\nX = nd.ones(2)", "math.pi, dumps(1)", "X") == [
+    assert run(
+        "import math\nfrom json import dumps\nX = nd.ones(2)", "math.pi, dumps(1)", "X"
+    ) == [
         True,
         False,
         True,
@@ -389,14 +426,19 @@ def test_a_notebook_runs_to_its_end():
     assert all(success for success, _ in outcome), outcome
     said = [text.strip() for _, text in outcome]
     skipped = [
-        number for number, text in enumerate(said) if text.startswith("Skipped, for want of ")
+        number
+        for number, text in enumerate(said)
+        if text.startswith("Skipped, for want of ")
     ]
     assert skipped == [2, 3, 4, 5, 8, 9]
     assert all(
-        len(said[number].splitlines()) == 1 and "MXNet 1.9.1" in said[number] for number in skipped
+        len(said[number].splitlines()) == 1 and "MXNet 1.9.1" in said[number]
+        for number in skipped
     )
     assert said[5].startswith("Skipped, for want of X, net: ")
-    assert said[0] == said[1] == "" and said[6:8] == ["2", "3"] and said[10] == "awaited"
+    assert (
+        said[0] == said[1] == "" and said[6:8] == ["2", "3"] and said[10] == "awaited"
+    )
     assert (
         raised.strip().startswith("MXNetMissing: nd: this cell needs MXNet 1.9.1")
         and "Traceback" not in raised

@@ -8,7 +8,9 @@ from dlkit import plots
 
 
 def drawn(figure: Figure) -> list[np.ndarray]:
-    return [np.asarray(cell.images[0].get_array()) for cell in figure.axes if cell.images]
+    return [
+        np.asarray(cell.images[0].get_array()) for cell in figure.axes if cell.images
+    ]
 
 
 def test_tensors_of_torch_are_drawn_even_with_a_gradient():
@@ -43,7 +45,9 @@ def test_a_notebook_draws_a_figure_once():
         "figure",
         "plots.show_images([X])\nplots.show_images([X])",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+    )
     NotebookClient(notebook, kernel_name="python3", timeout=100).execute()
     pictures = [
         sum("image/png" in output.get("data", {}) for output in cell.outputs)

@@ -16,7 +16,10 @@ from experiments import architectures as experiment
 @pytest.mark.parametrize(("name", "test"), [("letters", 600), ("digits", 360)])
 def test_images_to_learn_from_and_to_judge_by(name, test):
     found = architectures.images(name)
-    assert found.train_images.shape == (800, 1, 16, 16) and found.train_images.dtype == np.float32
+    assert (
+        found.train_images.shape == (800, 1, 16, 16)
+        and found.train_images.dtype == np.float32
+    )
     assert (
         len(found.val_labels) == 300
         and len(found.test_images) == len(found.test_labels) >= test - 1
@@ -35,12 +38,17 @@ def test_the_table_stands_in_the_order_of_the_lists_and_of_the_seeds():
         and rewards[3].tolist() == [0.2, 0.1]
         and np.isnan(rewards[4]).all()
     )
-    assert architectures.table(rows, "net", "letters", "accuracy", (0,)).shape == (216, 1)
+    assert architectures.table(rows, "net", "letters", "accuracy", (0,)).shape == (
+        216,
+        1,
+    )
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
     known, now = architectures.TABLE.provenance(), experiment._facts()
-    assert known["lesson"] == now["lesson"], "run python -m experiments.architectures again"
+    assert known["lesson"] == now["lesson"], (
+        "run python -m experiments.architectures again"
+    )
     rows = architectures.TABLE.rows()
     stored = [astuple(row)[:4] for row in rows]
     assert set(stored) == {*experiment.measured(), *experiment.found(rows)}, (
@@ -63,7 +71,8 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
     assert (
-        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+        facts_of_another_lesson(experiment, line, other)["lesson"]
+        != experiment._facts()["lesson"]
     )
 
 
@@ -85,12 +94,16 @@ def test_nets_that_are_stored_come_out_alike(way, data):
     if way == "gluon" and not mx.available():
         pytest.skip("needs MXNet")
     stored = architectures.TABLE.rows()
-    rows = [row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3][:3]
+    rows = [
+        row for row in stored if (row.way, row.data) == (way, data) and row.reward > 0.3
+    ][:3]
     again = [experiment.train(astuple(row)[:4], stored) for row in rows]
     assert [(new.parameters, new.multiply_adds) for new in again] == [
         (old.parameters, old.multiply_adds) for old in rows
     ]
-    table = {"gluon": "cell", "ensemble": "net"}.get(way, way)  # where the spread is taken from
+    table = {"gluon": "cell", "ensemble": "net"}.get(
+        way, way
+    )  # where the spread is taken from
     seeds = architectures.DEEPER if way == "deeper" else range(4)
     for field in ("reward", "accuracy"):
         off = np.mean(
@@ -100,6 +113,8 @@ def test_nets_that_are_stored_come_out_alike(way, data):
             ]
         )
         from_seed_to_seed = np.sqrt(
-            architectures.table(stored, table, "letters", field, seeds).var(axis=1, ddof=1).mean()
+            architectures.table(stored, table, "letters", field, seeds)
+            .var(axis=1, ddof=1)
+            .mean()
         )
         assert abs(off) < 3 * from_seed_to_seed * np.sqrt(2 / len(rows))

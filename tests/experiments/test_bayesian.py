@@ -18,7 +18,10 @@ from experiments import bayesian as experiment
 def test_the_least_values_are_those_of_the_literature(function, num_dims, least):
     starts = np.random.default_rng(0).random((200, num_dims))
     found = minimize(
-        function, starts[function(starts).argmin()], bounds=[(0, 1)] * num_dims, method="L-BFGS-B"
+        function,
+        starts[function(starts).argmin()],
+        bounds=[(0, 1)] * num_dims,
+        method="L-BFGS-B",
     )
     assert found.fun == pytest.approx(least, abs=1e-5)
     assert function(starts).shape == (200,) and (function(starts) >= least).all()
@@ -34,7 +37,8 @@ def test_a_point_of_the_square_is_the_nearest_of_the_grid():
 
 def test_errors_and_regrets_are_arranged_by_place_and_seed():
     rows = [
-        Result("training", "Gluon", 20, 3, seed, seed / 10, seed / 100, 0.1) for seed in range(4)
+        Result("training", "Gluon", 20, 3, seed, seed / 10, seed / 100, 0.1)
+        for seed in range(4)
     ]
     seen, judged = bayesian.errors(rows, "Gluon")
     assert seen.shape == judged.shape == (21, 9, 4)
@@ -43,15 +47,19 @@ def test_errors_and_regrets_are_arranged_by_place_and_seed():
         and judged[20, 3, 1] == 0.01
         and np.isnan(seen[0, 0]).all()
     )
-    found = bayesian.regrets([Result("Branin", "TPE", 15, -1, 2, 1.0, 0.5, 0.1)], "Branin", "TPE")
-    assert found.shape == (30, 7) and found[2, 1] == 0.5 and np.isfinite(found).sum() == 1
+    found = bayesian.regrets(
+        [Result("Branin", "TPE", 15, -1, 2, 1.0, 0.5, 0.1)], "Branin", "TPE"
+    )
+    assert (
+        found.shape == (30, 7) and found[2, 1] == 0.5 and np.isfinite(found).sum() == 1
+    )
 
 
 def test_few_digits_to_train_on():
     data = bayesian.images()
-    assert data.train_images.shape == (200, 1, 8, 8) and len(data.val_labels) > 300 < len(
-        data.test_labels
-    )
+    assert data.train_images.shape == (200, 1, 8, 8) and len(
+        data.val_labels
+    ) > 300 < len(data.test_labels)
 
 
 def test_the_net_is_judged_by_other_trainings_than_those_that_a_search_sees():

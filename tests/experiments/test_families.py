@@ -47,14 +47,19 @@ def depthwise_gluon():
 
 def write_lesson(folder, *sources, classes=10):
     """A lesson whose cells tagged "net" hold `sources`; another cell fails when it is executed."""
-    cells = [new_code_cell(f"SIZE = {classes}", metadata={"tags": ["net"]}), new_code_cell("1 / 0")]
+    cells = [
+        new_code_cell(f"SIZE = {classes}", metadata={"tags": ["net"]}),
+        new_code_cell("1 / 0"),
+    ]
     cells += [new_code_cell(source, metadata={"tags": ["net"]}) for source in sources]
     nbformat.write(new_notebook(cells=cells), folder / f"{LESSON}.ipynb")
 
 
 def size(job):
     return cost.total(
-        cost.layers_torch(find_net(job.lesson, job.name, "torch")(), comparison.IMAGE_SHAPE)
+        cost.layers_torch(
+            find_net(job.lesson, job.name, "torch")(), comparison.IMAGE_SHAPE
+        )
     )
 
 
@@ -96,7 +101,9 @@ def trained(monkeypatch):
     return jobs
 
 
-def run(path, lessons, seeds=(0, 1), frameworks=("torch", "mxnet"), names=("MobileNet",)):
+def run(
+    path, lessons, seeds=(0, 1), frameworks=("torch", "mxnet"), names=("MobileNet",)
+):
     return compare(
         Store.open(path),
         names,
@@ -108,7 +115,9 @@ def run(path, lessons, seeds=(0, 1), frameworks=("torch", "mxnet"), names=("Mobi
     )
 
 
-def test_the_best_rate_of_a_seed_of_its_own_is_used_for_every_training(tmp_path, lessons, trained):
+def test_the_best_rate_of_a_seed_of_its_own_is_used_for_every_training(
+    tmp_path, lessons, trained
+):
     assert run(tmp_path / "out.csv", lessons) == []
     searches, runs = trained[: len(RATES)], trained[len(RATES) :]
     assert {(job.lr, job.seed, job.framework) for job in searches} == {
@@ -173,9 +182,16 @@ def test_the_file_says_how_it_came_about_and_is_sorted(tmp_path, lessons, traine
     path = tmp_path / "out.csv"
     run(path, lessons, seeds=[1, 0])
     facts, rows = stored.read(path, Result)
-    assert {"command", "torch", "mxnet", "numpy", "python", "processor", "threads", "date"} <= set(
-        facts
-    )
+    assert {
+        "command",
+        "torch",
+        "mxnet",
+        "numpy",
+        "python",
+        "processor",
+        "threads",
+        "date",
+    } <= set(facts)
     assert facts["rate of MobileNet"] == "0.02 gives 0.7, 0.05 gives 0.8, 0.1 gives 0.7"
     assert [(row.framework, row.seed) for row in rows] == [
         ("mxnet", 0),
@@ -195,21 +211,34 @@ def test_rows_of_another_version_are_not_mixed_with_new_ones(
         run(path, lessons)
 
 
-def test_a_family_without_a_net_is_named_with_its_lesson_and_left_out(tmp_path, lessons, trained):
-    problems = run(tmp_path / "out.csv", lessons, names=("LeNet", "ShuffleNet", "MobileNet"))
+def test_a_family_without_a_net_is_named_with_its_lesson_and_left_out(
+    tmp_path, lessons, trained
+):
+    problems = run(
+        tmp_path / "out.csv", lessons, names=("LeNet", "ShuffleNet", "MobileNet")
+    )
     assert len(problems) == 2
     assert "04-training-deep-networks" in problems[0] and "lenet_" in problems[0]
-    assert LESSON in problems[1] and "shuffle_" in problems[1] and "depthwise_torch" in problems[1]
+    assert (
+        LESSON in problems[1]
+        and "shuffle_" in problems[1]
+        and "depthwise_torch" in problems[1]
+    )
     assert {job.family for job in trained} == {"MobileNet"}
 
 
 def test_only_cells_tagged_net_are_executed(lessons):
-    assert find_net(lessons / f"{LESSON}.ipynb", "depthwise", "torch")()[2].out_features == 10
+    assert (
+        find_net(lessons / f"{LESSON}.ipynb", "depthwise", "torch")()[2].out_features
+        == 10
+    )
     with pytest.raises(NoSuchNet):
         find_net(lessons / f"{LESSON}.ipynb", "shuffle", "torch")
 
 
-def test_a_net_that_needs_other_cells_is_named_with_its_cell(tmp_path, lessons, trained):
+def test_a_net_that_needs_other_cells_is_named_with_its_cell(
+    tmp_path, lessons, trained
+):
     write_lesson(lessons, TORCH, GLUON.replace("from dlkit.mx import gluon", ""))
     (problem,) = run(tmp_path / "out.csv", lessons)
     assert LESSON in problem and "NameError" in problem and "gluon" in problem
@@ -220,7 +249,11 @@ def test_what_is_stored_is_complete_and_of_the_net_that_the_lesson_shows(family)
     lesson, name = families.FAMILIES[family]
     path = ROOT / "lessons" / f"{lesson}.ipynb"
     rows = [row for row in comparison.TABLE.rows() if row.family == family]
-    wanted = {(framework, seed) for framework in families.SUFFIXES for seed in comparison.SEEDS}
+    wanted = {
+        (framework, seed)
+        for framework in families.SUFFIXES
+        for seed in comparison.SEEDS
+    }
     assert {(row.framework, row.seed) for row in rows} == wanted, (
         "run python -m experiments.families"
     )
@@ -237,7 +270,9 @@ def test_what_is_stored_was_measured_by_the_rules_that_hold_now():
     for name in ("training", "images"):
         assert known[name] == now[name], "run python -m experiments.families"
     for family in families.FAMILIES:
-        assert list(provenance.rates_from_words(known[f"rate of {family}"])) == list(RATES)
+        assert list(provenance.rates_from_words(known[f"rate of {family}"])) == list(
+            RATES
+        )
 
 
 @pytest.mark.slow
@@ -290,4 +325,8 @@ def test_a_typing_error_is_explained(tmp_path):
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert ended.returncode == 2
-    assert "Resnet" in ended.stderr and "ResNet" in ended.stderr and "Traceback" not in ended.stderr
+    assert (
+        "Resnet" in ended.stderr
+        and "ResNet" in ended.stderr
+        and "Traceback" not in ended.stderr
+    )

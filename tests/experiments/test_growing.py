@@ -29,7 +29,9 @@ def grow(tmp_path):
 
     def run(stages=(lambda rows: KEYS,), facts=FACTS, seconds=float("inf")):
         measured.clear()
-        done = growing.complete(tmp_path / "out.csv", Row, facts, stages, measure, seconds)
+        done = growing.complete(
+            tmp_path / "out.csv", Row, facts, stages, measure, seconds
+        )
         return done, list(measured), stored.read(tmp_path / "out.csv", Row)
 
     return run
@@ -39,7 +41,10 @@ def test_what_is_there_is_not_measured_again(grow):
     assert grow([lambda rows: KEYS[:1]])[:2] == (True, KEYS[:1])
     done, measured, (facts, rows) = grow()
     assert (
-        done and measured == KEYS[1:] and facts == FACTS and [row.seed for row in rows] == [0, 1, 2]
+        done
+        and measured == KEYS[1:]
+        and facts == FACTS
+        and [row.seed for row in rows] == [0, 1, 2]
     )
     assert grow()[1] == []
 

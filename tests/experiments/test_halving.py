@@ -15,7 +15,8 @@ from experiments import halving as experiment
 def test_configurations_are_the_same_every_time_and_within_their_ranges():
     found = halving.configurations()
     assert (
-        found[:5] == halving.configurations(5) and len(set(found)) == len(found) == COUNTS["torch"]
+        found[:5] == halving.configurations(5)
+        and len(set(found)) == len(found) == COUNTS["torch"]
     )
     lr, momentum, weight_decay, width = map(np.array, zip(*found, strict=True))
     assert 0.001 <= lr.min() < 0.002 and 0.5 < lr.max() <= 1
@@ -40,7 +41,10 @@ def test_curves_come_in_the_order_of_the_configurations():
         Result("torch", 0, "400 200", 0.6, 1.0),
     ]
     found, accuracies = halving.curves(rows)
-    assert found.tolist() == [[1, 0.5], [0.01, 0.02]] and accuracies.tolist() == [0.6, 0.5]
+    assert found.tolist() == [[1, 0.5], [0.01, 0.02]] and accuracies.tolist() == [
+        0.6,
+        0.5,
+    ]
 
 
 def test_what_is_stored_is_complete_and_of_the_lesson_that_is_there():
@@ -66,7 +70,8 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
     assert (
-        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+        facts_of_another_lesson(experiment, line, other)["lesson"]
+        != experiment._facts()["lesson"]
     )
 
 
@@ -78,10 +83,14 @@ def test_curves_that_are_stored_come_out_alike():
     curves, accuracies = halving.curves(halving.TABLE.rows())
     in_gluon, _ = halving.curves(halving.TABLE.rows(), "mxnet")
     # the libraries round differently
-    calm = np.flatnonzero(np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01)[:3]
+    calm = np.flatnonzero(
+        np.abs(curves[: len(in_gluon)] - in_gluon).max(axis=1) < 0.01
+    )[:3]
     again = [experiment.train(("torch", int(number))) for number in calm]
     from_epoch_to_epoch = np.diff(curves[calm], axis=1).std()
     assert abs(
         np.mean([row.accuracy for row in again]) - accuracies[calm].mean()
     ) < 3 * from_epoch_to_epoch / np.sqrt(3)
-    assert all(isinstance(halving.configurations()[row.number], Config) for row in again)
+    assert all(
+        isinstance(halving.configurations()[row.number], Config) for row in again
+    )

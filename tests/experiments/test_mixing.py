@@ -24,9 +24,9 @@ def test_what_is_held_out_is_not_trained_on(name):
     assert not {image.tobytes() for image in data.train_images} & {
         image.tobytes() for image in data.test_images
     }
-    assert len(data.train_labels) >= max(mixing.COUNTS) and len(np.unique(data.test_labels)) == len(
-        data.class_names
-    )
+    assert len(data.train_labels) >= max(mixing.COUNTS) and len(
+        np.unique(data.test_labels)
+    ) == len(data.class_names)
 
 
 def test_what_is_stored_is_complete_and_of_the_functions_in_the_lesson():

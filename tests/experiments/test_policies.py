@@ -14,7 +14,11 @@ from experiments import policies as experiment
 
 @pytest.mark.parametrize("name", policies.SETS)
 def test_few_images_to_learn_from_and_disturbed_ones_to_judge_by(name):
-    found, again, other = policies.images(name), policies.images(name, 0), policies.images(name, 1)
+    found, again, other = (
+        policies.images(name),
+        policies.images(name, 0),
+        policies.images(name, 1),
+    )
     assert (
         found.train_images.shape == (100, 1, 16, 16)
         and found.train_images.dtype == found.test_images.dtype == np.float32
@@ -28,16 +32,24 @@ def test_few_images_to_learn_from_and_disturbed_ones_to_judge_by(name):
 
 
 def test_the_table_is_symmetric_and_parts_rewards_from_what_judges():
-    rows = [Result("pair", "letters", 0, 2, seed, seed / 10, seed / 100, 0.2) for seed in range(6)]
+    rows = [
+        Result("pair", "letters", 0, 2, seed, seed / 10, seed / 100, 0.2)
+        for seed in range(6)
+    ]
     rewards, accuracies = policies.table(rows, num_settings=3)
-    assert rewards[0, 2].tolist() == rewards[2, 0].tolist() == [0, 0.1, 0.2] and accuracies[
-        2, 0
-    ].tolist() == [0.03, 0.04, 0.05]
+    assert rewards[0, 2].tolist() == rewards[2, 0].tolist() == [
+        0,
+        0.1,
+        0.2,
+    ] and accuracies[2, 0].tolist() == [0.03, 0.04, 0.05]
     assert np.isnan(rewards[0, 1]).all()
 
 
 def test_the_grid_has_six_rewards_and_six_that_judge():
-    rows = [Result("grid", "letters", 3, 5, seed, seed / 10, seed / 100, 0.2) for seed in range(12)]
+    rows = [
+        Result("grid", "letters", 3, 5, seed, seed / 10, seed / 100, 0.2)
+        for seed in range(12)
+    ]
     rewards, accuracies = policies.grid(rows)
     assert rewards.shape == accuracies.shape == (15, 6)
     assert np.allclose(rewards[-1], np.arange(6) / 10) and np.allclose(
@@ -76,7 +88,8 @@ def test_what_is_stored_is_told_from_what_another_lesson_would_store(
     line, other, facts_of_another_lesson
 ):
     assert (
-        facts_of_another_lesson(experiment, line, other)["lesson"] != experiment._facts()["lesson"]
+        facts_of_another_lesson(experiment, line, other)["lesson"]
+        != experiment._facts()["lesson"]
     )
 
 
@@ -89,7 +102,9 @@ def test_children_that_are_stored_come_out_alike(way):
     stored = policies.TABLE.rows()
     rows = [row for row in stored if (row.way, row.data) == (way, "letters")][:6]
     again = [experiment.train(astuple(row)[:5]) for row in rows]
-    for field, table in zip(("reward", "accuracy"), policies.table(stored), strict=True):
+    for field, table in zip(
+        ("reward", "accuracy"), policies.table(stored), strict=True
+    ):
         off = np.mean(
             [
                 getattr(new, field) - getattr(old, field)

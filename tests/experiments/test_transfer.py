@@ -18,14 +18,16 @@ def test_a_draw_has_as_many_labels_of_each_class():
     images, labels = few(IMAGES, LABELS, 3, draw=0)
     assert np.bincount(labels).tolist() == [3, 3, 3]
     assert (
-        np.array_equal(LABELS[images.ravel().astype(int)], labels) and len(set(images.ravel())) == 9
+        np.array_equal(LABELS[images.ravel().astype(int)], labels)
+        and len(set(images.ravel())) == 9
     )
     assert np.bincount(few(IMAGES, LABELS, 5, draw=0)[1]).tolist() == [5, 5, 3]
 
 
 def test_a_draw_of_more_contains_the_draw_of_fewer_and_another_draw_is_another():
     fewer, more, other = (
-        set(few(IMAGES, LABELS, count, draw)[0].ravel()) for count, draw in ((2, 0), (4, 0), (2, 1))
+        set(few(IMAGES, LABELS, count, draw)[0].ravel())
+        for count, draw in ((2, 0), (4, 0), (2, 1))
     )
     assert fewer < more and fewer != other
 
@@ -48,6 +50,7 @@ def test_what_is_stored_is_complete_and_of_the_backbone_that_ships():
         name: now[name] for name in ("backbone", "lesson")
     }, "run it again"
     stored = {
-        (row.target, row.way, row.count, row.frozen, row.draw) for row in transfer.TABLE.rows()
+        (row.target, row.way, row.count, row.frozen, row.draw)
+        for row in transfer.TABLE.rows()
     }
     assert stored == set(experiment.wanted()), "run python -m experiments.transfer"

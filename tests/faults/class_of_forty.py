@@ -58,8 +58,19 @@ def all_verdicts(course):
 
 def start(course, *options):
     """`course grade` in a process of its own, in the background."""
-    command = [sys.executable, "-P", "-c", COMMAND, "grade", str(course.root), NAME, *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        COMMAND,
+        "grade",
+        str(course.root),
+        NAME,
+        *options,
+    ]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def run(course, *options):
@@ -69,6 +80,8 @@ def run(course, *options):
     process = start(course, *options)
     out, err = process.communicate(timeout=600)
     said = [
-        line for line in err.splitlines(keepends=True) if not re.match(r"grading \d+ of \d+", line)
+        line
+        for line in err.splitlines(keepends=True)
+        if not re.match(r"grading \d+ of \d+", line)
     ]
     return process.returncode, out, "".join(said)

@@ -32,7 +32,9 @@ def lay_out_class(small_questions, tmp_path_factory):
     """
 
     def make(size, folder=None):
-        course = classroom.lay_out(folder or tmp_path_factory.mktemp("class") / "course")
+        course = classroom.lay_out(
+            folder or tmp_path_factory.mktemp("class") / "course"
+        )
         course.release(NAME)
         (course.root / ".course_secret").write_text("the same for all\n")
         for number in range(size):
@@ -57,7 +59,9 @@ def undisturbed(lay_out_class):
 def undisturbed_few(lay_out_class):
     """Four of them."""
     course = lay_out_class(4)
-    batch.grade(course, [(NAME, student) for student in course.submissions(NAME)], workers=2)
+    batch.grade(
+        course, [(NAME, student) for student in course.submissions(NAME)], workers=2
+    )
     return course
 
 

@@ -55,7 +55,10 @@ def raw_kinds():
         "cut_off": (right[: len(right) // 2], f"{invalid} ("),
         "object": ("{}", f"{no_notebook} (it does not say its format)"),
         "list": ("[]", f"{no_notebook} (it is JSON, but list instead of an object)"),
-        "null": ("null", f"{no_notebook} (it is JSON, but nothing instead of an object)"),
+        "null": (
+            "null",
+            f"{no_notebook} (it is JSON, but nothing instead of an object)",
+        ),
         "deep": ("[" * 200_000, f"{invalid} (nested too deeply)"),
         "deep_metadata": (
             right[:-1] + ', "deep": ' + "[" * 50_000 + "]" * 50_000 + "}",
@@ -67,7 +70,8 @@ def raw_kinds():
         ),
         "utf_16": (right.encode("utf-16"), f"{FILE} is not UTF-8 text"),
         "latin_1": (
-            right.replace("values", "välues").encode("latin-1", "replace") + "é".encode("latin-1"),
+            right.replace("values", "välues").encode("latin-1", "replace")
+            + "é".encode("latin-1"),
             f"{FILE} is not UTF-8 text",
         ),
         "byte_order_mark": (
@@ -87,7 +91,10 @@ def raw_kinds():
             changed(lambda raw: raw.update(nbformat="4")),
             f"{no_notebook} (it does not say its format)",
         ),
-        "no_cells": (changed(without_cells), f"{no_notebook} (it has no list of cells)"),
+        "no_cells": (
+            changed(without_cells),
+            f"{no_notebook} (it has no list of cells)",
+        ),
         "cells_number": (
             changed(lambda raw: raw.update(cells=5)),
             f"{no_notebook} (it has no list of cells)",
@@ -134,12 +141,18 @@ def same_ids(raw):
 
 def huge_outputs(raw):
     for cell in raw["cells"]:
-        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 4_000_000}]
+        cell["outputs"] = [
+            {"output_type": "stream", "name": "stdout", "text": "x" * 4_000_000}
+        ]
 
 
 def nonsense_outputs(raw):
     for cell in raw["cells"]:
-        cell.update(outputs=[None, 5, {"output_type": []}], execution_count="many", attachments=5)
+        cell.update(
+            outputs=[None, 5, {"output_type": []}],
+            execution_count="many",
+            attachments=5,
+        )
 
 
 def odd_metadata(raw):
@@ -149,7 +162,11 @@ def odd_metadata(raw):
         "autograder": {"verdicts": [{"earned": 1000}]},
     }
     for cell in raw["cells"]:
-        cell["metadata"] = {"nbgrader": [1, 2], "tags": {"skip": 1}, "deletable": "perhaps"} | {
+        cell["metadata"] = {
+            "nbgrader": [1, 2],
+            "tags": {"skip": 1},
+            "deletable": "perhaps",
+        } | {
             "nbgrader": {
                 "grade_id": cell["metadata"]["nbgrader"]["grade_id"],
                 "points": "many",
@@ -159,7 +176,9 @@ def odd_metadata(raw):
 
 
 def no_checks(raw):
-    raw["cells"] = [cell for cell in raw["cells"] if not cell["source"][0].startswith("check(")]
+    raw["cells"] = [
+        cell for cell in raw["cells"] if not cell["source"][0].startswith("check(")
+    ]
 
 
 GRADED = {
@@ -171,7 +190,8 @@ GRADED = {
     "cells_missing": lambda: changed(no_checks),
     "source_of_lines": lambda: changed(
         lambda raw: [
-            cell.update(source="".join(cell["source"]).splitlines(True)) for cell in raw["cells"]
+            cell.update(source="".join(cell["source"]).splitlines(True))
+            for cell in raw["cells"]
         ]
     ),
     "huge_outputs": lambda: changed(huge_outputs),
@@ -261,17 +281,29 @@ PLACED = {
     ),
     "link_release": (replaced(link_to(f"release/{NAME}/{FILE}")), f"{FILE} {LINK}"),
     "link_passwd": (replaced(link_to("/etc/passwd")), f"{FILE} {LINK}"),
-    "link_classmate": (replaced(link_to(f"submitted/good_1/{NAME}/{FILE}")), f"{FILE} {LINK}"),
+    "link_classmate": (
+        replaced(link_to(f"submitted/good_1/{NAME}/{FILE}")),
+        f"{FILE} {LINK}",
+    ),
     "link_nowhere": (replaced(link_to("gone.ipynb")), f"{FILE} {LINK}"),
     "link_loop": (replaced(link_to("{}")), f"{FILE} {LINK}"),
     "link_device": (replaced(link_to("/dev/zero")), f"{FILE} {LINK}"),
-    "pipe": (replaced(a_pipe), f"{FILE} is not a file but a pipe: hand in the file itself"),
-    "socket": (replaced(a_socket), f"{FILE} is not a file but a socket: hand in the file itself"),
+    "pipe": (
+        replaced(a_pipe),
+        f"{FILE} is not a file but a pipe: hand in the file itself",
+    ),
+    "socket": (
+        replaced(a_socket),
+        f"{FILE} is not a file but a socket: hand in the file itself",
+    ),
     "beside_secret": (beside(link_to(".course_secret")), f"data.txt {LINK}"),
     "beside_gradebook": (beside(link_to("gradebook.db")), f"data.txt {LINK}"),
     "beside_deep": (inside(link_to(".course_secret")), f"deep/er/data.txt {LINK}"),
     "beside_folder": (beside(link_to("submitted")), f"data.txt {LINK}"),
-    "beside_pipe": (beside(a_pipe), "data.txt is not a file but a pipe: hand in the file itself"),
+    "beside_pipe": (
+        beside(a_pipe),
+        "data.txt is not a file but a pipe: hand in the file itself",
+    ),
     "folder_linked": (
         linked(0),
         "the assignment's folder is a link: hand in a folder with the files themselves",
@@ -356,7 +388,9 @@ def graded(tmp_path_factory):
         patch.setenv(
             "PYTHONPATH",
             os.pathsep.join(
-                filter(None, [str(here), os.environ.get("PYTHONPATH"), str(here.parent)])
+                filter(
+                    None, [str(here), os.environ.get("PYTHONPATH"), str(here.parent)]
+                )
             ),
         )
         catalogue.chapters.cache_clear()
@@ -372,7 +406,9 @@ def graded(tmp_path_factory):
         for kind, (place, _) in (PLACED | LEFT_OUT).items():
             place(course, hand_in(course, kind, **RIGHT))
         students = course.submissions(NAME)
-        results, _ = batch.grade(course, [(NAME, student) for student in students], workers=2)
+        results, _ = batch.grade(
+            course, [(NAME, student) for student in students], workers=2
+        )
         yield course, {result.student: result for result in results}
     catalogue.chapters.cache_clear()
 
@@ -408,7 +444,9 @@ def test_every_kind_is_accounted_for(graded, small_course):
 
 def test_nothing_that_is_secret_or_a_classmates_was_copied(graded):
     course, _ = graded
-    written = [path for path in (course.root / "autograded").rglob("*") if not path.is_dir()]
+    written = [
+        path for path in (course.root / "autograded").rglob("*") if not path.is_dir()
+    ]
     assert not [path for path in written if path.is_symlink()]
     assert {path.name for path in written} == {FILE, f".{NAME}-answers.json"}
     assert (course.root / ".course_secret").read_text() == "very secret\n"
@@ -434,14 +472,18 @@ def test_a_file_that_may_not_be_read():
         (folder / FILE).touch(0)
         os.seteuid(65534 if os.getuid() == 0 else os.getuid())
         try:
-            with pytest.raises(Unfit, match=f"^{FILE} cannot be read: Permission denied$"):
+            with pytest.raises(
+                Unfit, match=f"^{FILE} cannot be read: Permission denied$"
+            ):
                 read(folder)
         finally:
             os.seteuid(os.getuid())
 
 
 def test_the_limit_can_be_set(tmp_path, small_course):
-    course = classroom.lay_out(tmp_path / "course", config="c.CourseCells.max_megabytes = 0.001\n")
+    course = classroom.lay_out(
+        tmp_path / "course", config="c.CourseCells.max_megabytes = 0.001\n"
+    )
     course.release(NAME)
     hand_in(course, "amy", **RIGHT)
     assert grade(course, "amy").reason.startswith("it is larger than 0.001 MB")

@@ -85,7 +85,9 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
                 command.communicate()
                 command = start(ungraded, "--workers", "2")
             now = notebooks(ungraded)
-            assert finished.items() <= now.items(), "a finished grade is gone, or was made twice"
+            assert finished.items() <= now.items(), (
+                "a finished grade is gone, or was made twice"
+            )
             finished = now
         command.kill()
     finally:
@@ -104,7 +106,10 @@ def test_random_kills(ungraded, undisturbed, seed, kinds):
     before = notebooks(ungraded)
     code, out, err = run(ungraded, "--workers", "2")
     assert (code, err) == (0, ""), err
-    assert f"40 of 40 submissions graded. {len(before)} of them had been graded before" in out
+    assert (
+        f"40 of 40 submissions graded. {len(before)} of them had been graded before"
+        in out
+    )
     assert before.items() <= notebooks(ungraded).items()
     assert gradebook(ungraded) == gradebook(undisturbed)
     assert all_verdicts(ungraded) == all_verdicts(undisturbed)

@@ -40,7 +40,10 @@ def completes(course, undisturbed_few):
     before = notebooks(course)
     code, out, err = run(course, "--workers", "1")
     assert (code, err) == (0, "")
-    assert f"4 of 4 submissions graded. {len(before)} of them had been graded before" in out
+    assert (
+        f"4 of 4 submissions graded. {len(before)} of them had been graded before"
+        in out
+    )
     assert before.items() <= notebooks(course).items()
     assert gradebook(course) == [
         row for row in gradebook(undisturbed_few) if row[0] in notebooks(course)
@@ -127,9 +130,8 @@ def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed_few):
     a quota.
     """
     most = os.stat(small_class.root / "gradebook.db").st_size
-    limited = (
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most})); {COMMAND}"
-    )
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))"
+    limited = f"import resource; {limit}; {COMMAND}"
     big = small_class.root / "submitted" / "student02" / NAME / "big.txt"
     big.write_bytes(b"x" * (most + 1))
     command = [
@@ -143,7 +145,9 @@ def test_a_disk_that_takes_no_more_of_a_file(small_class, undisturbed_few):
         "--workers",
         "1",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60
+    )
     line = one_line(done.returncode, done.stdout, done.stderr)
     assert "Make room" in line
     assert "student00" in notebooks(small_class)

@@ -17,7 +17,11 @@ LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "exercises").glob("*/*.ipynb"))
 pytestmark = pytest.mark.slow
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 """Two notebooks run at a time, and two threads each would wait for each other; whoever wants more
 sets them.
 """
@@ -41,7 +45,10 @@ def execute(path, folder, monkeypatch, kernel="python3"):
     monkeypatch.setenv("COURSE_PROGRESS", str(folder / "progress.jsonl"))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
-        notebook, timeout=900, kernel_name=kernel, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=900,
+        kernel_name=kernel,
+        resources={"metadata": {"path": str(folder)}},
     ).execute(env=ONE_THREAD | dict(os.environ))
     return notebook
 
@@ -59,11 +66,15 @@ def test_lesson_runs(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
-def test_untouched_exercise_runs_and_nothing_is_attempted(path, forked, tmp_path, monkeypatch):
+def test_untouched_exercise_runs_and_nothing_is_attempted(
+    path, forked, tmp_path, monkeypatch
+):
     notebook = execute(path, tmp_path, monkeypatch, forked)
     checks = [cell for cell in notebook.cells if question_of(cell)]
     assert checks
     for cell in checks:
-        output = cell.outputs[-1]  # on a busy machine a check shows before how it gets on
+        output = cell.outputs[
+            -1
+        ]  # on a busy machine a check shows before how it gets on
         assert "not attempted" in output.data["text/plain"]
         assert "Not attempted" in output.data["text/html"]

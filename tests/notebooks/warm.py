@@ -43,11 +43,22 @@ def start(folder: Path) -> subprocess.Popen:
     address = folder / "warm.socket"
     kernel = folder / "kernels" / NAME
     kernel.mkdir(parents=True)
-    command = [sys.executable, "-I", "-S", "-c", COMMAND, str(address), "{connection_file}"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        COMMAND,
+        str(address),
+        "{connection_file}",
+    ]
     (kernel / "kernel.json").write_text(
-        json.dumps({"argv": command, "display_name": NAME, "language": "python"}), encoding="utf-8"
+        json.dumps({"argv": command, "display_name": NAME, "language": "python"}),
+        encoding="utf-8",
     )
-    process = subprocess.Popen([sys.executable, __file__, str(address)], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(address)], stdout=subprocess.PIPE
+    )
     process.stdout.readline()  # it listens
     return process
 
@@ -63,7 +74,9 @@ def main(address: str) -> None:
     print("ready", flush=True)
     while True:
         client, _ = server.accept()
-        connection_file, directory, environment = json.loads(client.makefile().readline())
+        connection_file, directory, environment = json.loads(
+            client.makefile().readline()
+        )
         if os.fork() == 0:
             server.close()
             _be_kernel(client, connection_file, directory, environment)
@@ -71,7 +84,10 @@ def main(address: str) -> None:
 
 
 def _be_kernel(
-    client: socket.socket, connection_file: str, directory: str, environment: dict[str, str]
+    client: socket.socket,
+    connection_file: str,
+    directory: str,
+    environment: dict[str, str],
 ) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
@@ -81,7 +97,9 @@ def _be_kernel(
 
     threading.Thread(target=end_with_it, daemon=True).start()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    environment.pop("JPY_PARENT_PID", None)  # ipykernel would end with another parent than this
+    environment.pop(
+        "JPY_PARENT_PID", None
+    )  # ipykernel would end with another parent than this
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)

@@ -7,7 +7,13 @@ from autograder import question
 SHAPES = [(3, 1, 2, 2), (3,), (4, 27), (4,)]
 
 
-@question(points=2, framework="torch", frameworks=("torch", "mxnet"), driver="network", atol=1e-4)
+@question(
+    points=2,
+    framework="torch",
+    frameworks=("torch", "mxnet"),
+    driver="network",
+    atol=1e-4,
+)
 def build():
     """(N, 1, 4, 4) images to (N, 4) logits: a convolution to 3 maps with a 2 x 2 kernel, tanh,
     one dense layer.
@@ -20,7 +26,11 @@ def build():
 @build.probe()
 def transplanted_weights(rng):
     weights = [rng.normal(size=shape).astype(np.float32) for shape in SHAPES]
-    return weights, rng.normal(size=(5, 1, 4, 4)).astype(np.float32), rng.integers(0, 4, 5)
+    return (
+        weights,
+        rng.normal(size=(5, 1, 4, 4)).astype(np.float32),
+        rng.integers(0, 4, 5),
+    )
 
 
 @build.mistake("The tanh is missing.")

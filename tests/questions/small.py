@@ -7,7 +7,11 @@ from autograder import Inputs, Measurement, question
 
 @question(
     points=1,
-    hints=["It has one line.", "Look for a method of arrays.", "The method is called sum."],
+    hints=[
+        "It has one line.",
+        "Look for a method of arrays.",
+        "The method is called sum.",
+    ],
     explanation="Addition.",
 )
 def total(values):
@@ -105,7 +109,9 @@ def distance(inputs, position):
 
 @locate.mistake(
     "Row and column are swapped.",
-    recognise=lambda inputs, position: tuple(int(n) for n in position) == inputs.secret[::-1],
+    recognise=lambda inputs, position: (
+        tuple(int(n) for n in position) == inputs.secret[::-1]
+    ),
 )
 def _(image):
     row, column = np.unravel_index(image.argmax(), image.shape)

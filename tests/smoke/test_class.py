@@ -39,7 +39,9 @@ from autograder.sandbox import wall
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(wall.supported() is not None, reason="no wall on this kind of machine"),
+    pytest.mark.skipif(
+        wall.supported() is not None, reason="no wall on this kind of machine"
+    ),
 ]
 
 HOSTILE = (
@@ -96,7 +98,9 @@ def known_mistake(hand):
 
 @kind(
     "An answer that is no Python.",
-    total_earned(0.0, "There is no `total`: the cell that defines it failed. SyntaxError"),
+    total_earned(
+        0.0, "There is no `total`: the cell that defines it failed. SyntaxError"
+    ),
 )
 def syntax_error(hand):
     hand.answer_all()
@@ -139,7 +143,9 @@ def course(*arguments) -> Run:
         "from autograder.cli import app; app()",
         *map(str, arguments),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=600
+    )
     return Run(done.returncode, done.stdout, done.stderr)
 
 
@@ -157,12 +163,16 @@ def graded(bait) -> tuple[Session, Run]:
     # which grading would make, and which nothing may change then
     course_secret(laid_out.root / SECRET_FILE)
     protected = {
-        who: files for who, files in fingerprints(bait).items() if who in ("course", "machine")
+        who: files
+        for who, files in fingerprints(bait).items()
+        if who in ("course", "machine")
     }
     run = course("grade", laid_out.root, NAME)
     found = results.collect(laid_out.root)
     evidence = {
-        student: collect(laid_out, student, bait, found.find(student, NAME).reason or None)
+        student: collect(
+            laid_out, student, bait, found.find(student, NAME).reason or None
+        )
         for student in students
     }
     return Session(bait, laid_out, evidence, protected, survivors(before)), run
@@ -183,7 +193,9 @@ def test_the_command_says_what_it_did(graded):
     assert "Traceback" not in run.err
 
 
-@pytest.mark.parametrize("submission", [*HONEST, *ATTACKS], ids=lambda found: found.name)
+@pytest.mark.parametrize(
+    "submission", [*HONEST, *ATTACKS], ids=lambda found: found.name
+)
 def test_each_earns_what_it_deserves_and_touches_nobody(submission, graded):
     session, _ = graded
     session.check(submission)
@@ -194,7 +206,9 @@ def test_the_report_has_the_gradebooks_points(graded):
     run = course("report", session.course.root)
     assert run.code == cli.GRADED, run
     assert "<html" in (session.course.root / "report.html").read_text(encoding="utf-8")
-    with (session.course.root / "grades.csv").open(encoding="utf-8", newline="") as file:
+    with (session.course.root / "grades.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         points = {row["student"]: row[NAME] for row in csv.DictReader(file)}
     assert points.keys() == session.evidence.keys()
     for student, evidence in session.evidence.items():

@@ -29,7 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[CHANGED] = changed_chapters(ROOT, changed_files(ROOT))
     except NoHistory as error:
-        raise pytest.UsageError(f"--changed needs the project's history: {error}") from None
+        raise pytest.UsageError(
+            f"--changed needs the project's history: {error}"
+        ) from None
     if not config.stash[CHANGED]:
         pytest.exit("No chapter has changed.", returncode=pytest.ExitCode.OK)
 
@@ -43,7 +45,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     if CHANGED not in config.stash:
         return
     kept = [item for item in items if _chapter(item) in config.stash[CHANGED]]
@@ -53,7 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _chapter(item: pytest.Item) -> str | None:
     """The chapter of the question that a test is about."""
-    question = item.callspec.params.get("question") if hasattr(item, "callspec") else None
+    question = (
+        item.callspec.params.get("question") if hasattr(item, "callspec") else None
+    )
     return question.name.partition(".")[0] if isinstance(question, Question) else None
 
 

@@ -26,11 +26,19 @@ from autograder.questions.definition import seed_for
 from autograder.values import frameworks
 from autograder.values.plain_values import to_plain
 
-QUESTIONS = [question for chapter in catalogue.chapters().values() for question in chapter.values()]
-COMPARED = [
-    question for question in QUESTIONS if not (question.measurement or question.driver == "sampled")
+QUESTIONS = [
+    question
+    for chapter in catalogue.chapters().values()
+    for question in chapter.values()
 ]
-RETURNED = [question for question in COMPARED if question.driver in ("call", "with_network")]
+COMPARED = [
+    question
+    for question in QUESTIONS
+    if not (question.measurement or question.driver == "sampled")
+]
+RETURNED = [
+    question for question in COMPARED if question.driver in ("call", "with_network")
+]
 """Those whose answers return what is judged, and no driver's report on it."""
 
 
@@ -127,7 +135,10 @@ FORMS = {
     "lists": dict(array=listed(same), number=same),
     "tuples": dict(array=listed(same, tuple), number=same, sequence=tuple),
     "kinds of lists and dicts": dict(
-        array=listed(np.float64, Listed), number=same, sequence=named, mapping=with_a_default
+        array=listed(np.float64, Listed),
+        number=same,
+        sequence=named,
+        mapping=with_a_default,
     ),
     "NumPy": dict(array=wider, number=np.float64, mapping=with_strings_of_numpy),
     "kinds of arrays": dict(array=lambda array: array.view(Kept), number=fraction),
@@ -208,13 +219,19 @@ def new_arrays(_):
         npx.reset_np()
 
 
-SWITCHES = {"numpy": [strict], "torch": [strict, evaluating], "mxnet": [strict, new_arrays]}
+SWITCHES = {
+    "numpy": [strict],
+    "torch": [strict, evaluating],
+    "mxnet": [strict, new_arrays],
+}
 NAMED = ("torch.set_grad_enabled", "torch.set_default_dtype", "npx.set_np")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
-def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(question, tmp_path):
+def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(
+    question, tmp_path
+):
     """One input of each kind; an answer that itself needs a gradient cannot have one where its
     notebook has switched them off.
     """
@@ -227,13 +244,22 @@ def test_a_right_answer_is_right_whatever_is_switched_or_the_switch_is_named(que
             for case in firsts.values():
                 right = expected(question, case)
                 with switch(tmp_path):
-                    found = run_contained(answer, question.driver, framework, case.inputs.args, 60)
+                    found = run_contained(
+                        answer, question.driver, framework, case.inputs.args, 60
+                    )
                 if found.kind == "raised" and switch is not strict:
-                    assert any(name in found.message for name in NAMED), (framework, found)
+                    assert any(name in found.message for name in NAMED), (
+                        framework,
+                        found,
+                    )
                     break
                 assert found.is_value, (framework, switch.__name__, found)
                 seen = strategy.observe(question, case, found, right)
-                assert strategy.passes(right, seen), (framework, switch.__name__, case.probe.name)
+                assert strategy.passes(right, seen), (
+                    framework,
+                    switch.__name__,
+                    case.probe.name,
+                )
 
 
 def test_no_switch_reaches_a_reference(tmp_path):

@@ -9,7 +9,9 @@ near = NearMisses()
 
 for _deviations in (2.5, 3):
 
-    @near.of("classical.prepare", f"noise is cut off at {_deviations} standard deviations")
+    @near.of(
+        "classical.prepare", f"noise is cut off at {_deviations} standard deviations"
+    )
     def _(images, sigma, train, rng, deviations=_deviations):
         noise = rng.standard_normal(images.shape).clip(-deviations, deviations)
         return (images + sigma * noise).clip(0, 1) if train else images
@@ -20,7 +22,9 @@ def _(images, rows, columns, size):
     images = images.copy()
     for image, row, column in zip(images, rows, columns, strict=True):
         top, left = int(row) - round(size / 2), int(column) - round(size / 2)
-        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+        image[
+            :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)
+        ] = 0
     return images
 
 
@@ -54,7 +58,11 @@ def _(rewards, decay):
 
 
 @pytest.mark.parametrize(
-    "near_miss", near.all, ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_")
+    "near_miss",
+    near.all,
+    ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_"),
 )
-def test_an_answer_of_augmentation_that_is_almost_right_fails_for_every_student(near_miss):
+def test_an_answer_of_augmentation_that_is_almost_right_fails_for_every_student(
+    near_miss,
+):
     assert lenient_students(near_miss) == []

@@ -16,7 +16,9 @@ near = NearMisses()
 
 @near.of("first_steps.majority_baseline", "no row for the answer among the test labels")
 def _(train_labels, test_labels):
-    return np.bincount(test_labels)[np.bincount(train_labels).argmax()] / len(test_labels)
+    return np.bincount(test_labels)[np.bincount(train_labels).argmax()] / len(
+        test_labels
+    )
 
 
 @near.of("first_steps.majority_baseline", "ties in the order of a set")
@@ -97,14 +99,20 @@ def _leak(same):
 
 
 for why, same in {
-    "mean squared difference below a thousandth": lambda a, b: ((a - b) ** 2).mean() < 1e-3,
+    "mean squared difference below a thousandth": lambda a, b: (
+        ((a - b) ** 2).mean() < 1e-3
+    ),
     "within numpy's tolerance": np.allclose,
     "within a millionth": lambda a, b: np.abs(a - b).max() < 1e-6,
     "first and last row": lambda a, b: (a[[0, -1]] == b[[0, -1]]).all(),
     "first and last column": lambda a, b: (a[:, [0, -1]] == b[:, [0, -1]]).all(),
     "equal sums": lambda a, b: a.sum() == b.sum(),
-    "equal pixels when sorted": lambda a, b: (np.sort(a, None) == np.sort(b, None)).all(),
-    "equal in 8 bits": lambda a, b: ((255 * a).astype(int) == (255 * b).astype(int)).all(),
+    "equal pixels when sorted": lambda a, b: (
+        np.sort(a, None) == np.sort(b, None)
+    ).all(),
+    "equal in 8 bits": lambda a, b: (
+        (255 * a).astype(int) == (255 * b).astype(int)
+    ).all(),
     "rounded to three decimals": lambda a, b: (a.round(3) == b.round(3)).all(),
     "rounded to four decimals": lambda a, b: (a.round(4) == b.round(4)).all(),
     "as they are printed": lambda a, b: str(a) == str(b),
@@ -112,10 +120,16 @@ for why, same in {
     "rows for columns": lambda a, b: (
         (a == b).all() or (len(set(a.shape)) == 1 and (a == b.T).all())
     ),
-    "turned round": lambda a, b: any(np.array_equal(a, np.rot90(b, k)) for k in range(4)),
+    "turned round": lambda a, b: any(
+        np.array_equal(a, np.rot90(b, k)) for k in range(4)
+    ),
     "rounded to six decimals": lambda a, b: (a.round(6) == b.round(6)).all(),
-    "equal but for the brightness": lambda a, b: np.allclose(a - a.mean(), b - b.mean(), 0, 1e-7),
-    "in half precision": lambda a, b: (a.astype(np.float16) == b.astype(np.float16)).all(),
+    "equal but for the brightness": lambda a, b: np.allclose(
+        a - a.mean(), b - b.mean(), 0, 1e-7
+    ),
+    "in half precision": lambda a, b: (
+        a.astype(np.float16) == b.astype(np.float16)
+    ).all(),
 }.items():
     near.of("first_steps.leaked", why)(_leak(same))
 
@@ -257,7 +271,9 @@ def _(image, window, stride, mode):
 def _(image, window, stride, mode):
     rows, columns = (n - w or 1 for n, w in zip(image.shape, window, strict=True))
     whole = _pool(image, window, (1, 1), np.max if mode == "max" else np.mean)
-    return whole[: rows + (image.shape[0] > window[0]) : stride[0], : columns : stride[1]]
+    return whole[
+        : rows + (image.shape[0] > window[0]) : stride[0], : columns : stride[1]
+    ]
 
 
 @near.of("convolution.receptive_field", "at most ten layers")
@@ -313,7 +329,11 @@ def _(net, arrays):
                 side = int((len(array) // maps) ** 0.5)
                 if side**2 * maps == len(array):
                     array = array.reshape(side, side, -1).transpose(0, 1)
-                array = array.reshape(-1, maps, parameter.shape[0]).permute(2, 1, 0).flatten(1)
+                array = (
+                    array.reshape(-1, maps, parameter.shape[0])
+                    .permute(2, 1, 0)
+                    .flatten(1)
+                )
                 maps = None
             elif array.ndim == 2:
                 array = array.t()
@@ -431,8 +451,12 @@ def _(X, groups):
 
 def _front(costs, accuracies, close):
     def beats(j, i):
-        no_worse = costs[j] <= costs[i] + close and accuracies[j] >= accuracies[i] - close
-        return no_worse and (costs[j] < costs[i] - close or accuracies[j] > accuracies[i] + close)
+        no_worse = (
+            costs[j] <= costs[i] + close and accuracies[j] >= accuracies[i] - close
+        )
+        return no_worse and (
+            costs[j] < costs[i] - close or accuracies[j] > accuracies[i] + close
+        )
 
     everybody = range(len(costs))
     return [i for i in everybody if not any(beats(j, i) for j in everybody)]
@@ -474,7 +498,11 @@ def _(inputs, outputs, size, height, width):
 
 
 @pytest.mark.parametrize(
-    "near_miss", near.all, ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_")
+    "near_miss",
+    near.all,
+    ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_"),
 )
-def test_an_answer_of_the_basics_that_is_almost_right_fails_for_every_student(near_miss):
+def test_an_answer_of_the_basics_that_is_almost_right_fails_for_every_student(
+    near_miss,
+):
     assert lenient_students(near_miss) == []

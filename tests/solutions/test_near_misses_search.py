@@ -17,7 +17,11 @@ def _(space):
     names = [*space, None, None, None][:3]
     values = [space.get(name, [None]) for name in names]
     return [
-        {name: value for name, value in zip(names, (a, b, c), strict=True) if name is not None}
+        {
+            name: value
+            for name, value in zip(names, (a, b, c), strict=True)
+            if name is not None
+        }
         for a in values[0]
         for b in values[1]
         for c in values[2]
@@ -28,7 +32,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**c, name: v} for c in configurations for v in dict.fromkeys(values)]
+        configurations = [
+            {**c, name: v} for c in configurations for v in dict.fromkeys(values)
+        ]
     return configurations
 
 
@@ -36,7 +42,9 @@ def _(space):
 def _(space):
     configurations = [{}]
     for name, values in space.items():
-        configurations = [{**c, name: v or None} for c in configurations for v in values]
+        configurations = [
+            {**c, name: v or None} for c in configurations for v in values
+        ]
     return configurations
 
 
@@ -55,7 +63,9 @@ def _best_of(scores, parameters, equal=lambda one, best: one == best):
     if not usable:
         return None
     best = max(scores[i] for i in usable)
-    return min((i for i in usable if equal(scores[i], best)), key=lambda i: parameters[i])
+    return min(
+        (i for i in usable if equal(scores[i], best)), key=lambda i: parameters[i]
+    )
 
 
 @near.of("searching.best_try", "medians")
@@ -108,7 +118,9 @@ for _bits in (16, 32):
     def _(accuracies, parameters, bits=_bits):
         means, sizes = accuracies.mean(axis=1), parameters % 2**bits
         alive = np.flatnonzero(~np.isnan(means))
-        return int(min(alive, key=lambda i: (-means[i], sizes[i]))) if len(alive) else None
+        return (
+            int(min(alive, key=lambda i: (-means[i], sizes[i]))) if len(alive) else None
+        )
 
 
 @near.of("searching.nested_estimate", "a fold with one example does not judge")
@@ -217,7 +229,9 @@ def _(acquisition, candidates, tried):
 
 @near.of("halving.rungs", "their number by a logarithm")
 def _(n, r, R, eta):
-    return [(max(n // eta**k, 1), r * eta**k) for k in range(int(math.log(R / r, eta)) + 1)]
+    return [
+        (max(n // eta**k, 1), r * eta**k) for k in range(int(math.log(R / r, eta)) + 1)
+    ]
 
 
 @near.of("halving.rungs", "ten at most")
@@ -228,7 +242,9 @@ def _(n, r, R, eta):
 @near.of("halving.brackets", "ten at most")
 def _(R, eta):
     s_max = max(s for s in range(10) if eta**s <= R)
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 def _usable(accuracies, key=lambda accuracy: -accuracy):
@@ -270,7 +286,9 @@ def _(jobs, resume):
 def _ready(rungs, promoted, eta):
     for k in range(len(rungs) - 1):
         best = sorted(rungs[k], key=rungs[k].get, reverse=True)[: len(rungs[k]) // eta]
-        yield from ((rungs[k][name], name, k) for name in best if name not in promoted[k])
+        yield from (
+            (rungs[k][name], name, k) for name in best if name not in promoted[k]
+        )
 
 
 for _choice in (max, min):
@@ -284,11 +302,16 @@ for _choice in (max, min):
 @near.of("halving.brackets", "a logarithm with a little added")
 def _(R, eta):
     s_max = int(math.log(R) / math.log(eta) + 1e-3)
-    return [(-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)]
+    return [
+        (-(-(s_max + 1) * eta**s // (s + 1)), R // eta**s) for s in range(s_max, -1, -1)
+    ]
 
 
 for _alive, _why in (
-    (lambda accuracy: accuracy == accuracy and accuracy, "an accuracy of 0 has diverged"),
+    (
+        lambda accuracy: accuracy == accuracy and accuracy,
+        "an accuracy of 0 has diverged",
+    ),
     (lambda accuracy: accuracy < 1, "an accuracy of 1 has diverged"),
 ):
 
@@ -319,7 +342,9 @@ def _(rungs, promoted, eta):
 
 @near.of("halving.next_job", "configuration 0 is none")
 def _(rungs, promoted, eta):
-    found = max(_ready(rungs, promoted, eta), key=lambda job: (job[2], job[0]), default=None)
+    found = max(
+        _ready(rungs, promoted, eta), key=lambda job: (job[2], job[0]), default=None
+    )
     return found[1:] if found and found[1] else None
 
 
@@ -360,7 +385,10 @@ def _(weights, solved, log_decays):
 for _length, _why in (
     (lambda r: np.abs(r).max(), "the largest number of the residual"),
     (lambda r: np.sqrt((r**2).mean()), "the root of the mean square of the residual"),
-    (lambda r: np.linalg.norm(r) * (1 + 1e-4), "a residual as long as the tolerance goes on"),
+    (
+        lambda r: np.linalg.norm(r) * (1 + 1e-4),
+        "a residual as long as the tolerance goes on",
+    ),
 ):
 
     @near.of("hypergradients.conjugate_gradient", _why)
@@ -376,7 +404,9 @@ for _length, _why in (
         return x
 
 
-@near.of("hypergradients.conjugate_gradient", "directions are joined to the residual before")
+@near.of(
+    "hypergradients.conjugate_gradient", "directions are joined to the residual before"
+)
 def _(X, b, penalty, num_steps, tolerance):
     x, r, p = 0 * b, b, b
     for _ in range(num_steps):
@@ -443,7 +473,10 @@ def _(spec, channels, size):
     for kernel, outputs, stride in spec:
         weights = max(kernel, 3) ** 2 * channels * outputs
         size = (size - 1) // stride + 1
-        parameters, multiply_adds = parameters + weights, multiply_adds + weights * size**2
+        parameters, multiply_adds = (
+            parameters + weights,
+            multiply_adds + weights * size**2,
+        )
         channels = outputs
     return parameters, multiply_adds
 
@@ -465,7 +498,9 @@ def _hypervolume(points, reference):
     return area
 
 
-@near.of("architectures.hypervolume", "of equals in the first objective the first counts")
+@near.of(
+    "architectures.hypervolume", "of equals in the first objective the first counts"
+)
 def _(points, reference):
     first = {}
     for x, y in points.tolist():
@@ -473,7 +508,9 @@ def _(points, reference):
     return _hypervolume(sorted(first.items()), reference)
 
 
-@near.of("architectures.hypervolume", "of equals in the second objective the first counts")
+@near.of(
+    "architectures.hypervolume", "of equals in the second objective the first counts"
+)
 def _(points, reference):
     first = {}
     for x, y in points.tolist():
@@ -513,7 +550,9 @@ def _(points):
     for values in points.T:
         order = values.argsort()
         values = values[order]
-        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0] + 1e-6)
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (
+            values[-1] - values[0] + 1e-6
+        )
         result[order[[0, -1]]] += 10
     return result
 
@@ -525,7 +564,9 @@ def _(logits):
 
 
 @pytest.mark.parametrize(
-    "near_miss", near.all, ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_")
+    "near_miss",
+    near.all,
+    ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_"),
 )
 def test_an_answer_of_search_that_is_almost_right_fails_for_every_student(near_miss):
     assert lenient_students(near_miss) == []

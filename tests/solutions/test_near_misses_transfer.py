@@ -77,7 +77,9 @@ def _(X, running_mean, running_var, frozen):
     if not frozen:
         mean, var = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
         running_mean = 0.9 * running_mean + 0.1 * mean
-    return (X - mean[:, None, None]) / np.sqrt(np.maximum(var, 1e-5))[:, None, None], running_mean
+    return (X - mean[:, None, None]) / np.sqrt(np.maximum(var, 1e-5))[
+        :, None, None
+    ], running_mean
 
 
 @near.of("fine_tuning.fine_tune_step", "only dense layers move", "torch")
@@ -93,7 +95,9 @@ def _(net, X, y, rates):
                 layer.bias -= rate * layer.bias.grad
 
 
-@near.of("fine_tuning.fine_tune_step", "normalisation is trained, frozen or not", "torch")
+@near.of(
+    "fine_tuning.fine_tune_step", "normalisation is trained, frozen or not", "torch"
+)
 def _(net, X, y, rates):
     import torch
 
@@ -118,8 +122,12 @@ def _crossing(scratch, transfer, counts, ahead):
 
 for _why, _ahead in {
     "half a per cent is no difference": lambda s, t: s.mean() >= t.mean() - 0.005,
-    "equal as `isclose` has it": lambda s, t: s.mean() > t.mean() or np.isclose(s.mean(), t.mean()),
-    "ahead by a hair is not ahead": lambda s, t: s.mean() == t.mean() or s.mean() > t.mean() + 1e-6,
+    "equal as `isclose` has it": lambda s, t: (
+        s.mean() > t.mean() or np.isclose(s.mean(), t.mean())
+    ),
+    "ahead by a hair is not ahead": lambda s, t: (
+        s.mean() == t.mean() or s.mean() > t.mean() + 1e-6
+    ),
     "medians": lambda s, t: np.median(s) >= np.median(t),
     "the best draws": lambda s, t: s.max() >= t.max(),
     "the worst draws": lambda s, t: s.min() >= t.min(),
@@ -181,7 +189,9 @@ def _(logits, num_source, num_target):
 def _(logits, y, weights):
     z = logits.astype(float)
     top = z.max(axis=1)
-    losses = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - z[np.arange(len(y)), y]
+    losses = (
+        top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - z[np.arange(len(y)), y]
+    )
     return _weighted(np.minimum(losses, 1000), weights)
 
 
@@ -194,14 +204,19 @@ for _least in (1e-7, 1e-12, 1e-15):
         return _weighted(-np.log(p + np.float32(least)), weights)
 
 
-@near.of("reweighting.target_estimate", "the distances of those that weigh nothing have no mean")
+@near.of(
+    "reweighting.target_estimate",
+    "the distances of those that weigh nothing have no mean",
+)
 def _(losses, weights):
     kept = losses[weights > 0]
     estimate = np.average(losses, weights=weights)
     return estimate, kept.std() / np.sqrt(weights.sum() ** 2 / (weights**2).sum())
 
 
-@near.of("reweighting.estimate_weights", "probabilities in place of the odds, with mean 1")
+@near.of(
+    "reweighting.estimate_weights", "probabilities in place of the odds, with mean 1"
+)
 def _(source, target):
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import PolynomialFeatures
@@ -273,7 +288,9 @@ for _why, _how in {
     @near.of("staying_close.stop_early", _why)
     def _(losses, patience, how=_how):
         how = dict(how)
-        return _stopped(losses, patience % 256 if how.pop("bits", 0) else patience, **how)
+        return _stopped(
+            losses, patience % 256 if how.pop("bits", 0) else patience, **how
+        )
 
 
 @near.of("staying_close.stop_early", "losses are positive")
@@ -288,7 +305,9 @@ def _(losses, patience):
 def _(X, down, down_bias, up, up_bias):
     Y = X + up_bias.reshape((1, -1, 1, 1))
     for j in range(len(down)):
-        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(axis=1, keepdims=True) + down_bias[j]
+        hidden = (X * down[j].reshape((1, -1, 1, 1))).sum(
+            axis=1, keepdims=True
+        ) + down_bias[j]
         Y = Y + np.maximum(hidden, 0) * up[j].reshape((1, -1, 1, 1))
     return Y
 
@@ -303,7 +322,9 @@ for _why, _key in {
     "the first number of each row": lambda a: a[..., :1].tobytes(),
     "the first number": lambda a: a.ravel()[0],
     "the last number": lambda a: a.ravel()[-1],
-    "all but the last number": lambda a: a.ravel()[:-1].tobytes() if a.size > 1 else a.tobytes(),
+    "all but the last number": lambda a: (
+        a.ravel()[:-1].tobytes() if a.size > 1 else a.tobytes()
+    ),
     "the sums of the rows": lambda a: a.sum(axis=-1).tobytes(),
     "the sums of the columns": lambda a: a.sum(axis=0).tobytes(),
     "sorted numbers": lambda a: np.sort(a, axis=None).tobytes(),
@@ -328,7 +349,9 @@ def _(X, down, up, G):
     return at_Z.T @ X, G.T @ np.maximum(Z, 0), G + at_Z @ down
 
 
-@near.of("adapters.adapter_gradients", "a hidden number of exactly 0 lets the gradient pass")
+@near.of(
+    "adapters.adapter_gradients", "a hidden number of exactly 0 lets the gradient pass"
+)
 def _(X, down, up, G):
     Z = X @ down.T
     at_Z = (G @ up) * (Z >= 0)
@@ -353,7 +376,9 @@ def _(net, X, y, lr, num_steps):
 
     net.eval()
     dense = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
-    optimizer = torch.optim.SGD([p for layer in dense for p in layer.parameters()], lr=lr)
+    optimizer = torch.optim.SGD(
+        [p for layer in dense for p in layer.parameters()], lr=lr
+    )
     for _ in range(num_steps):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(net(X), y).backward()
@@ -387,7 +412,9 @@ def _pairs(scores, relevance, hotels, better=lambda one, other: one > other):
 @near.of("case_studies.pairwise_loss", "infinite above 709")
 def _(scores, relevance, hotels):
     with np.errstate(over="ignore"):
-        return np.log(1 + np.exp(_pairs(scores.astype(float), relevance, hotels))).mean()
+        return np.log(
+            1 + np.exp(_pairs(scores.astype(float), relevance, hotels))
+        ).mean()
 
 
 @near.of("case_studies.pairwise_loss", "differences are cut off at 500")
@@ -397,7 +424,9 @@ def _(scores, relevance, hotels):
 
 @near.of("case_studies.pairwise_loss", "better by a hair is equal")
 def _(scores, relevance, hotels):
-    pairs = _pairs(scores, relevance, hotels, lambda one, other: one > other + np.float32(1e-6))
+    pairs = _pairs(
+        scores, relevance, hotels, lambda one, other: one > other + np.float32(1e-6)
+    )
     return np.logaddexp(0, pairs).mean()
 
 
@@ -501,7 +530,9 @@ def _(inner, outer):
     return outer.mean(axis=0).max(), outer[np.arange(len(outer)), chosen].mean()
 
 
-@near.of("case_studies.optimistic_and_nested", "the best begins at 0, and nothing reaches it")
+@near.of(
+    "case_studies.optimistic_and_nested", "the best begins at 0, and nothing reaches it"
+)
 def _(inner, outer):
     chosen = -1
     reached = []
@@ -515,7 +546,9 @@ def _(inner, outer):
 
 
 @pytest.mark.parametrize(
-    "near_miss", near.all, ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_")
+    "near_miss",
+    near.all,
+    ids=lambda miss: f"{miss.question}: {miss.why}".replace(" ", "_"),
 )
 def test_an_answer_of_transfer_that_is_almost_right_fails_for_every_student(near_miss):
     assert lenient_students(near_miss) == []

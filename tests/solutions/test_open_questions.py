@@ -71,7 +71,9 @@ def train(X, y):
 def verdict(name, source, framework):
     names = {}
     exec(source, names)
-    return testing.examine(name, names["train"], source=source, framework=framework, seed=1)
+    return testing.examine(
+        name, names["train"], source=source, framework=framework, seed=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,9 @@ def verdict(name, source, framework):
             LOOKED_UP_IN_GLUON,
             "mxnet",
             "do not matter",
-            marks=pytest.mark.skipif(not testing.available("mxnet"), reason="needs MXNet"),
+            marks=pytest.mark.skipif(
+                not testing.available("mxnet"), reason="needs MXNet"
+            ),
         ),
         (WITHOUT_PARAMETERS, "torch", "no parameters"),
     ],
@@ -121,17 +125,26 @@ def test_classes_of_a_public_set_are_numbered_anew(question):
     """Whatever the probe takes from the course's data sets: digits, letters, brands."""
     for probe in question.probes:
         source = inspect.getsource(probe.make)
-        assert "dlkit.data" not in source or "disguised(" in source or "renumbered(" in source
+        assert (
+            "dlkit.data" not in source
+            or "disguised(" in source
+            or "renumbered(" in source
+        )
 
 
 def test_who_knows_the_digits_does_not_know_their_numbers():
     """Every image is found again in the public set; what it is called there tells nothing."""
     public = digits()
-    names = {image.tobytes(): label for image, label in zip(*_all_digits(public), strict=True)}
+    names = {
+        image.tobytes(): label
+        for image, label in zip(*_all_digits(public), strict=True)
+    }
     question = catalogue.find("first_steps.train")
     orders = set()
     for student in range(3):
-        images, labels, *_ = next(iter(question.cases(seed_for("tests", str(student))))).inputs.args
+        images, labels, *_ = next(
+            iter(question.cases(seed_for("tests", str(student))))
+        ).inputs.args
         known = [_name(image, names) for image in images]
         order = dict(zip(known, labels.tolist(), strict=True))
         assert len(set(zip(known, labels.tolist(), strict=True))) == 10
@@ -140,8 +153,12 @@ def test_who_knows_the_digits_does_not_know_their_numbers():
 
 
 def _all_digits(public):
-    images = np.concatenate([public.train_images, public.val_images, public.test_images])
-    labels = np.concatenate([public.train_labels, public.val_labels, public.test_labels])
+    images = np.concatenate(
+        [public.train_images, public.val_images, public.test_images]
+    )
+    labels = np.concatenate(
+        [public.train_labels, public.val_labels, public.test_labels]
+    )
     return images, labels.tolist()
 
 
@@ -170,5 +187,7 @@ def test_a_disguise_keeps_images_with_their_labels():
 
 
 def test_all_labels_get_the_same_numbers():
-    first, second = renumbered(np.random.default_rng(0), np.arange(10), np.array([3, 3, 7]))
+    first, second = renumbered(
+        np.random.default_rng(0), np.arange(10), np.array([3, 3, 7])
+    )
     assert second.tolist() == [first[3], first[3], first[7]]

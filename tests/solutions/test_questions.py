@@ -15,9 +15,15 @@ from autograder.learner.judge_process import PUBLIC
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
 
-QUESTIONS = [question for chapter in catalogue.chapters().values() for question in chapter.values()]
+QUESTIONS = [
+    question
+    for chapter in catalogue.chapters().values()
+    for question in chapter.values()
+]
 COMPARED = [question for question in QUESTIONS if question.driver != "fit_predict"]
-SLOW = [question for question in QUESTIONS if question.driver in ("fit_predict", "sampled")]
+SLOW = [
+    question for question in QUESTIONS if question.driver in ("fit_predict", "sampled")
+]
 
 
 @pytest.mark.slow
@@ -30,9 +36,16 @@ def test_a_question_keeps_its_promises(question, one_seed):
     again and again, on those of a fresh seed. Mutants and sixty more seeds are for the night.
     """
     home = seed_for(PUBLIC, question.name)
-    seeds = [home] if one_seed or question in SLOW else [*fresh_seeds(question, 1), home]
+    seeds = (
+        [home] if one_seed or question in SLOW else [*fresh_seeds(question, 1), home]
+    )
     card = audit(question, sample=0, seeds=seeds, search=False)
-    assert (card.false_rejects, card.false_accepts, card.misnamed, card.errors) == ((), (), (), ())
+    assert (card.false_rejects, card.false_accepts, card.misnamed, card.errors) == (
+        (),
+        (),
+        (),
+        (),
+    )
     assert card.mistakes_named == card.mistakes > 0
 
 
@@ -57,7 +70,9 @@ def globals_of(code):
     """
     inside = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return {
-        step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname == "LOAD_GLOBAL"
     }.union(*map(globals_of, inside))
 
 
@@ -69,9 +84,9 @@ def test_answers_stand_alone(question):
     for answer in (question.reference, *question.alternatives, *question.mistakes):
         source = answer.source(question.function_name)
         assert isinstance(ast.parse(source).body[0], ast.FunctionDef | ast.ClassDef)
-        unknown = (globals_of(answer.function.__code__) & answer.function.__globals__.keys()) - {
-            "np"
-        }
+        unknown = (
+            globals_of(answer.function.__code__) & answer.function.__globals__.keys()
+        ) - {"np"}
         assert not unknown, f"{question.name} uses {unknown} of its module"
 
 
@@ -113,7 +128,7 @@ def test_the_statement_in_the_exercise_says_what_is_forbidden_and_no_other_does(
                 said[question.name] = statement
     assert said.keys() == {question.name for question in QUESTIONS}
     for question in QUESTIONS:
-        assert ("Write it yourself, without" in said[question.name]) == bool(question.forbids), (
-            question.name
-        )
+        assert ("Write it yourself, without" in said[question.name]) == bool(
+            question.forbids
+        ), question.name
         assert question.prohibition in said[question.name]

@@ -11,7 +11,11 @@ from autograder.judge.code.reaches import reaches
 from autograder.questions import catalogue
 from autograder.values import frameworks
 
-QUESTIONS = [question for chapter in catalogue.chapters().values() for question in chapter.values()]
+QUESTIONS = [
+    question
+    for chapter in catalogue.chapters().values()
+    for question in chapter.values()
+]
 FORBIDDING = [question for question in QUESTIONS if question.forbids]
 
 
@@ -24,7 +28,9 @@ def test_no_answer_reaches_for_what_is_told(question):
 def test_of_each_family_an_operator_is_watched():
     if not frameworks.available("torch"):
         pytest.skip("torch is not available on this machine")
-    families = {question.name: _operators(question.forbids, False) for question in FORBIDDING}
+    families = {
+        question.name: _operators(question.forbids, False) for question in FORBIDDING
+    }
     without = {name for name, found in families.items() if not found.get("aten")}
     assert without == {
         "first_steps.confusion_matrix",
@@ -44,10 +50,16 @@ def call(source):
     return answer
 
 
-IMAGE, KERNEL = np.arange(20, dtype=np.float32).reshape(4, 5), np.ones((2, 2), np.float32)
+IMAGE, KERNEL = (
+    np.arange(20, dtype=np.float32).reshape(4, 5),
+    np.ones((2, 2), np.float32),
+)
 LOGITS, LABELS = np.eye(3, dtype=np.float32), np.array([0, 2, 1])
 READY_MADE = {
-    "np.correlate": ("convolution.cross_correlate", "np.correlate(x.ravel(), k.ravel())"),
+    "np.correlate": (
+        "convolution.cross_correlate",
+        "np.correlate(x.ravel(), k.ravel())",
+    ),
     "np.convolve": ("convolution.cross_correlate", "np.convolve(x.ravel(), k.ravel())"),
     "SciPy": ("convolution.channels", "scipy.ndimage.correlate1d(x, k[0])"),
     "a gradient of a convolution": (
@@ -63,8 +75,14 @@ READY_MADE = {
         "torch.nn.functional.interpolate(t(x), scale_factor=0.5, mode='area')",
     ),
     "SciPy's filters": ("convolution.pool", "scipy.ndimage.maximum_filter1d(x, 2)"),
-    "the smallest of the negative": ("convolution.pool", "scipy.ndimage.minimum_filter1d(-x, 2)"),
-    "windows as columns": ("convolution.im2col", "torch.nn.functional.unfold(t(x), (2, 2))"),
+    "the smallest of the negative": (
+        "convolution.pool",
+        "scipy.ndimage.minimum_filter1d(-x, 2)",
+    ),
+    "windows as columns": (
+        "convolution.im2col",
+        "torch.nn.functional.unfold(t(x), (2, 2))",
+    ),
     "a loss by its operator": (
         "lenet.softmax_cross_entropy",
         "torch.ops.aten.nll_loss_forward(t(x)[0, 0, :3], torch.tensor([0, 2, 1]), None, 1, -100)",
@@ -106,6 +124,8 @@ def test_what_is_named_is_there_in_some_library():
     import torchvision  # noqa: F401
 
     names = {name for question in FORBIDDING for name in question.forbids}
-    of_torch = {name for name in names if name.startswith(("torch.nn.", "torch.ops.aten."))}
+    of_torch = {
+        name for name in names if name.startswith(("torch.nn.", "torch.ops.aten."))
+    }
     missing = sorted(name for name in of_torch if find(name) is None)
     assert len(missing) <= 0.2 * len(of_torch), missing

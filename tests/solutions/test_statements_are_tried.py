@@ -27,9 +27,13 @@ from autograder.questions.definition import Case, Question
 ROOT = Path(__file__).parents[2]
 
 NO_INPUTS = {
-    "case_studies.group_folds": {"place of the hotel": "a step on the way to the result"},
+    "case_studies.group_folds": {
+        "place of the hotel": "a step on the way to the result"
+    },
     "convolution.output_size": {"o  o  o": "a picture of the first row of the table"},
-    "first_steps.hold_out": {"how many of its class": "a step on the way to the result"},
+    "first_steps.hold_out": {
+        "how many of its class": "a step on the way to the result"
+    },
     "lenet.softmax_cross_entropy": {
         "| 2 | 1 | -1 |": "with the logarithms on the way to the result",
         "| 0 | 3 | 1 |": "with the logarithms on the way to the result",
@@ -98,7 +102,9 @@ def shown(statement: str, left_out: Collection[str] = ()) -> Iterator[Shown]:
     text = text.replace("−", "-")
     blocks = re.findall(r"```\n(.*?)```", text, flags=re.DOTALL)
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
-    prose = "\n".join(line for line in text.splitlines() if not line.startswith(("|", "#", "- ")))
+    prose = "\n".join(
+        line for line in text.splitlines() if not line.startswith(("|", "#", "- "))
+    )
     bold = [part for part in re.findall(r"\*\*([^*]+)\*\*", prose) if len(part) < 60]
     read = [(row, _without(heading, row, left_out)) for heading, row in _rows(text)]
     for piece, kept in (*read, *((piece, piece) for piece in (*blocks, *bold))):
@@ -127,16 +133,24 @@ def _cells(line: str) -> list[str]:
 def _without(heading: str, row: str, left_out: Collection[str]) -> str:
     """`row` without the columns that are left out."""
     columns = zip(_cells(heading), _cells(row), strict=True)
-    return " | ".join(["", *(cell for name, cell in columns if name not in left_out), ""])
+    return " | ".join(
+        ["", *(cell for name, cell in columns if name not in left_out), ""]
+    )
 
 
 def _numbers(piece: str) -> tuple[str, ...]:
     """The numbers of a piece of text; of a sum or a product that is worked out, the result."""
-    cells = [cell.rpartition("=")[2] for cell in piece.split("|")] if "|" in piece else [piece]
+    cells = (
+        [cell.rpartition("=")[2] for cell in piece.split("|")]
+        if "|" in piece
+        else [piece]
+    )
     exact = r"[^\n]*≈"  # 2/3 in "2/3 ≈ 0.667"
     names = r"\w+\[\d+\]"  # X[0] is a name
     kept = [re.sub(f"{exact}|{names}", " ", cell) for cell in cells]
-    return tuple(number for cell in kept for number in _NUMBER.findall(cell.replace("*", " ")))
+    return tuple(
+        number for cell in kept for number in _NUMBER.findall(cell.replace("*", " "))
+    )
 
 
 def _same_for_everybody(question: Question) -> list[Case]:
@@ -172,19 +186,26 @@ def _holds(values: np.ndarray, number: str) -> bool:
     """Whether one of `values` is printed as `number`."""
     decimals = len(number.partition(".")[2])
     distance = np.abs(values - float(number.replace(",", "")))
-    return bool((distance <= 0.51 * 10.0**-decimals if decimals else distance <= 1e-3).any())
+    return bool(
+        (distance <= 0.51 * 10.0**-decimals if decimals else distance <= 1e-3).any()
+    )
 
 
-def untried(question: Question, statement: str, left_out: Collection[str] = ()) -> list[Shown]:
+def untried(
+    question: Question, statement: str, left_out: Collection[str] = ()
+) -> list[Shown]:
     """What `statement` shows and no case has; `left_out` are columns that are not read."""
     cases = _same_for_everybody(question)
     held = [
-        np.array([*_values(case.inputs.args), *_values(expected(question, case))]) for case in cases
+        np.array([*_values(case.inputs.args), *_values(expected(question, case))])
+        for case in cases
     ]
     return [
         piece
         for piece in shown(statement, left_out)
-        if not any(all(_holds(values, number) for number in piece.numbers) for values in held)
+        if not any(
+            all(_holds(values, number) for number in piece.numbers) for values in held
+        )
     ]
 
 
@@ -205,7 +226,8 @@ COMPARED = [
     question
     for chapter in catalogue.chapters().values()
     for question in chapter.values()
-    if question.driver in ("call", "with_network", "change_network") and not question.measurement
+    if question.driver in ("call", "with_network", "change_network")
+    and not question.measurement
 ]
 STATEMENTS = _statements()
 
@@ -213,7 +235,9 @@ STATEMENTS = _statements()
 def _readings(name: str) -> list[set[str]]:
     """Which columns are left out when the rows are read; as often as a row is several cases."""
     on_the_way, results = ON_THE_WAY.get(name, ()), A_CASE_EACH.get(name, ())
-    return [{*on_the_way, *results} - {result} for result in results] or [set(on_the_way)]
+    return [{*on_the_way, *results} - {result} for result in results] or [
+        set(on_the_way)
+    ]
 
 
 @pytest.mark.parametrize("question", COMPARED, ids=lambda question: question.name)
@@ -221,7 +245,9 @@ def test_all_that_a_statement_shows_is_tried(question):
     excused = NO_INPUTS.get(question.name, {})
     statement = STATEMENTS[question.name]
     readings = _readings(question.name)
-    missing = [piece.text for each in readings for piece in untried(question, statement, each)]
+    missing = [
+        piece.text for each in readings for piece in untried(question, statement, each)
+    ]
     unexcused = [text for text in missing if not any(part in text for part in excused)]
     assert [*unexcused, *uncalled(question, statement)] == []
     assert [part for part in excused if not any(part in text for text in missing)] == []
@@ -236,7 +262,9 @@ def test_no_column_is_left_out_in_vain(question):
     """With any of them read, something of the statement is in no case."""
     for left_out in _readings(question.name):
         for column in left_out:
-            assert untried(question, STATEMENTS[question.name], left_out - {column}), column
+            assert untried(question, STATEMENTS[question.name], left_out - {column}), (
+                column
+            )
 
 
 def test_a_row_that_is_no_case_is_found():
@@ -245,14 +273,18 @@ def test_a_row_that_is_no_case_is_found():
     assert untried(question, table.format(10)) == []
     assert untried(question, table.format(11)) == [Shown("| 11 | 3 |", ("11", "3"))]
     assert untried(question, "It comes to rest in **3** places.") == []
-    assert [piece.text for piece in untried(question, "There are **1,003**.")] == ["1,003"]
+    assert [piece.text for piece in untried(question, "There are **1,003**.")] == [
+        "1,003"
+    ]
     assert uncalled(question, "`output_size(10, 3, 1, 4, 1)` is 3") == []
     assert uncalled(question, "`output_size(10, 3, 1, 4, 2)` is 2") != []
 
 
 def test_a_column_that_is_left_out_is_not_read_and_the_others_are():
     question = next(one for one in COMPARED if one.name == "convolution.output_size")
-    table = "\n".join(["| size | so far | result |", "|---|---|---|", "| {} | 55 | 3 |"])
+    table = "\n".join(
+        ["| size | so far | result |", "|---|---|---|", "| {} | 55 | 3 |"]
+    )
     assert untried(question, table.format(10)) != []
     assert untried(question, table.format(10), ["so far"]) == []
     assert untried(question, table.format(11), ["so far"]) != []

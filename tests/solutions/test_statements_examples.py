@@ -27,10 +27,14 @@ def _compared_by_call():
                 yield question
 
 
-@pytest.mark.parametrize("question", list(_compared_by_call()), ids=lambda question: question.name)
+@pytest.mark.parametrize(
+    "question", list(_compared_by_call()), ids=lambda question: question.name
+)
 def test_the_statements_own_example_is_an_input(question):
     name = UNDER_ANOTHER_NAME.get(question.name, "the_statement_says")
     examples = [probe for probe in question.probes if probe.name.startswith(name)]
     assert bool(examples) != (question.name in WITHOUT_EXAMPLE)
-    share = sum(probe.weight for probe in examples) / sum(probe.weight for probe in question.probes)
+    share = sum(probe.weight for probe in examples) / sum(
+        probe.weight for probe in question.probes
+    )
     assert share < 1 / 4, "whoever knows the examples by heart earns too much"

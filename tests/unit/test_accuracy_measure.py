@@ -16,7 +16,9 @@ def output(answers):
 
 def test_classes_that_are_never_answered_are_told_and_not_taken_for_too_little_training():
     five = output(LABELS % 5)
-    assert "It never answers 5 of the 10 classes." in JUDGED.measure(INPUTS, five).message
+    assert (
+        "It never answers 5 of the 10 classes." in JUDGED.measure(INPUTS, five).message
+    )
     assert not JUDGED.learnt_too_little(INPUTS, five)
 
 
@@ -30,4 +32,7 @@ def test_a_net_that_answers_all_classes_and_errs_has_learnt_too_little():
 def test_all_numbers_that_the_net_computes_with_are_counted():
     small = ByAccuracy("digits", needed=0.9, guessing=0.3, most_parameters=1000)
     hiding = output(LABELS) | {"hidden_count": 351}
-    assert "with 1,001 parameters; 1,000 are allowed" in small.measure(INPUTS, hiding).message
+    assert (
+        "with 1,001 parameters; 1,000 are allowed"
+        in small.measure(INPUTS, hiding).message
+    )

@@ -20,9 +20,13 @@ def test_every_public_name_has_its_words():
     for name in autograder.__all__:
         _, _, section = MADE.partition(f"### `{name}`\n")
         assert section
-        assert not section.partition("```text\n")[2].startswith("\n```"), f"{name} has no docstring"
+        assert not section.partition("```text\n")[2].startswith("\n```"), (
+            f"{name} has no docstring"
+        )
 
 
 def test_a_module_that_is_not_there_is_left_out(monkeypatch):
-    monkeypatch.setattr(make_api, "MODULES", ("autograder", "autograder.no_such_module"))
+    monkeypatch.setattr(
+        make_api, "MODULES", ("autograder", "autograder.no_such_module")
+    )
     assert "no_such_module" not in make_api.page()

@@ -18,7 +18,10 @@ def locked():
         if "registry" in package["source"]:
             hashes = {
                 file["hash"]
-                for file in [*package.get("wheels", []), *filter(None, [package.get("sdist")])]
+                for file in [
+                    *package.get("wheels", []),
+                    *filter(None, [package.get("sdist")]),
+                ]
             }
             files.setdefault(package["name"], {})[package["version"]] = hashes
     return files

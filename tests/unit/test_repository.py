@@ -81,7 +81,9 @@ def names_in(cells, context):
     """The names that the cells' code stores or loads (`context` is ast.Store or ast.Load)."""
     nodes = [node for cell in cells for node in nodes_of(cell.source)]
     names = {
-        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+        node.id
+        for node in nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
     }
     if context is ast.Store:
         definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -94,7 +96,11 @@ def test_only_claims_assert_and_nothing_depends_on_them(path):
     """Cells tagged "claim" are left out of a learner's copy: who changes a learning rate must
     not meet an AssertionError.
     """
-    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    code = [
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+    ]
     claims = [cell for cell in code if "claim" in cell.metadata.get("tags", [])]
     others = [cell for cell in code if cell not in claims]
     asserting = [
@@ -107,12 +113,15 @@ def test_only_claims_assert_and_nothing_depends_on_them(path):
         "claims that claim nothing"
     )
     only_in_claims = names_in(claims, ast.Store) - names_in(others, ast.Store)
-    assert only_in_claims & names_in(others, ast.Load) == set(), "names that only a claim defines"
+    assert only_in_claims & names_in(others, ast.Load) == set(), (
+        "names that only a claim defines"
+    )
     assert names_in(claims, ast.Store) & names_in(others, ast.Store) == set(), (
         "names that a claim takes from the lesson"
     )
     assert not re.search(
-        r"perf_counter|process_time|\bseconds\b", "\n".join(cell.source for cell in claims)
+        r"perf_counter|process_time|\bseconds\b",
+        "\n".join(cell.source for cell in claims),
     ), "a claim about time"
 
 
@@ -133,13 +142,24 @@ def test_exercises_agree_with_their_questions(path):
     for question in questions:
         check_cell, check_facts = facts[question.grade_id]
         assert check_facts.points == question.points
-        assert (check_facts.grade, check_facts.locked, check_facts.solution) == (True, True, False)
-        assert check_cell.source == f'check("{question.name}", {question.function_name})'
+        assert (check_facts.grade, check_facts.locked, check_facts.solution) == (
+            True,
+            True,
+            False,
+        )
+        assert (
+            check_cell.source == f'check("{question.name}", {question.function_name})'
+        )
         stub, stub_facts = facts[f"answer-{question.function_name}"]
-        assert (stub_facts.grade, stub_facts.locked, stub_facts.solution) == (False, False, True)
+        assert (stub_facts.grade, stub_facts.locked, stub_facts.solution) == (
+            False,
+            False,
+            True,
+        )
         assert f'raise NotImplementedError("{question.name}")' in stub.source
     assert any(
-        f.grade and f.solution and cell.cell_type == "markdown" for cell, f in facts.values()
+        f.grade and f.solution and cell.cell_type == "markdown"
+        for cell, f in facts.values()
     ), "no written question"
 
 
@@ -167,7 +187,11 @@ def test_nothing_depends_on_a_picture(path):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             }
             stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith(PLOT_CELL_PREFIX):
+            if (
+                cell.metadata.get("nbgrader", {})
+                .get("grade_id", "")
+                .startswith(PLOT_CELL_PREFIX)
+            ):
                 defined |= stored
             else:
                 used |= {
@@ -182,9 +206,13 @@ def test_nothing_depends_on_a_picture(path):
 def test_lessons_import_the_shim_in_their_first_cell(path):
     """It skips the cells that need MXNet where there is none, from the next cell on."""
     first = next(
-        cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
     )
-    assert "from dlkit.mx import" in first.source or "from dlkit import mx" in first.source
+    assert (
+        "from dlkit.mx import" in first.source or "from dlkit import mx" in first.source
+    )
 
 
 def test_mxnet_is_imported_through_the_shim_only():

@@ -132,7 +132,8 @@ class CellTime:
         if self.notebook.worked() >= self.stop_worked:
             return f"The cell ran longer than {self.seconds:g} seconds and was stopped."
         return (
-            f"The cell had not ended after {self.by_clock:g} seconds by the clock and was stopped."
+            f"The cell had not ended after {self.by_clock:g} seconds by the clock "
+            "and was stopped."
         )
 
 
@@ -177,7 +178,9 @@ class _Deadline(threading.Thread):
     runs in, timers included.
     """
 
-    def __init__(self, left: Callable[[], float], act: Callable[[], None], grace: float):
+    def __init__(
+        self, left: Callable[[], float], act: Callable[[], None], grace: float
+    ):
         super().__init__(daemon=True)
         self._left, self._act, self._grace = left, act, grace
         self._done = threading.Event()
@@ -231,7 +234,9 @@ class CellRunner(NotebookClient):
         self._kernel, self._session = kernel, session
         self.km, self.kc = kernel.manager, kernel.client
         listened = self._listening.seconds()
-        self.time.kernel_started(lambda: kernel.worked() + self._listening.seconds() - listened)
+        self.time.kernel_started(
+            lambda: kernel.worked() + self._listening.seconds() - listened
+        )
 
     def release(self) -> None:
         """Forget the kernel, which is stopped."""

@@ -76,7 +76,9 @@ def reworded(verdict: Verdict, question: Question, context: Context) -> Verdict:
     return verdict
 
 
-def _told_of_network(verdict: Verdict, name: str, earlier: Sequence[NotebookNode]) -> Verdict:
+def _told_of_network(
+    verdict: Verdict, name: str, earlier: Sequence[NotebookNode]
+) -> Verdict:
     of_answer = _errors(definitions(name, earlier))
     if _OFFLINE.search(verdict.headline) or any(map(is_offline, of_answer)):
         return replace(verdict, headline=f"{NO_NETWORK} {verdict.headline}")
@@ -94,7 +96,8 @@ def without_result(question: Question, status: Status, headline: str) -> Verdict
 def definitions(name: str, cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     """Those cells that define `name`."""
     defining = re.compile(
-        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=", re.MULTILINE
+        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|^{name}[ \t]*=",
+        re.MULTILINE,
     )
     code = [cell for cell in cells if cell.cell_type == "code"]
     return [cell for cell in code if defining.search(cell.source)]
@@ -110,7 +113,9 @@ def is_offline(error: NotebookNode) -> bool:
 
 def error_of(cell: NotebookNode) -> NotebookNode | None:
     """The error in a cell's outputs, if there is one."""
-    return next((output for output in cell.outputs if output.output_type == "error"), None)
+    return next(
+        (output for output in cell.outputs if output.output_type == "error"), None
+    )
 
 
 def _errors(cells: Sequence[NotebookNode]) -> list[NotebookNode]:

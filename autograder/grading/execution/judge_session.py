@@ -65,7 +65,9 @@ class JudgeSession:
         self._busy_with = self._calling = ""
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def open_check(self, question: Question, seed: int, code: Code | None = None) -> None:
+    def open_check(
+        self, question: Question, seed: int, code: Code | None = None
+    ) -> None:
         """From now on, one check of `question` is answered; its answer stands in `code`."""
         with self._idle:
             self._open, self._verdict = OpenCheck(question, seed, code), None
@@ -132,7 +134,9 @@ class JudgeSession:
         # wrong, whatever the kernel asks for is answered at once.
         called = threading.Event()
         threading.Thread(
-            target=self._examine, args=(check, framework, chosen, called.set), daemon=True
+            target=self._examine,
+            args=(check, framework, chosen, called.set),
+            daemon=True,
         ).start()
         called.wait()
 
@@ -147,9 +151,13 @@ class JudgeSession:
 
         try:
             verdict = self._judged(check, framework, chosen, answered)
-        except Exception as error:  # the course's fault, not the student's: nobody may pay for it
+        except (
+            Exception
+        ) as error:  # the course's fault, not the student's: nobody may pay for it
             log.exception("%s could not be judged", name)
-            self.fault = f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
+            self.fault = (
+                f"{name} could not be judged: {type(error).__name__}: {one_line(error)}"
+            )
         finally:
             self._conclude(verdict)
             called()
@@ -173,7 +181,11 @@ class JudgeSession:
             self._idle.notify_all()
 
     def _judged(
-        self, check: OpenCheck, framework: str, chosen: bool, answered: Callable[[], None]
+        self,
+        check: OpenCheck,
+        framework: str,
+        chosen: bool,
+        answered: Callable[[], None],
     ) -> Verdict:
         answer = RemoteAnswer(self._channel, check.question.forbids, self._worked)
         return examine(

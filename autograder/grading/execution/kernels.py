@@ -151,7 +151,9 @@ class Kernel:
             self.client.stop_channels()
         if self.manager is not None:
             run_sync(self._clean_up)()
-            self.manager = None  # from here on `kill` ends nothing: its number may be another's
+            self.manager = (
+                None  # from here on `kill` ends nothing: its number may be another's
+            )
 
     async def _connect(self) -> None:
         raise NotImplementedError
@@ -258,7 +260,9 @@ class WalledKernel(Kernel):
             patience = min(2 * patience, MOST_PATIENCE)
             if not await self.manager.is_alive():
                 break
-        raise Disturbed(f"a kernel did not answer within {self.setting.seconds} seconds")
+        raise Disturbed(
+            f"a kernel did not answer within {self.setting.seconds} seconds"
+        )
 
     async def _heard_on_both(self, patience: float) -> bool:
         request = self.client.kernel_info()

@@ -70,7 +70,9 @@ class Author:
         return seed_for(*whose, question.name)
 
 
-def undisturbed(nb: NotebookNode, run: Callable[[int], NotebookRun]) -> dict[str, Verdict]:
+def undisturbed(
+    nb: NotebookNode, run: Callable[[int], NotebookRun]
+) -> dict[str, Verdict]:
     """The verdicts of ``run(attempt)``, begun anew where the warm process was killed under it:
     nothing that the submission did. What was judged by then is not judged again: the first answer
     to a question counts.
@@ -109,7 +111,9 @@ class NotebookRun:
         self._left_out: set[int] = set()
         self._given_up = ""  # why there is no kernel any more
 
-    def verdicts(self, verdicts: dict[str, Verdict] | None = None) -> dict[str, Verdict]:
+    def verdicts(
+        self, verdicts: dict[str, Verdict] | None = None
+    ) -> dict[str, Verdict]:
         """Run all cells; the judge's verdicts by the check cells' grade ids. Those that are in
         `verdicts` already stand; the others are entered there as they come.
         """
@@ -160,7 +164,9 @@ class NotebookRun:
             self._stop()
             self._given_up = self._runner.time.used_up()
             if not self._given_up and self._revivals_left <= 0:
-                self._given_up = "Python was stopped too often by this notebook to go on."
+                self._given_up = (
+                    "Python was stopped too often by this notebook to go on."
+                )
             if self._given_up:
                 return
             self._revivals_left -= 1
@@ -199,7 +205,9 @@ class NotebookRun:
             if kernel.walled and is_offline(error):
                 remarks.append(NO_NETWORK)
             if error.ename == "OutputLimit":
-                error.traceback = [last_line(error)]  # the lines are none of the student's
+                error.traceback = [
+                    last_line(error)
+                ]  # the lines are none of the student's
         if self._runner.stopped and not lost:
             remarks.append(self._runner.stopped)
         if remarks:
@@ -244,7 +252,9 @@ class NotebookRun:
         """The judge's verdict, if it was asked, and why the kernel is lost, if it is."""
         session = self._session
         assert session is not None
-        session.open_check(question, self._author.seed(question), self._code(question, index))
+        session.open_check(
+            question, self._author.seed(question), self._code(question, index)
+        )
         lost = self._runner.run(
             call,
             index,

@@ -222,7 +222,9 @@ def _names(cells: Any) -> set[str]:
     return {cell.name for cell in cells}
 
 
-def _checked_cell(cell_type: str, source: str, metadata: dict[str, Any]) -> NotebookNode:
+def _checked_cell(
+    cell_type: str, source: str, metadata: dict[str, Any]
+) -> NotebookNode:
     """A cell with nbgrader's `metadata`, without an id: that would be drawn anew each time, and
     the graded notebook's cells get theirs when they are put in place.
     """
@@ -311,7 +313,9 @@ def _own_cell(cell: NotebookNode) -> NotebookNode:
     return _plain_cell(cell.cell_type, cell.source, attachments=attachments)
 
 
-def _added_to(name: str, submitted: NotebookNode, ours: NotebookNode) -> list[NotebookNode]:
+def _added_to(
+    name: str, submitted: NotebookNode, ours: NotebookNode
+) -> list[NotebookNode]:
     """What a student wrote into a cell whose source is the course's to say: a line that says so,
     and a cell of their own; nothing where the cell is as it was handed out.
     """
@@ -333,7 +337,9 @@ def _added(source: str, ours: NotebookNode) -> str:
         return ""
     call = ours.source.strip()
     is_one_call = is_graded(ours) and "\n" not in call
-    is_cell_magic = source.lstrip().startswith("%%")  # its first line says what the rest is
+    is_cell_magic = source.lstrip().startswith(
+        "%%"
+    )  # its first line says what the rest is
     if is_one_call and not is_cell_magic:
         lines = [line for line in source.split("\n") if line.rstrip() != call]
         rest = "\n".join(lines)
@@ -373,7 +379,9 @@ def added_note(name: str) -> str:
     )
 
 
-def _course_cell(submitted: NotebookNode, ours: NotebookNode, fixed: bool) -> NotebookNode:
+def _course_cell(
+    submitted: NotebookNode, ours: NotebookNode, fixed: bool
+) -> NotebookNode:
     """A cell of the course's, with the student's text where that is theirs to write."""
     if fixed:
         return _plain_cell(ours.cell_type, ours.source, ours.metadata)
@@ -421,7 +429,9 @@ def _chosen(submitted: list[NotebookNode], course: CourseCells) -> dict[int, str
     return chosen
 
 
-def _most_faithful(candidates: list[int], submitted: list[NotebookNode], source: str) -> int:
+def _most_faithful(
+    candidates: list[int], submitted: list[NotebookNode], source: str
+) -> int:
     """Of several cells with one grade id, the first with the course's own source, else the
     first.
     """
@@ -459,7 +469,9 @@ def _plain_cell(
         "source": source,
     }
     if cell_type == "code":
-        return NotebookNode(cell_type="code", execution_count=None, outputs=[], **fields)
+        return NotebookNode(
+            cell_type="code", execution_count=None, outputs=[], **fields
+        )
     if isinstance(attachments, dict) and attachments:
         fields["attachments"] = attachments
     return NotebookNode(cell_type="markdown", **fields)

@@ -36,7 +36,20 @@ _HOURS = {
 stand for several.
 """
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
 
 _TIME = re.compile(
     r"(?<![\d:.])(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
@@ -92,7 +105,9 @@ def existing_timestamp(folder: str | Path) -> datetime | None:
     finally:
         os.close(opened)
     if not is_file:
-        raise Unfit(f"{TIMESTAMP} is not a file: remove it, or hand in a file with the date")
+        raise Unfit(
+            f"{TIMESTAMP} is not a file: remove it, or hand in a file with the date"
+        )
     moment = decoded_time(text)
     return moment.replace(tzinfo=None) if moment else None
 

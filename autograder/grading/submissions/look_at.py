@@ -28,7 +28,9 @@ def things_to_look_at(
         return _found(nb, modules, verdicts)
     # The cells are a stranger's: a gap in the reader stops no class.
     except Exception:
-        log.warning("the cells could not be read for what they reach for", exc_info=True)
+        log.warning(
+            "the cells could not be read for what they reach for", exc_info=True
+        )
         return ["its cells could not be read"]
 
 

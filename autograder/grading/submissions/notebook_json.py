@@ -97,7 +97,9 @@ class _Pass:
         self._inside.append(kind)
         self._key = b""
         if len(self._inside) > MOST_DEPTH:
-            raise Unfit(f"{self._name} is not a notebook: invalid JSON (nested too deeply)")
+            raise Unfit(
+                f"{self._name} is not a notebook: invalid JSON (nested too deeply)"
+            )
         self._cells += kind == "cell"
         if self._cells > MOST_CELLS:
             raise Unfit(too_many_cells(self._name))

@@ -27,10 +27,14 @@ INVISIBLE = "\u200b"
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PICTURE = re.compile(r"!(?=\[)(?:(?=\[[^\[\]]*\]\(attachment:([^()\s]+)\)))?")
-_EMBEDDED = re.compile(r"!\[([^\[\]]*)\]\(data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)\)")
+_EMBEDDED = re.compile(
+    r"!\[([^\[\]]*)\]\(data:(image/[a-z]+);base64,([A-Za-z0-9+/=]+)\)"
+)
 """A picture in the text itself, which is what Colab makes of one that is pasted."""
 
-_LINK = re.compile(r"\](?=\(\s*(?!https?://|mailto:|#|attachment:)|:\s*(?!https?://|mailto:|#))")
+_LINK = re.compile(
+    r"\](?=\(\s*(?!https?://|mailto:|#|attachment:)|:\s*(?!https?://|mailto:|#))"
+)
 # From where a fence begins, and without going back: a line of a million backticks takes no longer
 # than any other.
 _DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)(\s*+)mermaid")
@@ -102,14 +106,18 @@ def _output(output: Any) -> NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
-        return NotebookNode(output_type="stream", name=name, text=_text(output.get("text")))
+        return NotebookNode(
+            output_type="stream", name=name, text=_text(output.get("text"))
+        )
     if kind == "error":
         lines = output.get("traceback")
         return NotebookNode(
             output_type="error",
             ename=_text(output.get("ename")),
             evalue=_text(output.get("evalue")),
-            traceback=[_text(line) for line in lines] if isinstance(lines, list) else [],
+            traceback=[_text(line) for line in lines]
+            if isinstance(lines, list)
+            else [],
         )
     data = output.get("data")
     kept = _pictures(data)

@@ -19,7 +19,11 @@ from typing import Any
 from autograder.errors import Unfit
 from autograder.grading.submissions.cells import claimed_grade_id
 from autograder.grading.submissions.hand_in_time import TIMESTAMP, decoded_time
-from autograder.grading.submissions.notebook_json import MOST_CELLS, too_many_cells, without_outputs
+from autograder.grading.submissions.notebook_json import (
+    MOST_CELLS,
+    too_many_cells,
+    without_outputs,
+)
 from autograder.grading.submissions.submitted_folder import (
     MEGABYTES,
     content,
@@ -69,7 +73,9 @@ def receive(
     digests = {name: _sha256(text) for name, text in files.items()}
     written = files.get(TIMESTAMP)
     time = None if written is None else decoded_time(written)
-    remarks = [f"{name} was left out: its name cannot be printed" for name in visited.left_out]
+    remarks = [
+        f"{name} was left out: its name cannot be printed" for name in visited.left_out
+    ]
     notebooks, taken = _notebooks(files, expected)
     if taken:
         remarks.append(taken)
@@ -134,10 +140,14 @@ def _notebooks(
     name = _assignments_name(notebook, expected)
     if name is None:
         raise Unfit(_why_no_notebook(files, sorted(expected)))
-    return {name: notebook}, f"{file} was taken for {name}.ipynb: it is the only notebook there"
+    return {
+        name: notebook
+    }, f"{file} was taken for {name}.ipynb: it is the only notebook there"
 
 
-def _assignments_name(notebook: Any, expected: Mapping[str, Iterable[str]]) -> str | None:
+def _assignments_name(
+    notebook: Any, expected: Mapping[str, Iterable[str]]
+) -> str | None:
     """Which of the assignment's notebooks this one is, by the cells that it has of it; None where
     it has none.
     """
@@ -177,7 +187,9 @@ def _few(files: Iterable[str]) -> str:
     return plain(", ".join(files))[:_MOST_NAMED]
 
 
-def _check_size(others: Mapping[str, bytes], files: Mapping[str, bytes], megabytes: float) -> None:
+def _check_size(
+    others: Mapping[str, bytes], files: Mapping[str, bytes], megabytes: float
+) -> None:
     """Raise `Unfit` for a submission that is too large without what its cells once printed."""
     size = sum(map(len, others.values()))
     for name, text in files.items():
@@ -232,12 +244,16 @@ def _json(name: str, content: bytes) -> Any:
     except UnicodeDecodeError:
         raise Unfit(f"{name} is not UTF-8 text") from None
     except RecursionError:
-        raise Unfit(f"{name} is not a notebook: invalid JSON (nested too deeply)") from None
+        raise Unfit(
+            f"{name} is not a notebook: invalid JSON (nested too deeply)"
+        ) from None
     except ValueError as error:
         if not content.strip():
             raise Unfit(f"{name} is empty") from None
         if content.startswith(codecs.BOM_UTF8):
-            raise Unfit(f"{name} starts with a byte order mark: save it as plain UTF-8") from None
+            raise Unfit(
+                f"{name} starts with a byte order mark: save it as plain UTF-8"
+            ) from None
         raise Unfit(f"{name} is not a notebook: invalid JSON ({error})") from None
 
 

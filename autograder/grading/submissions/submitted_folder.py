@@ -68,7 +68,9 @@ class Visited(Generic[T]):
     left_out: tuple[str, ...]
 
 
-def visit(folder: Path, take: Callable[[BinaryIO], T], megabytes: float = MEGABYTES) -> Visited[T]:
+def visit(
+    folder: Path, take: Callable[[BinaryIO], T], megabytes: float = MEGABYTES
+) -> Visited[T]:
     """`take` of each file of a submission. Raises `Unfit` for what is no ordinary folder of
     ordinary files, or too large.
 
@@ -102,7 +104,9 @@ class _Visit(Generic[T]):
     def folder(self, descriptor: int, prefix: str, depth: int) -> None:
         """Visit what lies in an open folder, whose path is `prefix`."""
         if depth > MOST_DEPTH:
-            raise Unfit(f"{plain(prefix)} lies too deep: hand in a folder with fewer levels")
+            raise Unfit(
+                f"{plain(prefix)} lies too deep: hand in a folder with fewer levels"
+            )
         for entry in self._names(descriptor, prefix):
             name = prefix + entry
             if entry in NOT_HANDED_IN:

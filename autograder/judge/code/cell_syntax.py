@@ -19,7 +19,9 @@ LONGEST_LINE = 160
 _CELL_MAGIC = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
 """A cell that begins like this is Python; behind another magic stands another language."""
 
-_TIMED = re.compile(r"(?P<indent>\s*)%(?:time|timeit|prun)\s+(?:-\w\s*\w*\s+)*(?P<code>\S.*)")
+_TIMED = re.compile(
+    r"(?P<indent>\s*)%(?:time|timeit|prun)\s+(?:-\w\s*\w*\s+)*(?P<code>\S.*)"
+)
 _FOR_IPYTHON = re.compile(
     r"""(?P<indent>\s*)
     (?: [%!?].*                                # %matplotlib inline, !pip list, ?f

@@ -61,7 +61,9 @@ def read(code: Code, forbids: Sequence[str]) -> ForbiddenUse | None:
         flow.follow(code.name)
     # The code is a stranger's: what cannot be read costs nothing, and is watched when it runs.
     except Exception:
-        log.warning("the code around %s could not be read to its end", code.name, exc_info=True)
+        log.warning(
+            "the code around %s could not be read to its end", code.name, exc_info=True
+        )
         return None
     if flow.mention is None:
         return None

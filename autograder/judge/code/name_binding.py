@@ -11,7 +11,16 @@ Pair: TypeAlias = tuple[ast.expr, ast.expr]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-FILLS = {"append", "appendleft", "extend", "insert", "add", "update", "setdefault", "put"}
+FILLS = {
+    "append",
+    "appendleft",
+    "extend",
+    "insert",
+    "add",
+    "update",
+    "setdefault",
+    "put",
+}
 """Methods that put something into what they are called on."""
 
 _PARTS_OF_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
@@ -24,10 +33,14 @@ def statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def expressions(statement: ast.AST) -> Iterator[ast.AST]:
     """`statement` and the expressions that are its own, outermost first."""
-    return _below([statement], lambda child: not isinstance(child, _PARTS_OF_STATEMENTS))
+    return _below(
+        [statement], lambda child: not isinstance(child, _PARTS_OF_STATEMENTS)
+    )
 
 
-def _below(nodes: Iterable[ast.AST], wanted: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
+def _below(
+    nodes: Iterable[ast.AST], wanted: Callable[[ast.AST], bool]
+) -> Iterator[ast.AST]:
     """`nodes` and the wanted ones in them, in their order; definitions are not entered."""
     waiting = [*nodes][::-1]
     while waiting:
@@ -46,7 +59,10 @@ def pairs(node: ast.AST) -> Iterator[Pair]:
                 yield target, value
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             yield target, value
-        case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+        case (
+            ast.AugAssign(target=target, value=value)
+            | ast.NamedExpr(target=target, value=value)
+        ):
             yield target, value
         case (
             ast.For(target=target, iter=value)
@@ -95,7 +111,9 @@ def filled_by(statement: ast.AST) -> Iterator[str]:
     """The names of what `statement` puts something into."""
     for node in expressions(statement):
         match node:
-            case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in FILLS:
+            case ast.Call(func=ast.Attribute(value=owner, attr=method)) if (
+                method in FILLS
+            ):
                 yield from _root(owner)
             case ast.Call(func=ast.Name("setattr"), args=[owner, *_]):
                 yield from _root(owner)
@@ -147,7 +165,9 @@ def fields(node: ast.ClassDef) -> list[str]:
     """The names with an annotation in a class's body, which a dataclass is called with."""
     names = []
     for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        if isinstance(statement, ast.AnnAssign) and isinstance(
+            statement.target, ast.Name
+        ):
             names.append(statement.target.id)
     return names
 
@@ -185,7 +205,10 @@ def own_expressions(node: ast.AST) -> Iterator[ast.expr]:
 def unpacked(target: ast.expr, value: ast.expr) -> Iterator[Pair]:
     """What each part of `target` is assigned, as far as it is written there."""
     match target, value:
-        case ((ast.Tuple(targets) | ast.List(targets)), (ast.Tuple(values) | ast.List(values))):
+        case (
+            (ast.Tuple(targets) | ast.List(targets)),
+            (ast.Tuple(values) | ast.List(values)),
+        ):
             parts = (*targets, *values)
             has_star = any(isinstance(part, ast.Starred) for part in parts)
             if len(targets) == len(values) and not has_star:

@@ -14,7 +14,14 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from autograder.judge.code import name_binding
-from autograder.judge.code.name_scopes import Arguments, Definition, Knowledge, Scope, Task, Value
+from autograder.judge.code.name_scopes import (
+    Arguments,
+    Definition,
+    Knowledge,
+    Scope,
+    Task,
+    Value,
+)
 
 _ROUNDS = 40
 """How often the code is read; more than what anybody hands on by hand needs."""
@@ -100,7 +107,9 @@ class NameFlow:
                 if isinstance(inner, ast.Global):
                     self._declare_global(inner, node, scope)
 
-    def _declare_global(self, node: ast.Global, function: Definition, scope: Scope) -> None:
+    def _declare_global(
+        self, node: ast.Global, function: Definition, scope: Scope
+    ) -> None:
         self._setters[node] = function
         for name in node.names:
             scope.waiting.setdefault(name, []).append(node)
@@ -190,7 +199,9 @@ class NameFlow:
                 self._values(base, scope)
             return
         for parameter, default in name_binding.defaults(node.args):
-            self._known.bind(parameter, self._values(default, scope), self._scopes[node])
+            self._known.bind(
+                parameter, self._values(default, scope), self._scopes[node]
+            )
 
     def _decorated(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, scope: Scope
@@ -368,7 +379,9 @@ class NameFlow:
                 values |= self._known.returned(method)
         return values
 
-    def _methods(self, node: ast.ClassDef, name: str, depth: int) -> Iterator[Definition]:
+    def _methods(
+        self, node: ast.ClassDef, name: str, depth: int
+    ) -> Iterator[Definition]:
         """The methods of that name of a class, or of what it inherits from."""
         inner = self._scopes[node]
         bound = inner.names.get(name, set())

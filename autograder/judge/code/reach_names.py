@@ -86,5 +86,13 @@ ATTRIBUTES = {
 REPLACED = {"__code__", "__defaults__"}
 """Parts of a function that can only be replaced, not changed."""
 
-GUARDED = {"sys", "os", "builtins", "autograder", "threading", "get_ipython()", "importlib"}
+GUARDED = {
+    "sys",
+    "os",
+    "builtins",
+    "autograder",
+    "threading",
+    "get_ipython()",
+    "importlib",
+}
 """Modules from which nothing is taken by a computed name."""

@@ -126,11 +126,17 @@ class _Names:
                 if not path:
                     return ""
                 return f"{path}.{name}".removeprefix("builtins.")
-            case ast.Call(func=function) if name_binding.name_of(function) == "get_ipython":
+            case ast.Call(func=function) if (
+                name_binding.name_of(function) == "get_ipython"
+            ):
                 return _SHELL
-            case ast.Call(func=ast.Name() | ast.Attribute()) if self.path(node.func) in _IMPORTS:
+            case ast.Call(func=ast.Name() | ast.Attribute()) if (
+                self.path(node.func) in _IMPORTS
+            ):
                 return name_binding.first_text(node)
-            case ast.Call(ast.Name("getattr"), [ast.Name() as owner, ast.Constant(str(name)), *_]):
+            case ast.Call(
+                ast.Name("getattr"), [ast.Name() as owner, ast.Constant(str(name)), *_]
+            ):
                 path = self.path(owner)
                 return f"{path}.{name}" if path else ""
         return ""

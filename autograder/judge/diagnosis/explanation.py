@@ -73,7 +73,9 @@ def explain(
         return Explanation(Status.TIMEOUT, headline, _where_stopped(last))
     if last.kind == "lost":
         details = (last.message,) if last.message else ()
-        return Explanation(Status.CRASHED, "Python stopped while it ran this answer.", details)
+        return Explanation(
+            Status.CRASHED, "Python stopped while it ran this answer.", details
+        )
     score = _score(trials)
     outcome = failed.outcome
     if outcome.kind == "raised":
@@ -140,12 +142,16 @@ def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
     outcome = failed.outcome
     text = _error(outcome)
     if _NEEDS_NETWORK.search(text):
-        return ("Grading has no network: an answer that downloads something fails there.",)
+        return (
+            "Grading has no network: an answer that downloads something fails there.",
+        )
     may_be_of_arrays = outcome.error in _WRONG_ARRAYS
     names_arrays = _NAMES_ARRAYS.search(outcome.message)
     is_given_one = _holds_array(failed.case.inputs.args)
     if framework and may_be_of_arrays and names_arrays and is_given_one:
-        return (f'The check hands over arrays of {framework}: use("{framework}") is in force.',)
+        return (
+            f'The check hands over arrays of {framework}: use("{framework}") is in force.',
+        )
     return ()
 
 
@@ -179,7 +185,9 @@ def _differences(
         return ("The result cannot be compared with what is expected.",)
 
 
-def _in_common(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> tuple[str, ...]:
+def _in_common(
+    question: Question, strategy: Strategy, trials: Sequence[Trial]
+) -> tuple[str, ...]:
     """What all wrong results have in common, if something is sure."""
     if not isinstance(strategy, Compared):
         return ()
@@ -191,8 +199,12 @@ def _in_common(question: Question, strategy: Strategy, trials: Sequence[Trial]) 
         wrong.append(Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args))
     try:
         return tuple(relations(wrong, strategy.rtol, strategy.atol))
-    except Exception:  # The values are a stranger's: whatever they break, nothing is said.
-        log_failure(question, failed[0].case, "what wrong results have in common was not told")
+    except (
+        Exception
+    ):  # The values are a stranger's: whatever they break, nothing is said.
+        log_failure(
+            question, failed[0].case, "what wrong results have in common was not told"
+        )
         return ()
 
 

@@ -39,7 +39,9 @@ class Known:
     likely: str = ""
 
 
-def known_mistake(question: Question, strategy: Strategy, trials: Sequence[Trial]) -> Known:
+def known_mistake(
+    question: Question, strategy: Strategy, trials: Sequence[Trial]
+) -> Known:
     """Which known mistake does exactly what the answer does, on every input."""
     failed = [trial for trial in trials if not trial.passed]
     if trials[-1].outcome.is_last or not failed:
@@ -69,11 +71,16 @@ def _surest(made: list[Twin]) -> list[Twin]:
 
 
 def _nearest(
-    question: Question, strategy: Compared, trials: Sequence[Trial], twins: Sequence[Twin]
+    question: Question,
+    strategy: Compared,
+    trials: Sequence[Trial],
+    twins: Sequence[Twin],
 ) -> str:
     try:
         return nearest(strategy, trials, twins)
-    except Exception:  # The values are a stranger's: whatever they break, nothing is offered.
+    except (
+        Exception
+    ):  # The values are a stranger's: whatever they break, nothing is offered.
         log_failure(question, trials[0].case, "no known mistake could be offered")
         return ""
 
@@ -121,7 +128,9 @@ def _twin(
     return Twin(mistake, seen, explains, gives_the_same=alike)
 
 
-def _alike(question: Question, strategy: Strategy, trial: Trial, mistaken: Observation) -> bool:
+def _alike(
+    question: Question, strategy: Strategy, trial: Trial, mistaken: Observation
+) -> bool:
     """Whether the mistake gives what the answer gives. One error has many names: what is a
     ValueError in NumPy is a RuntimeError in PyTorch.
     """
@@ -140,7 +149,9 @@ def _is_told_by_a_value(seen: dict[Trial, Observation]) -> bool:
 # Recognised by what a question says
 
 
-def _is_recognised(question: Question, mistake: Mistake, trials: Sequence[Trial]) -> bool:
+def _is_recognised(
+    question: Question, mistake: Mistake, trials: Sequence[Trial]
+) -> bool:
     failed = [trial for trial in trials if not trial.passed]
     return all(_recognises(question, mistake, trial) for trial in failed)
 

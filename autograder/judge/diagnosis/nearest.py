@@ -49,7 +49,9 @@ def nearest(strategy: Compared, trials: Sequence[Trial], twins: Sequence[Twin]) 
     """
     compared = [twin for twin in twins if _may_be_made(strategy, trials, twin)]
     for look in (_part_by_part, _input_by_input, _place_by_place):
-        offers = {twin.mistake.message: look(strategy, trials, twin) for twin in compared}
+        offers = {
+            twin.mistake.message: look(strategy, trials, twin) for twin in compared
+        }
         sentences = [sentence for sentence in offers.values() if sentence]
         if sentences:
             return sentences[0] if len(sentences) == 1 else ""
@@ -116,7 +118,9 @@ def _parts_of(trial: Trial, mistaken: Observation) -> _Parts:
     return {}
 
 
-def _entries(expected: dict[Any, Any], got: dict[Any, Any], mistaken: dict[Any, Any]) -> _Parts:
+def _entries(
+    expected: dict[Any, Any], got: dict[Any, Any], mistaken: dict[Any, Any]
+) -> _Parts:
     if not expected.keys() == got.keys() == mistaken.keys():
         return {}
     parts = {}
@@ -125,7 +129,9 @@ def _entries(expected: dict[Any, Any], got: dict[Any, Any], mistaken: dict[Any, 
     return parts
 
 
-def _items(expected: Sequence[Any], got: Sequence[Any], mistaken: Sequence[Any]) -> _Parts:
+def _items(
+    expected: Sequence[Any], got: Sequence[Any], mistaken: Sequence[Any]
+) -> _Parts:
     count = len(expected)
     if count > _MOST_PARTS or not count == len(got) == len(mistaken):
         return {}
@@ -197,7 +203,9 @@ def _place_by_place(strategy: Compared, trials: Sequence[Trial], twin: Twin) -> 
     return f"It looks like this, with NaN in its place: {twin.mistake.message}"
 
 
-def _wrong_in_the_same_places(strategy: Compared, trial: Trial, mistaken: Observation) -> bool:
+def _wrong_in_the_same_places(
+    strategy: Compared, trial: Trial, mistaken: Observation
+) -> bool:
     """Whether both are wrong in the same few places, where the answer has NaN."""
     of_answer = as_arrays(trial.expected, trial.outcome.value)
     of_mistake = as_arrays(trial.expected, mistaken.outcome.value)

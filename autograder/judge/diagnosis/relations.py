@@ -403,7 +403,9 @@ def _one_offset(offset: float) -> _Claim:
 
     direction = "large" if offset > 0 else "small"
     size = abs(offset)
-    sentence = f"Every value is {size:.4g} too {direction}: a constant is added or missing."
+    sentence = (
+        f"Every value is {size:.4g} too {direction}: a constant is added or missing."
+    )
     return _Claim(sentence, holds, _shows_a_line)
 
 

@@ -263,7 +263,9 @@ def distances(size: int) -> list[int]:
     return sorted({*small, *parts, size - 1})
 
 
-def _equal(codes: tuple[np.ndarray, np.ndarray], alone: tuple[np.ndarray, ...]) -> np.ndarray:
+def _equal(
+    codes: tuple[np.ndarray, np.ndarray], alone: tuple[np.ndarray, ...]
+) -> np.ndarray:
     """Of each call, the number of equal pairs, less what is due to how frequent the values are."""
     one, other = codes
     share_of_one, share_of_other = alone
@@ -351,7 +353,9 @@ def between(one: Categories, other: Categories) -> np.ndarray:
     return np.concatenate([excess, products, rare], axis=1)
 
 
-def _pairs_of_categories(one: Categories, other: Categories) -> tuple[np.ndarray, np.ndarray]:
+def _pairs_of_categories(
+    one: Categories, other: Categories
+) -> tuple[np.ndarray, np.ndarray]:
     """How often each pair of categories comes in each call, beyond what the two by themselves make
     likely, and how often each rare pair comes: (calls, pairs) each.
     """

@@ -133,7 +133,9 @@ def _exponent(values: np.ndarray, total: float, count: int) -> float:
     return best - _narrowed(chosen, share)
 
 
-def _newton_step(sides: np.ndarray, wanted: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _newton_step(
+    sides: np.ndarray, wanted: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
     """From where each value is chosen with these probabilities to where the bound is largest, if
     it were a parabola.
     """

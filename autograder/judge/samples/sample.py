@@ -61,7 +61,10 @@ class Sample:
 
 
 def sample(
-    recover: Recover, args: tuple[Any, ...], value: Mapping[str, Any], example: Any = None
+    recover: Recover,
+    args: tuple[Any, ...],
+    value: Mapping[str, Any],
+    example: Any = None,
 ) -> Sample:
     """The sample in what the driver "sampled" returned. Raises where `value` does not have the
     form that this driver gives it.
@@ -133,8 +136,12 @@ def _recover(recover: Recover, results: list[Any], given: Sequence[Any]) -> _Rec
             drawn[name] = np.array(of_calls, float)
     except NotADraw as error:
         return _Recovered({}, problem=str(error))
-    except Exception as error:  # The result is a stranger's: whatever it breaks, it only fails.
-        log.warning("what was drawn could not be recovered from a result", exc_info=True)
+    except (
+        Exception
+    ) as error:  # The result is a stranger's: whatever it breaks, it only fails.
+        log.warning(
+            "what was drawn could not be recovered from a result", exc_info=True
+        )
         kind = type(error).__name__
         return _Recovered({}, _BAD_FORM, fault=f"{kind}: {error}")
     for name, values in drawn.items():

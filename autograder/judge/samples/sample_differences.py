@@ -362,7 +362,10 @@ class Quantity:
         if self.of.few:
             return f"is {where} {shares}"
         others = self._range_or_spread(places)
-        return others or f"is distributed otherwise than it should be: it is {where} {shares}"
+        return (
+            others
+            or f"is distributed otherwise than it should be: it is {where} {shares}"
+        )
 
     def _shares(self, first: int, beyond: int, places: slice) -> str:
         codes = self.of.codes[:, places]

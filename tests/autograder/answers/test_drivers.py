@@ -38,7 +38,9 @@ def drawn(seed: int, *shapes: tuple) -> list[np.ndarray]:
 
 def logits_of(weights: list, X: np.ndarray) -> np.ndarray:
     """LAYERS in NumPy, in double precision: the oracle."""
-    kernel, kernel_bias, weight, bias = (np.asarray(part, np.float64) for part in weights)
+    kernel, kernel_bias, weight, bias = (
+        np.asarray(part, np.float64) for part in weights
+    )
     windows = np.lib.stride_tricks.sliding_window_view(
         X.astype(np.float64), (2, 2), axis=(2, 3)
     )  # (N, 1, 3, 3, 2, 2)
@@ -50,7 +52,9 @@ def logits_of(weights: list, X: np.ndarray) -> np.ndarray:
 
 def loss_of(weights: list, X: np.ndarray, y: np.ndarray) -> float:
     logits = logits_of(weights, X)
-    return float((np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]).mean())
+    return float(
+        (np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]).mean()
+    )
 
 
 def finite_differences(
@@ -101,7 +105,9 @@ def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, s
     report = drive("network", untrained(framework, LAYERS), framework, weights, X, y)
     assert report["parameter_shapes"] == [list(shape) for shape in sorted(SHAPES)]
     assert report["parameter_count"] == sum(np.prod(shape) for shape in SHAPES)
-    np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5
+    )
     for index, gradient in enumerate(finite_differences(weights, X, y)):
         np.testing.assert_allclose(
             report["gradients"][f"weight {index}"], gradient, rtol=1e-4, atol=1e-5
@@ -114,7 +120,13 @@ def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, s
     [
         (LAYERS, SHAPES),
         (
-            [["conv", 1, 4, 2], ["batchnorm", 4], ["relu"], ["flatten"], ["dense", 36, 4]],
+            [
+                ["conv", 1, 4, 2],
+                ["batchnorm", 4],
+                ["relu"],
+                ["flatten"],
+                ["dense", 36, 4],
+            ],
             [(4, 1, 2, 2), (4,), (4,), (4,), (4, 36), (4,)],
         ),
         (
@@ -122,10 +134,19 @@ def test_logits_and_gradients_are_those_of_the_transplanted_weights(framework, s
             [(4, 1, 3, 3), (4,), (4, 4), (4,)],
         ),
         (
-            [["avgpool", 2], ["flatten"], ["dense", 4, 5], ["dropout", 0.0], ["dense", 5, 4]],
+            [
+                ["avgpool", 2],
+                ["flatten"],
+                ["dense", 4, 5],
+                ["dropout", 0.0],
+                ["dense", 5, 4],
+            ],
             [(5, 4), (5,), (4, 5), (4,)],
         ),
-        ([["dense", 4, 3], ["tanh"], ["flatten"], ["dense", 12, 4]], [(3, 4), (3,), (4, 12), (4,)]),
+        (
+            [["dense", 4, 3], ["tanh"], ["flatten"], ["dense", 12, 4]],
+            [(3, 4), (3,), (4, 12), (4,)],
+        ),
     ],
     ids=lambda value: value[0][0] if isinstance(value[0], list) else "",
 )
@@ -166,9 +187,13 @@ def test_the_order_in_which_layers_are_defined_is_free(order):
                 setattr(self, name, layers[name])
 
         def forward(self, X):
-            return self.out(torch.tanh(self.hidden(torch.tanh(self.conv(X)).flatten(1))))
+            return self.out(
+                torch.tanh(self.hidden(torch.tanh(self.conv(X)).flatten(1)))
+            )
 
-    *weights, X = drawn(1, (3, 1, 2, 2), (3,), (5, 27), (5,), (4, 5), (4,), (2, 1, 4, 4))
+    *weights, X = drawn(
+        1, (3, 1, 2, 2), (3,), (5, 27), (5,), (4, 5), (4,), (2, 1, 4, 4)
+    )
     report = drive("network", Net, "torch", weights, X, np.array([0, 1]))
     hidden = np.tanh(logits_of(weights[:4], X))
     np.testing.assert_allclose(
@@ -188,7 +213,9 @@ def test_weights_that_do_not_fit_give_the_shapes_alone(framework):
         drawn(0, *SHAPES, (4,)),
         drawn(0, *SHAPES[:-1], (5,)),
     ]:
-        report = drive("network", untrained(framework, LAYERS), framework, weights, X, y)
+        report = drive(
+            "network", untrained(framework, LAYERS), framework, weights, X, y
+        )
         assert report == {
             "parameter_shapes": [list(shape) for shape in sorted(SHAPES)],
             "parameter_count": 127,
@@ -204,7 +231,9 @@ def test_frozen_parameters_are_not_counted():
         report = drive("network", net, framework, weights[2:], X, np.array([0, 1]))
         assert report["parameter_count"] == 4 * 27 + 4
         assert report["gradients"].keys() == {"weight 0", "weight 1"}
-        np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5
+        )
 
 
 def test_a_block_computes_as_its_layers_do_and_cannot_be_looped_over():
@@ -217,25 +246,36 @@ def test_a_block_computes_as_its_layers_do_and_cannot_be_looped_over():
             iter(net)
         *_, X = drawn(0, (2, 1, 4, 4))
         report = drive("network", net, framework, weights, X, np.array([0, 1]))
-        np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5
+        )
 
 
 def test_a_lazy_layer_learns_its_shape_from_the_batch():
     def answer():
         return torch.nn.Sequential(
-            torch.nn.LazyConv2d(3, 2), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.LazyLinear(4)
+            torch.nn.LazyConv2d(3, 2),
+            torch.nn.Tanh(),
+            torch.nn.Flatten(),
+            torch.nn.LazyLinear(4),
         )
 
     *weights, X = drawn(0, *SHAPES, (2, 1, 4, 4))
     report = drive("network", answer, "torch", weights, X, np.array([0, 1]))
-    np.testing.assert_allclose(report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        report["logits"], logits_of(weights, X), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_prediction_leaves_the_mode_of_the_net_as_it_was():
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(16, 2))
+    net = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(16, 2)
+    )
     for mode in (True, False):
         net.train(mode)
-        one, other = (networks.TORCH.forward(net, torch.ones(4, 1, 4, 4)) for _ in range(2))
+        one, other = (
+            networks.TORCH.forward(net, torch.ones(4, 1, 4, 4)) for _ in range(2)
+        )
         np.testing.assert_array_equal(one, other)
         assert net.training is mode
 
@@ -257,7 +297,9 @@ def test_call_hands_over_arrays_of_the_framework_that_are_the_answers_own():
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int32", "int64", "float32", "float64"]
+)
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
 def test_arrays_arrive_with_their_numbers(framework, dtype, shape):
     array = (
@@ -275,7 +317,9 @@ def test_arrays_arrive_with_their_numbers(framework, dtype, shape):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_change_network_reports_the_net_that_it_handed_over_whatever_comes_back(framework):
+def test_change_network_reports_the_net_that_it_handed_over_whatever_comes_back(
+    framework,
+):
     *weights, X = drawn(2, *SHAPES, (3, 1, 4, 4))
     zeros = [np.zeros_like(weight) for weight in weights]
 
@@ -307,7 +351,9 @@ def test_change_network_reports_the_net_that_it_handed_over_whatever_comes_back(
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_with_network_hands_over_the_net_and_the_arguments(framework):
     *weights, X = drawn(2, *SHAPES, (3, 1, 4, 4))
-    out = drive("with_network", lambda net, X, k: net(X) * k, framework, LAYERS, weights, X, 2)
+    out = drive(
+        "with_network", lambda net, X, k: net(X) * k, framework, LAYERS, weights, X, 2
+    )
     np.testing.assert_allclose(
         out.detach().numpy() if framework == "torch" else out.asnumpy(),
         2 * logits_of(weights, X),
@@ -322,7 +368,9 @@ def test_fit_predict_looks_at_what_the_answer_trained(framework):
     X, y = np.zeros((2, 1, 4, 4), np.float32), np.array([0, 1])
     net = build_network(LAYERS, to_framework(weights, framework), framework)
     report = drive("fit_predict", lambda X, y: net, framework, X, y, X_new)
-    np.testing.assert_allclose(report["logits"], logits_of(weights, X_new), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        report["logits"], logits_of(weights, X_new), rtol=1e-4, atol=1e-5
+    )
     assert report["parameter_count"] == 127
 
 
@@ -357,9 +405,14 @@ def test_a_random_operation_is_called_with_a_generator_of_each_seed_and_arrays_o
 
     found = drivers.sampled(answer, framework, [3, 5, 3], X, 2)
     numbers = [int(np.random.default_rng(seed).integers(10**6)) for seed in (3, 5, 3)]
-    assert [float(result[0, 0]) for result in found["draws"]] == [number + 2 for number in numbers]
+    assert [float(result[0, 0]) for result in found["draws"]] == [
+        number + 2 for number in numbers
+    ]
     assert found["changed"] is True
-    assert drivers.sampled(lambda X, add, rng: X * add, framework, [3], X, 2)["changed"] is False
+    assert (
+        drivers.sampled(lambda X, add, rng: X * add, framework, [3], X, 2)["changed"]
+        is False
+    )
 
 
 @pytest.mark.parametrize("framework", ["numpy", *FRAMEWORKS])

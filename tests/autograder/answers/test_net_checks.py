@@ -16,7 +16,9 @@ from autograder.values import frameworks
 from autograder.values.frameworks import to_framework
 from autograder.values.plain_values import Refused
 
-needs_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
+needs_mxnet = pytest.mark.skipif(
+    not frameworks.available("mxnet"), reason="MXNet is not installed"
+)
 FRAMEWORKS = ["torch", pytest.param("mxnet", marks=needs_mxnet)]
 LABELS = np.array([0, 3, 1])
 IMAGES = np.random.default_rng(0).normal(size=(3, 1, 4, 4)).astype(np.float32)
@@ -60,7 +62,9 @@ class Through(nn.Module):
 
 def test_a_net_without_parameters_is_told_where_they_may_be():
     for weights in (DENSE, []):
-        with pytest.raises(Refused, match=r"no parameters: are its layers in a plain list\?"):
+        with pytest.raises(
+            Refused, match=r"no parameters: are its layers in a plain list\?"
+        ):
             report(InAList, weights=weights)
     frozen = nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).requires_grad_(False)
     with pytest.raises(Refused, match="all of them are frozen"):
@@ -84,7 +88,9 @@ def test_logits_with_axes_too_many_are_reported_and_no_gradient_is_asked(framewo
         def answer():
             net = gluon.HybridSequential()
             net.add(gluon.Dense(4, in_units=16))
-            net.add(gluon.HybridLambda(lambda F, logits: F.reshape(logits, (0, 0, 1, 1))))
+            net.add(
+                gluon.HybridLambda(lambda F, logits: F.reshape(logits, (0, 0, 1, 1)))
+            )
             return net
 
     found = report(answer, framework)

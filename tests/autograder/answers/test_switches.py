@@ -19,7 +19,9 @@ from autograder.answers.switches import unswitched
 from autograder.values import frameworks
 from autograder.values.frameworks import to_framework
 
-with_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
+with_mxnet = pytest.mark.skipif(
+    not frameworks.available("mxnet"), reason="MXNet is not installed"
+)
 FRAMEWORKS = ["torch", pytest.param("mxnet", marks=with_mxnet)]
 LAYERS = [["conv", 1, 3, 2], ["batchnorm", 3], ["relu"], ["flatten"], ["dense", 27, 4]]
 SHAPES = [(3, 1, 2, 2), (3,), (3,), (3,), (4, 27), (4,)]
@@ -105,7 +107,9 @@ EACH = {
 }
 OF_MXNET = {"new arrays": new_arrays_of_mxnet, "recording": recording_of_mxnet}
 SWITCHES = [pytest.param(switch, id=name) for name, switch in EACH.items()]
-SWITCHES += [pytest.param(switch, id=name, marks=with_mxnet) for name, switch in OF_MXNET.items()]
+SWITCHES += [
+    pytest.param(switch, id=name, marks=with_mxnet) for name, switch in OF_MXNET.items()
+]
 
 
 def state():
@@ -131,7 +135,9 @@ def made(framework):
     """A net of `LAYERS`, as an answer would have made it before anything was switched."""
     with unswitched(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return networks.build_network(LAYERS, to_framework(WEIGHTS, framework), framework)
+        return networks.build_network(
+            LAYERS, to_framework(WEIGHTS, framework), framework
+        )
 
 
 def outcome(answer, driver, framework, *args):
@@ -147,13 +153,19 @@ def reports(framework):
     net = made(framework)
     calls = {
         "network": outcome(net, "network", framework, WEIGHTS, X, Y),
-        "change": outcome(lambda net: None, "change_network", framework, layers, weights, X),
+        "change": outcome(
+            lambda net: None, "change_network", framework, layers, weights, X
+        ),
         "fit": outcome(lambda X, y: net, "fit_predict", framework, X, Y, X),
         "call": outcome(lambda values: values, "call", framework, X),
-        "overflow": outcome(lambda: np.exp(np.array([-1000.0, 1000.0])), "call", framework),
+        "overflow": outcome(
+            lambda: np.exp(np.array([-1000.0, 1000.0])), "call", framework
+        ),
         "sampled": outcome(lambda X, rng: X, "sampled", framework, [1, 2], X),
     }
-    return {name: (found.kind, found.message, found.value) for name, found in calls.items()}
+    return {
+        name: (found.kind, found.message, found.value) for name, found in calls.items()
+    }
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -183,14 +195,22 @@ def test_a_check_runs_in_any_folder(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["double", "half", "bfloat16"])
 def test_a_net_of_another_precision_computes_in_its_own(dtype):
-    expected = outcome(lambda X, y: made("torch"), "fit_predict", "torch", X, Y, X).value
-    found = outcome(lambda X, y: getattr(made("torch"), dtype)(), "fit_predict", "torch", X, Y, X)
+    expected = outcome(
+        lambda X, y: made("torch"), "fit_predict", "torch", X, Y, X
+    ).value
+    found = outcome(
+        lambda X, y: getattr(made("torch"), dtype)(), "fit_predict", "torch", X, Y, X
+    )
     assert found.kind == "value", found.message
     tolerance = {"double": 1e-4, "half": 0.05, "bfloat16": 0.5}[dtype]
-    np.testing.assert_allclose(found.value["logits"], expected["logits"], atol=tolerance)
+    np.testing.assert_allclose(
+        found.value["logits"], expected["logits"], atol=tolerance
+    )
     inside = outcome(getattr(made("torch"), dtype)(), "network", "torch", WEIGHTS, X, Y)
     assert inside.kind == "value", inside.message
-    assert inside.value["gradients"].keys() == {f"weight {index}" for index in range(len(SHAPES))}
+    assert inside.value["gradients"].keys() == {
+        f"weight {index}" for index in range(len(SHAPES))
+    }
 
 
 @with_mxnet
@@ -200,7 +220,9 @@ def test_a_gluon_net_of_another_precision_computes_in_its_own():
         net.cast("float64")
         return net
 
-    expected = outcome(lambda X, y: made("mxnet"), "fit_predict", "mxnet", X, Y, X).value
+    expected = outcome(
+        lambda X, y: made("mxnet"), "fit_predict", "mxnet", X, Y, X
+    ).value
     found = outcome(doubled, "fit_predict", "mxnet", X, Y, X)
     assert found.kind == "value", found.message
     np.testing.assert_allclose(found.value["logits"], expected["logits"], atol=1e-4)
@@ -261,11 +283,15 @@ def test_a_switch_that_stops_an_answer_is_named_in_one_line(switch, answer, word
 
 def test_what_a_switch_has_nothing_to_do_with_is_not_put_down_to_it():
     with torch.no_grad():
-        assert outcome(lambda X: 1 / 0, "call", "torch", X).message == "division by zero"
+        assert (
+            outcome(lambda X: 1 / 0, "call", "torch", X).message == "division by zero"
+        )
 
 
 @with_mxnet
 def test_mxnets_other_arrays_are_named_where_an_answer_fails():
     with new_arrays_of_mxnet():
-        mixed = outcome(lambda X: frameworks.module("mxnet").np.exp(X), "call", "mxnet", X)
+        mixed = outcome(
+            lambda X: frameworks.module("mxnet").np.exp(X), "call", "mxnet", X
+        )
     assert mixed.kind == "raised" and "npx.set_np()" in mixed.message.splitlines()[-1]

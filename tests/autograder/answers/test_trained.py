@@ -108,8 +108,12 @@ def net_with_a_table(framework):
 def test_each_input_is_asked_for_alone(framework):
     net = plain_net(framework)
     report = observe_net(net, arrays(framework))
-    one_by_one = [observe_net(net, arrays(framework)[i : i + 1])["logits"] for i in range(5)]
-    np.testing.assert_allclose(report["logits"], np.concatenate(one_by_one), rtol=1e-5, atol=1e-6)
+    one_by_one = [
+        observe_net(net, arrays(framework)[i : i + 1])["logits"] for i in range(5)
+    ]
+    np.testing.assert_allclose(
+        report["logits"], np.concatenate(one_by_one), rtol=1e-5, atol=1e-6
+    )
     assert report["alone"] == [1, 10]
 
 
@@ -134,7 +138,8 @@ def test_what_the_net_says_moves_with_its_parameters(framework):
 @pytest.mark.filterwarnings("ignore:.*unregistered container")
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize(
-    ("build", "hidden"), [(net_with_layers_in_a_list, DENSE), (net_with_a_table, 30 * 36)]
+    ("build", "hidden"),
+    [(net_with_layers_in_a_list, DENSE), (net_with_a_table, 30 * 36)],
 )
 def test_numbers_beside_the_parameters_are_counted(framework, build, hidden):
     assert observe_net(build(framework), arrays(framework))["hidden_count"] == hidden

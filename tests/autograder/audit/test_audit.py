@@ -35,7 +35,13 @@ KEYS = {
     "untried",
     "median_check_s",
 }
-TOTALS = {"questions", "kill_rate", "false_accepts", "false_rejects", "mistakes_named_rate"}
+TOTALS = {
+    "questions",
+    "kill_rate",
+    "false_accepts",
+    "false_rejects",
+    "mistakes_named_rate",
+}
 
 
 # --- mutants --------------------------------------------------------------------------------------
@@ -43,9 +49,16 @@ TOTALS = {"questions", "kill_rate", "false_accepts", "false_rejects", "mistakes_
 
 def lines_of(body, parameters="x, y"):
     """What the mutants of a function with this body say in place of the lines of the body."""
-    source = f"def f({parameters}):\n" + "".join(f"    {line}\n" for line in body.splitlines())
+    source = f"def f({parameters}):\n" + "".join(
+        f"    {line}\n" for line in body.splitlines()
+    )
     return {
-        (m.operator, "\n".join(line[1:].strip() for line in m.diff.splitlines() if line[0] == "+"))
+        (
+            m.operator,
+            "\n".join(
+                line[1:].strip() for line in m.diff.splitlines() if line[0] == "+"
+            ),
+        )
         for m in mutants(source)
     }
 
@@ -99,7 +112,9 @@ def test_every_operator_makes_the_error_that_it_is_there_for(body, operator, mut
     def plain(text):
         return "".join(text.split())
 
-    assert (operator, plain(mutated)) in {(name, plain(text)) for name, text in lines_of(body)}
+    assert (operator, plain(mutated)) in {
+        (name, plain(text)) for name, text in lines_of(body)
+    }
 
 
 def test_texts_annotations_parameters_and_raised_errors_are_left_alone():
@@ -110,13 +125,19 @@ def test_texts_annotations_parameters_and_raised_errors_are_left_alone():
     raise ValueError("more than 5", 6)
 '''
     changed = {m.diff for m in mutants(source)}
-    added = "\n".join(line for diff in changed for line in diff.splitlines() if line[0] == "+")
+    added = "\n".join(
+        line for diff in changed for line in diff.splitlines() if line[0] == "+"
+    )
     assert added  # of the assignment
-    assert not any(text in added for text in ("Take", "import", "raise", "def f", "strict=False"))
+    assert not any(
+        text in added for text in ("Take", "import", "raise", "def f", "strict=False")
+    )
 
 
 def test_mutants_are_programs_all_different_and_always_the_same():
-    source = catalogue.find("convolution.pad_and_stride").reference.source("pad_and_stride")
+    source = catalogue.find("convolution.pad_and_stride").reference.source(
+        "pad_and_stride"
+    )
     made = mutants(source)
     programs = [ast.dump(ast.parse(mutant.source)) for mutant in made]
     assert len(programs) > 100
@@ -198,7 +219,12 @@ def good():
 
 
 def test_a_good_question_has_a_clean_card_but_for_a_change_that_does_not_matter(good):
-    assert (good.false_rejects, good.false_accepts, good.errors, good.misnamed) == ((), (), (), ())
+    assert (good.false_rejects, good.false_accepts, good.errors, good.misnamed) == (
+        (),
+        (),
+        (),
+        (),
+    )
     assert (good.alternatives, good.mistakes, good.mistakes_named) == (2, 2, 2)
     assert good.mutants > 40
     for survivor in good.survivors:
@@ -252,7 +278,8 @@ def test_an_answer_without_a_definition_is_noted_and_has_no_mutants():
     asked = make(oblong)
     asked.alternative()(lambda image, columns: narrow(image, columns))
     assert any(
-        "No mutants of alternative 3 (numpy)" in note for note in audit(asked, sample=1).notes
+        "No mutants of alternative 3 (numpy)" in note
+        for note in audit(asked, sample=1).notes
     )
 
 
@@ -280,7 +307,9 @@ def test_a_mistake_that_is_accepted_or_told_as_another_is_told():
     asked.mistake("No mistake at all.")(narrow)
     asked.mistake("The same as the first.")(asked.mistakes[0].function)
     card = audit(asked, sample=1)
-    assert card.false_accepts == ('Accepted although it is a known mistake: "No mistake at all."',)
+    assert card.false_accepts == (
+        'Accepted although it is a known mistake: "No mistake at all."',
+    )
     # Of two that do the same neither is named: nobody knows which it was.
     assert (card.mistakes, card.mistakes_named, len(card.misnamed)) == (4, 1, 3)
     assert set(card.misnamed) <= set(card.problems)
@@ -291,10 +320,13 @@ def test_a_mistake_that_costs_some_students_more_is_listed():
         return oblong(rng) if rng.integers(2) else (np.zeros((2, 4)), 1.5)
 
     asked = make(one_of_two_edges)
-    asked.mistake("Only zeros come out right.")(lambda image, columns: 0 * narrow(image, columns))
+    asked.mistake("Only zeros come out right.")(
+        lambda image, columns: 0 * narrow(image, columns)
+    )
     card = audit(asked, sample=0, repeat=8)
     assert any(
-        "Only zeros" in sentence and "by the student" in sentence for sentence in card.unsteady
+        "Only zeros" in sentence and "by the student" in sentence
+        for sentence in card.unsteady
     )
     assert not audit(make(oblong), sample=0, repeat=8).unsteady
 
@@ -337,7 +369,9 @@ def test_an_input_on_which_right_answers_differ_is_no_part_of_the_question():
     asked = question(points=2)(root)
     asked.probe()(lambda rng: (rng.choice([0.0, 1.0, 2.5, 4.0], size=6),))
     asked.alternative()(power)
-    assert not any("without its sign" in sentence for sentence in audit(asked).near_misses)
+    assert not any(
+        "without its sign" in sentence for sentence in audit(asked).near_misses
+    )
 
 
 def test_a_search_that_ends_its_process_is_a_note():
@@ -358,7 +392,9 @@ def test_what_the_search_finds_is_the_same_every_time():
     asked = make(positive)
     found = audit(asked, sample=0).near_misses
     assert found == audit(asked, sample=0).near_misses
-    assert all(sentence in as_page(Card((audit(asked, sample=0),))) for sentence in found)
+    assert all(
+        sentence in as_page(Card((audit(asked, sample=0),))) for sentence in found
+    )
 
 
 def test_a_question_that_nobody_tried_has_no_clean_card():
@@ -370,7 +406,9 @@ def test_a_question_that_nobody_tried_has_no_clean_card():
     alternatives, messages = audit(asked, sample=1).errors
     assert "1 alternatives" in alternatives
     assert "Twice the same." in messages
-    assert not any("known mistakes" in error for error in audit(make(oblong), sample=1).errors)
+    assert not any(
+        "known mistakes" in error for error in audit(make(oblong), sample=1).errors
+    )
 
 
 def test_a_right_answer_that_raises_for_other_arrays_is_noted():
@@ -384,7 +422,8 @@ def test_a_right_answer_that_raises_for_other_arrays_is_noted():
     card = audit(asked, sample=1)
     assert card.false_rejects == ()
     assert any(
-        "alternative 3 (numpy), given views that are not contiguous, raises BufferError" in note
+        "alternative 3 (numpy), given views that are not contiguous, raises BufferError"
+        in note
         for note in card.notes
     )
 
@@ -414,7 +453,11 @@ def test_helper_functions_of_the_answer_are_mutated_too():
     asked.probe()(lambda rng: (rng.normal(size=4),))
     card = audit(asked)
     assert {survivor.diff for survivor in card.survivors} == set()
-    assert card.killed == card.mutants > len(mutants(asked.reference.source(asked.function_name)))
+    assert (
+        card.killed
+        == card.mutants
+        > len(mutants(asked.reference.source(asked.function_name)))
+    )
 
 
 def helper(values):

@@ -89,7 +89,9 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
             for random in ("id", "execution_count"):
                 cell.pop(random, None)
             cell["metadata"].pop("execution", None)
-        notebook["metadata"]["autograder"].pop("files")  # the submitted cells have ids of their own
+        notebook["metadata"]["autograder"].pop(
+            "files"
+        )  # the submitted cells have ids of their own
         for verdict in notebook["metadata"]["autograder"]["verdicts"]:
             verdict.pop("seconds")
         with gradebook(course) as book:
@@ -99,7 +101,11 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
                 for n in submission.notebooks
                 for g in n.grades
             ]
-            comments = [(c.name, c.auto_comment) for n in submission.notebooks for c in n.comments]
+            comments = [
+                (c.name, c.auto_comment)
+                for n in submission.notebooks
+                for c in n.comments
+            ]
             late = submission.total_seconds_late, submission.late_submission_penalty
         files = {
             path.relative_to(folder): (
@@ -118,18 +124,25 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
 def test_submissions_of_several_notebooks(tmp_path, small_course):
     course = classroom.lay_out(tmp_path / "course", questions=("small.total",))
     nbformat.write(
-        classroom.exercise(("small.turn",)), course.root / "exercises" / NAME / "more.ipynb"
+        classroom.exercise(("small.turn",)),
+        course.root / "exercises" / NAME / "more.ipynb",
     )
     course.release(NAME)
     for student in ("both", "first", "second"):
         path = hand_in(course, student)
         nbformat.write(classroom.notebook(("small.total",), **RIGHT), path)
-        nbformat.write(classroom.notebook(("small.turn",), **RIGHT), path.with_name("more.ipynb"))
+        nbformat.write(
+            classroom.notebook(("small.turn",), **RIGHT), path.with_name("more.ipynb")
+        )
     classroom.submission_path(course, "first").with_name("more.ipynb").unlink()
     classroom.submission_path(course, "second").unlink()
     results, before = grade(course, ["both", "first", "second"], workers=2)
     assert (before, [result.reason for result in results.values()]) == (0, [None] * 3)
-    assert [points(course, student) for student in ("both", "first", "second")] == [5, 1, 4]
+    assert [points(course, student) for student in ("both", "first", "second")] == [
+        5,
+        1,
+        4,
+    ]
     assert grade(course, ["both", "first", "second"])[1] == 3
     autograded(course, "both").with_name("more.ipynb").unlink()
     assert grade(course, ["both", "first", "second"])[1] == 2
@@ -146,7 +159,10 @@ def test_the_order_of_recording_does_not_matter(course):
         for student in order:
             course.record(snapshot, student, found[student])
         tables.append(
-            [(points(course, student), verdicts(course, student)) for student in ("amy", "bob")]
+            [
+                (points(course, student), verdicts(course, student))
+                for student in ("amy", "bob")
+            ]
         )
     assert tables[0] == tables[1]
     assert [total for total, _ in tables[0]] == [5, 1]
@@ -284,8 +300,12 @@ def test_what_kills_its_worker_twice_is_given_up_and_stops_nobody_else(course):
         turn=RIGHT["turn"],
     )
     hand_in(course, "zoe", **HALF)
-    results, _ = grade(Course(course.root, trust=True), ["amy", "bob", "zoe"], workers=1)
-    assert results["bob"].reason.startswith("the process that examined it was killed 2 times")
+    results, _ = grade(
+        Course(course.root, trust=True), ["amy", "bob", "zoe"], workers=1
+    )
+    assert results["bob"].reason.startswith(
+        "the process that examined it was killed 2 times"
+    )
     assert (points(course, "amy"), points(course, "zoe")) == (5, 1)
     assert list(course.errors()[NAME]) == ["bob"]
 
@@ -294,7 +314,9 @@ def test_a_worker_that_cannot_start_is_the_courses_fault(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
     monkeypatch.setattr(provisioner, "_current", None)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(CourseError, match="no worker can be started: the warm process ended"):
+    with pytest.raises(
+        CourseError, match="no worker can be started: the warm process ended"
+    ):
         grade(course, ["amy"])
     assert course.errors() == {}
 
@@ -321,9 +343,12 @@ def test_a_broken_question_stops_the_class(course, tmp_path, monkeypatch):
     )
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "broken")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+    monkeypatch.setenv(
+        "PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"
+    )
     with pytest.raises(
-        CourseError, match=r"small\.total could not be judged.*no probes.*Mend the question"
+        CourseError,
+        match=r"small\.total could not be judged.*no probes.*Mend the question",
     ):
         grade(course, ["amy"])
     assert course.errors() == {}
@@ -346,8 +371,20 @@ def test_nobody_else_grades_the_course_meanwhile(course):
 def test_a_signal_stops_cleanly(course, number):
     hand_in(course, "amy", **RIGHT)
     hand_in(course, "bob", total="import time\ntime.sleep(60)")
-    command = [sys.executable, "-P", "-c", CALL, "grade", str(course.root), NAME, "--workers", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        CALL,
+        "grade",
+        str(course.root),
+        NAME,
+        "--workers",
+        "1",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         end = time.monotonic() + 60
         while (
@@ -365,7 +402,9 @@ def test_a_signal_stops_cleanly(course, number):
     # How far it is, is said before where it takes long.
     assert err.strip().splitlines()[-1] == "course: stopped; what was graded is kept"
     assert not [
-        left for left in started if left.is_running() and left.status() != psutil.STATUS_ZOMBIE
+        left
+        for left in started
+        if left.is_running() and left.status() != psutil.STATUS_ZOMBIE
     ]
     assert course.errors() == {}
     assert points(course, "amy") == 5
@@ -381,14 +420,20 @@ def test_what_was_graded_without_walls_says_so(course):
     grade(Course(course.root, trust=True), ["amy"])
     grade(course, ["bob"])
     assert (
-        nbformat.read(autograded(course, "amy"), as_version=4).metadata["autograder"]["trusted"]
+        nbformat.read(autograded(course, "amy"), as_version=4).metadata["autograder"][
+            "trusted"
+        ]
         is True
     )
     assert (
         "trusted"
-        not in nbformat.read(autograded(course, "bob"), as_version=4).metadata["autograder"]
+        not in nbformat.read(autograded(course, "bob"), as_version=4).metadata[
+            "autograder"
+        ]
     )
     table, page = write(course.root)
     amy, bob = table.read_text().splitlines()[1:]
     assert "graded, without walls" in amy and "without walls" not in bob
-    assert "graded without walls, as --trust-submissions asked: amy." in page.read_text()
+    assert (
+        "graded without walls, as --trust-submissions asked: amy." in page.read_text()
+    )

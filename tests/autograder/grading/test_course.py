@@ -42,7 +42,8 @@ def released(tmp_path_factory):
         patch.setenv("AUTOGRADER_QUESTIONS", "questions")
         catalogue.chapters.cache_clear()
         course = classroom.lay_out(
-            tmp_path_factory.mktemp("released") / "course", config="c.JudgedExecute.timeout = 3\n"
+            tmp_path_factory.mktemp("released") / "course",
+            config="c.JudgedExecute.timeout = 3\n",
         )
         course.release(NAME)
     catalogue.chapters.cache_clear()
@@ -111,7 +112,9 @@ def test_a_configuration_that_does_not_load_is_one_line(course, config, said):
         ("c.JudgedExecute.output_mb = 'much'", "expected an int"),
     ],
 )
-def test_a_setting_that_would_be_ignored_or_cannot_be_is_one_line(own, line, said, tmp_path):
+def test_a_setting_that_would_be_ignored_or_cannot_be_is_one_line(
+    own, line, said, tmp_path
+):
     course = classroom.lay_out(tmp_path / "set", config=line + "\n")
     with pytest.raises(CourseError) as error:
         course.snapshot(NAME)
@@ -121,7 +124,9 @@ def test_a_setting_that_would_be_ignored_or_cannot_be_is_one_line(own, line, sai
 def test_submissions_are_the_students_of_that_assignment_in_order(course):
     for student in ("bob", "amy", "zoe"):
         hand_in(course, student)
-    (course.root / "submitted" / "zoe" / NAME).rename(course.root / "submitted" / "zoe" / "other")
+    (course.root / "submitted" / "zoe" / NAME).rename(
+        course.root / "submitted" / "zoe" / "other"
+    )
     (course.root / "submitted" / "a file").touch()
     (course.root / "submitted" / "loop").mkdir()
     (course.root / "submitted" / "loop" / NAME).symlink_to(NAME)
@@ -130,7 +135,9 @@ def test_submissions_are_the_students_of_that_assignment_in_order(course):
     )
 
 
-@pytest.mark.parametrize("name", ["nothing", "", "*", "**", "..", "../amy/sums", "[s]ums"])
+@pytest.mark.parametrize(
+    "name", ["nothing", "", "*", "**", "..", "../amy/sums", "[s]ums"]
+)
 def test_what_nobody_has_handed_in_is_said_with_what_there_is(course, name):
     hand_in(course, "amy")
     with pytest.raises(CourseError) as caught:
@@ -149,7 +156,9 @@ def test_a_course_without_submissions_says_where_they_are_looked_for(course):
 
 def test_an_assignment_that_is_not_released_says_to_release_it(course):
     hand_in(course, "amy", **RIGHT)
-    with pytest.raises(CourseError, match=f"not released.*generate_assignment {NAME}") as caught:
+    with pytest.raises(
+        CourseError, match=f"not released.*generate_assignment {NAME}"
+    ) as caught:
         grade(course, "amy")
     assert is_one_line(str(caught.value))
     assert course.errors() == {}
@@ -178,13 +187,17 @@ def test_a_gradebook_that_cannot_be_used_stops_grading(course, harm):
 def test_a_broken_question_stops_grading_and_costs_nobody_a_point(own, monkeypatch):
     hand_in(own, "fault", **RIGHT)
     monkeypatch.setattr(catalogue.find("small.total"), "probes", [])
-    with pytest.raises(CourseError, match=r"small\.total could not be judged.*no probes") as caught:
+    with pytest.raises(
+        CourseError, match=r"small\.total could not be judged.*no probes"
+    ) as caught:
         grade_here(own, "fault")
     assert is_one_line(str(caught.value))
     assert "fault" not in own.errors().get(NAME, {})
 
 
-def test_an_error_of_the_disk_that_has_no_advice_ends_grading_as_it_is(own, monkeypatch):
+def test_an_error_of_the_disk_that_has_no_advice_ends_grading_as_it_is(
+    own, monkeypatch
+):
     """It did not: an error that was raised from itself was followed without end."""
     hand_in(own, "stale", raw="{")
 
@@ -217,7 +230,9 @@ def test_a_hidden_folder_is_no_student(course, name):
     hand_in(course, "amy", **RIGHT)
     hand_in(course, name, **RIGHT)
     assert course.submissions(NAME) == ["amy"]
-    assert {student for student, _ in results._folders(course.root / "submitted")} == {"amy"}
+    assert {student for student, _ in results._folders(course.root / "submitted")} == {
+        "amy"
+    }
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -331,7 +346,10 @@ def test_a_submission_that_cannot_be_graded_stops_nobody_else(own, capfd):
     hand_in(own, "batch_1", **RIGHT)
     hand_in(own, "batch_2", raw="{")
     hand_in(own, "batch_3", **RIGHT)
-    reasons = {student: grade(own, student).reason for student in ("batch_1", "batch_2", "batch_3")}
+    reasons = {
+        student: grade(own, student).reason
+        for student in ("batch_1", "batch_2", "batch_3")
+    }
     assert [bool(reason) for reason in reasons.values()] == [False, True, False]
     assert points(own, "batch_1") == points(own, "batch_3") == FULL
     assert capfd.readouterr() == ("", ""), "nothing draws over a progress bar"
@@ -359,7 +377,18 @@ def test_the_old_notebook_formats_are_graded_without_a_word(own, capfd):
 
 @pytest.mark.parametrize(
     "student",
-    ["a b", "ünï", "x'y\"z", "-dash", "semi;colon", "a&b", "a+b", "50%", "{name}", "back\\slash"],
+    [
+        "a b",
+        "ünï",
+        "x'y\"z",
+        "-dash",
+        "semi;colon",
+        "a&b",
+        "a+b",
+        "50%",
+        "{name}",
+        "back\\slash",
+    ],
 )
 def test_student_ids_with_odd_characters(own, student):
     hand_in(own, student, **RIGHT)
@@ -372,7 +401,9 @@ def test_student_ids_with_odd_characters(own, student):
 @pytest.mark.parametrize(
     "student", ["patterns_*", "a[1]", "what?", " lead", "trail ", "two\nlines"]
 )
-def test_student_ids_that_nbgrader_cannot_find_are_refused_and_touch_nobody_else(own, student):
+def test_student_ids_that_nbgrader_cannot_find_are_refused_and_touch_nobody_else(
+    own, student
+):
     hand_in(own, "patterns_1", **RIGHT)
     hand_in(own, student, **RIGHT)
     graded = grade(own, student)
@@ -394,7 +425,11 @@ def children():
     warm one that kernels are forked from; its kernels are gone.
     """
     started = psutil.Process().children()
-    warm = [process for process in started if "autograder.sandbox.zygote" in process.cmdline()]
+    warm = [
+        process
+        for process in started
+        if "autograder.sandbox.zygote" in process.cmdline()
+    ]
     end = time.monotonic() + 5
     while any(process.children() for process in warm) and time.monotonic() < end:
         time.sleep(0.01)
@@ -442,7 +477,9 @@ def test_two_students_in_a_row_share_nothing(own):
     assert grade(own, "share_2").reason is None
     found = verdicts(own, "share_2")
     assert found["total"]["status"] == "correct", found["total"]["headline"]
-    assert found["turn"]["status"] == "not attempted", "the classmate's answer is not there"
+    assert found["turn"]["status"] == "not attempted", (
+        "the classmate's answer is not there"
+    )
 
 
 def test_a_loop_of_checks_costs_its_own_cell_and_not_the_questions_after_it(own):
@@ -467,8 +504,12 @@ def test_a_kernel_that_the_judge_gave_up_takes_no_other_with_it(own, monkeypatch
         threading.Event().wait(3)
         return slow(values)
 
-    monkeypatch.setattr("autograder.grading.execution.judge_session.VERDICT_SECONDS", 0.1)
-    monkeypatch.setattr(question, "reference", type(question.reference)(reference, "numpy"))
+    monkeypatch.setattr(
+        "autograder.grading.execution.judge_session.VERDICT_SECONDS", 0.1
+    )
+    monkeypatch.setattr(
+        question, "reference", type(question.reference)(reference, "numpy")
+    )
     hand_in(
         own,
         "patience",
@@ -525,4 +566,7 @@ def test_the_feedback_page_of_what_was_not_graded_escapes_the_reason(own):
     hand_in(own, "angry", raw='{"nbformat": "<script>"}')
     assert grade(own, "angry").reason
     own.feedback(NAME, "angry")
-    assert "<script>" not in (own.root / "feedback" / "angry" / NAME / f"{NAME}.html").read_text()
+    assert (
+        "<script>"
+        not in (own.root / "feedback" / "angry" / NAME / f"{NAME}.html").read_text()
+    )

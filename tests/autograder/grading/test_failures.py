@@ -48,13 +48,17 @@ def changed_questions(tmp_path, monkeypatch):
         package = tmp_path / CHANGED
         # Without what Python keeps of it: other tests may be writing that at this moment.
         shutil.copytree(
-            ROOT / "tests" / "questions", package, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / "tests" / "questions",
+            package,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
         with open(package / "small.py", "a", encoding="utf-8") as file:
             file.write(f"\n\n{code}\n")
         monkeypatch.setenv("AUTOGRADER_QUESTIONS", CHANGED)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+        monkeypatch.setenv(
+            "PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"
+        )
         catalogue.chapters.cache_clear()
 
     yield change
@@ -64,7 +68,9 @@ def changed_questions(tmp_path, monkeypatch):
 
 
 def log_of(course):
-    return course.log_file.read_text(encoding="utf-8") if course.log_file.exists() else ""
+    return (
+        course.log_file.read_text(encoding="utf-8") if course.log_file.exists() else ""
+    )
 
 
 FAILS_FOR_SOME = """
@@ -182,12 +188,16 @@ c.Autograde.autograde_preprocessors.insert(0, Turned)
 """
 
 
-def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, small_course):
+def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(
+    tmp_path, small_course
+):
     """In `sanitize_preprocessors`, and before the judge in `autograde_preprocessors`."""
     course = classroom.lay_out(tmp_path / "course", config=STEPS)
     course.release(NAME)
     answers = {
-        name: text.replace("values.sum()", "values.mean()").replace("image.T", "image[0]")
+        name: text.replace("values.sum()", "values.mean()").replace(
+            "image.T", "image[0]"
+        )
         for name, text in RIGHT.items()
     }
     for student in ("amy", "bob"):
@@ -202,8 +212,12 @@ def test_steps_of_the_course_s_own_are_taken_by_either_way_of_grading(tmp_path, 
         )
         for name in ("amy", "bob")
     ]
-    assert [cell.source for cell in kept[0].cells] == [cell.source for cell in kept[1].cells]
-    assert [cell.metadata for cell in kept[0].cells] == [cell.metadata for cell in kept[1].cells]
+    assert [cell.source for cell in kept[0].cells] == [
+        cell.source for cell in kept[1].cells
+    ]
+    assert [cell.metadata for cell in kept[0].cells] == [
+        cell.metadata for cell in kept[1].cells
+    ]
     judged = [
         {name: graded.metadata[METADATA_KEY][name] for name in ("engine", "questions")}
         for graded in kept
@@ -244,16 +258,22 @@ def with_lies_and_pictures(notebook):
 
 
 @pytest.mark.parametrize(
-    "written", [nbformat.writes, as_nbformat_3, with_lies_and_pictures], ids=lambda f: f.__name__
+    "written",
+    [nbformat.writes, as_nbformat_3, with_lies_and_pictures],
+    ids=lambda f: f.__name__,
 )
 def test_either_way_of_grading_runs_the_same_notebook(tmp_path, small_course, written):
-    course = classroom.lay_out(tmp_path / "course", config=KEEPS.format(folder=str(tmp_path)))
+    course = classroom.lay_out(
+        tmp_path / "course", config=KEEPS.format(folder=str(tmp_path))
+    )
     course.release(NAME)
     for student in ("amy", "bob"):
         hand_in(course, student, raw=written(classroom.notebook(**RIGHT)))
     assert grade(course, "amy").reason is None
     assert course._run(lambda api: api.autograde(NAME, "bob"))["success"]
-    prepared = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("amy", "bob")]
+    prepared = [
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("amy", "bob")
+    ]
     for notebook in prepared:
         for cell in notebook["cells"]:
             cell.pop("id")  # drawn at random
@@ -263,7 +283,9 @@ def test_either_way_of_grading_runs_the_same_notebook(tmp_path, small_course, wr
     assert points(course, "amy") == points(course, "bob") == 5
 
 
-@pytest.mark.parametrize("raw", ["{", '{"nbformat": 5}', '{"nbformat": 4, "cells": [1]}'])
+@pytest.mark.parametrize(
+    "raw", ["{", '{"nbformat": 5}', '{"nbformat": 4, "cells": [1]}']
+)
 def test_either_way_of_grading_refuses_the_same(course, raw):
     hand_in(course, "amy", raw=raw)
     assert grade(course, "amy").reason
@@ -297,7 +319,9 @@ def test_a_step_that_fails_is_named_and_costs_no_point(tmp_path, small_course):
         ("c.Autograde.autograde_preprocessors = []", "does not switch the judge on"),
     ],
 )
-def test_a_configuration_without_what_makes_grades_is_refused(tmp_path, small_course, line, said):
+def test_a_configuration_without_what_makes_grades_is_refused(
+    tmp_path, small_course, line, said
+):
     course = classroom.lay_out(tmp_path / "course", config=f"{line}\n")
     with pytest.raises(CourseError, match=said):
         Course(course.root).release(NAME)

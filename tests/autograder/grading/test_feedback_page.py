@@ -43,7 +43,9 @@ def test_a_fault_that_is_not_the_students_is_raised(monkeypatch):
         raise LookupError("no template")
 
     monkeypatch.setattr(HTMLExporter, "from_notebook_node", broken)
-    with pytest.raises(RuntimeError, match="the page could not be made: LookupError: no template"):
+    with pytest.raises(
+        RuntimeError, match="the page could not be made: LookupError: no template"
+    ):
         FeedbackExporter().from_notebook_node(notebook(new_markdown_cell("x")))
 
 

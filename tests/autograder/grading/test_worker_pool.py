@@ -14,7 +14,15 @@ import pytest
 
 from autograder.grading import batch
 from autograder.grading.batch import WorkerPool
-from autograder.grading.messages import Job, Ready, Report, Ungradable, Working, decode, encode
+from autograder.grading.messages import (
+    Job,
+    Ready,
+    Report,
+    Ungradable,
+    Working,
+    decode,
+    encode,
+)
 
 STUDENTS = ("amy", "bob", "cem", "dot", "eve")
 
@@ -128,7 +136,9 @@ def leaves(line, ended):
 
 
 def graded(tmp_path, workers=1):
-    pool = WorkerPool({("sums", name): job(name) for name in STUDENTS}, workers, tmp_path)
+    pool = WorkerPool(
+        {("sums", name): job(name) for name in STUDENTS}, workers, tmp_path
+    )
     try:
         return {key[1]: report.result.reason for key, report in pool.reports()}
     finally:
@@ -141,7 +151,9 @@ def test_one_that_overstays_its_time_costs_its_submission_and_nobody_else(
 ):
     started = played([stuck_at(stage), sound], monkeypatch)
     reasons = graded(tmp_path)
-    assert reasons.pop("bob").startswith("the process that examined it was ended after 0 seconds")
+    assert reasons.pop("bob").startswith(
+        "the process that examined it was ended after 0 seconds"
+    )
     assert reasons == {name: f"examined {name}" for name in STUDENTS if name != "bob"}
     assert len(started) == 2
 
@@ -151,7 +163,9 @@ def test_one_that_says_nothing_has_a_time_too(tmp_path, monkeypatch):
     played([stuck_at("", at="amy", silent=True), sound], monkeypatch)
     reasons = graded(tmp_path)
     assert "was ended" in reasons.pop("amy")
-    assert len(reasons) == 4 and not any("ended" in reason for reason in reasons.values())
+    assert len(reasons) == 4 and not any(
+        "ended" in reason for reason in reasons.values()
+    )
 
 
 def test_one_that_never_is_ready_is_replaced(tmp_path, monkeypatch):
@@ -160,7 +174,9 @@ def test_one_that_never_is_ready_is_replaced(tmp_path, monkeypatch):
     assert list(graded(tmp_path).values()) == [f"examined {name}" for name in STUDENTS]
 
 
-def test_who_is_read_ahead_is_to_blame_and_not_who_waits_to_be_run(tmp_path, monkeypatch):
+def test_who_is_read_ahead_is_to_blame_and_not_who_waits_to_be_run(
+    tmp_path, monkeypatch
+):
     played([reads_ahead, sound], monkeypatch)
     reasons = graded(tmp_path)
     assert "while it was read" in reasons.pop("bob")
@@ -187,7 +203,8 @@ def test_many_that_kill_their_workers_cost_themselves_alone(tmp_path, monkeypatc
     reasons = graded(tmp_path)
     assert list(reasons) == list(STUDENTS)
     assert all(
-        "was killed 2 times while it was run and judged" in said for said in reasons.values()
+        "was killed 2 times while it was run and judged" in said
+        for said in reasons.values()
     )
 
 

@@ -13,20 +13,31 @@ from autograder.values import frameworks
 from autograder.verdict import Status
 
 pytestmark = pytest.mark.usefixtures("small_course")
-needs_mxnet = pytest.mark.skipif(not frameworks.available("mxnet"), reason="MXNet is not installed")
+needs_mxnet = pytest.mark.skipif(
+    not frameworks.available("mxnet"), reason="MXNet is not installed"
+)
 
 
 def verdict_on(name: str, answer, framework: str = "numpy", seed: int = 0):
     return testing.examine(catalogue.find(name), answer, framework=framework, seed=seed)
 
 
-@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.patient", "nets.build"])
+@pytest.mark.parametrize(
+    "name", ["small.total", "small.turn", "small.patient", "nets.build"]
+)
 def test_every_right_answer_earns_everything(name):
     asked = catalogue.find(name)
     for answer in (asked.reference, *asked.alternatives):
         if frameworks.available(answer.framework):
-            verdict = testing.examine(asked, answer.function, framework=answer.framework, seed=1)
-            assert (verdict.status, verdict.earned, verdict.failure, verdict.mistake) == (
+            verdict = testing.examine(
+                asked, answer.function, framework=answer.framework, seed=1
+            )
+            assert (
+                verdict.status,
+                verdict.earned,
+                verdict.failure,
+                verdict.mistake,
+            ) == (
                 Status.CORRECT,
                 asked.points,
                 None,
@@ -35,11 +46,15 @@ def test_every_right_answer_earns_everything(name):
             assert verdict.tried == verdict.passed == len(list(asked.cases(1)))
 
 
-@pytest.mark.parametrize("name", ["small.total", "small.turn", "small.locate", "nets.build"])
+@pytest.mark.parametrize(
+    "name", ["small.total", "small.turn", "small.locate", "nets.build"]
+)
 def test_every_known_mistake_is_named_and_no_other(name):
     asked = catalogue.find(name)
     for mistake in asked.mistakes:
-        verdict = testing.examine(asked, mistake.function, framework=mistake.framework, seed=2)
+        verdict = testing.examine(
+            asked, mistake.function, framework=mistake.framework, seed=2
+        )
         assert verdict.status is not Status.CORRECT
         assert verdict.mistake == mistake.message
 
@@ -59,8 +74,10 @@ def test_a_network_that_fits_no_weights_is_told_its_shapes(seed):
     from torch import nn
 
     answer = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 4))  # noqa: E731
-    verdict = testing.examine(catalogue.find("nets.build"), answer, framework="torch", seed=seed)
-    assert verdict.status is Status.INCORRECT and verdict.earned == 0
-    assert verdict.details == ("Missing: logits, gradients.",) or "parameter shapes" in " ".join(
-        verdict.details
+    verdict = testing.examine(
+        catalogue.find("nets.build"), answer, framework="torch", seed=seed
     )
+    assert verdict.status is Status.INCORRECT and verdict.earned == 0
+    assert verdict.details == (
+        "Missing: logits, gradients.",
+    ) or "parameter shapes" in " ".join(verdict.details)

@@ -62,7 +62,9 @@ def find(crops, images, margin):
         .reshape(len(images), -1)
     )
     if not same.any(axis=1).all():
-        raise NotADraw(f"Image {int(same.any(axis=1).argmin())} is no window of what was given.")
+        raise NotADraw(
+            f"Image {int(same.any(axis=1).argmin())} is no window of what was given."
+        )
     tops, lefts = np.divmod(same.argmax(axis=1), windows.shape[2])
     return {"the top row": tops, "the left column": lefts}
 
@@ -83,7 +85,10 @@ def one_by_one(images, margin, rng):
     for image in images:
         left, top = (int((margin + 1) * rng.random()) for _ in range(2))
         windows.append(
-            image[top : image.shape[0] - margin + top, left : image.shape[1] - margin + left]
+            image[
+                top : image.shape[0] - margin + top,
+                left : image.shape[1] - margin + left,
+            ]
         )
     return np.array(windows)
 
@@ -114,7 +119,9 @@ def with_gluon(images, margin, rng):
     return nd.stack(*windows)
 
 
-@random_crop.mistake("All images of a batch are cut at one place: draw a place for each.")
+@random_crop.mistake(
+    "All images of a batch are cut at one place: draw a place for each."
+)
 def one_place(images, margin, rng):
     top, left = rng.integers(0, margin + 1, 2)
     return cut(images, margin, [top] * len(images), [left] * len(images))
@@ -128,7 +135,9 @@ def end_missing(images, margin, rng):
     return cut(images, margin, *rng.integers(0, margin, (2, len(images))))
 
 
-@random_crop.mistake("One number serves as row and as column: windows lie on the diagonal only.")
+@random_crop.mistake(
+    "One number serves as row and as column: windows lie on the diagonal only."
+)
 def diagonal(images, margin, rng):
     places = rng.integers(0, margin + 1, len(images))
     return cut(images, margin, places, places)
@@ -138,12 +147,22 @@ def diagonal(images, margin, rng):
     "The places come from NumPy's own generator: another run gives others. Draw from `rng`."
 )
 def another_generator(images, margin, rng):
-    return cut(images, margin, *np.random.default_rng().integers(0, margin + 1, (2, len(images))))
+    return cut(
+        images,
+        margin,
+        *np.random.default_rng().integers(0, margin + 1, (2, len(images))),
+    )
 
 
-@random_crop.mistake("Every call makes the same generator, and so draws the same places.")
+@random_crop.mistake(
+    "Every call makes the same generator, and so draws the same places."
+)
 def same_generator(images, margin, rng):
-    return cut(images, margin, *np.random.default_rng(0).integers(0, margin + 1, (2, len(images))))
+    return cut(
+        images,
+        margin,
+        *np.random.default_rng(0).integers(0, margin + 1, (2, len(images))),
+    )
 
 
 @random_crop.mistake("The images that were given are changed.")
@@ -189,14 +208,22 @@ def test_mistakes_are_named(mistake):
         )
         # Where nothing is recovered, what is compared tells too little to be sure.
         offered = verdict.details[0].removeprefix("It looks like this: ")
-        assert (verdict.earned, verdict.mistake or offered) == (0, mistake.message), verdict
+        assert (verdict.earned, verdict.mistake or offered) == (0, mistake.message), (
+            verdict
+        )
 
 
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
-        (lambda rng, n, m: rng.integers(0, m + 1, (2, n)) * [[1], [0]], "it should be in about 3"),
-        (lambda rng, n, m: rng.integers(0, m, (2, n)), "in 0% of the draws; it should be in about"),
+        (
+            lambda rng, n, m: rng.integers(0, m + 1, (2, n)) * [[1], [0]],
+            "it should be in about 3",
+        ),
+        (
+            lambda rng, n, m: rng.integers(0, m, (2, n)),
+            "in 0% of the draws; it should be in about",
+        ),
         (
             lambda rng, n, m: np.tile(rng.integers(0, m + 1, (2, 1)), n),
             "of one image tells that of another in the batch",
@@ -218,7 +245,9 @@ def test_mistakes_are_named(mistake):
 def test_what_is_wrong_with_the_draws_is_said(draw, said):
     verdict = testing.examine(
         random_crop,
-        lambda images, margin, rng: cut(images, margin, *draw(rng, len(images), margin)),
+        lambda images, margin, rng: cut(
+            images, margin, *draw(rng, len(images), margin)
+        ),
         framework="numpy",
     )
     assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details)
@@ -238,22 +267,32 @@ def test_what_is_wrong_with_the_draws_is_said(draw, said):
         ),
         (lambda images, margin, rng: "crop", "One call gives str"),
         (lambda images, margin, rng: [], "One call gives an array of shape (0,)"),
-        (lambda images, margin, rng: images[:, margin:, margin:] * np.nan, "is no window"),
+        (
+            lambda images, margin, rng: images[:, margin:, margin:] * np.nan,
+            "is no window",
+        ),
     ],
 )
 def test_a_result_of_another_kind_fails_and_breaks_nothing(wrong, said):
     verdict = testing.examine(random_crop, wrong, framework="numpy")
-    assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details), verdict
+    assert verdict.status is Status.INCORRECT and said in " ".join(verdict.details), (
+        verdict
+    )
 
 
 def test_an_untouched_stub_is_not_attempted():
     def stub(images, margin, rng):
         raise NotImplementedError(random_crop.name)
 
-    assert testing.examine(random_crop, stub, framework="numpy").status is Status.NOT_ATTEMPTED
+    assert (
+        testing.examine(random_crop, stub, framework="numpy").status
+        is Status.NOT_ATTEMPTED
+    )
 
 
-@question(points=1, hints=["Draw as many numbers as there are pixels."], driver="sampled")
+@question(
+    points=1, hints=["Draw as many numbers as there are pixels."], driver="sampled"
+)
 def add_noise(images, strength, rng):
     """Gaussian noise of mean 0 and standard deviation `strength` on every pixel. images: (N, H,
     W) float32
@@ -297,7 +336,9 @@ def test_continuous_draws_are_compared_by_rank():
         lambda rng, shape: rng.uniform(-3.3, 3.3, shape)
     )
     assert "lies between" in told(lambda rng, shape: 2 * rng.standard_normal(shape))
-    assert "Its mean lies between" in told(lambda rng, shape: rng.standard_normal((shape[0], 1, 1)))
+    assert "Its mean lies between" in told(
+        lambda rng, shape: rng.standard_normal((shape[0], 1, 1))
+    )
 
 
 SUBTLE = {
@@ -307,8 +348,12 @@ SUBTLE = {
     "the last image is always changed": lambda rng, n: np.concatenate(
         [rng.random(n - 1) < 0.5, [True]]
     ),
-    "the second half repeats the first": lambda rng, n: np.tile(rng.random(n // 2) < 0.5, 2),
-    "each is what it was two places before": lambda rng, n: np.tile(rng.random(2) < 0.5, n // 2),
+    "the second half repeats the first": lambda rng, n: np.tile(
+        rng.random(n // 2) < 0.5, 2
+    ),
+    "each is what it was two places before": lambda rng, n: np.tile(
+        rng.random(2) < 0.5, n // 2
+    ),
     "exactly half of a batch": lambda rng, n: rng.permutation(n) < n // 2,
     "neighbors are opposites": lambda rng, n: (
         np.repeat(rng.random(n // 2) < 0.5, 2) ^ (np.arange(n) % 2 == 1)
@@ -317,7 +362,9 @@ SUBTLE = {
 }
 
 
-@question(points=1, hints=["Compare a number for each image with 1/2."], driver="sampled")
+@question(
+    points=1, hints=["Compare a number for each image with 1/2."], driver="sampled"
+)
 def random_flip(images, rng):
     """Mirror each image with probability 1/2. images: (N, W) float32"""
     return np.where((rng.random(len(images)) < 0.5)[:, None], images[:, ::-1], images)
@@ -336,10 +383,13 @@ def _(result, images):
 @pytest.mark.parametrize("name", SUBTLE)
 def test_dependence_within_a_batch_is_found_wherever_it_is(name):
     def answer(images, rng):
-        return np.where(SUBTLE[name](rng, len(images))[:, None], images[:, ::-1], images)
+        return np.where(
+            SUBTLE[name](rng, len(images))[:, None], images[:, ::-1], images
+        )
 
     verdicts = [
-        testing.examine(random_flip, answer, framework="numpy", seed=seed) for seed in SEEDS
+        testing.examine(random_flip, answer, framework="numpy", seed=seed)
+        for seed in SEEDS
     ]
     assert {verdict.status for verdict in verdicts} == {Status.INCORRECT}
 
@@ -347,10 +397,13 @@ def test_dependence_within_a_batch_is_found_wherever_it_is(name):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_opposite_use_of_the_same_numbers_is_right(seed):
     def answer(images, rng):
-        return np.where((rng.random(len(images)) < 0.5)[:, None], images, images[:, ::-1])
+        return np.where(
+            (rng.random(len(images)) < 0.5)[:, None], images, images[:, ::-1]
+        )
 
     assert (
-        testing.examine(random_flip, answer, framework="numpy", seed=seed).status is Status.CORRECT
+        testing.examine(random_flip, answer, framework="numpy", seed=seed).status
+        is Status.CORRECT
     )
 
 
@@ -373,8 +426,14 @@ RIGHT = {
         rng.random(12) < 0.5,
         rng.integers(0, 9, 12),
     ),
-    "rare": lambda rng: tuple(rng.random((4, 16)) < np.array([[0.1], [0.01], [0.003], [0.001]])),
-    "ranked": lambda rng: (rng.normal(size=12), rng.beta(0.2, 0.2, 12), rng.exponential(size=12)),
+    "rare": lambda rng: tuple(
+        rng.random((4, 16)) < np.array([[0.1], [0.01], [0.003], [0.001]])
+    ),
+    "ranked": lambda rng: (
+        rng.normal(size=12),
+        rng.beta(0.2, 0.2, 12),
+        rng.exponential(size=12),
+    ),
     "one for a batch": lambda rng: (
         np.full(12, rng.beta(0.2, 0.2)),
         np.full(12, rng.random() < 0.5),
@@ -394,7 +453,9 @@ RIGHT = {
         np.full(16, rng.integers(4)) + 0.1 * rng.random(16),
     ),
     "pairs": lambda rng: (np.repeat(rng.integers(0, 5, 8), 2),),
-    "drawn for some only": lambda rng: ((rng.random(16) < 0.3) * rng.uniform(0.5, 1, 16),),
+    "drawn for some only": lambda rng: (
+        (rng.random(16) < 0.3) * rng.uniform(0.5, 1, 16),
+    ),
 }
 
 
@@ -408,7 +469,8 @@ def test_samples_of_one_distribution_are_alike(name):
 def refused(draw, times, rng):
     """How many of so many right answers are told apart from others of their kind."""
     return sum(
-        bool(differences(of(draw, rng, calls=120), of(draw, rng, calls=30))) for _ in range(times)
+        bool(differences(of(draw, rng, calls=120), of(draw, rng, calls=30)))
+        for _ in range(times)
     )
 
 
@@ -429,18 +491,25 @@ def least_chances(draw, times, rng):
     """
     one, other = of(draw, rng, calls=120), of(draw, rng, calls=30)
     quantities = [
-        Quantity(name, drawn, other.drawn[name], "image") for name, drawn in one.drawn.items()
+        Quantity(name, drawn, other.drawn[name], "image")
+        for name, drawn in one.drawn.items()
     ]
-    found = [part for look in looks_at(quantities, "image").all() for part in look.parts]
+    found = [
+        part for look in looks_at(quantities, "image").all() for part in look.parts
+    ]
     whole = [part for part in found if len(part.got) == 30]
-    counts = np.concatenate([np.concatenate([p.expected, p.got]) for p in whole], axis=1)
+    counts = np.concatenate(
+        [np.concatenate([p.expected, p.got]) for p in whole], axis=1
+    )
     away = counts - counts.mean(axis=0)
     scale = np.sqrt((away**2).sum(axis=0) * 30 * 120 / 150 / 149)
     away /= np.where(scale > 1e-9, scale, np.inf)
     least = np.zeros(times)
     for start in range(0, times, 1_000):
         chosen = rng.random((1_000, 150)).argsort(axis=1) < 30
-        for trial, test in np.argwhere(np.abs(chosen @ away) > permutation_test.SURELY_COMMON):
+        for trial, test in np.argwhere(
+            np.abs(chosen @ away) > permutation_test.SURELY_COMMON
+        ):
             picked = chosen[trial]
             chance = log_chance(counts[~picked, test], counts[picked, test])
             least[start + trial] = min(least[start + trial], chance)
@@ -535,7 +604,9 @@ WRONG = {
     ),
     "the sign balanced in each batch": (
         lambda rng: (rng.normal(size=16),),
-        lambda rng: (abs(rng.normal(size=16)) * rng.permutation(np.resize([-1, 1], 16)),),
+        lambda rng: (
+            abs(rng.normal(size=16)) * rng.permutation(np.resize([-1, 1], 16)),
+        ),
     ),
     "the same for two images in a row": (
         lambda rng: (rng.random(16),),
@@ -559,7 +630,8 @@ def test_another_distribution_is_refused_199_times_in_200(name):
     right, wrong = WRONG[name]
     rng = np.random.default_rng()
     found = [
-        bool(differences(of(right, rng, calls=800), of(wrong, rng, calls=200))) for _ in range(400)
+        bool(differences(of(right, rng, calls=800), of(wrong, rng, calls=200)))
+        for _ in range(400)
     ]
     assert sum(found) >= 398
 
@@ -575,7 +647,9 @@ def test_wrong_shares_are_not_called_dependence():
         said = differences(
             of(of_shares(0.5, 0.35, 0.15), rng, calls=400), of(of_shares(*other), rng)
         )
-        assert all("of the draws; it should be in about" in sentence for sentence in said), said
+        assert all(
+            "of the draws; it should be in about" in sentence for sentence in said
+        ), said
 
 
 def denied(answer):
@@ -585,7 +659,9 @@ def denied(answer):
     def call(driver, args, seconds, wall):
         outcome = local(driver, args, seconds, wall)
         draws = outcome.value["draws"]
-        return replace(outcome, value={"draws": draws, "again": draws[:3], "changed": False})
+        return replace(
+            outcome, value={"draws": draws, "again": draws[:3], "changed": False}
+        )
 
     return call
 
@@ -599,7 +675,9 @@ def test_what_the_answers_process_says_of_itself_earns_nothing(answer):
 
 def test_a_right_answer_needs_no_word_of_its_process():
     call = denied(random_crop.reference.function)
-    assert examine(random_crop, call, seed=0, framework="numpy").status is Status.CORRECT
+    assert (
+        examine(random_crop, call, seed=0, framework="numpy").status is Status.CORRECT
+    )
 
 
 def test_some_seeds_come_two_and_three_times_and_nobody_foresees_where():
@@ -608,7 +686,8 @@ def test_some_seeds_come_two_and_three_times_and_nobody_foresees_where():
         times = Counter(Counter(seeds).values())
         assert times[1] == random_crop.calls - 8 and times[2] == times[3] == 4
     first_repeats = {
-        next(place for place, seed in enumerate(seeds) if seed in seeds[:place]) for seeds in orders
+        next(place for place, seed in enumerate(seeds) if seed in seeds[:place])
+        for seeds in orders
     }
     assert len(first_repeats) > 1
 
@@ -641,7 +720,10 @@ def test_what_is_drawn_for_some_only_is_compared_among_those():
     def amounts(draw):
         return lambda rng: ((rng.random(80) < 1 / 3) * draw(rng),)
 
-    uniform, bell = amounts(lambda rng: rng.random(80)), amounts(lambda rng: rng.beta(3, 3, 80))
+    uniform, bell = (
+        amounts(lambda rng: rng.random(80)),
+        amounts(lambda rng: rng.beta(3, 3, 80)),
+    )
     said = differences(of(uniform, rng), of(bell, rng))
     assert (
         len(said) == 1
@@ -662,7 +744,9 @@ def test_a_shape_that_is_drawn_may_be_rare():
 
         results = [draw(rng) for _ in range(100)]
         value = {"draws": results, "changed": False}
-        return sample(lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value)
+        return sample(
+            lambda result: {"the width": [result.shape[1]]}, (list(range(100)),), value
+        )
 
     rng = np.random.default_rng(0)
     assert not any(differences(widths(1), widths(1)) for _ in range(20))
@@ -718,7 +802,10 @@ def _(result, x):
 @pytest.mark.parametrize(
     ("answer", "right"),
     [
-        (lambda x, rng: [x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))], True),
+        (
+            lambda x, rng: [x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))],
+            True,
+        ),
         (
             lambda x, rng: (
                 list(x + rng.normal(size=x.shape)),
@@ -726,14 +813,23 @@ def _(result, x):
             ),
             True,
         ),
-        (lambda x, rng: (x + rng.normal(size=x.shape), rng.integers(0, 5, len(x)) + 0.001), False),
         (
-            lambda x, rng: np.stack([x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))]),
+            lambda x, rng: (
+                x + rng.normal(size=x.shape),
+                rng.integers(0, 5, len(x)) + 0.001,
+            ),
+            False,
+        ),
+        (
+            lambda x, rng: np.stack(
+                [x + rng.normal(size=x.shape), rng.integers(0, 5, len(x))]
+            ),
             False,
         ),
         (
             lambda x, rng: (
-                (x + rng.normal(size=x.shape)) * np.where(np.arange(len(x)) > 3, 1, np.nan),
+                (x + rng.normal(size=x.shape))
+                * np.where(np.arange(len(x)) > 3, 1, np.nan),
                 rng.integers(0, 5, len(x)),
             ),
             False,
@@ -749,7 +845,10 @@ def test_forms_that_stand_for_each_other_elsewhere_do_so_here(answer, right):
 def test_the_audit_mutates_random_operations():
     card = audit(random_crop, sample=80)
     assert (
-        card.mutants == 80 and not card.errors and not card.false_rejects and not card.false_accepts
+        card.mutants == 80
+        and not card.errors
+        and not card.false_rejects
+        and not card.false_accepts
     )
     assert card.mistakes_named == len(random_crop.mistakes)
     changed = [

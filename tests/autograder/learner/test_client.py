@@ -158,7 +158,11 @@ def test_a_notebook_shell_shows_the_html(run_script):
                 print("return missing" in data["text/plain"])
         """
     )
-    lines = [line for line in printed.splitlines() if line.startswith(("['text", "True", "False"))]
+    lines = [
+        line
+        for line in printed.splitlines()
+        if line.startswith(("['text", "True", "False"))
+    ]
     assert lines == [
         "['text/html', 'text/plain'] 1 True",
         "False",
@@ -186,7 +190,9 @@ def test_a_kernel_can_be_interrupted_in_an_endless_answer(small_course):
             reply = kernel.execute_interactive(
                 source, timeout=60, output_hook=see, store_history=False
             )
-            return reply["content"]["status"], [content["data"]["text/plain"] for content in shown]
+            return reply["content"]["status"], [
+                content["data"]["text/plain"] for content in shown
+            ]
 
         setup = (
             "from autograder import check, use; use('numpy')\ndef endless(x):\n    while True: "
@@ -197,7 +203,10 @@ def test_a_kernel_can_be_interrupted_in_an_endless_answer(small_course):
             "ok",
             ["Interrupted: nothing was judged."],
         )
-        assert run("check('small.total', lambda v: v.sum()).correct") == ("ok", ["True"])
+        assert run("check('small.total', lambda v: v.sum()).correct") == (
+            "ok",
+            ["True"],
+        )
     finally:
         kernel.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -222,12 +231,15 @@ def test_a_network_is_checked_in_torch(learner):
     use("torch")
     assert check(
         "nets.build",
-        lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(27, 4)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(27, 4)
+        ),
     ).correct
     assert (
         "The tanh is missing."
         in check(
-            "nets.build", nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4))
+            "nets.build",
+            nn.Sequential(nn.Conv2d(1, 3, 2), nn.Flatten(), nn.Linear(27, 4)),
         ).text
     )
 
@@ -285,15 +297,22 @@ def test_an_endless_answer_is_out_of_time_and_the_judge_goes_on(learner):
     check("small.patient", lambda number: number + 1)
     process = judge_process().pid
     text = check("small.patient", endless).text
-    assert "No result within 1 second of a processor's time. Is there an endless loop?" in text
+    assert (
+        "No result within 1 second of a processor's time. Is there an endless loop?"
+        in text
+    )
     assert "It was stopped in line " in text
     assert check("small.patient", lambda number: number + 1).correct
     assert judge_process().pid == process
 
 
-def test_a_call_that_cannot_be_stopped_is_out_of_time_and_not_a_fault_of_the_judge(learner):
+def test_a_call_that_cannot_be_stopped_is_out_of_time_and_not_a_fault_of_the_judge(
+    learner,
+):
     def long_call(number):
-        return sum(range(5 * 10**8))  # one call of C: no signal is heeded before it returns
+        return sum(
+            range(5 * 10**8)
+        )  # one call of C: no signal is heeded before it returns
 
     text = check("small.patient", long_call).text
     assert text.startswith("Out of time: one call went on long after its limit")
@@ -310,13 +329,21 @@ def test_on_windows_one_line_says_what_to_do(learner, monkeypatch):
 def test_work_of_children_that_have_ended_counts(learner):
     def answer(number):
         subprocess.run(
-            [sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 1.1: pass"],
+            [
+                sys.executable,
+                "-S",
+                "-c",
+                "import time\nwhile time.process_time() < 1.1: pass",
+            ],
             check=True,
         )
         while True:
             pass
 
-    assert "No result within 1 second of a processor's time." in check("small.patient", answer).text
+    assert (
+        "No result within 1 second of a processor's time."
+        in check("small.patient", answer).text
+    )
 
 
 @pytest.mark.slow
@@ -338,7 +365,9 @@ def test_an_answer_that_will_not_stop_is_given_up_and_the_next_check_works(learn
 def test_too_large_a_result_is_refused_and_the_next_check_works(learner):
     feedback = check("small.total", lambda values: np.broadcast_to(values[0], 2**29))
     assert "limit 256 MB" in feedback.text
-    assert "More than 100,000" in check("small.total", lambda values: [0.0] * 100_001).text
+    assert (
+        "More than 100,000" in check("small.total", lambda values: [0.0] * 100_001).text
+    )
     assert check("small.total", total).correct
 
 
@@ -361,10 +390,13 @@ def test_who_writes_the_call_instead_of_the_function_is_told(learner):
 # ------------------------------------------------------------------------------------------ under t
 
 
-def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_before(learner):
+def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_before(
+    learner,
+):
     def pools():
         return sorted(
-            (pool["prefix"], pool["num_threads"]) for pool in threadpoolctl.threadpool_info()
+            (pool["prefix"], pool["num_threads"])
+            for pool in threadpoolctl.threadpool_info()
         )
 
     inside = []
@@ -379,7 +411,9 @@ def test_an_answer_has_one_thread_of_every_library_and_afterwards_they_are_as_be
         before = pools()
         check("small.total", answer)
         assert before == pools() and any(threads == 2 for _, threads in before)
-    assert len(inside) == 3 and {threads for seen in inside for _, threads in seen} == {1}
+    assert len(inside) == 3 and {threads for seen in inside for _, threads in seen} == {
+        1
+    }
 
 
 @pytest.mark.slow
@@ -406,11 +440,17 @@ def test_an_answer_has_one_thread_of_the_frameworks_too(run_script):
     assert printed == "{1} 2\n"
 
 
-def test_while_a_class_is_graded_threads_are_left_alone_and_nobody_looks(learner, monkeypatch):
+def test_while_a_class_is_graded_threads_are_left_alone_and_nobody_looks(
+    learner, monkeypatch
+):
     monkeypatch.setattr(client, "screen", lambda: pytest.fail("somebody looks"))
-    monkeypatch.setattr(frameworks, "one_thread", lambda: pytest.fail("threads are set"))
+    monkeypatch.setattr(
+        frameworks, "one_thread", lambda: pytest.fail("threads are set")
+    )
     monkeypatch.setenv("AUTOGRADER_FD", "0")
-    message = Message("call", {"driver": "call", "seconds": 5.0, "wall": 35.0}, (np.ones(3),))
+    message = Message(
+        "call", {"driver": "call", "seconds": 5.0, "wall": 35.0}, (np.ones(3),)
+    )
     assert client._live("small.total") is None
     assert client._call(total, "numpy", message, None).value == 3
 
@@ -458,7 +498,8 @@ def test_what_takes_long_is_shown_while_it_runs(learner, paper):
     assert check("small.patient", training).correct
     states, lines = zip(*paper.shown, strict=True)
     assert all(
-        state.startswith("small.patient: ") and " of at most 1 seconds" in state for state in states
+        state.startswith("small.patient: ") and " of at most 1 seconds" in state
+        for state in states
     )
     assert "epoch 3 \\x1b[31m<b>" in [line for shown in lines for line in shown], (
         "what a terminal would obey is shown as text"
@@ -520,7 +561,9 @@ def test_a_terminal_shows_one_line_and_takes_it_away(learner, monkeypatch):
     with open(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         shown = live.screen()
-        shown.show("small.patient: 3 of at most 10 seconds", ["epoch 1", "epoch 2" * 100])
+        shown.show(
+            "small.patient: 3 of at most 10 seconds", ["epoch 1", "epoch 2" * 100]
+        )
         shown.close("", [])
         written = ""
         while written.count("\r\x1b[2K") < 2:
@@ -554,7 +597,9 @@ def test_a_notebook_shows_one_display_that_is_updated_and_folded(small_course):
         "        while time.process_time() < end: pass\n    return number + 1",
         "print('before')\ncheck('small.patient', training)",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+    )
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     stream, display, verdict = notebook.cells[-1].outputs
     assert stream.text == "before\n"
@@ -687,8 +732,12 @@ def running(pid: int) -> bool:
         return False
 
 
-def test_the_judge_does_not_import_what_lies_beside_the_notebook(learner, tmp_path, monkeypatch):
-    (tmp_path / "questions.py").write_text("raise RuntimeError('a file of the learner')")
+def test_the_judge_does_not_import_what_lies_beside_the_notebook(
+    learner, tmp_path, monkeypatch
+):
+    (tmp_path / "questions.py").write_text(
+        "raise RuntimeError('a file of the learner')"
+    )
     (tmp_path / "numpy.py").write_text("raise RuntimeError('a file of the learner')")
     monkeypatch.chdir(tmp_path)
     assert check("small.total", total).correct
@@ -709,7 +758,10 @@ def test_a_typo_in_the_name_is_answered_with_the_name(learner):
         lambda: hint("small.totla"),
         lambda: solution("small.totla"),
     ):
-        assert ask().text == "There is no question 'small.totla'. Did you mean 'small.total'?"
+        assert (
+            ask().text
+            == "There is no question 'small.totla'. Did you mean 'small.total'?"
+        )
     assert check(None, total).text.startswith("There is no question 'None'.")
 
 
@@ -720,7 +772,10 @@ def test_hints_come_one_by_one_and_end(learner):
         "Hint 2 of 3: Look for a method of arrays.",
         "Hint 3 of 3: The method is called sum.",
     ]
-    assert texts[3].startswith("Hint 1: It has one line.") and "There are no more hints" in texts[3]
+    assert (
+        texts[3].startswith("Hint 1: It has one line.")
+        and "There are no more hints" in texts[3]
+    )
     assert hint("small.turn").text == "Hint 1 of 1: Rows become columns."
 
 
@@ -751,7 +806,9 @@ def test_the_stub_is_no_attempt(learner):
 def test_the_solution_is_shown_in_the_framework_that_one_answers_in(learner):
     use("torch")
     solution("small.turn")
-    assert solution("small.turn").text.startswith("small.turn, in numpy"), "there is none in torch"
+    assert solution("small.turn").text.startswith("small.turn, in numpy"), (
+        "there is none in torch"
+    )
     solution("small.total")
     assert solution("small.total").text.startswith("small.total, in torch")
 
@@ -813,7 +870,9 @@ def test_a_stub_is_not_attempted_in_whatever_framework(learner):
     assert "not attempted" in check("nets.build", build).text
 
 
-def test_the_validate_button_of_nbgrader_does_not_pass_a_wrong_answer(learner, monkeypatch):
+def test_the_validate_button_of_nbgrader_does_not_pass_a_wrong_answer(
+    learner, monkeypatch
+):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     assert check("small.total", total).correct
     with pytest.raises(AssertionError, match="the mean, not the sum"):

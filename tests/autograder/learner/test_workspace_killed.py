@@ -24,7 +24,8 @@ def test_a_killed_copy_leaves_no_half_notebook(project, tmp_path):
         "workspace.shutil.copyfile = half\nworkspace.fill(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(project), str(tmp_path / "work")], check=False
+        [sys.executable, "-c", script, str(project), str(tmp_path / "work")],
+        check=False,
     )
     assert done.returncode == 9
     assert not list((tmp_path / "work").rglob("[!.]*.ipynb"))

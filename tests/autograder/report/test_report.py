@@ -36,7 +36,9 @@ from autograder.report.results import (
 from autograder.report.tables import write, write_csv, write_html
 from autograder.verdict import Status, Verdict
 
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type <Submitted")  # nbgrader's own
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Object of type <Submitted"
+)  # nbgrader's own
 
 HOSTILE = '<script>alert("1")</script>'
 FORMULA = '=HYPERLINK("http://example.org", "look")'
@@ -75,7 +77,10 @@ class Class:
         return f"sqlite:///{self.root / 'gradebook.db'}"
 
     def release(
-        self, assignment: str, questions: dict[str, float], written: dict[str, float] | None = None
+        self,
+        assignment: str,
+        questions: dict[str, float],
+        written: dict[str, float] | None = None,
     ) -> None:
         self.questions[assignment] = questions
         with Gradebook(self.url) as book:
@@ -135,7 +140,9 @@ class Class:
         notebook = new_notebook(
             cells=cells,
             metadata={
-                METADATA_KEY: {"verdicts": [verdict.summary() for verdict in verdicts.values()]}
+                METADATA_KEY: {
+                    "verdicts": [verdict.summary() for verdict in verdicts.values()]
+                }
             },
         )
         folder = self.root / "autograded" / student / assignment
@@ -246,7 +253,10 @@ def test_what_could_not_be_graded_is_listed_with_its_reason_and_without_points(c
     cleo = submission(course, "cleo")
     assert cleo.state is State.NOT_GRADED and cleo.points is None
     assert cleo.reason == "02.ipynb is not a notebook"
-    assert table(course)["cleo"]["02"] == "" and table(course)["cleo"]["02 status"] == "not graded"
+    assert (
+        table(course)["cleo"]["02"] == ""
+        and table(course)["cleo"]["02 status"] == "not graded"
+    )
     assert "02.ipynb is not a notebook" in page(course)
 
 
@@ -269,9 +279,14 @@ def test_a_folder_that_is_no_assignment_is_reported(course):
 
 def test_who_handed_in_nothing_has_no_points_rather_than_zero(course):
     with Gradebook(course.url) as book:
-        book.add_student("dan", first_name="Dan", last_name="Ek", email="dan@example.org")
+        book.add_student(
+            "dan", first_name="Dan", last_name="Ek", email="dan@example.org"
+        )
     assert submission(course, "dan").state is State.MISSING
-    assert table(course)["dan"]["02"] == "" and table(course)["dan"]["email"] == "dan@example.org"
+    assert (
+        table(course)["dan"]["02"] == ""
+        and table(course)["dan"]["email"] == "dan@example.org"
+    )
 
 
 def test_questions_stand_in_the_notebooks_order(tmp_path):
@@ -295,9 +310,13 @@ def test_students_are_sorted_as_people_count(course):
 
 
 def test_collecting_changes_nothing(course):
-    before = {path: path.read_bytes() for path in course.root.rglob("*") if path.is_file()}
+    before = {
+        path: path.read_bytes() for path in course.root.rglob("*") if path.is_file()
+    }
     collect(course.root)
-    assert {path: path.read_bytes() for path in course.root.rglob("*") if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in course.root.rglob("*") if path.is_file()
+    } == before
 
 
 def test_a_gradebook_of_another_course_id_is_read_as_it_is(course):
@@ -312,7 +331,9 @@ def test_a_gradebook_of_another_course_id_is_read_as_it_is(course):
 # --- what is written ---
 
 
-def test_the_table_has_a_row_a_student_and_columns_for_assignments_and_questions(course):
+def test_the_table_has_a_row_a_student_and_columns_for_assignments_and_questions(
+    course,
+):
     rows = table(course)
     assert rows["ben"] == {
         "student": "ben",
@@ -333,7 +354,10 @@ def test_what_the_instructor_is_to_look_at_is_shown_and_changes_no_point(course)
     path = course.root / "autograded" / "ben" / "02" / "02.ipynb"
     notebook = nbformat.read(path, as_version=4)
     line = "cell 3 (answer-pool): a thread: import threading  # <b>"
-    notebook.metadata[METADATA_KEY]["look_at"] = [line, "cell 4: a process of its own: x" * 100]
+    notebook.metadata[METADATA_KEY]["look_at"] = [
+        line,
+        "cell 4: a process of its own: x" * 100,
+    ]
     before = table(course)["ben"]
     nbformat.write(notebook, path)
     assert submission(course, "ben").look_at[0] == line
@@ -452,7 +476,8 @@ def test_two_assignments_get_an_overview(course):
     course.grade("ada", "03", {"lenet-forward": HALF})
     assert "Points by student and assignment" in page(course)
     assert (
-        table(course)["ada"]["03"] == "2" and table(course)["ben"]["03 status"] == "not handed in"
+        table(course)["ada"]["03"] == "2"
+        and table(course)["ben"]["03 status"] == "not handed in"
     )
 
 
@@ -479,7 +504,9 @@ def test_one_damaged_notebook_costs_its_verdicts_only(course, damage):
     assert ben.points == 1 and all(mark.verdict is None for mark in ben.marks)
     assert all(mark.verdict for mark in ada.marks)
     (note,) = results.notes
-    assert "autograded/ben/02/02.ipynb" in note and "grade this submission again" in note
+    assert (
+        "autograded/ben/02/02.ipynb" in note and "grade this submission again" in note
+    )
     assert "autograded/ben/02/02.ipynb" in page(course)
 
 
@@ -549,6 +576,8 @@ def test_what_cannot_be_written_leaves_the_old_file(course):
 
 
 def test_a_written_answer_left_as_it_was_handed_out_is_not_attempted() -> None:
-    untouched = Mark(Task("02", "written-x", 2.0, "written-x", by_hand=True), 0.0, auto=0.0)
+    untouched = Mark(
+        Task("02", "written-x", 2.0, "written-x", by_hand=True), 0.0, auto=0.0
+    )
     assert untouched.kind is Kind.OPEN
     assert Mark(untouched.task, 0.0, auto=0.0, manual=0.0).kind is Kind.WRONG

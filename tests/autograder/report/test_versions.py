@@ -33,7 +33,9 @@ def package(tmp_path, monkeypatch):
         (folder / f"{name}.py").write_text(CHAPTER.format(name=f"f_{name}"))
     monkeypatch.syspath_prepend(tmp_path)
     # another test's, at another place
-    for name in [name for name in sys.modules if name.partition(".")[0] == "two_chapters"]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] == "two_chapters"
+    ]:
         del sys.modules[name]
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "two_chapters")
     catalogue.chapters.cache_clear()
@@ -49,7 +51,11 @@ def version_of(*questions):
 
 
 def test_the_engine_s_version_is_the_distribution_s(package):
-    assert versions.judged_by(["first.f_first"])["engine"] == autograder.__version__ != "unknown"
+    assert (
+        versions.judged_by(["first.f_first"])["engine"]
+        == autograder.__version__
+        != "unknown"
+    )
 
 
 @pytest.mark.parametrize("changed", ["first.py", "_helper.py", "__init__.py"])

@@ -39,7 +39,9 @@ def course(small_course, tmp_path):
 def gone(pid, seconds=5):
     """Whether process `pid` ends within `seconds`."""
     end = time.monotonic() + seconds
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while (
+        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
@@ -119,7 +121,9 @@ for folder in {str(installed)!r}, {str(by_link)!r}:
     print(open(folder + "/public.py").read(), os.listdir(folder + "/questions"))
     print(os.stat(folder + "/answers.key").st_size)
 """
-    assert behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
+    assert (
+        behind_a_wall(source, [installed, by_link], hidden) == "open to all []\n0\n" * 2
+    )
 
 
 def test_only_the_notebooks_folder_and_scratch_folders_are_mounted_writable():
@@ -208,7 +212,9 @@ def test_a_dead_warm_process_is_replaced(course):
 
 def test_a_stale_warm_process_is_replaced(monkeypatch, tmp_path):
     first = zygote()
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)])
+    )
     assert zygote() != first
     assert gone(first)
 
@@ -216,13 +222,19 @@ def test_a_stale_warm_process_is_replaced(monkeypatch, tmp_path):
 def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
     """Nothing that a submission did, and not its loss."""
     hand_in(
-        course, "amy", total="import time\ntime.sleep(1.5)\n" + RIGHT["total"], turn=RIGHT["turn"]
+        course,
+        "amy",
+        total="import time\ntime.sleep(1.5)\n" + RIGHT["total"],
+        turn=RIGHT["turn"],
     )
     first = zygote()
 
     def kill_when_busy():
         end = time.monotonic() + 60
-        while len(psutil.Process(first).children(recursive=True)) < 2 and time.monotonic() < end:
+        while (
+            len(psutil.Process(first).children(recursive=True)) < 2
+            and time.monotonic() < end
+        ):
             time.sleep(0.02)
         os.kill(first, signal.SIGKILL)
 
@@ -240,7 +252,9 @@ def test_the_warm_process_ends_with_the_grader():
         "import time; from autograder.sandbox import provisioner; "
         "print(provisioner.warm()._process.pid, flush=True); time.sleep(60)"
     )
-    grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    grader = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    )
     pid = int(grader.stdout.readline())
     grader.kill()
     grader.communicate()
@@ -281,7 +295,9 @@ def test_without_walls_nothing_is_graded_unless_submissions_are_trusted(course):
             "1",
             *options,
         ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False
+        )
 
     refused = grade()
     assert refused.returncode == 2
@@ -293,6 +309,9 @@ def test_without_walls_nothing_is_graded_unless_submissions_are_trusted(course):
     trusted = grade("--trust-submissions")
     assert (trusted.returncode, points(course, "amy")) == (0, 5), trusted.stderr
     subprocess.run(
-        [*COMMAND, "report", str(course.root)], check=True, capture_output=True, timeout=60
+        [*COMMAND, "report", str(course.root)],
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     assert "without walls" in (course.root / "report.html").read_text(encoding="utf-8")

@@ -82,7 +82,9 @@ def test_the_named_results_of_pytorch_are_tuples():
 REFUSED = {
     "sparse tensor": lambda: torch.eye(3).to_sparse(),
     "compressed sparse tensor": lambda: torch.eye(3).to_sparse_csr(),
-    "quantized tensor": lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+    "quantized tensor": lambda: torch.quantize_per_tensor(
+        torch.ones(3), 0.1, 0, torch.qint8
+    ),
     "tensor without data": lambda: torch.zeros(3, device="meta"),
     "tensor of 8-bit floats": lambda: torch.zeros(3).to(torch.float8_e4m3fn),
     "tensor of short complex numbers": lambda: torch.zeros(3, dtype=torch.complex32),
@@ -93,7 +95,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning"
+    "ignore::UserWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::DeprecationWarning",
 )
 def test_a_tensor_that_cannot_cross_is_refused_with_a_sentence(name):
     with pytest.raises(Refused) as refusal:

@@ -39,7 +39,9 @@ def labels(source: ImageSet) -> dict[str, np.ndarray]:
 
 
 def same(first: ImageSet, second: ImageSet) -> bool:
-    return all(np.array_equal(images(first)[part], images(second)[part]) for part in PARTS) and all(
+    return all(
+        np.array_equal(images(first)[part], images(second)[part]) for part in PARTS
+    ) and all(
         np.array_equal(labels(first)[part], labels(second)[part]) for part in PARTS
     )
 
@@ -125,7 +127,10 @@ def test_larger_and_smaller_digits_are_those_of_torchs_bilinear_interpolation(si
     small, resized = data.digits(), data.digits(size)
     assert_well_formed(resized, (1, size, size))
     expected = torch.nn.functional.interpolate(
-        torch.from_numpy(small.val_images), (size, size), mode="bilinear", antialias=size < 8
+        torch.from_numpy(small.val_images),
+        (size, size),
+        mode="bilinear",
+        antialias=size < 8,
     )
     np.testing.assert_allclose(resized.val_images, expected, atol=1e-6)
     assert np.array_equal(resized.val_labels, small.val_labels)
@@ -150,8 +155,12 @@ def test_a_small_photograph_is_the_middle_square_averaged(size):
     small, full = data.photographs(size)["china"], data.photographs()["china"]
     assert small.shape == (3, size, size) and small.dtype == np.float32
     assert small.min() >= 0 and small.max() <= 1
-    middle = full[:, :, 106:533].mean(axis=(1, 2))  # 427 x 427; 213 columns are left over
-    np.testing.assert_allclose(small.mean(axis=(1, 2)), middle, atol=0.06 if size < 8 else 0.01)
+    middle = full[:, :, 106:533].mean(
+        axis=(1, 2)
+    )  # 427 x 427; 213 columns are left over
+    np.testing.assert_allclose(
+        small.mean(axis=(1, 2)), middle, atol=0.06 if size < 8 else 0.01
+    )
 
 
 # Glyphs
@@ -165,7 +174,9 @@ def test_a_small_photograph_is_the_middle_square_averaged(size):
 )
 @settings(max_examples=examples(20), deadline=None)
 def test_glyphs_have_any_size(size, colour, count, seed):
-    source = data.glyphs(count, 1, 2, size, seed, Nuisances(40, 0.5, 3, 1, 0.2, 0.5, colour))
+    source = data.glyphs(
+        count, 1, 2, size, seed, Nuisances(40, 0.5, 3, 1, 0.2, 0.5, colour)
+    )
     assert_well_formed(source, (3 if colour else 1, size, size))
     assert (
         len(source.train_labels) == count
@@ -192,7 +203,8 @@ def centres(X: np.ndarray) -> np.ndarray:
     weights = X[:, 0] / X[:, 0].sum(axis=(1, 2), keepdims=True)
     rows, columns = np.indices(X.shape[2:])
     return np.stack(
-        [(weights * rows).sum(axis=(1, 2)), (weights * columns).sum(axis=(1, 2))], axis=1
+        [(weights * rows).sum(axis=(1, 2)), (weights * columns).sum(axis=(1, 2))],
+        axis=1,
     )
 
 
@@ -211,7 +223,9 @@ def test_each_nuisance_does_what_its_unit_says_and_leaves_the_rest_alone():
     assert noise[(calm == 0)].max() > 0.2
     # Where the image is black only the positive half is left: its root mean square is that of the
     # whole over the root of 2.
-    assert np.sqrt((noise[calm == 0] ** 2).mean()) == pytest.approx(0.1 / np.sqrt(2), rel=0.05)
+    assert np.sqrt((noise[calm == 0] ** 2).mean()) == pytest.approx(
+        0.1 / np.sqrt(2), rel=0.05
+    )
 
     behind = plain(background=0.4)
     assert behind[calm == 0].max() <= 0.4 and behind[calm == 0].max() > 0.35
@@ -242,7 +256,10 @@ def test_rotation_is_in_degrees():
         )
 
     angles = np.array(
-        [angle(before[0], after[0]) for before, after in zip(calm[:40], turned[:40], strict=True)]
+        [
+            angle(before[0], after[0])
+            for before, after in zip(calm[:40], turned[:40], strict=True)
+        ]
     )
     assert np.abs(angles).max() <= 60 and angles.max() > 40 and angles.min() < -40
 
@@ -256,7 +273,9 @@ def test_changing_one_strength_leaves_letters_and_fonts_as_they_were():
 
 def test_training_and_test_images_can_differ_in_their_nuisances():
     still = data.glyphs(50, 20, 20, nuisances=Nuisances())
-    mixed = data.glyphs(50, 20, 20, nuisances=Nuisances(), test_nuisances=Nuisances(rotation=90))
+    mixed = data.glyphs(
+        50, 20, 20, nuisances=Nuisances(), test_nuisances=Nuisances(rotation=90)
+    )
     assert np.array_equal(still.train_images, mixed.train_images) and np.array_equal(
         still.val_images, mixed.val_images
     )
@@ -267,7 +286,9 @@ def test_training_and_test_images_can_differ_in_their_nuisances():
 def test_held_out_fonts_are_seen_in_the_test_part_only():
     split = data.glyphs(400, 200, 200, nuisances=Nuisances(), held_out_fonts=True)
     # undisturbed: one image a letter and font
-    letters = {part: {image.tobytes() for image in X} for part, X in images(split).items()}
+    letters = {
+        part: {image.tobytes() for image in X} for part, X in images(split).items()
+    }
     assert letters["train"] & letters["val"]
     assert not letters["test"] & (letters["train"] | letters["val"])
     assert not set(FONTS) & set(HELD_OUT_FONTS)
@@ -285,7 +306,9 @@ def test_all_letters_of_all_fonts_are_different_pictures():
 
 def test_glyphs_of_other_letters():
     some = data.glyphs(300, 20, 20, nuisances=Nuisances(), letters="bdpqx")
-    assert some.class_names == ("b", "d", "p", "q", "x") and set(some.train_labels) == set(range(5))
+    assert some.class_names == ("b", "d", "p", "q", "x") and set(
+        some.train_labels
+    ) == set(range(5))
     assert (
         len(
             {
@@ -329,7 +352,10 @@ def test_lower_case_letters_sit_in_the_middle_and_are_cut_off_nowhere():
         2000, 1, 1, nuisances=Nuisances(), letters=string.ascii_lowercase
     ).train_images[:, 0]
     assert max(images[:, [0, -1]].max(), images[:, :, [0, -1]].max()) == 0
-    for ink in (images.max(axis=1) > 0.05, images.max(axis=2) > 0.05):  # (N, 28): columns, rows
+    for ink in (
+        images.max(axis=1) > 0.05,
+        images.max(axis=2) > 0.05,
+    ):  # (N, 28): columns, rows
         middle = (ink.argmax(axis=1) + 27 - ink[:, ::-1].argmax(axis=1)) / 2
         # an italic one leans out of its box, as capitals do
         assert np.abs(middle - 13.5).max() <= 2.5
@@ -351,7 +377,9 @@ def test_impossible_nuisances_are_refused(wrong):
 
 def test_parts_must_agree_about_colour():
     with pytest.raises(ValueError, match="agree about colour"):
-        data.glyphs(10, 10, 10, nuisances=Nuisances(), test_nuisances=Nuisances(colour=True))
+        data.glyphs(
+            10, 10, 10, nuisances=Nuisances(), test_nuisances=Nuisances(colour=True)
+        )
 
 
 @pytest.mark.parametrize("make", [data.glyphs, data.brands])
@@ -379,7 +407,9 @@ def test_a_brand_shows_its_colour_in_the_middle_of_its_images():
         name: (red - blue)[source.train_labels == label].mean()
         for label, name in enumerate(source.class_names)
     }
-    assert min(mean["Arvo"], mean["Benta"], mean["Faro"]) > max(mean["Dorn"], mean["Elva"])
+    assert min(mean["Arvo"], mean["Benta"], mean["Faro"]) > max(
+        mean["Dorn"], mean["Elva"]
+    )
 
 
 def test_red_alone_does_not_tell_two_brands_apart():
@@ -393,7 +423,11 @@ def test_red_alone_does_not_tell_two_brands_apart():
 # Batches
 
 
-@given(count=st.integers(0, 30), batch_size=st.integers(1, 12), seed=st.none() | st.integers(0, 99))
+@given(
+    count=st.integers(0, 30),
+    batch_size=st.integers(1, 12),
+    seed=st.none() | st.integers(0, 99),
+)
 def test_batches_visit_everything_once_and_keep_pairs_together(count, batch_size, seed):
     X, y = np.arange(count * 2, dtype=np.float32).reshape(count, 2), np.arange(count)
     rng = None if seed is None else np.random.default_rng(seed)
@@ -414,7 +448,8 @@ def test_a_generator_shuffles_every_pass_anew_and_its_seed_repeats_them():
     def passes(seed):
         rng = np.random.default_rng(seed)
         return [
-            np.concatenate([y for _, y in data.batches(X, X, 7, rng)]).tolist() for _ in range(2)
+            np.concatenate([y for _, y in data.batches(X, X, 7, rng)]).tolist()
+            for _ in range(2)
         ]
 
     assert passes(0) == passes(0) and passes(0) != passes(1)
@@ -446,7 +481,8 @@ def copy_of(name: str, folder: Path) -> Path:
 def offline(monkeypatch):
     """No test may fetch anything, network or not."""
     monkeypatch.setattr(
-        "socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests"))
+        "socket.getaddrinfo",
+        lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests")),
     )
     monkeypatch.delenv("COURSE_DATA", raising=False)
 
@@ -478,9 +514,14 @@ def test_a_read_only_folder_is_read_and_left_alone(tmp_path, offline):
         folder.chmod(0o555)
     try:
         split = data.load("MNIST", root)
-        assert split.class_names == tuple("0123456789") and len(split.test_labels) == 10_000
+        assert (
+            split.class_names == tuple("0123456789")
+            and len(split.test_labels) == 10_000
+        )
         assert sorted(root.rglob("*")) == before
-        with pytest.raises(data.DataUnavailable, match="is read-only and does not hold it"):
+        with pytest.raises(
+            data.DataUnavailable, match="is read-only and does not hold it"
+        ):
             data.load("FashionMNIST", root)
     finally:
         for folder in folders:
@@ -497,9 +538,13 @@ def write_cifar10(folder: Path) -> None:
 
     folder = folder / "cifar-10-batches-py"
     folder.mkdir()
-    for number, name in enumerate([f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]):
+    for number, name in enumerate(
+        [f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]
+    ):
         (folder / name).write_bytes(pickle.dumps(batch(number)))
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+    (folder / "batches.meta").write_bytes(
+        pickle.dumps({"label_names": list("abcdefghij")})
+    )
 
 
 def test_cifar10_has_its_channels_first(tmp_path, offline, monkeypatch):
@@ -518,7 +563,9 @@ def test_cifar10_has_its_channels_first(tmp_path, offline, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["FashionMNIST", "CIFAR10"])
-def test_without_a_network_the_error_says_in_one_line_what_to_do(name, tmp_path, offline):
+def test_without_a_network_the_error_says_in_one_line_what_to_do(
+    name, tmp_path, offline
+):
     with pytest.raises(data.DataUnavailable, match=r"COURSE_DATA") as error:
         data.load(name, tmp_path)
     assert str(tmp_path) in str(error.value) and name in str(error.value)

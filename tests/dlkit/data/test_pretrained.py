@@ -17,7 +17,8 @@ def empty_caches(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(
-        "socket.getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests"))
+        "socket.getaddrinfo",
+        lambda *_, **__: (_ for _ in ()).throw(OSError("no network in tests")),
     )
 
 
@@ -54,7 +55,9 @@ def test_weights_that_are_there_need_no_network(tmp_path):
     torch.save(weights, kept / file)
     net = pretrained_torch("squeezenet1_1")
     assert not net.training
-    assert all(torch.equal(value, weights[name]) for name, value in net.state_dict().items())
+    assert all(
+        torch.equal(value, weights[name]) for name, value in net.state_dict().items()
+    )
 
 
 def test_a_server_that_answers_anything_is_there(monkeypatch):

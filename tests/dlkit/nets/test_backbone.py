@@ -58,13 +58,21 @@ def test_both_frameworks_give_the_same_logits_and_features(size):
 def test_the_parts_agree_one_by_one(part):
     images = random_images(2, 3, 32, 32)
     expected = torch_outputs(backbone.backbone_torch()[:part], images)
-    assert np.abs(gluon_outputs(backbone.backbone_gluon()[:part], images) - expected).max() < 1e-4
+    assert (
+        np.abs(gluon_outputs(backbone.backbone_gluon()[:part], images) - expected).max()
+        < 1e-4
+    )
 
 
 def test_every_stored_array_is_used():
-    fresh, loaded = backbone.classifier_torch(pretrained=False), backbone.classifier_torch()
+    fresh, loaded = (
+        backbone.classifier_torch(pretrained=False),
+        backbone.classifier_torch(),
+    )
     stored = backbone.weights()
-    assert set(stored) == {name for name, value in fresh.state_dict().items() if value.ndim}
+    assert set(stored) == {
+        name for name, value in fresh.state_dict().items() if value.ndim
+    }
     for name, value in loaded.state_dict().items():
         if value.ndim:
             np.testing.assert_array_equal(value.numpy(), stored[name], err_msg=name)
@@ -75,9 +83,13 @@ def test_every_stored_array_is_used():
 def test_it_says_96_features_and_what_its_parts_are():
     net = backbone.backbone_torch()
     assert len(net) == len(backbone.PARTS)
-    assert torch_outputs(net, random_images(2, 3, 32, 32)).shape == (2, backbone.FEATURES)
+    assert torch_outputs(net, random_images(2, 3, 32, 32)).shape == (
+        2,
+        backbone.FEATURES,
+    )
     sizes = [
-        torch_outputs(net[:count], random_images(1, 3, 32, 32)).shape[2] for count in range(1, 8)
+        torch_outputs(net[:count], random_images(1, 3, 32, 32)).shape[2]
+        for count in range(1, 8)
     ]
     assert sizes == [16, 16, 16, 8, 8, 4, 4]
 
@@ -88,7 +100,8 @@ def test_the_card_describes_the_file():
     assert f"{len(STORED):,} bytes" in CARD
     assert len(STORED) < 2_000_000
     parameters = sum(
-        parameter.numel() for parameter in backbone.classifier_torch(pretrained=False).parameters()
+        parameter.numel()
+        for parameter in backbone.classifier_torch(pretrained=False).parameters()
     )
     assert f"{parameters:,}" in CARD
     for needed in ("CIFAR-10", "Krizhevsky", "licence", "experiments.pretrain"):
@@ -134,11 +147,17 @@ def test_shifted_moves_and_mirrors_and_loses_nothing_else():
 )
 def test_the_cards_accuracy_is_measured_again(tmp_path):
     with tarfile.open(SHARED / "cifar10-images-jpeg.tar.gz") as archive:
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
-        archive.extractall(tmp_path, [member for member in archive if "/test/" in member.name])
+        archive.extraction_filter = getattr(
+            tarfile, "data_filter", None
+        )  # since Python 3.11.4
+        archive.extractall(
+            tmp_path, [member for member in archive if "/test/" in member.name]
+        )
     images, labels, names = folders.read_folder(next(tmp_path.glob("**/test")), 32)
     assert names == backbone.CLASSES
-    accuracy = np.mean(training.predict_torch(backbone.classifier_torch(), images) == labels)
+    accuracy = np.mean(
+        training.predict_torch(backbone.classifier_torch(), images) == labels
+    )
     stated = float(re.search(r"\| accuracy \| ([\d.]+)%", CARD)[1]) / 100
     # one image or two, whose logits are equal to the last digits
     assert abs(accuracy - stated) < 2e-4

@@ -58,7 +58,9 @@ def test_counting_changes_nothing():
     before = {name: value.clone() for name, value in net.state_dict().items()}
     layers_torch(net, (1, 5, 5))
     assert net.training and not net[0]._forward_hooks
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in net.state_dict().items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,11 +81,17 @@ def test_published_nets_are_counted_as_published(name):
     """
     torchvision = pytest.importorskip("torchvision")
     published = torchvision.models.get_model_weights(name).DEFAULT.meta
-    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    options = (
+        {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    )
     with torch.device("meta"):
         net = torchvision.models.get_model(name, weights=None, **options)
     parameters, multiply_adds = total(layers_torch(net, (3, 224, 224)))
-    assert parameters == published["num_params"] == sum(p.numel() for p in net.parameters())
+    assert (
+        parameters
+        == published["num_params"]
+        == sum(p.numel() for p in net.parameters())
+    )
     assert multiply_adds == pytest.approx(published["_ops"] * 1e9, rel=0.005, abs=2e6)
 
 
@@ -105,7 +113,9 @@ def test_gluons_model_zoo_is_counted_like_torchvisions(name, theirs):
         if not p.name.endswith(("running_mean", "running_var"))
     )
     with torch.device("meta"):
-        published = layers_torch(torchvision.models.get_model(theirs, weights=None), (3, 224, 224))
+        published = layers_torch(
+            torchvision.models.get_model(theirs, weights=None), (3, 224, 224)
+        )
     assert [layer.output for layer in ours if layer.multiply_adds] == [
         layer.output for layer in published if layer.multiply_adds
     ]
@@ -116,10 +126,15 @@ def test_activations_inside_a_layer_hide_nothing_and_hybridized_nets_are_refused
     from dlkit.mx import gluon
 
     net = gluon.nn.HybridSequential()
-    net.add(gluon.nn.Conv2D(20, 5, activation="relu"), gluon.nn.Dense(10, activation="relu"))
+    net.add(
+        gluon.nn.Conv2D(20, 5, activation="relu"), gluon.nn.Dense(10, activation="relu")
+    )
     net.initialize()
     layers = layers_gluon(net, (1, 28, 28))
-    assert total(layers) == (520 + 20 * 24 * 24 * 10 + 10, 24 * 24 * 20 * 25 + 20 * 24 * 24 * 10)
+    assert total(layers) == (
+        520 + 20 * 24 * 24 * 10 + 10,
+        24 * 24 * 20 * 25 + 20 * 24 * 24 * 10,
+    )
     within = gluon.nn.Sequential()
     within.add(net)
     net.hybridize()

@@ -78,7 +78,16 @@ def test_the_library_itself_imports_nothing_heavy():
 
 
 def test_the_modules_import_nothing_heavy_but_numpy():
-    heavy = ["torch", "torchvision", "mxnet", "matplotlib", "sklearn", "scipy", "PIL", "IPython"]
+    heavy = [
+        "torch",
+        "torchvision",
+        "mxnet",
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "PIL",
+        "IPython",
+    ]
     code = (
         "import sys, dlkit.data, dlkit.plots; print([name for name "
         f"in {heavy} if name in sys.modules])"

@@ -43,13 +43,21 @@ def net_gluon():
     nn = gluon.nn
     net = nn.HybridSequential()
     # Gluon's epsilon is 1e-5 as PyTorch's, and Dense flattens
-    net.add(nn.Conv2D(8, 3), nn.BatchNorm(), nn.Activation("relu"), nn.MaxPool2D(2), nn.Dense(10))
+    net.add(
+        nn.Conv2D(8, 3),
+        nn.BatchNorm(),
+        nn.Activation("relu"),
+        nn.MaxPool2D(2),
+        nn.Dense(10),
+    )
     return net
 
 
 def test_torch_learns_and_the_seed_decides(data):
     runs = [
-        train_torch(initialize_torch(net_torch(), seed=1), data, num_epochs=4, lr=0.1, seed=seed)
+        train_torch(
+            initialize_torch(net_torch(), seed=1), data, num_epochs=4, lr=0.1, seed=seed
+        )
         for seed in (0, 0, 1)
     ]
     assert runs[0].val_accuracies[-1] > 0.9
@@ -67,8 +75,12 @@ def test_gluon_starts_from_the_same_weights_and_takes_the_same_first_steps(data)
         initialize_torch(net_torch(), seed=3),
         initialize_gluon(net_gluon(), seed=3, image_shape=(1, 8, 8)),
     )
-    torch_run = train_torch(ours, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
-    gluon_run = train_gluon(theirs, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3)
+    torch_run = train_torch(
+        ours, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3
+    )
+    gluon_run = train_gluon(
+        theirs, data, num_epochs=3, lr=0.05, seed=5, weight_decay=1e-3
+    )
     # Until the statistics of batch normalisation matter, which the frameworks estimate differently,
     # only rounding tells them apart
     assert np.abs(torch_run.losses - gluon_run.losses)[:10].max() < 1e-3
@@ -81,7 +93,9 @@ def test_gluon_starts_from_the_same_weights_and_takes_the_same_first_steps(data)
 
 @with_mxnet
 def test_initial_weights_of_both_are_equal_and_have_the_published_variance():
-    dense_torch = torch.nn.Sequential(torch.nn.Linear(500, 400), torch.nn.Linear(400, 3))
+    dense_torch = torch.nn.Sequential(
+        torch.nn.Linear(500, 400), torch.nn.Linear(400, 3)
+    )
     from dlkit.mx import gluon
 
     dense_gluon = gluon.nn.HybridSequential()
@@ -89,7 +103,9 @@ def test_initial_weights_of_both_are_equal_and_have_the_published_variance():
     initialize_torch(dense_torch, seed=7)
     initialize_gluon(dense_gluon, seed=7, image_shape=(1, 1, 500))
     for layer, block in zip(dense_torch, dense_gluon, strict=True):
-        assert np.array_equal(layer.weight.detach().numpy(), block.weight.data().asnumpy())
+        assert np.array_equal(
+            layer.weight.detach().numpy(), block.weight.data().asnumpy()
+        )
         assert not layer.bias.any() and not block.bias.data().asnumpy().any()
     assert dense_torch[0].weight.var().item() == pytest.approx(2 / 500, rel=0.02)
 

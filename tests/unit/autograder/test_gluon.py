@@ -12,7 +12,9 @@ import pytest
 from autograder import gluon
 from autograder.gluon import CannotInstall
 
-PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads(
+    (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+)
 
 
 @pytest.fixture
@@ -42,13 +44,18 @@ def test_the_packages_are_those_of_the_project_file():
     [group] = PROJECT["dependency-groups"]["gluon"]
     assert group.partition(";")[0] == gluon.MXNET
     assert not any(
-        requirement.startswith("mxnet") for requirement in PROJECT["project"]["dependencies"]
+        requirement.startswith("mxnet")
+        for requirement in PROJECT["project"]["dependencies"]
     )
 
 
 def test_mxnet_is_installed_without_what_it_asks_for_and_then_tried(commands):
-    assert gluon.install().startswith("MXNet 1.9.1 is installed and loads: the Gluon cells run.")
-    beside, mxnet, trial = (command for command in commands.all if "--version" not in command)
+    assert gluon.install().startswith(
+        "MXNet 1.9.1 is installed and loads: the Gluon cells run."
+    )
+    beside, mxnet, trial = (
+        command for command in commands.all if "--version" not in command
+    )
     assert mxnet[-2:] == ["--no-deps", "mxnet==1.9.1"]
     assert beside[-3:] == list(gluon.BESIDE)
     assert "frameworks.module('mxnet')" in trial[-1]
@@ -66,7 +73,10 @@ def test_where_there_is_no_pip_uv_installs(commands, monkeypatch):
     [
         ("--no-deps", "failed; what it printed stands above"),
         ("requests", "failed; what it printed stands above"),
-        ("frameworks", "does not load: ImportError: libgomp.so.1; `course doctor` says what to do"),
+        (
+            "frameworks",
+            "does not load: ImportError: libgomp.so.1; `course doctor` says what to do",
+        ),
         ("-m pip --version", "python -m ensurepip"),
     ],
 )
@@ -80,7 +90,12 @@ def test_what_fails_is_told_in_one_line(commands, monkeypatch, failing, said):
 
 @pytest.mark.parametrize(
     ("system", "machine"),
-    [("Darwin", "arm64"), ("Darwin", "x86_64"), ("Windows", "AMD64"), ("Linux", "aarch64")],
+    [
+        ("Darwin", "arm64"),
+        ("Darwin", "x86_64"),
+        ("Windows", "AMD64"),
+        ("Linux", "aarch64"),
+    ],
 )
 def test_elsewhere_nothing_is_tried(commands, monkeypatch, system, machine):
     monkeypatch.setattr(platform, "system", lambda: system)

@@ -69,7 +69,9 @@ def test_what_it_is_about_holds_in_every_thread_and_ends(file):
         thread.join()
     fail()
     first, second = [
-        line for line in file.read_text(encoding="utf-8").splitlines() if "ERROR" in line
+        line
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if "ERROR" in line
     ]
     assert "sums, bob: small" in first
     assert "ERROR small" in second
@@ -149,9 +151,13 @@ def test_what_another_process_collected_is_written_as_it_was(file):
 def test_one_submission_sends_so_many_records_and_no_more():
     collected = logs.Collected()
     for number in range(2 * logs.MOST_RECORDS):
-        collected.emit(logging.LogRecord("autograder", logging.ERROR, "", 0, str(number), (), None))
+        collected.emit(
+            logging.LogRecord("autograder", logging.ERROR, "", 0, str(number), (), None)
+        )
     assert len(collected.taken()) == logs.MOST_RECORDS
-    collected.emit(logging.LogRecord("autograder", logging.ERROR, "", 0, "next", (), None))
+    collected.emit(
+        logging.LogRecord("autograder", logging.ERROR, "", 0, "next", (), None)
+    )
     assert len(collected.taken()) == 1
 
 

@@ -52,7 +52,12 @@ def test_code_is_read_for_forbidden_calls():
     assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
     assert "numpy.sort" in verdict.headline
     own = "def ordered(values):\n    return sorted(values.tolist())\n"
-    assert testing.examine("small.ordered", own_order, source=own, framework="numpy").earned == 2
+    assert (
+        testing.examine(
+            "small.ordered", own_order, source=own, framework="numpy"
+        ).earned
+        == 2
+    )
 
 
 def test_patience_stretches_the_time():
@@ -69,13 +74,18 @@ def test_patience_stretches_the_time():
         return number + 1
 
     def status(patience):
-        return testing.examine(plus_one, slow, framework="numpy", patience=patience).status
+        return testing.examine(
+            plus_one, slow, framework="numpy", patience=patience
+        ).status
 
     assert status(1.0) is Status.TIMEOUT
     assert status(100.0) is Status.CORRECT
 
 
 def test_a_question_that_does_not_exist_is_named():
-    for call in (testing.question, lambda name: testing.examine(name, len, framework="numpy")):
+    for call in (
+        testing.question,
+        lambda name: testing.examine(name, len, framework="numpy"),
+    ):
         with pytest.raises(UnknownQuestion, match=r"small\.total"):
             call("small.totals")

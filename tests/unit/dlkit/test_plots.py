@@ -24,7 +24,9 @@ def no_figure_stays_open():
 
 
 def drawn(figure: Figure) -> list[np.ndarray]:
-    return [np.asarray(cell.images[0].get_array()) for cell in figure.axes if cell.images]
+    return [
+        np.asarray(cell.images[0].get_array()) for cell in figure.axes if cell.images
+    ]
 
 
 def rows_and_columns(figure: Figure) -> tuple[int, int]:
@@ -54,20 +56,30 @@ def test_a_list_may_mix_sizes_and_colour():
 def test_the_grid_is_as_small_as_it_can_be(count, columns):
     figure = plots.show_images(np.zeros((count, 2, 2)), columns=columns)
     rows, across = rows_and_columns(figure)
-    assert across == min(count, columns) and (rows - 1) * across < count <= rows * across
+    assert (
+        across == min(count, columns) and (rows - 1) * across < count <= rows * across
+    )
     plt.close(figure)
 
 
 def test_scale_is_the_width_of_an_image_in_inches():
     figure = plots.show_images(np.zeros((4, 10, 20)), columns=2, scale=3)
-    assert tuple(figure.get_size_inches()) == (6, 3)  # two across, two rows half as high as wide
+    assert tuple(figure.get_size_inches()) == (
+        6,
+        3,
+    )  # two across, two rows half as high as wide
 
 
 def test_limits_titles_and_colours_are_used():
-    figure = plots.show_images([np.eye(2)], titles=["one"], vmin=-2, vmax=3, cmap="viridis")
+    figure = plots.show_images(
+        [np.eye(2)], titles=["one"], vmin=-2, vmax=3, cmap="viridis"
+    )
     cell = figure.axes[0]
     assert cell.get_title() == "one"
-    assert cell.images[0].get_clim() == (-2, 3) and cell.images[0].get_cmap().name == "viridis"
+    assert (
+        cell.images[0].get_clim() == (-2, 3)
+        and cell.images[0].get_cmap().name == "viridis"
+    )
 
 
 def test_colour_outside_the_range_is_clipped(recwarn):
@@ -94,8 +106,14 @@ def test_what_cannot_be_shown_is_refused_in_one_line(images, titles, message):
 
 
 def test_kernels_are_coloured_about_zero_each_in_its_own_range():
-    figure = plots.show_kernels([np.array([[1.0, -3.0]]), np.full((2, 2), 0.25), np.zeros((2, 2))])
-    assert [cell.images[0].get_clim() for cell in figure.axes] == [(-3, 3), (-0.25, 0.25), (-1, 1)]
+    figure = plots.show_kernels(
+        [np.array([[1.0, -3.0]]), np.full((2, 2), 0.25), np.zeros((2, 2))]
+    )
+    assert [cell.images[0].get_clim() for cell in figure.axes] == [
+        (-3, 3),
+        (-0.25, 0.25),
+        (-1, 1),
+    ]
 
 
 def test_small_kernels_have_their_values_written_where_they_are():
@@ -149,13 +167,19 @@ def test_runs_are_drawn_on_the_axes_that_are_given():
 
 
 def test_runs_that_do_not_fit_x_are_refused():
-    with pytest.raises(ValueError, match=r"'a' must be \(num_seeds, 2\) like x; it is \(1, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"'a' must be \(num_seeds, 2\) like x; it is \(1, 3\)"
+    ):
         plots.plot_runs({"a": [1, 2, 3]}, x=[1, 2])
 
 
 # plot_front
 
-POINTS = {"dear": (4000, 0.9, 0.01), "beaten": (3000, 0.6, 0.02), "cheap": (100, 0.7, 0.03)}
+POINTS = {
+    "dear": (4000, 0.9, 0.01),
+    "beaten": (3000, 0.6, 0.02),
+    "cheap": (100, 0.7, 0.03),
+}
 
 
 def test_a_front_climbs_in_steps_from_the_cheapest_point_to_the_dearest():
@@ -172,7 +196,9 @@ def test_a_front_climbs_in_steps_from_the_cheapest_point_to_the_dearest():
 
 def test_every_point_stands_at_its_cost_with_its_interval_and_its_name():
     ax = plots.plot_front(POINTS, [])
-    bars = [bar.get_segments()[0] for container in ax.containers for bar in container[2]]
+    bars = [
+        bar.get_segments()[0] for container in ax.containers for bar in container[2]
+    ]
     np.testing.assert_allclose(
         bars, [[(x, y - half), (x, y + half)] for x, y, half in POINTS.values()]
     )
@@ -194,6 +220,7 @@ def test_costs_are_written_out():
 
 def test_a_front_of_points_that_there_are_not_is_refused():
     with pytest.raises(
-        ValueError, match="plot_front: 'free' is on the front, but is not among the points"
+        ValueError,
+        match="plot_front: 'free' is on the front, but is not among the points",
     ):
         plots.plot_front(POINTS, ["cheap", "free"])

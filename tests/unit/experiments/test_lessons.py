@@ -26,7 +26,10 @@ def net_torch():
 @pytest.fixture
 def digest_of(tmp_path):
     def of(source):
-        cells = [new_code_cell(source, metadata={"tags": ["net"]}), new_code_cell("1 / 0")]
+        cells = [
+            new_code_cell(source, metadata={"tags": ["net"]}),
+            new_code_cell("1 / 0"),
+        ]
         nbformat.write(new_notebook(cells=cells), tmp_path / "lesson.ipynb")
         return digest(tmp_path / "lesson.ipynb", "net")
 
@@ -43,13 +46,16 @@ def digest_of(tmp_path):
         ("from math import pi", "from math import pi, tau"),
     ],
 )
-def test_words_layout_and_what_the_net_does_not_use_do_not_count(digest_of, line, other):
+def test_words_layout_and_what_the_net_does_not_use_do_not_count(
+    digest_of, line, other
+):
     assert line in SOURCE
     assert digest_of(SOURCE.replace(line, other)) == digest_of(SOURCE)
 
 
 @pytest.mark.parametrize(
-    ("line", "other"), [("0.1, 4", "0.1, 5"), ("RATE * size", "size"), ("layer(SIZE) + pi", "pi")]
+    ("line", "other"),
+    [("0.1, 4", "0.1, 5"), ("RATE * size", "size"), ("layer(SIZE) + pi", "pi")],
 )
 def test_what_the_net_computes_counts(digest_of, line, other):
     assert digest_of(SOURCE.replace(line, other)) != digest_of(SOURCE)

@@ -38,7 +38,11 @@ class Kernel:
     """The kernel's end of the channel, and whether the session has given it up."""
 
     def __init__(self, sock):
-        self.socket, self.channel, self.given_up = sock, Channel(sock), threading.Event()
+        self.socket, self.channel, self.given_up = (
+            sock,
+            Channel(sock),
+            threading.Event(),
+        )
 
     def check(self, name, answer, framework="numpy", **said):
         """Ask for a check, serve the calls, return the feedback and the number of calls."""
@@ -114,7 +118,9 @@ def test_the_same_seed_asks_the_same_inputs():
             judging.open_check(total(), seed)
             kernel.check(
                 "small.total",
-                lambda values, given=given: given.append(values.tolist()) or values.sum(),
+                lambda values, given=given: (
+                    given.append(values.tolist()) or values.sum()
+                ),
             )
             seen.append(given)
     assert seen[0] == seen[1] != seen[2]
@@ -189,7 +195,10 @@ def test_other_requests_get_the_same_answer_and_change_nothing(kind):
     with served() as (judging, kernel):
         judging.open_check(total(), SEED)
         kernel.channel.send(kind, question="small.total", correct=True, earned=1.0)
-        assert kernel.channel.receive(5).fields["text"] == "Not shown while a class is graded."
+        assert (
+            kernel.channel.receive(5).fields["text"]
+            == "Not shown while a class is graded."
+        )
         assert kernel.check("small.total", right)[1] == 3
         assert judging.close_check().status is Status.CORRECT
 
@@ -257,7 +266,9 @@ def test_a_kernel_that_falls_silent_in_its_check_is_given_up(monkeypatch):
         assert "it waits for something" in falls_silent(session, kernel).headline
 
 
-def test_a_kernel_that_works_and_says_nothing_is_given_up_when_its_work_is_done(monkeypatch):
+def test_a_kernel_that_works_and_says_nothing_is_given_up_when_its_work_is_done(
+    monkeypatch,
+):
     monkeypatch.setattr(examination, "patience", lambda seconds: 10_000.0)
     clock = itertools.count(0.0, 0.5)  # half a second of work between two looks
     with served(worked=lambda: next(clock)) as (session, kernel):

@@ -44,8 +44,12 @@ def course(tmp_path_factory):
 @pytest.fixture
 def draft(course, request):
     """A draft by a student of this test's own, with the first two questions answered right."""
-    source = nbformat.read(course.root / "release" / NAME / f"{NAME}.ipynb", as_version=4)
-    draft = demo.Draft(source, NAME, request.node.name.replace("[", "-").replace("]", ""))
+    source = nbformat.read(
+        course.root / "release" / NAME / f"{NAME}.ipynb", as_version=4
+    )
+    draft = demo.Draft(
+        source, NAME, request.node.name.replace("[", "-").replace("]", "")
+    )
     for name in (FIRST, SECOND):
         draft.write(catalogue.find(name), catalogue.find(name).reference)
     return draft
@@ -70,10 +74,15 @@ def results(course, student):
     with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
         submission = gradebook.find_submission(NAME, student)
         points = sum(
-            grade.auto_score or 0.0 for note in submission.notebooks for grade in note.grades
+            grade.auto_score or 0.0
+            for note in submission.notebooks
+            for grade in note.grades
         )
     return (
-        {verdict["question"]: verdict for verdict in notebook.metadata[METADATA_KEY]["verdicts"]},
+        {
+            verdict["question"]: verdict
+            for verdict in notebook.metadata[METADATA_KEY]["verdicts"]
+        },
         points,
         notebook,
     )
@@ -86,12 +95,16 @@ def full_points(*names):
 def test_right_answers_earn_their_points_and_the_rest_is_not_attempted(course, draft):
     verdicts, points, notebook = grade(course, draft)
     assert points == full_points(FIRST, SECOND)
-    assert {name for name, verdict in verdicts.items() if verdict["status"] == "correct"} == {
+    assert {
+        name for name, verdict in verdicts.items() if verdict["status"] == "correct"
+    } == {
         FIRST,
         SECOND,
     }
     assert {
-        verdict["status"] for name, verdict in verdicts.items() if name not in (FIRST, SECOND)
+        verdict["status"]
+        for name, verdict in verdicts.items()
+        if name not in (FIRST, SECOND)
     } == {"not attempted"}
     [output] = draft_check(notebook, FIRST).outputs
     assert "Correct on all" in output.data["text/html"]
@@ -137,7 +150,9 @@ def test_the_command_line_of_nbgrader_takes_the_same_path(course, draft):
         draft.student,
         "--force",
     ]
-    subprocess.run(command, cwd=course.root, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        command, cwd=course.root, env=environment, check=True, capture_output=True
+    )
     by_command, points_by_command, _ = results(course, draft.student)
     assert points_by_command == points
     assert {name: verdict["earned"] for name, verdict in by_command.items()} == {
@@ -175,7 +190,9 @@ def test_a_cell_that_waits_for_a_busy_machine_loses_no_time(course, draft):
 
 
 def test_a_cell_that_sleeps_ends_at_the_wall_limit(course, draft, monkeypatch):
-    monkeypatch.setattr(cell_runner, "patience", lambda seconds: 6.0 if seconds == 3 else 600.0)
+    monkeypatch.setattr(
+        cell_runner, "patience", lambda seconds: 6.0 if seconds == 3 else 600.0
+    )
     cell = draft.answer_cell(catalogue.find(FIRST))
     cell.source = "import time\ntime.sleep(1000)\n" + cell.source
     course_config(course, timeout=3)
@@ -198,7 +215,11 @@ def course_config(course, timeout):
 
 @pytest.mark.parametrize(
     "death",
-    ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "import os; os.abort()"],
+    [
+        "import os; os._exit(0)",
+        "import ctypes; ctypes.string_at(0)",
+        "import os; os.abort()",
+    ],
     ids=["exit", "fault", "abort"],
 )
 def test_a_cell_that_ends_the_kernel_costs_that_cell(course, draft, death):
@@ -269,7 +290,8 @@ def test_duplicated_cells_count_once(course, draft):
 
 def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
     answers = [
-        new_code_cell(draft.answer_cell(catalogue.find(name)).source) for name in (FIRST, SECOND)
+        new_code_cell(draft.answer_cell(catalogue.find(name)).source)
+        for name in (FIRST, SECOND)
     ]
     draft.notebook.cells = [
         new_markdown_cell("# my own notebook"),
@@ -280,7 +302,8 @@ def test_a_notebook_without_any_of_the_courses_cells_is_graded(course, draft):
     assert len(verdicts) == len(draft.questions)
     assert points == full_points(FIRST, SECOND)
     assert any(
-        cell.metadata.get("nbgrader", {}).get("grade_id") == "setup" for cell in notebook.cells
+        cell.metadata.get("nbgrader", {}).get("grade_id") == "setup"
+        for cell in notebook.cells
     )
 
 
@@ -318,7 +341,8 @@ def test_an_answer_in_a_cell_of_the_students_own_counts_where_stub_and_check_are
     course, draft
 ):
     stub, check = (
-        draft._cell(name) for name in ("answer-cross_correlate", "convolution-cross_correlate")
+        draft._cell(name)
+        for name in ("answer-cross_correlate", "convolution-cross_correlate")
     )
     at = draft.notebook.cells.index(stub)
     draft.notebook.cells[at] = new_code_cell(stub.source)
@@ -343,7 +367,9 @@ def test_outputs_that_arrive_are_not_read(course, draft):
     assert points == full_points(FIRST, SECOND)
 
 
-def test_a_submission_that_cannot_be_graded_is_remembered_and_cleared_once_it_can(course, draft):
+def test_a_submission_that_cannot_be_graded_is_remembered_and_cleared_once_it_can(
+    course, draft
+):
     path = course.root / "submitted" / draft.student / NAME / f"{NAME}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text("{", encoding="utf-8")
@@ -364,7 +390,9 @@ def test_the_secret_is_made_once_and_is_the_owners_alone(tmp_path):
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(course, draft, monkeypatch):
+def test_a_submission_in_a_framework_that_is_not_here_is_not_graded(
+    course, draft, monkeypatch
+):
     """No grade is better than none of the points; the reason says where it can be graded. A
     submission that only says so is not believed.
     """
@@ -387,7 +415,9 @@ def test_a_check_that_no_question_answers_to_is_not_released(tmp_path):
     course = demo.lay_out(ROOT, tmp_path / "course")
     path = course.root / "exercises" / NAME / f"{NAME}.ipynb"
     path.write_text(
-        path.read_text(encoding="utf-8").replace('"convolution-pool"', '"convolution-pol"'),
+        path.read_text(encoding="utf-8").replace(
+            '"convolution-pool"', '"convolution-pol"'
+        ),
         encoding="utf-8",
     )
     with pytest.raises(CourseError, match=r"Did you mean 'convolution.pool'"):

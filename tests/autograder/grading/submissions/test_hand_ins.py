@@ -36,15 +36,21 @@ def course(tmp_path, small_course):
 # --- whose fault it is ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [Disturbed("it did not answer"), NoWall("it cannot stand")])
-def test_a_kernel_that_starts_without_the_submission_is_the_submissions_fault(error, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [Disturbed("it did not answer"), NoWall("it cannot stand")]
+)
+def test_a_kernel_that_starts_without_the_submission_is_the_submissions_fault(
+    error, monkeypatch
+):
     monkeypatch.setattr(worker, "_start_and_stop_a_kernel", lambda job: None)
     found = _what_is_wrong(error, job=None)
     assert isinstance(found, Ungradable)
     assert str(error) in found.reason and "others start" in found.reason
 
 
-@pytest.mark.parametrize("error", [Disturbed("it did not answer"), NoWall("it cannot stand")])
+@pytest.mark.parametrize(
+    "error", [Disturbed("it did not answer"), NoWall("it cannot stand")]
+)
 def test_a_kernel_that_starts_for_nobody_is_not(error, monkeypatch):
     def fail(job):
         raise error
@@ -105,7 +111,9 @@ def test_work_is_limited_whatever_it_is():
         (["deep/data/x"], ["deep/data"], []),
     ],
 )
-def test_where_one_is_a_folder_and_the_other_a_file_the_courses_own_wins(files, course, kept):
+def test_where_one_is_a_folder_and_the_other_a_file_the_courses_own_wins(
+    files, course, kept
+):
     found, remarks = _without_clashes(dict.fromkeys(files, b""), course, ["sums"])
     assert list(found) == kept
     assert len(remarks) == len(files) - len(kept)
@@ -122,7 +130,9 @@ def test_a_folder_called_like_the_courses_data_stops_nobody(tmp_path, small_cour
     (path.parent / "data.csv" / "q.txt").write_text("mine")
     graded = grade(course, "amy")
     assert (graded.reason, points(course, "amy")) == (None, 5)
-    assert graded.remarks == ("data.csv/q.txt was left out: the course's own stands in its place",)
+    assert graded.remarks == (
+        "data.csv/q.txt was left out: the course's own stands in its place",
+    )
     kept = course.root / "autograded" / "amy" / NAME
     assert (kept / "data.csv").read_text() == "x,y\n1,2\n"
     notebook = nbformat.read(kept / f"{NAME}.ipynb", as_version=4)
@@ -152,7 +162,9 @@ def test_what_was_understood_stands_in_the_gradebook(course, text, moment):
 
 
 def test_saved_outputs_do_not_count(tmp_path, small_course):
-    course = classroom.lay_out(tmp_path / "course", config="c.CourseCells.max_megabytes = 0.1\n")
+    course = classroom.lay_out(
+        tmp_path / "course", config="c.CourseCells.max_megabytes = 0.1\n"
+    )
     course.release(NAME)
     notebook = classroom.notebook(**RIGHT)
     notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="x" * 300_000)]
@@ -180,7 +192,9 @@ def test_a_plug_in_in_the_courses_folder_is_found(tmp_path, small_course):
     assert grade(course, "amy").reason is None
 
 
-def test_a_plug_in_that_is_not_there_is_said_before_anybody_is_graded(tmp_path, small_course):
+def test_a_plug_in_that_is_not_there_is_said_before_anybody_is_graded(
+    tmp_path, small_course
+):
     course = classroom.lay_out(
         tmp_path / "course", config=NAMED.replace("late_here", "late_nowhere")
     )
@@ -222,7 +236,12 @@ def test_another_hand_in_gets_other_inputs_and_the_same_one_the_same(small_cours
     question = catalogue.find("small.total")
     seeds = [
         Author("secret", NAME, student, hand_in=hand_in).seed(question)
-        for student, hand_in in (("amy", "0f"), ("amy", "0f"), ("amy", "1e"), ("bob", "0f"))
+        for student, hand_in in (
+            ("amy", "0f"),
+            ("amy", "0f"),
+            ("amy", "1e"),
+            ("bob", "0f"),
+        )
     ]
     assert seeds[0] == seeds[1]
     assert len(set(seeds)) == 3

@@ -55,8 +55,16 @@ def exercise():
     plot = {"grade_id": "plot-total", "locked": True, "grade": False, "solution": False}
     notebook.cells.append(new_code_cell("total(3)", metadata={"nbgrader": full(plot)}))
     notebook.cells.append(new_markdown_cell("## In words\n\nWhy is it so?"))
-    written = {"grade_id": WRITTEN, "grade": True, "solution": True, "points": 2, "locked": False}
-    notebook.cells.append(new_markdown_cell(PLACEHOLDER, metadata={"nbgrader": full(written)}))
+    written = {
+        "grade_id": WRITTEN,
+        "grade": True,
+        "solution": True,
+        "points": 2,
+        "locked": False,
+    }
+    notebook.cells.append(
+        new_markdown_cell(PLACEHOLDER, metadata={"nbgrader": full(written)})
+    )
     return notebook
 
 
@@ -95,8 +103,14 @@ class Graded:
 
     def agreed(self):
         """What both ways must agree in."""
-        told = [(verdict["headline"], verdict["earned"]) for verdict in self.verdicts.values()]
-        cells = [(cell["source"], self.shown(cell), cell.get("attachments")) for cell in self.cells]
+        told = [
+            (verdict["headline"], verdict["earned"])
+            for verdict in self.verdicts.values()
+        ]
+        cells = [
+            (cell["source"], self.shown(cell), cell.get("attachments"))
+            for cell in self.cells
+        ]
         return told, cells, self.by_hand(), self.state()
 
     def shown(self, cell):
@@ -145,7 +159,11 @@ def graded(course, request):
 def with_answers(**answers):
     notebook = exercise()
     for cell in notebook.cells:
-        function = cell.metadata.get("nbgrader", {}).get("grade_id", "").removeprefix("answer-")
+        function = (
+            cell.metadata.get("nbgrader", {})
+            .get("grade_id", "")
+            .removeprefix("answer-")
+        )
         cell.source = answers.get(function, cell.source)
     return notebook
 
@@ -177,7 +195,11 @@ def test_what_was_written_into_locked_cells_runs_before_them_and_is_named(graded
         assert "".join(found.cells[at - 1]["source"]) == added_note(name)
         assert found.cells[at]["metadata"] == {}
         assert found.cells[at + 1]["metadata"]["nbgrader"]["grade_id"] == name
-    assert found.shown(found.cells[found.with_source(plot.source)]) == ("mine\n", [], [])
+    assert found.shown(found.cells[found.with_source(plot.source)]) == (
+        "mine\n",
+        [],
+        [],
+    )
     assert found.state() is State.GRADED
 
 
@@ -210,7 +232,9 @@ def test_plots_appear_as_at_home_and_output_beyond_the_limit_is_cut(graded):
     found = graded(notebook)
     for cell in found.cells[at : at + 3]:
         assert any("image/png" in kinds for kinds in found.shown(cell)[1])
-    assert found.shown(found.cells[at + 3]) == ("on\n", [], []), "no picture is shown twice"
+    assert found.shown(found.cells[at + 3]) == ("on\n", [], []), (
+        "no picture is shown twice"
+    )
     assert [verdict["status"] for verdict in found.verdicts.values()] == ["correct"] * 2
     for name in ("answer-total", "answer-turn"):
         cell = cell_of(nbformat.from_dict(found.notebook), name)
@@ -231,7 +255,9 @@ def test_an_answer_below_its_check_is_told_so(graded):
 
 
 def test_a_download_is_told_that_there_is_no_network(graded):
-    download = "import urllib.request\nurllib.request.urlopen('https://example.org/x')\n"
+    download = (
+        "import urllib.request\nurllib.request.urlopen('https://example.org/x')\n"
+    )
     inside = "def turn(image):\n    import socket\n    socket.create_connection(('1.1.1.1', 80))"
     found = graded(with_answers(total=download + RIGHT["total"], turn=inside))
     for verdict in found.verdicts.values():
@@ -306,7 +332,9 @@ def test_pasted_pictures_stay_whatever_format_it_was_saved_in(graded, minor):
     assert list(cell.attachments.values()) == [{"image/png": PIXELS}] * 2
     found.course.feedback(NAME, found.student)
     page = found.course.root / "feedback" / found.student / NAME / f"{NAME}.html"
-    assert page.read_text(encoding="utf-8").count(f"data:image/png;base64,{PIXELS}") == 2
+    assert (
+        page.read_text(encoding="utf-8").count(f"data:image/png;base64,{PIXELS}") == 2
+    )
 
 
 def test_a_regrade_asks_for_hand_grades_again_only_where_the_answer_changed(course):

@@ -27,7 +27,9 @@ def test_a_cell_is_named_with_its_number_and_its_name():
 
 
 def test_a_module_beside_is_named_by_its_file():
-    [line] = told("def ordered(values):\n    return values", {"a.b": "import threading"})
+    [line] = told(
+        "def ordered(values):\n    return values", {"a.b": "import threading"}
+    )
     assert line == "a/b.py: a thread: import threading"
 
 
@@ -38,7 +40,9 @@ def test_the_courses_own_cells_are_not_told():
 def test_an_answer_that_no_cell_defines_is_told_where_it_earns_something():
     hidden = "__import__('somewhere').use()"
     assert told(hidden) == []
-    assert told(hidden, verdicts=EARNED) == ["`ordered` is checked, and no cell defines it"]
+    assert told(hidden, verdicts=EARNED) == [
+        "`ordered` is checked, and no cell defines it"
+    ]
     assert told("from somewhere import *", verdicts=EARNED) == []
     assert told("from somewhere import sort as ordered", verdicts=EARNED) == []
 
@@ -47,4 +51,6 @@ def test_what_cannot_be_read_is_told(monkeypatch):
     monkeypatch.setattr(
         "autograder.grading.submissions.look_at.reaches", lambda cells: cells["gap"]
     )
-    assert told("def ordered(values):\n    return values") == ["its cells could not be read"]
+    assert told("def ordered(values):\n    return values") == [
+        "its cells could not be read"
+    ]

@@ -100,7 +100,9 @@ def found_in(html):
 
 def body(cell):
     """The page's own part that shows the cell, without nbconvert's head and scripts."""
-    page, _ = HTMLExporter(template_name="basic").from_notebook_node(new_notebook(cells=[cell]))
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(
+        new_notebook(cells=[cell])
+    )
     return page
 
 
@@ -172,7 +174,9 @@ def test_a_photograph_of_a_derivation_stays_and_a_drawing_with_scripts_goes():
         ("image/webp", b"RIFF"),
     ],
 )
-def test_a_picture_that_is_pasted_stays_as_jupyter_attaches_it_and_as_colab_writes_it(kind, start):
+def test_a_picture_that_is_pasted_stays_as_jupyter_attaches_it_and_as_colab_writes_it(
+    kind, start
+):
     pixels = base64.b64encode(start + bytes(20)).decode()
     cell = new_markdown_cell(
         f"![one](attachment:embedded-1.png) ![two](data:{kind};base64,{pixels}) and more",
@@ -222,7 +226,9 @@ def test_a_text_that_repeats_a_piece_without_end_is_read_in_one_go(piece):
 def test_outputs_keep_text_and_pixels_only(data):
     cell = new_code_cell("x")
     cell.outputs = [
-        NotebookNode(output_type="display_data", data=data, metadata={"width": '"><script>'})
+        NotebookNode(
+            output_type="display_data", data=data, metadata={"width": '"><script>'}
+        )
     ]
     sanitize_cell(cell)
     assert cell.outputs == []
@@ -237,7 +243,10 @@ def test_text_and_pictures_of_outputs_stay():
             metadata={"image/png": {"width": '"x'}},
         ),
         new_output(
-            "error", ename="<b>", evalue="<script>", traceback=["<script>alert(1)</script>"]
+            "error",
+            ename="<b>",
+            evalue="<script>",
+            traceback=["<script>alert(1)</script>"],
         ),
     ]
     cell = new_code_cell(
@@ -246,7 +255,11 @@ def test_text_and_pictures_of_outputs_stay():
         metadata={"tags": ["<script>"], "jupyter": {"source_hidden": True}},
     )
     sanitize_cell(cell)
-    assert [output.output_type for output in cell.outputs] == ["stream", "display_data", "error"]
+    assert [output.output_type for output in cell.outputs] == [
+        "stream",
+        "display_data",
+        "error",
+    ]
     html = body(cell)
     assert found_in(html) == []
     assert "&lt;b&gt;5&lt;/b&gt;" in html

@@ -96,34 +96,49 @@ EVASIONS = {
     "another path to the same": both(
         IMPORT, "def f(x, k): return torch.nn.modules.conv.F.conv2d(x, k)"
     ),
-    "the operator below it": both(IMPORT, "def f(x, k): return torch.ops.aten.conv2d(x, k)"),
+    "the operator below it": both(
+        IMPORT, "def f(x, k): return torch.ops.aten.conv2d(x, k)"
+    ),
     "a module alias": both(F, "def f(x, k): return F.conv2d(x, k)"),
     "imported under another name": both(
-        "from torch.nn.functional import conv2d as slide", "def f(x, k): return slide(x, k)"
+        "from torch.nn.functional import conv2d as slide",
+        "def f(x, k): return slide(x, k)",
     ),
-    "imported inside": both("def f(x, k):\n    from torch import conv2d\n    return conv2d(x, k)"),
-    "a star import": both("from torch.nn.functional import *", "def f(x, k): return conv2d(x, k)"),
+    "imported inside": both(
+        "def f(x, k):\n    from torch import conv2d\n    return conv2d(x, k)"
+    ),
+    "a star import": both(
+        "from torch.nn.functional import *", "def f(x, k): return conv2d(x, k)"
+    ),
     "assigned": both(F, "g = F.conv2d", "def f(x, k): return g(x, k)"),
     "assigned twice, in a branch": both(
         F, "g = None\nif True:\n    g = F.conv2d", "def f(x, k): return g(x, k)"
     ),
     "unpacked": both(F, "g, h = F.conv2d, 1", "def f(x, k): return g(x, k)"),
-    "bound by a loop": both(F, "def f(x, k):\n    for g in [F.conv2d]:\n        return g(x, k)"),
+    "bound by a loop": both(
+        F, "def f(x, k):\n    for g in [F.conv2d]:\n        return g(x, k)"
+    ),
     "bound by :=": both(F, "def f(x, k): return (g := F.conv2d)(x, k)"),
     "in a dictionary": both(
-        F, "table = {}\ntable['slide'] = F.conv2d", "def f(x, k): return table['slide'](x, k)"
+        F,
+        "table = {}\ntable['slide'] = F.conv2d",
+        "def f(x, k): return table['slide'](x, k)",
     ),
     "appended to a list": both(
         F, "table = []\ntable.append(F.conv2d)", "def f(x, k): return table[0](x, k)"
     ),
-    "as an attribute": both(F, "def h(): pass\nh.g = F.conv2d", "def f(x, k): return h.g(x, k)"),
+    "as an attribute": both(
+        F, "def h(): pass\nh.g = F.conv2d", "def f(x, k): return h.g(x, k)"
+    ),
     "as an attribute of a library": running_only(
         F, "import numpy as np\nnp.g = F.conv2d", "def f(x, k): return np.g(x, k)"
     ),
     "set by setattr": both(
         F, "def h(): pass\nsetattr(h, 'g', F.conv2d)", "def f(x, k): return h.g(x, k)"
     ),
-    "set in globals()": both(F, "globals()['g'] = F.conv2d", "def f(x, k): return g(x, k)"),
+    "set in globals()": both(
+        F, "globals()['g'] = F.conv2d", "def f(x, k): return g(x, k)"
+    ),
     "set by a function": both(
         F,
         "g = None\ndef setup():\n    global g\n    g = F.conv2d\nsetup()",
@@ -136,14 +151,18 @@ EVASIONS = {
         "def use(g):\n    return lambda h: lambda x, k: g(x, k)\n@use(F.conv2d)\ndef f(x, k): pass",
     ),
     "a lambda": both(F, "f = lambda x, k: F.conv2d(x, k)"),
-    "a helper": both(F, "def g(x, k): return F.conv2d(x, k)", "def f(x, k): return g(x, k)"),
+    "a helper": both(
+        F, "def g(x, k): return F.conv2d(x, k)", "def f(x, k): return g(x, k)"
+    ),
     "a helper's helper": both(
         F,
         "def a(x, k): return F.conv2d(x, k)",
         "def b(*args): return a(*args)",
         "def f(x, k): return b(x, k)",
     ),
-    "a helper that gives it": both(F, "def g(): return F", "def f(x, k): return g().conv2d(x, k)"),
+    "a helper that gives it": both(
+        F, "def g(): return F", "def f(x, k): return g().conv2d(x, k)"
+    ),
     "a method": both(
         F,
         "class A:\n    def g(self, x, k): return F.conv2d(x, k)",
@@ -159,17 +178,23 @@ EVASIONS = {
     "a static method": both(
         F, "class A:\n    g = staticmethod(F.conv2d)", "def f(x, k): return A.g(x, k)"
     ),
-    "the answer is a class": both(F, "class f:\n    def __new__(cls, x, k): return F.conv2d(x, k)"),
+    "the answer is a class": both(
+        F, "class f:\n    def __new__(cls, x, k): return F.conv2d(x, k)"
+    ),
     "inside a nested function": both(
         F, "def f(x, k):\n    def g(): return F.conv2d(x, k)\n    return g()"
     ),
-    "inside a comprehension": both(F, "def f(x, k): return [F.conv2d(y, k) for y in [x]][0]"),
+    "inside a comprehension": both(
+        F, "def f(x, k): return [F.conv2d(y, k) for y in [x]][0]"
+    ),
     "behind a name of a comprehension": both(
         F, "def f(x, k):\n    [0 for F in range(2)]\n    return F.conv2d(x, k)"
     ),
     "a layer": both(IMPORT, "def f(x, k): return torch.nn.Conv2d(1, 1, 2)(x).detach()"),
     "a subclass of a layer": both(
-        IMPORT, "class A(torch.nn.Conv2d): pass", "def f(x, k): return A(1, 1, 2)(x).detach()"
+        IMPORT,
+        "class A(torch.nn.Conv2d): pass",
+        "def f(x, k): return A(1, 1, 2)(x).detach()",
     ),
     "a function made by a factory": both(F, "def f(x, k): return F.max_pool2d(x, 2)"),
     "getattr": both(F, "def f(x, k): return getattr(F, 'conv2d')(x, k)"),
@@ -185,7 +210,9 @@ EVASIONS = {
     "getattr, from chr": running_only(
         F, "def f(x, k): return getattr(F, chr(99) + 'onv2' + chr(100))(x, k)"
     ),
-    "getattr, computed": running_only(F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"),
+    "getattr, computed": running_only(
+        F, "def f(x, k): return getattr(F, 'd2vnoc'[::-1])(x, k)"
+    ),
     "getattr, a choice": running_only(
         F, "def f(x, k): return getattr(F, 'conv2d' if x.ndim == 4 else 'pad')(x, k)"
     ),
@@ -193,7 +220,9 @@ EVASIONS = {
         F, "look = getattr", "def f(x, k): return look(F, 'conv2d')(x, k)"
     ),
     "getattr, in a helper": running_only(
-        F, "def look(a, b): return getattr(a, b)", "def f(x, k): return look(F, 'conv2d')(x, k)"
+        F,
+        "def look(a, b): return getattr(a, b)",
+        "def f(x, k): return look(F, 'conv2d')(x, k)",
     ),
     "getattr, handed on": running_only(
         IMPORT,
@@ -201,14 +230,20 @@ EVASIONS = {
         "def f(x, k): return functools.reduce(getattr, ['nn', "
         "'functional', 'conv2d'], torch)(x, k)",
     ),
-    "__getattribute__": running_only(F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"),
+    "__getattribute__": running_only(
+        F, "def f(x, k): return F.__getattribute__('conv2d')(x, k)"
+    ),
     "object.__getattribute__": running_only(
         F, "def f(x, k): return object.__getattribute__(F, 'conv2d')(x, k)"
     ),
     "vars": running_only(F, "def f(x, k): return vars(F)['conv2d'](x, k)"),
     "__dict__": running_only(F, "def f(x, k): return F.__dict__['conv2d'](x, k)"),
-    "__dict__.get": running_only(F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"),
-    "__dict__, computed": running_only(F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"),
+    "__dict__.get": running_only(
+        F, "def f(x, k): return F.__dict__.get('conv2d')(x, k)"
+    ),
+    "__dict__, computed": running_only(
+        F, "def f(x, k): return F.__dict__['CONV2D'.lower()](x, k)"
+    ),
     "globals": running_only(F, "def f(x, k): return globals()['F'].conv2d(x, k)"),
     "attrgetter": running_only(
         IMPORT,
@@ -216,7 +251,9 @@ EVASIONS = {
         "def f(x, k): return attrgetter('nn.functional.conv2d')(torch)(x, k)",
     ),
     "methodcaller": running_only(
-        F, "import operator", "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)"
+        F,
+        "import operator",
+        "def f(x, k): return operator.methodcaller('conv2d', x, k)(F)",
     ),
     "import_module": both(
         "import importlib",
@@ -232,15 +269,23 @@ EVASIONS = {
     ),
     "__import__": both("def f(x, k): return __import__('torch').conv2d(x, k)"),
     "sys.modules": running_only(
-        IMPORT, "import sys", "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)"
+        IMPORT,
+        "import sys",
+        "def f(x, k): return sys.modules['torch.nn.functional'].conv2d(x, k)",
     ),
     "pydoc.locate": running_only(
         "import pydoc", "def f(x, k): return pydoc.locate('torch.conv2d')(x, k)"
     ),
     "eval": running_only(F, "def f(x, k): return eval('F.conv2d(x, k)')"),
-    "eval, added up": running_only(F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"),
-    "eval, computed": running_only(F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"),
-    "eval in eval": running_only(F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""),
+    "eval, added up": running_only(
+        F, "def f(x, k): return eval('F.conv' + '2d')(x, k)"
+    ),
+    "eval, computed": running_only(
+        F, "def f(x, k): return eval(')k ,x(d2vnoc.F'[::-1])"
+    ),
+    "eval in eval": running_only(
+        F, """def f(x, k): return eval('eval("F.conv2d")')(x, k)"""
+    ),
     "eval, another name": running_only(
         F, "run = eval", "def f(x, k): return run('F.conv2d')(x, k)"
     ),
@@ -258,10 +303,14 @@ EVASIONS = {
         "exec('import torch\\ndef f(x, k): return torch.conv2d(x, k)')"
     ),
     "compile": running_only(
-        F, "code = compile('F.conv2d', '', 'eval')", "def f(x, k): return eval(code)(x, k)"
+        F,
+        "code = compile('F.conv2d', '', 'eval')",
+        "def f(x, k): return eval(code)(x, k)",
     ),
     "partial": both(
-        F, "from functools import partial", "def f(x, k): return partial(F.conv2d, x)(k)"
+        F,
+        "from functools import partial",
+        "def f(x, k): return partial(F.conv2d, x)(k)",
     ),
     "map": both(F, "def f(x, k): return next(map(F.conv2d, [x], [k]))"),
     "a thread": both(
@@ -277,7 +326,8 @@ EVASIONS = {
         """,
     ),
     "a forbidden module": both(
-        "import scipy.signal as s", "def f(x, k): return s.correlate2d(x[0, 0], k[0, 0])"
+        "import scipy.signal as s",
+        "def f(x, k): return s.correlate2d(x[0, 0], k[0, 0])",
     ),
     "a forbidden module, lazily": both(
         "import scipy", "def f(x, k): return scipy.signal.correlate2d(x[0, 0], k[0, 0])"
@@ -293,7 +343,9 @@ EVASIONS = {
         "== 'conv' and n[4:] == '2d'][0](x, k)",
     ),
     "a library found by what is in it": running_only(
-        F, "import inspect", "def f(x, k): return inspect.getmodule(F.softmax).conv2d(x, k)"
+        F,
+        "import inspect",
+        "def f(x, k): return inspect.getmodule(F.softmax).conv2d(x, k)",
     ),
     "a function of a library that calls it": running_only(
         "from torch.nn.utils.fusion import torch as t",
@@ -356,14 +408,24 @@ def test_a_module_beside_the_notebook_is_read():
     }
 
     def found(use):
-        return read(Code([f"{use}\ndef f(x, k): return g(x, k)"], "f", beside=beside), FORBIDS)
+        return read(
+            Code([f"{use}\ndef f(x, k): return g(x, k)"], "f", beside=beside), FORBIDS
+        )
 
-    assert found("from helper import conv as g").line == "def conv(x, k): return torch.conv2d(x, k)"
+    assert (
+        found("from helper import conv as g").line
+        == "def conv(x, k): return torch.conv2d(x, k)"
+    )
     assert found("import helper\ndef g(x, k): return helper.conv(x, k)") is not None
     assert found("from helper import *\ndef g(x, k): return conv(x, k)") is not None
     assert found("import helper\ndef g(x, k): return helper.same(x)") is None
-    assert found("import tools.small\ndef g(x, k): return tools.small.slide(x, k)") is not None
-    assert found("import tools.small\ndef g(x, k): return tools.small.double(x)") is None
+    assert (
+        found("import tools.small\ndef g(x, k): return tools.small.slide(x, k)")
+        is not None
+    )
+    assert (
+        found("import tools.small\ndef g(x, k): return tools.small.double(x)") is None
+    )
     assert found("import helper\ndef g(x, k): return x") is None
 
 
@@ -390,7 +452,10 @@ HONEST = {
         "numpy.linalg.norm = max",
         "def f(x, k): return x",
     ),
-    "run as a program": ("def f(x, k): return x", "if __name__ == '__main__':\n    print(f(1, 2))"),
+    "run as a program": (
+        "def f(x, k): return x",
+        "if __name__ == '__main__':\n    print(f(1, 2))",
+    ),
     "loops": (
         "def f(x, k):\n    out = x[..., 1:, 1:] * 0\n    for i in "
         "range(2):\n        out = out + i\n    return out",
@@ -428,7 +493,10 @@ HONEST = {
         IMPORT,
         "def f(x, k): return torch.nn.functional.max_pool1d(x[0], 2)",
     ),
-    "a sibling made by the same factory": (F, "def f(x, k): return F.adaptive_max_pool2d(x, 2)"),
+    "a sibling made by the same factory": (
+        F,
+        "def f(x, k): return F.adaptive_max_pool2d(x, 2)",
+    ),
     "a comparison in another cell": (
         F,
         "def f(x, k): return x",
@@ -463,7 +531,9 @@ HONEST = {
         "def g(x, k): return x",
         "def f(x, k): return g(x, k)",
     ),
-    "a library that imports it": ("def f(x, k):\n    import scipy.ndimage\n    return x",),
+    "a library that imports it": (
+        "def f(x, k):\n    import scipy.ndimage\n    return x",
+    ),
     "a question about the type": (
         IMPORT,
         "def f(x, k):\n    assert not isinstance(k, torch.nn.Conv2d)\n    return x",
@@ -499,7 +569,10 @@ HONEST = {
     "a text that is no name": (
         "def f(x, k):\n    table = {'conv2d': x}\n    return table['conv2d']",
     ),
-    "recursion": ("def g(n): return 0 if n == 0 else g(n - 1)", "def f(x, k): return x * g(3)"),
+    "recursion": (
+        "def g(n): return 0 if n == 0 else g(n - 1)",
+        "def f(x, k): return x * g(3)",
+    ),
     "a name bound to itself": (
         "def f(x, k):\n    y = x\n    for _ in range(3):\n        y, x = x, y\n    return y",
     ),
@@ -563,7 +636,10 @@ def test_reading_ends(cell):
 
 
 def test_code_that_is_nested_beyond_reading_costs_nothing_by_reading():
-    assert read_cells(IMPORT, f"def f(x, k): return {'x + ' * 100}torch.conv2d(x, k)") is not None
+    assert (
+        read_cells(IMPORT, f"def f(x, k): return {'x + ' * 100}torch.conv2d(x, k)")
+        is not None
+    )
     assert read_cells(f"def f(x, k): return {'x + ' * 1500}x") is None
 
 
@@ -575,7 +651,9 @@ def test_an_answer_that_is_not_in_the_notebook_costs_nothing_by_reading():
 
 
 def test_what_is_found_is_said_with_its_line():
-    finding = read_cells(F, "def f(x, k):\n    y = x\n    return F.conv2d(y, k)  # quick")
+    finding = read_cells(
+        F, "def f(x, k):\n    y = x\n    return F.conv2d(y, k)  # quick"
+    )
     assert (finding.sentence, finding.line) == (
         may_not("torch.nn.functional.conv2d"),
         "return F.conv2d(y, k)  # quick",
@@ -583,14 +661,18 @@ def test_what_is_found_is_said_with_its_line():
 
 
 def test_nothing_is_read_or_watched_where_nothing_is_forbidden():
-    assert read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f"), ()) is None
+    assert (
+        read(Code(["import torch\ndef f(x, k): return torch.conv2d(x, k)"], "f"), ())
+        is None
+    )
     seen = []
     run_contained(lambda: seen.append(sys.getprofile()), "call", "numpy", (), 5.0)
     assert seen == [None]
 
 
 @given(
-    st.lists(st.integers(0, 6), max_size=3).map(sorted), st.sampled_from(["+", "join", "format"])
+    st.lists(st.integers(0, 6), max_size=3).map(sorted),
+    st.sampled_from(["+", "join", "format"]),
 )
 def test_a_name_in_pieces_is_the_name(cuts, how):
     """Whatever a name is put together from, the call is seen, with its line."""
@@ -599,7 +681,9 @@ def test_a_name_in_pieces_is_the_name(cuts, how):
     expression = {
         "+": " + ".join(map(repr, pieces)),
         "join": f"''.join({pieces!r})",
-        "format": "f'" + "".join(f"{{{piece!r}}}" for piece in pieces).replace("'", '"') + "'",
+        "format": "f'"
+        + "".join(f"{{{piece!r}}}" for piece in pieces).replace("'", '"')
+        + "'",
     }[how]
     assert eval(expression) == "conv2d"
     assert run_cells(F, f"def f(x, k): return getattr(F, {expression})(x, k)").forbidden
@@ -609,7 +693,9 @@ def test_a_name_in_pieces_is_the_name(cuts, how):
 def test_the_length_of_a_chain_of_helpers_does_not_matter(length, uses):
     helpers = [f"def g{n}(x, k): return g{n + 1}(x, k)" for n in range(length)]
     last = f"def g{length}(x, k): return {'F.conv2d(x, k)' if uses else 'x'}"
-    assert (read_cells(F, last, *helpers, "def f(x, k): return g0(x, k)") is not None) == uses
+    assert (
+        read_cells(F, last, *helpers, "def f(x, k): return g0(x, k)") is not None
+    ) == uses
 
 
 # The watch
@@ -638,7 +724,8 @@ def test_a_watched_answer_runs_out_of_time_and_raises_as_any_other():
 
     assert run_contained(endless, "call", "numpy", (), 0.2, FORBIDS).kind == "timeout"
     assert (
-        run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS).error == "ZeroDivisionError"
+        run_contained(lambda: 1 / 0, "call", "numpy", (), 5.0, FORBIDS).error
+        == "ZeroDivisionError"
     )
 
 
@@ -696,7 +783,10 @@ def make(**facts):
 
 def test_a_question_says_what_it_forbids():
     assert make().prohibition == ""
-    assert make(forbids=["numpy.max"]).prohibition == "Write it yourself, without `numpy.max`."
+    assert (
+        make(forbids=["numpy.max"]).prohibition
+        == "Write it yourself, without `numpy.max`."
+    )
     assert (
         make(forbids=["numpy.max", "scipy.*", "numpy.max"]).prohibition
         == "Write it yourself, without `numpy.max` or `scipy`."
@@ -719,7 +809,9 @@ def test_a_forbidden_call_earns_nothing_and_is_named():
     prohibition, line = verdict.details
     assert prohibition == "Write it yourself, without `numpy.max`."
     assert line.startswith("The line is `") and "np.max(values)" in line
-    assert testing.examine(make(forbids=["numpy.max"]), max, framework="numpy").earned == 3
+    assert (
+        testing.examine(make(forbids=["numpy.max"]), max, framework="numpy").earned == 3
+    )
 
 
 def test_a_learner_is_told_at_the_check(run_script):
@@ -809,7 +901,13 @@ IN_CLASS = {
 
 def look_at(course, student):
     """What the graded notebook tells the instructor, in one line."""
-    path = course.root / "autograded" / student / classroom.NAME / f"{classroom.NAME}.ipynb"
+    path = (
+        course.root
+        / "autograded"
+        / student
+        / classroom.NAME
+        / f"{classroom.NAME}.ipynb"
+    )
     notebook = nbformat.read(path, as_version=4)
     return "; ".join(notebook.metadata["autograder"]["look_at"])
 
@@ -827,11 +925,12 @@ def test_in_class_it_earns_nothing_and_costs_nothing_else(small_course, tmp_path
         classroom.hand_in(course, student, nbformat.writes(notebook))
         assert classroom.grade(course, student).reason is None
     headlines = {
-        student: classroom.verdicts(course, student)["ordered"]["headline"] for student in IN_CLASS
+        student: classroom.verdicts(course, student)["ordered"]["headline"]
+        for student in IN_CLASS
     }
-    assert {student: classroom.points(course, student) for student in IN_CLASS} == dict.fromkeys(
-        IN_CLASS, 1.0
-    ) | {"own_name": 3.0}
+    assert {
+        student: classroom.points(course, student) for student in IN_CLASS
+    } == dict.fromkeys(IN_CLASS, 1.0) | {"own_name": 3.0}
     assert headlines.pop("own_name") == "Correct on all 2 inputs."
     assert set(headlines.values()) == {may_not("numpy.sort")}
     told = {student: look_at(course, student) for student in IN_CLASS}
@@ -864,7 +963,10 @@ def test_right_code_is_read_while_another_thread_parses():
     other = threading.Thread(target=parse)
     other.start()
     source = (
-        "\n".join(f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])" for i in range(40))
+        "\n".join(
+            f"def f{i}(x):\n    return sorted([y for y in x if y > {i}])"
+            for i in range(40)
+        )
         + "\ndef f(x, k):\n    return f1(x)"
     )
     before = gc.get_threshold()

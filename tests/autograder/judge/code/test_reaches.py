@@ -185,7 +185,9 @@ SWAPS = {
 
 
 @pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
-def test_what_swaps_a_function_s_code_or_meaning_is_told_and_costs_nothing_by_reading(swap):
+def test_what_swaps_a_function_s_code_or_meaning_is_told_and_costs_nothing_by_reading(
+    swap,
+):
     cells = ["import torch", G, ANSWER, swap]
     found = told(*cells)
     assert found and {reach.where for reach in found} == {"cell 4"}
@@ -239,7 +241,10 @@ def test_what_only_looks_like_a_swap_is_not_told(cell):
 
 
 def test_it_is_said_where_and_once_a_kind():
-    cells = {"cell 3": "x = 1\nimport threading\nthreading.Thread()", "helper.py": "import pickle"}
+    cells = {
+        "cell 3": "x = 1\nimport threading\nthreading.Thread()",
+        "helper.py": "import pickle",
+    }
     assert reaches(cells) == [
         Reach("cell 3", "import threading", reach_names.THREAD),
         Reach("helper.py", "import pickle", reach_names.BYTES),

@@ -986,7 +986,10 @@ def test_an_honest_style_costs_nothing(code, framework):
 
 def test_honest_styles_are_hardly_ever_told_to_the_instructor():
     """Threads and modules by a computed name are; it costs nothing."""
-    told = {style: {reach.what for reach in reaches({"": code})} for style, code in HONEST.items()}
+    told = {
+        style: {reach.what for reach in reaches({"": code})}
+        for style, code in HONEST.items()
+    }
     assert sum(map(bool, told.values())) <= 4
     assert set().union(*told.values()) == {reach_names.THREAD, reach_names.COMPUTED}
 
@@ -1472,5 +1475,7 @@ def test_a_forbidden_call_in_the_same_style_is_found(style, numpy_stays_as_it_is
         space = {}
         exec(IMPORTS + code, space)
         x = np.ones((1, 1, 4, 4), np.float32)
-        outcome = run_contained(space["f"], "call", "torch", (x, x), 20.0, FORBIDS["torch"])
+        outcome = run_contained(
+            space["f"], "call", "torch", (x, x), 20.0, FORBIDS["torch"]
+        )
         assert outcome.forbidden in FORBIDS["torch"]

@@ -32,7 +32,12 @@ def busy(seconds):
 
 def test_a_value_comes_back_plain():
     outcome = outcome_of(lambda a, b: (a + b, 3), np.ones(2), 1)
-    assert (outcome.kind, outcome.value[0].tolist(), outcome.value[1], outcome.printed) == (
+    assert (
+        outcome.kind,
+        outcome.value[0].tolist(),
+        outcome.value[1],
+        outcome.printed,
+    ) == (
         "value",
         [2.0, 2.0],
         3,
@@ -157,10 +162,14 @@ def test_who_checks_the_result_instead_of_the_function_is_told(result):
 
 
 def test_the_stub_is_recognised():
-    assert is_stub(outcome_of(raising(NotImplementedError("small.total"))), "small.total")
+    assert is_stub(
+        outcome_of(raising(NotImplementedError("small.total"))), "small.total"
+    )
     assert is_stub(outcome_of(raising(NotImplementedError())), "small.total")
     assert not is_stub(outcome_of(raising(ValueError("small.total"))), "small.total")
-    assert not is_stub(outcome_of(raising(NotImplementedError("no such kernel"))), "small.total")
+    assert not is_stub(
+        outcome_of(raising(NotImplementedError("no such kernel"))), "small.total"
+    )
 
 
 def test_prints_and_warnings_stay_inside(capfd):
@@ -214,7 +223,9 @@ def test_an_endless_answer_runs_out_of_time_where_it_is():
     assert (outcome.kind, outcome.last) == ("timeout", "begun")
     assert outcome.seconds >= 0.2
     first, second = outcome.lines
-    assert first.endswith(": return loop()") and second.endswith((": while True:", ": pass"))
+    assert first.endswith(": return loop()") and second.endswith(
+        (": while True:", ": pass")
+    )
 
 
 def test_where_a_deep_recursion_was_stopped_is_told_in_a_few_lines():
@@ -248,7 +259,9 @@ def test_an_answer_that_sleeps_runs_out_of_the_wall_limit():
 
     start = time.monotonic()
     outcome = outcome_of(answer, wall=0.3)
-    assert outcome.kind == "timeout" and outcome.lines[-1].endswith(": time.sleep(1000)")
+    assert outcome.kind == "timeout" and outcome.lines[-1].endswith(
+        ": time.sleep(1000)"
+    )
     assert time.monotonic() - start >= 0.3
 
 

@@ -83,7 +83,9 @@ def test_an_answer_out_of_time_is_stopped_behind_the_import_and_not_in_it(module
     assert sys.modules[name].whole
 
 
-def test_an_answer_that_goes_on_after_its_time_is_not_stopped_in_an_import_either(module):
+def test_an_answer_that_goes_on_after_its_time_is_not_stopped_in_an_import_either(
+    module,
+):
     name = module(WORK.format(seconds=0.6))
     seen = []
 
@@ -100,7 +102,9 @@ def test_an_answer_that_goes_on_after_its_time_is_not_stopped_in_an_import_eithe
 def test_an_import_without_end_ends(module, monkeypatch):
     monkeypatch.setattr(imports, "MOST_WORK", 0.2)
     name = module("while True:\n    pass")
-    assert outcome_of(lambda: importlib.import_module(name), seconds=0.1).kind == "timeout"
+    assert (
+        outcome_of(lambda: importlib.import_module(name), seconds=0.1).kind == "timeout"
+    )
 
 
 def test_an_import_that_fails_is_not_the_answers_time_and_fails_as_ever(module):

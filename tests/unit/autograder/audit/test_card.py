@@ -5,7 +5,9 @@ from autograder.audit.card import QuestionCard, Survivor
 
 def test_counts_are_added_and_sentences_stand_one_after_the_other():
     survivor = Survivor("number", "numpy", "- 1\n+ 2")
-    one = QuestionCard("a.b", 2, mutants=5, killed=4, survivors=(survivor,), errors=("first",))
+    one = QuestionCard(
+        "a.b", 2, mutants=5, killed=4, survivors=(survivor,), errors=("first",)
+    )
     other = QuestionCard("a.b", 2, mistakes=3, errors=("second",), slowest_check_s=0.5)
     assert one + other == QuestionCard(
         "a.b",

@@ -59,7 +59,9 @@ def test_what_cannot_be_of_a_kind_is_not_asked_for():
     assert "a count above 255" not in untried(results=[np.array([0.5])])
 
 
-@pytest.mark.parametrize("odd", [np.array([np.nan, np.inf]), np.array([True, False]), None, b"x"])
+@pytest.mark.parametrize(
+    "odd", [np.array([np.nan, np.inf]), np.array([True, False]), None, b"x"]
+)
 def test_odd_values_are_no_error(odd):
     assert isinstance(untried((odd,), results=[odd]), tuple)
 

@@ -46,11 +46,15 @@ class Page(HTMLParser):
     @property
     def harmless(self) -> bool:
         handlers = [name for _, name, _ in self.attributes if name.startswith("on")]
-        sources = [value for _, name, value in self.attributes if name in ("src", "href")]
+        sources = [
+            value for _, name, value in self.attributes if name in ("src", "href")
+        ]
         return (
             set(self.tags) <= ALLOWED
             and not handlers
-            and all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+            and all(
+                source.startswith("data:image/svg+xml;base64,") for source in sources
+            )
         )
 
 
@@ -81,7 +85,10 @@ def test_a_right_answer_is_a_tick_and_its_points():
     feedback = render(
         Verdict("small.total", Status.CORRECT, 1, 1, "Correct on all 3 inputs.", 3, 3)
     )
-    assert feedback.text == "✓ small.total: correct, 1 of 1 point\n  Correct on all 3 inputs."
+    assert (
+        feedback.text
+        == "✓ small.total: correct, 1 of 1 point\n  Correct on all 3 inputs."
+    )
     assert (feedback.correct, feedback.earned) == (True, 1)
     assert repr(feedback) == feedback.text and feedback._repr_html_() == feedback.html
     assert "Correct on all 3 inputs." in Page(feedback.html).text
@@ -177,7 +184,9 @@ def test_hostile_strings_are_text():
 def test_any_text_of_a_student_is_text(text):
     page = Page(
         render(
-            verdict({text: text}, {text: [text]}, printed=text, message=text, lines=(text,))
+            verdict(
+                {text: text}, {text: [text]}, printed=text, message=text, lines=(text,)
+            )
         ).html
     )
     assert page.harmless
@@ -185,7 +194,9 @@ def test_any_text_of_a_student_is_text(text):
 
 @given(some.plain_values(6), some.plain_values(6), some.plain_values(6))
 @settings(max_examples=examples(20))
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning"
+)
 def test_any_output_can_be_shown(expected, got, value):
     feedback = render(verdict(expected, got, inputs=[("x", value)]))
     assert Page(feedback.html).harmless
@@ -217,7 +228,9 @@ EXTREME = np.array([[1e308, -1e308, 0], [np.nan, np.inf, -np.inf], [5e-324, 1, -
     ],
     ids=range(16),
 )
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::numpy.exceptions.ComplexWarning"
+)
 def test_extreme_outputs_are_shown_in_a_few_lines(got):
     for expected in (EXTREME, 1.0):
         feedback = render(verdict(expected, got))
@@ -236,7 +249,12 @@ def test_images_are_drawn():
     [picture] = pictures(
         render(verdict(np.eye(4), np.ones((4, 4)), inputs=[("image", np.ones((5, 5)))]))
     )
-    assert titles(picture) == ["image  5×5", "yours  4×4", "expected  4×4", "difference  4×4"]
+    assert titles(picture) == [
+        "image  5×5",
+        "yours  4×4",
+        "expected  4×4",
+        "difference  4×4",
+    ]
     [wrong_shape] = pictures(render(verdict(np.eye(4), np.ones((3, 4)))))
     assert titles(wrong_shape) == ["yours  3×4", "expected  4×4"]
 
@@ -244,7 +262,9 @@ def test_images_are_drawn():
 def titles(picture: bytes) -> list[str]:
     """The panels of an SVG that a parser takes: those of its texts that are no numbers."""
     return [
-        text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text") if "×" in text.text
+        text.text
+        for text in ElementTree.fromstring(picture).iter(f"{SVG}text")
+        if "×" in text.text
     ]
 
 
@@ -252,7 +272,11 @@ def matrices(picture: bytes) -> list[np.ndarray]:
     """The colours of its panels."""
     images = ElementTree.fromstring(picture).iter(f"{SVG}image")
     return [
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(image.get("href").partition(",")[2]))))
+        np.asarray(
+            Image.open(
+                io.BytesIO(base64.b64decode(image.get("href").partition(",")[2]))
+            )
+        )
         for image in images
     ]
 
@@ -262,7 +286,8 @@ def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number(
     [picture] = pictures(render(verdict(np.zeros((2, 3)), got)))
     yours, expected, difference = matrices(picture)
     assert (
-        yours[0].tolist() == [[0x44, 0x01, 0x54], [0x21, 0x91, 0x8C], [0xFD, 0xE7, 0x25]]
+        yours[0].tolist()
+        == [[0x44, 0x01, 0x54], [0x21, 0x91, 0x8C], [0xFD, 0xE7, 0x25]]
         and (yours[1] == 255).all()
     )
     assert (expected == yours[0, 0]).all()  # on one scale
@@ -282,7 +307,9 @@ def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number(
 def test_a_picture_is_said_in_words():
     alts = [
         value
-        for _, name, value in Page(render(verdict(np.eye(2), np.ones((2, 2)))).html).attributes
+        for _, name, value in Page(
+            render(verdict(np.eye(2), np.ones((2, 2)))).html
+        ).attributes
         if name == "alt"
     ]
     assert alts == [
@@ -306,12 +333,16 @@ def test_the_picture_shows_the_plane_that_is_wrong():
     """
     right, wrong = np.zeros((3, 4, 4)), np.zeros((3, 4, 4))
     wrong[2, 1, 1] = 1
-    assert pictures(render(verdict(right, wrong))) == pictures(render(verdict(right[2], wrong[2])))
+    assert pictures(render(verdict(right, wrong))) == pictures(
+        render(verdict(right[2], wrong[2]))
+    )
 
 
 def test_a_solution_shows_its_code_and_its_explanation():
     feedback = code(
-        "small.total, in numpy", "def total(values):\n    return values.sum()\n", "Addition."
+        "small.total, in numpy",
+        "def total(values):\n    return values.sum()\n",
+        "Addition.",
     )
     assert (
         feedback.text

@@ -24,17 +24,26 @@ JOB = Job(
     folder="/course/submitted/amy/sums",
     student="amy",
     assignment="sums",
-    release={"sums": {"cells": {"small-total": [{"source": "check()"}, True]}, "kernelspec": None}},
+    release={
+        "sums": {
+            "cells": {"small-total": [{"source": "check()"}, True]},
+            "kernelspec": None,
+        }
+    },
     files={"data.txt": "/course/exercises/sums/data.txt"},
     config={"JudgedExecute": {"trust_submissions": True}},
     megabytes=50.0,
     gradebook="sqlite:///gradebook.db",
 )
-VERDICT = Verdict("small.total", Status.PARTIAL, 2.0, 1.0, "Right on 1 of 2.", tried=2, passed=1)
+VERDICT = Verdict(
+    "small.total", Status.PARTIAL, 2.0, 1.0, "Right on 1 of 2.", tried=2, passed=1
+)
 
 
 def examined(**notebook):
-    judged = JudgedNotebook(notebook, {"small-total": VERDICT}, {"engine": "1", "trusted": True})
+    judged = JudgedNotebook(
+        notebook, {"small-total": VERDICT}, {"engine": "1", "trusted": True}
+    )
     return Examined({"sums": judged}, "0f", "/tmp/1/handed-in", ("a.txt was left out",))
 
 
@@ -50,14 +59,27 @@ def examined(**notebook):
         Report(Ungradable("it is empty"), []),
         Report(CourseFault("no wall", "Trust it."), []),
     ],
-    ids=["job", "job in scratch", "ready", "working", "leaving", "examined", "ungradable", "fault"],
+    ids=[
+        "job",
+        "job in scratch",
+        "ready",
+        "working",
+        "leaving",
+        "examined",
+        "ungradable",
+        "fault",
+    ],
 )
 def test_what_is_sent_arrives(message):
     assert decode(encode(message)) == message
 
 
 def test_a_notebook_that_looks_like_a_message_is_a_notebook():
-    forged = {"kind": "CourseFault", "reason": "stop the class", "cells": [{"kind": "Ready"}]}
+    forged = {
+        "kind": "CourseFault",
+        "reason": "stop the class",
+        "cells": [{"kind": "Ready"}],
+    }
     report = decode(encode(Report(examined(**forged), [])))
     assert report.result.notebooks["sums"].notebook == forged
 

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.grading.hand_grades import answers_file, graded_answers, remember_answers
+from autograder.grading.hand_grades import (
+    answers_file,
+    graded_answers,
+    remember_answers,
+)
 
 answers = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 
@@ -32,7 +36,9 @@ def test_assignments_are_kept_apart_and_outside_of_what_nbgrader_removes(tmp_pat
     assert one.name.startswith("."), "what is hidden is no assignment"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"one": 5}', '{"two": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "5", '{"one": 5}', '{"two": {}}', "\xff"]
+)
 def test_what_cannot_be_read_is_not_known_and_is_replaced(tmp_path, content):
     file = tmp_path / "answers.json"
     file.write_text(content, encoding="latin-1")

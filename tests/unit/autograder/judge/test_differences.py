@@ -70,7 +70,9 @@ def test_what_is_not_the_same_does_not_agree(expected, got):
 
 @given(some.plain_values().filter(lambda value: value is not None))
 def test_a_forgotten_return_is_named(expected):
-    assert told(expected, None) == ["The function returned None. Is a `return` missing?"]
+    assert told(expected, None) == [
+        "The function returned None. Is a `return` missing?"
+    ]
 
 
 @given(some.seeds, st.integers(2, 9), st.data())
@@ -126,7 +128,9 @@ def test_counts_are_told_with_all_their_digits(expected, got):
 
 
 @given(some.seeds, st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
-def test_a_wrong_shape_is_told_and_nothing_is_guessed_from_one_result(seed, shape, data):
+def test_a_wrong_shape_is_told_and_nothing_is_guessed_from_one_result(
+    seed, shape, data
+):
     e = random_array(seed, *shape)
     other = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
     assume(tuple(other) != e.shape)
@@ -192,7 +196,9 @@ def test_no_sentence_claims_what_is_not_so(e, g):
 
 @given(some.seeds, st.integers(3, 5))
 def test_unrelated_arrays_get_the_plain_sentence(seed, size):
-    [sentence] = told(random_array(seed, size, size), random_array(seed + 1, size, size))
+    [sentence] = told(
+        random_array(seed, size, size), random_array(seed + 1, size, size)
+    )
     assert sentence.startswith(f"{size * size} of {size * size} values differ")
 
 

@@ -56,7 +56,8 @@ def test_a_mistake_made_on_some_inputs_only_is_not_named():
     """
     assert (
         verdict_on(
-            "small.total", lambda values: values.mean() if len(values) > 1 else values.sum() + 1
+            "small.total",
+            lambda values: values.mean() if len(values) > 1 else values.sum() + 1,
         ).mistake
         is None
     )
@@ -73,7 +74,9 @@ def test_points_follow_the_weights_of_the_probes():
         ((1, 2, 3, 4), 0),
     ]:
         verdict = testing.examine(
-            probes_right_for, lambda x, wrong=wrong: -x if x in wrong else x, framework="numpy"
+            probes_right_for,
+            lambda x, wrong=wrong: -x if x in wrong else x,
+            framework="numpy",
         )
         assert (verdict.earned, verdict.passed) == (earned, 4 - len(wrong))
         assert verdict.status is (Status.PARTIAL if earned else Status.INCORRECT)
@@ -85,7 +88,9 @@ def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
 
     def answer(image):
         seen.append(image.shape)
-        return image.T if len(seen) < 4 else image.T + 1  # wrong on the second oblong image alone
+        return (
+            image.T if len(seen) < 4 else image.T + 1
+        )  # wrong on the second oblong image alone
 
     verdict = verdict_on("small.turn", answer)
     assert (verdict.earned, verdict.tried, verdict.passed) == (2, 4, 3)
@@ -119,7 +124,9 @@ def test_a_library_that_lacks_something_is_not_an_answer_that_was_not_attempted(
 
 def test_an_answer_that_raises_not_implemented_later_was_attempted():
     assert (
-        verdict_on("small.total", lambda values: stub() if len(values) > 1 else values.sum()).status
+        verdict_on(
+            "small.total", lambda values: stub() if len(values) > 1 else values.sum()
+        ).status
         is Status.PARTIAL
     )
 
@@ -138,7 +145,8 @@ def test_an_exception_is_told_with_the_learners_own_lines():
 
 def test_an_exception_on_some_inputs_costs_those():
     verdict = verdict_on(
-        "small.turn", lambda image: image.T if image.shape[0] == image.shape[1] else 1 / 0
+        "small.turn",
+        lambda image: image.T if image.shape[0] == image.shape[1] else 1 / 0,
     )
     assert (verdict.status, verdict.earned) == (Status.PARTIAL, 2)
     assert "ZeroDivisionError" in verdict.headline
@@ -174,14 +182,16 @@ def test_an_endless_answer_is_out_of_time_at_its_first_input():
         verdict.headline
         == "No result within 0.3 seconds of a processor's time. Is there an endless loop?"
     )
-    assert verdict.details[0].startswith("It was stopped in line ") and verdict.details[0].endswith(
-        ("`while True:`", "`pass`")
-    )
+    assert verdict.details[0].startswith("It was stopped in line ") and verdict.details[
+        0
+    ].endswith(("`while True:`", "`pass`"))
     assert verdict.seconds >= 0.3
 
 
 def test_the_time_is_for_all_inputs_together():
-    verdict = testing.examine(hasty(), lambda number: busy(0.18) or number + 1, framework="numpy")
+    verdict = testing.examine(
+        hasty(), lambda number: busy(0.18) or number + 1, framework="numpy"
+    )
     assert (verdict.status, verdict.passed, verdict.earned) == (Status.TIMEOUT, 1, 0)
     assert verdict.headline == (
         "All inputs together have 0.3 seconds of a processor's time, and they were used up at "
@@ -199,10 +209,14 @@ def test_time_is_work_and_who_waits_for_a_busy_machine_loses_none():
 def timed(*outcomes):
     """The verdict on a question of ten seconds, of an answer that gives these outcomes."""
     asked, given = (
-        make_question(lambda x: np.array(1.0), weights=(1,) * len(outcomes), seconds=10.0),
+        make_question(
+            lambda x: np.array(1.0), weights=(1,) * len(outcomes), seconds=10.0
+        ),
         iter(outcomes),
     )
-    return examine(asked, lambda driver, args, *limits: next(given), seed=0, framework="numpy")
+    return examine(
+        asked, lambda driver, args, *limits: next(given), seed=0, framework="numpy"
+    )
 
 
 def right(seconds):
@@ -234,9 +248,9 @@ def test_an_endless_loop_is_supposed_where_one_input_takes_nearly_all_the_time()
 def test_no_endless_loop_is_supposed_where_there_was_progress_or_no_work(outcomes):
     verdict = timed(*outcomes)
     assert verdict.status is Status.TIMEOUT and "loop" not in verdict.headline
-    assert ("The last that it printed is: epoch 11: loss 0.43" in verdict.headline) == bool(
-        outcomes[-1].last
-    )
+    assert (
+        "The last that it printed is: epoch 11: loss 0.43" in verdict.headline
+    ) == bool(outcomes[-1].last)
 
 
 def test_who_slept_is_told_that_it_waited():
@@ -264,7 +278,9 @@ def test_what_is_left_is_said_in_work_and_by_the_clock():
 
 
 def test_a_lost_process_ends_the_examination_and_earns_nothing():
-    outcomes = iter([Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")])
+    outcomes = iter(
+        [Outcome("value", value=np.array(1.0)), Outcome("lost", message="gone")]
+    )
     asked = make_question(lambda x: x, weights=(1, 1, 1))
     verdict = examine(
         asked, lambda driver, args, *limits: next(outcomes), seed=0, framework="numpy"
@@ -284,8 +300,12 @@ def test_a_forgotten_return_is_told():
 
 
 def test_a_way_without_a_return_is_told():
-    verdict = verdict_on("small.total", lambda values: sum(values) if len(values) > 1 else None)
-    assert verdict.details[0].startswith("The function returned None here, and something on other")
+    verdict = verdict_on(
+        "small.total", lambda values: sum(values) if len(values) > 1 else None
+    )
+    assert verdict.details[0].startswith(
+        "The function returned None here, and something on other"
+    )
 
 
 def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_spoil_it():
@@ -301,7 +321,9 @@ def test_what_is_expected_is_worked_out_once_for_all_who_ask_and_no_answer_can_s
 
     asked = question(points=1)(reference)
     asked.probe()(lambda rng: (rng.random(3),))
-    assert testing.examine(asked, in_place, framework="numpy").status is Status.INCORRECT
+    assert (
+        testing.examine(asked, in_place, framework="numpy").status is Status.INCORRECT
+    )
     assert (
         testing.examine(asked, lambda x: x + np.arange(3.0), framework="numpy").status
         is Status.CORRECT
@@ -313,8 +335,13 @@ def test_none_is_no_sign_of_a_forgotten_return_where_it_is_a_result():
     asked = make_question(lambda x: None if x < 2 else (53, 0), weights=(1, 1, 1))
     assert testing.examine(
         asked, lambda x: (53, 0) if x > 2 else None, framework="numpy"
-    ).details == ("Expected (53, 0), got None.", "Only this kind of input is wrong: probe 2.")
-    assert "return" in testing.examine(asked, lambda x: None, framework="numpy").details[0]
+    ).details == (
+        "Expected (53, 0), got None.",
+        "Only this kind of input is wrong: probe 2.",
+    )
+    assert (
+        "return" in testing.examine(asked, lambda x: None, framework="numpy").details[0]
+    )
     assert testing.examine(asked, lambda x: (53, 0), framework="numpy").details == (
         "Expected None, got (53, 0).",
         "Only this kind of input is wrong: probe 1.",
@@ -353,13 +380,25 @@ def test_a_measured_question_takes_whatever_measures_well():
 
 @pytest.mark.parametrize(
     "odd",
-    [None, 3, "ab", (1,), (1, 2, 3), {"row": 1}, (float("nan"), 1), (float("inf"), 0), ([], [])],
+    [
+        None,
+        3,
+        "ab",
+        (1,),
+        (1, 2, 3),
+        {"row": 1},
+        (float("nan"), 1),
+        (float("inf"), 0),
+        ([], []),
+    ],
     ids=repr,
 )
 def test_an_output_that_breaks_the_measure_is_wrong_and_nothing_worse(odd):
     verdict = verdict_on("small.locate", lambda image: odd)
     assert (verdict.status, verdict.earned) == (Status.INCORRECT, 0)
-    assert verdict.details == ("The result does not have the form that the task asks for.",)
+    assert verdict.details == (
+        "The result does not have the form that the task asks for.",
+    )
 
 
 def test_the_secret_of_an_input_is_not_handed_over():
@@ -407,7 +446,9 @@ def test_a_seed_gives_the_same_inputs_every_time_and_another_seed_others(one, ot
 def test_a_verdict_is_the_same_to_the_last_digit():
     seed = seed_for("secret", "02", "ada", "small.total")
     one, other = (
-        verdict_on("small.total", lambda values: values.sum() * 1.01, seed=seed).summary()
+        verdict_on(
+            "small.total", lambda values: values.sum() * 1.01, seed=seed
+        ).summary()
         for _ in range(2)
     )
     assert one | {"seconds": 0} == other | {"seconds": 0}
@@ -426,14 +467,19 @@ def test_the_judges_random_numbers_do_not_depend_on_the_answers():
 
 def test_a_broken_reference_is_the_courses_fault_and_says_so():
     asked = make_question(lambda x: 1 / 0)
-    with pytest.raises(RuntimeError, match=r"reference of .* fails on its own probe probe_1"):
+    with pytest.raises(
+        RuntimeError, match=r"reference of .* fails on its own probe probe_1"
+    ):
         testing.examine(asked, lambda x: x, framework="numpy")
 
 
 def test_a_numpy_answer_is_judged_without_a_framework():
     assert (
         examine(
-            catalogue.find("small.total"), LocalAnswer(np.sum, "numpy"), seed=0, framework="numpy"
+            catalogue.find("small.total"),
+            LocalAnswer(np.sum, "numpy"),
+            seed=0,
+            framework="numpy",
         ).status
         is Status.CORRECT
     )
@@ -473,7 +519,9 @@ def test_a_measurement_that_fails_costs_the_answer_and_leaves_a_traceback(caplog
 @pytest.mark.parametrize("given", [None, True, "fine"])
 def test_a_measurement_that_measures_nothing_is_the_question_s_fault(given):
     with pytest.raises(TypeError, match="must return a Measurement"):
-        testing.examine(measured(lambda inputs, output: given), lambda x: x, framework="numpy")
+        testing.examine(
+            measured(lambda inputs, output: given), lambda x: x, framework="numpy"
+        )
 
 
 @pytest.mark.parametrize("broken", ["agree", "differences"])

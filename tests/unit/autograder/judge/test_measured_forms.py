@@ -30,7 +30,9 @@ def question():
 
 
 @pytest.mark.parametrize("form", [list, tuple])
-def test_a_measurement_is_given_the_numbers_that_a_list_holds_in_vectors_of_one(form, question):
+def test_a_measurement_is_given_the_numbers_that_a_list_holds_in_vectors_of_one(
+    form, question
+):
     assert shape_of(form(VECTORS), question) == (3,)
     assert shape_of([form(VECTORS), form(VECTORS)], question) == (2, 3)
 

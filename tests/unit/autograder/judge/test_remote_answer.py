@@ -106,8 +106,12 @@ def test_the_call_says_how_it_is_driven_and_how_long_it_may_take():
 
 
 FORGED = {
-    "an id that was not asked": lambda call: [("result", 1, {**GOOD, "id": call.fields["id"] + 1})],
-    "an id of another type": lambda call: [("result", 1, {**GOOD, "id": str(call.fields["id"])})],
+    "an id that was not asked": lambda call: [
+        ("result", 1, {**GOOD, "id": call.fields["id"] + 1})
+    ],
+    "an id of another type": lambda call: [
+        ("result", 1, {**GOOD, "id": str(call.fields["id"])})
+    ],
     "no id": lambda call: [("result", 1, GOOD)],
     "another kind": lambda call: [("verdict", 1, {**GOOD, "id": call.fields["id"]})],
     "a check instead of a result": lambda call: [
@@ -181,7 +185,9 @@ def test_imports_are_no_work_as_far_as_they_may_go():
     assert seconds[1] == pytest.approx(whole - 0.2)
 
 
-@pytest.mark.parametrize("said", [-1.0, float("inf"), float("nan"), "1", None, True, [1.0]])
+@pytest.mark.parametrize(
+    "said", [-1.0, float("inf"), float("nan"), "1", None, True, [1.0]]
+)
 def test_what_is_no_time_of_imports_is_none(said):
     clock = itertools.count(10.0, 0.5)
     behaviour = answering(lambda call: [good(call, imported=said)])
@@ -221,7 +227,10 @@ def test_of_two_times_the_longer_counts(said, measured, used):
         assert peer("call", (1.0,), 2.0, WALL).seconds == used
 
 
-@given(some.json_values | st.sampled_from([float("nan"), float("inf"), -1.0, 10**400, 1e308]))
+@given(
+    some.json_values
+    | st.sampled_from([float("nan"), float("inf"), -1.0, 10**400, 1e308])
+)
 @settings(max_examples=examples(25))
 def test_whatever_is_said_for_a_time_it_shortens_only_the_time_of_who_says_it(seconds):
     with student(answering(lambda call: [good(call, seconds=seconds)])) as (peer, _):
@@ -257,7 +266,10 @@ def test_a_process_that_dies_is_lost():
         assert peer("call", (1.0,), 5.0, WALL).kind == "lost"
 
 
-@given(st.binary(max_size=40) | some.json_values.map(lambda value: json.dumps(value).encode()))
+@given(
+    st.binary(max_size=40)
+    | some.json_values.map(lambda value: json.dumps(value).encode())
+)
 @settings(max_examples=examples(25))
 def test_any_bytes_are_survived(junk):
     def behaviour(channel):
@@ -271,16 +283,28 @@ def test_any_bytes_are_survived(junk):
 
 @given(
     st.fixed_dictionaries(
-        {name: some.json_values for name in ("error", "message", "lines", "printed", "last")}
+        {
+            name: some.json_values
+            for name in ("error", "message", "lines", "printed", "last")
+        }
     )
 )
 @settings(max_examples=examples(25))
 def test_words_of_any_type_arrive_as_short_text_that_can_be_written_to_a_file(words):
-    with student(answering(lambda call: [good(call, outcome="raised", **words)])) as (peer, _):
+    with student(answering(lambda call: [good(call, outcome="raised", **words)])) as (
+        peer,
+        _,
+    ):
         outcome = peer("call", (1.0,), 5.0, WALL)
     assert outcome.kind == "raised" and outcome.value is None
     assert "\n" not in outcome.last
-    for text in (outcome.error, outcome.message, outcome.printed, outcome.last, *outcome.lines):
+    for text in (
+        outcome.error,
+        outcome.message,
+        outcome.printed,
+        outcome.last,
+        *outcome.lines,
+    ):
         assert isinstance(text, str) and len(text) <= 1000
         text.encode("utf-8")
     assert len(outcome.lines) <= 4
@@ -301,7 +325,12 @@ def test_half_a_surrogate_pair_in_words_or_values_can_be_written_to_a_file():
                 (
                     "result",
                     "\udcff",
-                    {"id": call.fields["id"], **GOOD, "printed": "\ud800", "lines": ["\udfff"]},
+                    {
+                        "id": call.fields["id"],
+                        **GOOD,
+                        "printed": "\ud800",
+                        "lines": ["\udfff"],
+                    },
                 )
             ]
         )

@@ -52,7 +52,9 @@ def test_a_measurement_never_sees_what_is_too_large():
         return Measurement(True, "Good.")
 
     def answering(size):
-        return lambda driver, args, seconds, wall: Outcome("value", value=np.zeros(size, bool))
+        return lambda driver, args, seconds, wall: Outcome(
+            "value", value=np.zeros(size, bool)
+        )
 
     small = examine(measured, answering(5), seed=1, framework="numpy")
     large = examine(measured, answering(2_000_000), seed=1, framework="numpy")

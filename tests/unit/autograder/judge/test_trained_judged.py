@@ -31,11 +31,17 @@ def test_a_net_that_follows_its_parameters_has_learnt():
         ({"alone": [10]}, "shape \\(10,\\)"),
         ({"alone": []}, "shape \\(\\)"),
         ({"parameter_count": 0}, "no parameters, so"),
-        ({"parameter_count": 0, "hidden_count": 4810}, "4,810 other numbers.*plain list"),
+        (
+            {"parameter_count": 0, "hidden_count": 4810},
+            "4,810 other numbers.*plain list",
+        ),
         ({"moved": [LOGITS, LOGITS * 2]}, "do not matter"),
         ({"moved": [-LOGITS]}, "do not matter"),
         ({"moved": [LOGITS + np.arange(20)[:, None]]}, "do not matter"),
-        ({"logits": np.zeros((20, 10)), "moved": [np.zeros((20, 10))]}, "do not matter"),
+        (
+            {"logits": np.zeros((20, 10)), "moved": [np.zeros((20, 10))]},
+            "do not matter",
+        ),
     ],
 )
 def test_what_shows_that_nothing_was_learnt(changed, words):
@@ -49,7 +55,10 @@ def test_a_net_whose_results_break_down_follows():
 def test_scores_are_compared_between_inputs():
     """A ranker gives one score an input: there are no classes to compare."""
     scores = LOGITS[:, :1]
-    assert why_not_learnt(report(alone=[1, 1], logits=scores, moved=[OTHER[:, :1]])) is None
+    assert (
+        why_not_learnt(report(alone=[1, 1], logits=scores, moved=[OTHER[:, :1]]))
+        is None
+    )
     reason = why_not_learnt(report(alone=[1, 1], logits=scores, moved=[3 * scores + 1]))
     assert "do not matter" in reason
 

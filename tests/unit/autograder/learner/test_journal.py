@@ -30,7 +30,11 @@ def test_nobody_has_done_anything_at_first(progress_log):
 
 
 def test_the_best_attempt_counts():
-    for status, earned in [("partly correct", 0.5), ("correct", 1.0), ("not correct", 0.0)]:
+    for status, earned in [
+        ("partly correct", 0.5),
+        ("correct", 1.0),
+        ("not correct", 0.0),
+    ]:
         checked(status=status, earned=earned)
     assert standings() == {"small.total": Standing(attempts=3, earned=1.0, solved=True)}
 
@@ -47,7 +51,10 @@ def test_hints_and_solutions_are_counted_by_question():
         ("solution", "small.turn"),
     ]:
         record(event, question)
-    assert standings() == {"small.total": Standing(hints=2), "small.turn": Standing(solutions=1)}
+    assert standings() == {
+        "small.total": Standing(hints=2),
+        "small.turn": Standing(solutions=1),
+    }
 
 
 def test_an_event_is_one_line_of_json_and_old_lines_stay(progress_log):
@@ -60,7 +67,14 @@ def test_an_event_is_one_line_of_json_and_old_lines_stay(progress_log):
 
 
 @pytest.mark.parametrize(
-    "torn", [b'{"time": 1, "event": "check", "ques', b"{", b"\xff\xfe\x00", b'{"time": 1}', b"\n\n"]
+    "torn",
+    [
+        b'{"time": 1, "event": "check", "ques',
+        b"{",
+        b"\xff\xfe\x00",
+        b'{"time": 1}',
+        b"\n\n",
+    ],
 )
 def test_a_torn_last_line_costs_itself_only(progress_log, torn):
     checked(status="correct", earned=1.0)
@@ -68,13 +82,16 @@ def test_a_torn_last_line_costs_itself_only(progress_log, torn):
         log.write(torn)
     assert standings()["small.total"] == Standing(attempts=1, earned=1.0, solved=True)
     record("hint", "small.total")
-    assert standings()["small.total"] == Standing(attempts=1, earned=1.0, solved=True, hints=1)
+    assert standings()["small.total"] == Standing(
+        attempts=1, earned=1.0, solved=True, hints=1
+    )
 
 
 @given(
     st.lists(
         st.dictionaries(
-            st.sampled_from(["event", "question", "status", "earned", "time"]), some.json_values
+            st.sampled_from(["event", "question", "status", "earned", "time"]),
+            some.json_values,
         )
         | some.json_values,
         max_size=4,
@@ -96,7 +113,10 @@ def test_points_that_are_no_points_do_not_count(progress_log, earned):
     checked(earned=1.0)
     record("check", "small.total", status="not correct", earned=earned)
     assert standings()["small.total"].earned == 1.0
-    assert "inf" not in journal.as_feedback().text and "nan" not in journal.as_feedback().text
+    assert (
+        "inf" not in journal.as_feedback().text
+        and "nan" not in journal.as_feedback().text
+    )
 
 
 @pytest.fixture(
@@ -118,11 +138,15 @@ def unwritable(request, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", str(blocked))
 
 
-def test_a_place_that_cannot_be_written_stops_nobody_and_counts_until_the_end(unwritable):
+def test_a_place_that_cannot_be_written_stops_nobody_and_counts_until_the_end(
+    unwritable,
+):
     assert standings() == {}
     record("hint", "small.total")
     checked(status="correct", earned=1.0)
-    assert standings()["small.total"] == Standing(attempts=1, earned=1.0, solved=True, hints=1)
+    assert standings()["small.total"] == Standing(
+        attempts=1, earned=1.0, solved=True, hints=1
+    )
 
 
 def test_the_map_lists_every_question_in_course_order_with_its_points():

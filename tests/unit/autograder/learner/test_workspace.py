@@ -35,7 +35,12 @@ def test_cells_that_only_prove_a_claim_are_left_out(project, tmp_path):
             "metadata": {"tags": ["claim"]},
             "source": ["assert lr == 0.1"],
         },
-        {"cell_type": "markdown", "id": "words", "metadata": {"tags": ["net"]}, "source": ["ä"]},
+        {
+            "cell_type": "markdown",
+            "id": "words",
+            "metadata": {"tags": ["net"]},
+            "source": ["ä"],
+        },
     ]
     lesson = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (project / "lessons/01-first.ipynb").write_text(json.dumps(lesson))
@@ -45,7 +50,15 @@ def test_cells_that_only_prove_a_claim_are_left_out(project, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"cells": [1]}', '{"cells": [{"metadata": 3}]}', '{"cells": {}}']
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"cells": [1]}',
+        '{"cells": [{"metadata": 3}]}',
+        '{"cells": {}}',
+    ],
 )
 def test_what_is_no_notebook_is_copied_as_it_is(project, tmp_path, text):
     (project / "lessons/01-first.ipynb").write_text(text)
@@ -184,9 +197,9 @@ def test_without_hard_links_what_appears_meanwhile_wins(monkeypatch, tmp_path, w
     draft.write_text("new")
 
     def late(source, target):
-        target.write_text("written meanwhile") if what == "a file" else target.symlink_to(
-            tmp_path / "nowhere"
-        )
+        target.write_text(
+            "written meanwhile"
+        ) if what == "a file" else target.symlink_to(tmp_path / "nowhere")
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "link", late)
@@ -196,7 +209,9 @@ def test_without_hard_links_what_appears_meanwhile_wins(monkeypatch, tmp_path, w
     assert target.is_symlink() or target.read_text() == "written meanwhile"
 
 
-def test_without_hard_links_a_full_disk_leaves_no_half_file(no_links, monkeypatch, tmp_path):
+def test_without_hard_links_a_full_disk_leaves_no_half_file(
+    no_links, monkeypatch, tmp_path
+):
     (tmp_path / "draft").write_text("new")
 
     def full(path):
@@ -208,7 +223,9 @@ def test_without_hard_links_a_full_disk_leaves_no_half_file(no_links, monkeypatc
     assert not (tmp_path / "target").exists()
 
 
-def test_without_hard_links_the_secret_is_made_once_and_is_the_owner_s_alone(no_links, tmp_path):
+def test_without_hard_links_the_secret_is_made_once_and_is_the_owner_s_alone(
+    no_links, tmp_path
+):
     secret = course_secret(tmp_path / "secret")
     assert len(secret) == 64
     assert course_secret(tmp_path / "secret") == secret

@@ -47,7 +47,8 @@ def test_a_typo_is_answered_with_the_nearest_name(typo, nearest):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000]
+    "name",
+    ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000],
 )
 def test_any_other_name_is_answered_in_one_line(name):
     with pytest.raises(UnknownQuestion) as error:
@@ -69,14 +70,20 @@ def test_two_installed_courses_are_not_guessed_between(monkeypatch):
             self.value = value
 
     monkeypatch.delenv("AUTOGRADER_QUESTIONS")
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("two")])
+    monkeypatch.setattr(
+        catalogue, "entry_points", lambda group: [Entry("one"), Entry("two")]
+    )
     with pytest.raises(BrokenQuestions, match="one, two"):
         catalogue.package_name()
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [Entry("one"), Entry("one")])
+    monkeypatch.setattr(
+        catalogue, "entry_points", lambda group: [Entry("one"), Entry("one")]
+    )
     assert catalogue.package_name() == "one"
 
 
-def test_a_package_without_a_list_of_chapters_has_all_its_modules(tmp_path, monkeypatch):
+def test_a_package_without_a_list_of_chapters_has_all_its_modules(
+    tmp_path, monkeypatch
+):
     package = tmp_path / "another_course"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -87,7 +94,9 @@ def test_a_package_without_a_list_of_chapters_has_all_its_modules(tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "another_course")
     catalogue.chapters.cache_clear()
-    assert {chapter: list(questions) for chapter, questions in catalogue.chapters().items()} == {
+    assert {
+        chapter: list(questions) for chapter, questions in catalogue.chapters().items()
+    } == {
         "first": ["one"],
         "second": [],
     }
@@ -172,7 +181,9 @@ def test_one_file_is_no_package_of_questions(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "one_file_of_questions")
     catalogue.chapters.cache_clear()
-    with pytest.raises(BrokenQuestions, match=r"one_file_of_questions is one file .*not a package"):
+    with pytest.raises(
+        BrokenQuestions, match=r"one_file_of_questions is one file .*not a package"
+    ):
         catalogue.chapters()
     catalogue.chapters.cache_clear()
 
@@ -196,14 +207,18 @@ def test_what_the_environment_said_before_a_course_is_in_force_after_it(
     assert catalogue.package_name() == "questions"
 
 
-def test_what_the_environment_was_told_since_is_not_taken_back(nothing_chosen, monkeypatch):
+def test_what_the_environment_was_told_since_is_not_taken_back(
+    nothing_chosen, monkeypatch
+):
     configured("questions")
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "told_since")
     configured()
     assert catalogue.package_name() == "told_since"
 
 
-def test_two_courses_are_used_by_turns_each_with_its_own_questions(nothing_chosen, tmp_path):
+def test_two_courses_are_used_by_turns_each_with_its_own_questions(
+    nothing_chosen, tmp_path
+):
     course = {}
     for name, arguments in {"one": "c, questions='questions'", "two": "c"}.items():
         (tmp_path / name).mkdir()

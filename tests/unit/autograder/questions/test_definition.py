@@ -58,7 +58,12 @@ def _(
 
 def test_a_decorated_answer_is_a_question_named_after_its_module():
     assert isinstance(f, Question)
-    assert (f.name, f.function_name, f.points, f.hints) == ("test_definition.f", "f", 2, ("one",))
+    assert (f.name, f.function_name, f.points, f.hints) == (
+        "test_definition.f",
+        "f",
+        2,
+        ("one",),
+    )
     assert (f.statement, f.explanation) == ("Twice x.", "First line.\n  Indented.")
     assert f(4) == 8
 
@@ -68,7 +73,9 @@ def test_what_is_attached_says_what_it_is():
         ("both_kinds", 3, 2),
         ("with_secret", 1, 1),
     ]
-    assert [(mistake.message, mistake.framework) for mistake in f.mistakes] == [("Wrong.", "torch")]
+    assert [(mistake.message, mistake.framework) for mistake in f.mistakes] == [
+        ("Wrong.", "torch")
+    ]
     assert [answer.framework for answer in f.alternatives] == ["mxnet"]
 
 
@@ -103,7 +110,11 @@ def test_the_source_keeps_other_mentions_of_the_name():
 @given(some.seeds)
 def test_a_seed_gives_the_same_cases_every_time(seed):
     one, other = list(f.cases(seed)), list(f.cases(seed))
-    assert [case.probe.name for case in one] == ["both_kinds", "both_kinds", "with_secret"]
+    assert [case.probe.name for case in one] == [
+        "both_kinds",
+        "both_kinds",
+        "with_secret",
+    ]
     for a, b in zip(one, other, strict=True):
         np.testing.assert_equal(a.inputs.args, b.inputs.args)
         assert a.inputs.secret == b.inputs.secret
@@ -150,7 +161,13 @@ def test_seeds_tell_the_parts_apart():
         len(
             {
                 seed_for(*parts)
-                for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab")]
+                for parts in [
+                    ("ab", "c"),
+                    ("a", "bc"),
+                    ("abc",),
+                    ("abc", ""),
+                    ("c", "ab"),
+                ]
             }
         )
         == 5
@@ -171,10 +188,13 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in NONSENSE.items() for value in values]
+    ("name", "value"),
+    [(name, value) for name, values in NONSENSE.items() for value in values],
 )
 def test_a_question_that_makes_no_sense_is_refused_where_it_is_defined(name, value):
-    with pytest.raises(BadQuestion, match=name.removesuffix("s") if name == "frameworks" else name):
+    with pytest.raises(
+        BadQuestion, match=name.removesuffix("s") if name == "frameworks" else name
+    ):
         question(**({"points": 1} | {name: value}))
 
 
@@ -199,9 +219,9 @@ def test_a_probe_that_makes_no_sense_is_refused_where_it_is_defined(name, value)
 
 
 def test_numbers_may_come_from_numpy():
-    asked = question(points=np.float64(2), seconds=np.int64(3), calls=np.int64(5), atol=0)(
-        lambda x: x
-    )
+    asked = question(
+        points=np.float64(2), seconds=np.int64(3), calls=np.int64(5), atol=0
+    )(lambda x: x)
     asked.probe(weight=np.float32(0.5), repeat=np.int64(2))(lambda rng: (1,))
     assert (asked.points, len(list(asked.cases(1)))) == (2, 2)
 
@@ -263,7 +283,9 @@ def test_a_chapter_with_an_incomplete_question_says_which(tmp_path, monkeypatch)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "half_a_course")
     catalogue.chapters.cache_clear()
-    with pytest.raises(catalogue.BrokenQuestions, match=r"flips\.py: BadQuestion: flips\.flip"):
+    with pytest.raises(
+        catalogue.BrokenQuestions, match=r"flips\.py: BadQuestion: flips\.flip"
+    ):
         catalogue.chapters()
     catalogue.chapters.cache_clear()
 

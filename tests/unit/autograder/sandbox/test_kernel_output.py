@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.sandbox.kernel import ENDLESS, OutputLimit, _counted, _limited, _OutputBudget
+from autograder.sandbox.kernel import (
+    ENDLESS,
+    OutputLimit,
+    _counted,
+    _limited,
+    _OutputBudget,
+)
 
 LIMIT = 20
 texts = st.lists(st.text("xyz", min_size=1, max_size=15), max_size=8)
@@ -23,7 +29,9 @@ def test_what_is_printed_is_kept_up_to_the_limit_and_the_cut_is_said_once(made):
     assert all("what came later is left out" in text for text in said)
 
 
-@given(texts, st.sampled_from(["display_data", "update_display_data", "execute_result"]))
+@given(
+    texts, st.sampled_from(["display_data", "update_display_data", "execute_result"])
+)
 def test_a_display_is_sent_whole_or_not_at_all(made, kind):
     sent, said = [], []
 
@@ -43,7 +51,9 @@ def test_an_error_gets_through_when_there_is_no_room_left():
     budget = _OutputBudget(1, lambda text: None)
     limited = _limited(lambda stream, message, content: sent.append(message), budget)
     limited(None, {"msg_type": "display_data", "content": "xx"})
-    limited(None, {"msg_type": "error", "content": {"evalue": "no", "traceback": ["no"]}})
+    limited(
+        None, {"msg_type": "error", "content": {"evalue": "no", "traceback": ["no"]}}
+    )
     assert [message["msg_type"] for message in sent] == ["error"]
 
 

@@ -17,7 +17,9 @@ def signalled(monkeypatch):
     """The descriptors that are sent a signal, which goes nowhere."""
     descriptors = []
     monkeypatch.setattr(
-        signal, "pidfd_send_signal", lambda descriptor, number: descriptors.append(descriptor)
+        signal,
+        "pidfd_send_signal",
+        lambda descriptor, number: descriptors.append(descriptor),
     )
     return descriptors
 
@@ -68,7 +70,9 @@ def test_a_kernel_is_not_closed_while_another_thread_signals_it(monkeypatch):
 
 def test_a_guard_that_is_stopped_has_done_what_it_does(monkeypatch):
     grown, acting, may_end, acted = *(threading.Event() for _ in range(3)), []
-    monkeypatch.setattr(provisioner, "_own_memory", lambda: 2**20 if grown.is_set() else 0)
+    monkeypatch.setattr(
+        provisioner, "_own_memory", lambda: 2**20 if grown.is_set() else 0
+    )
 
     def act():
         acting.set()

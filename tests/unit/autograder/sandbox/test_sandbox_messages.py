@@ -33,7 +33,9 @@ ALL = (
         limits=Limits(memory_mb=512, output_mb=1),
     ),
     WorkerRequest("module:function"),
-    WorkerSetting({"PATH": "/bin", "NAME": "not UTF-8: \udcff"}, "/course", ["", "/lib"]),
+    WorkerSetting(
+        {"PATH": "/bin", "NAME": "not UTF-8: \udcff"}, "/course", ["", "/lib"]
+    ),
     WorkerStarted(12),
     WorkerFailed("Resource temporarily unavailable"),
     KernelStarted(13),

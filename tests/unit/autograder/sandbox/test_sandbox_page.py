@@ -51,13 +51,17 @@ NOT_OF_THE_WALL = {
 
 def names_in(file: str) -> set[str]:
     """What a module of the sandbox defines at its top."""
-    tree = ast.parse((ROOT / "autograder" / "sandbox" / file).read_text(encoding="utf-8"))
+    tree = ast.parse(
+        (ROOT / "autograder" / "sandbox" / file).read_text(encoding="utf-8")
+    )
     names = set()
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            names |= {
+                target.id for target in node.targets if isinstance(target, ast.Name)
+            }
     return names
 
 
@@ -65,7 +69,9 @@ def attacks_of(*modules: str) -> set[str]:
     """The attacks that these modules of tests/attacks define."""
     names = set()
     for module in modules:
-        tree = ast.parse(Path(ROOT, "tests", "attacks", f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse(
+            Path(ROOT, "tests", "attacks", f"{module}.py").read_text(encoding="utf-8")
+        )
         for node in tree.body:
             if isinstance(node, ast.FunctionDef) and _is_an_attack(node):
                 names.add(node.name.replace("_", "-"))
@@ -84,7 +90,9 @@ def test_a_place_that_is_named_exists(file, names):
 
 
 def test_the_attacks_of_the_table_exist_and_all_that_try_the_wall_are_there():
-    named = {name for row in ROWS for name in re.findall(r"`([a-z-]+)`", row.split("|")[4])}
+    named = {
+        name for row in ROWS for name in re.findall(r"`([a-z-]+)`", row.split("|")[4])
+    }
     attacks = attacks_of("test_secrets", "test_harm", "test_stops")
     assert len(attacks) > 70
     assert named <= attacks
@@ -94,4 +102,6 @@ def test_the_attacks_of_the_table_exist_and_all_that_try_the_wall_are_there():
 def test_every_file_of_the_sandbox_stands_in_the_order_of_reading():
     files = {path.name for path in (ROOT / "autograder" / "sandbox").glob("*.py")}
     reading = PAGE.partition("## Read it in an hour")[2].partition("\n## ")[0]
-    assert files - {"__init__.py", "slim_imports.py"} <= set(re.findall(r"`(\w+\.py)`", reading))
+    assert files - {"__init__.py", "slim_imports.py"} <= set(
+        re.findall(r"`(\w+\.py)`", reading)
+    )

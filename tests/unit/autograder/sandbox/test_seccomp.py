@@ -84,7 +84,9 @@ def filtered(machine):
     """The answers of the assembled program, as a function of number and arguments."""
     program = seccomp.assemble(machine)
     audit = ARCHITECTURES[machine].audit
-    return lambda number, arguments=NO_ARGUMENTS: interpret(program, audit, number, arguments)
+    return lambda number, arguments=NO_ARGUMENTS: interpret(
+        program, audit, number, arguments
+    )
 
 
 def number(machine, call):
@@ -94,7 +96,16 @@ def number(machine, call):
 def edges(value):
     """Values on both sides of what a rule compares with, the upper half of the word included."""
     bits = [1 << bit for bit in range(32)]
-    return {0, value - 1, value, value + 1, ~value & 0xFFFFFFFF, value | 1 << 32, 2**32, *bits}
+    return {
+        0,
+        value - 1,
+        value,
+        value + 1,
+        ~value & 0xFFFFFFFF,
+        value | 1 << 32,
+        2**32,
+        *bits,
+    }
 
 
 def arguments_to_try(call):
@@ -103,7 +114,9 @@ def arguments_to_try(call):
     for rule in POLICY:
         for condition in rule.conditions if rule.call == call else ():
             values[condition.argument] |= edges(condition.value)
-    return itertools.product(*(sorted(value for value in few if value >= 0) for few in values))
+    return itertools.product(
+        *(sorted(value for value in few if value >= 0) for few in values)
+    )
 
 
 # --- the program is the policy
@@ -112,18 +125,29 @@ def arguments_to_try(call):
 @machines
 def test_every_number_is_answered_as_the_policy_says(machine):
     answer = filtered(machine)
-    numbers = [*range(1024), X32 - 1, *range(X32, X32 + 1024), 2**31 - 1, 2**31, 2**32 - 1]
+    numbers = [
+        *range(1024),
+        X32 - 1,
+        *range(X32, X32 + 1024),
+        2**31 - 1,
+        2**31,
+        2**32 - 1,
+    ]
     assert {n: answer(n) for n in numbers} == {n: policy(machine, n) for n in numbers}
 
 
 @machines
-@pytest.mark.parametrize("call", sorted({rule.call for rule in POLICY if rule.conditions}))
+@pytest.mark.parametrize(
+    "call", sorted({rule.call for rule in POLICY if rule.conditions})
+)
 def test_every_argument_that_matters_is_answered_as_the_policy_says(machine, call):
     answer, call_number = filtered(machine), number(machine, call)
     tried = list(arguments_to_try(call))
     assert len(tried) > 32
     for arguments in tried:
-        assert answer(call_number, arguments) == policy(machine, call_number, arguments), arguments
+        assert answer(call_number, arguments) == policy(
+            machine, call_number, arguments
+        ), arguments
 
 
 @machines
@@ -164,10 +188,14 @@ def test_processes_and_threads_can_be_made_but_no_namespaces(machine):
 
 
 @machines
-def test_a_process_keeps_its_tie_to_its_warden_its_memory_in_sight_and_its_core_shared(machine):
+def test_a_process_keeps_its_tie_to_its_warden_its_memory_in_sight_and_its_core_shared(
+    machine,
+):
     answer, prctl = filtered(machine), number(machine, "prctl")
     denied = [
-        option for option in range(100) if answer(prctl, (option, 0, 0, 0, 0, 0)) != Answer.ALLOW
+        option
+        for option in range(100)
+        if answer(prctl, (option, 0, 0, 0, 0, 0)) != Answer.ALLOW
     ]
     assert denied == [
         linux.PR_SET_PDEATHSIG,
@@ -185,7 +213,9 @@ def test_a_file_is_read_but_nobody_learns_what_is_in_memory_already(machine):
     for flags in range(32):
         refused = answer(preadv2, (3, 0, 1, 0, 0, flags)) == Answer.EOPNOTSUPP
         assert refused == bool(flags & 0x8), flags
-    assert {answer(number(machine, call)) for call in ("mincore", "cachestat")} == {Answer.EPERM}
+    assert {answer(number(machine, call)) for call in ("mincore", "cachestat")} == {
+        Answer.EPERM
+    }
 
 
 @machines
@@ -194,7 +224,10 @@ def test_no_process_limits_its_own_time(machine):
     answer = filtered(machine)
     rlimit_cpu = 0
     for resource in range(16):
-        for call, arguments in (("setrlimit", (resource,)), ("prlimit64", (0, resource))):
+        for call, arguments in (
+            ("setrlimit", (resource,)),
+            ("prlimit64", (0, resource)),
+        ):
             padded = (*arguments, *NO_ARGUMENTS)[:6]
             expected = Answer.EPERM if resource == rlimit_cpu else Answer.ALLOW
             assert answer(number(machine, call), padded) == expected, (call, resource)
@@ -204,19 +237,35 @@ def test_no_process_limits_its_own_time(machine):
 def test_nobody_behind_the_wall_makes_rules_of_landlock(machine):
     """Each takes memory of the kernel's that no limit counts."""
     answer = filtered(machine)
-    for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"):
+    for call in (
+        "landlock_create_ruleset",
+        "landlock_add_rule",
+        "landlock_restrict_self",
+    ):
         assert answer(number(machine, call)) == Answer.EPERM
 
 
 @machines
 def test_memory_is_shared_by_a_file_or_not_at_all(machine):
     answer, mmap = filtered(machine), number(machine, "mmap")
-    shared, private, shared_and_checked, anonymous, fixed, stack = 1, 2, 3, 0x20, 0x10, 0x20000
+    shared, private, shared_and_checked, anonymous, fixed, stack = (
+        1,
+        2,
+        3,
+        0x20,
+        0x10,
+        0x20000,
+    )
 
     def mapped(flags):
         return answer(mmap, (0, 2**24, 3, flags, 2**64 - 1, 0))
 
-    for flags in (private, private | anonymous, private | anonymous | stack, shared | fixed):
+    for flags in (
+        private,
+        private | anonymous,
+        private | anonymous | stack,
+        shared | fixed,
+    ):
         assert mapped(flags) == Answer.ALLOW
     for flags in (shared, shared | fixed, shared_and_checked):
         assert mapped(flags | anonymous) == Answer.EPERM
@@ -236,7 +285,10 @@ def test_a_lock_is_made_by_nobody_and_who_reads_a_file_is_told_to_nobody(machine
     told = {command for command, found in answers.items() if found == Answer.NOTHING}
     refused = {command for command, found in answers.items() if found == Answer.EPERM}
     setlk, setlkw, ofd_setlk, ofd_setlkw, setlease, notify = 6, 7, 37, 38, 1024, 1026
-    assert (told, refused) == ({setlk, setlkw, ofd_setlk, ofd_setlkw}, {setlease, notify})
+    assert (told, refused) == (
+        {setlk, setlkw, ofd_setlk, ofd_setlkw},
+        {setlease, notify},
+    )
     assert answer(number(machine, "flock")) == Answer.NOTHING
     assert Answer.NOTHING & 0xFFFF == 0, "the error that is none"
 
@@ -267,7 +319,12 @@ def test_calls_that_nobody_has_reviewed_do_not_exist(machine):
     answer = filtered(machine)
     rseq = {"x86_64": 334, "aarch64": 293}
     pidfd_send_signal, mseal, open_tree_attr, listns = 424, 462, 467, 470
-    assert answer(rseq[machine]) == answer(pidfd_send_signal) == answer(mseal) == Answer.ALLOW
+    assert (
+        answer(rseq[machine])
+        == answer(pidfd_send_signal)
+        == answer(mseal)
+        == Answer.ALLOW
+    )
     assert mseal == LAST_REVIEWED
     for call in (open_tree_attr, listns, 1000, X32 - 1):
         assert answer(call) == Answer.ENOSYS
@@ -281,7 +338,11 @@ def test_x32_gives_no_second_way_to_a_denied_call():
 def test_every_rule_has_a_number_and_every_number_a_rule():
     assert {rule.call for rule in POLICY} == set(NUMBERS)
     for column in (0, 1):
-        known = [numbers[column] for numbers in NUMBERS.values() if numbers[column] is not None]
+        known = [
+            numbers[column]
+            for numbers in NUMBERS.values()
+            if numbers[column] is not None
+        ]
         assert len(known) == len(set(known))
 
 
@@ -289,9 +350,13 @@ def test_every_rule_has_a_number_and_every_number_a_rule():
 def test_the_numbers_are_those_of_the_systems_headers(machine):
     if not HEADERS[machine].exists():
         pytest.skip(f"{HEADERS[machine]} is not installed")
-    lines = re.findall(r"^#define __NR_(\w+)\s+(\d+)", HEADERS[machine].read_text(), re.MULTILINE)
+    lines = re.findall(
+        r"^#define __NR_(\w+)\s+(\d+)", HEADERS[machine].read_text(), re.MULTILINE
+    )
     header = {name: int(value) for name, value in lines}
-    compared = NUMBERS.keys() & header.keys()  # older headers do not have the newest calls
+    compared = (
+        NUMBERS.keys() & header.keys()
+    )  # older headers do not have the newest calls
     assert len(compared) >= 65
     assert {call: number(machine, call) for call in compared} == {
         call: header[call] for call in compared
@@ -332,7 +397,9 @@ def test_a_jump_passes_at_most_255_steps(steps_between, possible):
     if possible:
         assert interpret(assembler.program(), 0, 0) == Answer.ALLOW
     else:
-        with pytest.raises(ValueError, match="end is 256 steps away; a jump passes 0 to 255"):
+        with pytest.raises(
+            ValueError, match="end is 256 steps away; a jump passes 0 to 255"
+        ):
             assembler.program()
 
 

@@ -20,7 +20,10 @@ def error(number, text):
     [
         (error(errno.ENOSYS, "Landlock"), "Linux 5.14 or newer with Landlock"),
         (error(errno.EPERM, "unshare"), "allow unprivileged user namespaces"),
-        (PermissionError(errno.EPERM, "Operation not permitted"), "start it with permission"),
+        (
+            PermissionError(errno.EPERM, "Operation not permitted"),
+            "start it with permission",
+        ),
         (error(errno.ENOSPC, "mount /x"), ""),
     ],
 )
@@ -83,7 +86,9 @@ def test_what_is_hidden_is_covered_under_every_name_of_what_is_shown(linked):
 def test_only_what_lies_below_what_is_shown_is_covered(linked):
     secret = f"{linked}/real/installed/secret"
     assert wall.places_to_cover(secret, [f"{linked}/real/nowhere", "/usr/lib"]) == ()
-    assert wall.places_to_cover(secret, [f"{linked}/link"]) == ()  # seen as a link, if at all
+    assert (
+        wall.places_to_cover(secret, [f"{linked}/link"]) == ()
+    )  # seen as a link, if at all
     assert wall.places_to_cover(secret, [secret]) == (secret,)
 
 

@@ -38,9 +38,9 @@ def test_float32_noise_passes(expected, seed):
 
 @given(some.seeds, st.integers(16, 40), st.integers(1, 40), st.integers(-4, 30))
 def test_another_order_of_summation_passes(seed, rows, columns, exponent):
-    X = (np.random.default_rng(seed).normal(size=(rows, columns)) * 10.0**exponent).astype(
-        np.float32
-    )
+    X = (
+        np.random.default_rng(seed).normal(size=(rows, columns)) * 10.0**exponent
+    ).astype(np.float32)
     backwards = np.zeros(rows, np.float32)
     for column in reversed(range(columns)):
         backwards += X[:, column]
@@ -63,7 +63,9 @@ def test_below_a_thousandth_the_tolerance_is_absolute():
 @given(st.integers(-(10**6), 10**6), st.integers(-3, 3).filter(bool))
 def test_a_whole_number_is_never_nearly_right(number, off):
     assert (
-        same(number, number) and same(number, float(number)) and same(np.array([number]), [number])
+        same(number, number)
+        and same(number, float(number))
+        and same(np.array([number]), [number])
     )
     assert not same(number, number + off)
     assert not same(np.array([number, 10**7]), np.array([number + off, 10**7]))
@@ -121,7 +123,9 @@ def test_numbers_in_lists_in_lists_may_be_vectors_of_one(expected):
 
 def test_vectors_of_one_that_are_expected_stay_vectors():
     column = np.array([[1.0], [2.0]])
-    assert same(column, [np.array([1.0]), np.array([2.0])]) and not same(column, [1.0, 2.0])
+    assert same(column, [np.array([1.0]), np.array([2.0])]) and not same(
+        column, [1.0, 2.0]
+    )
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0), (2, 0, 3), (0, 0)])
@@ -136,14 +140,18 @@ def test_the_tolerance_of_a_zero_comes_from_the_whole_result():
     """Of an interval whose lower end is 0, float32 leaves the rounding of the upper one."""
     for noise in (2.5e-8, -6e-8):
         assert same((0.0, 0.25), (noise, 0.25)) and same((1e-18, 0.25), [noise, 0.25])
-        assert same({"low": 0.0, "rest": [np.ones(3)]}, {"low": noise, "rest": [np.ones(3)]})
+        assert same(
+            {"low": 0.0, "rest": [np.ones(3)]}, {"low": noise, "rest": [np.ones(3)]}
+        )
         assert not same((0.0, 0.001), (noise, 0.001))
     assert not same((0.0, 0.25), (1e-5, 0.25))
 
 
 def test_a_small_number_beside_a_large_one_keeps_its_own_tolerance():
     assert not same({"a": 1e-4, "b": 1000.0}, {"a": 1.1e-4, "b": 1000.0})
-    assert not same({"a": np.array([0, 2]), "b": 10**6}, {"a": np.array([0.4, 2]), "b": 10**6})
+    assert not same(
+        {"a": np.array([0, 2]), "b": 10**6}, {"a": np.array([0.4, 2]), "b": 10**6}
+    )
 
 
 @given(st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), max_size=5))
@@ -163,4 +171,8 @@ def test_nan_and_infinity_agree_only_with_themselves(odd):
 
 
 def test_numbers_beyond_64_bits_are_infinite_rather_than_an_error():
-    assert same(10**400, 10**400) and not same(1, 10**400) and not same(-(10**400), 10**400)
+    assert (
+        same(10**400, 10**400)
+        and not same(1, 10**400)
+        and not same(-(10**400), 10**400)
+    )

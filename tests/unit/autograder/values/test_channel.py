@@ -50,7 +50,8 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
 @given(
     some.plain_values(),
     st.dictionaries(
-        st.text(max_size=5).filter(lambda key: key not in ("self", "kind", "value")), some.scalars
+        st.text(max_size=5).filter(lambda key: key not in ("self", "kind", "value")),
+        some.scalars,
     ),
 )
 def test_a_message_arrives_as_it_was_sent(value, fields):
@@ -105,7 +106,12 @@ HOSTILE = {
     + b"}",
     "nested beyond JSON's own depth": b"[" * 1_000_000,
     "too many items": json.dumps(
-        {"kind": "r", "fields": {}, "arrays": [], "value": {"list": [0] * (MAX_ITEMS + 1)}}
+        {
+            "kind": "r",
+            "fields": {},
+            "arrays": [],
+            "value": {"list": [0] * (MAX_ITEMS + 1)},
+        }
     ).encode(),
     "an integer of a million digits": b'{"kind": "result", "fields": {}, "arrays": [], "value": '
     + b"9" * 1_000_000
@@ -130,13 +136,19 @@ def test_a_header_that_the_protocol_does_not_know_is_malformed(stranger, name):
         channel.receive(5)
 
 
-@given(some.json_values, st.lists(some.array_descriptions, max_size=2), st.binary(max_size=40))
+@given(
+    some.json_values,
+    st.lists(some.array_descriptions, max_size=2),
+    st.binary(max_size=40),
+)
 def test_any_header_is_read_or_malformed(value, arrays, body):
     ours, theirs = socket.socketpair()
     channel = Channel(theirs)
     ours.sendall(
         frame(
-            json.dumps({"kind": "result", "fields": {}, "value": value, "arrays": arrays}).encode(),
+            json.dumps(
+                {"kind": "result", "fields": {}, "value": value, "arrays": arrays}
+            ).encode(),
             body,
         )
     )
@@ -152,7 +164,9 @@ def test_any_header_is_read_or_malformed(value, arrays, body):
 @pytest.mark.parametrize(
     "lengths", [(MAX_HEADER + 1, 0), (10, MAX_BODY + 1), (2**32 - 1, 2**32 - 1)]
 )
-def test_a_message_over_the_limit_is_malformed_at_its_first_eight_bytes(stranger, lengths):
+def test_a_message_over_the_limit_is_malformed_at_its_first_eight_bytes(
+    stranger, lengths
+):
     ours, channel = stranger
     ours.sendall(struct.pack(">II", *lengths))
     start = time.monotonic()

@@ -35,7 +35,9 @@ from autograder.values.plain_values import (
 def through_bytes(value):
     tree, arrays = pack(value)
     tree, descriptions = json.loads(json.dumps([tree, describe_arrays(arrays)]))
-    return unpack(tree, read_arrays(descriptions, b"".join(array.tobytes() for array in arrays)))
+    return unpack(
+        tree, read_arrays(descriptions, b"".join(array.tobytes() for array in arrays))
+    )
 
 
 # --------------------------------------------------------------------------------------------------
@@ -47,7 +49,9 @@ def test_a_plain_value_comes_back_with_the_same_types_and_bits(value):
 
 
 @pytest.mark.parametrize("dtype", some.DTYPES)
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3), (2, 3), (2, 1, 3), (1,) * 32])
+@pytest.mark.parametrize(
+    "shape", [(), (0,), (1,), (0, 3), (2, 3), (2, 1, 3), (1,) * 32]
+)
 def test_every_dtype_and_shape_comes_back(dtype, shape):
     array = np.ones(shape, dtype)
     assert identical(through_bytes(to_plain(array)), array)
@@ -65,7 +69,10 @@ def test_views_are_sent_as_what_they_show(array, data):
         )
     )
     back = through_bytes(to_plain(view))
-    assert back.shape == view.shape and back.tobytes() == np.ascontiguousarray(view).tobytes()
+    assert (
+        back.shape == view.shape
+        and back.tobytes() == np.ascontiguousarray(view).tobytes()
+    )
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -118,7 +125,9 @@ def subclass(base, *names):
 Interval = collections.namedtuple("Interval", ["low", "high"])
 _LyingList = subclass(list, "__iter__", "__len__", "__getitem__")
 _LyingTuple = subclass(tuple, "__iter__", "__len__", "__getitem__")
-_LyingDict = subclass(dict, "__iter__", "__len__", "__getitem__", "items", "keys", "values")
+_LyingDict = subclass(
+    dict, "__iter__", "__len__", "__getitem__", "items", "keys", "values"
+)
 _LyingInt = subclass(int, "__int__", "__index__", "__float__")
 _LyingFloat = subclass(float, "__float__", "__int__")
 _LyingStr = subclass(str, "__str__", "__iter__")
@@ -145,7 +154,10 @@ BY_INHERITANCE = {
     "strings as keys": (lambda: {np.str_("a"): 1, _LyingStr("b"): 2}, {"a": 1, "b": 2}),
     "numbers as keys": (lambda: {_LyingInt(4): 1, np.int8(5): 2}, {4: 1, 5: 2}),
     "fraction": (lambda: Fraction(1, 8), 0.125),
-    "fraction beyond all floats": (lambda: [Fraction(10**400), Fraction(-(10**400))], [inf, -inf]),
+    "fraction beyond all floats": (
+        lambda: [Fraction(10**400), Fraction(-(10**400))],
+        [inf, -inf],
+    ),
     "decimal": (lambda: Decimal("0.125"), 0.125),
     "range": (lambda: range(1, 6, 2), [1, 3, 5]),
     "array of strings": (lambda: np.array(["b", "a"]), ["b", "a"]),
@@ -164,7 +176,9 @@ def test_a_subclass_is_taken_for_what_it_inherits_from_and_not_asked(name):
 ARRAYS_BY_INHERITANCE = {
     "subclass": lambda: np.arange(6.0).reshape(2, 3).view(_LyingArray),
     "matrix": lambda: np.asmatrix(np.arange(6.0).reshape(2, 3)),
-    "mask without anything masked": lambda: np.ma.masked_less(np.arange(6.0).reshape(2, 3), 0),
+    "mask without anything masked": lambda: np.ma.masked_less(
+        np.arange(6.0).reshape(2, 3), 0
+    ),
     "record array": lambda: np.arange(6.0).reshape(2, 3).view(np.recarray),
     "long double": lambda: np.arange(6, dtype=np.longdouble).reshape(2, 3),
 }
@@ -201,7 +215,9 @@ REFUSED = {
     "masked array": lambda: np.ma.masked_array([1, 2], [True, False]),
     "record array": lambda: np.zeros(2, [("a", int)]),
     "array of what cannot cross": lambda: np.array([1, object()]),
-    "array of too many objects": lambda: np.broadcast_to(np.array([None]), MAX_ITEMS + 1),
+    "array of too many objects": lambda: np.broadcast_to(
+        np.array([None]), MAX_ITEMS + 1
+    ),
     "array of itself": _endless_array,
     "dates": lambda: np.array(["2020-01-01"], "datetime64[D]"),
     "bytes of NumPy": lambda: np.bytes_(b"a"),
@@ -222,7 +238,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning"
+    "ignore::UserWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::DeprecationWarning",
 )
 def test_everything_else_is_refused_with_a_sentence(name):
     with pytest.raises(Refused) as refusal:
@@ -263,8 +281,13 @@ def test_any_tree_is_a_plain_value_or_malformed(tree, arrays):
     assert identical(to_plain(value), value)
 
 
-@given(st.lists(some.array_descriptions | some.json_values, max_size=3), st.binary(max_size=64))
-def test_any_description_gives_arrays_that_use_up_the_bytes_or_is_malformed(descriptions, body):
+@given(
+    st.lists(some.array_descriptions | some.json_values, max_size=3),
+    st.binary(max_size=64),
+)
+def test_any_description_gives_arrays_that_use_up_the_bytes_or_is_malformed(
+    descriptions, body
+):
     try:
         arrays = read_arrays(descriptions, body)
     except Malformed:
@@ -290,7 +313,10 @@ HOSTILE = {
         [{"dtype": "float64", "shape": [0, *[2**31 - 1] * 3]}],
         b"",
     ),
-    "huge but for a zero at the end": ([{"dtype": "float64", "shape": [*[2**31 - 1] * 3, 0]}], b""),
+    "huge but for a zero at the end": (
+        [{"dtype": "float64", "shape": [*[2**31 - 1] * 3, 0]}],
+        b"",
+    ),
     "too many dimensions": ([{"dtype": "int8", "shape": [1] * 33}], b"\0"),
     "too few bytes": ([{"dtype": "float32", "shape": [2]}], b"\0" * 7),
     "too many bytes": ([{"dtype": "float32", "shape": [2]}], b"\0" * 9),

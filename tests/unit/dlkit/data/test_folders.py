@@ -90,7 +90,9 @@ def test_grey_transparent_and_turned_pictures_are_read(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("L", (30, 30), 102).save(tmp_path / name / "1 grey.png")
-        Image.new("RGBA", (30, 30), (102, 102, 102, 255)).save(tmp_path / name / "2 opaque.png")
+        Image.new("RGBA", (30, 30), (102, 102, 102, 255)).save(
+            tmp_path / name / "2 opaque.png"
+        )
         half = np.zeros((30, 30, 3), np.uint8)
         half[:15] = 255  # white above; turned by a camera that was held upright
         exif = Image.Exif()
@@ -105,8 +107,12 @@ def test_transparent_is_white_and_sixteen_bits_keep_their_greys(tmp_path):
     ramp = np.linspace(0, 65535, 30, dtype=np.uint16)[None].repeat(30, axis=0)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        Image.new("RGBA", (30, 30), (0, 0, 0, 0)).save(tmp_path / name / "1 invisible.png")
-        Image.new("LA", (30, 30), (0, 51)).save(tmp_path / name / "2 a fifth of black.png")
+        Image.new("RGBA", (30, 30), (0, 0, 0, 0)).save(
+            tmp_path / name / "1 invisible.png"
+        )
+        Image.new("LA", (30, 30), (0, 51)).save(
+            tmp_path / name / "2 a fifth of black.png"
+        )
         Image.fromarray(ramp).save(tmp_path / name / "3 measured.png")
         Image.fromarray(ramp).save(tmp_path / name / "4 measured.tif")
     images, _, _ = read_folder(tmp_path, 30)
@@ -152,9 +158,9 @@ def test_a_broken_picture_is_named(pictures, content):
     broken = pictures / "sea" / "03.png"
     if content == "half":
         whole = io.BytesIO()
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
-            whole, "png"
-        )
+        Image.fromarray(
+            np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        ).save(whole, "png")
         content = whole.getvalue()[: len(whole.getvalue()) // 2]
     broken.write_bytes(content)
     said = complaint(pictures)
@@ -191,8 +197,17 @@ def test_a_picture_of_too_many_pixels_is_named(pictures, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"size": "32"}, {"size": None}, {"size": 32.0}, {"size": 0}, {"seed": -1}, {"seed": "0"}],
+    [
+        {"size": "32"},
+        {"size": None},
+        {"size": 32.0},
+        {"size": 0},
+        {"seed": -1},
+        {"seed": "0"},
+    ],
 )
 def test_wrong_arguments_are_named(pictures, arguments):
-    with pytest.raises((TypeError, ValueError), match=f"folder: {next(iter(arguments))} must be"):
+    with pytest.raises(
+        (TypeError, ValueError), match=f"folder: {next(iter(arguments))} must be"
+    ):
         data.folder(pictures, **arguments)

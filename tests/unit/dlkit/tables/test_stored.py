@@ -22,7 +22,10 @@ FACTS = {"torch": "2.0: or later", "date": "2026-01-01"}
 
 def test_what_is_written_is_read_back_sorted(tmp_path):
     stored.write(tmp_path / "out.csv", Row, FACTS, ROWS)
-    assert stored.read(tmp_path / "out.csv", Row) == (FACTS, [ROWS[0], ROWS[2], ROWS[1]])
+    assert stored.read(tmp_path / "out.csv", Row) == (
+        FACTS,
+        [ROWS[0], ROWS[2], ROWS[1]],
+    )
 
 
 def test_a_file_without_rows_has_its_facts(tmp_path):
@@ -44,7 +47,9 @@ def test_a_fact_that_would_break_the_file_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_table_gives_the_rows_and_the_provenance_that_were_stored(tmp_path, monkeypatch):
+def test_a_table_gives_the_rows_and_the_provenance_that_were_stored(
+    tmp_path, monkeypatch
+):
     stored.write(tmp_path / "out.csv", Row, FACTS, ROWS)
     monkeypatch.setattr(stored, "files", lambda package: tmp_path)
     table = stored.Table("out.csv", Row)
@@ -53,9 +58,13 @@ def test_a_table_gives_the_rows_and_the_provenance_that_were_stored(tmp_path, mo
 
 def test_every_table_that_ships_is_read_by_a_module_and_says_how_it_came_about():
     folder = Path(stored.__file__).parent
-    modules = [import_module(f"dlkit.tables.{path.stem}") for path in folder.glob("[a-z]*.py")]
+    modules = [
+        import_module(f"dlkit.tables.{path.stem}") for path in folder.glob("[a-z]*.py")
+    ]
     tables = [module.TABLE for module in modules if hasattr(module, "TABLE")]
-    assert {table.name for table in tables} == {path.name for path in folder.glob("*.csv")}
+    assert {table.name for table in tables} == {
+        path.name for path in folder.glob("*.csv")
+    }
     for table in tables:
         assert table.rows()
         assert {"command", "python", "processor", "date"} <= table.provenance().keys()

@@ -30,7 +30,11 @@ class Channel:
     async def get_msg(self, timeout=None):
         if self.kernel.gone.is_set():
             raise RuntimeError("nothing comes any more")
-        return {"parent_header": {"msg_id": "another"}, "msg_type": "status", "content": {}}
+        return {
+            "parent_header": {"msg_id": "another"},
+            "msg_type": "status",
+            "content": {},
+        }
 
     async def poll(self, milliseconds):
         return True
@@ -92,7 +96,9 @@ def test_a_kernel_that_sends_without_pause_is_ended_when_its_time_is_over(monkey
     started = time.monotonic()
     lost = runner.run(runner.nb.cells[0], 0, seconds=30, by_clock=0.2)
     assert 0.2 < time.monotonic() - started < 5
-    assert lost == "The cell had not ended after 0.2 seconds by the clock and was stopped."
+    assert (
+        lost == "The cell had not ended after 0.2 seconds by the clock and was stopped."
+    )
     assert kernel.gone.is_set()
 
 
@@ -119,7 +125,9 @@ def test_a_cell_whose_work_cannot_be_measured_is_ended_by_the_clock(monkeypatch)
     kernel.worked = worked
     runner = runner_on(kernel)
     lost = runner.run(runner.nb.cells[0], 0, seconds=30, by_clock=0.2)
-    assert lost == "The cell had not ended after 0.2 seconds by the clock and was stopped."
+    assert (
+        lost == "The cell had not ended after 0.2 seconds by the clock and was stopped."
+    )
     assert kernel.gone.is_set()
 
 
@@ -127,7 +135,11 @@ def test_a_cell_whose_work_cannot_be_measured_is_ended_by_the_clock(monkeypatch)
     ("worked", "waited", "sentence"),
     [
         (31, 0, "The cell ran longer than 30 seconds and was stopped."),
-        (1, 161, "The cell had not ended after 160 seconds by the clock and was stopped."),
+        (
+            1,
+            161,
+            "The cell had not ended after 160 seconds by the clock and was stopped.",
+        ),
         (600, 0, "The notebook's time, 600 seconds, was used up."),
         (1, 4000, "The notebook's time by the clock, 3010 seconds, was used up."),
     ],
@@ -182,15 +194,24 @@ def test_no_limit_for_a_cell_is_written_in_any_of_nbclients_ways():
 
 def message(kind, **content):
     header = {"msg_type": kind}
-    return {"header": header, "parent_header": {}, "metadata": {}, "content": content} | header
+    return {
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": content,
+    } | header
 
 
-def test_outputs_beyond_the_notebooks_limit_are_left_out_but_not_that_a_cell_failed(monkeypatch):
+def test_outputs_beyond_the_notebooks_limit_are_left_out_but_not_that_a_cell_failed(
+    monkeypatch,
+):
     monkeypatch.setattr(cell_runner, "MOST_OUTPUTS", 3)
     runner = runner_on(Flood())
     runner.clear_before_next_output = False  # as where a cell begins
     cell = runner.nb.cells[0]
-    display = message("display_data", data={"text/plain": ""}, metadata={}, transient={})
+    display = message(
+        "display_data", data={"text/plain": ""}, metadata={}, transient={}
+    )
     for _ in range(10):
         runner.process_message(display, cell, 0)
     error = message("error", ename="NameError", evalue="x", traceback=[])
@@ -198,4 +219,6 @@ def test_outputs_beyond_the_notebooks_limit_are_left_out_but_not_that_a_cell_fai
         runner.process_message(error, cell, 0)
     kinds = [output.output_type for output in cell.outputs]
     assert kinds == ["display_data"] * 3 + ["stream", "error"]
-    assert cell.outputs[3].text.endswith("more than 3 outputs: what came later is left out.\n")
+    assert cell.outputs[3].text.endswith(
+        "more than 3 outputs: what came later is left out.\n"
+    )

@@ -37,7 +37,9 @@ def cell(source, error=None, traceback=()):
     outputs = []
     if error is not None:
         name, text = error
-        outputs = [new_output("error", ename=name, evalue=text, traceback=list(traceback))]
+        outputs = [
+            new_output("error", ename=name, evalue=text, traceback=list(traceback))
+        ]
     return new_code_cell(source, outputs=outputs)
 
 
@@ -48,7 +50,9 @@ def no_name():
 
 def verdict(status=Status.INCORRECT, **facts):
     earned = 2.0 if status is Status.CORRECT else 0.0
-    return Verdict("small.total", status, 2.0, earned, "Right on 0 of 3 inputs.", **facts)
+    return Verdict(
+        "small.total", status, 2.0, earned, "Right on 0 of 3 inputs.", **facts
+    )
 
 
 # --- where it is defined --------------------------------------------------------------------------
@@ -73,11 +77,19 @@ def test_an_answer_below_its_check_is_told_so_where_its_stub_stands_above():
 
 @pytest.mark.parametrize(
     "later",
-    ["total(3)", "subtotal = 3", "def total_of(x): ...", "print('def total')", "totals = total"],
+    [
+        "total(3)",
+        "subtotal = 3",
+        "def total_of(x): ...",
+        "print('def total')",
+        "totals = total",
+    ],
 )
 def test_a_mention_below_is_no_definition(later):
     untouched = verdict(Status.NOT_ATTEMPTED)
-    assert reworded(untouched, QUESTION, Context([cell(STUB)], [cell(later)])) == untouched
+    assert (
+        reworded(untouched, QUESTION, Context([cell(STUB)], [cell(later)])) == untouched
+    )
     found = why_not_asked(QUESTION, no_name(), Context([], [cell(later)]))
     assert "renamed" in found.headline
 
@@ -85,7 +97,9 @@ def test_a_mention_below_is_no_definition(later):
 def test_a_cell_that_failed_comes_before_one_below():
     failed = cell(RIGHT, ("SyntaxError", "invalid syntax"))
     found = why_not_asked(QUESTION, no_name(), Context([failed], [cell(RIGHT)]))
-    assert found.headline.endswith("the cell that defines it failed. SyntaxError: invalid syntax")
+    assert found.headline.endswith(
+        "the cell that defines it failed. SyntaxError: invalid syntax"
+    )
 
 
 def test_what_is_looked_for_is_found_in_time_that_grows_with_the_text():
@@ -107,7 +121,10 @@ def test_a_download_is_told_in_the_headline_that_there_is_no_network(error):
 
 def test_the_first_of_several_errors_counts():
     """What was raised for the missing network has words of its own."""
-    traceback = ["gaierror: [Errno -3] Temporary failure in name resolution", "RuntimeError"]
+    traceback = [
+        "gaierror: [Errno -3] Temporary failure in name resolution",
+        "RuntimeError",
+    ]
     failed = Context([cell(RIGHT, ("RuntimeError", "no file"), traceback)], [])
     found = reworded(why_not_asked(QUESTION, no_name(), failed), QUESTION, failed)
     assert found.headline.startswith(NO_NETWORK)
@@ -115,7 +132,9 @@ def test_the_first_of_several_errors_counts():
 
 @pytest.mark.parametrize("error", OFFLINE)
 def test_an_answer_that_downloads_when_it_is_called_is_told_so(error):
-    raised = replace(verdict(Status.ERROR), headline=f"The function raised {error[0]}: {error[1]}")
+    raised = replace(
+        verdict(Status.ERROR), headline=f"The function raised {error[0]}: {error[1]}"
+    )
     found = reworded(raised, QUESTION, Context([cell(RIGHT)], []))
     assert found.headline == f"{NO_NETWORK} {raised.headline}"
 
@@ -124,7 +143,9 @@ def test_an_error_after_a_download_that_failed_mentions_it():
     context = Context([cell("weights = fetch()", OFFLINE[0]), cell(RIGHT)], [])
     found = reworded(verdict(Status.ERROR), QUESTION, context)
     assert found.details == (NO_NETWORK,)
-    assert reworded(verdict(), QUESTION, context) == verdict(), "a wrong value has another cause"
+    assert reworded(verdict(), QUESTION, context) == verdict(), (
+        "a wrong value has another cause"
+    )
 
 
 def test_where_there_is_a_network_nothing_is_said_of_it():
@@ -135,9 +156,13 @@ def test_where_there_is_a_network_nothing_is_said_of_it():
 
 # --- whatever stands around it --------------------------------------------------------------------
 
-sources = st.sampled_from([RIGHT, STUB, "import torch", "use('numpy')", "x = total", "", "%pip x"])
+sources = st.sampled_from(
+    [RIGHT, STUB, "import torch", "use('numpy')", "x = total", "", "%pip x"]
+)
 cells = st.lists(
-    st.builds(cell, sources, st.none() | st.sampled_from([*OFFLINE, ("ValueError", "x")])),
+    st.builds(
+        cell, sources, st.none() | st.sampled_from([*OFFLINE, ("ValueError", "x")])
+    ),
     max_size=3,
 )
 
@@ -148,7 +173,9 @@ cells = st.lists(
     cells,
     st.booleans(),
 )
-def test_words_change_no_points_and_a_right_answer_is_left_alone(status, earlier, later, offline):
+def test_words_change_no_points_and_a_right_answer_is_left_alone(
+    status, earlier, later, offline
+):
     before = verdict(status)
     after = reworded(before, QUESTION, Context(earlier, later, offline))
     assert (after.earned, after.points, after.question) == (

@@ -34,7 +34,14 @@ TYPES = ("code", "markdown", "raw")
 
 
 def course_cell(
-    name, source, cell_type="code", *, fixed=True, grade=False, solution=False, points=None
+    name,
+    source,
+    cell_type="code",
+    *,
+    fixed=True,
+    grade=False,
+    solution=False,
+    points=None,
 ):
     """One of the course's cells, and whether its source is the course's to say."""
     facts = {
@@ -48,24 +55,42 @@ def course_cell(
     facts |= {"cell_type": cell_type, "checksum": "0"} | (
         {} if points is None else {"points": points}
     )
-    cell = NotebookNode(cell_type=cell_type, source=source, metadata=from_dict({"nbgrader": facts}))
+    cell = NotebookNode(
+        cell_type=cell_type, source=source, metadata=from_dict({"nbgrader": facts})
+    )
     return name, (cell, fixed)
 
 
 COURSE = dict(
     [
         course_cell("setup", "from autograder import check"),
-        course_cell("answer-total", "def total(x):\n    ...", fixed=False, solution=True),
-        course_cell("small-total", 'check("small.total", total)', grade=True, points=1.0),
+        course_cell(
+            "answer-total", "def total(x):\n    ...", fixed=False, solution=True
+        ),
+        course_cell(
+            "small-total", 'check("small.total", total)', grade=True, points=1.0
+        ),
         course_cell("plot-total", "plot(total)"),
-        course_cell("why", "Why?", "markdown", fixed=False, grade=True, solution=True, points=2.0),
+        course_cell(
+            "why",
+            "Why?",
+            "markdown",
+            fixed=False,
+            grade=True,
+            solution=True,
+            points=2.0,
+        ),
         course_cell("answer-turn", "def turn(x):\n    ...", fixed=False, solution=True),
         course_cell("small-turn", 'check("small.turn", turn)', grade=True, points=4.0),
     ]
 )
 FIXED = [name for name, (_, fixed) in COURSE.items() if fixed]
 CHECKS = ["small-total", "small-turn"]
-KEPT = [name for name, (cell, fixed) in COURSE.items() if fixed or cell.metadata.nbgrader.grade]
+KEPT = [
+    name
+    for name, (cell, fixed) in COURSE.items()
+    if fixed or cell.metadata.nbgrader.grade
+]
 """What is always there afterwards: a stub that was deleted stays deleted."""
 
 
@@ -79,7 +104,11 @@ class Cell:
     more: dict = field(default_factory=dict)
 
     def node(self):
-        metadata = dict(self.more) if self.facts is None else {**self.more, "nbgrader": self.facts}
+        metadata = (
+            dict(self.more)
+            if self.facts is None
+            else {**self.more, "nbgrader": self.facts}
+        )
         return from_dict(
             {
                 "cell_type": self.cell_type,
@@ -99,7 +128,8 @@ def as_released(name):
 def restored(cells):
     """What becomes of these submitted cells."""
     notebook = NotebookNode(
-        metadata=NotebookNode(language_info={"name": "lies"}), cells=[cell.node() for cell in cells]
+        metadata=NotebookNode(language_info={"name": "lies"}),
+        cells=[cell.node() for cell in cells],
     )
     return restore(notebook, COURSE).cells
 
@@ -155,7 +185,8 @@ json_values = st.sampled_from(ODD)
 any_json = st.recursive(
     json_values,
     lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=2)
     ),
 )
 ids = st.sampled_from([*COURSE, "no-such-cell", ""]) | json_values
@@ -179,11 +210,15 @@ numbers = iter(range(10**9))
 @st.composite
 def strangers(draw):
     """A cell with any source, and anything that JSON can hold for its metadata."""
-    sources = st.sampled_from([*(cell.source for cell, _ in COURSE.values()), "", "x = 1", "é\n"])
+    sources = st.sampled_from(
+        [*(cell.source for cell, _ in COURSE.values()), "", "x = 1", "é\n"]
+    )
     facts = draw(st.none() | lies | json_values)
     more = draw(
         st.dictionaries(
-            st.sampled_from(["tags", "deletable", "autograder", "x"]), json_values, max_size=2
+            st.sampled_from(["tags", "deletable", "autograder", "x"]),
+            json_values,
+            max_size=2,
         )
     )
     return Cell(draw(sources), facts, draw(st.sampled_from(TYPES)), more)
@@ -202,13 +237,18 @@ def in_order(draw):
     for name in COURSE:
         cells += [own(f"own {next(numbers)}") for _ in range(draw(st.integers(0, 2)))]
         one = as_released(name)
-        match draw(st.sampled_from(["kept", "kept", "dropped", "edited", "doubled", "cut"])):
+        match draw(
+            st.sampled_from(["kept", "kept", "dropped", "edited", "doubled", "cut"])
+        ):
             case "kept":
                 cells.append(one)
             case "edited":
                 cells.append(Cell(f"answer {next(numbers)}", one.facts, one.cell_type))
             case "doubled":
-                cells += [one, Cell(f"answer {next(numbers)}", one.facts, one.cell_type)]
+                cells += [
+                    one,
+                    Cell(f"answer {next(numbers)}", one.facts, one.cell_type),
+                ]
             case "cut":
                 half = len(one.source) // 2
                 cells += [
@@ -228,7 +268,9 @@ def untouched():
 def test_a_submission_as_it_was_released_stays_as_it_is():
     cells = restored(untouched())
     assert names(cells) == list(COURSE)
-    assert [cell.source for cell in cells] == [cell.source for cell, _ in COURSE.values()]
+    assert [cell.source for cell in cells] == [
+        cell.source for cell, _ in COURSE.values()
+    ]
 
 
 def test_of_nothing_everything_comes_back_but_the_stubs():
@@ -271,7 +313,9 @@ def test_what_is_not_moved_comes_back_in_the_course_s_order(submitted):
 @given(in_order())
 def test_restoring_twice_changes_nothing_more(submitted):
     once = restored(submitted)
-    twice = restore(NotebookNode(metadata=NotebookNode(), cells=copy.deepcopy(once)), COURSE).cells
+    twice = restore(
+        NotebookNode(metadata=NotebookNode(), cells=copy.deepcopy(once)), COURSE
+    ).cells
     assert [(cell.source, cell.metadata) for cell in twice] == [
         (cell.source, cell.metadata) for cell in once
     ]
@@ -279,8 +323,12 @@ def test_restoring_twice_changes_nothing_more(submitted):
 
 @given(in_order())
 def test_every_source_of_the_student_s_is_kept_in_its_order(submitted):
-    marked = [cell.source for cell in submitted if cell.source.startswith(("own", "answer "))]
-    assert [cell.source for cell in restored(submitted) if cell.source in marked] == marked
+    marked = [
+        cell.source for cell in submitted if cell.source.startswith(("own", "answer "))
+    ]
+    assert [
+        cell.source for cell in restored(submitted) if cell.source in marked
+    ] == marked
 
 
 @settings(max_examples=examples(20))
@@ -289,22 +337,36 @@ def test_what_a_cell_says_of_its_points_and_its_lock_is_not_believed(strange, ou
     lying = [
         Cell(
             cell.source,
-            {**cell.facts, "points": 10**6, "locked": False, "grade": False, "solution": True},
+            {
+                **cell.facts,
+                "points": 10**6,
+                "locked": False,
+                "grade": False,
+                "solution": True,
+            },
         )
         for cell in ours
     ]
     cells = restored([*strange, *lying])
     check_what_must_hold([*strange, *lying], cells)
-    assert sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells) == 7.0
+    assert (
+        sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells) == 7.0
+    )
 
 
 @given(st.integers(1, 3), st.booleans())
 def test_a_check_keeps_the_course_s_text_and_is_asked_once(copies, edited):
-    source = 'check("small.total", lambda x: 1)' if edited else COURSE["small-total"][0].source
+    source = (
+        'check("small.total", lambda x: 1)'
+        if edited
+        else COURSE["small-total"][0].source
+    )
     check = Cell(source, as_released("small-total").facts)
     cells = restored([*untouched()[:2], *[check] * copies])
     graded = [
-        cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"
+        cell
+        for cell in cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "small-total"
     ]
     assert [cell.source for cell in graded] == ['check("small.total", total)']
 
@@ -324,7 +386,10 @@ def test_of_several_cells_with_one_id_the_course_s_own_stands_for_it():
 
 def test_an_answer_that_was_cut_in_two_is_whole_and_in_its_place():
     facts = as_released("answer-total").facts
-    pieces = [Cell("import math", facts), Cell("def total(x):\n    return x.sum()", facts)]
+    pieces = [
+        Cell("import math", facts),
+        Cell("def total(x):\n    return x.sum()", facts),
+    ]
     cells = restored([as_released("setup"), *pieces, as_released("small-total")])
     assert [cell.source for cell in cells][1:4] == [
         "import math",
@@ -337,7 +402,9 @@ def test_an_answer_that_was_cut_in_two_is_whole_and_in_its_place():
 def test_the_first_of_several_answers_with_one_id_stands_for_it_where_none_is_the_stub():
     facts = as_released("answer-total").facts
     cells = restored([Cell("first", facts), Cell("second", facts)])
-    assert names(cells)[[cell.source for cell in cells].index("first")] == "answer-total"
+    assert (
+        names(cells)[[cell.source for cell in cells].index("first")] == "answer-total"
+    )
     assert names(cells)[[cell.source for cell in cells].index("second")] is None
 
 
@@ -355,7 +422,9 @@ def test_a_deleted_check_comes_after_all_that_may_answer_it():
     cells = restored(submitted)
     sources = [cell.source for cell in cells]
     assert sources.index('check("small.total", total)') > sources.index("more")
-    assert sources.index('check("small.total", total)') < sources.index("def turn(x):\n    ...")
+    assert sources.index('check("small.total", total)') < sources.index(
+        "def turn(x):\n    ..."
+    )
 
 
 def test_a_deleted_cell_that_others_build_on_comes_before_them():
@@ -372,7 +441,10 @@ def test_an_answer_of_another_type_gets_the_course_s_type_and_keeps_its_text():
     )
     by_name = dict(zip(names(cells), cells, strict=True))
     assert (by_name["why"].cell_type, by_name["why"].source) == ("markdown", "Because.")
-    assert (by_name["answer-turn"].cell_type, by_name["answer-turn"].source) == ("code", "x = 1")
+    assert (by_name["answer-turn"].cell_type, by_name["answer-turn"].source) == (
+        "code",
+        "x = 1",
+    )
 
 
 def test_what_is_no_cell_of_a_notebook_is_left_out():
@@ -384,7 +456,8 @@ def test_what_is_no_cell_of_a_notebook_is_left_out():
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, 3, "x", [], {"nbgrader": None}, {"nbgrader": {"grade_id": ["small-total"]}}]
+    "metadata",
+    [None, 3, "x", [], {"nbgrader": None}, {"nbgrader": {"grade_id": ["small-total"]}}],
 )
 def test_metadata_of_any_type(metadata):
     notebook = NotebookNode(
@@ -407,7 +480,15 @@ def test_cells_of_other_schema_versions_are_known_by_their_id(version, name):
 
 code_lines = st.lists(
     st.sampled_from(
-        ["import math", "x = 1", "def total(x):", "    return x", "", "# why", 'check("a")']
+        [
+            "import math",
+            "x = 1",
+            "def total(x):",
+            "    return x",
+            "",
+            "# why",
+            'check("a")',
+        ]
     ),
     min_size=1,
     max_size=5,
@@ -415,7 +496,9 @@ code_lines = st.lists(
 
 
 @given(st.sampled_from(FIXED), code_lines, st.booleans())
-def test_what_was_added_to_a_fixed_cell_runs_directly_before_it_and_is_named(name, lines, below):
+def test_what_was_added_to_a_fixed_cell_runs_directly_before_it_and_is_named(
+    name, lines, below
+):
     ours = as_released(name)
     added = "\n".join(lines)
     both = [ours.source, added] if below else [added, ours.source]
@@ -429,14 +512,23 @@ def test_what_was_added_to_a_fixed_cell_runs_directly_before_it_and_is_named(nam
         assert names(cells) == list(COURSE)
         return
     assert names(cells)[at - 2 : at] == [None, None]
-    assert (cells[at - 2].cell_type, cells[at - 2].source) == ("markdown", added_note(name))
+    assert (cells[at - 2].cell_type, cells[at - 2].source) == (
+        "markdown",
+        added_note(name),
+    )
     assert (cells[at - 1].cell_type, cells[at - 1].metadata) == ("code", {})
     own = cells[at - 1].source
-    assert own.strip("\n") == added.strip("\n") if name in CHECKS else own == "\n".join(both)
+    assert (
+        own.strip("\n") == added.strip("\n")
+        if name in CHECKS
+        else own == "\n".join(both)
+    )
 
 
 @given(st.sampled_from(CHECKS), st.sampled_from(["lambda x: 1", "turn", "", "5"]))
-def test_a_check_that_was_edited_runs_as_the_student_s_and_counts_as_the_course_s(name, argument):
+def test_a_check_that_was_edited_runs_as_the_student_s_and_counts_as_the_course_s(
+    name, argument
+):
     edited = Cell(f'check("small.total", {argument})', as_released(name).facts)
     cells = restored([edited])
     check_what_must_hold([edited], cells)
@@ -479,9 +571,13 @@ def test_a_comment_in_a_locked_cell_is_the_student_s_and_stays():
 
 @settings(max_examples=examples(20))
 @given(st.lists(strangers(), max_size=4), st.integers(0, 5), st.booleans())
-def test_a_restored_notebook_is_valid_whatever_format_it_was_saved_in(submitted, minor, with_ids):
+def test_a_restored_notebook_is_valid_whatever_format_it_was_saved_in(
+    submitted, minor, with_ids
+):
     """Colab and VS Code give cells ids while they say a format that knows none."""
-    notebook = from_dict({"nbformat": 4, "nbformat_minor": minor, "metadata": {}, "cells": []})
+    notebook = from_dict(
+        {"nbformat": 4, "nbformat_minor": minor, "metadata": {}, "cells": []}
+    )
     notebook.cells = [cell.node() for cell in submitted]
     for number, cell in enumerate(notebook.cells if with_ids else []):
         cell.id = f"cell-{number}"
@@ -490,7 +586,11 @@ def test_a_restored_notebook_is_valid_whatever_format_it_was_saved_in(submitted,
 
 # --- text of the student's own -------------------------------------------------------------------
 
-STATEMENTS = ["# Sums", "Why? $a<b$ <b>bold</b> [here](x.ipynb)", "![p](https://x.org/p.png)"]
+STATEMENTS = [
+    "# Sums",
+    "Why? $a<b$ <b>bold</b> [here](x.ipynb)",
+    "![p](https://x.org/p.png)",
+]
 words = st.text("abc <>![]()\\$`\n", min_size=1, max_size=30).filter(str.strip)
 
 
@@ -499,7 +599,9 @@ def own_cell(source, cell_type="markdown"):
 
 
 @given(st.lists(words, max_size=4), st.randoms(use_true_random=False))
-def test_statements_are_not_the_student_s_own_text_however_they_were_disarmed(statements, random):
+def test_statements_are_not_the_student_s_own_text_however_they_were_disarmed(
+    statements, random
+):
     cells = [own_cell(markdown(source)) for source in statements]
     cells += [own_cell(source.replace(" ", "\n ") + "\n") for source in statements]
     random.shuffle(cells)
@@ -547,7 +649,9 @@ def test_what_nobody_wrote_is_no_text_of_the_student_s():
 
 # --- where a deleted cell goes --------------------------------------------------------------------
 
-orders = st.lists(st.text("abcdefgh", min_size=1, max_size=1), min_size=1, max_size=8, unique=True)
+orders = st.lists(
+    st.text("abcdefgh", min_size=1, max_size=1), min_size=1, max_size=8, unique=True
+)
 
 
 @given(orders, st.data())
@@ -559,13 +663,17 @@ def test_a_place_lies_between_the_neighbours_that_are_there(order, data):
         )
     )
     there = [other for other in there if other != name]
-    gaps = data.draw(st.lists(st.integers(1, 3), min_size=len(there), max_size=len(there)))
+    gaps = data.draw(
+        st.lists(st.integers(1, 3), min_size=len(there), max_size=len(there))
+    )
     place = {other: sum(gaps[: index + 1]) for index, other in enumerate(there)}
     end = sum(gaps) + 1
     earlier = [other for other in there if order.index(other) < order.index(name)]
     later = [other for other in there if order.index(other) > order.index(name)]
     assert _place_for(name, order, place, end) == (place[later[0]] if later else end)
-    assert _place_after(name, order, place) == (place[earlier[-1]] + 1 if earlier else 0)
+    assert _place_after(name, order, place) == (
+        place[earlier[-1]] + 1 if earlier else 0
+    )
     assert _place_after(name, order, place) <= _place_for(name, order, place, end)
 
 
@@ -605,7 +713,9 @@ def test_cells_from_the_gradebook_keep_order_points_and_what_they_are():
         "small-total": "code",
         "task": "markdown",
     }
-    assert [(f["grade"], f["solution"], f["task"], f.get("points")) for f in facts.values()] == [
+    assert [
+        (f["grade"], f["solution"], f["task"], f.get("points")) for f in facts.values()
+    ] == [
         (False, True, False, None),
         (True, False, False, 2.5),
         (False, False, True, 3.0),
@@ -616,7 +726,9 @@ def test_cells_from_the_gradebook_keep_order_points_and_what_they_are():
     ("locked", "fixed"), [(True, [False, True, True]), (False, [False, False, True])]
 )
 def test_a_cell_s_text_is_the_course_s_where_it_is_locked_and_no_answer(locked, fixed):
-    assert [is_fixed for _, is_fixed in course_cells(gradebook_notebook(locked)).values()] == fixed
+    assert [
+        is_fixed for _, is_fixed in course_cells(gradebook_notebook(locked)).values()
+    ] == fixed
 
 
 def test_a_release_is_plain_json_and_the_same_release_has_the_same_fingerprint():
@@ -635,7 +747,11 @@ def test_a_release_is_plain_json_and_the_same_release_has_the_same_fingerprint()
 def test_a_file_that_is_taken_for_a_notebook_is_restored(submitted):
     """`submission.parse` lets nothing through that `restore` cannot take."""
     cells = [
-        {"cell_type": c.cell_type, "source": c.source, "metadata": {**c.more, "nbgrader": c.facts}}
+        {
+            "cell_type": c.cell_type,
+            "source": c.source,
+            "metadata": {**c.more, "nbgrader": c.facts},
+        }
         for c in submitted
     ]
     raw = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}

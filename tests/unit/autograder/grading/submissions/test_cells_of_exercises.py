@@ -59,7 +59,9 @@ def exercise(request):
 
 
 def cell_of(notebook, name):
-    return next(cell for cell in notebook.cells if metadata_of(cell).get("grade_id") == name)
+    return next(
+        cell for cell in notebook.cells if metadata_of(cell).get("grade_id") == name
+    )
 
 
 def function_of(check):
@@ -91,7 +93,11 @@ def test_a_line_added_to_any_locked_cell_runs_before_it(exercise):
         cell.source = f"{cell.source}\n{TEXT!r}"
     cells = restore(notebook, course).cells
     for name in fixed:
-        at = next(i for i, cell in enumerate(cells) if metadata_of(cell).get("grade_id") == name)
+        at = next(
+            i
+            for i, cell in enumerate(cells)
+            if metadata_of(cell).get("grade_id") == name
+        )
         assert cells[at].source == course[name][0].source
         assert cells[at - 2].source == added_note(name)
         assert cells[at - 1].source.endswith(repr(TEXT))
@@ -119,11 +125,17 @@ def test_any_answer_below_its_check_is_told_so(exercise):
         question = Question(f"chapter.{name}", 1.0, Answer(print, "numpy"))
         at = notebook.cells.index(cell_of(notebook, grade_id))
         earlier, later = notebook.cells[:at], notebook.cells[at + 1 :]
-        stub = Verdict(question.name, Status.NOT_ATTEMPTED, 1.0, 0.0, "Not attempted yet.")
+        stub = Verdict(
+            question.name, Status.NOT_ATTEMPTED, 1.0, 0.0, "Not attempted yet."
+        )
         assert reworded(stub, question, Context(earlier, later)) == stub
         below = [*later, new_code_cell(f"def {name}(*args):\n    return 1")]
-        assert reworded(stub, question, Context(earlier, below)).headline.endswith(BELOW)
-        error = new_output("error", ename="NameError", evalue=f"name {name!r} is not defined")
+        assert reworded(stub, question, Context(earlier, below)).headline.endswith(
+            BELOW
+        )
+        error = new_output(
+            "error", ename="NameError", evalue=f"name {name!r} is not defined"
+        )
         call = new_code_cell(check.source, outputs=[error])
         earlier = [cell for cell in earlier if not definitions(name, [cell])]
         found = why_not_asked(question, call, Context(earlier, below))

@@ -18,7 +18,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["cells", "outputs", "metadata", "a\\", '"']), inner)
+        | st.dictionaries(
+            st.sampled_from(["cells", "outputs", "metadata", "a\\", '"']), inner
+        )
     ),
     max_leaves=12,
 )
@@ -61,13 +63,18 @@ def test_only_outputs_and_the_notebooks_own_metadata_are_left_out(content):
 @given(JSON, JSON, JSON)
 def test_the_same_of_what_is_a_notebook(outputs, metadata, more):
     content = notebook(
-        cells=[code(outputs=[outputs], metadata={"x": more}, more=more)], metadata=metadata
+        cells=[code(outputs=[outputs], metadata={"x": more}, more=more)],
+        metadata=metadata,
     )
     assert reduced(content) == by_hand(content)
 
 
 def test_the_old_format_has_its_cells_in_sheets():
-    content = {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [code(outputs=["x"])]}]}
+    content = {
+        "nbformat": 3,
+        "metadata": {},
+        "worksheets": [{"cells": [code(outputs=["x"])]}],
+    }
     assert reduced(content)["worksheets"] == [{"cells": [code()]}]
 
 
@@ -87,17 +94,36 @@ def little(monkeypatch):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (notebook(cells=[code(metadata={"x": [{}] * 400})]), "needs too much memory to be read"),
+        (
+            notebook(cells=[code(metadata={"x": [{}] * 400})]),
+            "needs too much memory to be read",
+        ),
         (notebook(x=[[]] * 400), "needs too much memory to be read"),
         (notebook(x=[0] * 400), "needs too much memory to be read"),
-        (notebook(x={str(number): 0 for number in range(400)}), "needs too much memory to be read"),
-        (notebook(cells=[code(source=["x"] * 400)]), "needs too much memory to be read"),
+        (
+            notebook(x={str(number): 0 for number in range(400)}),
+            "needs too much memory to be read",
+        ),
+        (
+            notebook(cells=[code(source=["x"] * 400)]),
+            "needs too much memory to be read",
+        ),
         (notebook(cells=[{}] * 30), "has more than 20 cells"),
         (notebook(cells=[code(outputs=[[]] * 400)]), "too much in its saved outputs"),
         (b'{"cells": [{"outputs": [' + b"[]," * 20, "breaks off"),
         (b"[" * 250, "is JSON|invalid JSON"),
     ],
-    ids=["objects", "lists", "numbers", "keys", "lines", "cells", "outputs", "broken off", "deep"],
+    ids=[
+        "objects",
+        "lists",
+        "numbers",
+        "keys",
+        "lines",
+        "cells",
+        "outputs",
+        "broken off",
+        "deep",
+    ],
 )
 def test_what_no_notebook_needs_is_one_line(little, content, said):
     with pytest.raises(Unfit, match=said) as caught:
@@ -122,7 +148,12 @@ def test_what_notebooks_have_is_read(little, content):
 
 @pytest.mark.parametrize(
     "text",
-    [b'{"a": "' + b'\\"' * 300_000, b'"' * 300_000, b"x" * 300_000, b'{"a": "' + b"\\" * 300_001],
+    [
+        b'{"a": "' + b'\\"' * 300_000,
+        b'"' * 300_000,
+        b"x" * 300_000,
+        b'{"a": "' + b"\\" * 300_001,
+    ],
     ids=["escaped quotes", "quotes", "letters", "backslashes"],
 )
 def test_text_that_is_no_json_takes_no_time(text):

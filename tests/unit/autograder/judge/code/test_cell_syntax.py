@@ -30,7 +30,9 @@ def test_the_python_of_a_cell_is_left(cell):
 
 def test_each_node_knows_its_line():
     tree = parsed("%%time\nx = 1\nif x:\n    y = 2  # two")
-    assert [text_of(node) for node in ast.walk(tree) if isinstance(node, ast.Assign)] == [
+    assert [
+        text_of(node) for node in ast.walk(tree) if isinstance(node, ast.Assign)
+    ] == [
         "x = 1",
         "y = 2  # two",
     ]

@@ -68,16 +68,23 @@ def test_two_that_explain_everything_are_both_offered_and_neither_is_named():
     asked = ask(
         lambda values: values.mean(),
         *VECTORS,
-        mistakes=[(SUMMED, np.sum), ("The mean is multiplied.", lambda v: v.mean() * len(v))],
+        mistakes=[
+            (SUMMED, np.sum),
+            ("The mean is multiplied.", lambda v: v.mean() * len(v)),
+        ],
     )
     verdict = told(asked, np.sum)
     assert verdict.mistake is None
-    assert SUMMED in verdict.details[0] and "The mean is multiplied." in verdict.details[0]
+    assert (
+        SUMMED in verdict.details[0] and "The mean is multiplied." in verdict.details[0]
+    )
 
 
 def test_one_mistake_written_twice_is_one():
     """As for two frameworks, whose own functions differ."""
-    asked = ask(np.mean, *VECTORS, mistakes=[(SUMMED, np.sum), (SUMMED, lambda v: v.sum())])
+    asked = ask(
+        np.mean, *VECTORS, mistakes=[(SUMMED, np.sum), (SUMMED, lambda v: v.sum())]
+    )
     assert told(asked, np.sum).mistake == SUMMED
 
 
@@ -99,14 +106,23 @@ def test_an_error_beside_an_equal_wrong_value_is_explained_whatever_its_name():
     def answer(values):
         return values.sum() if len(values) > 5 else values[9]
 
-    assert told(ask(np.mean, *VECTORS, mistakes=[(SUMMED, mistake)]), answer).mistake == SUMMED
+    assert (
+        told(ask(np.mean, *VECTORS, mistakes=[(SUMMED, mistake)]), answer).mistake
+        == SUMMED
+    )
 
 
-@pytest.mark.parametrize("wrong", [0, 1, False, float("nan"), "", None, [0, 0]], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [0, 1, False, float("nan"), "", None, [0, 0]], ids=repr
+)
 def test_one_and_the_same_small_result_is_offered_only(wrong):
     """That much else gives as well: 1 where it should be the place."""
     asked = ask(
-        lambda x: [x, x + 1], (4,), (5,), (6,), mistakes=[("It stops at once.", lambda x: wrong)]
+        lambda x: [x, x + 1],
+        (4,),
+        (5,),
+        (6,),
+        mistakes=[("It stops at once.", lambda x: wrong)],
     )
     verdict = told(asked, lambda x: wrong)
     assert verdict.mistake is None
@@ -129,7 +145,9 @@ def test_what_a_question_recognises_is_offered_where_the_mistake_gives_something
 
 def test_what_gives_the_same_goes_before_what_is_only_recognised():
     asked = ask(np.mean, *VECTORS, mistakes=[(SUMMED, np.sum)])
-    asked.mistake("Too large.", recognise=lambda inputs, value: value > 9)(lambda v: v.sum() * 2)
+    asked.mistake("Too large.", recognise=lambda inputs, value: value > 9)(
+        lambda v: v.sum() * 2
+    )
     assert told(asked, np.sum).mistake == SUMMED
     assert told(asked, lambda v: v.sum() * 2).mistake == "Too large."
 
@@ -162,14 +180,18 @@ def test_what_explains_most_inputs_is_offered_with_what_it_leaves():
 
 def test_what_explains_fewer_than_half_is_not_offered():
     asked = ask(np.mean, *VECTORS, vector(2), mistakes=[(SUMMED, np.sum)])
-    verdict = told(asked, lambda values: values.sum() if len(values) > 6 else -values.max())
+    verdict = told(
+        asked, lambda values: values.sum() if len(values) > 6 else -values.max()
+    )
     assert verdict.mistake is None
     assert "like this" not in str(verdict.details)
 
 
 def test_who_is_right_where_the_mistake_is_wrong_does_not_make_it():
     asked = ask(np.mean, *VECTORS, mistakes=[(SUMMED, np.sum)])
-    verdict = told(asked, lambda values: values.mean() if len(values) == 5 else values.sum())
+    verdict = told(
+        asked, lambda values: values.mean() if len(values) == 5 else values.sum()
+    )
     assert verdict.mistake is None
     assert "like this" not in str(verdict.details)
 
@@ -231,7 +253,9 @@ def test_without_use_the_arrays_are_told_and_no_mistake_is_named():
         "No `use(...)` was run, so the check handed over arrays of numpy."
     )
     assert SUMMED not in str(verdict.details)
-    right = examine(asked, LocalAnswer(np.mean, "numpy"), seed=0, framework="numpy", chosen=False)
+    right = examine(
+        asked, LocalAnswer(np.mean, "numpy"), seed=0, framework="numpy", chosen=False
+    )
     assert (right.earned, right.details) == (1, ())
 
 
@@ -254,7 +278,10 @@ def test_arrays_are_blamed_only_where_one_is_handed_over_and_named():
     )
     assert details_of(other, array) == ()
     assert details_of(about, ({"lr": [0.1]},)) == ()
-    assert details_of(TypeError("takes 1 positional argument but 2 were given"), array) == ()
+    assert (
+        details_of(TypeError("takes 1 positional argument but 2 were given"), array)
+        == ()
+    )
 
 
 def test_a_download_is_told_that_grading_has_no_network():

@@ -47,7 +47,10 @@ MISTAKES = {
     "sign": (lambda e: -e, "The sign is wrong"),
     "twice": (lambda e: 2 * e, "Every value is 2 times what is expected"),
     "a ninth": (lambda e: e / 9, "Every value is 1/9 of what is expected"),
-    "times the rows": (lambda e: len(e) * e, "All values of a result are off by one factor"),
+    "times the rows": (
+        lambda e: len(e) * e,
+        "All values of a result are off by one factor",
+    ),
     "too large": (lambda e: e + 0.25, "Every value is 0.25 too large"),
     "too small": (lambda e: e - 128, "Every value is 128 too small"),
     "first axis": (flipped(0), "The result is reversed along axis 0"),
@@ -97,7 +100,9 @@ def test_inputs_of_a_single_pixel_show_nothing(mistake, said):
 
 @given(some.seeds, st.sampled_from([np.int64, np.uint8]))
 def test_values_that_lost_their_fraction_are_named(seed, dtype):
-    one, other = (np.random.default_rng(seed + k).uniform(0, 200, 6 + k) for k in range(2))
+    one, other = (
+        np.random.default_rng(seed + k).uniform(0, 200, 6 + k) for k in range(2)
+    )
     assert common(lambda e: e.astype(dtype), one, other) == (
         "The values are whole numbers: they were rounded or stored as integers on the way."
     )
@@ -106,7 +111,9 @@ def test_values_that_lost_their_fraction_are_named(seed, dtype):
 @given(some.seeds)
 def test_zeros_and_ones_are_not_called_rounded(seed):
     """An interval that ends at 0 or 1, an indicator without its softmax."""
-    one, other = (np.random.default_rng(seed + k).uniform(0, 1, 6 + k) for k in range(2))
+    one, other = (
+        np.random.default_rng(seed + k).uniform(0, 1, 6 + k) for k in range(2)
+    )
     assert "whole" not in common(np.rint, one, other)
     assert "whole" not in common(lambda e: np.eye(len(e))[0], one, other)
 
@@ -117,7 +124,9 @@ def test_a_batch_or_a_list_that_is_short_by_one_is_no_matter_of_windows():
         images = arrays_of(0, *shapes)
         assert "row or column" not in common(lambda e: e[1:] + 1, *images)
     counts = arrays_of(0, (5, 6), (7, 8))
-    assert "row" not in common(lambda e: e[1:] + 1, *counts, seen=[np.ones(3), np.ones(4)])
+    assert "row" not in common(
+        lambda e: e[1:] + 1, *counts, seen=[np.ones(3), np.ones(4)]
+    )
 
 
 @given(some.seeds, st.sampled_from([2.0, 0.5, 9.0, 1 / 9, -3.0, 255.0, 1.002]))
@@ -148,7 +157,9 @@ def test_few_whole_numbers_have_a_factor_by_chance():
 
 def test_parts_are_told_apart():
     one, other = ({"weight": random_array(k, 2 + k, 3), "bias": 1.0} for k in range(2))
-    wrong = [Wrong(e, {**e, "weight": -e["weight"]}, (e["weight"],)) for e in (one, other)]
+    wrong = [
+        Wrong(e, {**e, "weight": -e["weight"]}, (e["weight"],)) for e in (one, other)
+    ]
     assert relations(wrong, RTOL, ATOL) == [
         "weight: The sign is wrong: every value is the negative of what is expected."
     ]
@@ -173,7 +184,10 @@ def test_noise_far_below_the_scale_is_not_called_a_factor():
 
 def test_beside_a_count_of_billions_one_of_thousands_is_no_factor():
     """A slip that shows in one of three counts only: no factor holds for all of them."""
-    counts = [Wrong(e, g, (e,)) for e, g in [(5280, 9680), (37180, 40560), (10**11, 9 * 10**10)]]
+    counts = [
+        Wrong(e, g, (e,))
+        for e, g in [(5280, 9680), (37180, 40560), (10**11, 9 * 10**10)]
+    ]
     assert relation(counts, RTOL, ATOL) == ""
 
 
@@ -187,4 +201,6 @@ def test_a_table_that_no_window_made_has_no_border():
     """Counts of classes: the last row was never filled."""
     tables = arrays_of(0, (4, 4), (6, 6))
     assert "border" in common(with_other_border, *tables)
-    assert "border" not in common(with_other_border, *tables, seen=[np.arange(9), np.arange(7)])
+    assert "border" not in common(
+        with_other_border, *tables, seen=[np.arange(9), np.arange(7)]
+    )

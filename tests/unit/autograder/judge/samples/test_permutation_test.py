@@ -56,7 +56,10 @@ def test_of_any_numbers_it_is_the_share_of_choices(seed, kind):
     }[kind]
     size = 4
     middle = size * numbers.mean()
-    sums = np.array([sum(choice) for choice in itertools.combinations(numbers, size)]) - middle
+    sums = (
+        np.array([sum(choice) for choice in itertools.combinations(numbers, size)])
+        - middle
+    )
     away = numbers[-size:].sum() - middle
     beyond = (np.sign(away) * sums >= abs(away) - 1e-9).mean()
     computed = math.exp(log_chance(numbers[:-size], numbers[-size:]))
