@@ -4,10 +4,15 @@ second a submission.
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
@@ -68,14 +73,28 @@ def _cell(grade_id, source, **facts):
     )
 
 
+@functools.cache
+def empty_gradebook() -> bytes:
+    """A new gradebook. nbgrader makes one by calling the command `alembic`, which stands beside
+    Python and takes two seconds.
+    """
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        path = Path(folder) / "gradebook.db"
+        with Gradebook(f"sqlite:///{path}"):
+            pass
+        return path.read_bytes()
+
+
 def lay_out(root, questions=QUESTIONS, config=""):
-    """A course in `root` with one exercise, not released; `config` is added to its
-    nbgrader_config.py.
+    """A course in `root` with one exercise, not released, and an empty gradebook; `config` is
+    added to its nbgrader_config.py.
     """
     (root / "exercises" / NAME).mkdir(parents=True)
     nbformat.write(exercise(questions), root / "exercises" / NAME / f"{NAME}.ipynb")
     text = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
     (root / "nbgrader_config.py").write_text(text + config, encoding="utf-8")
+    (root / "gradebook.db").write_bytes(empty_gradebook())
     return Course(root)
 
 

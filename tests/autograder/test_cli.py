@@ -231,6 +231,7 @@ def test_a_folder_that_cannot_be_made(run, tmp_path, monkeypatch, command):
 
 
 def test_a_report_without_a_gradebook(run, course, tmp_path):
+    (course.root / "gradebook.db").unlink()
     for folder in (course.root, tmp_path / "nowhere"):
         code, out, err = run("report", folder)
         assert (code, out) == (cli.MISUSE, "")

@@ -177,7 +177,9 @@ def test_an_assignment_without_a_notebook_is_not_released(course):
 )
 def test_a_gradebook_that_cannot_be_used_stops_grading(course, harm):
     hand_in(course, "amy", **RIGHT)
-    harm(course.root / "gradebook.db")
+    book = course.root / "gradebook.db"
+    book.unlink()
+    harm(book)
     with pytest.raises(CourseError, match="gradebook") as caught:
         grade(course, "amy")
     assert is_one_line(str(caught.value))

@@ -310,9 +310,8 @@ def test_a_call_that_cannot_be_stopped_is_out_of_time_and_not_a_fault_of_the_jud
     learner,
 ):
     def long_call(number):
-        return sum(
-            range(5 * 10**8)
-        )  # one call of C: no signal is heeded before it returns
+        # One call of C: no signal is heeded before it returns.
+        return sum(range(5 * 10**8))
 
     text = check("small.patient", long_call).text
     assert text.startswith("Out of time: one call went on long after its limit")

@@ -5,17 +5,14 @@ strangers' text stays text.
 from __future__ import annotations
 
 import csv
-import functools
 import json
-import os
 import re
 import sqlite3
-import sys
-import tempfile
 from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 
+import classroom
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -50,26 +47,13 @@ RIGHT, HALF, WRONG = (
 )
 
 
-@functools.cache
-def empty_gradebook() -> bytes:
-    """A new gradebook. nbgrader makes one by calling the command `alembic`, which stands beside
-    Python and takes seconds.
-    """
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-        path = Path(folder) / "gradebook.db"
-        with Gradebook(f"sqlite:///{path}"):
-            pass
-        return path.read_bytes()
-
-
 class Class:
     """An nbgrader course directory, made through nbgrader's own gradebook."""
 
     def __init__(self, root: Path):
         self.root = root
         root.mkdir(exist_ok=True)
-        (root / "gradebook.db").write_bytes(empty_gradebook())
+        (root / "gradebook.db").write_bytes(classroom.empty_gradebook())
         self.questions: dict[str, dict[str, float]] = {}
 
     @property
