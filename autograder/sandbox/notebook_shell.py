@@ -1,15 +1,19 @@
 """What a walled kernel does as a notebook at home does it, and what it leaves out: plots appear
-without `%matplotlib inline`; lines for a system shell print a sentence, and their cell goes on.
+without `%matplotlib inline`; lines for a system shell print a sentence, and their cell goes on;
+code that is too deep for Python is an error of its cell.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 NO_COMMANDS = "grading runs no shell commands"
+TOO_DEEP = "this cell's code is nested too deeply for Python"
 
 _INSTALLERS = ("pip", "conda", "mamba", "micromamba", "uv")
 _SCRIPTS = (
@@ -24,6 +28,10 @@ _SCRIPTS = (
     "pypy",
     "cmd",
 )
+_SHALLOW = 5000
+"""Characters of code in which nothing is too deep: Python's compiler goes down thousands of levels,
+of two characters each at the least (`1+1+...`).
+"""
 _PIXELS = {"png", "png2x", "retina", "jpg", "jpeg"}
 _INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -42,6 +50,7 @@ def prepare(shell: Any) -> None:
     """Make IPython's `shell` so, before the first cell."""
     _show_plots(shell)
     _refuse_commands(shell)
+    shell.input_transformers_post.append(_refuse_what_is_too_deep)
 
 
 def _show_plots(shell: Any) -> None:
@@ -99,3 +108,21 @@ def _refuse_commands(shell: Any) -> None:
         shell.register_magic_function(line_magic, "line", name)
     for name in _SCRIPTS:
         shell.register_magic_function(cell_magic, "cell", name)
+
+
+def _refuse_what_is_too_deep(lines: list[str]) -> list[str]:
+    """A cell's lines as they are. Raises SyntaxError for code that Python's compiler cannot go
+    down: IPython knows no such error, and ipykernel would never answer.
+    """
+    code = "".join(lines)
+    if len(code) < _SHALLOW:
+        return lines
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(code, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except (RecursionError, MemoryError):
+            raise SyntaxError(TOO_DEEP) from None
+        except (SyntaxError, ValueError):
+            pass  # IPython says so better.
+    return lines

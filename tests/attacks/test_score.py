@@ -1663,7 +1663,11 @@ def forbidden_call_computed(hand):
 
 
 def too_deep(evidence):
+    """The cell is an error at once; the kernel does not wait for a reply until a limit ends it."""
     assert evidence.reason is None
+    headlines = [verdict["headline"] for verdict in evidence.verdicts.values()]
+    assert "stopped" not in evidence.text + " ".join(headlines)
+    assert not [line for line in headlines if line.endswith("was used up.")]
     assert evidence.verdicts["ordered"]["earned"] == 0.0
     assert evidence.points == sum(
         verdict["earned"] for verdict in evidence.verdicts.values()

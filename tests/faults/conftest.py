@@ -76,6 +76,7 @@ def ungraded(undisturbed, tmp_path):
         root,
         ignore=shutil.ignore_patterns("autograded", "gradebook.db*", ".grading.lock"),
     )
+    (root / "gradebook.db").write_bytes(classroom.empty_gradebook())
     course = Course(root)
     course.release(NAME)
     return course

@@ -26,13 +26,20 @@ def one_line(code, out, err):
     return line
 
 
-@pytest.fixture
-def small_class(lay_out_class, tmp_path):
+@pytest.fixture(scope="module")
+def begun(lay_out_class):
     """A class of four, of which the first is graded."""
-    course = lay_out_class(4, tmp_path / "course")
+    course = lay_out_class(4)
     code, _, err = run(course, "--student", "student00")
     assert code == 0, err
     return course
+
+
+@pytest.fixture
+def small_class(begun, tmp_path):
+    """The same, for a test to harm."""
+    shutil.copytree(begun.root, tmp_path / "course", symlinks=True)
+    return Course(tmp_path / "course")
 
 
 def completes(course, undisturbed_few):
