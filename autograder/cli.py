@@ -350,9 +350,8 @@ def audit(
     from autograder.questions import catalogue
 
     names = catalogue.select(question or [])
-    for file in filter(
-        None, (json, html)
-    ):  # before minutes of work are done for nothing
+    # Before minutes of work are done for nothing.
+    for file in filter(None, (json, html)):
         file.touch()
     with _progress("auditing", len(names)) as show:
         card = audit_all(

@@ -119,9 +119,8 @@ def as_table(findings: list[Finding]) -> Any:
     marks = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("○", "yellow")}
     for finding in findings:
         mark, style = marks[finding.ok]
-        said = Text(
-            finding.detail
-        )  # a Text, not markup: details may hold square brackets
+        # A Text, not markup: details may hold square brackets.
+        said = Text(finding.detail)
         if finding.advice:
             said.append(f"\n{finding.advice}", style=style)
         table.add_row(Text(mark, style=style), Text(finding.name), said)

@@ -103,9 +103,8 @@ def _execute(
     """Run the cells and call the answers; returns the seconds of both."""
     in_cells = in_calls = 0.0
     for cell in notebook.cells:
-        if (
-            not to_run(cell) or cell.source == "progress()"
-        ):  # the learner's map would start a judge
+        # The learner's map would start a judge.
+        if not to_run(cell) or cell.source == "progress()":
             continue
         start = time.perf_counter()
         if question := question_of(cell):

@@ -280,9 +280,8 @@ class _Names(ast.NodeVisitor):
         self.bound: set[str] = set()
         self.imported: set[str] = set()
         self.mxnet: set[str] = set()  # imported from mxnet itself, which cannot succeed
-        self.placeholders: set[str] = (
-            set()
-        )  # imported from this module, which always does
+        # Imported from this module, which always does.
+        self.placeholders: set[str] = set()
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):

@@ -292,7 +292,6 @@ def _show_once(figure: Figure) -> None:
 def _write_values(cell: Axes, kernel: np.ndarray, limit: float) -> None:
     for (row, column), value in np.ndenumerate(kernel):
         colour = "white" if abs(value) > 0.6 * limit else "black"
-        text = f"{round(value, 2) + 0.0:g}".replace(
-            "-", "−"
-        )  # adding 0 turns -0.0 into 0.0
+        # Adding 0 turns -0.0 into 0.0.
+        text = f"{round(value, 2) + 0.0:g}".replace("-", "−")
         cell.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)

@@ -1207,9 +1207,8 @@ def one_image_and_one_step(rng):
 
 def _lesson(rng, count, shape, num_classes):
     """Images, labels, a learning rate and a number of steps."""
-    labels = rng.permutation(
-        np.arange(count) % (num_classes - 1)
-    )  # the last class does not occur
+    # The last class does not occur.
+    labels = rng.permutation(np.arange(count) % (num_classes - 1))
     return (
         1.5 * gaussian(rng, count, *shape) + 0.4,
         labels,
@@ -1405,9 +1404,8 @@ def _(net, X, y, lr, num_steps):
     import torch
 
     net.eval()
-    features = net[:-1](
-        X
-    )  # whatever graph hangs on it, the steps below are outside of it
+    # Whatever graph hangs on it, the steps below are outside of it.
+    features = net[:-1](X)
     head, right = net[-1], torch.nn.functional.one_hot(y, net[-1].out_features)
     for _ in range(num_steps):
         with torch.no_grad():
@@ -1786,9 +1784,8 @@ def _(features, labels):
     hidden = np.maximum(X @ down.T, 0)
     solution = np.linalg.lstsq(np.c_[hidden, np.ones(len(X))], targets, rcond=None)[0]
     up = np.zeros((12, 16))
-    up[:4] = (
-        1000 * solution[:-1].T
-    )  # so much larger than the features that they no longer count
+    # So much larger than the features that they no longer count.
+    up[:4] = 1000 * solution[:-1].T
     return [down, np.zeros(16), up, np.zeros(12), np.eye(4, 12), 1000 * solution[-1]]
 
 

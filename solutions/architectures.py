@@ -917,9 +917,8 @@ def on_front(points):
     front, 0 or False where not.
     """
     a, b = points[:, None], points[None]
-    dominates = (a <= b).all(axis=2) & (a < b).any(
-        axis=2
-    )  # (N, N): row dominates column
+    # (N, N): row dominates column
+    dominates = (a <= b).all(axis=2) & (a < b).any(axis=2)
     return ~dominates.any(axis=0)
 
 
@@ -2256,13 +2255,11 @@ def _(errors, costs):
     )
     width, height = 1 - smooth.flatten(), 1 - costs.flatten()
     chosen, steps = [], torch.linspace(0, 1, 401)
-    roof = torch.zeros(
-        401
-    )  # the area so far, seen from the reference: its height at each width
+    # The area so far, seen from the reference: its height at each width.
+    roof = torch.zeros(401)
     for _ in range(5):
-        roofs = torch.maximum(
-            roof, height[:, None] * (steps <= width[:, None])
-        )  # (512, 401)
+        # (512, 401)
+        roofs = torch.maximum(roof, height[:, None] * (steps <= width[:, None]))
         chosen.append(int(roofs.sum(dim=1).argmax()))
         roof = roofs[chosen[-1]]
     return chosen

@@ -31,9 +31,8 @@ def kernel_matrix(A, B, length, variance):
 
     A: (n, d), B: (m, d) float32; length, variance: positive numbers. Returns (n, m).
     """
-    squared = (
-        A[:, None] - B[None]
-    )  # (n, m, d), so far the differences of the coordinates
+    # (n, m, d), so far the differences of the coordinates
+    squared = A[:, None] - B[None]
     squared = ((squared / length) ** 2).sum(axis=2)
     return variance * np.e ** (-squared / 2)
 
@@ -220,9 +219,8 @@ def posterior(K, K_new, y, prior, noise):
     variance of the noise of y.
     Returns (mean, variance), (m,) each, of the function itself.
     """
-    solved = np.linalg.solve(
-        K + noise * np.eye(len(K)), np.column_stack([y, K_new.T])
-    )  # (n, 1 + m)
+    # (n, 1 + m)
+    solved = np.linalg.solve(K + noise * np.eye(len(K)), np.column_stack([y, K_new.T]))
     return K_new @ solved[:, 0], prior - (K_new * solved[:, 1:].T).sum(axis=1)
 
 
@@ -767,9 +765,8 @@ def expected_improvement(mean, std, best, xi):
     from scipy.stats import norm
 
     gain = best - mean - xi
-    z = gain / std.clip(
-        1e-12
-    )  # where std is 0: so far from 0 that Phi is 0 or 1, and phi 0
+    # Where std is 0: so far from 0 that Phi is 0 or 1, and phi 0.
+    z = gain / std.clip(1e-12)
     return gain * norm.cdf(z) + std * norm.pdf(z)
 
 
@@ -1378,9 +1375,8 @@ def its_coordinates_were_tried_apart(rng):
         int(rng.integers(40)),
     )
     acquisition[best] = 4
-    in_line = (candidates == candidates[best]) & (np.arange(40) != best)[
-        :, None
-    ]  # (40, 2)
+    # (40, 2)
+    in_line = (candidates == candidates[best]) & (np.arange(40) != best)[:, None]
     return (
         acquisition,
         candidates,

@@ -804,9 +804,8 @@ def lloyd_step(colours, centres):
     colours: (N, 3) float32; centres: (k, 3) float32; no colour is equally near to two centres.
     Returns the new centres, (k, 3), in the same order.
     """
-    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(
-        axis=1
-    )  # (N,)
+    # (N,)
+    nearest = np.linalg.norm(colours[:, None] - centres[None], axis=2).argmin(axis=1)
     moved = [
         colours[nearest == c].mean(axis=0) if (nearest == c).any() else centres[c]
         for c in range(len(centres))
@@ -875,9 +874,8 @@ def one_colour(rng):
 )
 def _(colours, centres):
     nearest = ((colours[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
-    members = (nearest[:, None] == np.arange(len(centres))).T.astype(
-        np.float32
-    )  # (k, N)
+    # (k, N)
+    members = (nearest[:, None] == np.arange(len(centres))).T.astype(np.float32)
     with np.errstate(invalid="ignore"):
         return members @ colours / members.sum(axis=1, keepdims=True)
 
@@ -1798,9 +1796,10 @@ def _(features, clicks, hotels):
     for _ in range(100):
         with autograd.record():
             scores = net(features)  # (N, 1)
+            # [i, j]: of s_j - s_i.
             losses = nd.Activation(
                 nd.broadcast_sub(scores.reshape(row), scores), "softrelu"
-            )  # [i, j]: of s_j - s_i
+            )
             loss = (losses * counts).sum() / counts.sum()
         loss.backward()
         trainer.step(1)

@@ -1067,9 +1067,10 @@ def _(result, images, padding):
         )
     _, _, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    # (N, C, places, places, height, width)
     windows = np.lib.stride_tricks.sliding_window_view(
         framed, (height, width), axis=(2, 3)
-    )  # (N, C, places, places, height, width)
+    )
     same = (
         (abs(windows - result[:, :, None, None]) < 1e-4)
         .all(axis=(1, 4, 5))

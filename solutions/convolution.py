@@ -191,10 +191,11 @@ def _(size, kernel, padding, stride, dilation):
 def _(size, kernel, padding, stride, dilation):
     import torch
 
+    # Only their shapes matter.
     X, weight = (
         torch.empty(1, size),
         torch.empty(1, 1, kernel),
-    )  # only their shapes matter
+    )
     return torch.nn.functional.conv1d(
         X, weight, stride=stride, padding=padding, dilation=dilation
     ).shape[1]
@@ -204,10 +205,11 @@ def _(size, kernel, padding, stride, dilation):
 def _(size, kernel, padding, stride, dilation):
     from dlkit.mx import nd
 
+    # Only their shapes matter.
     X, weight = (
         nd.empty((1, 1, size)),
         nd.empty((1, 1, kernel)),
-    )  # only their shapes matter
+    )
     out = nd.Convolution(
         X,
         weight,
@@ -512,9 +514,8 @@ def _(image, kernel):
 
 @cross_correlate.alternative()
 def _(image, kernel):
-    windows = np.lib.stride_tricks.sliding_window_view(
-        image, kernel.shape
-    )  # (H - h + 1, W - w + 1, h, w)
+    # (H - h + 1, W - w + 1, h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.einsum("ijab,ab->ij", windows, kernel)
 
 
@@ -1378,9 +1379,8 @@ def _(image, window, stride, mode):
 
 @pool.alternative(framework="torch")
 def _(image, window, stride, mode):
-    windows = image.unfold(0, window[0], stride[0]).unfold(
-        1, window[1], stride[1]
-    )  # (rows, columns, h, w)
+    # (rows, columns, h, w)
+    windows = image.unfold(0, window[0], stride[0]).unfold(1, window[1], stride[1])
     return windows.amax(dim=(2, 3)) if mode == "max" else windows.mean(dim=(2, 3))
 
 
@@ -1773,9 +1773,10 @@ def _(X, kernels, bias):
 
 @channels.alternative()
 def _(X, kernels, bias):
+    # (C_in, H', W', h, w)
     windows = np.lib.stride_tricks.sliding_window_view(
         X, kernels.shape[2:], axis=(1, 2)
-    )  # (C_in, H', W', h, w)
+    )
     return np.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
 
 
@@ -1797,9 +1798,8 @@ def _(X, kernels, bias):
 def _(X, kernels, bias):
     import torch
 
-    windows = X.unfold(1, kernels.shape[2], 1).unfold(
-        2, kernels.shape[3], 1
-    )  # (C_in, H', W', h, w)
+    # (C_in, H', W', h, w)
+    windows = X.unfold(1, kernels.shape[2], 1).unfold(2, kernels.shape[3], 1)
     return torch.einsum("cijab,ocab->oij", windows, kernels) + bias[:, None, None]
 
 
@@ -2273,9 +2273,8 @@ def _(X, window):
 def _(X, window):
     C, H, W = X.shape
     h, w = window
-    windows = np.lib.stride_tricks.sliding_window_view(
-        X, window, axis=(1, 2)
-    )  # (C, H', W', h, w)
+    # (C, H', W', h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))
     return windows.reshape(C * h * w, (H - h + 1) * (W - w + 1))
 
 
@@ -2357,9 +2356,8 @@ def _(X, window):
 
 @im2col.alternative()
 def _(X, window):
-    windows = np.lib.stride_tricks.sliding_window_view(
-        X, window, axis=(1, 2)
-    )  # (C, H', W', h, w)
+    # (C, H', W', h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(X, window, axis=(1, 2))
     C, rows, columns, h, w = windows.shape
     return windows.transpose(0, 3, 4, 1, 2).reshape(C * h * w, rows * columns)
 
@@ -2546,10 +2544,11 @@ def _strength(images, kernel):
     for (i, j), weight in np.ndenumerate(kernel):
         response += weight * images[:, i : i + H - h + 1, j : j + W - w + 1]
     response = np.abs(response)
+    # So that the kernel's middle lies on the pixel.
     top, left = (
         2 - (h - 1) // 2,
         2 - (w - 1) // 2,
-    )  # so that the kernel's middle lies on the pixel
+    )
     response = response[:, top : top + H - 4, left : left + W - 4]
     return np.maximum(response[:, :, :-1], response[:, :, 1:])
 
@@ -2559,10 +2558,11 @@ def _places(clean):
     the two, one horizontal edge, or nothing.
     """
     across, down = np.diff(clean, axis=2) != 0, np.diff(clean, axis=1) != 0
+    # (N, H - 4, W - 5)
     steps_across, steps_down = (
         _count(across, 5, 5),
         _count(down, 4, 6),
-    )  # (N, H - 4, W - 5)
+    )
     middle = _count(across, 5, 1)[:, :, 2:-2]
     rows = _count(down, 1, 6)[:, 1:-1]
     vertical = (middle == 5) & (steps_across == 5) & (steps_down == 0)

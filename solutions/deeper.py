@@ -291,9 +291,8 @@ def conv_cost(in_channels, output_shape, kernel, groups):
     integers; biases are no multiply-adds
     """
     maps, pixels = output_shape[0], output_shape[1] * output_shape[2]
-    products = (
-        in_channels // groups * kernel[0] * kernel[1]
-    )  # that one output pixel adds up
+    # That one output pixel adds up.
+    products = in_channels // groups * kernel[0] * kernel[1]
     return maps * (products + 1), maps * pixels * products
 
 
@@ -1267,13 +1266,13 @@ def _distance_to_kink(images, weights):
     distances, maps = [], images
     for layer in range(len(_KERNELS)):
         padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1)))
-        windows = np.lib.stride_tricks.sliding_window_view(
-            padded, (3, 3), axis=(2, 3)
-        )  # (N, C, H, W, 3, 3)
+        # (N, C, H, W, 3, 3)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+        # (N, H, W, maps)
         before = (
             np.tensordot(windows, weights[2 * layer], ((1, 4, 5), (1, 2, 3)))
             + weights[2 * layer + 1]
-        )  # (N, H, W, maps)
+        )
         distances.append(np.abs(before).min())
         maps = before.clip(0).transpose(0, 3, 1, 2)
         if layer in _POOLED:

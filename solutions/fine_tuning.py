@@ -39,10 +39,11 @@ def part_rates(num_parts, num_frozen, lr, factor):
     """
     num_trained, rates = num_parts - num_frozen, []
     for part in range(num_parts):
+        # Above: how many parts lie above this one.
         rate, above = (
             lr,
             num_parts - 1 - part,
-        )  # above: how many parts lie above this one
+        )
         rate = rate / factor**above
         rates.append(rate if above < num_trained else 0.0)
     return rates
@@ -1648,9 +1649,8 @@ def _(counts, transfer, scratch):
 @crossover.alternative(framework="torch")
 def _(counts, transfer, scratch):
     ahead = scratch.mean(dim=0) >= transfer.mean(dim=0)
-    remaining = (
-        ahead.flip(0).cumprod(dim=0).sum().item()
-    )  # ahead at so many of the largest counts
+    # Ahead at so many of the largest counts.
+    remaining = ahead.flip(0).cumprod(dim=0).sum().item()
     return counts[-remaining] if remaining else 0
 
 

@@ -1130,9 +1130,8 @@ def _(train_images, test_images):
 def _(train_images, test_images):
     found = []
     for image in test_images:
-        gaps = (
-            (train_images - image).abs().reshape((0, -1)).max(axis=1)
-        )  # (N,) the largest difference
+        # (N,) the largest difference
+        gaps = (train_images - image).abs().reshape((0, -1)).max(axis=1)
         found.append(gaps.min().asscalar() == 0)
     return found
 

@@ -43,9 +43,8 @@ def softmax_cross_entropy(logits, labels):
 
     logits: (N, C) float32, any finite numbers; labels: (N,) int64 in 0, ..., C - 1  ->  one number
     """
-    shifted = logits - logits.max(
-        axis=1, keepdims=True
-    )  # (N, C), the largest of each row is 0
+    # (N, C), the largest of each row is 0
+    shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (N, C)
     log_p = log_p[np.arange(len(labels)), labels]  # (N,)
     return -log_p.mean()
@@ -279,9 +278,8 @@ def _(logits, labels):
 def _(logits, labels):
     import torch
 
-    shifted = (
-        logits - logits.max(dim=1, keepdim=True).values
-    )  # (N, C), the largest of each row is 0
+    # (N, C), the largest of each row is 0
+    shifted = logits - logits.max(dim=1, keepdim=True).values
     log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log()  # (N, C)
     log_p = log_p[torch.arange(len(labels)), labels]  # (N,)
     return -log_p.mean()
@@ -294,9 +292,8 @@ def _(logits, labels):
 
 @softmax_cross_entropy.alternative(framework="mxnet")
 def _(logits, labels):
-    shifted = logits - logits.max(
-        axis=1, keepdims=True
-    )  # (N, C), the largest of each row is 0
+    # (N, C), the largest of each row is 0
+    shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - shifted.exp().sum(axis=1, keepdims=True).log()  # (N, C)
     log_p = log_p.pick(labels, axis=1)  # (N,)
     return -log_p.mean()
@@ -423,12 +420,10 @@ def _distance_to_kink(images, weights):
     )
     distances, maps = [], images
     for kernel, bias in ((kernel1, bias1), (kernel2, bias2)):
-        windows = np.lib.stride_tricks.sliding_window_view(
-            maps, (5, 5), axis=(2, 3)
-        )  # (N, C, H, W, 5, 5)
-        before = (
-            np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))) + bias
-        )  # (N, H, W, maps)
+        # (N, C, H, W, 5, 5)
+        windows = np.lib.stride_tricks.sliding_window_view(maps, (5, 5), axis=(2, 3))
+        # (N, H, W, maps)
+        before = np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))) + bias
         n, height, width, channels = before.shape
         pools = (
             before.clip(0)
@@ -1098,9 +1093,8 @@ def load_weights(net, arrays):
             if array.ndim == 4:
                 array = array.permute(3, 2, 0, 1)  # (out, in, h, w)
             elif array.ndim == 2:
-                array = array.reshape(
-                    -1, before or len(array), array.shape[1]
-                )  # (pixels, channels, out)
+                # (pixels, channels, out)
+                array = array.reshape(-1, before or len(array), array.shape[1])
                 array = array.permute(2, 1, 0).flatten(1)  # (out, channels * pixels)
             parameter.copy_(array)
             before = len(parameter)
@@ -1349,12 +1343,10 @@ def _(net, arrays):
         if value.ndim == 4:
             value = value.transpose((3, 2, 0, 1))  # (out, in, h, w)
         elif value.ndim == 2:
-            value = value.reshape(
-                (-1, before or value.shape[0], out)
-            )  # (pixels, channels, out)
-            value = value.transpose((2, 1, 0)).reshape(
-                (out, -1)
-            )  # (out, channels * pixels)
+            # (pixels, channels, out)
+            value = value.reshape((-1, before or value.shape[0], out))
+            # (out, channels * pixels)
+            value = value.transpose((2, 1, 0)).reshape((out, -1))
         parameter.set_data(value)
         before = out
 

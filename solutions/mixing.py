@@ -39,9 +39,8 @@ def mix(images, labels, partners, lam):
     own = lam.reshape(-1, 1)
     weight = lam.reshape(-1, 1, 1, 1)
     mixed_images = weight * images + (1 - weight) * images[partners]
-    mixed_labels = (
-        own * labels
-    )  # (N, num_classes), so far only what each keeps of its own
+    # (N, num_classes), so far only what each keeps of its own
+    mixed_labels = own * labels
     mixed_labels = mixed_labels + (1 - own) * labels[partners]
     return mixed_images, mixed_labels
 
@@ -945,17 +944,15 @@ def _(images, labels, partners, boxes):
 def _(images, labels, partners, boxes):
     from dlkit.mx import nd
 
-    tops, lefts, heights, widths = boxes.astype("float32").T.expand_dims(
-        2
-    )  # (N, 1) each
+    # (N, 1) each
+    tops, lefts, heights, widths = boxes.astype("float32").T.expand_dims(2)
     below, right = nd.arange(images.shape[2]) - tops, nd.arange(images.shape[3]) - lefts
     in_rows, in_columns = (
         (below >= 0) * (below < heights),
         (right >= 0) * (right < widths),
     )
-    inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(
-        1
-    )  # (N, 1, H, W)
+    # (N, 1, H, W)
+    inside = (in_rows.expand_dims(2) * in_columns.expand_dims(1)).expand_dims(1)
     share = in_rows.mean(axis=1, keepdims=True) * in_columns.mean(axis=1, keepdims=True)
     return inside * images[partners] + (1 - inside) * images, (
         1 - share
@@ -1459,9 +1456,8 @@ def _(probabilities, labels, num_bins):
 
     confidence, answers = probabilities.max(dim=1)
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
-    members = torch.nn.functional.one_hot(bins, num_bins).to(
-        confidence.dtype
-    )  # (N, num_bins)
+    # (N, num_bins)
+    members = torch.nn.functional.one_hot(bins, num_bins).to(confidence.dtype)
     return (
         torch.where(answers == labels, 1 - confidence, -confidence) @ members
     ).abs().sum() / len(labels)
@@ -1473,9 +1469,8 @@ def _(probabilities, labels, num_bins):
 
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == labels.astype("float32")) - confidence
-    members = nd.one_hot(
-        nd.minimum(confidence * num_bins, num_bins - 1), num_bins
-    )  # (N, num_bins)
+    # (N, num_bins)
+    members = nd.one_hot(nd.minimum(confidence * num_bins, num_bins - 1), num_bins)
     return nd.dot(gap, members).abs().sum() / len(labels)
 
 
@@ -1852,18 +1847,16 @@ def _(result, images, labels, alpha):
         images.reshape(n, -1).astype(float),
         mixed_images.reshape(n, -1).astype(float),
     )
-    way = (
-        flat[:, None] - flat[None]
-    )  # (N, N, pixels), from each possible partner to the image
+    # (N, N, pixels), from each possible partner to the image
+    way = flat[:, None] - flat[None]
     lengths = np.maximum((way**2).sum(axis=2), 1e-12)
     lam = ((mixed[:, None] - flat[None]) * way).sum(
         axis=2
     ) / lengths  # (N, N); 0 where an image is its own partner
     misses = np.abs(mixed[:, None] - flat[None] - lam[:, :, None] * way).max(axis=2)
     partners = misses.argmin(axis=1)
-    same = (
-        np.abs(mixed - flat).max(axis=1) < 1e-5
-    )  # its partner is itself, or cannot be told
+    # Its partner is itself, or cannot be told.
+    same = np.abs(mixed - flat).max(axis=1) < 1e-5
     partners = np.where(same, np.arange(n), partners)
     lam = lam[np.arange(n), partners]
     if misses.min(axis=1).max() > 1e-4 or lam.min() < -1e-4 or lam.max() > 1 + 1e-4:

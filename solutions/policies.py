@@ -448,9 +448,10 @@ def reinforce_gradient(logits, choices, rewards, baseline):
     baseline: a number. Returns (D, K).
     """
     exps = np.exp(logits)
+    # (B, D, K)
     gradients = np.eye(logits.shape[1])[choices] - exps / exps.sum(
         axis=1, keepdims=True
-    )  # (B, D, K)
+    )
     return ((rewards - baseline)[:, None, None] * gradients).mean(axis=0)
 
 

@@ -35,9 +35,8 @@ def domain_weights(logits, num_source, num_target):
     how many examples of each the classifier was trained on.
     Returns (N,).
     """
-    weights = np.e ** (
-        logits[:, 1] - logits[:, 0]
-    )  # (N,), so far the odds P(target | x) / P(source | x)
+    # (N,), so far the odds P(target | x) / P(source | x)
+    weights = np.e ** (logits[:, 1] - logits[:, 0])
     weights = weights * num_source / num_target
     return weights
 
@@ -1441,6 +1440,7 @@ def estimate_weights(source, target):
     1.35.
     """
     X = np.concatenate([source, target]).astype(np.float64)
+    # (1200, 6)
     X = np.stack(
         [
             np.ones(len(X)),
@@ -1451,7 +1451,7 @@ def estimate_weights(source, target):
             X[:, 0] * X[:, 1],
         ],
         axis=1,
-    )  # (1200, 6)
+    )
     is_target = np.arange(len(X)) >= len(source)
     parameters = np.zeros(6)
     for _ in range(12):  # Newton's method

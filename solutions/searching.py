@@ -2122,10 +2122,11 @@ def _hits(points):
     hit = []
     for width in (1.6 / budget, 1.6 / budget**0.5):
         starts = np.linspace(0, 1 - width, 101)
+        # (d, 101, budget)
         hit.append(
             (points.T[:, None] >= starts[:, None])
             & (points.T[:, None] <= starts[:, None] + width)
-        )  # (d, 101, budget)
+        )
     pairs = [
         (hit[1][i].astype(float) @ hit[1][j].T.astype(float) > 0).mean()
         for i in range(d)

@@ -250,9 +250,8 @@ def _(X, weight):
 
 @depthwise.alternative()
 def _(X, weight):
-    windows = np.lib.stride_tricks.sliding_window_view(
-        X, weight.shape[2:], axis=(2, 3)
-    )  # (N, C, height, width, h, w)
+    # (N, C, height, width, h, w)
+    windows = np.lib.stride_tricks.sliding_window_view(X, weight.shape[2:], axis=(2, 3))
     return np.einsum("nchwij,czij->nchw", windows, weight)  # z is 0 only
 
 
@@ -1242,9 +1241,8 @@ def _(costs, accuracies):
 
 @pareto_front.alternative()
 def _(costs, accuracies):
-    no_worse = (costs <= costs[:, None]) & (
-        accuracies >= accuracies[:, None]
-    )  # [i, j]: j is no worse than i
+    # [i, j]: j is no worse than i.
+    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])
     equal = (costs == costs[:, None]) & (accuracies == accuracies[:, None])
     return np.flatnonzero((no_worse <= equal).all(axis=1))
 
@@ -1253,9 +1251,8 @@ def _(costs, accuracies):
 def _(costs, accuracies):
     import torch
 
-    no_worse = (costs <= costs[:, None]) & (
-        accuracies >= accuracies[:, None]
-    )  # [i, j]: j is no worse than i
+    # [i, j]: j is no worse than i.
+    no_worse = (costs <= costs[:, None]) & (accuracies >= accuracies[:, None])
     better = (costs < costs[:, None]) | (accuracies > accuracies[:, None])
     return torch.nonzero(~(no_worse & better).any(dim=1)).flatten()
 
@@ -1375,9 +1372,10 @@ def _distance_to_kink(images, weights):
         weight.astype(np.float64) for weight in weights
     )
     padded = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)])
+    # (N, 6, 6, 4, 3, 3)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[
         :, :, ::2, ::2
-    ]  # (N, 6, 6, 4, 3, 3)
+    ]
     first = _normalised(
         np.einsum("nchwij,cij->nchw", windows, look[:, 0]), scale_1, shift_1
     )
@@ -1766,11 +1764,12 @@ def train(train_images, train_labels):
 
     net = nn.Sequential(
         *convolution(1, 16, 5, stride=2),  # (N, 16, 14, 14)
+        # (N, 32, 7, 7)
         *[
             *convolution(16, 16, 3, groups=16),
             *convolution(16, 32, 1),
             nn.MaxPool2d(2),
-        ],  # (N, 32, 7, 7)
+        ],
         *[*convolution(32, 32, 3, groups=32), *convolution(32, 64, 1)],  # (N, 64, 7, 7)
         *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)],
     )
@@ -1898,11 +1897,12 @@ def _(train_images, train_labels):
     net = gluon.nn.HybridSequential()
     net.add(
         *convolution(16, 5, stride=2),  # (N, 16, 14, 14)
+        # (N, 32, 7, 7)
         *[
             *convolution(16, 3, groups=16),
             *convolution(32, 1),
             gluon.nn.MaxPool2D(2),
-        ],  # (N, 32, 7, 7)
+        ],
         *[*convolution(32, 3, groups=32), *convolution(64, 1)],  # (N, 64, 7, 7)
         *[gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10)],
     )
@@ -1936,18 +1936,20 @@ def _(train_images, train_labels):
     torch.manual_seed(0)
     num_epochs = 8
     net = nn.Sequential(
+        # (N, 8, 14, 14)
         *[
             nn.Conv2d(1, 8, 5, padding=2),
             nn.BatchNorm2d(8),
             nn.ReLU(),
             nn.MaxPool2d(2),
-        ],  # (N, 8, 14, 14)
+        ],
+        # (N, 16, 7, 7)
         *[
             nn.Conv2d(8, 16, 3, padding=1),
             nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.MaxPool2d(2),
-        ],  # (N, 16, 7, 7)
+        ],
         *[nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), nn.ReLU()],  # (N, 16, 5, 5)
         *[nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 10)],  # (N, 16, 2, 2)
     )

@@ -1549,9 +1549,8 @@ def _(step, num_steps, warmup):
     import math
 
     if step >= warmup:
-        return (
-            math.cos(math.pi / 2 * (step - warmup) / (num_steps - warmup)) ** 2
-        )  # (1 + cos 2a) / 2 = (cos a)^2
+        # (1 + cos 2a) / 2 = (cos a)^2
+        return math.cos(math.pi / 2 * (step - warmup) / (num_steps - warmup)) ** 2
     return (step + 1) / warmup
 
 

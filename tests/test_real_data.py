@@ -111,9 +111,8 @@ def test_the_frameworks_agree(measured):
             measured[family, "mxnet", 0],
         )
         assert size == other_size
-        assert (
-            abs(accuracy - other) < 0.03
-        )  # two standard errors of 2,000 images are 0.016
+        # Two standard errors of 2,000 images are 0.016.
+        assert abs(accuracy - other) < 0.03
 
 
 def test_shortcuts_buy_the_accuracy_of_lenet_with_a_quarter_of_its_parameters(measured):

@@ -39,9 +39,8 @@ pytestmark = [
 def unpacked(tmp_path_factory):
     place = tmp_path_factory.mktemp("photographs")
     with tarfile.open(ARCHIVE) as archive:
-        archive.extraction_filter = getattr(
-            tarfile, "data_filter", None
-        )  # since Python 3.11.4
+        # Since Python 3.11.4.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(place)
     (found,) = {folder.parent for folder in place.rglob("9") if folder.is_dir()}
     return found

@@ -49,9 +49,8 @@ def refuse_shared_layers(net: Any, forward: Any, X: Any) -> None:
         return
     finally:
         for hook in hooks:
-            remove = (
-                getattr(hook, "remove", None) or hook.detach
-            )  # PyTorch's, or Gluon's
+            # PyTorch's, or Gluon's.
+            remove = getattr(hook, "remove", None) or hook.detach
             remove()
     if any(count > 1 for count in used.values()):
         raise Refused(

@@ -147,9 +147,8 @@ def _serve(work: Callable[[int], Any], connection: Connection) -> None:
         while True:
             connection.send(work(connection.recv()))
     finally:
-        os._exit(
-            1
-        )  # nothing of the parent's that waits for an orderly end is this fork's
+        # Nothing of the parent's that waits for an orderly end is this fork's.
+        os._exit(1)
 
 
 def _limit_memory() -> None:

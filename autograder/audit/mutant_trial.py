@@ -71,11 +71,12 @@ def _candidates(question: Question, right: list[Answer]) -> list[_Candidate]:
 def _has_source(answer: Answer) -> bool:
     try:
         answer.source("answer")
+    # A lambda, or what was typed at a prompt.
     except (
         AttributeError,
         OSError,
         SyntaxError,
-    ):  # a lambda, or what was typed at a prompt
+    ):
         return False
     return True
 

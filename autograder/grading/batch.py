@@ -376,9 +376,8 @@ class _Worker:
         self._given: list[Key] = []
         self._at: Key | None = None
         self._deadline: float | None = None
-        self._alive = (
-            threading.Lock()
-        )  # held while its process is named by a descriptor
+        # Held while its process is named by a descriptor.
+        self._alive = threading.Lock()
         self._ended = False
         self.process, self.connection = start_worker(self.folder / "log")
         self._allow(START_SECONDS)

@@ -97,9 +97,8 @@ def _made_apart(
         said = _read(reading, time.monotonic() + _CLOCK * seconds)
     finally:
         os.close(reading)
-        os.kill(
-            process, signal.SIGKILL
-        )  # it has ended, or must; nobody else waits for it
+        # It has ended, or must; nobody else waits for it.
+        os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
     text, end = said[:-1].decode("utf-8", "replace"), said[-1:]
     if end == _WHOLE:

@@ -53,9 +53,8 @@ class Measured:
                         Outcome("refused", message=reason, seconds=outcome.seconds)
                     )
             measurement = self.measure(case.inputs, outcome.value)
-        except (
-            Exception
-        ):  # The value is a stranger's: whatever it breaks, it only fails.
+        # The value is a stranger's: whatever it breaks, it only fails.
+        except Exception:
             log_failure(
                 question,
                 case,

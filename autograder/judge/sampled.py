@@ -97,9 +97,8 @@ class Sampled:
             )
         try:
             drawn = sample(self.recover, args, outcome.value, example)
-        except (
-            Exception
-        ):  # The value is a stranger's: whatever it breaks, it only fails.
+        # The value is a stranger's: whatever it breaks, it only fails.
+        except Exception:
             log_failure(question, case, "its draws could not be recovered")
             message = "the result does not have the form that the task asks for"
             return Observation(

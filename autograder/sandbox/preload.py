@@ -87,9 +87,8 @@ def _import_all(package: str) -> None:
     for folder in wall.locations(package):
         for path in sorted(folder.glob("*.py")):
             name = package if path.stem == "__init__" else f"{package}.{path.stem}"
-            with contextlib.suppress(
-                Exception
-            ):  # the submission will meet the same error
+            # The submission will meet the same error.
+            with contextlib.suppress(Exception):
                 importlib.import_module(name)
 
 

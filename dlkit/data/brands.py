@@ -121,9 +121,8 @@ def _perspectives(corners: np.ndarray) -> np.ndarray:
     x, y = corners[..., 0], corners[..., 1]  # (N, 4)
     u, v = (np.broadcast_to(axis, x.shape) for axis in targets.T)
     one, zero = np.ones_like(x), np.zeros_like(x)
-    for_u = np.stack(
-        [x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1
-    )  # (N, 4, 8)
+    # (N, 4, 8)
+    for_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1)
     for_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1)
     return np.linalg.solve(
         np.concatenate([for_u, for_v], axis=1),

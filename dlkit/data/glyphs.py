@@ -45,9 +45,8 @@ HELD_OUT_FONTS = (
     "cmss10",
     "cmtt10",
 )
-CAPITALS_ONLY = (
-    "cmsy10",
-)  # in the places of its small letters stand brackets and other signs
+# In the places of its small letters stand brackets and other signs.
+CAPITALS_ONLY = ("cmsy10",)
 
 # Letters are drawn on a grid this much finer and averaged, which keeps their edges smooth.
 FINER = 4
@@ -221,9 +220,8 @@ def _letter(face: str, letter: str, height: int) -> Image.Image:
     # DejaVu's capitals have 0.73 of the size of the font.
     font = ImageFont.truetype(path, height / 0.73)
     left, top, right, bottom = font.getbbox(letter)
-    mask = Image.new(
-        "L", (int(right - left), int(bottom - top))
-    )  # whole numbers: a box of pixels
+    # Whole numbers: a box of pixels.
+    mask = Image.new("L", (int(right - left), int(bottom - top)))
     ImageDraw.Draw(mask).text((-left, -top), letter, font=font, fill=255)
     return mask
 

@@ -125,9 +125,8 @@ def train_gluon(
                 loss = loss_of(net(nd.array(X)), nd.array(y))  # (N,)
             loss.backward()
             trainer.step(len(y))
-            losses.append(
-                loss.mean().asscalar()
-            )  # waits for the result: MXNet's queue has no end
+            # Waits for the result: MXNet's queue has no end.
+            losses.append(loss.mean().asscalar())
         accuracies.append(
             np.mean(predict_gluon(net, data.val_images) == data.val_labels)
         )

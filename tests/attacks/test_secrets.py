@@ -315,9 +315,8 @@ def search_own_memory(hand):
         tell("hits", hits)
         """,
         patterns={
-            "token": unlike_itself(
-                hand.bait.token[-12:]
-            ),  # a piece of it would be too much
+            # A piece of it would be too much.
+            "token": unlike_itself(hand.bait.token[-12:]),
             "probe": unlike_itself("one_bright_pixel"),
         },
     )

@@ -242,6 +242,5 @@ def test_answers_from_elsewhere_are_judged_as_a_check_does(tmp_path, monkeypatch
         catalogue.chapters.cache_clear()
     assert len(set(names["seeds"])) == 3
     assert {verdict.points for verdict in names["verdicts"]} == {2}
-    assert all(
-        verdict.earned < 2 for verdict in names["verdicts"]
-    )  # it divides by zero
+    # It divides by zero.
+    assert all(verdict.earned < 2 for verdict in names["verdicts"])

@@ -101,9 +101,8 @@ def test_nets_that_are_stored_come_out_alike(way, data):
     assert [(new.parameters, new.multiply_adds) for new in again] == [
         (old.parameters, old.multiply_adds) for old in rows
     ]
-    table = {"gluon": "cell", "ensemble": "net"}.get(
-        way, way
-    )  # where the spread is taken from
+    # Where the spread is taken from.
+    table = {"gluon": "cell", "ensemble": "net"}.get(way, way)
     seeds = architectures.DEEPER if way == "deeper" else range(4)
     for field in ("reward", "accuracy"):
         off = np.mean(

@@ -73,8 +73,7 @@ def test_untouched_exercise_runs_and_nothing_is_attempted(
     checks = [cell for cell in notebook.cells if question_of(cell)]
     assert checks
     for cell in checks:
-        output = cell.outputs[
-            -1
-        ]  # on a busy machine a check shows before how it gets on
+        # On a busy machine a check shows before how it gets on.
+        output = cell.outputs[-1]
         assert "not attempted" in output.data["text/plain"]
         assert "Not attempted" in output.data["text/html"]

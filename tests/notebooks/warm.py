@@ -97,9 +97,8 @@ def _be_kernel(
 
     threading.Thread(target=end_with_it, daemon=True).start()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    environment.pop(
-        "JPY_PARENT_PID", None
-    )  # ipykernel would end with another parent than this
+    # ipykernel would end with another parent than this.
+    environment.pop("JPY_PARENT_PID", None)
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)

@@ -205,9 +205,8 @@ class NotebookRun:
             if kernel.walled and is_offline(error):
                 remarks.append(NO_NETWORK)
             if error.ename == "OutputLimit":
-                error.traceback = [
-                    last_line(error)
-                ]  # the lines are none of the student's
+                # The lines are none of the student's.
+                error.traceback = [last_line(error)]
         if self._runner.stopped and not lost:
             remarks.append(self._runner.stopped)
         if remarks:

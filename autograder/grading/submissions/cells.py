@@ -337,9 +337,8 @@ def _added(source: str, ours: NotebookNode) -> str:
         return ""
     call = ours.source.strip()
     is_one_call = is_graded(ours) and "\n" not in call
-    is_cell_magic = source.lstrip().startswith(
-        "%%"
-    )  # its first line says what the rest is
+    # Its first line says what the rest is.
+    is_cell_magic = source.lstrip().startswith("%%")
     if is_one_call and not is_cell_magic:
         lines = [line for line in source.split("\n") if line.rstrip() != call]
         rest = "\n".join(lines)

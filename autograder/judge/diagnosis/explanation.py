@@ -199,9 +199,8 @@ def _in_common(
         wrong.append(Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args))
     try:
         return tuple(relations(wrong, strategy.rtol, strategy.atol))
-    except (
-        Exception
-    ):  # The values are a stranger's: whatever they break, nothing is said.
+    # The values are a stranger's: whatever they break, nothing is said.
+    except Exception:
         log_failure(
             question, failed[0].case, "what wrong results have in common was not told"
         )

@@ -78,9 +78,8 @@ def _nearest(
 ) -> str:
     try:
         return nearest(strategy, trials, twins)
-    except (
-        Exception
-    ):  # The values are a stranger's: whatever they break, nothing is offered.
+    # The values are a stranger's: whatever they break, nothing is offered.
+    except Exception:
         log_failure(question, trials[0].case, "no known mistake could be offered")
         return ""
 

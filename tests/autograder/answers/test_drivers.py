@@ -41,12 +41,12 @@ def logits_of(weights: list, X: np.ndarray) -> np.ndarray:
     kernel, kernel_bias, weight, bias = (
         np.asarray(part, np.float64) for part in weights
     )
+    # (N, 1, 3, 3, 2, 2)
     windows = np.lib.stride_tricks.sliding_window_view(
         X.astype(np.float64), (2, 2), axis=(2, 3)
-    )  # (N, 1, 3, 3, 2, 2)
-    maps = (
-        np.einsum("ncijab,mcab->nmij", windows, kernel) + kernel_bias[:, None, None]
-    )  # (N, 3, 3, 3)
+    )
+    # (N, 3, 3, 3)
+    maps = np.einsum("ncijab,mcab->nmij", windows, kernel) + kernel_bias[:, None, None]
     return np.tanh(maps).reshape(len(X), -1) @ weight.T + bias
 
 

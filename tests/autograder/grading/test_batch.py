@@ -89,9 +89,8 @@ def test_it_leaves_what_nbgrader_autograde_leaves(course):
             for random in ("id", "execution_count"):
                 cell.pop(random, None)
             cell["metadata"].pop("execution", None)
-        notebook["metadata"]["autograder"].pop(
-            "files"
-        )  # the submitted cells have ids of their own
+        # The submitted cells have ids of their own.
+        notebook["metadata"]["autograder"].pop("files")
         for verdict in notebook["metadata"]["autograder"]["verdicts"]:
             verdict.pop("seconds")
         with gradebook(course) as book:

@@ -53,9 +53,10 @@ def _(crops, images, margin):
 
 def find(crops, images, margin):
     _, height, width = crops.shape
+    # (N, margin + 1, margin + 1, height, width)
     windows = np.lib.stride_tricks.sliding_window_view(
         images, (height, width), axis=(1, 2)
-    )  # (N, margin + 1, margin + 1, height, width)
+    )
     same = (
         np.isclose(windows, crops[:, None, None], atol=1e-4)
         .all(axis=(3, 4))

@@ -33,9 +33,8 @@ from autograder.report.results import (
 from autograder.report.tables import write, write_csv, write_html
 from autograder.verdict import Status, Verdict
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Object of type <Submitted"
-)  # nbgrader's own
+# nbgrader's own.
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type <Submitted")
 
 HOSTILE = '<script>alert("1")</script>'
 FORMULA = '=HYPERLINK("http://example.org", "look")'

@@ -155,9 +155,8 @@ def test_a_small_photograph_is_the_middle_square_averaged(size):
     small, full = data.photographs(size)["china"], data.photographs()["china"]
     assert small.shape == (3, size, size) and small.dtype == np.float32
     assert small.min() >= 0 and small.max() <= 1
-    middle = full[:, :, 106:533].mean(
-        axis=(1, 2)
-    )  # 427 x 427; 213 columns are left over
+    # 427 x 427; 213 columns are left over.
+    middle = full[:, :, 106:533].mean(axis=(1, 2))
     np.testing.assert_allclose(
         small.mean(axis=(1, 2)), middle, atol=0.06 if size < 8 else 0.01
     )
@@ -352,10 +351,11 @@ def test_lower_case_letters_sit_in_the_middle_and_are_cut_off_nowhere():
         2000, 1, 1, nuisances=Nuisances(), letters=string.ascii_lowercase
     ).train_images[:, 0]
     assert max(images[:, [0, -1]].max(), images[:, :, [0, -1]].max()) == 0
+    # (N, 28): columns, rows
     for ink in (
         images.max(axis=1) > 0.05,
         images.max(axis=2) > 0.05,
-    ):  # (N, 28): columns, rows
+    ):
         middle = (ink.argmax(axis=1) + 27 - ink[:, ::-1].argmax(axis=1)) / 2
         # an italic one leans out of its box, as capitals do
         assert np.abs(middle - 13.5).max() <= 2.5

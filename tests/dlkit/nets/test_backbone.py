@@ -147,9 +147,8 @@ def test_shifted_moves_and_mirrors_and_loses_nothing_else():
 )
 def test_the_cards_accuracy_is_measured_again(tmp_path):
     with tarfile.open(SHARED / "cifar10-images-jpeg.tar.gz") as archive:
-        archive.extraction_filter = getattr(
-            tarfile, "data_filter", None
-        )  # since Python 3.11.4
+        # Since Python 3.11.4.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(
             tmp_path, [member for member in archive if "/test/" in member.name]
         )

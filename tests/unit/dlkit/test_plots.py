@@ -64,10 +64,11 @@ def test_the_grid_is_as_small_as_it_can_be(count, columns):
 
 def test_scale_is_the_width_of_an_image_in_inches():
     figure = plots.show_images(np.zeros((4, 10, 20)), columns=2, scale=3)
+    # Two across, two rows half as high as wide.
     assert tuple(figure.get_size_inches()) == (
         6,
         3,
-    )  # two across, two rows half as high as wide
+    )
 
 
 def test_limits_titles_and_colours_are_used():

@@ -88,9 +88,8 @@ def test_a_probe_earns_its_weight_only_if_all_its_inputs_pass():
 
     def answer(image):
         seen.append(image.shape)
-        return (
-            image.T if len(seen) < 4 else image.T + 1
-        )  # wrong on the second oblong image alone
+        # Wrong on the second oblong image alone.
+        return image.T if len(seen) < 4 else image.T + 1
 
     verdict = verdict_on("small.turn", answer)
     assert (verdict.earned, verdict.tried, verdict.passed) == (2, 4, 3)

@@ -354,9 +354,8 @@ def test_the_numbers_are_those_of_the_systems_headers(machine):
         r"^#define __NR_(\w+)\s+(\d+)", HEADERS[machine].read_text(), re.MULTILINE
     )
     header = {name: int(value) for name, value in lines}
-    compared = (
-        NUMBERS.keys() & header.keys()
-    )  # older headers do not have the newest calls
+    # Older headers do not have the newest calls.
+    compared = NUMBERS.keys() & header.keys()
     assert len(compared) >= 65
     assert {call: number(machine, call) for call in compared} == {
         call: header[call] for call in compared

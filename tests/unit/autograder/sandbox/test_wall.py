@@ -86,9 +86,8 @@ def test_what_is_hidden_is_covered_under_every_name_of_what_is_shown(linked):
 def test_only_what_lies_below_what_is_shown_is_covered(linked):
     secret = f"{linked}/real/installed/secret"
     assert wall.places_to_cover(secret, [f"{linked}/real/nowhere", "/usr/lib"]) == ()
-    assert (
-        wall.places_to_cover(secret, [f"{linked}/link"]) == ()
-    )  # seen as a link, if at all
+    # Seen as a link, if at all.
+    assert wall.places_to_cover(secret, [f"{linked}/link"]) == ()
     assert wall.places_to_cover(secret, [secret]) == (secret,)
 
 
