@@ -154,8 +154,8 @@ def _be_kernel(
     try:
         os.setsid()
         linux.name_process(KERNEL)
-        _discard_output()
         _raise_wall(request, grader, shown, kernel_id)
+        _discard_output()  # into the new root's /dev/null: not even these lead outside
         # Its end is this process's only since the wall stands: it may have ended before.
         if _has_ended(wardens_end):
             os._exit(1)

@@ -110,7 +110,8 @@ def search_everything(hand):
         pattern = re.compile(pattern.encode())
         own = ("/proc", "/notebook", "/dev", "/sockets", "/writable")
         system = {"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo"}
-        installed = tuple({*system, sys.prefix, sys.base_prefix, *package})
+        libraries = {path for path in sys.path if path.endswith("-packages")}
+        installed = tuple({*system, sys.prefix, sys.base_prefix, *libraries, *package})
         strange, found, count = [], [], 0
         for folder, folders, files in os.walk("/"):
             if folder.startswith((*own, *installed)):
