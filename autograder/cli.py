@@ -249,9 +249,9 @@ def grade(
 
     _needs_unix("a class is graded")
 
-    from autograder.sandbox import provisioner
+    from autograder.sandbox import zygote_client
 
-    provisioner.begin()  # before the other imports
+    zygote_client.begin()  # before the other imports
 
     from autograder.grading import batch
     from autograder.grading.course import Course

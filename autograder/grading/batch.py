@@ -38,7 +38,7 @@ from autograder.grading.messages import (
     encode,
 )
 from autograder.processes import last_line
-from autograder.sandbox import provisioner, wall
+from autograder.sandbox import wall, zygote_client
 from autograder.values.frameworks import ONE_THREAD
 
 ATTEMPTS = 2
@@ -106,10 +106,10 @@ def start_worker(log: Path) -> tuple[WorkerProcess, Connection]:
     return process, Connection(ours.detach())
 
 
-def _warm_worker(channel: int, log: int, attempts: int = 3) -> provisioner.Worker:
+def _warm_worker(channel: int, log: int, attempts: int = 3) -> zygote_client.Worker:
     for attempt in range(1, attempts + 1):
         try:
-            return provisioner.running().worker(
+            return zygote_client.running().worker(
                 "autograder.grading.worker:main", channel, log
             )
         except Disturbed as error:
@@ -131,7 +131,7 @@ def _cold_worker(channel: int, out: BinaryIO) -> _Popen:
 
 
 class _Popen(subprocess.Popen):
-    """A process that was started cold, seen as `provisioner.Worker` is."""
+    """A process that was started cold, seen as `zygote_client.Worker` is."""
 
     def wait(self, seconds: float | None = None) -> bool:
         try:
@@ -169,7 +169,7 @@ def grade(
         course.locked() as scratch,
         _interruptible() as signals,
     ):
-        provisioner.begin()
+        zygote_client.begin()
         assignments = dict.fromkeys(assignment for assignment, _ in work)
         snapshots = {
             assignment: course.snapshot(assignment) for assignment in assignments

@@ -72,7 +72,7 @@ from autograder.grading.submissions.hand_in_time import (
     as_nbgrader_writes,
 )
 from autograder.questions import catalogue
-from autograder.sandbox import provisioner
+from autograder.sandbox import zygote_client
 from autograder.text import one_line, plain
 
 _ROOM = 2**20
@@ -388,7 +388,7 @@ def main(channel: int, zygote: socket.socket | None = None) -> None:
     one.
     """
     if zygote is not None:
-        provisioner.adopt(zygote)
+        zygote_client.adopt(zygote)
     serve(Connection(channel))
 
 

@@ -38,11 +38,11 @@ ATTR_NOEXEC = 8
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_SECCOMP = 22
 PR_SET_MM = 35
 PR_SCHED_CORE = 62
 PR_SET_MEMORY_MERGE = 67
 _PR_SET_NAME = 15
-_PR_SET_SECCOMP = 22
 _PR_CAPBSET_DROP = 24
 _PR_SET_SECUREBITS = 28
 _PR_SET_NO_NEW_PRIVS = 38
@@ -189,6 +189,10 @@ FS_ALL = (1 << 16) - 1
 _RIGHTS_KNOWN = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights to files each version of Landlock knows; later ones know all of `FS_ALL`."""
 
+_FIRST_VERSION_THAT_LOGS = 7
+_LOG_NO_DENIAL = 1
+"""LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF. Of programs started later nothing is logged anyway."""
+
 _RIGHTS_ON_FILES = (
     FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV
 )
@@ -211,7 +215,9 @@ def landlock(allowed: dict[str, int]) -> None:
         for path, rights in allowed.items():
             _allow_below(rules, path, rights & known)
         _forbid_new_privileges()
-        _syscall("landlock_restrict_self", _LANDLOCK_RESTRICT_SELF, rules, 0)
+        # Whatever is denied would be written to the machine's log otherwise, without a limit.
+        flags = _LOG_NO_DENIAL if version >= _FIRST_VERSION_THAT_LOGS else 0
+        _syscall("landlock_restrict_self", _LANDLOCK_RESTRICT_SELF, rules, flags)
     finally:
         os.close(rules)
 
@@ -265,7 +271,7 @@ def set_seccomp_filter(program: bytes) -> None:
     _forbid_new_privileges()
     _prctl(
         "prctl(SECCOMP)",
-        _PR_SET_SECCOMP,
+        PR_SET_SECCOMP,
         mode_filter,
         ctypes.create_string_buffer(sock_fprog, len(sock_fprog)),
     )

@@ -45,44 +45,79 @@ class MemoryGroup:
             self.folder.rmdir()
 
 
-def make(limit: int) -> MemoryGroup | None:
-    """A group that may have `limit` bytes and `BEYOND`; None where none can be made. Named after
-    this process, which removes it.
+@dataclass(frozen=True)
+class _Place:
+    """Where a group may be made.
+
+    parent:     the folder in which it is one.
+    limit_file: takes the limit on memory.
+    swap_file:  takes a limit on swap, without which memory would only be moved there. Missing where
+                Linux does not count swap for groups.
+    swap_counts_memory: whether that limit is one on memory and swap together.
     """
-    for parent, setting in _places():
-        _remove_left_behind(parent)
-        folder = parent / f"{PREFIX}{os.getpid()}"
+
+    parent: Path
+    limit_file: str
+    swap_file: str
+    swap_counts_memory: bool
+
+    def make(self, limit: int) -> MemoryGroup:
+        """A group of `limit` bytes, named after this process. Raises OSError."""
+        folder = self.parent / f"{PREFIX}{os.getpid()}"
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # of a warden that was killed, and had our number
+        folder.mkdir()
         try:
-            folder.mkdir()
-            (folder / setting).write_text(str(limit + BEYOND), encoding="ascii")
+            (folder / self.limit_file).write_text(str(limit), encoding="ascii")
         except OSError:
+            folder.rmdir()
+            raise
+        swap_limit = limit if self.swap_counts_memory else 0
+        if (folder / self.swap_file).exists():
             with contextlib.suppress(OSError):
-                folder.rmdir()
-            continue
+                (folder / self.swap_file).write_text(str(swap_limit), encoding="ascii")
         return MemoryGroup(folder)
-    return None
 
 
-def _places() -> list[tuple[Path, str]]:
-    """Folders in which a group may be made, and the file there that takes its limit: of the first
-    version below this process's own group, of the second beside it, because there no group has
-    both processes and groups with limits in it.
+def make(limit: int) -> MemoryGroup | None:
+    """A group that may have `limit` bytes and `BEYOND`; None where none can be made. Whoever makes
+    it removes it.
     """
-    places = []
-    with contextlib.suppress(OSError):
-        own = dict(
-            line.split(":", 2)[1:]
-            for line in Path("/proc/self/cgroup")
-            .read_text(encoding="utf-8")
-            .splitlines()
+    place = _place()
+    if place is None:
+        return None
+    _remove_left_behind(place.parent)
+    try:
+        return place.make(limit + BEYOND)
+    except OSError:
+        return None
+
+
+def _place() -> _Place | None:
+    """Where this process may make groups: in the first version of control groups below its own one,
+    in the second beside it, because there no group has both processes and groups with limits in
+    it.
+    """
+    try:
+        text = Path("/proc/self/cgroup").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    own_groups = dict(line.split(":", 2)[1:] for line in text.splitlines())
+    if "memory" in own_groups:
+        return _Place(
+            parent=Path("/sys/fs/cgroup/memory" + own_groups["memory"]),
+            limit_file="memory.limit_in_bytes",
+            swap_file="memory.memsw.limit_in_bytes",
+            swap_counts_memory=True,
         )
-        if "memory" in own:
-            folder = Path("/sys/fs/cgroup/memory" + own["memory"])
-            places.append((folder, "memory.limit_in_bytes"))
-        elif own.get("", "/") != "/":
-            folder = Path("/sys/fs/cgroup" + own[""]).parent
-            places.append((folder, "memory.max"))
-    return places
+    if own_groups.get("", "/") != "/":
+        return _Place(
+            parent=Path("/sys/fs/cgroup" + own_groups[""]).parent,
+            limit_file="memory.max",
+            swap_file="memory.swap.max",
+            swap_counts_memory=False,
+        )
+    return None
 
 
 def _remove_left_behind(parent: Path) -> None:

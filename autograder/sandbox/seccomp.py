@@ -33,6 +33,7 @@ from autograder.sandbox.linux import (
     PR_SET_MEMORY_MERGE,
     PR_SET_MM,
     PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
 )
 
 _FAIL = 0x00050000  # SECCOMP_RET_ERRNO; the number of the error is added to it
@@ -148,6 +149,7 @@ DENIED = {
     "opens large parts of the kernel that are rarely needed": (
         "bpf",
         "perf_event_open",
+        "seccomp",
         "userfaultfd",
         "io_uring_setup",
         "io_uring_enter",
@@ -189,6 +191,8 @@ DENIED = {
 
 AF_UNIX = 1
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
+SO_ATTACH_FILTER, SO_ATTACH_BPF = 26, 50
+SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF = 51, 52
 RLIMIT_CPU = 0
 RWF_NOWAIT = 0x8
 MAP_SHARED, MAP_ANONYMOUS, MAP_HUGETLB = 0x1, 0x20, 0x40000
@@ -216,6 +220,26 @@ def _deny_each(groups: dict[str, tuple[str, ...]]) -> Iterator[Rule]:
             yield _deny(call)
 
 
+_RIGHTS_AND_TIMES_BY_PATH = (
+    "chmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "lchown",
+    "fchownat",
+    "utime",
+    "utimes",
+    "futimesat",
+    "utimensat",
+)
+_ATTRIBUTES = (
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+)
 _NO_UNIX_SOCKET = Condition(0, Operator.DIFFERS_FROM, AF_UNIX)
 _OF_THE_SOCKET = Condition(1, Operator.EQUALS, SOL_SOCKET)
 
@@ -264,19 +288,36 @@ POLICY = (
     # Who reads in a folder of the installation, or opens a file of it, is told to nobody.
     _deny("fcntl", Condition(1, Operator.EQUALS, F_NOTIFY)),
     _deny("fcntl", Condition(1, Operator.EQUALS, F_SETLEASE)),
-    # What is attached to a file in memory (64 kB of access rights, say) counts neither for a
-    # process nor for the disk. EOPNOTSUPP is what file systems say that attach nothing.
-    *(
-        _deny(call, answer=Answer.EOPNOTSUPP)
-        for call in ("setxattr", "lsetxattr", "fsetxattr")
-    ),
+    # /proc/self/exe leads to the machine's own Python past every read-only mount, and Landlock does
+    # not look at these calls: where an ordinary user grades who has installed Python, a submission
+    # could change who may run and write it. Calls by descriptor are left alone, because Landlock
+    # lets nobody open that file. Within one submission nobody needs rights or times; libraries that
+    # copy them go on as if they had.
+    *(_deny(call, answer=Answer.NOTHING) for call in _RIGHTS_AND_TIMES_BY_PATH),
+    # The same file would lose its attributes. And what is attached to a file in memory (64 kB of
+    # access rights, say) counts neither for a process nor for the disk. EOPNOTSUPP is what file
+    # systems say that attach nothing.
+    *(_deny(call, answer=Answer.EOPNOTSUPP) for call in _ATTRIBUTES),
     # Whoever shares a processor's core with nobody keeps the other half of it idle.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SCHED_CORE)),
     # Whether a page equals one of another submission's would show in the time of a write.
     _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_MEMORY_MERGE)),
+    # Linux compiles filters of calls and of sockets into memory that counts for no group, and of
+    # which the machine has a fixed amount: were that used up, no later wall could be raised. A
+    # filter may write to the machine's log, too.
+    _deny("prctl", Condition(0, Operator.EQUALS, PR_SET_SECCOMP)),
     # What waits in a socket is memory that nobody counts: its size stays the default.
-    _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUF)),
-    _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, SO_SNDBUFFORCE)),
+    *(
+        _deny("setsockopt", _OF_THE_SOCKET, Condition(2, Operator.EQUALS, option))
+        for option in (
+            SO_ATTACH_FILTER,
+            SO_ATTACH_BPF,
+            SO_ATTACH_REUSEPORT_CBPF,
+            SO_ATTACH_REUSEPORT_EBPF,
+            SO_SNDBUF,
+            SO_SNDBUFFORCE,
+        )
+    ),
 )
 """All rules. A call that no rule names is allowed."""
 
@@ -321,6 +362,8 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "adjtimex": (159, 171),
     "bpf": (321, 280),
     "cachestat": (451, 451),
+    "chmod": (90, None),
+    "chown": (92, None),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
@@ -328,14 +371,19 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435),
     "delete_module": (176, 106),
     "fanotify_init": (300, 262),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "fchownat": (260, 54),
     "fcntl": (72, 25),
     "finit_module": (313, 273),
     "flock": (73, 32),
+    "fremovexattr": (199, 16),
     "fsconfig": (431, 431),
     "fsetxattr": (190, 7),
     "fsmount": (432, 432),
     "fsopen": (430, 430),
     "fspick": (433, 433),
+    "futimesat": (261, None),
     "init_module": (175, 105),
     "inotify_init": (253, None),
     "inotify_init1": (294, 26),
@@ -355,8 +403,10 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "landlock_add_rule": (445, 445),
     "landlock_create_ruleset": (444, 444),
     "landlock_restrict_self": (446, 446),
+    "lchown": (94, None),
     "listmount": (458, 458),
     "lookup_dcookie": (212, 18),
+    "lremovexattr": (198, 15),
     "lsetxattr": (189, 6),
     "lsm_get_self_attr": (459, 459),
     "lsm_list_modules": (461, 461),
@@ -392,9 +442,11 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "quotactl": (179, 60),
     "quotactl_fd": (443, 443),
     "reboot": (169, 142),
+    "removexattr": (197, 14),
     "request_key": (249, 218),
     "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),
+    "seccomp": (317, 277),
     "semget": (64, 190),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
@@ -418,6 +470,9 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "umount2": (166, 39),
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
+    "utime": (132, None),
+    "utimensat": (280, 88),
+    "utimes": (235, None),
     "vhangup": (153, 58),
     "vmsplice": (278, 75),
 }

@@ -53,8 +53,8 @@ _NEW_NAMESPACES = (
     | linux.CLONE_NEWUTS
     | linux.CLONE_NEWCGROUP
 )
-_PLAIN = linux.MS_NOSUID | linux.MS_NODEV
-_SYSTEM = (
+_NOSUID_NODEV = linux.MS_NOSUID | linux.MS_NODEV
+_SYSTEM_LIBRARIES = (
     "/lib",
     "/lib32",
     "/lib64",
@@ -65,7 +65,16 @@ _SYSTEM = (
     "/etc/localtime",
     "/usr/share/zoneinfo",
 )
-_FOLDERS = ("etc", "dev", "dev/shm", "proc", "notebook", "tmp", "sockets", "writable")
+_NEW_FOLDERS = (
+    "etc",
+    "dev",
+    "dev/shm",
+    "proc",
+    "notebook",
+    "tmp",
+    "sockets",
+    "writable",
+)
 _DEVICES = ("null", "full", "random", "urandom")
 """Without /dev/zero: what is mapped of it and shared is memory that no process is counted for."""
 _DEVICE_LINKS = {
@@ -118,44 +127,6 @@ class View:
     mount_point: str
 
 
-def installation(packages: Iterable[str]) -> tuple[str, ...]:
-    """What Python needs to run here: itself, its libraries, the system's libraries, and the
-    named packages wherever they are installed.
-    """
-    paths = {*_SYSTEM, sys.executable, os.path.realpath(sys.executable)}
-    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
-    paths |= prefixes - {"/usr"}
-    for path in (*sys.path, site.getusersitepackages()):
-        if path.endswith(("site-packages", "dist-packages")):
-            paths.add(path)
-    for package in packages:
-        paths |= {str(location) for location in locations(package)}
-    existing = {path for path in paths if os.path.lexists(path)}
-    outermost = [path for path in existing if not _lies_below_another(path, existing)]
-    return tuple(sorted(outermost))
-
-
-def _lies_below_another(path: str, others: Iterable[str]) -> bool:
-    return any(Path(other) in Path(path).parents for other in others)
-
-
-def locations(package: str) -> list[Path]:
-    """Where the top-level module `package` is installed: its folder or its file; nothing if it
-    is not. It is not imported.
-    """
-    try:
-        spec = importlib.util.find_spec(package.partition(".")[0])
-    except (ImportError, ValueError):
-        return []
-    if spec is None:
-        return []
-    if spec.submodule_search_locations is not None:
-        return [Path(folder).resolve() for folder in spec.submodule_search_locations]
-    if spec.has_location and spec.origin:
-        return [Path(spec.origin).resolve()]
-    return []
-
-
 def enter_process_namespace() -> None:
     """Make this process's next child the first of a process namespace of its own; for an
     ordinary user, in a user namespace, too.
@@ -193,26 +164,24 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     # 1. A machine without Landlock is refused before anything is changed.
     linux.landlock_version()
 
-    # 2. Keep this process's own folder in /proc. Step 7 says there who it is in its user namespace;
-    #    the /proc of the new root, from step 6 on, is read-only.
+    # 2. Keep this process's folder in /proc, which step 7 writes to. That of step 6 is read-only.
     own_proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     # 3. Decide who the submission will be: the folders made in step 6 belong to that user.
     owner = submission_user(kernel_id)
 
-    # 4. Leave the machine's mounts, network, shared memory, host name and control groups; its
-    #    processes are left already (`enter_process_namespace`).
+    # 4. Leave the machine's mounts, network, shared memory, host name and control groups. Its
+    #    processes are left already: `enter_process_namespace`.
     linux.unshare(_NEW_NAMESPACES)
 
     # 5. Forget the machine's name, which the new namespace begins with.
     socket.sethostname("wall")
 
-    # 6. Put a new root folder together and move there. Before steps 7 and 9, which take the right
-    #    to mount, and where root grades to read the submission's folder.
+    # 6. Put a new root folder together and move there. Before steps 7 and 9: they take the right to
+    #    mount and, where root grades, to read the submission's folder.
     _build(view, limits, owner)
 
-    # 7. Stop being root. Before step 8, because Linux counts processes by user and by user
-    #    namespace, and this step changes both.
+    # 7. Stop being root. Before step 8, whose limits count by user and by user namespace.
     if _privileged():
         _become(*owner, own_proc)
     os.close(own_proc)
@@ -223,7 +192,7 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     # 9. Give up every capability: nothing needs one from here on.
     linux.drop_capabilities()
 
-    # 10. End with the warden. After steps 7 and 9, because a change of user or rights clears it.
+    # 10. End with the warden. After steps 7 and 9, because each of them would clear it.
     linux.die_with_parent()
 
     # 11. Repeat the policy of the mounts in Landlock, whose rules name files of the new root.
@@ -233,21 +202,27 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     linux.set_seccomp_filter(seccomp.filter_for(platform.machine()))
 
 
+# --- steps 3 and 7: who the submission is
+
+
 def submission_user(kernel_id: int) -> tuple[int, int]:
-    """The user and the group that a submission is: the grader's, which have no power here, or where
-    root grades, of its own. Where a container has no such user, it is `NOBODY`; then all
-    submissions share `NOBODY`, and its per-user limits.
+    """The user and the group that a submission is.
+
+    Where root grades, they are its own. Where a container has no such user, it is `NOBODY`; then
+    all submissions share `NOBODY`, and its per-user limits. An ordinary user has no other one to
+    give: there it is the grader's, and what leads past the new root folder, as /proc/self/exe does,
+    meets the grader's rights.
     """
     if not _privileged():
         return os.geteuid(), os.getegid()
     submission_uid = FIRST_SUBMISSION_UID + kernel_id
-    if all(_exists(kind, submission_uid) for kind in ("uid", "gid")):
+    if all(_namespace_has(kind, submission_uid) for kind in ("uid", "gid")):
         return submission_uid, submission_uid
     return NOBODY, NOBODY
 
 
-def _exists(kind: str, number: int) -> bool:
-    """Whether this user namespace has the user or group."""
+def _namespace_has(kind: str, number: int) -> bool:
+    """Whether there is such a user ("uid") or group ("gid") in this user namespace."""
     text = Path(f"/proc/self/{kind}_map").read_text(encoding="ascii")
     for line in text.splitlines():
         first, _, count = map(int, line.split())
@@ -296,8 +271,10 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     os.umask(0o022)
     # Nothing that is mounted from here on shows outside.
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("tmpfs", root, "tmpfs", _PLAIN, "size=1m,nr_inodes=4096,mode=755")
-    for name in _FOLDERS:
+    linux.mount(
+        "tmpfs", root, "tmpfs", _NOSUID_NODEV, "size=1m,nr_inodes=4096,mode=755"
+    )
+    for name in _NEW_FOLDERS:
         os.mkdir(f"{root}/{name}")
     _mount_writable(root, limits, owner)
     for path in view.shown:
@@ -310,7 +287,10 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
     _write_accounts(root, owner)
     # Read-only: files there that set the machine belong to root, who may be the one who grades.
     linux.mount(
-        "proc", f"{root}/proc", "proc", _PLAIN | linux.MS_NOEXEC | linux.MS_RDONLY
+        "proc",
+        f"{root}/proc",
+        "proc",
+        _NOSUID_NODEV | linux.MS_NOEXEC | linux.MS_RDONLY,
     )
     if view.folder:
         _copy(view.folder, f"{root}{HOME}", owner, limits)
@@ -323,7 +303,7 @@ def _build(view: View, limits: Limits, owner: tuple[int, int]) -> None:
 def _mount_writable(root: str, limits: Limits, owner: tuple[int, int]) -> None:
     """One file system of limited size for all that may be written."""
     size = f"size={limits.disk_mb}m,nr_inodes=20000,mode=711"
-    linux.mount("tmpfs", f"{root}/writable", "tmpfs", _PLAIN, size)
+    linux.mount("tmpfs", f"{root}/writable", "tmpfs", _NOSUID_NODEV, size)
     for name, place in (("notebook", HOME), ("tmp", SCRATCH), ("shm", "/dev/shm")):
         folder = f"{root}/writable/{name}"
         os.mkdir(folder, 0o700)
@@ -337,7 +317,7 @@ def _mount_sockets(root: str, owner: tuple[int, int]) -> None:
     """A folder in memory for the kernel's sockets, too small to keep anything else."""
     folder = root + SOCKETS
     size = "size=64k,nr_inodes=16,mode=700"
-    linux.mount("tmpfs", folder, "tmpfs", _PLAIN | linux.MS_NOEXEC, size)
+    linux.mount("tmpfs", folder, "tmpfs", _NOSUID_NODEV | linux.MS_NOEXEC, size)
     os.chown(folder, *owner)
 
 
@@ -385,12 +365,12 @@ def places_to_cover(hidden: str, shown: Iterable[str]) -> tuple[str, ...]:
         if os.path.islink(folder):  # shown as a link, which leads to what else is shown
             continue
         for parent in (real, *real.parents):
-            if _is_same(parent, folder):
+            if _is_same_file(parent, folder):
                 places[str(Path(folder, real.relative_to(parent)))] = None
     return tuple(places)
 
 
-def _is_same(path: Path, other: str) -> bool:
+def _is_same_file(path: Path, other: str) -> bool:
     try:
         return os.path.samefile(path, other)
     except OSError:  # what is not there is the same as nothing
@@ -401,11 +381,15 @@ def _hide(path: str, target: str) -> None:
     """Cover `path` where it is seen as `target`. Raises `NoWall` if it can be seen after that."""
     if os.path.isdir(target):
         linux.mount(
-            "tmpfs", target, "tmpfs", _PLAIN | linux.MS_RDONLY, "size=4k,mode=555"
+            "tmpfs",
+            target,
+            "tmpfs",
+            _NOSUID_NODEV | linux.MS_RDONLY,
+            "size=4k,mode=555",
         )
     elif os.path.exists(target):
         linux.mount("/dev/null", target, flags=linux.MS_BIND)
-    if _is_same(Path(path), target):
+    if _is_same_file(Path(path), target):
         raise NoWall(
             f"no wall can stand around submissions here: {path} cannot be hidden"
         )
@@ -506,6 +490,56 @@ def _restrict_paths() -> None:
     )
 
 
+# --- what makes a `View`
+
+
+def installation(packages: Iterable[str]) -> tuple[str, ...]:
+    """What Python needs to run here: itself, its libraries, the system's libraries, and the
+    named packages wherever they are installed.
+    """
+    paths = {*_SYSTEM_LIBRARIES, sys.executable, os.path.realpath(sys.executable)}
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    paths |= prefixes - {"/usr"}
+    for path in (*sys.path, site.getusersitepackages()):
+        if path.endswith(("site-packages", "dist-packages")):
+            paths.add(path)
+    for package in packages:
+        paths |= {str(location) for location in locations(package)}
+    existing = {path for path in paths if os.path.lexists(path)}
+    outermost = [path for path in existing if not _lies_below_another(path, existing)]
+    return tuple(sorted(outermost))
+
+
+def _lies_below_another(path: str, others: Iterable[str]) -> bool:
+    return any(Path(other) in Path(path).parents for other in others)
+
+
+def locations(package: str) -> list[Path]:
+    """Where the top-level module `package` is installed: its folder or its file; nothing if it
+    is not. It is not imported.
+    """
+    try:
+        spec = importlib.util.find_spec(package.partition(".")[0])
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(folder).resolve() for folder in spec.submodule_search_locations]
+    if spec.has_location and spec.origin:
+        return [Path(spec.origin).resolve()]
+    return []
+
+
+def hidden(packages: Sequence[str], folders: Iterable[Path]) -> tuple[str, ...]:
+    """What must not be seen though it may lie below what is shown: the question packages and the
+    course's folder.
+    """
+    paths = {str(path) for package in packages for path in locations(package)}
+    paths |= {str(Path(folder).resolve()) for folder in folders}
+    return tuple(sorted(paths))
+
+
 # --- whether it can stand here
 
 
@@ -573,15 +607,6 @@ def _try_in_child(mount_point: str) -> None:
     except BaseException as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(1)
-
-
-def hidden(packages: Sequence[str], folders: Iterable[Path]) -> tuple[str, ...]:
-    """What must not be seen though it may lie below what is shown: the question packages and the
-    course's folder.
-    """
-    paths = {str(path) for package in packages for path in locations(package)}
-    paths |= {str(Path(folder).resolve()) for folder in folders}
-    return tuple(sorted(paths))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ from autograder.grading import batch
 from autograder.grading.course import Course, CourseError, Graded
 from autograder.grading.layout import METADATA_KEY
 from autograder.questions import catalogue
-from autograder.sandbox import provisioner
+from autograder.sandbox import zygote_client
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "attacks.md"
@@ -684,7 +684,7 @@ def survivors(before: set[int]) -> list[str]:
     """Processes that grading has left: below this one or below the machine's first, with the
     environment of ours; the warm process itself may stay.
     """
-    warm = provisioner._current._process.pid if provisioner._current else None
+    warm = zygote_client._current._process.pid if zygote_client._current else None
     ours = {child.pid for child in psutil.Process().children(recursive=True)}
     found = []
     for process in psutil.process_iter():

@@ -374,6 +374,35 @@ def take_inotify_instances(hand):
     )
 
 
+@harm(
+    "Attach filters to sockets and install filters of calls: Linux compiles them into memory that "
+    "counts for nobody and of which there is a fixed amount, which every wall needs some of.",
+    stock="no other program of the machine can confine itself",
+    here=FORBIDDEN,
+    socket=FORBIDDEN,
+    calls={"seccomp": "EPERM", "prctl": "EPERM"},
+)
+def take_memory_in_filters(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        import socket, struct
+        allow = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
+        code = ctypes.create_string_buffer(allow)
+        program = struct.pack("@HP", 1, ctypes.addressof(code))
+        of_calls = ctypes.create_string_buffer(program, len(program))
+        attach, filter_mode, set_filter = 26, 2, 1
+        one = socket.socket(socket.AF_UNIX)
+        attempt("socket", lambda: one.setsockopt(socket.SOL_SOCKET, attach, program))
+        tell("calls", {
+            "seccomp": call((317, 277), set_filter, 0, of_calls),
+            "prctl": call((157, 167), 22, filter_mode, of_calls, 0, 0),
+        })
+    """,
+    )
+
+
 PROCESSES = LIMIT + "It may have 32 processes and threads at one time."
 
 
@@ -1049,6 +1078,48 @@ def poison_installation(hand):
                 changed.append(name)
             except OSError:
                 pass
+        tell("tried", len(tries))
+        tell("changed", changed)
+        """,
+    )
+
+
+@harm(
+    "Change who may run and write the Python program itself, its owner, times and attributes, by "
+    "the link in /proc that leads to it past every read-only mount.",
+    stock="works where whoever grades has installed Python",
+    here="nothing of it changes",
+    tried=7,
+    changed=[],
+)
+def change_the_program(hand):
+    spying(
+        hand,
+        """
+        import os
+        program = "/proc/self/exe"
+        handle = os.open(program, os.O_PATH)
+        tries = {
+            "rights": lambda: os.chmod(program, before.st_mode | 0o022),
+            "rights_by_handle": lambda: os.chmod(f"/proc/self/fd/{handle}", 0o4777),
+            "owner": lambda: os.chown(program, os.getuid(), os.getgid()),
+            "times": lambda: os.utime(program, (1, 1)),
+            "attributes": lambda: os.setxattr(program, "user.attack", b"1"),
+            "link": lambda: os.link(program, "/tmp/linked", follow_symlinks=True),
+            "content": lambda: os.truncate(program, before.st_size),
+        }
+        before, changed = os.stat(program), []
+        facts = ("st_mode", "st_uid", "st_gid", "st_size", "st_mtime_ns", "st_nlink")
+        for name, change in tries.items():
+            try:
+                change()
+            except OSError:
+                pass
+            now = os.stat(program)
+            if [getattr(now, fact) for fact in facts] != [getattr(before, fact) for fact in facts]:
+                changed.append(name)
+        os.chmod(program, before.st_mode)
+        os.utime(program, ns=(before.st_atime_ns, before.st_mtime_ns))
         tell("tried", len(tries))
         tell("changed", changed)
         """,

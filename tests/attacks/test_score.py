@@ -808,6 +808,17 @@ results_ahead = says(
     "if number == 1:\n    send(channel, result(1, 10.0), result(2, 7.0), result(3, 7.0))",
     outcome=lambda evidence: evidence.earned(**OTHERS),
 )
+out_of_band = says(
+    "out_of_band",
+    "Bytes out of band and two hundred descriptors are sent with the parts of a forged result.",
+    """descriptors = array.array("i", [channel._socket.fileno()] * 200)
+rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
+for byte in result(number, 0.0):
+    channel._socket.sendmsg([bytes([byte])], [rights] if byte == 0 else [])
+    channel._socket.send(b"!", socket.MSG_OOB)""",
+    outcome=lambda evidence: evidence.earned(**OTHERS),
+    then="import array",
+)
 header_too_long = says(
     "header_too_long",
     "A header claims to be 4 GB long.",

@@ -110,7 +110,8 @@ def search_everything(hand):
         pattern = re.compile(pattern.encode())
         own = ("/proc", "/notebook", "/dev", "/sockets", "/writable")
         system = {"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo"}
-        installed = tuple({*system, sys.prefix, sys.base_prefix, *package})
+        libraries = {path for path in sys.path if path.endswith("-packages")}
+        installed = tuple({*system, sys.prefix, sys.base_prefix, *libraries, *package})
         strange, found, count = [], [], 0
         for folder, folders, files in os.walk("/"):
             if folder.startswith((*own, *installed)):
@@ -426,6 +427,101 @@ def leave_behind(hand):
         _posixshmem.shm_open("/left-in-memory", os.O_CREAT | os.O_RDWR, 0o600)
         autograder.left_behind = os.environ["LEFT_BEHIND"] = "left-behind"
         tell("left", sorted(os.listdir("/dev/shm")) != [])
+        """,
+    )
+
+
+@secret(
+    "Look for classmates: their names and their folders, in all of its memory and in the files of "
+    "/proc.",
+    stock="finds the folders of all, beside its own",
+    here="neither names nor others' folders are there",
+    searched=True,
+    found={"names": 0, "folders": 1},
+)
+def look_for_classmates(hand):
+    spying(
+        hand,
+        r"""
+        import os, re
+        patterns = {name: re.compile(pattern.encode()) for name, pattern in patterns.items()}
+        found, searched = {name: set() for name in patterns}, 0
+
+        def search(block):
+            for name, pattern in patterns.items():
+                found[name].update(pattern.findall(block))
+
+        with open("/proc/self/mem", "rb", 0) as memory:
+            for line in open("/proc/self/maps"):
+                bounds, rights, _, _, inode, *_ = line.split(None, 5)
+                first, last = (int(part, 16) for part in bounds.split("-"))
+                if not rights.startswith("rw"):
+                    continue
+                for start in range(first, last, 2**22):
+                    memory.seek(start)
+                    block = memory.read(min(last - start, 2**22 + 100))
+                    searched += len(block)
+                    search(block)
+        for folder in ("/proc", "/proc/self", "/proc/self/net", "/proc/sys/kernel"):
+            for name in set(os.listdir(folder)) - {"kmsg", "kcore", "mem", "pagemap"}:
+                try:
+                    search(open(f"{folder}/{name}", "rb").read(10**6))
+                except OSError:
+                    pass
+        tell("searched", searched > 10**8)
+        tell("found", {name: len(texts) for name, texts in found.items()})
+        """,
+        patterns={
+            "names": unlike_itself("neighbor-") + "[1-3]",
+            "folders": "/submissio[n]-[a-z0-9_]{8}",
+        },
+    )
+
+
+@secret(
+    "Take hold of the grader by its own line: the process at the other end, its descriptors, "
+    "namespaces and signals, and what lies above one's own namespaces.",
+    stock="there is no line",
+    here="it learns that somebody is there",
+    number=0,
+    signalled=False,
+    descriptor=False,
+    namespaces=[],
+)
+def take_hold_of_the_grader(hand):
+    spying(
+        hand,
+        SYSCALLS
+        + """
+        import fcntl, signal, socket, struct
+        line = socket.socket(fileno=os.dup(int(os.environ["AUTOGRADER_FD"])))
+        peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        tell("number", struct.unpack("3i", peer)[0])
+        so_peerpidfd = 77
+        try:
+            raw = line.getsockopt(socket.SOL_SOCKET, so_peerpidfd, 4)
+            process = struct.unpack("i", raw)[0]
+        except OSError:  # before Linux 6.5
+            process = -1
+        tell("signalled", call((424, 424), process, int(signal.SIGKILL), 0, 0) == 0)
+        tell("descriptor", isinstance(call((438, 438), process, 0, 0), int))
+        spaces = [f"/proc/self/ns/{name}" for name in os.listdir("/proc/self/ns")]
+        own = {os.stat(space).st_ino for space in spaces}
+        strange = []
+        def ask(name, descriptor, request):
+            try:
+                got = fcntl.ioctl(descriptor, request, 0)
+                if os.fstat(got).st_ino not in own:
+                    strange.append((name, request))
+            except OSError:
+                pass
+        for number in range(1, 11):
+            ask("process", process, 0xFF00 | number)
+        for space in spaces:
+            descriptor = os.open(space, os.O_RDONLY)
+            for number in (1, 2, 6, 8, 10, 11, 12):
+                ask(space, descriptor, 0xB700 | number)
+        tell("namespaces", strange)
         """,
     )
 

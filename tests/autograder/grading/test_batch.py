@@ -24,7 +24,7 @@ from autograder.grading import batch
 from autograder.grading.course import LOCK, Course, CourseError
 from autograder.grading.worker import examine
 from autograder.report.tables import write
-from autograder.sandbox import provisioner
+from autograder.sandbox import zygote_client
 
 HALF = {"total": RIGHT["total"]}
 CALL = "from autograder.cli import app; app()"
@@ -311,7 +311,7 @@ def test_what_kills_its_worker_twice_is_given_up_and_stops_nobody_else(course):
 
 def test_a_worker_that_cannot_start_is_the_courses_fault(course, monkeypatch):
     hand_in(course, "amy", **RIGHT)
-    monkeypatch.setattr(provisioner, "_current", None)
+    monkeypatch.setattr(zygote_client, "_current", None)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(
         CourseError, match="no worker can be started: the warm process ended"

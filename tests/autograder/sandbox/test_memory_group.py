@@ -42,6 +42,28 @@ def test_what_is_more_than_the_group_may_have_is_not_given(group):
     assert group.killed()
 
 
+def test_what_does_not_fit_is_not_moved_to_swap_either(group):
+    memory_and_swap = group.folder / "memory.memsw.limit_in_bytes"
+    swap_alone = group.folder / "memory.swap.max"
+    if memory_and_swap.exists():
+        assert int(memory_and_swap.read_text(encoding="ascii")) == 50 * MEGABYTE
+    elif swap_alone.exists():
+        assert int(swap_alone.read_text(encoding="ascii")) == 0
+    else:
+        pytest.skip("Linux does not count swap for groups here")
+
+
+def test_a_group_that_a_warden_of_the_same_number_has_left_is_replaced(group):
+    again = memory_group.make(30 * MEGABYTE)
+    assert again == group
+    limits = [
+        (group.folder / name).read_text(encoding="ascii").strip()
+        for name in ("memory.limit_in_bytes", "memory.max")
+        if (group.folder / name).exists()
+    ]
+    assert limits == [str(40 * MEGABYTE)]
+
+
 def test_what_a_warden_that_was_killed_has_left_is_removed(group):
     gone = os.fork()
     if gone == 0:

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from classroom import NAME, RIGHT, grade, grade_here, hand_in, lay_out, points
 
-from autograder.sandbox import provisioner, wall
+from autograder.sandbox import wall, zygote_client
 from autograder.values import frameworks
 
 pytestmark = [
@@ -50,7 +50,7 @@ def gone(pid, seconds=5):
 
 def zygote():
     """The process id of the warm process that this one uses."""
-    return provisioner.warm()._process.pid
+    return zygote_client.warm()._process.pid
 
 
 def test_a_wall_stands_here():
@@ -93,7 +93,7 @@ def behind_a_wall(source, shown=(), hidden=(), warm=False):
         text=True,
         timeout=120,
         check=False,
-        env=provisioner._zygote_environment(),
+        env=zygote_client.zygote_environment(),
     )
     return done.stdout
 
@@ -136,6 +136,28 @@ for line in open("/proc/self/mounts"):
     writable = set(behind_a_wall(source).split())
     devices = {f"/dev/{name}" for name in ("null", "full", "random", "urandom")}
     assert writable - devices == {"/notebook", "/tmp", "/dev/shm", "/sockets"}
+
+
+FILES = """
+import pathlib, shutil, tarfile, tempfile, zipfile
+os.chdir("/tmp")
+pathlib.Path("one").mkdir(mode=0o755)
+pathlib.Path("one/data.csv").write_text("1,2")
+pathlib.Path("one/data.csv").touch()
+shutil.copy("one/data.csv", "copy.csv")
+shutil.copytree("one", "two")
+for kind in ("zip", "tar"):
+    shutil.unpack_archive(shutil.make_archive(f"packed-{kind}", kind, "one"), f"three-{kind}")
+with tempfile.TemporaryDirectory() as folder:
+    shutil.move("copy.csv", folder)
+    os.chmod(folder, 0o700)
+print([path.read_text() for path in sorted(pathlib.Path().glob("t*/data.csv"))])
+"""
+"""Ways of keeping files that also copy rights and times, which cannot be changed by name."""
+
+
+def test_files_are_copied_packed_and_moved_behind_a_wall():
+    assert behind_a_wall(FILES) == "['1,2', '1,2', '1,2']\n"
 
 
 PROCESSES = """
@@ -249,8 +271,8 @@ def test_a_submission_whose_warm_process_is_killed_is_run_again(course):
 
 def test_the_warm_process_ends_with_the_grader():
     script = (
-        "import time; from autograder.sandbox import provisioner; "
-        "print(provisioner.warm()._process.pid, flush=True); time.sleep(60)"
+        "import time; from autograder.sandbox import zygote_client; "
+        "print(zygote_client.warm()._process.pid, flush=True); time.sleep(60)"
     )
     grader = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True

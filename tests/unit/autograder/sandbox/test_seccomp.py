@@ -200,6 +200,7 @@ def test_a_process_keeps_its_tie_to_its_warden_its_memory_in_sight_and_its_core_
     assert denied == [
         linux.PR_SET_PDEATHSIG,
         linux.PR_SET_DUMPABLE,
+        linux.PR_SET_SECCOMP,
         linux.PR_SET_MM,
         linux.PR_SCHED_CORE,
         linux.PR_SET_MEMORY_MERGE,
@@ -293,25 +294,54 @@ def test_a_lock_is_made_by_nobody_and_who_reads_a_file_is_told_to_nobody(machine
     assert Answer.NOTHING & 0xFFFF == 0, "the error that is none"
 
 
+RIGHTS_AND_TIMES = re.compile(r"(f?ch(mod|own)(at2?)?|lchown|f?utimes?(at)?|utimensat)")
+
+
 @machines
-def test_nothing_is_attached_to_a_file(machine):
-    """It would be memory of the kernel's that no limit counts."""
+def test_rights_and_times_are_changed_by_nobody_who_names_a_file(machine):
+    """/proc/self/exe names the machine's own Python, past every read-only mount."""
     answer = filtered(machine)
-    for call in ("setxattr", "lsetxattr", "fsetxattr"):
-        assert answer(number(machine, call)) == Answer.EOPNOTSUPP
+    named = {call for call in NUMBERS if RIGHTS_AND_TIMES.fullmatch(call)}
+    assert len(named) == 10
+    for call in named:
+        if number(machine, call) is not None:
+            assert answer(number(machine, call)) == Answer.NOTHING, call
+    fchmod, fchown = {"x86_64": (91, 93), "aarch64": (52, 55)}[machine]
+    assert answer(fchmod) == answer(fchown) == Answer.ALLOW  # of a file that was opened
 
 
 @machines
-def test_only_the_size_of_a_sockets_buffer_cannot_be_set(machine):
+def test_nothing_is_attached_to_a_file_or_taken_from_it(machine):
+    """It would be memory of the kernel's that no limit counts, or the machine's Python's."""
+    answer = filtered(machine)
+    for change in ("set", "remove"):
+        for kind in ("", "l", "f"):
+            call = f"{kind}{change}xattr"
+            assert answer(number(machine, call)) == Answer.EOPNOTSUPP, call
+
+
+@machines
+def test_a_sockets_buffer_keeps_its_size_and_nothing_is_attached_to_it(machine):
     answer, setsockopt = filtered(machine), number(machine, "setsockopt")
-    denied = [
+    denied = {
         (level, option)
         for level in range(8)
-        for option in range(64)
+        for option in range(96)
         if answer(setsockopt, (3, level, option, 0, 4, 0)) != Answer.ALLOW
-    ]
+    }
     sol_socket, sndbuf, sndbufforce = 1, 7, 32
-    assert denied == [(sol_socket, sndbuf), (sol_socket, sndbufforce)]
+    attach_filter, attach_bpf, reuseport_cbpf, reuseport_ebpf = 26, 50, 51, 52
+    attach = {attach_filter, attach_bpf, reuseport_cbpf, reuseport_ebpf}
+    assert denied == {(sol_socket, option) for option in {sndbuf, sndbufforce} | attach}
+
+
+@machines
+def test_nobody_behind_the_wall_installs_a_filter(machine):
+    """Each takes memory of which the whole machine has a fixed amount."""
+    answer = filtered(machine)
+    assert answer(number(machine, "seccomp")) == Answer.EPERM
+    filter_mode = (linux.PR_SET_SECCOMP, 2, 0, 0, 0, 0)
+    assert answer(number(machine, "prctl"), filter_mode) == Answer.EPERM
 
 
 @machines

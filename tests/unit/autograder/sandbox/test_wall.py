@@ -100,7 +100,7 @@ def test_nothing_is_imported_to_say_where_a_package_lies():
 def users(monkeypatch, root, exist=True):
     monkeypatch.setattr(wall.os, "geteuid", lambda: 0 if root else 1234)
     monkeypatch.setattr(wall.os, "getegid", lambda: 0 if root else 100)
-    monkeypatch.setattr(wall, "_exists", lambda kind, number: exist)
+    monkeypatch.setattr(wall, "_namespace_has", lambda kind, number: exist)
 
 
 def test_each_submission_is_a_user_of_its_own_where_root_grades(monkeypatch):
