@@ -1387,6 +1387,8 @@ JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
     framework="torch",
     frameworks=("torch", "mxnet"),
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=60,
     hints=[
         "The function `net_torch` (or `net_gluon`) of the lesson is nearly the answer. Here the "
