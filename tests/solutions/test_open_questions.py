@@ -11,7 +11,7 @@ from autograder import testing
 from autograder.learner.judge_process import home_seed
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
-from dlkit.data import digits
+from dlkit.data import batches, brands, digits, glyphs
 from solutions import ready_made
 from solutions.inputs import disguised, renumbered
 
@@ -166,6 +166,25 @@ def test_nobody_learns_from_the_sets_that_the_inputs_come_from(question):
             assert set(ready_made.DATA) <= set(question.forbids)
         if "glyphs(" in source or "brands(" in source:
             assert "2**31" in source
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [digits, lambda: glyphs(10, 1, 1), lambda: brands(10, 1, 1)],
+    ids=["digits", "glyphs", "brands"],
+)
+def test_who_uses_a_set_of_the_course_is_told_so(draw):
+    seen = testing.examine("first_steps.train", lambda X, y: draw(), framework="torch")
+    assert seen.earned == 0
+    assert "may not be used here" in seen.headline
+
+
+def test_batches_of_the_course_may_be_used():
+    def train(X, y):
+        next(batches(X.numpy(), y.numpy(), 32))
+
+    seen = testing.examine("first_steps.train", train, framework="torch")
+    assert "may not be used" not in seen.headline
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
