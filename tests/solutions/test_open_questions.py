@@ -177,6 +177,7 @@ def test_who_uses_a_set_of_the_course_is_told_so(draw):
     seen = testing.examine("first_steps.train", lambda X, y: draw(), framework="torch")
     assert seen.earned == 0
     assert "may not be used here" in seen.headline
+    assert "def " not in " ".join(seen.details)
 
 
 def test_batches_of_the_course_may_be_used():
