@@ -1397,7 +1397,7 @@ JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
         "torch.randperm(len(train_images)).split(32)`, then "
         "`train_images[rows]`, `train_labels[rows]`.",
         "Gluon: `order = nd.random.shuffle(nd.arange(len(train_images)))`, then "
-        "`train_images.take(order[start : start + 32])`. Twenty "
+        "`train_images.take(order[start : start + 32])`. Thirty "
         "epochs with lr 0.5 take a few seconds.",
     ],
     explanation="""
