@@ -53,15 +53,12 @@ class ByAccuracy:
             return Measurement(
                 False, f"{message}; {self.most_parameters:,} are allowed."
             )
-        if accuracy < self.needed:
-            never = self._never_answered(output)
-            seen = (
-                f" It never answers {never} of the {self.num_classes} classes."
-                if never
-                else ""
-            )
-            return Measurement(False, f"{message}; {self.needed:.0%} are needed.{seen}")
-        return Measurement(True, f"{message}.")
+        message += f"; {self.needed:.0%} are needed."
+        if accuracy >= self.needed:
+            return Measurement(True, message)
+        if never := self._never_answered(output):
+            message += f" It never answers {never} of the {self.num_classes} classes."
+        return Measurement(False, message)
 
     def has_another_number_of_outputs(self, inputs: Inputs, output: Any) -> bool:
         """Whether the logits have the wrong shape."""

@@ -1675,7 +1675,7 @@ def opposite_clusters(rng):
     """
     directions = np.linalg.qr(rng.normal(size=(FEATURES, FEATURES)))[0][:CLASSES]
     labels = rng.permutation(np.arange(1100) % CLASSES)
-    sides = rng.choice([-3.5, 3.5], len(labels))
+    sides = rng.choice([-3.75, 3.75], len(labels))
     features = (
         rng.normal(0.5, 1, (len(labels), FEATURES))
         + sides[:, None] * directions[labels]

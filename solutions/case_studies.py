@@ -1706,10 +1706,7 @@ def _(inputs, output):
         )
     reached = _mean_ndcg(inputs, output)
     message = f"In hotels that the net has not seen, its order has a mean NDCG of {reached:.3f}"
-    return Measurement(
-        reached >= NDCG,
-        f"{message}." if reached >= NDCG else f"{message}; {NDCG} is needed.",
-    )
+    return Measurement(reached >= NDCG, f"{message}; {NDCG} is needed.")
 
 
 def _mean_ndcg(inputs, output):

@@ -5,6 +5,7 @@ it, overlapping pooling, a VGG, and one that learns.
 import numpy as np
 
 from autograder import Inputs, question
+from solutions import ready_made
 from solutions.accuracy import ByAccuracy
 from solutions.examples import example
 from solutions.inputs import gaussian, renumbered
@@ -1648,6 +1649,8 @@ JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.2, most_parameters=15_000)
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DRAWN_IN_WORDS,
     seconds=120,
     hints=[
         "Blocks of 3 x 3 convolutions with 8, 16 and 24 maps, a pooling behind each, bring 24 x "

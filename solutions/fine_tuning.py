@@ -5,6 +5,7 @@ of it all, the crossover, and 140 labels.
 import numpy as np
 
 from autograder import Inputs, question
+from solutions import ready_made
 from solutions.accuracy import ByAccuracy
 from solutions.examples import example, floats
 from solutions.inputs import gaussian, parameter_shapes, renumbered
@@ -1681,6 +1682,8 @@ JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DRAWN_IN_WORDS,
     seconds=120,
     hints=[
         "`nn.Sequential(*backbone_torch(), nn.Linear(96, 7))` is the net. Freeze nothing, or "

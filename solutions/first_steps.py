@@ -1386,6 +1386,8 @@ JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
     framework="torch",
     frameworks=("torch", "mxnet"),
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=60,
     hints=[
         "The function `net_torch` (or `net_gluon`) of the lesson is nearly the answer. Here the "
@@ -1394,7 +1396,7 @@ JUDGED = ByAccuracy("digits", needed=0.93, guessing=0.3)
         "torch.randperm(len(train_images)).split(32)`, then "
         "`train_images[rows]`, `train_labels[rows]`.",
         "Gluon: `order = nd.random.shuffle(nd.arange(len(train_images)))`, then "
-        "`train_images.take(order[start : start + 32])`. Twenty "
+        "`train_images.take(order[start : start + 32])`. Thirty "
         "epochs with lr 0.5 take a few seconds.",
     ],
     explanation="""

@@ -1692,6 +1692,8 @@ JUDGED = ByAccuracy("digits", needed=0.8, guessing=0.3, most_parameters=20_000)
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=120,
     hints=[
         "Start from LeNet and take fewer maps: 8 and 16 instead of 20 and 50, and 32 units "

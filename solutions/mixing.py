@@ -2132,6 +2132,8 @@ HOLE = 4
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=60,
     hints=[
         "The training digits are whole, the unseen ones have a black square of 4 x 4 somewhere. "

@@ -199,3 +199,14 @@ CONFUSION = [
     "scipy.stats.contingency",
     "pandas.crosstab",
 ]
+
+DATA = [
+    *_under(("dlkit.data",), "digits load glyphs.glyphs brands.brands"),
+    *_under(("sklearn.datasets",), "load_digits fetch_openml"),
+    "torchvision.datasets",
+]
+"""Where the pictures of an open question, or more of their kind, come from. `dlkit.data` itself is
+not forbidden: it has `batches`.
+"""
+DATA_IN_WORDS = "data from elsewhere (`data.digits`, `load_digits` and the like)"
+DRAWN_IN_WORDS = "data from elsewhere (`data.glyphs`, `data.brands` and the like)"

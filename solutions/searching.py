@@ -2146,12 +2146,9 @@ def _(inputs, output):
         )
     stripes, squares = _hits(points)
     message = f"{stripes:.1%} of the stripes and {squares:.1%} of the squares are hit"
-    passed = stripes >= STRIPES and squares >= SQUARES
     return Measurement(
-        passed,
-        f"{message}."
-        if passed
-        else f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.",
+        stripes >= STRIPES and squares >= SQUARES,
+        f"{message}; {STRIPES:.0%} and {SQUARES:.0%} are needed.",
     )
 
 

@@ -5,6 +5,7 @@ bottleneck's size, a residual net, a thin net that learns.
 import numpy as np
 
 from autograder import Inputs, question
+from solutions import ready_made
 from solutions.accuracy import ByAccuracy
 from solutions.examples import example
 from solutions.inputs import disguised, gaussian
@@ -1912,6 +1913,8 @@ JUDGED = ByAccuracy("digits", needed=0.9, guessing=0.2, most_parameters=8_000)
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=120,
     hints=[
         "Take the tower of the lesson: a convolution to 12 maps, blocks of two convolutions "

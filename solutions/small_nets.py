@@ -1726,6 +1726,8 @@ JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.25, most_parameters=5_000)
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DRAWN_IN_WORDS,
     seconds=120,
     hints=[
         "A dense layer on flattened maps is too dear. Let the last maps be many and take their "

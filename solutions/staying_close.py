@@ -1312,8 +1312,11 @@ def _(losses, patience):
 
 # 6. Slanted digits, and the upright ones not forgotten --------------------------------------------
 
-SLANTED = UPRIGHT = 0.75
-"""What every right method reaches for all students, and one that forgets does not."""
+SLANTED = UPRIGHT = 0.7
+"""What every right method reaches for all students: penalties of several strengths, averaged
+weights, the source's answers kept, and training that stops early lie some four standard deviations
+of the draw above. Weight decay, or the source left as it is, lies as far below.
+"""
 
 HIDDEN = 64
 
@@ -1323,6 +1326,8 @@ HIDDEN = 64
     framework="torch",
     frameworks=NETWORKS,
     driver="fit_predict",
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=60,
     hints=[
         "Build the net, copy the source weights into it before the first step, and keep copies "
@@ -1340,7 +1345,7 @@ HIDDEN = 64
     """,
 )
 def adapt(train_images, train_labels, source):
-    """A net that reads slanted digits, and upright ones still, at least 75 % of each rightly.
+    """A net that reads slanted digits, and upright ones still, at least 70 % of each rightly.
 
     train_images: (100, 64) float32 in [0, 1], slanted digits, ten of each; train_labels: (100,)
     int64

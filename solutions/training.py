@@ -1564,6 +1564,8 @@ ACCURACY = 0.85
 
 @question(
     points=4,
+    forbids=ready_made.DATA,
+    forbids_in_words=ready_made.DATA_IN_WORDS,
     seconds=60,
     hints=[
         "Start from He's weights and zero biases. With a library's own, SGD "
@@ -1649,9 +1651,7 @@ def _(inputs, output):
         return Measurement(False, "Some of the weights are infinite or not a number.")
     accuracy = _accuracy(inputs, output)
     message = f"{accuracy:.1%} of {len(inputs.secret[1])} unseen digits are right"
-    if accuracy < ACCURACY:
-        return Measurement(False, f"{message}; {ACCURACY:.0%} are needed.")
-    return Measurement(True, f"{message}.")
+    return Measurement(accuracy >= ACCURACY, f"{message}; {ACCURACY:.0%} are needed.")
 
 
 def _fits(output):

@@ -95,14 +95,18 @@ def watching(forbids: Sequence[str], called: list[ForbiddenCall]) -> Iterator[No
             threading.setprofile(before_in_threads)
 
 
-def _report(name: str, frame: FrameType, called: list[ForbiddenCall]) -> None:
+def _report(
+    name: str, frame: FrameType, called: list[ForbiddenCall], is_callee: bool = False
+) -> None:
     if not called and not _only_importing(frame):
-        called.append(ForbiddenCall(name, _line_of(frame)))
+        # What is called is forbidden, wherever it is installed: its own line says nothing.
+        caller = frame.f_back if is_callee else frame
+        called.append(ForbiddenCall(name, _line_of(caller)))
 
 
-def _line_of(frame: FrameType) -> str:
+def _line_of(frame: FrameType | None) -> str:
     """The line of the learner's own code that was being run, "" where there is none to show."""
-    inner: FrameType | None = frame
+    inner = frame
     while inner is not None and not _is_own(inner):
         inner = inner.f_back
     if inner is None:
@@ -182,9 +186,9 @@ class _Watch:
                 if id(code) in codes:
                     for test in codes[id(code)]:
                         if name := test(frame):
-                            _report(name, frame, called)
+                            _report(name, frame, called, is_callee=True)
                 elif name := files[code.co_filename]:
-                    _report(name, frame, called)
+                    _report(name, frame, called, is_callee=True)
 
         return profile
 

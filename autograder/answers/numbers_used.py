@@ -53,6 +53,8 @@ class _Memory:
 
 # PyTorch
 
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
 
 def torch_hidden(net: Any, X: Any, predict: Callable[[], Any]) -> int:
     """How many numbers ``predict()``, which asks `net` for X, uses beside the parameters."""
@@ -65,10 +67,14 @@ def torch_hidden(net: Any, X: Any, predict: Callable[[], Any]) -> int:
 
 
 def _torch_statistics(net: Any) -> Iterator[Any]:
-    """The means and variances that layers of normalisation keep."""
+    """The means and variances that layers of normalisation keep, one for each feature; a buffer of
+    any other layer is kept data, or weights that are no longer called parameters.
+    """
     for layer in net.modules():
-        if type(layer).__module__.startswith("torch.nn.modules."):
-            yield from layer.buffers(recurse=False)
+        features = getattr(layer, "num_features", 0)
+        for name, buffer in layer.named_buffers(recurse=False):
+            if name in _STATISTICS and buffer.numel() <= features:
+                yield buffer
 
 
 def _torch_operations(memory: _Memory) -> contextlib.AbstractContextManager:

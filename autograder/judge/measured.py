@@ -16,6 +16,9 @@ from autograder.questions.definition import Answer, Case, Inputs, Measurement, Q
 from autograder.values.agreement import with_numbers
 from autograder.verdict import Failure
 
+_UNSEEN = 2
+"""Which argument of `autograder.answers.drivers.fit_predict` the net is asked about."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -47,7 +50,8 @@ class Measured:
             outcome = replace(outcome, value=with_numbers(outcome.value))
         try:
             if question.trains:
-                reason = why_not_learnt(outcome.value)
+                one_input = case.inputs.args[_UNSEEN][0]
+                reason = why_not_learnt(outcome.value, np.size(one_input))
                 if reason:
                     return Observation(
                         Outcome("refused", message=reason, seconds=outcome.seconds)

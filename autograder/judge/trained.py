@@ -12,43 +12,94 @@ SAME = 0.9
 where random numbers take their place.
 """
 
+LINEAR = 0.95
+"""Of the variance of a net's results with random parameters: from this share on they are a linear
+function of its results before. In all four moves at once an honest net of two outputs came to 0.4,
+one of ten outputs to 0.75; what is looked up and then goes through a linear layer comes to 1.
+"""
 
-def why_not_learnt(report: Mapping[str, Any]) -> str | None:
+ROOM = 4
+"""So many times the numbers of one input a net may always keep beside its parameters: means and
+standard deviations of the inputs, say.
+"""
+
+
+def why_not_learnt(report: Mapping[str, Any], input_size: int) -> str | None:
     """What shows that the net did not learn what it says, as one sentence without its full stop;
     None where nothing does.
 
     report: what `autograder.answers.trained.observe_net` gave. Raises for what has another form.
+    input_size: how many numbers one input has.
     """
+    return (
+        _wrong_for_one_input(report)
+        or _kept_elsewhere(report, input_size)
+        or _why_not_followed(report)
+    )
+
+
+def _wrong_for_one_input(report: Mapping[str, Any]) -> str | None:
     alone = tuple(int(length) for length in report["alone"])
     if not alone or alone[0] != 1:
         return (
             f"asked for one input alone, the net gave an array of shape {alone}: the first axis "
             "stays, with length 1"
         )
-    if report["parameter_count"] == 0 and report["hidden_count"] > 0:
-        return (
-            f"the net has no parameters, and computes with {report['hidden_count']:,} other "
-            "numbers. Are its layers in a plain list? Put them into `nn.Sequential` or "
-            "`nn.ModuleList` (Gluon: `nn.Sequential`), where they are found"
-        )
-    if report["parameter_count"] == 0:
+    return None
+
+
+def _kept_elsewhere(report: Mapping[str, Any], input_size: int) -> str | None:
+    """That the net's numbers are not its parameters: kept data, or layers in a plain list."""
+    count, hidden = report["parameter_count"], report["hidden_count"]
+    if count == 0 and hidden == 0:
         return "the net has no parameters, so it cannot have learnt anything"
-    if not _follows(report["logits"], report["moved"]):
+    if count > 0 and hidden <= max(count, ROOM * input_size):
+        return None
+    many = f"{count:,}" if count else "no"
+    has = "1 parameter" if count == 1 else f"{many} parameters"
+    return (
+        f"the net has {has}, and computes with {hidden:,} other numbers. What it knows must lie "
+        "in its parameters, so it keeps no data. Are its layers in a plain list? Put them into "
+        "`nn.Sequential` or `nn.ModuleList` (Gluon: `nn.Sequential`), where they are found"
+    )
+
+
+def _why_not_followed(report: Mapping[str, Any]) -> str | None:
+    """That the results did not change with the parameters, in any of the moves."""
+    pairs = [
+        (report["logits"][: len(again)], np.asarray(again)) for again in report["moved"]
+    ]
+    if all(_nearly_the_same(*pair) for pair in pairs):
         return (
             "the net's parameters do not matter: with random numbers in their place it says "
             "the same. "
             "What it knows must be learnt, and lie in its parameters"
         )
+    if all(_linear(*pair) for pair in pairs):
+        return (
+            "the net knows its answers before its parameters come in: with random numbers in "
+            "their place its results are the old ones, mixed. "
+            "What it knows must be learnt, and lie in its parameters"
+        )
     return None
 
 
-def _follows(logits: np.ndarray, moved: list[np.ndarray]) -> bool:
-    """Whether the results changed with the parameters, in one of the moves at least."""
-    for again in moved:
-        before = logits[: len(again)]
-        if not _nearly_the_same(before, again):
-            return True
-    return False
+def _linear(before: np.ndarray, again: np.ndarray) -> bool:
+    """Whether results for the same inputs, (N, C) each, are a linear function of those before, as
+    far as N results can tell.
+    """
+    if before.shape != again.shape or not np.isfinite(again).all():
+        return False
+    known = np.concatenate([before, np.ones((len(before), 1))], axis=1).astype(float)
+    spare = len(known) - known.shape[1]
+    centred = _centred(again, axis=0)
+    size = float(np.square(centred).sum())
+    if size == 0 or spare < known.shape[1]:
+        return False
+    rest = centred - known @ np.linalg.lstsq(known, centred, rcond=None)[0]
+    # By chance alone, too, a part is explained: as much for each known column.
+    unexplained = float(np.square(rest).sum()) / spare / (size / (len(known) - 1))
+    return bool(1 - unexplained >= LINEAR)
 
 
 def _nearly_the_same(one: np.ndarray, other: np.ndarray) -> bool:

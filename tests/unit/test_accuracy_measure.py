@@ -22,6 +22,11 @@ def test_classes_that_are_never_answered_are_told_and_not_taken_for_too_little_t
     assert not JUDGED.learnt_too_little(INPUTS, five)
 
 
+def test_how_far_a_net_is_from_what_is_needed_is_told_where_it_passes_too():
+    message = JUDGED.measure(INPUTS, output(LABELS)).message
+    assert message == "100.0% of 100 unseen digits are right; 90% are needed."
+
+
 def test_a_net_that_answers_all_classes_and_errs_has_learnt_too_little():
     shifted = LABELS.copy()
     shifted[::3] = (shifted[::3] + 1) % 10

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from autograder.answers.networks import NotANetwork
+from autograder.answers.numbers_used import torch_hidden
 from autograder.answers.trained import observe_net
 from dlkit.mx import available, gluon, init, nd
 
@@ -143,6 +144,17 @@ def test_what_the_net_says_moves_with_its_parameters(framework):
 )
 def test_numbers_beside_the_parameters_are_counted(framework, build, hidden):
     assert observe_net(build(framework), arrays(framework))["hidden_count"] == hidden
+
+
+def test_weights_that_have_become_buffers_are_counted():
+    net = plain_net("torch")
+    for layer in net.modules():
+        for name, weight in list(layer.named_parameters(recurse=False)):
+            delattr(layer, name)
+            layer.register_buffer(name, weight.detach())
+    # The scales and shifts of normalisation, too, but not its statistics.
+    hidden = 4 * 9 + 4 + 8 + 650
+    assert torch_hidden(net, arrays("torch"), lambda: net(arrays("torch"))) == hidden
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
