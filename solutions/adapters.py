@@ -587,10 +587,21 @@ def changed(before, after):
 def one_bit(rng):
     """One number is the next one that float32 has."""
     before, after = _states(rng)
-    for name in _some(
-        rng, [name for name in before if before[name].dtype == np.float32]
-    ):
+    for name in _some(rng, _of_floats(before)):
         _moved(rng, after[name])
+    return before, after
+
+
+@changed.probe(weight=0.25, repeat=2)
+def one_bit_of_a_small_number(rng):
+    """So small a change that no tolerance, in proportion or not, of a number or of a mean, sees it;
+    beside one that everybody sees.
+    """
+    before, after = _states(rng)
+    small, plain = _some(rng, _of_floats(before))
+    before[small].flat[0] = np.float32(2.0**-40)
+    after[small].flat[0] = np.nextafter(before[small].flat[0], np.float32(1))
+    after[plain] += np.float32(0.25)
     return before, after
 
 
@@ -612,12 +623,16 @@ def numbers_that_change_places(rng):
     return before, after
 
 
-@changed.probe(weight=1)
+@changed.probe(weight=1, repeat=2)
 def counters(rng):
-    """So large that float32 has not all of the whole numbers there."""
+    """So large that float32 has not all of the whole numbers there. Beside them two arrays have
+    changed that everybody sees.
+    """
     before, after = _states(rng)
     for name in _some(rng, [name for name in before if before[name].dtype == np.int64]):
         after[name] += 1
+    for name in _some(rng, _of_floats(before)):
+        after[name] += np.float32(0.25)
     return before, after
 
 
@@ -625,7 +640,8 @@ def counters(rng):
 def everything(rng):
     before, after = _states(rng)
     for name in after:
-        after[name] += after[name].dtype.type(1)
+        # As much as any float shows: who sees floats alone is told from who compares in floats.
+        after[name] += after[name].dtype.type(4096)
     return before, after
 
 
@@ -659,6 +675,10 @@ def _states(rng):
     }
 
 
+def _of_floats(state):
+    return [name for name in state if state[name].dtype == np.float32]
+
+
 def _some(rng, names):
     return rng.permutation(names)[:2].tolist()
 
@@ -686,9 +706,7 @@ def in_the_midst_of_a_large_array(rng):
 def the_last_number(rng):
     """Of each of two arrays, and by little beside the others."""
     before, after = _states(rng)
-    for name in _some(
-        rng, [name for name in before if before[name].dtype == np.float32]
-    ):
+    for name in _some(rng, _of_floats(before)):
         after[name][(-1,) * after[name].ndim] += np.float32(2.0**-17)
     return before, after
 
@@ -817,6 +835,25 @@ def _(before, after):
 def _(before, after):
     return sorted(
         name for name in before if (before[name][:1] != after[name][:1]).any()
+    )
+
+
+@changed.mistake("Counters are left out. All that is stored is compared.")
+def _(before, after):
+    return sorted(
+        name
+        for name in before
+        if before[name].dtype == np.float32 and (before[name] != after[name]).any()
+    )
+
+
+@changed.mistake(
+    "Arrays are told apart by the mean of their differences, which may be as small as you like. "
+    "Compare number by number, without a tolerance."
+)
+def _(before, after):
+    return sorted(
+        name for name in before if np.abs(before[name] - after[name]).mean() > 1e-9
     )
 
 
@@ -1368,6 +1405,63 @@ def _(net, X, y, lr, num_steps):
 )
 def _(net, X, y, lr, num_steps):
     return net
+
+
+@train_head.mistake("One step too few is taken. The task asks for `num_steps`.")
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps - 1):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_head.mistake(
+    "The optimiser has momentum. The task asks for plain gradient descent."
+)
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr, momentum=0.9)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_head.mistake(
+    "The bias of the head stays as it was. The whole last layer is trained, weight and bias."
+)
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.eval()
+    optimizer = torch.optim.SGD([net[-1].weight], lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+
+
+@train_head.mistake(
+    "The features are computed once, but in training mode: normalisation uses the batch, and its "
+    "running mean and variance move. `net.eval()` comes first."
+)
+def _(net, X, y, lr, num_steps):
+    import torch
+
+    net.train()
+    with torch.no_grad():
+        features = net[:-1](X)
+    optimizer = torch.optim.SGD(net[-1].parameters(), lr=lr)
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net[-1](features), y).backward()
+        optimizer.step()
 
 
 @train_head.alternative(framework="mxnet")

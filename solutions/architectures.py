@@ -612,6 +612,42 @@ def _(specs, num_options, rng):
     return children
 
 
+@mutate.mistake(
+    "The option becomes the next one, and the last becomes 0. All other options are equally likely."
+)
+def _(specs, num_options, rng):
+    children = specs.copy()
+    rows = np.arange(len(specs))
+    places = rng.integers(specs.shape[1], size=len(specs))
+    children[rows, places] = (children[rows, places] + 1) % num_options
+    return children
+
+
+@mutate.mistake(
+    "How far the option moves is drawn once for all specs. Draw a new option for each."
+)
+def _(specs, num_options, rng):
+    children = specs.copy()
+    rows = np.arange(len(specs))
+    places = rng.integers(specs.shape[1], size=len(specs))
+    step = rng.integers(1, num_options)
+    children[rows, places] = (children[rows, places] + step) % num_options
+    return children
+
+
+@mutate.mistake(
+    "Every place comes equally often in a batch, as in a shuffled pack. Draw each spec's place "
+    "independently of the others'."
+)
+def _(specs, num_options, rng):
+    children = specs.copy()
+    rows = np.arange(len(specs))
+    places = rng.permutation(rows % specs.shape[1])
+    steps = rng.integers(1, num_options, size=len(specs))
+    children[rows, places] = (children[rows, places] + steps) % num_options
+    return children
+
+
 @mutate.alternative(framework="torch")
 def _(specs, num_options, rng):
     import torch
@@ -1392,6 +1428,18 @@ def _(points, reference):
     return area or None
 
 
+@hypervolume.mistake(
+    "From the last point to the first each adds its strip up to the one before, dominated or not, "
+    "so that what others cover counts or is lost. Leave out whatever another point dominates."
+)
+def _(points, reference):
+    area, right = 0.0, float(reference[0])
+    for first, second in sorted(points.tolist(), reverse=True):
+        area += max(right - first, 0) * max(float(reference[1]) - second, 0)
+        right = first
+    return area
+
+
 @hypervolume.alternative(framework="torch")
 def _(points, reference):
     below = points[(points < reference).all(dim=1)]
@@ -1512,6 +1560,12 @@ def three_objectives_of_a_front(rng):
 @crowding_distance.probe(weight=1)
 def only_two_points(rng):
     return (_front(rng, 2),)
+
+
+@crowding_distance.probe(weight=0.5)
+def fewer_points_than_objectives(rng):
+    columns = [rng.permutation(_spread(rng, 3)) * scale for scale in (1, 30, 400, 2, 5)]
+    return (np.stack(columns, axis=1).astype(np.float32),)
 
 
 @crowding_distance.probe(weight=0.5)
@@ -1785,6 +1839,19 @@ def _(points):
         distance[order[[0, -1]]] += 10
         distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
     return np.minimum(distance, 10)
+
+
+@crowding_distance.mistake(
+    "Only as many objectives as there are points are looked at. Go over all columns."
+)
+def _(points):
+    distance = np.zeros(len(points))
+    for column in points.T[: len(points)]:
+        order = column.argsort()
+        value = column[order]
+        distance[order[[0, -1]]] += 10
+        distance[order[1:-1]] += (value[2:] - value[:-2]) / (value[-1] - value[0])
+    return distance
 
 
 @crowding_distance.alternative(framework="torch")

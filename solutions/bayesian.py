@@ -1079,6 +1079,30 @@ def _(mean, std, best, xi):
     return np.where(std > 0, gain * share + std * density, np.maximum(gain, 0))
 
 
+@expected_improvement.mistake(
+    "This is for maximising, and 0 where std is 0. To fall below `best` is what counts, by "
+    "max(best - mean - xi, 0) where a value is certain."
+)
+def _(mean, std, best, xi):
+    from scipy.stats import norm
+
+    gain = mean - best - xi
+    z = gain / np.where(std > 0, std, 1)
+    return np.where(std > 0, gain * norm.cdf(z) + std * norm.pdf(z), 0)
+
+
+@expected_improvement.mistake(
+    "xi is taken from the expected improvement. It belongs into the gain, best - mean - xi."
+)
+def _(mean, std, best, xi):
+    from scipy.stats import norm
+
+    gain = best - mean
+    z = gain / np.where(std > 0, std, 1)
+    certain = np.maximum(gain, 0)
+    return np.where(std > 0, gain * norm.cdf(z) + std * norm.pdf(z), certain) - xi
+
+
 @expected_improvement.alternative(framework="torch")
 def _(mean, std, best, xi):
     import torch

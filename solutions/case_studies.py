@@ -1590,6 +1590,24 @@ def _(inner, outer):
     return outer.mean(axis=0).max(), outer[0, inner[0].argmax()]
 
 
+@optimistic_and_nested.mistake(
+    "Rows and columns are exchanged: a row is a fold, a column a setting."
+)
+def _(inner, outer):
+    settings = np.arange(inner.shape[1])
+    nested = outer[inner.argmax(axis=0), settings].mean()
+    return outer.mean(axis=1).max(), nested
+
+
+@optimistic_and_nested.mistake(
+    "Of settings that are equal in `inner` the one that is better in `outer` is taken. Take the "
+    "first: fold k has no part in the choice."
+)
+def _(inner, outer):
+    best = inner == inner.max(axis=1, keepdims=True)
+    return outer.mean(axis=0).max(), np.where(best, outer, 0).max(axis=1).mean()
+
+
 @optimistic_and_nested.alternative()
 def _(inner, outer):
     reached = np.take_along_axis(outer, inner.argmax(axis=1)[:, None], axis=1)

@@ -762,6 +762,20 @@ def _(image, rows, cols, fill):
     return values
 
 
+@sample.mistake(
+    "Both corners are clipped into the image, so that all weights are 0 at its last row and "
+    "column, and beyond the border anything comes out. Out there every pixel is `fill`."
+)
+def _(image, rows, cols, fill):
+    H, W = image.shape
+    above, before = np.floor(rows).astype(int), np.floor(cols).astype(int)
+    top, bottom = above.clip(0, H - 1), (above + 1).clip(0, H - 1)
+    left, right = before.clip(0, W - 1), (before + 1).clip(0, W - 1)
+    upper = (right - cols) * image[top, left] + (cols - left) * image[top, right]
+    lower = (right - cols) * image[bottom, left] + (cols - left) * image[bottom, right]
+    return (bottom - rows) * upper + (rows - top) * lower
+
+
 @sample.alternative()
 def _(image, rows, cols, fill):
     H, W = image.shape
@@ -1321,6 +1335,14 @@ def to_train_on(rng):
     )
 
 
+@prepare.probe(weight=2)
+def large_images_with_black_and_white(rng):
+    """So many pixels that what is nearly normal is told from what is."""
+    images = rng.uniform(0.3, 0.7, (4, 1, 36, 40)).astype(np.float32)
+    images[:, :, 0], images[:, :, -1] = 0, 1
+    return images, float(rng.uniform(0.03, 0.05)), True
+
+
 @prepare.probe(weight=1)
 def to_validate_on(rng):
     return (
@@ -1338,6 +1360,8 @@ def _(result, images, sigma, train):
         )
     before = np.asarray(images, np.float64).reshape(len(images), -1)
     after = np.float64(result).reshape(before.shape)
+    if before.shape[1] >= _MANY_PIXELS:
+        return _of_many_pixels(before, after, sigma)
     # The noise is rounded, not the result: what nobody changed stays just so in any precision.
     noise = np.round(after - before, 4)
     at_an_end = np.isclose(after, 0, atol=1e-5) | np.isclose(after, 1, atol=1e-5)
@@ -1350,6 +1374,32 @@ def _(result, images, sigma, train):
         "the smallest value": values.min(axis=1),
         "the largest value": values.max(axis=1),
         "the mean": values.mean(axis=1),
+    }
+
+
+_MANY_PIXELS = 1000
+
+
+def _of_many_pixels(before, after, sigma):
+    """What many numbers together tell of each image; of black and white ones apart, since half of
+    these are clipped.
+    """
+    count = len(before)
+    inner = (before > 0) & (before < 1)
+    noise = ((after - before) / sigma)[inner].reshape(count, -1)
+    return {
+        "the noise / sigma, on average,": noise.mean(axis=1),
+        "the square of noise / sigma, on average,": (noise**2).mean(axis=1),
+        "the kurtosis of the noise, near 3 where it is normal,": (noise**4).mean(axis=1)
+        / (noise**2).mean(axis=1) ** 2,
+        "the number of black pixels that become brighter": (
+            (before == 0) & (after > 1e-5)
+        ).sum(axis=1),
+        "the number of white pixels that become darker": (
+            (before == 1) & (after < 1 - 1e-5)
+        ).sum(axis=1),
+        "the smallest value": np.round(after.min(axis=1), 4),
+        "the largest value": np.round(after.max(axis=1), 4),
     }
 
 
@@ -1527,6 +1577,55 @@ def _(images, sigma, train, rng):
         if train
         else images
     )
+
+
+@prepare.mistake(
+    "The noise is a sum of uniform numbers, which is nearly normal but for its tails. Gaussian "
+    "noise is drawn by `standard_normal` or `normal`."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    twelve = rng.random((12, *images.shape)).sum(axis=0)
+    return np.clip(images + sigma * (twelve - 6), 0, 1)
+
+
+@prepare.mistake(
+    "The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    return np.clip(images + sigma * rng.uniform(-(3**0.5), 3**0.5, images.shape), 0, 1)
+
+
+@prepare.mistake(
+    "The noise is too strong: its standard deviation is the root of `sigma`. `sigma` itself is "
+    "the standard deviation."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    return np.clip(images + sigma**0.5 * rng.standard_normal(images.shape), 0, 1)
+
+
+@prepare.mistake(
+    "The noise is cut off at three sigma. It is normally distributed, its tails included: only "
+    "the result is clipped, to [0, 1]."
+)
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    noise = rng.standard_normal(images.shape).clip(-3, 3)
+    return np.clip(images + sigma * noise, 0, 1)
+
+
+@prepare.mistake("Black pixels stay black. Every pixel gets a number of its own.")
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    noisy = np.clip(images + sigma * rng.standard_normal(images.shape), 0, 1)
+    return np.where(images > 0, noisy, images)
 
 
 @prepare.alternative()

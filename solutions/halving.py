@@ -569,6 +569,20 @@ def _(R, eta):
     ]
 
 
+@brackets.mistake(
+    "The epochs are not rounded down, and the number of brackets comes from a quotient of "
+    "logarithms, which falls short at exact powers. Work with whole numbers: R // eta ** s."
+)
+def _(R, eta):
+    import math
+
+    s_max = int(math.log(R) / math.log(eta))
+    return [
+        (math.ceil((s_max + 1) * eta**s / (s + 1)), R * eta**-s)
+        for s in range(s_max, -1, -1)
+    ]
+
+
 @brackets.alternative()
 def _(R, eta):
     from fractions import Fraction
@@ -1171,6 +1185,18 @@ def _(jobs, resume):
     return paid
 
 
+@epochs_paid.mistake(
+    "Configuration 0 starts anew each time, as if there were none. 0 is a number like others."
+)
+def _(jobs, resume):
+    had, paid = {}, 0
+    for name, epochs in jobs:
+        before = had.get(name, 0) if resume and name else 0
+        paid += max(0, epochs - before)
+        had[name] = max(had.get(name, 0), epochs)
+    return paid
+
+
 @epochs_paid.alternative()
 def _(jobs, resume):
     most = {}
@@ -1591,6 +1617,32 @@ def _(rungs, promoted, eta):
             if name not in promoted[k]:
                 return name, k
     return -1
+
+
+@next_job.mistake(
+    "The candidates are a share of those that have not been promoted. Take len(rung) // eta of "
+    "all in the rung; whoever was promoted keeps its place."
+)
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        left = [name for name in rungs[k] if name not in promoted[k]]
+        best = sorted(left, key=rungs[k].get, reverse=True)[: len(left) // eta]
+        if best:
+            return best[0], k
+    return None
+
+
+@next_job.mistake(
+    "Configuration 0 is taken for none. It is a name like others: ask `is not None`."
+)
+def _(rungs, promoted, eta):
+    for k in range(len(rungs) - 2, -1, -1):
+        best = sorted(rungs[k], key=rungs[k].get, reverse=True)
+        candidates = best[: len(rungs[k]) // eta]
+        name = next((one for one in candidates if one not in promoted[k]), None)
+        if name:
+            return name, k
+    return None
 
 
 @next_job.alternative()

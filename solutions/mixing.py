@@ -1450,6 +1450,30 @@ def _(probabilities, labels, num_bins):
     return (right - confidence).mean()
 
 
+@calibration_error.mistake(
+    "The bins hold equally many images. They are of equal width, and some may be empty."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    parts = np.array_split(np.argsort(confidence), num_bins)
+    return sum(
+        abs((right[part] - confidence[part]).sum()) for part in parts if len(part)
+    ) / len(labels)
+
+
+@calibration_error.mistake(
+    "c * num_bins is rounded to the nearest whole number. The bin is its whole part."
+)
+def _(probabilities, labels, num_bins):
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.round(confidence * num_bins).astype(int)
+    return sum(
+        abs((right[bins == b] - confidence[bins == b]).sum()) for b in np.unique(bins)
+    ) / len(labels)
+
+
 @calibration_error.alternative(framework="torch")
 def _(probabilities, labels, num_bins):
     import torch

@@ -1498,6 +1498,14 @@ def a_controller(rng):
     ), 120
 
 
+@sample_policies.probe(weight=0.5)
+def options_that_are_rare(rng):
+    """Each decision has one of about 1 % and one of about 3 %."""
+    heights = np.array([-1.7, -0.6, 1.0, 2.6])
+    rows = [rng.permutation(heights) - 1 + 2 * d for d in range(2)]
+    return np.stack(rows).astype(np.float32), 160
+
+
 def _repeats(inputs, output):
     """Whether all calls gave the same, though each had another `rng`."""
     first, *others = map(np.asarray, output["draws"])
@@ -1582,6 +1590,17 @@ def _(logits, num_policies, rng):
 def _(logits, num_policies, rng):
     p = np.exp(logits.astype(float))
     numbers = np.random.default_rng(0).random((num_policies, len(logits), 1))
+    return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
+
+
+@sample_policies.mistake(
+    "Options that are rare are never drawn. Every option has its share, however small."
+)
+def _(logits, num_policies, rng):
+    p = np.exp(logits.astype(float))
+    p /= p.sum(axis=1, keepdims=True)
+    p = np.where(p < 0.02, 0, p)
+    numbers = rng.random((num_policies, len(logits), 1))
     return (numbers * p.sum(axis=1, keepdims=True) < p.cumsum(axis=1)).argmax(axis=2)
 
 
@@ -1839,6 +1858,29 @@ def _(images, probability, low, high, rng):
 def _(images, probability, low, high, rng):
     chosen = rng.random((len(images), 1, 1, 1)) < probability
     return np.clip(images + chosen * rng.uniform(low, high, images.shape), 0, 1)
+
+
+@brighten_randomly.mistake(
+    "The amounts are normally distributed. Draw them uniformly between `low` and `high`, by "
+    "`rng.uniform`."
+)
+def _(images, probability, low, high, rng):
+    is_changed = rng.random(len(images)) < probability
+    middle, spread = (low + high) / 2, (high - low) / 12**0.5
+    amounts = is_changed * rng.normal(middle, spread, len(images))
+    return (images + amounts[:, None, None, None]).clip(0, 1)
+
+
+@brighten_randomly.mistake(
+    "In every batch the same number of images is changed. Decide for each image independently of "
+    "the others, with `rng.random(N) < probability`."
+)
+def _(images, probability, low, high, rng):
+    N = len(images)
+    is_changed = np.zeros(N)
+    is_changed[rng.permutation(N)[: round(probability * N)]] = 1
+    amounts = is_changed * rng.uniform(low, high, N)
+    return (images + amounts[:, None, None, None]).clip(0, 1)
 
 
 @brighten_randomly.alternative(framework="torch")

@@ -568,6 +568,15 @@ def a_part_that_stands_still(rng):
     return parameters, start
 
 
+@drift.probe(weight=0.5)
+def parts_in_turn(rng):
+    """The arrays of a part do not stand together: a dict may hold all weights first."""
+    names = [
+        f"{part}.{kind}" for kind in ("weight", "bias") for part in ("3", "12", "7")
+    ]
+    return _net_and_start(rng, names)
+
+
 _BEGAN = {
     "4.body.weight": floats(3, 0),
     "4.body.bias": floats(4),
@@ -779,6 +788,21 @@ def _(parameters, start):
     return {
         part: abs(now - size) ** 0.5 / size**0.5 for part, (now, size) in sums.items()
     }
+
+
+@drift.mistake(
+    "Only arrays that follow each other are taken for one part: `groupby` wants them sorted. The "
+    "names come in any order."
+)
+def _(parameters, start):
+    import itertools
+
+    found = {}
+    for part, group in itertools.groupby(start, lambda name: name.split(".")[0]):
+        names = list(group)
+        moved = sum(((parameters[name] - start[name]) ** 2).sum() for name in names)
+        found[part] = (moved / sum((start[name] ** 2).sum() for name in names)) ** 0.5
+    return found
 
 
 @drift.alternative(framework="torch")

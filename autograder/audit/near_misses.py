@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from autograder.answers.outcome import Outcome
+from autograder.audit.numbers_in import map_numbers
 from autograder.audit.peers import fingerprint, parameters_of, peer_of
 from autograder.questions.definition import Question
 
@@ -71,34 +72,6 @@ def near_misses(question: Question) -> Iterator[NearMiss]:
             yield NearMiss(question, habit.format(f"`{name}`"), number, change)
     for habit, change in OF_RESULTS.items():
         yield NearMiss(question, habit, None, change)
-
-
-def map_numbers(value: Any, change: _Change) -> Any:
-    """`value` with everything in it that is made of numbers changed: arrays, flat lists of numbers,
-    single numbers. All of them reach `change` as arrays, and are afterwards what they were.
-    """
-    if isinstance(value, np.ndarray):
-        # Arithmetic with an array without axes gives a number, and no array.
-        return np.asarray(change(value)) if value.dtype.kind in "iuf" else value
-    if is_number(value):
-        return change(np.asarray(value)).item()
-    if isinstance(value, dict):
-        return {key: map_numbers(item, change) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        if is_flat(value):
-            return type(value)(change(np.asarray(value)).tolist())
-        return type(value)(map_numbers(item, change) for item in value)
-    return value
-
-
-def is_flat(value: list | tuple) -> bool:
-    """Whether it holds numbers, and nothing else, all of one kind."""
-    kinds = {type(item) for item in value}
-    return len(kinds) == 1 and all(map(is_number, value))
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 # What is done to an argument --------------------------------------------------------------------

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from autograder.answers.run import CallAnswer
 from autograder.audit.card import QuestionCard
 from autograder.audit.fork_pool import map_in_forks
-from autograder.audit.near_misses import NearMiss, map_numbers, near_misses
+from autograder.audit.near_misses import NearMiss, near_misses
+from autograder.audit.numbers_in import arrays_in, map_numbers
 from autograder.audit.peers import peer_of
 from autograder.judge.examination import expected
 from autograder.judge.trial import judge, strategy_of
@@ -204,7 +205,7 @@ def rearranged(inputs: Sequence[_Args]) -> st.SearchStrategy[_Args]:
 def _other_rows(draw: st.DrawFn, args: _Args) -> _Args:
     """All arrays of one length with the same choice of their rows: fewer, others, or very many."""
     lengths = sorted(
-        {len(array) for array in _arrays(args) if array.ndim and len(array)}
+        {len(array) for array in arrays_in(args) if array.ndim and len(array)}
     )
     if not lengths:
         return args
@@ -261,10 +262,10 @@ class _Signs:
             for number in range(count)
         ]
         zero = tuple(
-            any((array == 0).any() for array in _arrays(values)) for values in of_each
+            any((array == 0).any() for array in arrays_in(values)) for values in of_each
         )
         negative = tuple(
-            any((array < 0).any() for array in _arrays(values)) for values in of_each
+            any((array < 0).any() for array in arrays_in(values)) for values in of_each
         )
         return _Signs(zero, negative)
 
@@ -276,15 +277,3 @@ class _Signs:
         if self.negative[number]:
             kinds.append("opposite")
         return kinds
-
-
-def _arrays(value: Any) -> list[np.ndarray]:
-    """Everything that `map_numbers` would change."""
-    arrays: list[np.ndarray] = []
-
-    def keep(array: np.ndarray) -> np.ndarray:
-        arrays.append(array)
-        return array
-
-    map_numbers(value, keep)
-    return arrays

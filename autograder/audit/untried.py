@@ -4,12 +4,13 @@ rule it out. But a near miss that goes wrong there alone would earn all points, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from autograder.audit.numbers_in import leaves
 
 CLOSE = 1e-4
 """Values that differ by less, in proportion, are told apart by an answer that asks for equality and
@@ -43,7 +44,7 @@ def never_tried(
 
     They are plain values: arrays, numbers, strings, lists, tuples, dicts.
     """
-    of_inputs = [_arrays_of_all(args) for args in inputs]
+    of_inputs = [[array for arg in args for array in _arrays(arg)] for args in inputs]
     of_results = [_arrays(result) for result in results]
     return (*_missing(OF_INPUTS, of_inputs), *_missing(OF_RESULTS, of_results))
 
@@ -56,33 +57,18 @@ def _missing(kinds: Sequence[Kind], calls: Sequence[_Values]) -> Iterator[str]:
 
 
 def _arrays(value: Any) -> list[np.ndarray]:
-    """All numbers in a plain value: arrays as they are, flat lists of numbers as arrays, single
-    numbers as arrays without axes.
+    """All numbers in a plain value: arrays as they are, flat lists of numbers as arrays and as the
+    numbers that they hold, single numbers as arrays without axes.
     """
-    if isinstance(value, np.ndarray):
-        return [value] if value.dtype.kind in "biuf" else []
-    if isinstance(value, dict):
-        return _arrays(list(value.values()))
-    if isinstance(value, (list, tuple)):
-        if value and all(_is_number(item) for item in value):
-            return [np.asarray(value), *map(np.asarray, value)]
-        return _arrays_of_all(value) if value else [np.zeros(0)]
-    return [np.asarray(value)] if _is_number(value) else []
-
-
-def _arrays_of_all(values: Iterable[Any]) -> list[np.ndarray]:
-    arrays = []
-    for value in values:
-        arrays += _arrays(value)
+    arrays: list[np.ndarray] = []
+    for leaf in leaves(value):
+        array = np.asarray(leaf)
+        if array.dtype.kind not in "biuf":
+            continue
+        arrays.append(array)
+        if isinstance(leaf, (list, tuple)):
+            arrays += map(np.asarray, leaf)
     return arrays
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return True
-    return isinstance(value, float) and math.isfinite(value)
 
 
 # What one array is

@@ -14,7 +14,7 @@ from autograder.answers.drivers import DRIVERS
 from autograder.answers.outcome import Outcome
 from autograder.answers.time_limit import patience
 from autograder.judge.compared import Compared
-from autograder.judge.diagnosis.relations import Wrong, relations
+from autograder.judge.diagnosis.relations import Result, relations
 from autograder.judge.strategy import Strategy, log_failure
 from autograder.judge.trial import Trial
 from autograder.questions.definition import Question
@@ -191,18 +191,18 @@ def _in_common(
     """What all wrong results have in common, if something is sure."""
     if not isinstance(strategy, Compared):
         return ()
-    failed = [trial for trial in trials if not trial.passed]
-    wrong = []
-    for trial in failed:
-        if not trial.outcome.is_value:
-            return ()
-        wrong.append(Wrong(trial.expected, trial.outcome.value, trial.case.inputs.args))
+    if not all(trial.outcome.is_value for trial in trials):
+        return ()
+    results = [
+        Result(trial.expected, trial.outcome.value, trial.case.inputs.args)
+        for trial in trials
+    ]
     try:
-        return tuple(relations(wrong, strategy.rtol, strategy.atol))
+        return tuple(relations(results, strategy.rtol, strategy.atol))
     # The values are a stranger's: whatever they break, nothing is said.
     except Exception:
         log_failure(
-            question, failed[0].case, "what wrong results have in common was not told"
+            question, trials[0].case, "what wrong results have in common was not told"
         )
         return ()
 

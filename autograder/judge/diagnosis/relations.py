@@ -3,7 +3,8 @@ columns that are swapped.
 
 One wrong result shows much by accident: with a kernel of one number, a kernel that is not used is
 a factor. So something is said only if it holds for every wrong result, and if two of them, of
-inputs of different sizes, show it.
+inputs of different sizes, show it. A constant that is added or multiplied would be seen in every
+result: one that is right, and would not be with the constant, speaks against it.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ _INSIDE = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Wrong:
-    """A result that should be another. inputs: the arguments that gave it."""
+class Result:
+    """A result beside what it should be. inputs: the arguments that gave it."""
 
     expected: Any
     got: Any
@@ -86,44 +87,63 @@ _Test = Callable[[_Pair], bool]
 @dataclass(frozen=True, eq=False)
 class _Claim:
     """holds: whether the sentence is true of a pair. shows: whether a pair of which it is true
-    tells it from other mistakes.
+    tells it from other mistakes. everywhere: whether it must hold for right results as well.
     """
 
     sentence: str
     holds: _Test
     shows: _Test
+    everywhere: bool = False
 
 
-def relations(wrong: Sequence[Wrong], rtol: float, atol: float) -> list[str]:
+def relations(results: Sequence[Result], rtol: float, atol: float) -> list[str]:
     """What all wrong results have in common, or, where they have several parts, what all wrong
-    results of a part have; in sentences, the first few.
+    results of a part have; in sentences, the first few. results: the right ones among them.
     """
-    whole = relation(wrong, rtol, atol)
+    whole = relation(results, rtol, atol)
     if whole:
         return [whole]
+    wrong, right = _divided(results, rtol, atol)
     sentences = []
-    for name, of_part in _by_part(wrong).items():
-        different = []
-        for part in of_part:
-            if not agree(part.expected, part.got, rtol, atol):
-                different.append(part)
-        sentence = relation(different, rtol, atol)
+    for name, of_part in _by_part(wrong, right).items():
+        sentence = relation(of_part, rtol, atol)
         if sentence:
             sentences.append(f"{name}: {sentence}")
     return sentences[:_MOST_SENTENCES]
 
 
-def _by_part(wrong: Sequence[Wrong]) -> dict[str, list[Wrong]]:
-    """The entries of dicts, or the items of short lists, by name; none where not all results have
-    the same.
+def _divided(
+    results: Sequence[Result], rtol: float, atol: float
+) -> tuple[list[Result], list[Result]]:
+    """The wrong ones, and the right ones."""
+    wrong: list[Result] = []
+    right: list[Result] = []
+    for result in results:
+        is_right = agree(result.expected, result.got, rtol, atol)
+        (right if is_right else wrong).append(result)
+    return wrong, right
+
+
+def _by_part(
+    wrong: Sequence[Result], right: Sequence[Result]
+) -> dict[str, list[Result]]:
+    """The entries of dicts, or the items of short lists, by name; none where not all wrong results
+    have the same.
     """
-    by_name: dict[str, list[Wrong]] = {}
-    for result in wrong:
-        for name, expected, got in _parts(result.expected, result.got):
-            by_name.setdefault(name, []).append(Wrong(expected, got, result.inputs))
+    by_name = _parts_of_all(wrong)
     counts = map(len, by_name.values())
     if any(count != len(wrong) for count in counts):
         return {}
+    of_right = _parts_of_all(right)
+    return {name: parts + of_right.get(name, []) for name, parts in by_name.items()}
+
+
+def _parts_of_all(results: Sequence[Result]) -> dict[str, list[Result]]:
+    by_name: dict[str, list[Result]] = {}
+    for result in results:
+        for name, expected, got in _parts(result.expected, result.got):
+            part = Result(expected, got, result.inputs)
+            by_name.setdefault(name, []).append(part)
     return by_name
 
 
@@ -142,16 +162,20 @@ def _parts(expected: Any, got: Any) -> Iterator[tuple[str, Any, Any]]:
             yield f"item {index}", should, is_now
 
 
-def relation(wrong: Sequence[Wrong], rtol: float, atol: float) -> str:
-    """What all wrong results have in common, in a sentence; empty where nothing is sure."""
+def relation(results: Sequence[Result], rtol: float, atol: float) -> str:
+    """What all wrong results have in common, in a sentence; empty where nothing is sure. results:
+    the right ones among them.
+    """
+    wrong, right = _divided(results, rtol, atol)
     pairs = _pairs(wrong, rtol, atol)
-    if not pairs:
+    if not pairs or len(pairs) < len(wrong):
         return ""
+    right_pairs = _pairs(right, rtol, atol)
     if all(map(_is_number, pairs)):
-        return _relation_of_numbers(pairs)
+        return _relation_of_numbers(pairs, right_pairs)
     largest = max(pairs, key=lambda pair: pair.expected.size)
     for claim in _claims(largest):
-        if not all(map(claim.holds, pairs)):
+        if not _holds(claim, pairs, right_pairs):
             continue
         sizes = {pair.size for pair in pairs if claim.shows(pair)}
         if len(sizes) >= _LEAST_SIZES:
@@ -159,17 +183,22 @@ def relation(wrong: Sequence[Wrong], rtol: float, atol: float) -> str:
     return ""
 
 
-def _pairs(wrong: Sequence[Wrong], rtol: float, atol: float) -> list[_Pair]:
-    """All as arrays; none where one is no array of finite numbers."""
+def _holds(claim: _Claim, pairs: Sequence[_Pair], right: Sequence[_Pair]) -> bool:
+    """Whether it holds for all wrong results, and no right one speaks against it."""
+    everywhere = right if claim.everywhere else ()
+    return all(map(claim.holds, (*pairs, *everywhere)))
+
+
+def _pairs(results: Sequence[Result], rtol: float, atol: float) -> list[_Pair]:
+    """Those that are arrays of finite numbers, as arrays."""
     pairs = []
-    for result in wrong:
+    for result in results:
         arrays = as_arrays(result.expected, result.got)
         if arrays is None:
-            return []
+            continue
         expected, got = map(as_float, arrays)
-        if not _is_finite(expected) or not _is_finite(got):
-            return []
-        pairs.append(_Pair(expected, got, result.inputs, rtol, atol))
+        if _is_finite(expected) and _is_finite(got):
+            pairs.append(_Pair(expected, got, result.inputs, rtol, atol))
     return pairs
 
 
@@ -181,8 +210,8 @@ def _is_number(pair: _Pair) -> bool:
     return pair.expected.size == 1 and pair.same_shape
 
 
-def _relation_of_numbers(pairs: Sequence[_Pair]) -> str:
-    """Of results that are single numbers, all of them together."""
+def _relation_of_numbers(pairs: Sequence[_Pair], right: Sequence[_Pair]) -> str:
+    """Of wrong results that are single numbers, all of them together."""
     first = pairs[0]
     expected = np.array([pair.expected.item() for pair in pairs])
     got = np.array([pair.got.item() for pair in pairs])
@@ -192,7 +221,7 @@ def _relation_of_numbers(pairs: Sequence[_Pair]) -> str:
     together = _Pair(expected, got, (), first.rtol, first.atol)
     for claim in (_NEGATIVE, *_linear(together)):
         # Each by itself: beside a count of billions, one of thousands is near anything.
-        if all(map(claim.holds, pairs)) and claim.shows(together):
+        if _holds(claim, pairs, right) and claim.shows(together):
             return claim.sentence
     return ""
 
@@ -394,7 +423,7 @@ def _one_factor(factor: float) -> _Claim:
 
     times = _in_words(factor)
     sentence = f"Every value is {times} what is expected: a constant factor is off."
-    return _Claim(sentence, holds, _shows_a_line)
+    return _Claim(sentence, holds, _shows_a_line, everywhere=True)
 
 
 def _one_offset(offset: float) -> _Claim:
@@ -406,7 +435,7 @@ def _one_offset(offset: float) -> _Claim:
     sentence = (
         f"Every value is {size:.4g} too {direction}: a constant is added or missing."
     )
-    return _Claim(sentence, holds, _shows_a_line)
+    return _Claim(sentence, holds, _shows_a_line, everywhere=True)
 
 
 def _own_factors(largest: _Pair) -> _Claim:

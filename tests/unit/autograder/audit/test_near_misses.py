@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from autograder.audit.near_misses import OF_ARGUMENTS, OF_RESULTS, map_numbers
+from autograder.audit.near_misses import OF_ARGUMENTS, OF_RESULTS
+from autograder.audit.numbers_in import map_numbers
 
 HABITS = OF_ARGUMENTS | OF_RESULTS
 

@@ -21,6 +21,7 @@ def untried(*inputs, results=()):
         ("a single item", ([7], 2)),
         ("more than 10 items", (np.ones((2, 11)), 2)),
         ("more than 100 items", (list(range(101)), 2)),
+        ("more than 10 items", ([0.5, float("nan")] * 6, 2)),
         ("a number 0", (np.ones((2, 2)), 0)),
         ("a number 0", ({"momentum": 0.0},)),
         ("a 0 in an array", (np.array([0.0, 1.0]), 2)),

@@ -12,7 +12,7 @@ import strategies as some
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograder.judge.diagnosis.relations import Wrong, relation, relations
+from autograder.judge.diagnosis.relations import Result, relation, relations
 
 RTOL, ATOL = 1e-4, 1e-5  # what a question has unless it says otherwise
 
@@ -24,7 +24,7 @@ def random_array(seed: int, *shape: int) -> np.ndarray:
 def common(mistake, *expected, seen=None) -> str:
     """What is said where `mistake` is made of each of the expected results."""
     inputs = seen or expected
-    wrong = [Wrong(e, mistake(e), (x,)) for e, x in zip(expected, inputs, strict=True)]
+    wrong = [Result(e, mistake(e), (x,)) for e, x in zip(expected, inputs, strict=True)]
     return relation(wrong, RTOL, ATOL)
 
 
@@ -86,8 +86,8 @@ def test_what_one_input_shows_may_be_chance(mistake, said, seed):
 @given(some.seeds)
 def test_what_does_not_hold_for_every_wrong_result_is_not_said(mistake, said, seed):
     one, other, third = arrays_of(seed, (4, 6), (7, 5), (6, 4))
-    wrong = [Wrong(e, mistake(e), (e,)) for e in (one, other)]
-    unrelated = Wrong(third, random_array(seed + 9, 6, 4), (third,))
+    wrong = [Result(e, mistake(e), (e,)) for e in (one, other)]
+    unrelated = Result(third, random_array(seed + 9, 6, 4), (third,))
     assert relation([*wrong, unrelated], RTOL, ATOL) == ""
 
 
@@ -158,13 +158,13 @@ def test_few_whole_numbers_have_a_factor_by_chance():
 def test_parts_are_told_apart():
     one, other = ({"weight": random_array(k, 2 + k, 3), "bias": 1.0} for k in range(2))
     wrong = [
-        Wrong(e, {**e, "weight": -e["weight"]}, (e["weight"],)) for e in (one, other)
+        Result(e, {**e, "weight": -e["weight"]}, (e["weight"],)) for e in (one, other)
     ]
     assert relations(wrong, RTOL, ATOL) == [
         "weight: The sign is wrong: every value is the negative of what is expected."
     ]
     wrong = [
-        Wrong([e["weight"], e["bias"]], [2 * e["weight"], e["bias"]], (e["weight"],))
+        Result([e["weight"], e["bias"]], [2 * e["weight"], e["bias"]], (e["weight"],))
         for e in (one, other)
     ]
     assert relations(wrong, RTOL, ATOL) == [
@@ -174,7 +174,7 @@ def test_parts_are_told_apart():
 
 @given(st.lists(st.tuples(some.plain_values(), some.plain_values()), max_size=3))
 def test_any_results_can_be_looked_at(pairs):
-    for sentence in relations([Wrong(*pair) for pair in pairs], RTOL, ATOL):
+    for sentence in relations([Result(*pair) for pair in pairs], RTOL, ATOL):
         assert sentence == sentence.strip()
 
 
@@ -185,7 +185,7 @@ def test_noise_far_below_the_scale_is_not_called_a_factor():
 def test_beside_a_count_of_billions_one_of_thousands_is_no_factor():
     """A slip that shows in one of three counts only: no factor holds for all of them."""
     counts = [
-        Wrong(e, g, (e,))
+        Result(e, g, (e,))
         for e, g in [(5280, 9680), (37180, 40560), (10**11, 9 * 10**10)]
     ]
     assert relation(counts, RTOL, ATOL) == ""
@@ -193,7 +193,7 @@ def test_beside_a_count_of_billions_one_of_thousands_is_no_factor():
 
 def test_what_is_nearly_right_is_off_by_no_factor():
     """Whole numbers are compared exactly: 20 biases too many are no factor of 1.00007."""
-    counts = [Wrong(e, e * 1.00007, (e,)) for e in (288000.0, 156000.0, 840000.0)]
+    counts = [Result(e, e * 1.00007, (e,)) for e in (288000.0, 156000.0, 840000.0)]
     assert "factor" not in relation(counts, RTOL / 100, ATOL)
 
 
@@ -204,3 +204,58 @@ def test_a_table_that_no_window_made_has_no_border():
     assert "border" not in common(
         with_other_border, *tables, seen=[np.arange(9), np.arange(7)]
     )
+
+
+CONSTANTS = ("twice", "a ninth", "too large", "too small")
+
+
+@pytest.mark.parametrize("kind", CONSTANTS)
+@given(some.seeds)
+def test_a_right_result_speaks_against_a_constant(kind, seed):
+    """Who adds a constant does so on every input."""
+    mistake, said = MISTAKES[kind]
+    one, other, third = arrays_of(seed, (4, 6), (7, 5), (6, 4))
+    results = [Result(e, mistake(e), (e,)) for e in (one, other)]
+    assert relation(results, RTOL, ATOL).startswith(said)
+    with_a_right_one = [*results, Result(third, third, (third,))]
+    assert not relation(with_a_right_one, RTOL, ATOL).startswith(said)
+
+
+@pytest.mark.parametrize("kind", sorted(MISTAKES.keys() - CONSTANTS))
+def test_what_is_no_constant_may_be_made_on_some_inputs_only(kind):
+    """A sign that is forgotten when minimising."""
+    mistake, said = MISTAKES[kind]
+    one, other, third = arrays_of(0, (4, 6), (7, 5), (6, 4))
+    larger = arrays_of(0, (8, 8), (9, 9))
+    results = [
+        Result(e, mistake(e), (x,)) for e, x in zip((one, other), larger, strict=True)
+    ]
+    right = Result(third, third, (third,))
+    assert relation([*results, right], RTOL, ATOL).startswith(said)
+
+
+@pytest.mark.parametrize("right", [0.0, np.zeros(3), None, np.array([np.nan])])
+def test_a_right_result_that_a_factor_leaves_alone_speaks_against_none(right):
+    results = [Result(e, 4 * e, (e,)) for e in (0.5, 1.25, 2.75)]
+    results.append(Result(right, right, (right,)))
+    assert relation(results, RTOL, ATOL).startswith("Every value is 4 times")
+
+
+def test_a_right_number_speaks_against_a_constant():
+    """Epochs that are paid again, always the same five, where a configuration is number 0."""
+    results = [Result(e, e + 5, (e,)) for e in (310, 322, 341, 352)]
+    assert relation(results, RTOL, ATOL).startswith("Every value is 5 too large")
+    assert relation([*results, Result(10, 10, (1,))], RTOL, ATOL) == ""
+
+
+def test_a_part_that_is_right_elsewhere_speaks_against_a_constant():
+    arrays = arrays_of(0, (4, 6), (7, 5), (6, 4))
+    results = [Result([e, -e], [e + 2, e], (e,)) for e in arrays[:2]]
+    larger = "item 0: Every value is 2 too large: a constant is added or missing."
+    negative = (
+        "item 1: The sign is wrong: every value is the negative of what is expected."
+    )
+    assert relations(results, RTOL, ATOL) == [larger, negative]
+    last = arrays[2]
+    results.append(Result([last, -last], [last, last], (last,)))
+    assert relations(results, RTOL, ATOL) == [negative]
