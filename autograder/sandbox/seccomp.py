@@ -195,6 +195,7 @@ SO_ATTACH_FILTER, SO_ATTACH_BPF = 26, 50
 SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF = 51, 52
 RLIMIT_CPU = 0
 RWF_NOWAIT = 0x8
+MADV_PAGEOUT = 21
 MAP_SHARED, MAP_ANONYMOUS, MAP_HUGETLB = 0x1, 0x20, 0x40000
 F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW = 6, 7, 37, 38
 F_SETLEASE, F_NOTIFY = 1024, 1026
@@ -259,6 +260,15 @@ POLICY = (
         "preadv2",
         Condition(5, Operator.HAS_A_BIT_OF, RWF_NOWAIT),
         answer=Answer.EOPNOTSUPP,
+    ),
+    # Nor does a submission have files of the installation forgotten: what it leaves in memory would
+    # be a message, and all others would wait for the disk. Both calls are advice, which Linux may
+    # pass over.
+    _deny("fadvise64", answer=Answer.NOTHING),
+    _deny(
+        "madvise",
+        Condition(2, Operator.EQUALS, MADV_PAGEOUT),
+        answer=Answer.NOTHING,
     ),
     # Its end by a limit that it set itself would look like its end by somebody else's hand.
     _deny("setrlimit", Condition(0, Operator.EQUALS, RLIMIT_CPU)),
@@ -370,6 +380,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "delete_module": (176, 106),
+    "fadvise64": (221, 223),
     "fanotify_init": (300, 262),
     "fchmodat": (268, 53),
     "fchmodat2": (452, 452),
@@ -411,6 +422,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "lsm_get_self_attr": (459, 459),
     "lsm_list_modules": (461, 461),
     "lsm_set_self_attr": (460, 460),
+    "madvise": (28, 233),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "migrate_pages": (256, 238),

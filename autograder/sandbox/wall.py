@@ -170,8 +170,7 @@ def _enclose(view: View, limits: Limits, kernel_id: int) -> None:
     # 3. Decide who the submission will be: the folders made in step 6 belong to that user.
     owner = submission_user(kernel_id)
 
-    # 4. Leave the machine's mounts, network, shared memory, host name and control groups. Its
-    #    processes are left already: `enter_process_namespace`.
+    # 4. Leave the machine's mounts, network, shared memory, name, groups; its processes are left.
     linux.unshare(_NEW_NAMESPACES)
 
     # 5. Forget the machine's name, which the new namespace begins with.

@@ -1029,7 +1029,8 @@ def change_machine(hand):
                         writable.append(f"{folder}/{name}")
                     except OSError:
                         pass
-        devices = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")}
+        names = ("null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr")
+        devices = {f"/dev/{name}" for name in names}
         tell("settings", sorted(set(writable) - devices))
         tell("calls", {name: call(*number) for name, number in calls.items()})
         attempt("device", lambda: os.mknod("/tmp/disk", 0o600 | stat.S_IFBLK, os.makedev(254, 0)))
@@ -1063,12 +1064,16 @@ def poison_installation(hand):
         hand,
         """
         import os, sysconfig, numpy, autograder
+        def set_times():
+            os.utime(numpy.__file__, (1, 1))
+            if os.stat(numpy.__file__).st_mtime != 1:
+                raise OSError("told that it is done, which it is not")
         site, package = sysconfig.get_paths()["purelib"], os.path.dirname(numpy.__file__)
         tries = {
             "module": lambda: open(f"{site}/sitecustomize.py", "w"),
             "compiled": lambda: open(f"{package}/__pycache__/version.pyc", "w"),
             "engine": lambda: open(autograder.__file__, "a"),
-            "times": lambda: os.utime(numpy.__file__),
+            "times": set_times,
             "names": lambda: os.rename(package, package + "-gone"),
         }
         changed = []

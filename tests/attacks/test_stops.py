@@ -466,6 +466,44 @@ TWICE = """
 
 @attack(
     "secret",
+    "Have a file of the installation forgotten, so that others wait for the disk and whoever reads "
+    "it next can tell: by advice on the file, and on its pages.",
+    stock="works",
+    here="told that it is done, which it is not",
+    outcome=told(POINTS, by_advice_on_the_file=0, by_advice_on_its_pages=0),
+)
+def have_a_file_forgotten(hand):
+    spying(
+        hand,
+        """
+        import mmap, os, resource
+        import pydoc_data.topics
+        path = pydoc_data.topics.__file__
+
+        def reads_from_disk():
+            with open(path, "rb") as file:
+                pages = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+                sum(pages[::4096])
+                return resource.getrusage(resource.RUSAGE_SELF).ru_majflt - before
+
+        open(path, "rb").read()
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        tell("by_advice_on_the_file", reads_from_disk())
+        with open(path, "rb") as file:
+            pages = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
+            sum(pages[::4096])
+            pageout = 21
+            pages.madvise(pageout)
+            pages.close()
+        tell("by_advice_on_its_pages", reads_from_disk())
+        """,
+    )
+
+
+@attack(
+    "secret",
     "Tell another submission something by locks on files of the installation, which both see; and "
     "take memory with a thousand locks.",
     stock="works",

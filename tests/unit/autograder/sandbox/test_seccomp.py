@@ -220,6 +220,20 @@ def test_a_file_is_read_but_nobody_learns_what_is_in_memory_already(machine):
 
 
 @machines
+def test_what_is_in_memory_is_not_forgotten_by_anybodys_advice(machine):
+    answer, madvise = filtered(machine), number(machine, "madvise")
+    assert answer(number(machine, "fadvise64")) == Answer.NOTHING
+    told = {
+        advice
+        for advice in range(128)
+        if answer(madvise, (0, 4096, advice, 0, 0, 0)) != Answer.ALLOW
+    }
+    pageout = 21
+    assert told == {pageout}
+    assert answer(madvise, (0, 4096, pageout, 0, 0, 0)) == Answer.NOTHING
+
+
+@machines
 def test_no_process_limits_its_own_time(machine):
     """Ended by such a limit, it would seem to have been ended by somebody else."""
     answer = filtered(machine)
