@@ -56,13 +56,20 @@ demo: $(COURSE)  ## grade a demonstration class through nbgrader, and compare wi
 	$(BIN)/course demo
 
 check: $(TOOLS)  ## the signal at every save: linters, types, contracts, quick tests, changed chapters, one small class
-	@$(MAKE) --no-print-directory --keep-going $(STATIC) unit chapters smoke
+	@$(call each,$(STATIC) unit chapters smoke)
 
 test: $(TOOLS)  ## all that `check` promises, then every test but those of the night: notebooks executed, attacks, faults
-	@$(MAKE) --no-print-directory --keep-going $(STATIC) unit smoke questions together alone
+	@$(call each,$(STATIC) unit smoke questions together alone)
 
 night: $(TOOLS)  ## what takes hours: every mutant, regrades, real data, many examples, the benchmark, other versions
-	@$(MAKE) --no-print-directory --keep-going audit regrades night-tests many-examples bench test-versions
+	@$(call each,audit regrades night-tests many-examples bench test-versions)
+
+# $(call each,PARTS): one after the other, all of them; the last line says which failed.
+define each
+failed=; \
+for part in $(1); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+test -z "$$failed" || { echo "Failed:$$failed (each is a target of its own)" >&2; exit 1; }
+endef
 
 # The parts of `check` and `test`; each can be run by itself. docs/testing.md says what they promise.
 unit: $(TOOLS)

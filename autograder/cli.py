@@ -201,9 +201,12 @@ def _grade_class(
     from autograder import demo as demonstration
     from autograder.grading import batch
 
-    for name in names:
-        course.release(name)
-    made = {name: demonstration.hand_in(course, name) for name in names}
+    made = {}
+    with _progress("making notebooks", len(names)) as show:
+        for name in names:
+            course.release(name)
+            made[name] = demonstration.hand_in(course, name)
+            show(None)
     work = [(name, student) for name in names for student in made[name]]
     with _progress("grading", len(work)) as show:
         batch.grade(course, work, workers=workers, show=show)

@@ -11,6 +11,7 @@ import copy
 import functools
 import hashlib
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,9 +137,12 @@ class Draft:
             seed = seed_for(
                 SECRET, self.assignment, self.student, hand_in, question.name
             )
-            verdict = examine_answer(
-                question, mistake.function, mistake.framework, seed=seed
-            )
+            # A mistake may well warn; that it is wrong is nothing new.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                verdict = examine_answer(
+                    question, mistake.function, mistake.framework, seed=seed
+                )
             self.earns[question.name] = verdict.earned
 
     def _cell(self, grade_id: str) -> NotebookNode:

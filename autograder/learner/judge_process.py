@@ -11,7 +11,10 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from autograder import logs
 from autograder.feedback.pictures import warm_up
@@ -23,7 +26,7 @@ from autograder.judge.remote_answer import RemoteAnswer
 from autograder.learner import journal
 from autograder.processes import work_of
 from autograder.questions import catalogue
-from autograder.questions.definition import FRAMEWORKS, Question, seed_for
+from autograder.questions.definition import FRAMEWORKS, Answer, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
 from autograder.values.plain_values import Malformed
@@ -139,12 +142,32 @@ def _solution(question: Question, framework: str) -> Feedback:
             f"You have not tried {question.name} yet. A hint may be enough: "
             f"hint({question.name!r}). Ask again to see the solution."
         )
-    answer = (question.answers(framework) or [question.reference])[0]
+    answer = _shown(question, framework)
     return code(
         f"{question.name}, in {answer.framework}",
         answer.source(question.function_name),
         question.explanation,
     )
+
+
+def _shown(question: Question, framework: str) -> Answer:
+    """The right answer that is most like what the learner writes: in their framework, but in plain
+    Python where the function is given no arrays.
+    """
+    first_case = next(question.cases(seed_for(PUBLIC, question.name)))
+    arguments = first_case.inputs.args
+    is_plain = arguments and not any(map(_holds_an_array, arguments))
+    if is_plain and question.reference.framework == "numpy":
+        return question.reference
+    return (question.answers(framework) or [question.reference])[0]
+
+
+def _holds_an_array(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_an_array, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_an_array, value))
+    return isinstance(value, np.ndarray)
 
 
 def _warm_up(framework: str) -> None:

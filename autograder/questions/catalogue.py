@@ -172,13 +172,30 @@ def find(name: str) -> Question:
     question = chapters().get(chapter, {}).get(function)
     if question is not None:
         return question
-    nearest = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.6)
-    suggestion = (
-        f" Did you mean {nearest[0]!r}?"
-        if nearest
-        else f" The questions are: {', '.join(names())}."
+    raise UnknownQuestion(
+        f"There is no question {str(name)[:80]!r}. {_suggestion(str(name))}"
     )
-    raise UnknownQuestion(f"There is no question {str(name)[:80]!r}.{suggestion}")
+
+
+def _suggestion(name: str) -> str:
+    """What may be meant by a name that no question has: a function's name alone, a chapter's, or
+    something near.
+    """
+    if name in chapters():
+        return f"The questions of {name} are {', '.join(select([name]))}."
+    functions = {other: other.partition(".")[2] for other in names()}
+    meant = [other for other, function in functions.items() if function == name]
+    if not meant:
+        meant = difflib.get_close_matches(name, names(), n=1, cutoff=0.6)
+    if not meant:
+        near = difflib.get_close_matches(name, functions.values(), n=1, cutoff=0.75)
+        meant = [other for other, function in functions.items() if function in near]
+    if meant:
+        return f"Did you mean {' or '.join(map(repr, meant))}?"
+    return (
+        "A question is named by its chapter and its function, as in "
+        f"{names()[0]!r}. The chapters are {', '.join(chapters())}."
+    )
 
 
 def of_grade_id(grade_id: str) -> Question:

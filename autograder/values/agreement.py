@@ -246,4 +246,6 @@ def as_float(array: np.ndarray) -> np.ndarray:
     """The array in double precision, complex where it is complex."""
     is_complex = array.dtype.kind == "c"
     precision = np.complex128 if is_complex else np.float64
-    return array.astype(precision)
+    # A NaN that signals is one for us, and no reason to warn.
+    with np.errstate(invalid="ignore"):
+        return array.astype(precision)

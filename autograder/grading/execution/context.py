@@ -124,7 +124,10 @@ def _errors(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def last_line(error: NotebookNode) -> str:
-    """An error output's last line, without its colors."""
+    """An error output's last line, without its colors and with a place that a reader finds: for
+    IPython a cell is a file, called by a number.
+    """
     text = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}")
+    text = re.sub(r"\(\d+\.py, line (\d+)\)", r"(line \1 of its cell)", text)
     lines = text.splitlines() or [""]
     return lines[0][:300]

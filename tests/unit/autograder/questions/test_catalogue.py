@@ -46,6 +46,19 @@ def test_a_typo_is_answered_with_the_nearest_name(typo, nearest):
     assert typo in str(error.value) and f"Did you mean {nearest!r}?" in str(error.value)
 
 
+def test_a_chapter_is_answered_with_its_questions():
+    with pytest.raises(
+        UnknownQuestion, match=r"The questions of small are small\.total, "
+    ):
+        catalogue.find("small")
+
+
+def test_a_function_is_enough_to_find_the_question_it_belongs_to():
+    with pytest.raises(UnknownQuestion) as error:
+        catalogue.find("turn")
+    assert str(error.value).endswith("Did you mean 'small.turn'?")
+
+
 @pytest.mark.parametrize(
     "name",
     ["", ".", "zzz", "small.total.x.y.z.q", None, 3, "small.__class__", "x" * 10_000],

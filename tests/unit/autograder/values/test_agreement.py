@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import strategies as some
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograder.values.agreement import agree
+from autograder.values.agreement import agree, as_float
 
 RTOL, ATOL = 1e-4, 1e-5  # what a question has unless it says otherwise
 
@@ -176,3 +178,10 @@ def test_numbers_beyond_64_bits_are_infinite_rather_than_an_error():
         and not same(1, 10**400)
         and not same(-(10**400), 10**400)
     )
+
+
+def test_a_nan_that_signals_is_compared_without_a_warning():
+    signalling = np.array([0x7F800001], np.uint32).view(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(as_float(signalling)).all()

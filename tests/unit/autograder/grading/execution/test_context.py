@@ -95,10 +95,11 @@ def test_a_mention_below_is_no_definition(later):
 
 
 def test_a_cell_that_failed_comes_before_one_below():
-    failed = cell(RIGHT, ("SyntaxError", "invalid syntax"))
+    failed = cell(RIGHT, ("SyntaxError", "invalid syntax (2323101662.py, line 10)"))
     found = why_not_asked(QUESTION, no_name(), Context([failed], [cell(RIGHT)]))
     assert found.headline.endswith(
-        "the cell that defines it failed. SyntaxError: invalid syntax"
+        "the cell that defines it failed. "
+        "SyntaxError: invalid syntax (line 10 of its cell)"
     )
 
 
