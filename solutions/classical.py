@@ -1590,7 +1590,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noise is uniform, of the right spread. Gaussian noise is drawn by `standard_normal` or `normal`."
+    "The noise is uniform, though of the right spread. Gaussian noise is drawn by "
+    "`standard_normal` or `normal`."
 )
 def _(images, sigma, train, rng):
     if not train:
