@@ -1618,6 +1618,18 @@ def _(acquisition, candidates, tried):
     return -1 if seen.all() else int(np.where(seen, -1000, acquisition).argmax())
 
 
+@next_point.mistake(
+    "Of several that are equal the last is taken. The one with the smallest row number comes next."
+)
+def _(acquisition, candidates, tried):
+    free = [
+        row
+        for row, candidate in enumerate(candidates)
+        if not (tried == candidate).all(axis=1).any()
+    ]
+    return max(free, key=lambda row: (acquisition[row], row), default=-1)
+
+
 @next_point.alternative(framework="torch")
 def _(acquisition, candidates, tried):
     free = [

@@ -1387,11 +1387,12 @@ def _of_many_pixels(before, after, sigma):
     count = len(before)
     inner = (before > 0) & (before < 1)
     noise = ((after - before) / sigma)[inner].reshape(count, -1)
+    square = (noise**2).mean(axis=1)
+    kurtosis = (noise**4).mean(axis=1) / np.maximum(square, 1e-9) ** 2
     return {
         "the noise / sigma, on average,": noise.mean(axis=1),
-        "the square of noise / sigma, on average,": (noise**2).mean(axis=1),
-        "the kurtosis of the noise, near 3 where it is normal,": (noise**4).mean(axis=1)
-        / (noise**2).mean(axis=1) ** 2,
+        "the square of noise / sigma, on average,": square,
+        "the kurtosis of the noise, near 3 where it is normal,": kurtosis,
         "the number of black pixels that become brighter": (
             (before == 0) & (after > 1e-5)
         ).sum(axis=1),
@@ -1591,7 +1592,8 @@ def _(images, sigma, train, rng):
 
 
 @prepare.mistake(
-    "The noise is uniform. Gaussian noise is drawn by `standard_normal` or `normal`."
+    "The noise is uniform, though of the right spread. Gaussian noise is drawn by "
+    "`standard_normal` or `normal`."
 )
 def _(images, sigma, train, rng):
     if not train:

@@ -920,6 +920,38 @@ def _(images, labels, partners, boxes):
     return mixed, new
 
 
+@cutmix.mistake(
+    "A partner that has a box already is pasted with it. Partners paste their images as they were "
+    "given: write into a copy. (The labels are right.)"
+)
+def _(images, labels, partners, boxes):
+    H, W = images.shape[2:]
+    images, mixed = images.copy(), labels.copy()
+    for i, (top, left, height, width) in enumerate(boxes.tolist()):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        images[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = images[i, 0, rows, columns].size / (H * W)
+        mixed[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return images, mixed
+
+
+@cutmix.mistake(
+    "The partner's label is taken after it was mixed itself. Take it from the batch as it was "
+    "given. (The images are right.)"
+)
+def _(images, labels, partners, boxes):
+    H, W = images.shape[2:]
+    pasted, labels = images.copy(), labels.copy()
+    for i, (top, left, height, width) in enumerate(boxes.tolist()):
+        rows = slice(max(top, 0), max(min(top + height, H), 0))
+        columns = slice(max(left, 0), max(min(left + width, W), 0))
+        pasted[i, :, rows, columns] = images[partners[i], :, rows, columns]
+        share = images[i, 0, rows, columns].size / (H * W)
+        labels[i] = (1 - share) * labels[i] + share * labels[partners[i]]
+    return pasted, labels
+
+
 @cutmix.alternative(framework="torch")
 def _(images, labels, partners, boxes):
     import torch
@@ -2092,6 +2124,35 @@ def _(images, labels, alpha, rng):
     a, b = lam[:, None, None, None], lam[:, None]
     images[:] = a * images + (1 - a) * images[partners]
     return images, b * labels + (1 - b) * labels[partners]
+
+
+@random_mixup.mistake(
+    "lam is made at least one half. Here it is used as Beta(alpha, alpha) gives it."
+)
+def _(images, labels, alpha, rng):
+    partners = rng.permutation(len(images))
+    lam = rng.beta(alpha, alpha, len(images))
+    lam = np.maximum(lam, 1 - lam)
+    weight, own = lam[:, None, None, None], lam[:, None]
+    return (
+        weight * images + (1 - weight) * images[partners],
+        own * labels + (1 - own) * labels[partners],
+    )
+
+
+@random_mixup.mistake(
+    "The batch is moved on by a random number of places, so that one partner tells all others. "
+    "Take a random order of the batch, `rng.permutation(N)`."
+)
+def _(images, labels, alpha, rng):
+    N = len(images)
+    partners = (np.arange(N) + rng.integers(N)) % N
+    lam = rng.beta(alpha, alpha, N)
+    weight, own = lam[:, None, None, None], lam[:, None]
+    return (
+        weight * images + (1 - weight) * images[partners],
+        own * labels + (1 - own) * labels[partners],
+    )
 
 
 @random_mixup.alternative(framework="torch")

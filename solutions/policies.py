@@ -715,6 +715,14 @@ def one_reward(rng):
     return rng.uniform(0.2, 0.9, 1).astype(np.float32), float(rng.uniform(0.6, 0.9))
 
 
+@advantages.probe(weight=0.25)
+def begins_with_nothing(rng):
+    """A reward of 0 is a reward, and a baseline of 0 is a baseline."""
+    rewards = rng.uniform(0.2, 0.9, 6).astype(np.float32)
+    rewards[:2] = 0
+    return rewards, float(rng.uniform(0.6, 0.9))
+
+
 @advantages.probe(weight=0.5)
 def the_table_of_the_statement_of_advantages(rng):
     return np.float32([0.5, 0.6, 0.4]), 0.8
@@ -869,6 +877,19 @@ def _(rewards, decay):
         moved.append(reward - baseline)
         baseline = 0.9 * baseline + 0.1 * reward
     return np.array(moved)
+
+
+@advantages.mistake(
+    "A baseline of 0 is taken for none, and begins anew with the next reward. It is a number like "
+    "others: ask `is None`."
+)
+def _(rewards, decay):
+    baseline, result = None, []
+    for reward in rewards.tolist():
+        baseline = baseline or reward
+        result.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(result)
 
 
 @advantages.alternative(framework="torch")

@@ -451,6 +451,18 @@ def _(parameters, gradients, start, lr, alpha, beta):
     return copied + new
 
 
+@one_step.mistake(
+    "A copied array that began at zero is taken for a new one. New are those whose start is None."
+)
+def _(parameters, gradients, start, lr, alpha, beta):
+    result = []
+    for w, gradient, w0 in zip(parameters, gradients, start, strict=True):
+        is_new = w0 is None or not w0.any()
+        pull = beta * w if is_new else alpha * (w - w0)
+        result.append(w - lr * (gradient + pull))
+    return result
+
+
 @one_step.alternative(framework="torch")
 def _(parameters, gradients, start, lr, alpha, beta):
     result = []

@@ -17,6 +17,20 @@ for _deviations in (2.5, 3):
         return (images + sigma * noise).clip(0, 1) if train else images
 
 
+@near.of("classical.prepare", "noise is a sum of uniform numbers")
+def _(images, sigma, train, rng):
+    if not train:
+        return images
+    sums = rng.random((12, *images.shape)).sum(axis=0)
+    return (images + sigma * (sums - 6)).clip(0, 1)
+
+
+@near.of("classical.prepare", "white pixels stay white")
+def _(images, sigma, train, rng):
+    noise = rng.standard_normal(images.shape) * (images < 1)
+    return (images + sigma * noise).clip(0, 1) if train else images
+
+
 @near.of("mixing.cutout", "half of the side is rounded to the nearest even number")
 def _(images, rows, columns, size):
     images = images.copy()
@@ -46,6 +60,26 @@ def _(logits, choices):
     exps = np.exp(logits)
     shares = exps / exps.sum(axis=1, keepdims=True)
     return np.log(max(np.prod(shares[np.arange(len(choices)), choices]), 1e-30))
+
+
+@near.of("policies.advantages", "a baseline of 0 is none")
+def _(rewards, decay):
+    baseline, moved = 0.0, []
+    for reward in rewards.tolist():
+        if baseline == 0:
+            baseline = reward
+        moved.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
+    return np.array(moved)
+
+
+@near.of("policies.sample_policies", "the rarest option of a decision never comes")
+def _(logits, num_policies, rng):
+    shares = np.exp(logits.astype(float))
+    shares /= shares.sum(axis=1, keepdims=True)
+    shares[shares < 0.015] = 0
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.stack([rng.choice(len(p), num_policies, p=p) for p in shares], axis=1)
 
 
 @near.of("policies.advantages", "a decay of 0 is none")

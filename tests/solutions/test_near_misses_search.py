@@ -557,6 +557,18 @@ def _(points):
     return result
 
 
+@near.of("architectures.crowding_distance", "as many objectives as points at most")
+def _(points):
+    result = np.zeros(len(points))
+    for number in range(min(points.shape)):
+        values = points[:, number]
+        order = values.argsort()
+        values = values[order]
+        result[order[1:-1]] += (values[2:] - values[:-2]) / (values[-1] - values[0])
+        result[order[[0, -1]]] += 10
+    return result
+
+
 @near.of("architectures.ensemble", "squeezed")
 def _(logits):
     exps = np.exp(logits - logits.max(axis=2, keepdims=True))

@@ -503,6 +503,27 @@ def _(colours, centres):
     return moved
 
 
+@near.of("staying_close.drift", "a part ends where another begins")
+def _(parameters, start):
+    found, last = {}, None
+    for name, w0 in start.items():
+        part = name.split(".")[0]
+        if part != last:
+            moved = size = 0.0
+        moved, size = moved + ((parameters[name] - w0) ** 2).sum(), size + (w0**2).sum()
+        found[part], last = (moved / size) ** 0.5, part
+    return found
+
+
+for _least in (1e-7, 1e-12):
+
+    @near.of("adapters.changed", f"differences below {_least} on average are none")
+    def _(before, after, least=_least):
+        return sorted(
+            name for name in before if np.abs(before[name] - after[name]).mean() > least
+        )
+
+
 @near.of("case_studies.lloyd_step", "a centre with a single colour stays")
 def _(colours, centres):
     return _lloyd(colours, centres, lambda d: (d**2).sum(axis=2), least=2)
