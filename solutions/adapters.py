@@ -1718,7 +1718,8 @@ FEATURES, CLASSES = 12, 4
         "Draw `down` at random (variance 2 / 12), let `up` and all biases be zero, and train "
         "the six arrays together on the cross-entropy of minibatches.",
         "r hidden numbers cost 25 r + 12 parameters and the head 52, so r may be as large as "
-        "17. Two for each class are needed: a ReLU sees one of two opposite clusters.",
+        "17. Two for each class are needed, since a ReLU sees one of two opposite clusters; "
+        "a few more, and training hardly ever misses one.",
         "Adam with lr 0.02, batches of 32, 30 epochs is plenty. PyTorch: `torch.randn(16, 12)` "
         "and the like with `requires_grad_()`; Gluon: `attach_grad()`, "
         "or layers whose `weight` you return.",

@@ -2124,7 +2124,7 @@ def _(logits):
 # 8. A few nets for a front ------------------------------------------------------------------------
 
 OPTIONS = 8
-NEEDED = 0.85
+NEEDED = 0.83
 
 
 @question(
@@ -2153,7 +2153,7 @@ def five_nets(errors, costs):
     errors: (8, 8, 8) float32, noisy; costs: (8, 8, 8) float32, exact; both between 0 and 1, the
     axes are the options of three layers.
     Returns five numbers from 0 to 511: i * 64 + j * 8 + k for the net of the options i, j, k. The
-    area below (1, 1), with the true errors, must be at least 85 % of that of all nets.
+    area below (1, 1), with the true errors, must be at least 83 % of that of all nets.
     """
     smooth = (
         errors.mean(axis=(1, 2))[:, None, None]
@@ -2176,7 +2176,7 @@ def five_nets(errors, costs):
     return chosen
 
 
-@five_nets.probe(repeat=5)
+@five_nets.probe(repeat=6)
 def a_noisy_space(rng):
     levels = [
         rng.permutation(np.array([0, 0.1, 0.2, 0.32, 0.46, 0.62, 0.8, 1]))

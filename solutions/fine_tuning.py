@@ -1688,7 +1688,7 @@ JUDGED = ByAccuracy("pictures", needed=0.8, guessing=0.3, num_classes=7)
     hints=[
         "`nn.Sequential(*backbone_torch(), nn.Linear(96, 7))` is the net. Freeze nothing, or "
         "the first two or three parts (in evaluation mode), and train the rest.",
-        "Batches of 20, SGD with momentum 0.9 and lr 0.1 that falls to zero over about 100 "
+        "Batches of 20, SGD with momentum 0.9 and lr 0.05 that falls to zero over about 100 "
         "steps. The trained parts belong in training mode: `net.train()`, "
         "then `.eval()` for the frozen ones.",
         "If it stays near 60 %, the backbone is random or all of it is frozen: look at "
@@ -1807,10 +1807,12 @@ def _(train_images, train_labels):
     net.add(head)
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(
-        net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 5e-4}
+        net.collect_params(),
+        "sgd",
+        {"learning_rate": 0.05, "momentum": 0.9, "wd": 5e-4},
     )
     for step in range(num_steps):
-        trainer.set_learning_rate(0.1 * (1 - step / num_steps))
+        trainer.set_learning_rate(0.05 * (1 - step / num_steps))
         rows = nd.random.shuffle(nd.arange(len(train_images)))[:20]
         with autograd.record():
             loss = softmax_loss(net(train_images.take(rows)), train_labels.take(rows))

@@ -2026,7 +2026,7 @@ LIMIT = 12.0
         A grid of two values for each feature has 2^30 points. The hypergradient of all thirty costs
         one solved system more than the fit. 200 validation examples bear thirty hyperparameters
         here; with thirty examples they would be overfitted like weights. (With so few weights, to
-        fit all 240 examples and penalise what comes out small does as well.)
+        fit all 240 examples and penalise what comes out small mostly does, too.)
     """,
     seconds=30,
 )

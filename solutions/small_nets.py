@@ -1732,9 +1732,9 @@ JUDGED = ByAccuracy("letters", needed=0.9, guessing=0.25, most_parameters=5_000)
     hints=[
         "A dense layer on flattened maps is too dear. Let the last maps be many and take their "
         "means: 64 means into 10 logits are 650 parameters.",
-        "Convolution to 16 maps with stride 2, then separable blocks 16 to 32 (stride 2), 32 to "
-        "48 (stride 2), batch normalisation and ReLU after every "
-        "convolution: about 3,400 parameters.",
+        "A 5 x 5 convolution to 16 maps with stride 2, a separable block 16 to 32, a pooling, a "
+        "separable block 32 to 64, batch normalisation and ReLU after every "
+        "convolution: about 4,400 parameters.",
         "Batch normalisation lets you use a large learning rate: momentum 0.9 with lr 0.1 to "
         "0.2, falling to zero over 8 to 12 epochs of batches of 40.",
     ],
