@@ -18,6 +18,11 @@ function of its results before. In all four moves at once an honest net of two o
 one of ten outputs to 0.75; what is looked up and then goes through a linear layer comes to 1.
 """
 
+_WIDER = 2
+"""So many times as many numbers as a result must an input have, so that of a linear net's results
+those before explain half at the most.
+"""
+
 ROOM = 4
 """So many times the numbers of one input a net may always keep beside its parameters: means and
 standard deviations of the inputs, say.
@@ -34,7 +39,7 @@ def why_not_learnt(report: Mapping[str, Any], input_size: int) -> str | None:
     return (
         _wrong_for_one_input(report)
         or _kept_elsewhere(report, input_size)
-        or _why_not_followed(report)
+        or _why_not_followed(report, input_size)
     )
 
 
@@ -64,7 +69,7 @@ def _kept_elsewhere(report: Mapping[str, Any], input_size: int) -> str | None:
     )
 
 
-def _why_not_followed(report: Mapping[str, Any]) -> str | None:
+def _why_not_followed(report: Mapping[str, Any], input_size: int) -> str | None:
     """That the results did not change with the parameters, in any of the moves."""
     pairs = [
         (report["logits"][: len(again)], np.asarray(again)) for again in report["moved"]
@@ -75,13 +80,23 @@ def _why_not_followed(report: Mapping[str, Any]) -> str | None:
             "the same. "
             "What it knows must be learnt, and lie in its parameters"
         )
-    if all(_linear(*pair) for pair in pairs):
+    if _could_not_be_linear(report, input_size) and all(
+        _linear(*pair) for pair in pairs
+    ):
         return (
             "the net knows its answers before its parameters come in: with random numbers in "
             "their place its results are the old ones, mixed. "
             "What it knows must be learnt, and lie in its parameters"
         )
     return None
+
+
+def _could_not_be_linear(report: Mapping[str, Any], input_size: int) -> bool:
+    """Whether an honest net's results are no linear function of those before. A linear net's are,
+    where inputs have no more numbers than results: there the one tells all of the input.
+    """
+    outputs = np.shape(report["logits"])[-1]
+    return bool(input_size >= _WIDER * outputs)
 
 
 def _linear(before: np.ndarray, again: np.ndarray) -> bool:

@@ -85,3 +85,13 @@ def test_scores_are_compared_between_inputs():
 def test_a_report_of_another_form_raises(broken):
     with pytest.raises((KeyError, TypeError)):
         why_not_learnt(broken, input_size=10)
+
+
+@pytest.mark.parametrize("inputs", [2, 10, 64])
+def test_a_linear_net_is_no_net_that_knew_before(inputs):
+    """Of few numbers, results with any parameters are a linear function of those with others."""
+    rng = np.random.default_rng(4)
+    points = rng.normal(size=(60, inputs))
+    before, *moved = (points @ rng.normal(size=(inputs, 10)) for _ in range(5))
+    found = report(logits=before, moved=moved)
+    assert why_not_learnt(found, input_size=inputs) is None
