@@ -30,6 +30,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "course"))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
 
 
+LONGEST = ("notebooks/test_execution.py", "solutions/test_questions.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first, so that two workers end together."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def progress_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The learner's log, in a folder of the test's own. It does not exist yet."""

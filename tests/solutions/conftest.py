@@ -48,8 +48,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    # The longest first, so that two workers end together.
-    items.sort(key=lambda item: item.path.name != "test_questions.py")
     if CHANGED not in config.stash:
         return
     kept = [item for item in items if _chapter(item) in config.stash[CHANGED]]
