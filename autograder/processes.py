@@ -1,13 +1,41 @@
-"""What is asked about a process that this one started: how much it has worked, and its last
-words.
+"""How a module is started as a process of its own, and what is asked about a process that this one
+started: how much it has worked, and its last words.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO
+
+
+def start_module(
+    module: str,
+    descriptor: int,
+    log: IO[bytes],
+    *,
+    folder: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Run `module` as ``python -P -m``, with the number of the open `descriptor`, which it
+    inherits, as its only argument; what it says on standard error goes to `log`.
+
+    -P keeps the folder of the notebook, and whatever lies in it, off its import path. In a session
+    of its own: an interrupt of this process is not meant for it.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def work_of(process: int) -> Callable[[], float]:

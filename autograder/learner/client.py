@@ -22,7 +22,7 @@ from autograder.answers.live import Live, screen
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
 from autograder.feedback.render import Feedback, note
-from autograder.processes import as_last_words, last_line
+from autograder.processes import as_last_words, last_line, start_module
 from autograder.questions.definition import FRAMEWORKS
 from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
@@ -246,21 +246,7 @@ def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
     error goes to `log`.
     """
     ours, theirs = socket.socketpair()
-    # -P keeps the folder of the notebook, and whatever lies in it, off the judge's import path.
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "autograder.learner.judge_process",
-            str(theirs.fileno()),
-        ],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=log,
-        start_new_session=True,  # an interrupt of the kernel is not meant for the judge
-    )
+    process = start_module("autograder.learner.judge_process", theirs.fileno(), log)
     theirs.close()
     return Channel(ours), process
 

@@ -59,6 +59,11 @@ def record(event: str, question: str, **facts: Any) -> None:
         _unwritten.append(line)
 
 
+def standing(question: str) -> Standing:
+    """How the learner stands with one question, also where there is nothing of it yet."""
+    return standings().get(question, Standing())
+
+
 def standings() -> dict[str, Standing]:
     """How the learner stands, by question; lines that do not parse (a torn last line, say) are
     passed over.

@@ -11,10 +11,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from autograder import logs
 from autograder.feedback.pictures import warm_up
@@ -29,7 +26,7 @@ from autograder.questions import catalogue
 from autograder.questions.definition import FRAMEWORKS, Answer, Question, seed_for
 from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
-from autograder.values.plain_values import Malformed
+from autograder.values.plain_values import Malformed, pack
 
 PUBLIC = "public"
 """The secret of self-paced work, which is none: everybody who practises gets the same inputs."""
@@ -75,7 +72,7 @@ def _answer(channel: Channel, request: Message) -> Feedback:
 
 def _check(channel: Channel, question: Question, request: Message) -> Feedback:
     answer = RemoteAnswer(channel, question.forbids, work_of(os.getppid()))
-    standing = journal.standings().get(question.name, journal.Standing())
+    standing = journal.standing(question.name)
     verdict = examine(
         question,
         answer,
@@ -120,7 +117,7 @@ def _code(question: Question, request: Message) -> Code:
 
 
 def _hint(question: Question) -> Feedback:
-    standing = journal.standings().get(question.name, journal.Standing())
+    standing = journal.standing(question.name)
     journal.record("hint", question.name)
     given, count = standing.hints, len(question.hints)
     if given < count:
@@ -135,7 +132,7 @@ def _hint(question: Question) -> Feedback:
 
 
 def _solution(question: Question, framework: str) -> Feedback:
-    standing = journal.standings().get(question.name, journal.Standing())
+    standing = journal.standing(question.name)
     journal.record("solution", question.name)
     if not standing.attempts and not standing.solutions:
         return note(
@@ -156,18 +153,11 @@ def _shown(question: Question, framework: str) -> Answer:
     """
     first_case = next(question.cases(seed_for(PUBLIC, question.name)))
     arguments = first_case.inputs.args
-    is_plain = arguments and not any(map(_holds_an_array, arguments))
+    _, arrays = pack(arguments)
+    is_plain = arguments and not arrays
     if is_plain and question.reference.framework == "numpy":
         return question.reference
     return (question.answers(framework) or [question.reference])[0]
-
-
-def _holds_an_array(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_holds_an_array, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_an_array, value))
-    return isinstance(value, np.ndarray)
 
 
 def _warm_up(framework: str) -> None:

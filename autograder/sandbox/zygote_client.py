@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from autograder.errors import Disturbed
-from autograder.processes import as_last_words, last_line
+from autograder.processes import as_last_words, last_line, start_module
 from autograder.sandbox import wall
 from autograder.sandbox.kernel import LANGUAGE
 from autograder.sandbox.messages import (
@@ -74,21 +74,12 @@ class ZygoteClient:
         """Start one; it warms up while this process goes on."""
         ours, theirs = pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the zygote
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "autograder.sandbox.zygote",
-                str(theirs.fileno()),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-            env=zygote_environment(),
+        process = start_module(
+            "autograder.sandbox.zygote",
+            theirs.fileno(),
+            log,
+            folder="/",
+            environment=zygote_environment(),
         )
         theirs.close()
         return cls(ours, process, log, fingerprint)

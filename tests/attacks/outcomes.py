@@ -36,6 +36,20 @@ SYSCALLS = """
 *arguments)`` gives the result or the error's name.
 """
 
+MEMORY = """
+        def blocks_of_memory():
+            with open("/proc/self/mem", "rb", 0) as memory:
+                for line in open("/proc/self/maps"):
+                    bounds, rights, *_ = line.split(None, 5)
+                    first, last = (int(part, 16) for part in bounds.split("-"))
+                    if not rights.startswith("rw"):
+                        continue
+                    for start in range(first, last, 2**22):
+                        memory.seek(start)
+                        yield memory.read(min(last - start, 2**22 + 100))
+"""
+"""The beginning of a cell that looks through its own memory: all that it could write to."""
+
 
 def spying(hand: Hand, source: str, **facts: Any) -> None:
     """An honest submission with one more cell."""

@@ -9,6 +9,7 @@ from attacks.outcomes import (
     ABSENT,
     DENIED,
     FORBIDDEN,
+    MEMORY,
     NO_PROCESS,
     NOT_SUPPORTED,
     REFUSED,
@@ -296,22 +297,15 @@ def read_other_memory(hand):
 def search_own_memory(hand):
     spying(
         hand,
-        """
+        MEMORY
+        + """
         import re
         patterns = {name: re.compile(pattern.encode()) for name, pattern in patterns.items()}
         hits, searched = dict.fromkeys(patterns, 0), 0
-        with open("/proc/self/mem", "rb", 0) as memory:
-            for line in open("/proc/self/maps"):
-                bounds, rights, _, _, inode, *_ = line.split(None, 5)
-                first, last = (int(part, 16) for part in bounds.split("-"))
-                if not rights.startswith("rw"):
-                    continue
-                for start in range(first, last, 2**22):
-                    memory.seek(start)
-                    block = memory.read(min(last - start, 2**22 + 100))
-                    searched += len(block)
-                    for name, pattern in patterns.items():
-                        hits[name] += len(pattern.findall(block))
+        for block in blocks_of_memory():
+            searched += len(block)
+            for name, pattern in patterns.items():
+                hits[name] += len(pattern.findall(block))
         tell("searched", searched > 10**8)
         tell("hits", hits)
         """,
@@ -442,7 +436,8 @@ def leave_behind(hand):
 def look_for_classmates(hand):
     spying(
         hand,
-        r"""
+        MEMORY
+        + """
         import os, re
         patterns = {name: re.compile(pattern.encode()) for name, pattern in patterns.items()}
         found, searched = {name: set() for name in patterns}, 0
@@ -451,17 +446,9 @@ def look_for_classmates(hand):
             for name, pattern in patterns.items():
                 found[name].update(pattern.findall(block))
 
-        with open("/proc/self/mem", "rb", 0) as memory:
-            for line in open("/proc/self/maps"):
-                bounds, rights, _, _, inode, *_ = line.split(None, 5)
-                first, last = (int(part, 16) for part in bounds.split("-"))
-                if not rights.startswith("rw"):
-                    continue
-                for start in range(first, last, 2**22):
-                    memory.seek(start)
-                    block = memory.read(min(last - start, 2**22 + 100))
-                    searched += len(block)
-                    search(block)
+        for block in blocks_of_memory():
+            searched += len(block)
+            search(block)
         for folder in ("/proc", "/proc/self", "/proc/self/net", "/proc/sys/kernel"):
             for name in set(os.listdir(folder)) - {"kmsg", "kcore", "mem", "pagemap"}:
                 try:
