@@ -1,6 +1,7 @@
 """What the grader, its warm process and a kernel's warden say to each other.
 
-    grader ──KernelRequest──> zygote      with the channel to the judge and a line for the answers
+    grader ──KernelRequest──> zygote      with the channel to the judge, a line for the answers and
+                                          a file with a `KernelSetting`
     grader ──WorkerRequest──> zygote      with a channel, a log and a file with a `WorkerSetting`
     zygote ──WorkerStarted | WorkerFailed──> grader
     warden ──KernelStarted ... KernelEnded──> grader      on the line that came with the request
@@ -8,13 +9,19 @@
 
 A message is one datagram of JSON over a Unix socket; descriptors travel beside it. A worker is a
 grader here, too. None of these sockets is open in a process that runs a submission's code.
+
+Every kernel has a copy of the zygote's memory. What one kernel or worker is told and no other may
+know is therefore a file in memory, which the zygote passes on unread.
 """
 
 from __future__ import annotations
 
 import array
+import contextlib
 import json
+import os
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -63,12 +70,26 @@ class Message:
 
 @dataclass(frozen=True)
 class KernelRequest(Message):
-    """Fork a kernel behind a wall. Descriptors: the channel to the judge, a line for answers.
+    """Fork a kernel behind a wall. Descriptors: the channel to the judge, a line for answers, a
+    file with a `KernelSetting`.
+
+    modules: what it will import, of `preload.MENTIONED`.
+    """
+
+    modules: tuple[str, ...]
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        return cls(tuple(fields["modules"]))
+
+
+@dataclass(frozen=True)
+class KernelSetting(Message):
+    """What a kernel and its wall are made of.
 
     connection:  Jupyter's connection information.
     mount_point: an empty folder of its own, see `wall.View`; so are folder and hidden.
     packages:    top-level packages that it may import besides those that are installed.
-    modules:     what it will import, of `preload.MENTIONED`.
     """
 
     connection: dict[str, Any]
@@ -76,12 +97,11 @@ class KernelRequest(Message):
     folder: str | None
     hidden: tuple[str, ...]
     packages: tuple[str, ...]
-    modules: tuple[str, ...]
     limits: Limits
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        for name in ("hidden", "packages", "modules"):
+        for name in ("hidden", "packages"):
             fields[name] = tuple(fields[name])
         fields["limits"] = Limits(**fields["limits"])
         return cls(**fields)
@@ -164,6 +184,7 @@ _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         KernelRequest,
+        KernelSetting,
         WorkerRequest,
         WorkerSetting,
         WorkerStarted,
@@ -186,6 +207,24 @@ def decode(data: bytes) -> Message:
     fields = json.loads(data)
     kind = _KINDS[fields.pop("kind")]
     return kind.from_fields(fields)
+
+
+@contextlib.contextmanager
+def in_file(message: Message) -> Iterator[int]:
+    """The descriptor of a file in memory that holds `message`. Raises OSError."""
+    descriptor = os.memfd_create("setting")
+    try:
+        os.write(descriptor, encode(message))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_from_file(descriptor: int) -> Message:
+    """The message of `in_file`; the descriptor is closed."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    with os.fdopen(descriptor, "rb") as file:
+        return decode(file.read())
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -30,7 +30,9 @@ from autograder.sandbox.messages import (
     KernelFailed,
     KernelReady,
     KernelRequest,
+    KernelSetting,
     KernelStarted,
+    in_file,
     pair,
     receive,
 )
@@ -156,20 +158,18 @@ class WalledProvisioner(KernelProvisionerBase):
         connection: dict[str, Any] = dict(self.connection_info)
         connection["key"] = connection["key"].decode()
         assert self._mount_point is not None  # pre_launch() made it
-        request = KernelRequest(
+        setting = KernelSetting(
             connection=connection,
             mount_point=self._mount_point,
             folder=str(Path(cwd).resolve()) if cwd else None,
             hidden=tuple(hidden),
             packages=tuple(packages),
-            modules=tuple(wanted),
             limits=limits,
         )
+        request = KernelRequest(modules=tuple(wanted))
         self._control, theirs = pair()
-        try:
-            zygote_client.warm().request(request, [judge, theirs.fileno()])
-        finally:
-            theirs.close()
+        with theirs, in_file(setting) as file:
+            zygote_client.warm().request(request, [judge, theirs.fileno(), file])
         if not ahead:
             self.ready()
         return self.connection_info

@@ -25,8 +25,9 @@ from autograder.sandbox.messages import (
     KernelEnded,
     KernelFailed,
     KernelReady,
-    KernelRequest,
+    KernelSetting,
     KernelStarted,
+    read_from_file,
     send,
 )
 
@@ -43,23 +44,26 @@ _MEGABYTE = 2**20
 
 
 def be_warden(
-    request: KernelRequest,
+    setting_file: int,
     judge: int,
     line: int,
     shown: tuple[str, ...],
     processor: int,
 ) -> None:
-    """Fork the kernel that `request` asks for, and stay until it has ended. Never returns.
+    """Fork a kernel, and stay until it has ended. Never returns.
 
-    judge:     the descriptor of the channel to the judge, for the kernel.
-    line:      the descriptor of the line to whoever asked.
-    shown:     what every kernel sees, see `wall.View`.
-    processor: where the kernel may run if it takes more than one.
+    setting_file: the descriptor of the file with its `KernelSetting`.
+    judge:        the descriptor of the channel to the judge, for the kernel.
+    line:         the descriptor of the line to whoever asked.
+    shown:        what every kernel sees, see `wall.View`.
+    processor:    where the kernel may run if it takes more than one.
     """
     linux.name_process(WARDEN)
-    close_all_but(judge, line)
+    close_all_but(setting_file, judge, line)
     grader = socket.socket(fileno=line)
-    limits = request.limits
+    setting = read_from_file(setting_file)
+    assert isinstance(setting, KernelSetting)
+    limits = setting.limits
     group = memory_group.make((limits.memory_mb + limits.disk_mb) * _MEGABYTE)
     # No two wardens have one number at one time, so it serves as the kernel's, too.
     kernel_id = os.getpid()
@@ -74,7 +78,7 @@ def be_warden(
         _remove(group)
         os._exit(1)
     if pid == 0:
-        _be_kernel(request, judge, grader, shown, wardens_end, kernel_id)
+        _be_kernel(setting, judge, grader, shown, wardens_end, kernel_id)
     os.close(judge)
     os.close(wardens_end)
     _guard(pid, limits.memory_mb * _MEGABYTE, processor, group, grader)
@@ -140,7 +144,7 @@ def close_all_but(*descriptors: int) -> None:
 
 
 def _be_kernel(
-    request: KernelRequest,
+    setting: KernelSetting,
     judge: int,
     grader: socket.socket,
     shown: tuple[str, ...],
@@ -154,7 +158,7 @@ def _be_kernel(
     try:
         os.setsid()
         linux.name_process(KERNEL)
-        _raise_wall(request, grader, shown, kernel_id)
+        _raise_wall(setting, grader, shown, kernel_id)
         _discard_output()  # into the new root's /dev/null: not even these lead outside
         # Its end is this process's only since the wall stands: it may have ended before.
         if _has_ended(wardens_end):
@@ -163,30 +167,30 @@ def _be_kernel(
         sockets = os.open(wall.SOCKETS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         send(grader, KernelReady(), [sockets])
         os.close(sockets)
-        wall.limit_open_files(request.limits)
+        wall.limit_open_files(setting.limits)
         grader.close()
         from autograder.sandbox.kernel import run_kernel
 
-        run_kernel(request.connection, judge, request.limits)
+        run_kernel(setting.connection, judge, setting.limits)
     finally:
         os._exit(1)
 
 
 def _raise_wall(
-    request: KernelRequest,
+    setting: KernelSetting,
     grader: socket.socket,
     shown: tuple[str, ...],
     kernel_id: int,
 ) -> None:
     """Enclose this process; where that fails tell the grader why, and end."""
     view = wall.View(
-        shown=_with_packages(shown, request.packages),
-        hidden=request.hidden,
-        folder=request.folder,
-        mount_point=request.mount_point,
+        shown=_with_packages(shown, setting.packages),
+        hidden=setting.hidden,
+        folder=setting.folder,
+        mount_point=setting.mount_point,
     )
     try:
-        wall.enclose(view, request.limits, kernel_id)
+        wall.enclose(view, setting.limits, kernel_id)
     except BaseException as error:
         send(grader, _failure(error))
         os._exit(1)

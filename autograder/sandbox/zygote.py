@@ -33,8 +33,8 @@ from autograder.sandbox.messages import (
     WorkerRequest,
     WorkerSetting,
     WorkerStarted,
-    decode,
     pair,
+    read_from_file,
     receive,
     send,
 )
@@ -137,11 +137,11 @@ class Server:
     ) -> None:
         preload.import_mentioned(request.modules)
         processor = self._processor(client)
-        judge, line = descriptors
+        judge, line, setting = descriptors
         # With too many processes there is no fork. Whoever asked for the kernel sees its line
         # close.
         with contextlib.suppress(OSError):
-            pid = _fork(lambda: be_warden(request, judge, line, self._shown, processor))
+            pid = _fork(lambda: be_warden(setting, judge, line, self._shown, processor))
             self._wardens.add(pid)
 
     def _fork_worker(
@@ -239,9 +239,7 @@ def _be_worker(
 
 def _take_over(descriptor: int) -> None:
     """Have the environment, working folder and path of the grader, as the file says."""
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    with os.fdopen(descriptor, "rb") as file:
-        setting = decode(file.read())
+    setting = read_from_file(descriptor)
     assert isinstance(setting, WorkerSetting)
     os.environ.clear()
     os.environ.update(setting.environment | ONE_THREAD)

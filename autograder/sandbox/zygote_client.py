@@ -29,7 +29,7 @@ from autograder.sandbox.messages import (
     WorkerFailed,
     WorkerRequest,
     WorkerSetting,
-    encode,
+    in_file,
     pair,
     receive,
     send,
@@ -108,17 +108,12 @@ class ZygoteClient:
         """Fork an ordinary process of the grader's that calls `main` ("module:function") with
         its copy of the descriptor `channel` and a line to the zygote, and prints to `log`.
         """
-        # The zygote passes the environment on unread: what is once in its memory is in every
-        # kernel's.
-        setting = os.memfd_create("setting")
+        ours = WorkerSetting(dict(os.environ), os.getcwd(), sys.path)
         try:
-            ours = WorkerSetting(dict(os.environ), os.getcwd(), sys.path)
-            os.write(setting, encode(ours))
-            answer = self._ask(WorkerRequest(main), [channel, log, setting])
+            with in_file(ours) as setting:
+                answer = self._ask(WorkerRequest(main), [channel, log, setting])
         except OSError:
             answer = None
-        finally:
-            os.close(setting)
         if answer is None:
             self.close()  # an answer that comes later would be taken for another's
             raise Disturbed(f"the warm process ended{self._last_words()}")

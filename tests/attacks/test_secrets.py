@@ -426,12 +426,12 @@ def leave_behind(hand):
 
 
 @secret(
-    "Look for classmates: their names and their folders, in all of its memory and in the files of "
-    "/proc.",
+    "Look for classmates: their names, their folders and the keys of their kernels, in all of its "
+    "memory and in the files of /proc.",
     stock="finds the folders of all, beside its own",
-    here="neither names nor others' folders are there",
+    here="nothing of others is there",
     searched=True,
-    found={"names": 0, "folders": 1},
+    of_others={"names": 0, "folders": 0, "keys": 0},
 )
 def look_for_classmates(hand):
     spying(
@@ -456,11 +456,13 @@ def look_for_classmates(hand):
                 except OSError:
                     pass
         tell("searched", searched > 10**8)
-        tell("found", {name: len(texts) for name, texts in found.items()})
+        own = {"names": 0, "folders": 1, "keys": 1}
+        tell("of_others", {name: max(len(found[name]) - own[name], 0) for name in own})
         """,
         patterns={
             "names": unlike_itself("neighbor-") + "[1-3]",
             "folders": "/submissio[n]-[a-z0-9_]{8}",
+            "keys": '"hmac-sha25[6]", "key": "[0-9a-f-]{33}',
         },
     )
 

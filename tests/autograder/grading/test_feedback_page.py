@@ -4,7 +4,7 @@ import pytest
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from autograder.grading import limits_of_worker
+from autograder.grading import feedback_page, limits_of_worker
 from autograder.grading.feedback_page import NOT_SHOWN, FeedbackExporter
 
 LOCKED = {"nbgrader": {"grade_id": "task", "locked": True, "solution": False}}
@@ -42,6 +42,7 @@ def test_a_fault_that_is_not_the_students_is_raised(monkeypatch):
     def broken(*_):
         raise LookupError("no template")
 
+    feedback_page._import_all.cache_clear()  # as in a process that made no page yet
     monkeypatch.setattr(HTMLExporter, "from_notebook_node", broken)
     with pytest.raises(
         RuntimeError, match="the page could not be made: LookupError: no template"

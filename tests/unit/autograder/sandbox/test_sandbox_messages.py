@@ -14,6 +14,7 @@ from autograder.sandbox.messages import (
     KernelFailed,
     KernelReady,
     KernelRequest,
+    KernelSetting,
     KernelStarted,
     WorkerFailed,
     WorkerRequest,
@@ -23,13 +24,13 @@ from autograder.sandbox.messages import (
 from autograder.sandbox.wall import Limits
 
 ALL = (
-    KernelRequest(
+    KernelRequest(("optuna", "torchvision")),
+    KernelSetting(
         connection={"ip": "/sockets/s", "shell_port": 1, "key": "k"},
         mount_point="/tmp/kernel-1",
         folder=None,
         hidden=("/course",),
         packages=(),
-        modules=("optuna", "torchvision"),
         limits=Limits(memory_mb=512, output_mb=1),
     ),
     WorkerRequest("module:function"),
@@ -87,3 +88,11 @@ def test_messages_stay_apart_and_end_with_the_other_side():
         assert messages.receive(theirs) == (WorkerStarted(1), [])
         assert messages.receive(theirs) == (WorkerStarted(2), [])
         assert messages.receive(theirs) is None
+
+
+def test_a_file_holds_a_message_and_is_gone_after_it_was_read():
+    setting = WorkerSetting({"PATH": "/bin"}, "/course", [])
+    with messages.in_file(setting) as descriptor:
+        assert messages.read_from_file(os.dup(descriptor)) == setting
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
