@@ -30,26 +30,37 @@ def leaves(value: Any) -> list[Leaf]:
 
 
 def arrays_in(value: Any) -> list[np.ndarray]:
-    """Everything that `map_numbers` would change."""
-    arrays = map(np.asarray, leaves(value))
-    return [array for array in arrays if _holds_numbers(array)]
+    """Everything that `map_numbers` would change, as the arrays that it would hand over."""
+    found: list[np.ndarray] = []
+
+    def keep(array: np.ndarray) -> np.ndarray:
+        found.append(array)
+        return array
+
+    map_numbers(value, keep)
+    return found
 
 
 def map_numbers(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     """`value` with everything in it that is made of numbers changed: arrays, flat lists of numbers,
     single numbers. All of them reach `change` as arrays, and are afterwards what they were.
+
+    Whole numbers that no dtype holds stay as they are.
     """
 
     def change_leaf(leaf: Leaf) -> Any:
         if isinstance(leaf, np.ndarray):
             # Arithmetic with an array without axes gives a number, and no array.
             return np.asarray(change(leaf)) if _holds_numbers(leaf) else leaf
-        if not isinstance(leaf, (list, tuple)):
-            return change(np.asarray(leaf)).item()
-        kinds = {type(item) for item in leaf}
-        if len(kinds) > 1:  # As one array all would become floats.
-            return type(leaf)(map(change_leaf, leaf))
-        return type(leaf)(change(np.asarray(leaf)).tolist())
+        if isinstance(leaf, (list, tuple)) and len({type(item) for item in leaf}) > 1:
+            return type(leaf)(
+                map(change_leaf, leaf)
+            )  # As one array all would be floats.
+        array = np.asarray(leaf)
+        if not _holds_numbers(array):
+            return leaf
+        changed = change(array).tolist()
+        return type(leaf)(changed) if isinstance(leaf, (list, tuple)) else changed
 
     return _map_leaves(value, change_leaf)
 
