@@ -16,7 +16,7 @@ SLOWEST := --durations=25
 # Where questions are judged in the tests' own processes, two at a time: one thread each, as in grading.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo check test night unit chapters smoke questions together alone night-tests many-examples audit bench regrades lab update test-versions lint types contracts format clean
+.PHONY: help demo check test night unit chapters smoke questions together alone night-tests many-examples audit bench regrades lab update test-versions lint types contracts format browser clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -135,6 +135,9 @@ format: $(TOOLS)  ## let ruff put code and notebooks in order; write docs/api.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/make_api.py
+
+browser:  ## install Debian's Chromium, in which `make test` tries the learner's room
+	@command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
 
 clean:  ## remove what was built (never work/)
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -585,7 +585,9 @@ def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[
 
 
 def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
-    """Grade them together on the real path, with two workers."""
+    """Grade them together on the real path. More workers than processors: most attacks end by a
+    limit that they wait for.
+    """
     before = {process.pid for process in psutil.process_iter()}
     course, students = lay_out_course(bait, attacks)
     protected: dict[str, dict[str, str]] = {}
@@ -604,7 +606,7 @@ def grade_all(bait: Bait, attacks: Iterable[Attack]) -> Session:
 
     work = [(NAME, student) for student in students]
     try:
-        results, _ = batch.grade(course, work, workers=2, show=show)
+        results, _ = batch.grade(course, work, workers=4, show=show)
     # an attack has stopped everybody's grading: find out which, so that its own test fails
     except CourseError:
         results = [_grade_alone(course, item, show) for item in work]
