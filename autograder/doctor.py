@@ -316,10 +316,10 @@ def _judge() -> Found:
             "Windows cannot hand a connection to another process",
             "Install the course in WSL2 (Ubuntu, x86_64).",
         )
-    from autograder.learner.client import start_judge
+    from autograder.learner import judges
 
     with tempfile.TemporaryFile() as log:
-        channel, process = start_judge(log)
+        channel, process = judges.start(log)
         try:
             channel.send("progress")
             channel.receive(timeout=_SECONDS)

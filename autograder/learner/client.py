@@ -12,7 +12,6 @@ import contextlib
 import inspect
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +21,8 @@ from autograder.answers.live import Live, screen
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
 from autograder.feedback.render import Feedback, note
-from autograder.processes import as_last_words, last_line, start_module
+from autograder.learner import judges
+from autograder.processes import as_last_words, last_line
 from autograder.questions.definition import FRAMEWORKS
 from autograder.values import frameworks
 from autograder.values.channel import Channel, Closed, Message
@@ -53,6 +53,8 @@ def use(framework: str) -> None:
             "framework (`course doctor` says more)"
         )
     _settings["framework"] = framework
+    if not _being_graded():
+        judges.warm_up()
 
 
 def _framework() -> str:
@@ -238,24 +240,17 @@ def _connect() -> _Judge:
     if inherited is not None:
         return _Judge(Channel(socket.socket(fileno=int(inherited))))
     log = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the judge
-    return _Judge(*start_judge(log), log)
-
-
-def start_judge(log: IO[bytes]) -> tuple[Channel, subprocess.Popen]:
-    """Start a judge of one's own, which ends when the channel closes; what it says on standard
-    error goes to `log`.
-    """
-    ours, theirs = socket.socketpair()
-    process = start_module("autograder.learner.judge_process", theirs.fileno(), log)
-    theirs.close()
-    return Channel(ours), process
+    return _Judge(*judges.start(log), log)
 
 
 class _Judge:
     """The connection to the judge, and its process where it is the learner's own."""
 
     def __init__(
-        self, channel: Channel, process: subprocess.Popen | None = None, log: Any = None
+        self,
+        channel: Channel,
+        process: judges.JudgeProcess | None = None,
+        log: IO[bytes] | None = None,
     ):
         self.channel = channel
         self._process = process

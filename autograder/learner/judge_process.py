@@ -1,8 +1,8 @@
 """The learner's own judge: a helper process beside the kernel that answers checks, hints, solutions
 and progress over a channel.
 
-Started by `autograder.learner.client` as ``python -P -m autograder.learner.judge_process FD``; it
-ends when the kernel does.
+Forked by `autograder.learner.judge_server`, or started by `autograder.learner.judges` as
+``python -P -m autograder.learner.judge_process FD``; it ends when the kernel does.
 """
 
 from __future__ import annotations
@@ -32,13 +32,23 @@ PUBLIC = "public"
 """The secret of self-paced work, which is none: everybody who practises gets the same inputs."""
 
 
-def serve(channel: Channel) -> None:
+def judge(channel: Channel, kernel: int) -> None:
+    """Serve `kernel`, the number of the process at the other end; what fails here is logged."""
+    with logs.kept_in(logs.at_home()):
+        try:
+            serve(channel, kernel)
+        except Exception:
+            logs.log.exception("the judge of self-paced work stopped")
+            raise
+
+
+def serve(channel: Channel, kernel: int) -> None:
     """Answer requests until the other side is gone."""
     warm = False
     while True:
         try:
             request = channel.receive()
-            feedback = _answer(channel, request)
+            feedback = _answer(channel, request, kernel)
             channel.send(
                 "feedback",
                 text=feedback.text,
@@ -53,7 +63,7 @@ def serve(channel: Channel) -> None:
             warm = True
 
 
-def _answer(channel: Channel, request: Message) -> Feedback:
+def _answer(channel: Channel, request: Message, kernel: int) -> Feedback:
     if request.kind == "progress":
         return journal.as_feedback()
     try:
@@ -62,7 +72,7 @@ def _answer(channel: Channel, request: Message) -> Feedback:
         return note(str(error))
     match request.kind:
         case "check":
-            return _check(channel, question, request)
+            return _check(channel, question, request, kernel)
         case "hint":
             return _hint(question)
         case "solution":
@@ -70,8 +80,10 @@ def _answer(channel: Channel, request: Message) -> Feedback:
     return note(f"The judge does not know the request {request.kind[:40]!r}.")
 
 
-def _check(channel: Channel, question: Question, request: Message) -> Feedback:
-    answer = RemoteAnswer(channel, question.forbids, work_of(os.getppid()))
+def _check(
+    channel: Channel, question: Question, request: Message, kernel: int
+) -> Feedback:
+    answer = RemoteAnswer(channel, question.forbids, work_of(kernel))
     standing = journal.standing(question.name)
     verdict = examine(
         question,
@@ -171,12 +183,7 @@ def _warm_up(framework: str) -> None:
 
 def main() -> None:
     """Serve the file descriptor given as the only argument."""
-    with logs.kept_in(logs.at_home()):
-        try:
-            serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
-        except Exception:
-            logs.log.exception("the judge of self-paced work stopped")
-            raise
+    judge(Channel(socket.socket(fileno=int(sys.argv[1]))), kernel=os.getppid())
 
 
 if __name__ == "__main__":
