@@ -15,20 +15,25 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from traitlets import Float
+from traitlets import Float, default
 
 from autograder.grading import limits_of_worker
+from autograder.grading.formulas import FormulaRenderer
 from autograder.grading.submissions.cells import metadata_of, question_of
 from autograder.logs import log
 from autograder.text import plain
 
 NOT_SHOWN = "This takes too long to be shown here. It stands in the notebook that was handed in."
 
+_TEMPLATES = str(Path(__file__).parent / "templates")
 _MEGABYTES = 1536
 _CLOCK = 5
 """How many times its processor seconds a page may take by the clock."""
@@ -39,8 +44,9 @@ _WHOLE, _FAILED = b"\0", b"\1"
 
 
 class FeedbackExporter(HTMLExporter):
-    """nbconvert's, in a process of its own. A notebook that cannot be shown within the limits is
-    shown without what the student wrote; the judge's words and the points stay.
+    """nbconvert's, in a process of its own, with nothing loaded from the network. A notebook that
+    cannot be shown within the limits is shown without what the student wrote; the judge's words and
+    the points stay.
     """
 
     seconds = Float(
@@ -48,6 +54,29 @@ class FeedbackExporter(HTMLExporter):
         min=1.0,
         help="Seconds of a processor's time that the page of one submission may take.",
     ).tag(config=True)
+
+    @default("template_paths")
+    def _template_paths(
+        self, prune: bool = True, root_dirs: list[str] | None = None
+    ) -> list[str]:
+        """Ours first: one of nbconvert's loads MathJax from elsewhere."""
+        return [_TEMPLATES, *super()._template_paths(prune, root_dirs)]
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Markdown as HTML, formulas as MathML."""
+        cell = context.get("cell", {})
+        metadata = context.get("resources", {}).get("metadata", {})
+        renderer = FormulaRenderer(
+            escape=False,
+            attachments=cell.get("attachments", {}),
+            embed_images=self.embed_images,
+            path=metadata.get("path", ""),
+            anchor_link_text=self.anchor_link_text,
+            exclude_anchor_links=self.exclude_anchor_links,
+            **self.lexer_options,
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **more: Any

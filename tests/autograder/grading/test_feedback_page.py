@@ -1,11 +1,19 @@
 """The page of feedback is made apart, and is nbconvert's own where nothing is wrong."""
 
+import re
+from pathlib import Path
+
+import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.grading import feedback_page, limits_of_worker
 from autograder.grading.feedback_page import NOT_SHOWN, FeedbackExporter
+from autograder.grading.formulas import FormulaRenderer
+
+ROOT = Path(__file__).parents[3]
 
 LOCKED = {"nbgrader": {"grade_id": "task", "locked": True, "solution": False}}
 
@@ -14,12 +22,50 @@ def notebook(own):
     return new_notebook(cells=[new_markdown_cell("A task.", metadata=LOCKED), own])
 
 
+def body(page):
+    return page[page.index("</head>") :]
+
+
 def test_an_ordinary_page_is_nbconverts_own():
     nb = notebook(new_markdown_cell("An *answer* \u2713"))
     page, resources = FeedbackExporter().from_notebook_node(nb)
     expected, other = HTMLExporter().from_notebook_node(nb)
-    assert page == expected
+    assert body(page) == body(expected)
     assert resources["output_extension"] == other["output_extension"] == ".html"
+
+
+def test_formulas_are_in_the_page():
+    text = "Of $\\alpha_i$:\n\n$$\\frac{1}{2}$$\n\n\\begin{align} a &= b \\end{align}"
+    page, _ = FeedbackExporter().from_notebook_node(notebook(new_markdown_cell(text)))
+    assert page.count("<math") == 3
+    assert "<mfrac>" in page
+    assert "\u03b1" in page
+
+
+def test_a_formula_that_is_none_is_shown_as_it_was_written():
+    cell = new_markdown_cell("$\\left<b>$ and more")
+    page, _ = FeedbackExporter().from_notebook_node(notebook(cell))
+    assert "<code>\\left&lt;b&gt;</code> and more" in page
+
+
+NOTEBOOKS = sorted(ROOT.glob("exercises/*/*.ipynb")) + sorted(
+    ROOT.glob("lessons/*.ipynb")
+)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_formula_of_the_course_becomes_mathml(path):
+    texts = [
+        cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown"
+    ]
+    page = MarkdownWithMath(renderer=FormulaRenderer(escape=False)).render(
+        "\n\n".join(texts)
+    )
+    formulas = re.findall(r"<math.*?</math>", page, re.DOTALL)
+    assert not [formula for formula in formulas if "\\" in formula]
+    assert "<code>\\" not in page
 
 
 TABLE = "|a" * 100_000 + "|\n" + "|-" * 100_000 + "|\n" + "|a" * 100_000

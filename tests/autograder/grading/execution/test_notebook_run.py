@@ -5,6 +5,7 @@ arrives in a submission changes no score but by its answers.
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -170,6 +171,7 @@ def test_the_feedback_page_shows_the_verdict(course, draft):
     )
     assert "Correct on all" in page
     assert mistake.message.partition("'")[0].partition("`")[0][:30] in page
+    assert not re.findall(r"<[^>]*\b(?:src|href)=[^>]*//[^>]*>", page)
 
 
 def test_an_endless_loop_in_a_cell_costs_that_cell(course, draft):
