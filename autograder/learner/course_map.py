@@ -117,7 +117,8 @@ def entries() -> list[Entry]:
 
 def chapter_of(wanted: str) -> Chapter:
     """The chapter that somebody means by its number ("5", "05"), its name, its title or the
-    chapter of its questions ("convolution"). Raises `UsageError` with the names of all.
+    chapter of its questions ("convolution"). Raises `UsageError`, which lists
+    all.
     """
     meant = wanted.strip().rstrip("/").casefold()
     for chapter in chapters():
@@ -127,7 +128,7 @@ def chapter_of(wanted: str) -> Chapter:
             said.add(chapter.number.lstrip("0") or "0")
         if meant in {name.casefold() for name in said}:
             return chapter
-    names = ", ".join(chapter.name for chapter in chapters())
+    names = ", ".join(chapter.number or chapter.name for chapter in chapters())
     raise UsageError(f"there is no chapter {wanted!r}: the chapters are {names}")
 
 
