@@ -293,7 +293,7 @@ def _questions(notebook: _Notebook, chapter: str) -> Iterator[Entry]:
     """The graded cells of an exercise, each with the heading before it. Minutes are not shared
     out yet.
     """
-    prefix = _prefix(notebook) or _words(_NUMBER.sub("", chapter)).replace(" ", "_")
+    prefix = _prefix(notebook) or _identifier(_NUMBER.sub("", chapter))
     heading: re.Match[str] | None = None
     position = 0
     for cell in notebook.cells:
@@ -368,3 +368,7 @@ def _words(name: str) -> str:
     """The words of a file's or a function's name, as a title."""
     words = re.sub(r"[-_]+", " ", name).strip()
     return words[:1].upper() + words[1:]
+
+
+def _identifier(name: str) -> str:
+    return _words(name).lower().replace(" ", "_")

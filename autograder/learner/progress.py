@@ -22,7 +22,7 @@ WIDTH = 80
 """Columns of a terminal."""
 _BAR = 10
 _TITLE = 40
-_QUESTION = 53
+_QUESTION = 52
 _ALL_DONE = "Every question is solved."
 
 
