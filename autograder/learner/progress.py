@@ -42,6 +42,7 @@ class QuestionRow:
 class ChapterRow:
     """One chapter as it is shown."""
 
+    name: str
     label: str
     mark: str
     meaning: str
@@ -116,7 +117,7 @@ def as_lines(history: History, chapter: str | None = None) -> Iterator[str]:
         return lines(overview(course, history, here))
     alone = course_map.chapter_of(chapter)
     view = overview(course, history, here)
-    [row] = [row for row in view.chapters if row.label == alone.label]
+    [row] = [row for row in view.chapters if row.name == alone.name]
     return _chapter_lines(row, unfolded=True)
 
 
@@ -181,6 +182,7 @@ def _chapter_row(
         for entry, standing in zip(chapter.entries, standings, strict=True)
     ]
     return ChapterRow(
+        chapter.name,
         chapter.label,
         mark,
         meaning,
