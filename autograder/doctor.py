@@ -321,7 +321,7 @@ def _judge() -> Found:
     with tempfile.TemporaryFile() as log:
         channel, process = start_judge(log)
         try:
-            channel.send("progress")
+            channel.send("hint", question="")  # there is none: it looks at all
             channel.receive(timeout=_SECONDS)
         # Closed and TimeoutError are OSErrors, Malformed is a ValueError.
         except (OSError, ValueError) as error:

@@ -242,11 +242,22 @@ def test_a_report_without_a_gradebook(run, course, tmp_path):
         assert str(folder) in complaint(err)
 
 
-def test_questions_that_are_not_installed(run, small_course, monkeypatch):
+def test_questions_that_are_not_installed(run, small_course, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "a_package_that_is_not_there")
+    monkeypatch.chdir(tmp_path)  # no notebooks tell what the questions would
     code, _, err = run("progress")
     assert code == cli.MISUSE
     assert "a_package_that_is_not_there" in complaint(err)
+
+
+def test_notebooks_tell_progress_where_no_questions_are_installed(
+    run, small_course, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "a_package_that_is_not_there")
+    monkeypatch.chdir(write_course(tmp_path / "course"))
+    code, out, err = run("progress")
+    assert (code, err) == (cli.GRADED, "")
+    assert "01 Sums" in out
 
 
 # --- what no user can cause -----------------------------------------------------------------------

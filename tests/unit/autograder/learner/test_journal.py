@@ -76,7 +76,10 @@ def test_what_was_worked_at_and_what_was_solved_last_stands_at_the_end():
     record("pause", "small.total")
     told = journal.history()
     assert told.worked == (
-        *("small.total", "small.patient", "small.written_why", "small.turn"),
+        "small.total",
+        "small.patient",
+        "small.written_why",
+        "small.turn",
     )
     assert told.solved == ("small.total", "small.written_why")
     assert told.standings.keys() == set(told.worked)
