@@ -50,7 +50,7 @@ def record(event: str, question: str, **facts: Any) -> None:
 
 def standing(question: str) -> Standing:
     """How the learner stands with one question, also where there is nothing of it yet."""
-    return standings().get(question, Standing())
+    return history().of(question)
 
 
 def standings() -> dict[str, Standing]:

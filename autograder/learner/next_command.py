@@ -60,7 +60,7 @@ def _opened(
     url = open_notebook.address(notebook, servers)
     if url is None:
         command = open_notebook.how_to_start(folder, notebook, here)
-        yield f"JupyterLab does not run there yet. Start it: {command}"
+        yield f"JupyterLab is not running for this folder. Start it: {command}"
         return
     yield url
     if only_print or not open_notebook.has_browser():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograder.learner.course_map import Chapter, Entry
-from autograder.learner.standing import History, Standing
+from autograder.learner.standing import History
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def _last_worked(chapters: Sequence[Chapter], history: History) -> Chapter | Non
 
 
 def _begun(chapter: Chapter, history: History) -> bool:
-    return any(entry.name in history.standings for entry in chapter.entries)
+    return any(history.has_begun(entry.name) for entry in chapter.entries)
 
 
 def _is_open(entry: Entry, history: History) -> bool:
-    return not history.standings.get(entry.name, Standing()).solved
+    return not history.of(entry.name).solved

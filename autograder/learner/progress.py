@@ -170,8 +170,8 @@ def _about_missing(notebooks: list[str]) -> list[str]:
 def _chapter_row(
     chapter: Chapter, history: History, is_current: bool, lesson: str, exercise: str
 ) -> ChapterRow:
-    standings = [history.standings.get(e.name, Standing()) for e in chapter.entries]
-    begun = any(entry.name in history.standings for entry in chapter.entries)
+    standings = [history.of(entry.name) for entry in chapter.entries]
+    begun = any(history.has_begun(entry.name) for entry in chapter.entries)
     solved = all(standing.solved for standing in standings)
     earned, points = _earned(chapter.entries, history), chapter.points
     mark, meaning = ("◐", "begun") if begun else ("○", "not begun")
@@ -222,10 +222,7 @@ def _mark(standing: Standing) -> tuple[str, str]:
 
 def _earned(entries: Sequence[Entry], history: History) -> float:
     """The points of these questions; none gives more than it has, whatever a log says."""
-    return sum(
-        min(history.standings.get(entry.name, Standing()).earned, entry.points)
-        for entry in entries
-    )
+    return sum(min(history.of(entry.name).earned, entry.points) for entry in entries)
 
 
 def _minutes_left(chapter: Chapter, standings: list[Standing], begun: bool) -> int:

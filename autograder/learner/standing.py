@@ -27,3 +27,11 @@ class History:
     standings: dict[str, Standing]
     worked: tuple[str, ...]
     solved: tuple[str, ...]
+
+    def of(self, question: str) -> Standing:
+        """How the learner stands with one question, also where there is nothing of it yet."""
+        return self.standings.get(question, Standing())
+
+    def has_begun(self, question: str) -> bool:
+        """Whether anything was done for it: to run the check of a stub is nothing."""
+        return self.of(question) != Standing()

@@ -161,7 +161,7 @@ def test_without_a_server_the_command_that_starts_one_is_said(course, opened):
     copy_for_learner(course, course / "my work")
     here = course / "my work/lessons"
     assert list(next_command.go_on(here))[-1] == (
-        "JupyterLab does not run there yet. Start it: "
+        "JupyterLab is not running for this folder. Start it: "
         "jupyter lab --notebook-dir=.. 01-sums.ipynb"
     )
     assert opened == []

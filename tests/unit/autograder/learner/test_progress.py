@@ -105,6 +105,16 @@ def test_the_sign_says_how_a_question_stands(course, status, earned, sign):
     assert "1 attempts" not in line
 
 
+def test_running_the_checks_of_stubs_begins_no_chapter(course):
+    checked("products.multiply", "not attempted", 0)
+    shown = lines()
+    assert shown[0].startswith("○ 02 Products")
+    assert "45 min left" in shown[0]
+    assert "Next: read lesson 02 Products (25 minutes), then do exercise 02" in shown
+    record("hint", "products.multiply")
+    assert lines()[0].startswith("◐ 02 Products")
+
+
 def test_answers_in_words_count(course):
     checked("products.multiply", earned=2.0)
     record("written", "products.written_why", earned=1.5)
