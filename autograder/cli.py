@@ -382,12 +382,34 @@ def report(course_dir: CourseDir) -> int:
 
 @app.command()
 @_reporting
-def progress() -> int:
-    """Print the map of the course: what you have solved, what is open."""
+def progress(
+    chapter: Annotated[
+        str | None,
+        typer.Argument(help="One chapter, unfolded: its number or name, as 05."),
+    ] = None,
+) -> int:
+    """Print how far you are: one line a chapter, what is open, and what comes next."""
 
-    from autograder.learner.journal import as_feedback
+    from autograder.learner.journal import as_lines
 
-    print(as_feedback())
+    for line in as_lines(chapter):
+        print(line)
+    return GRADED
+
+
+@app.command("next")
+@_reporting
+def next_(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Say it, and open nothing.")
+    ] = False,
+) -> int:
+    """Say what comes next in the course, and open it in the JupyterLab that runs."""
+
+    from autograder.learner.next_command import go_on
+
+    for line in go_on(Path.cwd(), only_print=only_print):
+        print(line)
     return GRADED
 
 

@@ -321,7 +321,8 @@ def _judge() -> Found:
     with tempfile.TemporaryFile() as log:
         channel, process = judges.start(log)
         try:
-            channel.send("progress")
+            # It has read every question when it says that there is none of this name.
+            channel.send("hint", question="")
             channel.receive(timeout=_SECONDS)
         # Closed and TimeoutError are OSErrors, Malformed is a ValueError.
         except (OSError, ValueError) as error:

@@ -7,31 +7,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder import logs
-from autograder.feedback.render import Feedback
-from autograder.pages import template
-from autograder.questions import catalogue
+from autograder.learner import progress
+from autograder.learner.standing import History, Standing
+
+if TYPE_CHECKING:
+    from autograder.feedback.render import Feedback
 
 _unwritten: list[str] = []
 """Lines that could not be written: they count until this judge ends."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a learner stands on one question: the best of all attempts, and counts of what was
-    asked for.
-    """
-
-    attempts: int = 0
-    earned: float = 0.0
-    solved: bool = False
-    hints: int = 0
-    solutions: int = 0
 
 
 def log_path() -> Path:
@@ -61,42 +50,67 @@ def record(event: str, question: str, **facts: Any) -> None:
 
 def standing(question: str) -> Standing:
     """How the learner stands with one question, also where there is nothing of it yet."""
-    return standings().get(question, Standing())
+    return history().of(question)
 
 
 def standings() -> dict[str, Standing]:
-    """How the learner stands, by question; lines that do not parse (a torn last line, say) are
-    passed over.
-    """
-    attempts: Counter[str] = Counter()
-    hints: Counter[str] = Counter()
-    solutions: Counter[str] = Counter()
-    best: dict[str, float] = {}
-    solved: set[str] = set()
+    """How the learner stands, by question."""
+    return history().standings
+
+
+def history() -> History:
+    """What the log tells; lines that do not parse (a torn last line, say) are passed over."""
+    found: dict[str, Standing] = {}
+    worked: dict[str, None] = {}
+    solved: dict[str, None] = {}
     for event in _events():
         name = event["question"]
-        match event["event"]:
-            case "check":
-                status = event.get("status")
-                attempts[name] += status != "not attempted"
-                earned = _number(event.get("earned"))
-                best[name] = max(best.get(name, 0.0), earned)
-                if status == "correct":
-                    solved.add(name)
-            case "hint":
-                hints[name] += 1
-            case "solution":
-                solutions[name] += 1
-    done = {}
-    for name in {*attempts, *best, *hints, *solutions}:
-        done[name] = Standing(
-            attempts[name],
-            best.get(name, 0.0),
-            name in solved,
-            hints[name],
-            solutions[name],
-        )
-    return done
+        standing = _after(found.get(name, Standing()), event)
+        if standing is None:
+            continue
+        found[name] = standing
+        _put_last(worked, name)
+        if _solves(event):
+            _put_last(solved, name)
+    return History(found, tuple(worked), tuple(solved))
+
+
+def _put_last(names: dict[str, None], name: str) -> None:
+    names.pop(name, None)
+    names[name] = None
+
+
+def _after(before: Standing, event: dict[str, Any]) -> Standing | None:
+    """The standing after an event; None where it is of a kind that says nothing about one."""
+    earned = _number(event.get("earned"))
+    match event["event"]:
+        case "check":
+            tried = event.get("status") != "not attempted"
+            return replace(
+                before,
+                attempts=before.attempts + tried,
+                earned=max(before.earned, earned),
+                solved=before.solved or _solves(event),
+            )
+        case "written":
+            # Who ticks again corrects what was ticked before.
+            attempts = before.attempts + 1
+            solved = _solves(event)
+            return replace(before, attempts=attempts, earned=earned, solved=solved)
+        case "hint":
+            return replace(before, hints=before.hints + 1)
+        case "solution":
+            return replace(before, solutions=before.solutions + 1)
+    return None
+
+
+def _solves(event: dict[str, Any]) -> bool:
+    """Whether a question is done with this event. A written answer is, once something of its
+    rubric is ticked: a person's judgement need not give all points.
+    """
+    if event["event"] == "written":
+        return _number(event.get("earned")) > 0
+    return event["event"] == "check" and event.get("status") == "correct"
 
 
 def _events() -> list[dict[str, Any]]:
@@ -124,57 +138,11 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def rows() -> list[dict[str, Any]]:
-    """The map of the course: one row a question, in course order, with the learner's standing."""
-    done = standings()
-    return [
-        {
-            "chapter": chapter,
-            "question": question.name,
-            "points": question.points,
-            "standing": done.get(question.name, Standing()),
-        }
-        for chapter, questions in catalogue.chapters().items()
-        for question in questions.values()
-    ]
-
-
-def _line(row: dict[str, Any]) -> str:
-    standing = row["standing"]
-    mark = _mark(standing)
-    attempts = _attempts(standing)
-    question, points = row["question"], row["points"]
-    return f"{mark} {question:<34} {standing.earned:>5g} / {points:<4g} {attempts}"
+def as_lines(chapter: str | None = None) -> Iterator[str]:
+    """The learner's progress for a terminal; of one chapter only, if it is named."""
+    return progress.as_lines(history(), chapter)
 
 
 def as_feedback() -> Feedback:
-    """The map as text and HTML."""
-    table = rows()
-    earned = sum(row["standing"].earned for row in table)
-    points = sum(row["points"] for row in table)
-    lines = [_line(row) for row in table]
-    lines.append(
-        f"  {'in all':<34} {earned:>5g} / {points:<4g} without the written answers"
-    )
-    html = template("learner", "progress.html.j2").render(
-        rows=table, earned=earned, points=points, mark=_mark, attempts=_attempts
-    )
-    return Feedback("\n".join(lines), html)
-
-
-def _mark(standing: Standing) -> str:
-    if standing.solved:
-        return "✓"
-    if standing.earned:
-        return "◐"
-    return "✗" if standing.attempts else "○"
-
-
-def _attempts(standing: Standing) -> str:
-    if standing.solved:
-        return ""
-    return (
-        f"{standing.attempts} attempt{'s' if standing.attempts != 1 else ''}"
-        if standing.attempts
-        else ""
-    )
+    """The learner's progress as text and HTML."""
+    return progress.as_feedback(history())

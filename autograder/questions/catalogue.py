@@ -19,35 +19,14 @@ import os
 import pkgutil
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from autograder.errors import BadQuestion, BrokenQuestions, UnknownQuestion
 from autograder.questions.definition import Question
 from autograder.questions.names import question_name
+from autograder.questions.package import VARIABLE, package_name
 
-
-def package_name() -> str:
-    """The package that holds the chapters."""
-    if chosen := os.environ.get(_VARIABLE):
-        return chosen
-    found = sorted(_installed())
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise BrokenQuestions(
-            "no question package is installed: install the course (`pip install -e .`), or set "
-            "AUTOGRADER_QUESTIONS to a package name"
-        )
-    raise BrokenQuestions(
-        f"several question packages are installed ({', '.join(found)}): say which with "
-        f"`configure(c, questions={found[-1]!r})` in nbgrader_config.py,"
-        f" or with `export AUTOGRADER_QUESTIONS={found[-1]}`"
-    )
-
-
-_VARIABLE = "AUTOGRADER_QUESTIONS"
 _chosen: list[tuple[str | None, str]] = []
 """While a course's own choice is in force: what the environment said before, and the choice; at
 most one.
@@ -60,41 +39,23 @@ def choose(package: str | None) -> None:
 
     The choice is an environment variable, because workers and judges inherit it.
     """
-    before = os.environ.get(_VARIABLE)
+    before = os.environ.get(VARIABLE)
     if _chosen:
         replaced, ours = _chosen.pop()
         if before == ours:  # somebody else may have set it since
             _set(replaced)
     if package is not None:
-        _chosen.append((os.environ.get(_VARIABLE), package))
+        _chosen.append((os.environ.get(VARIABLE), package))
         _set(package)
-    if os.environ.get(_VARIABLE) != before:
+    if os.environ.get(VARIABLE) != before:
         chapters.cache_clear()
 
 
 def _set(package: str | None) -> None:
     if package is None:
-        os.environ.pop(_VARIABLE, None)
+        os.environ.pop(VARIABLE, None)
     else:
-        os.environ[_VARIABLE] = package
-
-
-def packages() -> list[str]:
-    """Every installed package of questions, and the chosen one: what no submission may see."""
-    chosen = os.environ.get(_VARIABLE)
-    every = set(_installed_once())
-    if chosen:
-        every.add(chosen)
-    return sorted(every)
-
-
-def _installed() -> frozenset[str]:
-    return frozenset(
-        entry.value for entry in entry_points(group="autograder.questions")
-    )
-
-
-_installed_once = functools.cache(_installed)  # looked up for every kernel
+        os.environ[VARIABLE] = package
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import importlib.util
 from pathlib import Path
 
 from autograder.errors import CourseError
+from autograder.questions.package import package_name
 
 CONFIG = "nbgrader_config.py"
 FOLDERS = ("lessons", "exercises")
@@ -34,10 +35,7 @@ def installed() -> Path | None:
     """The folder that came with the question package: ``course/`` in it (a wheel), or the folder
     that it stands in (a clone).
     """
-    # Imported here, so that a machine without NumPy can still be examined.
-    from autograder.questions import catalogue
-
-    spec = importlib.util.find_spec(catalogue.package_name())
+    spec = importlib.util.find_spec(package_name())
     for place in spec.submodule_search_locations or () if spec else ():
         for folder in (Path(place) / "course", Path(place).parent):
             if (folder / CONFIG).is_file():

@@ -19,12 +19,16 @@ import classroom
 import psutil
 import pytest
 from classroom import NAME, RIGHT, ROOT, hand_in
+from made_courses import write_course
 
 from autograder import cli, demo, doctor, errors, logs
 from autograder.doctor import Finding
 from autograder.grading.course import Course
 
-COMMANDS = ("demo", "grade", "audit", "report", "progress", "doctor", "workspace")
+COMMANDS = (
+    *("progress", "next", "workspace", "doctor"),
+    *("grade", "report", "demo", "audit"),
+)
 HEAVY = (
     "torch",
     "torchvision",
@@ -109,13 +113,15 @@ def test_help_imports_nothing_heavy(arguments):
     assert done.stdout.splitlines()[-1] == "LOADED"
 
 
-def test_help_answers_in_under_three_tenths_of_a_second():
+@pytest.mark.parametrize("command", ["--help", "progress"])
+def test_a_learner_is_answered_in_under_three_tenths_of_a_second(command):
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-c", CALL, "--help"],
+            [sys.executable, "-c", CALL, command],
             stdout=subprocess.DEVNULL,
+            cwd=ROOT,
             check=True,
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -238,11 +244,22 @@ def test_a_report_without_a_gradebook(run, course, tmp_path):
         assert str(folder) in complaint(err)
 
 
-def test_questions_that_are_not_installed(run, small_course, monkeypatch):
+def test_questions_that_are_not_installed(run, small_course, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOGRADER_QUESTIONS", "a_package_that_is_not_there")
+    monkeypatch.chdir(tmp_path)  # no notebooks tell what the questions would
     code, _, err = run("progress")
     assert code == cli.MISUSE
     assert "a_package_that_is_not_there" in complaint(err)
+
+
+def test_notebooks_tell_progress_where_no_questions_are_installed(
+    run, small_course, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AUTOGRADER_QUESTIONS", "a_package_that_is_not_there")
+    monkeypatch.chdir(write_course(tmp_path / "course"))
+    code, out, err = run("progress")
+    assert (code, err) == (cli.GRADED, "")
+    assert "01 Sums" in out
 
 
 # --- what no user can cause -----------------------------------------------------------------------
@@ -265,7 +282,7 @@ BUGS = {
 def test_a_bug_is_never_a_wrong_command(
     run, small_course, monkeypatch, progress_log, bug
 ):
-    monkeypatch.setattr("autograder.learner.journal.as_feedback", bug)
+    monkeypatch.setattr("autograder.learner.journal.as_lines", bug)
     monkeypatch.setattr(sys, "argv", ["course", "progress"])
     code, out, err = run("progress")
     assert (code, out) == (cli.BUG, "")
@@ -296,7 +313,7 @@ def test_where_no_log_can_be_written_a_bug_says_how_to_see_it(
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.jsonl"))
-    monkeypatch.setattr("autograder.learner.journal.as_feedback", broken)
+    monkeypatch.setattr("autograder.learner.journal.as_lines", broken)
     code, _, err = run("progress")
     assert code == cli.BUG
     assert "`course --debug`" in complaint(err)
@@ -324,7 +341,7 @@ def test_what_the_system_refuses_is_a_sentence_with_the_place(
     def full(*args):
         raise OSError(28, "No space left on device", "/somewhere/file")
 
-    monkeypatch.setattr("autograder.learner.journal.as_feedback", full)
+    monkeypatch.setattr("autograder.learner.journal.as_lines", full)
     code, _, err = run("progress")
     assert (code, complaint(err)) == (
         cli.MISUSE,
@@ -339,10 +356,10 @@ def test_every_error_of_the_tree_ends_in_its_line(run, small_course, monkeypatch
     assert len(kinds) > 12
     for kind in kinds:
 
-        def fail(kind=kind):
+        def fail(chapter, kind=kind):
             raise kind("what to do")
 
-        monkeypatch.setattr("autograder.learner.journal.as_feedback", fail)
+        monkeypatch.setattr("autograder.learner.journal.as_lines", fail)
         code, _, err = run("progress")
         assert (code, complaint(err)) == (cli.MISUSE, "course: what to do")
 
@@ -445,7 +462,10 @@ def test_an_interrupt_is_said_and_has_its_code(run, course, monkeypatch):
 # --- the learner's commands -----------------------------------------------------------------------
 
 
-def test_progress_prints_the_map(run, small_course, progress_log):
+def test_progress_prints_the_map(
+    run, small_course, progress_log, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # no notebooks of another course are here
     progress_log.parent.mkdir()
     event = {
         "time": 1,
@@ -459,9 +479,61 @@ def test_progress_prints_the_map(run, small_course, progress_log):
     code, out, err = run("progress")
     assert (code, err) == (cli.GRADED, "")
     [total] = [line for line in out.splitlines() if "small.total" in line]
-    [turn] = [line for line in out.splitlines() if "small.turn" in line]
+    [turn] = [line for line in out.splitlines() if "small.turn " in line]
     assert "✓" in total
     assert "○" in turn
+
+
+def test_progress_in_a_terminal(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_course(tmp_path / "course"))
+    code, out, err = run("progress")
+    assert (code, err) == (0, "")
+    assert [line[:11] for line in out.splitlines() if line.startswith("○")] == [
+        "○ 01 Sums  ",
+        "○ 02 Produc",
+        "○ 03 Powers",
+    ]
+    assert "Next: read lesson 01 Sums (30 minutes), then do exercise 01" in out
+
+
+def test_progress_of_one_chapter(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_course(tmp_path / "course"))
+    code, out, err = run("progress", "2")
+    assert (code, err) == (0, "")
+    assert out.startswith("○ 02 Products ")
+    assert "01 Sums" not in out
+    code, out, err = run("progress", "7")
+    assert (code, out) == (cli.MISUSE, "")
+    assert "there is no chapter '7': the chapters are 01, 02, 03" in complaint(err)
+
+
+def test_next_says_what_comes_next_and_where(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_course(tmp_path / "course"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "no servers"))
+    code, out, err = run("next", "--print")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:3] == [
+        "Next: read lesson 01 Sums (30 minutes), then do exercise 01",
+        "      lessons/01-sums.ipynb",
+        "      exercises/01-sums/01-sums.ipynb",
+    ]
+    assert "jupyter lab --notebook-dir=. lessons/01-sums.ipynb" in out
+
+
+def test_next_names_the_notebook_in_the_server_that_runs(run, tmp_path, monkeypatch):
+    course = write_course(tmp_path / "course")
+    monkeypatch.chdir(course)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "servers"))
+    (tmp_path / "servers").mkdir()
+    told = {"root_dir": str(course), "url": "http://localhost:1/", "token": "t"}
+    note = json.dumps(told | {"pid": os.getpid(), "port": 1})
+    (tmp_path / "servers/jpserver-1.json").write_text(note)
+    code, out, err = run("next")
+    assert (code, err) == (0, "")
+    address = "http://localhost:1/lab/tree/lessons/01-sums.ipynb?token=t"
+    assert out.splitlines()[-1] == address
+    (tmp_path / "servers/jpserver-1.json").write_text("{")  # half written
+    assert "jupyter lab" in run("next")[1]
 
 
 @pytest.mark.parametrize(

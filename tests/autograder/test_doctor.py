@@ -21,7 +21,7 @@ from autograder.doctor import (
     mxnet_advice,
     sound,
 )
-from autograder.questions import catalogue
+from autograder.questions import catalogue, package
 from autograder.values import frameworks
 
 ROOT = Path(__file__).parents[2]
@@ -227,7 +227,7 @@ def test_no_question_package_at_all_is_the_course_that_is_not_installed(
     other_questions, monkeypatch
 ):
     other_questions("")
-    monkeypatch.setattr(catalogue, "_installed", frozenset)
+    monkeypatch.setattr(package, "_installed", frozenset)
     found = finding("questions")
     assert found.ok is False
     assert "no question package is installed" in found.detail

@@ -94,11 +94,15 @@ def loaded(*arguments, of):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["progress"], ["workspace", "--help"], ["--version"]],
+    [["progress"], ["progress", "05"], ["workspace", "--help"], ["--version"]],
     ids=lambda arguments: arguments[0],
 )
 def test_what_a_learner_calls_imports_neither_the_grader_nor_a_framework(arguments):
     assert loaded(*arguments, of=(*GRADING, *FRAMEWORKS)) == []
+
+
+def test_progress_takes_neither_numpy_nor_the_questions():
+    assert loaded("progress", of=("numpy", "solutions", "jinja2", "nbformat")) == []
 
 
 def test_a_copy_of_the_notebooks_takes_neither_the_grader_nor_a_framework(tmp_path):
@@ -121,7 +125,7 @@ def test_a_command_that_cannot_begin_imports_no_framework(arguments):
 def test_progress_without_what_grading_takes():
     done = course("progress", setup=BLOCK.format(blocked=(*GRADING, *FRAMEWORKS)))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "convolution.cross_correlate" in done.stdout
+    assert "02 Convolution" in done.stdout
 
 
 def test_the_doctor_examines_a_machine_without_nbgrader():
@@ -164,7 +168,7 @@ def test_what_cannot_run_on_windows_says_so_in_one_line(command, tmp_path):
 def test_progress_on_windows():
     done = course("progress", setup=WINDOWS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "convolution.cross_correlate" in done.stdout
+    assert "02 Convolution" in done.stdout
 
 
 def test_the_doctor_on_windows_can_be_read():
@@ -186,6 +190,7 @@ ANYWHERE = (
     "autograder.doctor",
     "autograder.learner.judge_process",
     "autograder.learner.journal",
+    "autograder.learner.next_command",
     "autograder.sandbox.linux",
     "autograder.report.tables",
     "autograder.report.results",

@@ -27,7 +27,7 @@ from jupyter_client.utils import run_sync
 
 from autograder.errors import Disturbed
 from autograder.processes import work_of
-from autograder.questions import catalogue
+from autograder.questions import package
 from autograder.sandbox import preload, provisioner, wall
 from autograder.values.frameworks import ONE_THREAD
 
@@ -230,7 +230,7 @@ class WalledKernel(Kernel):
                     cwd=self.setting.folder,
                     judge=theirs.fileno(),
                     limits=self.setting.limits,
-                    hidden=wall.hidden(catalogue.packages(), [Path.cwd()]),
+                    hidden=wall.hidden(package.packages(), [Path.cwd()]),
                     packages=self.setting.packages,
                     wanted=preload.wanted(self.setting.exercise),
                     ahead=True,

@@ -7,7 +7,7 @@ from traitlets.config import Config
 
 from autograder import configure, question
 from autograder.grading.course import Course
-from autograder.questions import catalogue
+from autograder.questions import catalogue, package
 from autograder.questions.catalogue import BrokenQuestions, UnknownQuestion
 
 pytestmark = pytest.mark.usefixtures("small_course")
@@ -72,7 +72,7 @@ def test_any_other_name_is_answered_in_one_line(name):
 def test_the_course_is_chosen_by_the_environment(monkeypatch):
     assert catalogue.package_name() == "questions"
     monkeypatch.delenv("AUTOGRADER_QUESTIONS")
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [])
+    monkeypatch.setattr(package, "entry_points", lambda group: [])
     with pytest.raises(BrokenQuestions, match="AUTOGRADER_QUESTIONS"):
         catalogue.package_name()
 
@@ -84,12 +84,12 @@ def test_two_installed_courses_are_not_guessed_between(monkeypatch):
 
     monkeypatch.delenv("AUTOGRADER_QUESTIONS")
     monkeypatch.setattr(
-        catalogue, "entry_points", lambda group: [Entry("one"), Entry("two")]
+        package, "entry_points", lambda group: [Entry("one"), Entry("two")]
     )
     with pytest.raises(BrokenQuestions, match="one, two"):
         catalogue.package_name()
     monkeypatch.setattr(
-        catalogue, "entry_points", lambda group: [Entry("one"), Entry("one")]
+        package, "entry_points", lambda group: [Entry("one"), Entry("one")]
     )
     assert catalogue.package_name() == "one"
 
@@ -238,11 +238,11 @@ def test_two_courses_are_used_by_turns_each_with_its_own_questions(
         text = f"from autograder import configure\nc = get_config()\nconfigure({arguments})\n"
         (tmp_path / name / "nbgrader_config.py").write_text(text)
         course[name] = Course(tmp_path / name)
-    for name, package in [
+    for name, questions in [
         ("one", "questions"),
         ("two", "solutions"),
         ("one", "questions"),
         ("two", "solutions"),
     ]:
         course[name]._nbgrader()
-        assert catalogue.package_name() == package
+        assert catalogue.package_name() == questions
