@@ -39,6 +39,7 @@ def examine(
     framework: str,
     code: Code | None = None,
     chosen: bool = True,
+    in_tests: bool = False,
     answered: Callable[[], None] = _nothing,
 ) -> Verdict:
     """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
@@ -53,11 +54,13 @@ def examine(
 
     chosen: whether the framework was, by `use`. Where it was not, the answer may have been written
         for another one, and what looks like a known mistake need not be one.
+
+    in_tests: whether the headline counts tests, and not the kinds of input that points go by.
     """
     forbidden_use = read(code, question.forbids) if code is not None else None
     if forbidden_use:
         return _refused(question, forbidden_use, _Run(question))
-    strategy, run = strategy_of(question), _Run(question, chosen)
+    strategy, run = strategy_of(question), _Run(question, chosen, in_tests)
     outcomes: list[tuple[Case, Outcome]] = []
     for case in _draw(question, strategy, seed):
         outcome = run.call(answer, case)
@@ -125,8 +128,8 @@ class _Run:
     reference and the imports take is not the student's.
     """
 
-    def __init__(self, question: Question, chosen: bool = True):
-        self.question, self.chosen = question, chosen
+    def __init__(self, question: Question, chosen: bool = True, in_tests: bool = False):
+        self.question, self.chosen, self.in_tests = question, chosen, in_tests
         self.trials: list[Trial] = []
         self.spent = self._waited = 0.0
 
@@ -157,7 +160,15 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
     known = known_mistake(question, strategy, trials) if run.chosen else Known()
     in_force = framework if run.chosen else ""
     named = bool(known.name or known.likely)
-    explanation = explain(question, strategy, trials, failed, in_force, named=named)
+    explanation = explain(
+        question,
+        strategy,
+        trials,
+        failed,
+        in_force,
+        named=named,
+        in_tests=run.in_tests,
+    )
     details = (known.likely, _not_chosen(run, framework), *explanation.details)
     status = explanation.status
     if earned and status in (Status.INCORRECT, Status.ERROR):

@@ -61,11 +61,13 @@ def explain(
     framework: str,
     *,
     named: bool = False,
+    in_tests: bool = False,
 ) -> Explanation:
     """Told by the last trial if it ended the examination, else by `failed`.
 
     framework: what `use` said, empty if it was not called.
     named: whether a known mistake says already what all wrong results have in common.
+    in_tests: whether to count tests, as a learner does, and not kinds of input, as points do.
     """
     last = trials[-1].outcome
     if last.kind == "timeout":
@@ -76,7 +78,7 @@ def explain(
         return Explanation(
             Status.CRASHED, "Python stopped while it ran this answer.", details
         )
-    score = _score(trials)
+    score = _score(trials, in_tests)
     outcome = failed.outcome
     if outcome.kind == "raised":
         who = _who(question, outcome)
@@ -100,11 +102,13 @@ def failure_of(question: Question, strategy: Strategy, trial: Trial) -> Failure:
     return strategy.evidence(failure)
 
 
-def _score(trials: Sequence[Trial]) -> str:
+def _score(trials: Sequence[Trial], in_tests: bool) -> str:
     total = len(trials)
     if total == 1:
         return "Not right yet."
     passed = sum(trial.passed for trial in trials)
+    if in_tests:
+        return f"Right in {passed} of {total} tests."
     by_kind = _score_by_kind(trials)
     return f"Right on {passed} of {total} inputs{by_kind}."
 
