@@ -257,6 +257,7 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "last": outcome.last,
         "seconds": outcome.seconds,
         "imported": outcome.imported,
+        "changed": list(outcome.changed),
         "forbidden": outcome.forbidden,
         "forbidden_line": outcome.forbidden_line,
     }
