@@ -5,6 +5,7 @@ never runs in the student's process.
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,11 +14,13 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.code.code_reader import Code, ForbiddenUse, may_not, read
+from autograder.judge.code.slips import early_return, other_order
 from autograder.judge.diagnosis.evidence import is_degenerate
 from autograder.judge.diagnosis.explanation import explain, failure_of
 from autograder.judge.diagnosis.known_mistakes import Known, known_mistake
 from autograder.judge.strategy import Strategy
 from autograder.judge.trial import Trial, judge, strategy_of
+from autograder.logs import log
 from autograder.questions.definition import Case, Probe, Question
 from autograder.verdict import Failure, Status, Verdict
 
@@ -80,7 +83,7 @@ def examine(
     answered()
     for case, outcome in outcomes:
         run.trials.append(judge(question, case, outcome, expected(question, case)))
-    return _conclude(strategy, run, framework)
+    return _conclude(strategy, run, framework, code)
 
 
 def examine_answer(
@@ -147,7 +150,9 @@ class _Run:
         return outcome
 
 
-def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
+def _conclude(
+    strategy: Strategy, run: _Run, framework: str, code: Code | None
+) -> Verdict:
     question, trials = run.question, run.trials
     if not trials:
         raise RuntimeError(f"{question.name} has no probes")
@@ -169,7 +174,9 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
         named=named,
         in_tests=run.in_tests,
     )
-    details = (known.likely, _not_chosen(run, framework), *explanation.details)
+    slip = _slip(question, code, named=named) if code else ""
+    before = known.likely, slip, _not_chosen(run, framework)
+    details = (*before, *explanation.details)
     status = explanation.status
     if earned and status in (Status.INCORRECT, Status.ERROR):
         status = Status.PARTIAL
@@ -182,6 +189,18 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
         mistake=known.name,
         failure=failure_of(question, strategy, failed),
     )
+
+
+def _slip(question: Question, code: Code, *, named: bool) -> str:
+    """What is seen in the code of an answer that is not right; empty where nothing is."""
+    given = list(inspect.signature(question.reference.function).parameters)
+    try:
+        order = other_order(code.cells, code.name, given)
+        return order if order or named else early_return(code.cells, code.name)
+    # The code is a stranger's: of what cannot be read nothing is said.
+    except Exception:
+        log.warning("the code of %s could not be read", question.name, exc_info=True)
+        return ""
 
 
 def _not_chosen(run: _Run, framework: str) -> str:

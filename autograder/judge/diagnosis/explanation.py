@@ -16,6 +16,7 @@ from autograder.answers.run import is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.compared import Compared
 from autograder.judge.diagnosis.relations import Result, relations
+from autograder.judge.diagnosis.variants import variant_made, wrong_where_oblong
 from autograder.judge.differences import ALL_ZERO
 from autograder.judge.strategy import Strategy, log_failure
 from autograder.judge.trial import Trial
@@ -93,7 +94,7 @@ def explain(
             )
         who = _who(question, outcome)
         headline = f"{score} {who} raised {_error(outcome)}"
-        about = _about_error(question, failed, framework)
+        about = _about_error(question, trials, failed, framework)
         return Explanation(Status.ERROR, headline, about)
     if outcome.kind == "refused":
         return _not_right(trials, score, (_sentence(outcome.message),))
@@ -165,11 +166,16 @@ def _who(question: Question, outcome: Outcome) -> str:
 _GIVES_A_NET = ("network", "change_network", "fit_predict")
 
 
-def _about_error(question: Question, failed: Trial, framework: str) -> tuple[str, ...]:
+def _about_error(
+    question: Question, trials: Sequence[Trial], failed: Trial, framework: str
+) -> tuple[str, ...]:
     """What the error does not say itself."""
     outcome = failed.outcome
     if wrong_call := _wrong_number_of_arguments(question, outcome):
         return (wrong_call,)
+    names = _argument_names(question, len(failed.case.inputs.args))
+    if oblong := wrong_where_oblong(trials, names):
+        return (oblong,)
     text = _error(outcome)
     if _NEEDS_NETWORK.search(text):
         return (
@@ -283,8 +289,13 @@ def _in_common(
         Result(trial.expected, trial.outcome.value, trial.case.inputs.args)
         for trial in trials
     ]
+    names = _argument_names(question, len(trials[0].case.inputs.args))
     try:
-        return tuple(relations(results, strategy.rtol, strategy.atol))
+        common = relations(results, strategy.rtol, strategy.atol)
+        if not common:
+            made = variant_made(question, strategy, trials, names)
+            common = [made or wrong_where_oblong(trials, names)]
+        return tuple(filter(None, common))
     # The values are a stranger's: whatever they break, nothing is said.
     except Exception:
         log_failure(

@@ -543,10 +543,10 @@ def test_a_mistake_that_cannot_be_recognised_leaves_a_traceback(caplog):
 def made_of(reference, *inputs):
     """A question with these inputs, each a kind of its own."""
     made = question(points=3)(reference)
-    for number, given in enumerate(inputs):
+    for number, arguments in enumerate(inputs):
 
-        def probe(rng, given=given):
-            return given
+        def probe(rng, arguments=arguments):
+            return arguments
 
         probe.__name__ = f"probe_{number + 1}"
         made.probe()(probe)
