@@ -34,6 +34,9 @@ _settings = {"framework": ""}
 
 _DEFAULT = "torch"
 _judge: _Judge | None = None
+last_found: dict[str, bool] = {}
+"""Whether the last check of a question found the answer right, of those checked here."""
+
 _NOT_ON_WINDOWS = (
     "Windows cannot hand a connection to another process, which a check needs: install the "
     "course in WSL2 (Ubuntu, x86-64), where all of it works."
@@ -78,6 +81,7 @@ def check(question: str, answer: Any = ...) -> Feedback:
         chosen=bool(_settings["framework"]),
         **_code(answer),
     )
+    last_found[question] = feedback.correct
     # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test.
     if _by_nbgrader() and not feedback.correct:
         raise AssertionError(feedback.text)

@@ -43,6 +43,9 @@ def variant_made(
         return ""
     if not all(trial.outcome.is_value for trial in trials):
         return ""
+    sizes = {size_of(trial.case.inputs.args) for trial in trials if not trial.passed}
+    if len(sizes) < _LEAST_SIZES:
+        return ""
     # Wrong results first: there most changes part from the answer.
     wrong_first = sorted(trials, key=lambda trial: trial.passed)
     example = wrong_first[0].case.inputs.args
