@@ -137,7 +137,11 @@ def run_contained(
     called: list[ForbiddenCall] = []
     if live:
         live.follow(printed)
-    if forbids and callable(answer) and not is_network(answer):
+    is_function = callable(answer) and not is_network(answer)
+    # A class is refused as what it is; only of a net it may be the answer.
+    if _is_own_class(answer) and driver != "network":
+        is_function = False
+    if forbids and is_function:
         answer = _watched(answer, forbids, called)
     if wall is None:
         wall = patience(seconds)

@@ -45,14 +45,19 @@ def other_order(cells: Sequence[str], name: str, given: Sequence[str]) -> str:
 
 
 def _definition(cells: Sequence[str], name: str) -> ast.FunctionDef | None:
-    """The last definition of the function at the top of a cell."""
-    found = None
-    for cell in cells:
+    """The definition of the function in the last cell that has one; None where that cell, or a
+    script, has several: which of them was in force cannot be read.
+    """
+    for cell in reversed(cells):
         tree = parsed(cell)
-        for node in tree.body if tree else ():
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                found = node
-    return found
+        found = [
+            node
+            for node in (tree.body if tree else ())
+            if isinstance(node, ast.FunctionDef) and node.name == name
+        ]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:

@@ -419,6 +419,8 @@ def test_a_class_is_no_function_but_its_instance_is_and_so_is_a_builtin_type():
     outcome = outcome_of(Doubler, np.ones(3))
     said = "check takes a function here, and Doubler is a class"
     assert (outcome.kind, outcome.message) == ("refused", said)
+    watched = outcome_of(Doubler, np.ones(3), forbids=["numpy.dot"])
+    assert watched.message == said
     assert outcome_of(Doubler(), np.ones(3)).is_value
     assert outcome_of(float, np.ones(1)[0]).is_value
 

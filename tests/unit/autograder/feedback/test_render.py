@@ -366,6 +366,17 @@ def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number(
     assert numbers[:6] == ["0", "1", "2", "nan", "inf", "-inf"]
 
 
+def test_a_number_that_fits_is_written_out():
+    got = np.array([[103.0, 140.0, 0.125, 99999.0, 1e6, -2500.0]] * 2)
+    [picture] = pictures(render(verdict(np.zeros((2, 6)), got)))
+    numbers = [
+        text.text
+        for text in ElementTree.fromstring(picture).iter(f"{SVG}text")
+        if "×" not in text.text
+    ]
+    assert numbers[:6] == ["103", "140", "0.12", "99999", "1e+06", "-2500"]
+
+
 def test_a_picture_is_said_in_words():
     alts = [
         value

@@ -38,6 +38,10 @@ def test_the_last_definition_counts():
     assert early_return([ELSEWHERE[0], IN_THE_LOOP[0]], "f") != ""
 
 
+def test_of_two_definitions_in_one_script_nothing_is_said():
+    assert early_return([f"{ELSEWHERE[0]}\n{IN_THE_LOOP[0]}"], "f") == ""
+
+
 def test_arguments_in_another_order_are_seen():
     source = "def f(kernel, image): pass"
     assert other_order([source], "f", ["image", "kernel"]) == (
