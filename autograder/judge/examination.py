@@ -14,7 +14,7 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.code.code_reader import Code, ForbiddenUse, may_not, read
-from autograder.judge.code.slips import early_return, other_order
+from autograder.judge.code.slips import early_return, has_open_branch, other_order
 from autograder.judge.diagnosis.evidence import is_degenerate
 from autograder.judge.diagnosis.explanation import explain, failure_of
 from autograder.judge.diagnosis.known_mistakes import Known, known_mistake
@@ -67,7 +67,7 @@ def examine(
     outcomes: list[tuple[Case, Outcome]] = []
     for case in _draw(question, strategy, seed):
         outcome = run.call(answer, case)
-        if not outcomes and is_stub(outcome, question.name):
+        if not outcomes and _is_untouched(question, outcome, code):
             return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
         if framework not in question.frameworks:
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
@@ -189,6 +189,20 @@ def _conclude(
         mistake=known.name,
         failure=failure_of(question, strategy, failed),
     )
+
+
+def _is_untouched(question: Question, outcome: Outcome, code: Code | None) -> bool:
+    """Whether the first call tells that nothing is answered: it came to the stub, and not by one
+    of several branches.
+    """
+    if not is_stub(outcome, question.name):
+        return False
+    try:
+        return code is None or not has_open_branch(code.cells, code.name)
+    # The code is a stranger's: what cannot be read counts as it ran.
+    except Exception:
+        log.warning("the code of %s could not be read", question.name, exc_info=True)
+        return True
 
 
 def _slip(question: Question, code: Code, *, named: bool) -> str:

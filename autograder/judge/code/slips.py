@@ -22,9 +22,25 @@ def early_return(cells: Sequence[str], name: str) -> str:
     returns = [node for node in _own_nodes(function) if isinstance(node, ast.Return)]
     if len(returns) != 1 or returns[0] not in _always_in_loop(function.body, False):
         return ""
+    line = text_of(returns[0])
     return (
-        f"The line `{text_of(returns[0])}` stands inside the loop, so that the function ends in "
+        f"The line `{line}` stands inside the loop, so that the function ends in "
         "the loop's first turn: move it below the loop."
+    )
+
+
+def has_open_branch(cells: Sequence[str], name: str) -> bool:
+    """Whether the function `name` comes to its stub under a condition only: what stands elsewhere
+    in it is an answer.
+    """
+    function = _definition(cells, name)
+    if function is None:
+        return False
+    conditions = [node for node in _own_nodes(function) if isinstance(node, ast.If)]
+    return any(
+        isinstance(node, ast.Raise) and "NotImplementedError" in ast.dump(node)
+        for condition in conditions
+        for node in ast.walk(condition)
     )
 
 

@@ -258,7 +258,8 @@ def _holds_array(value: Any) -> bool:
 def _sentence(text: str) -> str:
     capital = text[:1].upper()
     rest = text[1:]
-    return f"{capital}{rest}."
+    end = "" if text.endswith("?") else "."
+    return f"{capital}{rest}{end}"
 
 
 def _differences(

@@ -14,6 +14,7 @@ from autograder import Measurement, question, testing
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import LocalAnswer
 from autograder.judge import compared
+from autograder.judge.code.code_reader import Code
 from autograder.judge.examination import examine
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
@@ -591,6 +592,28 @@ def test_a_branch_that_is_still_the_stub_is_told_by_the_argument_that_leads_ther
     verdict = testing.examine(asked, half_open, framework="numpy")
     assert "A part of the function is still open" in verdict.headline
     assert verdict.details == ("It is the part for mode = 'min'.",)
+
+
+HALF_OPEN = """
+def pool(values, mode):
+    if mode == "max":
+        return values.max()
+    if mode == "min":
+        raise NotImplementedError
+"""
+
+
+def test_an_open_branch_that_comes_first_is_no_untouched_stub():
+    asked = made_of(pool, (np.ones(3), "min"), (np.arange(4.0), "max"))
+
+    def judged(code):
+        answer = LocalAnswer(half_open, "numpy")
+        return examine(asked, answer, seed=0, framework="numpy", code=code)
+
+    verdict = judged(Code([HALF_OPEN], "pool"))
+    assert (verdict.status, verdict.passed, verdict.tried) == (Status.PARTIAL, 1, 2)
+    assert "A part of the function is still open" in verdict.headline
+    assert judged(None).status is Status.NOT_ATTEMPTED
 
 
 def test_which_part_is_open_is_not_guessed():

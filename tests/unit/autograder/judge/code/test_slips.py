@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from autograder.judge.code.slips import early_return, other_order
+from autograder.judge.code.slips import early_return, has_open_branch, other_order
+
+EXERCISES = sorted((Path(__file__).parents[5] / "exercises").glob("*/*.ipynb"))
 
 IN_THE_LOOP = [
     "def f(xs):\n    s = 0\n    for x in xs:\n        s += x\n        return s",
@@ -50,3 +55,39 @@ def test_arguments_in_another_order_are_seen():
     )
     for given in (["kernel", "image"], ["x", "kernel"], ["image"]):
         assert other_order([source], "f", given) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "is_half"),
+    [
+        ("def f(x):\n    if x:\n        raise NotImplementedError\n    return 1", True),
+        (
+            "def f(x):\n    if x:\n        return 1\n    else:\n        raise "
+            "NotImplementedError('f')",
+            True,
+        ),
+        ("def f(x):\n    raise NotImplementedError('f')", False),
+        (
+            "def f(x):\n    if x < 0:\n        raise ValueError\n    raise "
+            "NotImplementedError('f')",
+            False,
+        ),
+        (
+            "def f(x):\n    def g():\n        if x:\n            raise NotImplementedError",
+            False,
+        ),
+        ("def g(x):\n    if x:\n        raise NotImplementedError", False),
+    ],
+)
+def test_a_stub_under_a_condition_leaves_the_rest_an_answer(source, is_half):
+    assert has_open_branch([source], "f") == is_half
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
+def test_no_exercise_comes_with_a_stub_under_a_condition(path):
+    """It would count as an attempt."""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            source = "".join(cell["source"])
+            name = cell["metadata"]["nbgrader"]["grade_id"].removeprefix("answer-")
+            assert not has_open_branch([source], name), cell["id"]
