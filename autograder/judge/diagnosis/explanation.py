@@ -97,21 +97,21 @@ def explain(
         about = _about_error(question, trials, failed, framework)
         return Explanation(Status.ERROR, headline, about)
     if outcome.kind == "refused":
-        return _not_right(trials, score, (_sentence(outcome.message),))
+        return _not_right(trials, score, (_sentence(outcome.message),), in_tests)
     sentences = _differences(question, strategy, trials, failed)
     if overwritten := _overwritten(question, failed):
         others = (sentence for sentence in sentences if sentence != ALL_ZERO)
         sentences = (overwritten, *others)
     if not named:
         sentences = (*_in_common(question, strategy, trials), *sentences)
-    return _not_right(trials, score, (*sentences, *_kinds_that_fail(trials)))
+    return _not_right(trials, score, (*sentences, *_kinds_that_fail(trials)), in_tests)
 
 
 def _not_right(
-    trials: Sequence[Trial], score: str, sentences: tuple[str, ...]
+    trials: Sequence[Trial], score: str, sentences: tuple[str, ...], in_tests: bool
 ) -> Explanation:
-    """Of a single result there is no score to tell: its headline is what is wrong with it."""
-    if len(trials) == 1 and sentences:
+    """A learner is told no score of a single result: the headline is what is wrong with it."""
+    if in_tests and len(trials) == 1 and sentences:
         first, *others = sentences
         return Explanation(Status.INCORRECT, first, tuple(others))
     return Explanation(Status.INCORRECT, score, sentences)

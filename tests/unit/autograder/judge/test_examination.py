@@ -647,10 +647,8 @@ def test_an_input_that_is_overwritten_is_told_and_not_what_came_of_it():
     assert right.status is Status.CORRECT
 
 
-def test_a_single_result_is_told_in_the_headline():
-    verdict = verdict_on_one(lambda x: x, lambda x: x + 2)
-    assert verdict.headline == "Expected 1, got 3."
-
-
-def verdict_on_one(reference, answer):
-    return testing.examine(make_question(reference), answer, framework="numpy")
+def test_a_single_result_is_told_to_a_learner_in_the_headline():
+    asked, answer = make_question(lambda x: x), LocalAnswer(lambda x: x + 2, "numpy")
+    for in_tests, said in [(True, "Expected 1, got 3."), (False, "Not right yet.")]:
+        verdict = examine(asked, answer, seed=0, framework="numpy", in_tests=in_tests)
+        assert verdict.headline == said
