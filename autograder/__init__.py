@@ -1,6 +1,6 @@
 """Checks answers against reference solutions, from outside the process that they run in.
 
-For learners: ``from autograder import check, hint, solution, use, progress``.
+For learners: ``from autograder import check, hint, solution, use, progress, picture_of``.
 For authors of questions: ``from autograder import question, Inputs, Measurement, NotADraw``.
 For nbgrader: ``from autograder import configure``.
 """
@@ -12,6 +12,7 @@ _HOME = {
     "check": "learner.client",
     "configure": "grading.nbgrader_steps",
     "hint": "learner.client",
+    "picture_of": "learner.picture",
     "progress": "learner.client",
     "solution": "learner.client",
     "use": "learner.client",
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "configure",
     "hint",
+    "picture_of",
     "progress",
     "question",
     "solution",

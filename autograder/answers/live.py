@@ -1,9 +1,11 @@
 """What is to be seen while an answer runs that takes its time: how long it has worked, how long it
 may, and what it prints.
 
-In a notebook one display that is updated and folded in the end, in a terminal one line; nothing
-where nobody looks. Drawn from a signal's handler, in the main thread: a thread of its own could
-hold a lock when the answer forks.
+In a notebook one display that is updated, in a terminal one line; nothing where nobody looks. Once
+the verdict is there, no more is left than what was printed, folded.
+
+Drawn from a signal's handler, in the main thread: a thread of its own could hold a lock when the
+answer forks.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ class Screen(Protocol):
     def show(self, state: str, lines: list[str]) -> None:
         """Replace what is shown by `state` and the lines that were printed."""
 
-    def close(self, state: str, lines: list[str]) -> None:
-        """Leave no more than is worth keeping."""
+    def close(self, lines: list[str]) -> None:
+        """Leave no more than is worth keeping: of the state nothing."""
 
 
 class Live(Watcher):
@@ -91,7 +93,7 @@ class Live(Watcher):
             return
         self._shown = False
         try:
-            self._screen.close(self._state(), self._lines())
+            self._screen.close(self._lines())
         except Exception:  # as in look
             return
 
@@ -144,20 +146,22 @@ class _Notebook:
         text = "\n".join([state, *lines])
         self._put(page, text)
 
-    def close(self, state: str, lines: list[str]) -> None:
-        title = html.escape(state)
-        if lines:
-            printed = _preformatted(lines)
-            page = f"<details><summary>{title}</summary>{printed}</details>"
-        else:
-            page = f"<div>{title}</div>"
-        self._put(page, state)
+    def close(self, lines: list[str]) -> None:
+        if not lines:
+            self._publish({"text/plain": "", "text/html": ""})
+            return
+        printed = _preformatted(lines)
+        page = f"<details><summary>The last lines that it printed</summary>{printed}</details>"
+        self._put(page, "\n".join(lines))
 
     def _put(self, inner: str, text: str) -> None:
         data = {
             "text/plain": text,
             "text/html": f'<div style="font-family:system-ui,sans-serif;opacity:.75">{inner}</div>',
         }
+        self._publish(data)
+
+    def _publish(self, data: dict[str, str]) -> None:
         transient = {"display_id": self._name}
         is_update = self._there
         self._there = True
@@ -182,7 +186,7 @@ class _Terminal:
         width = shutil.get_terminal_size().columns - 1
         self._write(_CLEAR_LINE + text[:width])
 
-    def close(self, state: str, lines: list[str]) -> None:
+    def close(self, lines: list[str]) -> None:
         self._write(_CLEAR_LINE)
 
     def _write(self, text: str) -> None:

@@ -52,6 +52,11 @@ def backend_of(net: Any) -> Torch | Gluon:
         raise NotANetwork(
             "a network was expected, not None (NoneType): is a `return` missing?"
         )
+    if isinstance(net, type):
+        name = net.__name__[:60]
+        raise NotANetwork(
+            f"a network was expected, and {name} is a class: `{name}()` makes one of it"
+        )
     if not is_network(net):
         raise NotANetwork(
             f"a network was expected (torch.nn.Module or gluon.Block), not {kind.__name__}"

@@ -19,6 +19,8 @@ class Outcome:
     printed: the beginning of what the call printed. last: the last line of it.
     forbidden: the first name among those that the question forbids that was called, if one was;
              forbidden_line: the learner's own line that led to it.
+    changed: the places of the arguments that the call left with other numbers, as its own process
+             says.
     seconds: how long it worked, in processor seconds, without its imports. imported: how long it
              worked at those.
     """
@@ -32,6 +34,7 @@ class Outcome:
     last: str = ""
     forbidden: str = ""
     forbidden_line: str = ""
+    changed: tuple[int, ...] = ()
     seconds: float = field(default=0.0, compare=False)
     imported: float = field(default=0.0, compare=False)
 

@@ -5,6 +5,7 @@ process for a submission, in the judge's for the reference.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import traceback
 import warnings
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograder.answers.call_watch import ForbiddenCall, watching
 from autograder.answers.drivers import DRIVERS
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_PRINTED = 1000
 MAX_TAIL = 2000
+_NEAR = 0.7
+"""How alike two names must be for one to be meant by the other."""
 _ENGINE = str(Path(__file__).parents[1])
 
 
@@ -43,13 +48,18 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
             "leave out the call's parentheses"
         )
         return Outcome("refused", message=refusal)
+    if _is_own_class(answer) and driver != "network":
+        refusal = f"check takes a function here, and {answer.__name__[:60]} is a class"
+        return Outcome("refused", message=refusal)
     try:
         drive = DRIVERS[driver]
         with unswitched():
             arrays = frameworks.to_framework(args, framework)
+            before = _numbers(arrays) if driver == "call" else []
         returned = drive(answer, framework, *arrays)
         with unswitched():
             value = to_plain(returned)
+            changed = _changed(before, arrays)
     except Refused as error:
         return Outcome("refused", message=str(error))
     except (KeyboardInterrupt, OutOfTime):
@@ -57,7 +67,36 @@ def run(answer: Any, driver: str, framework: str, args: tuple) -> Outcome:
     # SystemExit too: an answer that exits is an answer that failed.
     except BaseException as error:
         return _raised(error, framework)
-    return Outcome("value", value=value)
+    return Outcome("value", value=value, changed=changed)
+
+
+def _is_own_class(answer: Any) -> bool:
+    """Whether it is a class of the learner's: `int` and the like serve as functions."""
+    return isinstance(answer, type) and answer.__module__ not in ("builtins", "numpy")
+
+
+def _numbers(arrays: Sequence[Any]) -> list[np.ndarray | None]:
+    """What the arrays among the arguments hold now, None for other arguments."""
+    plain = map(to_plain, arrays)
+    return [value.copy() if isinstance(value, np.ndarray) else None for value in plain]
+
+
+def _changed(
+    before: Sequence[np.ndarray | None], arrays: Sequence[Any]
+) -> tuple[int, ...]:
+    """The places of the arguments that hold other numbers than before. An answer may have made
+    anything of them: what cannot be read any more is not told.
+    """
+    places = []
+    for place, (then, array) in enumerate(zip(before, arrays, strict=False)):
+        with contextlib.suppress(Exception):
+            if then is not None and not _same_bytes(then, to_plain(array)):
+                places.append(place)
+    return tuple(places)
+
+
+def _same_bytes(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def _raised(error: BaseException, framework: str) -> Outcome:
@@ -98,7 +137,11 @@ def run_contained(
     called: list[ForbiddenCall] = []
     if live:
         live.follow(printed)
-    if forbids and callable(answer) and not is_network(answer):
+    is_function = callable(answer) and not is_network(answer)
+    # A class is refused as what it is; only of a net it may be the answer.
+    if _is_own_class(answer) and driver != "network":
+        is_function = False
+    if forbids and is_function:
         answer = _watched(answer, forbids, called)
     if wall is None:
         wall = patience(seconds)
@@ -173,11 +216,32 @@ class Printed(io.TextIOBase):
 
 def _first_lines(error: BaseException, most: int = 6) -> str:
     try:
-        lines = str(error).strip().splitlines()
+        lines = _words(error).strip().splitlines()
     except Exception:
         return "(an exception that cannot say what it is)"
     text = "\n".join(lines[:most])
     return text[:600]
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says; of a name that is not there also the one that may be meant, as Python
+    itself adds where it prints an exception.
+    """
+    said = str(error)
+    if not isinstance(error, (NameError, AttributeError)) or not error.name:
+        return said
+    near = difflib.get_close_matches(error.name, _names_there(error), 1, _NEAR)
+    return f"{said}. Did you mean: {near[0]!r}?" if near else said
+
+
+def _names_there(error: NameError | AttributeError) -> list[str]:
+    """The names among which one was looked for."""
+    if isinstance(error, AttributeError):
+        return dir(error.obj)
+    if error.__traceback__ is None:
+        return []
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return [*frame.f_locals, *frame.f_globals, *frame.f_builtins]
 
 
 def _own_lines(frames: Iterable[traceback.FrameSummary]) -> tuple[str, ...]:

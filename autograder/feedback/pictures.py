@@ -51,6 +51,8 @@ _DIVERGING = (
     "d6604d",
     "b2182b",
 )
+_LONG = 99999.5
+"""From here on a number is written with an exponent."""
 _RESULTS = ("yours", "expected")
 """The matrices that are drawn on one scale of colours."""
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
@@ -273,11 +275,19 @@ def _numbers(plane: np.ndarray, colours: np.ndarray) -> list[_Number]:
     numbers = []
     for (row, column), value in np.ndenumerate(plane):
         ink = "white" if dark[row, column] else "black"
-        text = f"{value:.{digits}g}"
+        text = _digits(value, digits)
         across = column + 0.5
         down = row + 0.5
         numbers.append((across, down, text, ink))
     return numbers
+
+
+def _digits(value: float, digits: int) -> str:
+    """A number with so many digits, or a few more: 103 is shorter than 1e+02."""
+    rounded = f"{value:.{digits}g}"
+    if "e+" not in rounded or abs(value) >= _LONG:
+        return rounded
+    return f"{value:.0f}"
 
 
 def _coloured(level: np.ndarray, colours: tuple[str, ...]) -> np.ndarray:

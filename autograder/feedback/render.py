@@ -5,6 +5,7 @@ Everything a student wrote is escaped; the HTML has no script, and its picture i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,14 @@ from autograder.verdict import Failure, Status, Verdict
 
 MARKS = {Status.CORRECT: "✓", Status.NOT_ATTEMPTED: "○", Status.PARTIAL: "◐"}
 _WRONG = "✗"
+_OF_THE_CODE = (
+    "NameError",
+    "AttributeError",
+    "UnboundLocalError",
+    "ImportError",
+    "ModuleNotFoundError",
+)
+"""Errors that the input does not explain."""
 TONES = {Status.CORRECT: "right", Status.NOT_ATTEMPTED: "open", Status.PARTIAL: "part"}
 _READABLE = 60
 """The most numbers of an array that are printed."""
@@ -25,6 +34,8 @@ _MOST_ENTRIES = 12
 """The most entries of a dict that are printed."""
 _MOST_ITEMS = 4
 """The most items that are printed of a list with arrays."""
+_SHORT = 60
+"""The most characters of an input that is told beside a picture."""
 _LONGEST = 300
 """The most characters of any other value that are printed."""
 
@@ -47,21 +58,25 @@ class Feedback:
         return self.html
 
 
-def render(verdict: Verdict) -> Feedback:
-    """The verdict as text and as HTML."""
+def render(verdict: Verdict, title: str = "", digits: int = 2) -> Feedback:
+    """The verdict as text and as HTML.
+
+    title: what the question is called beside its name. digits: of the points, behind the point.
+    """
     return Feedback(
-        text=as_text(verdict),
-        html=as_html(verdict),
+        text=as_text(verdict, title, digits),
+        html=as_html(verdict, title, digits),
         correct=verdict.status is Status.CORRECT,
         earned=verdict.earned,
     )
 
 
-def as_text(verdict: Verdict) -> str:
+def as_text(verdict: Verdict, title: str = "", digits: int = 2) -> str:
     """The verdict for a terminal."""
     mark = MARKS.get(verdict.status, _WRONG)
-    points = _points(verdict)
-    lines = [f"{mark} {verdict.question}: {verdict.status}, {points}"]
+    points = _points(verdict, digits)
+    name = _called(verdict, title)
+    lines = [f"{mark} {name}: {verdict.status}, {points}"]
     lines.append(f"  {verdict.headline}")
     if verdict.mistake:
         lines.append(f"  {verdict.mistake}")
@@ -80,7 +95,11 @@ def _aligned(label: str, text: str) -> str:
     return label + indented
 
 
-def as_html(verdict: Verdict) -> str:
+def _called(verdict: Verdict, title: str) -> str:
+    return f"{title} · {verdict.question}" if title else verdict.question
+
+
+def as_html(verdict: Verdict, title: str = "", digits: int = 2) -> str:
     """The verdict for a notebook."""
     failure = verdict.failure
     page = template("feedback", "feedback.html.j2")
@@ -88,7 +107,9 @@ def as_html(verdict: Verdict) -> str:
         verdict=verdict,
         mark=MARKS.get(verdict.status, _WRONG),
         tone=TONES.get(verdict.status, "wrong"),
-        points=_points(verdict),
+        name=_called(verdict, title),
+        points=_points(verdict, digits),
+        given=_given(failure) if failure else "",
         rows=_rows(failure) if failure else [],
         picture=picture(failure) if failure else None,
     )
@@ -111,10 +132,30 @@ def code(title: str, source: str, explanation: str) -> Feedback:
     return Feedback(text, html)
 
 
-def _points(verdict: Verdict) -> str:
+def _points(verdict: Verdict, digits: int) -> str:
+    """What was earned, rounded to the side of what is left to do: a part is neither nothing nor
+    all.
+    """
     most = verdict.points
     unit = "point" if most == 1 else "points"
-    return f"{verdict.earned:g} of {most:g} {unit}"
+    step = 10.0**-digits
+    earned = verdict.earned
+    is_part = 0 < earned < most
+    if is_part:
+        earned = max(math.floor(round(earned / step, 6)) * step, step)
+    return f"{round(earned, digits):g} of {most:g} {unit}"
+
+
+def _given(failure: Failure) -> str:
+    """The inputs that are no arrays, such as "padding = (2, 1)": a picture does not show them."""
+    short = []
+    for name, value in failure.inputs:
+        if isinstance(value, np.ndarray) and value.ndim:
+            continue
+        text = _readable(value)
+        if "\n" not in text and len(text) <= _SHORT:
+            short.append(f"{name} = {text}")
+    return ", ".join(short)
 
 
 def _rows(failure: Failure) -> list[tuple[str, str]]:
@@ -123,7 +164,9 @@ def _rows(failure: Failure) -> list[tuple[str, str]]:
     """
     outcome = failure.outcome
     rows = []
-    for name, value in failure.inputs:
+    # A name that is not there is not there for any input.
+    inputs = failure.inputs if outcome.error not in _OF_THE_CODE else ()
+    for name, value in inputs:
         text = _readable(value)
         rows.append((f"input {name}", text))
     if outcome.kind == "value" and failure.expected is not None:

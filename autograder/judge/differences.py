@@ -17,6 +17,8 @@ _READABLE = 1e15
 _MOST_OF_A_TEXT = 60
 """So many characters of a text are shown."""
 
+ALL_ZERO = "All values are zero."
+
 _FEW_ITEMS = 4
 """So many numbers are written out."""
 
@@ -101,6 +103,8 @@ def _differences_in_list(
     rtol: float,
     atol: float,
 ) -> list[str]:
+    if len(expected) == len(got) + 1 and agree(expected[:-1], got, rtol, atol):
+        return [f"The last of {len(expected)} items is missing; the others are right."]
     if len(expected) != len(got):
         return [f"Expected {len(expected)} items, got {len(got)}."]
     sentences = []
@@ -127,7 +131,7 @@ def _difference_in_value(
     if odd:
         return odd
     if np.any(expected) and not np.any(got):
-        return "All values are zero."
+        return ALL_ZERO
     return _largest_difference(expected, got, same)
 
 
@@ -137,7 +141,8 @@ def _odd_values(expected: np.ndarray, got: np.ndarray) -> str:
         odd = int(is_odd(got).sum())
         allowed = is_odd(expected).sum()
         if odd > allowed:
-            return f"{odd} of {got.size} values are {name}."
+            verb = "is" if odd == 1 else "are"
+            return f"{odd} of {got.size} values {verb} {name}."
     return ""
 
 
@@ -150,6 +155,8 @@ def _largest_difference(expected: np.ndarray, got: np.ndarray, same: np.ndarray)
     where = ", ".join(str(int(number)) for number in index)
     apart = _apart(expected[index], got[index])
     wrong = int((~same).sum())
+    if wrong == 1:
+        return f"1 of {expected.size} values differs, the one at [{where}]: {apart}."
     return (
         f"{wrong} of {expected.size} values differ; the largest difference is at "
         f"[{where}]: {apart}."
@@ -159,7 +166,9 @@ def _largest_difference(expected: np.ndarray, got: np.ndarray, same: np.ndarray)
 def _digits(value: complex, digits: int) -> str:
     """`value` with so many digits."""
     if abs(value) < _READABLE:
-        return f"{value:.{digits}g}"
+        rounded = f"{value:.{digits}g}"
+        is_long = "e+" in rounded and value.imag == 0
+        return f"{value.real:.0f}" if is_long else rounded
     return f"{value:.{digits - 1}e}"
 
 
@@ -203,8 +212,26 @@ def _kind(value: Any) -> str:
         return f"an array of shape {_shape(value)}"
     if _is_short_list(value):
         return repr(value)
+    if ragged := _ragged(value):
+        return ragged
     kind = type(value)
     return _KINDS.get(kind, f"a {kind.__name__}")
+
+
+def _ragged(value: Any) -> str:
+    """A list that is no array, because its rows are not equally long; empty for anything else."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return ""
+    if not all(isinstance(row, (list, tuple, np.ndarray)) for row in value):
+        return ""
+    if any(isinstance(row, np.ndarray) and row.ndim == 0 for row in value):
+        return ""
+    lengths = [len(row) for row in value]
+    if len(set(lengths)) == 1:
+        return ""
+    listed = ", ".join(map(str, lengths[:_FEW_ITEMS]))
+    more = ", ..." if len(lengths) > _FEW_ITEMS else ""
+    return f"a list whose rows have different lengths ({listed}{more})"
 
 
 def _is_short_list(value: Any) -> bool:

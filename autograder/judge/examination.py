@@ -5,6 +5,7 @@ never runs in the student's process.
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,11 +14,13 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import CallAnswer, LocalAnswer, is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.code.code_reader import Code, ForbiddenUse, may_not, read
+from autograder.judge.code.slips import early_return, has_open_branch, other_order
 from autograder.judge.diagnosis.evidence import is_degenerate
 from autograder.judge.diagnosis.explanation import explain, failure_of
 from autograder.judge.diagnosis.known_mistakes import Known, known_mistake
 from autograder.judge.strategy import Strategy
 from autograder.judge.trial import Trial, judge, strategy_of
+from autograder.logs import log
 from autograder.questions.definition import Case, Probe, Question
 from autograder.verdict import Failure, Status, Verdict
 
@@ -39,6 +42,7 @@ def examine(
     framework: str,
     code: Code | None = None,
     chosen: bool = True,
+    in_tests: bool = False,
     answered: Callable[[], None] = _nothing,
 ) -> Verdict:
     """Judge `answer`, which is given arrays of `framework`, on the inputs that `seed` gives; `code`
@@ -53,15 +57,17 @@ def examine(
 
     chosen: whether the framework was, by `use`. Where it was not, the answer may have been written
         for another one, and what looks like a known mistake need not be one.
+
+    in_tests: whether the headline counts tests, and not the kinds of input that points go by.
     """
     forbidden_use = read(code, question.forbids) if code is not None else None
     if forbidden_use:
         return _refused(question, forbidden_use, _Run(question))
-    strategy, run = strategy_of(question), _Run(question, chosen)
+    strategy, run = strategy_of(question), _Run(question, chosen, in_tests)
     outcomes: list[tuple[Case, Outcome]] = []
     for case in _draw(question, strategy, seed):
         outcome = run.call(answer, case)
-        if not outcomes and is_stub(outcome, question.name):
+        if not outcomes and _is_untouched(question, outcome, code):
             return _verdict(run, Status.NOT_ATTEMPTED, NOT_ATTEMPTED)
         if framework not in question.frameworks:
             return _verdict(run, Status.ERROR, _other_framework(question, framework))
@@ -77,7 +83,7 @@ def examine(
     answered()
     for case, outcome in outcomes:
         run.trials.append(judge(question, case, outcome, expected(question, case)))
-    return _conclude(strategy, run, framework)
+    return _conclude(strategy, run, framework, code)
 
 
 def examine_answer(
@@ -125,8 +131,8 @@ class _Run:
     reference and the imports take is not the student's.
     """
 
-    def __init__(self, question: Question, chosen: bool = True):
-        self.question, self.chosen = question, chosen
+    def __init__(self, question: Question, chosen: bool = True, in_tests: bool = False):
+        self.question, self.chosen, self.in_tests = question, chosen, in_tests
         self.trials: list[Trial] = []
         self.spent = self._waited = 0.0
 
@@ -144,7 +150,9 @@ class _Run:
         return outcome
 
 
-def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
+def _conclude(
+    strategy: Strategy, run: _Run, framework: str, code: Code | None
+) -> Verdict:
     question, trials = run.question, run.trials
     if not trials:
         raise RuntimeError(f"{question.name} has no probes")
@@ -157,8 +165,18 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
     known = known_mistake(question, strategy, trials) if run.chosen else Known()
     in_force = framework if run.chosen else ""
     named = bool(known.name or known.likely)
-    explanation = explain(question, strategy, trials, failed, in_force, named=named)
-    details = (known.likely, _not_chosen(run, framework), *explanation.details)
+    explanation = explain(
+        question,
+        strategy,
+        trials,
+        failed,
+        in_force,
+        named=named,
+        in_tests=run.in_tests,
+    )
+    slip = _slip(question, code, named=named) if code else ""
+    before = known.likely, slip, _not_chosen(run, framework)
+    details = (*before, *explanation.details)
     status = explanation.status
     if earned and status in (Status.INCORRECT, Status.ERROR):
         status = Status.PARTIAL
@@ -171,6 +189,32 @@ def _conclude(strategy: Strategy, run: _Run, framework: str) -> Verdict:
         mistake=known.name,
         failure=failure_of(question, strategy, failed),
     )
+
+
+def _is_untouched(question: Question, outcome: Outcome, code: Code | None) -> bool:
+    """Whether the first call tells that nothing is answered: it came to the stub, and not by one
+    of several branches.
+    """
+    if not is_stub(outcome, question.name):
+        return False
+    try:
+        return code is None or not has_open_branch(code.cells, code.name)
+    # The code is a stranger's: what cannot be read counts as it ran.
+    except Exception:
+        log.warning("the code of %s could not be read", question.name, exc_info=True)
+        return True
+
+
+def _slip(question: Question, code: Code, *, named: bool) -> str:
+    """What is seen in the code of an answer that is not right; empty where nothing is."""
+    given = list(inspect.signature(question.reference.function).parameters)
+    try:
+        order = other_order(code.cells, code.name, given)
+        return order if order or named else early_return(code.cells, code.name)
+    # The code is a stranger's: of what cannot be read nothing is said.
+    except Exception:
+        log.warning("the code of %s could not be read", question.name, exc_info=True)
+        return ""
 
 
 def _not_chosen(run: _Run, framework: str) -> str:

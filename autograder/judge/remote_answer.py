@@ -21,6 +21,7 @@ stops waiting: the answer's process notices first where it can.
 """
 
 _LONGEST = 10**9
+_MOST_ARGUMENTS = 100
 _LOOK = 0.05  # seconds from one look at a process's work to the next, at least
 
 _KINDS = ("value", "raised", "refused", "timeout")
@@ -142,6 +143,7 @@ def _outcome(message: Message, forbids: Sequence[str], measured: float) -> Outco
         lines=_lines(fields.get("lines")),
         printed=_text(fields.get("printed"), 1000),
         last=_first_line(fields.get("last")),
+        changed=_places(fields.get("changed")),
         forbidden=str(forbidden),
         forbidden_line=_first_line(fields.get("forbidden_line")) if forbidden else "",
         seconds=max(measured, _seconds(fields.get("seconds"))),
@@ -158,6 +160,15 @@ def _lines(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(_text(line, 200) for line in value[:4])
+
+
+def _places(value: Any) -> tuple[int, ...]:
+    """A stranger's places of arguments; none where they are no list of such."""
+    if not isinstance(value, list) or len(value) > _MOST_ARGUMENTS:
+        return ()
+    if not all(type(place) is int and 0 <= place < _MOST_ARGUMENTS for place in value):
+        return ()
+    return tuple(value)
 
 
 def _seconds(value: Any) -> float:

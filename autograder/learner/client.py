@@ -22,6 +22,7 @@ from autograder.answers.outcome import Outcome
 from autograder.answers.run import run_contained
 from autograder.feedback.render import Feedback, note
 from autograder.learner import judges
+from autograder.learner.shown import running_shell, show
 from autograder.processes import as_last_words, last_line
 from autograder.questions.definition import FRAMEWORKS
 from autograder.values import frameworks
@@ -33,6 +34,9 @@ _settings = {"framework": ""}
 
 _DEFAULT = "torch"
 _judge: _Judge | None = None
+last_found: dict[str, bool] = {}
+"""Whether the last check of a question found the answer right, of those checked here."""
+
 _NOT_ON_WINDOWS = (
     "Windows cannot hand a connection to another process, which a check needs: install the "
     "course in WSL2 (Ubuntu, x86-64), where all of it works."
@@ -61,26 +65,57 @@ def _framework() -> str:
     return _settings["framework"] or _DEFAULT
 
 
-def check(question: str, answer: Any) -> Feedback:
-    """Check `answer`, your function or your network, against the question's probes.
+def check(question: str, answer: Any = ...) -> Feedback:
+    """Check `answer`, your function or your network, against the question's probes. In a notebook
+    the verdict shows itself.
 
     Example: ``check("convolution.cross_correlate", cross_correlate)``
     """
+    if answer is ... or not isinstance(question, str):
+        return _told(note(_how_to_check(question, answer)))
     framework = _framework()
     frameworks.module(framework)  # an import is not part of the answer's time
     feedback = _ask(
         "check",
         answer,
-        question=str(question),
+        question=question,
         framework=framework,
         chosen=bool(_settings["framework"]),
         **_code(answer),
     )
+    last_found[question] = feedback.correct
     # nbgrader alone (its Validate button, say) takes a cell without an error for a passed test.
-    by_nbgrader = os.environ.get("NBGRADER_EXECUTION") and not _being_graded()
-    if by_nbgrader and not feedback.correct:
+    if _by_nbgrader() and not feedback.correct:
         raise AssertionError(feedback.text)
-    return feedback
+    return _told(feedback)
+
+
+def _how_to_check(question: Any, answer: Any) -> str:
+    """How check is called, where the question's name is missing or stands in the wrong place."""
+    name = answer if isinstance(answer, str) else "chapter.question"
+    function = "your_function"
+    if isinstance(question, str):
+        name = question
+    elif callable(question):
+        function = str(getattr(question, "__name__", function))
+    return (
+        "check takes two things: the name of the question, in quotation marks, and then your "
+        f'answer: `check("{name[:80]}", {function[:80]})`'
+    )
+
+
+def _by_nbgrader() -> bool:
+    """Whether nbgrader runs the notebook by itself, without the judge of a class."""
+    return bool(os.environ.get("NBGRADER_EXECUTION")) and not _being_graded()
+
+
+def _told(feedback: Feedback) -> Feedback:
+    """`feedback`, shown at once to a learner who works in a notebook. Where a notebook is executed
+    for a class, its last lines show what they give.
+    """
+    if _being_graded() or _by_nbgrader():
+        return feedback
+    return show(feedback)
 
 
 def _code(answer: Any) -> dict[str, Any]:
@@ -89,7 +124,7 @@ def _code(answer: Any) -> dict[str, Any]:
     """
     if _being_graded():
         return {}
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    shell = running_shell()
     cells = _cells_run(shell) if shell else _script_of(answer)
     if sum(map(len, cells)) > _MOST_CODE:
         cells = []
@@ -127,19 +162,25 @@ def _tell_grader(framework: str) -> None:
 
 def hint(question: str) -> Feedback:
     """The next hint for `question`; each call gives one more."""
-    return _ask("hint", question=str(question))
+    return _told(_ask("hint", question=_name(question)))
 
 
 def solution(question: str) -> Feedback:
     """A right answer to `question` with a short explanation: after an attempt, or when asked
     twice.
     """
-    return _ask("solution", question=str(question), framework=_framework())
+    name = _name(question)
+    return _told(_ask("solution", question=name, framework=_framework()))
 
 
 def progress() -> Feedback:
     """The map of the course: what is solved, what is open, points so far."""
-    return _ask("progress")
+    return _told(_ask("progress"))
+
+
+def _name(question: Any) -> str:
+    """The name that was given; of a function given in its place, its own, which is looked up."""
+    return str(getattr(question, "__name__", question))
 
 
 def _ask(kind: str, answer: Any = None, **fields: Any) -> Feedback:
@@ -222,6 +263,7 @@ def _reply(channel: Channel, number: int, outcome: Outcome) -> None:
         "last": outcome.last,
         "seconds": outcome.seconds,
         "imported": outcome.imported,
+        "changed": list(outcome.changed),
         "forbidden": outcome.forbidden,
         "forbidden_line": outcome.forbidden_line,
     }

@@ -20,7 +20,7 @@ from autograder.judge.code.code_reader import Code
 from autograder.judge.code.modules_beside import modules_beside
 from autograder.judge.examination import examine
 from autograder.judge.remote_answer import RemoteAnswer
-from autograder.learner import journal
+from autograder.learner import journal, onward
 from autograder.processes import work_of
 from autograder.questions import catalogue
 from autograder.questions.definition import FRAMEWORKS, Answer, Question, seed_for
@@ -85,13 +85,16 @@ def _check(
 ) -> Feedback:
     answer = RemoteAnswer(channel, question.forbids, work_of(kernel))
     standing = journal.standing(question.name)
+    framework = str(request.fields.get("framework"))
+    code = _code(question, request)
     verdict = examine(
         question,
         answer,
         seed=home_seed(question, standing.attempts),
-        framework=str(request.fields.get("framework")),
-        code=_code(question, request),
+        framework=framework,
+        code=code,
         chosen=request.fields.get("chosen") is not False,
+        in_tests=True,
     )
     journal.record(
         "check",
@@ -100,7 +103,10 @@ def _check(
         earned=verdict.earned,
         points=verdict.points,
     )
-    return render(verdict)
+    shown = (_shown(question, framework), *question.answers(framework))
+    feedback = render(verdict, title=onward.title_of(question.name), digits=1)
+    what_next = onward.onward(question, verdict, standing.hints, shown, code.cells)
+    return onward.with_onward(feedback, what_next)
 
 
 def home_seed(question: Question, attempts: int) -> int:

@@ -17,6 +17,7 @@ import functools
 import importlib
 import os
 import pkgutil
+import re
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,6 +148,10 @@ def _suggestion(name: str) -> str:
     functions = {other: other.partition(".")[2] for other in names()}
     meant = [other for other, function in functions.items() if function == name]
     if not meant:
+        if chapter := _chapter_meant(name):
+            return f"The questions of {chapter} are {', '.join(select([chapter]))}."
+        meant = _begun(name)
+    if not meant:
         meant = difflib.get_close_matches(name, names(), n=1, cutoff=0.6)
     if not meant:
         near = difflib.get_close_matches(name, functions.values(), n=1, cutoff=0.75)
@@ -157,6 +162,33 @@ def _suggestion(name: str) -> str:
         "A question is named by its chapter and its function, as in "
         f"{names()[0]!r}. The chapters are {', '.join(chapters())}."
     )
+
+
+def _chapter_meant(name: str) -> str:
+    """The one chapter whose name is, or begins with, what is left of `name` without a number:
+    exercises are called "02-convolution"; empty where there is none.
+    """
+    begin = re.sub(r"^\d+\w?[-_. ]+", "", name).strip().replace("-", "_")
+    if len(begin) < _LEAST_BEGUN:
+        return ""
+    found = [chapter for chapter in chapters() if chapter.startswith(begin)]
+    return found[0] if len(found) == 1 else ""
+
+
+def _begun(name: str) -> list[str]:
+    """The few questions whose names, or whose functions' names, begin like that."""
+    if len(name) < _LEAST_BEGUN:
+        return []
+    found = [
+        other
+        for other in names()
+        if other.startswith(name) or other.partition(".")[2].startswith(name)
+    ]
+    return found if len(found) <= _MOST_MEANT else []
+
+
+_LEAST_BEGUN = 3
+_MOST_MEANT = 4
 
 
 def of_grade_id(grade_id: str) -> Question:

@@ -233,6 +233,7 @@ def _a(kind: type) -> str:
     else:
         name = f"{kind.__module__}.{kind.__qualname__}"
     name = name[:80]
+    name = "complex number" if kind is complex else name
     initial = name[:1].lower()
     article = "an" if initial in "aeiou" else "a"
     return f"{article} {name}"

@@ -12,9 +12,12 @@ import numpy as np
 
 from autograder.answers.drivers import DRIVERS
 from autograder.answers.outcome import Outcome
+from autograder.answers.run import is_stub
 from autograder.answers.time_limit import patience
 from autograder.judge.compared import Compared
 from autograder.judge.diagnosis.relations import Result, relations
+from autograder.judge.diagnosis.variants import variant_made, wrong_where_oblong
+from autograder.judge.differences import ALL_ZERO
 from autograder.judge.strategy import Strategy, log_failure
 from autograder.judge.trial import Trial
 from autograder.questions.definition import Question
@@ -61,11 +64,13 @@ def explain(
     framework: str,
     *,
     named: bool = False,
+    in_tests: bool = False,
 ) -> Explanation:
     """Told by the last trial if it ended the examination, else by `failed`.
 
     framework: what `use` said, empty if it was not called.
     named: whether a known mistake says already what all wrong results have in common.
+    in_tests: whether to count tests, as a learner does, and not kinds of input, as points do.
     """
     last = trials[-1].outcome
     if last.kind == "timeout":
@@ -76,18 +81,40 @@ def explain(
         return Explanation(
             Status.CRASHED, "Python stopped while it ran this answer.", details
         )
-    score = _score(trials)
+    score = _score(trials, in_tests)
     outcome = failed.outcome
     if outcome.kind == "raised":
+        if is_stub(outcome, question.name):
+            headline = (
+                f"{score} A part of the function is still open: there it comes to "
+                "`raise NotImplementedError`."
+            )
+            return Explanation(
+                Status.ERROR, headline, _open_part(question, trials, failed)
+            )
         who = _who(question, outcome)
         headline = f"{score} {who} raised {_error(outcome)}"
-        return Explanation(Status.ERROR, headline, _about_error(failed, framework))
+        about = _about_error(question, trials, failed, framework)
+        return Explanation(Status.ERROR, headline, about)
     if outcome.kind == "refused":
-        return Explanation(Status.INCORRECT, score, (_sentence(outcome.message),))
+        return _not_right(trials, score, (_sentence(outcome.message),), in_tests)
     sentences = _differences(question, strategy, trials, failed)
+    if overwritten := _overwritten(question, failed):
+        others = (sentence for sentence in sentences if sentence != ALL_ZERO)
+        sentences = (overwritten, *others)
     if not named:
         sentences = (*_in_common(question, strategy, trials), *sentences)
-    return Explanation(Status.INCORRECT, score, (*sentences, *_kinds_that_fail(trials)))
+    return _not_right(trials, score, (*sentences, *_kinds_that_fail(trials)), in_tests)
+
+
+def _not_right(
+    trials: Sequence[Trial], score: str, sentences: tuple[str, ...], in_tests: bool
+) -> Explanation:
+    """A learner is told no score of a single result: the headline is what is wrong with it."""
+    if in_tests and len(trials) == 1 and sentences:
+        first, *others = sentences
+        return Explanation(Status.INCORRECT, first, tuple(others))
+    return Explanation(Status.INCORRECT, score, sentences)
 
 
 def failure_of(question: Question, strategy: Strategy, trial: Trial) -> Failure:
@@ -100,11 +127,13 @@ def failure_of(question: Question, strategy: Strategy, trial: Trial) -> Failure:
     return strategy.evidence(failure)
 
 
-def _score(trials: Sequence[Trial]) -> str:
+def _score(trials: Sequence[Trial], in_tests: bool) -> str:
     total = len(trials)
     if total == 1:
         return "Not right yet."
     passed = sum(trial.passed for trial in trials)
+    if in_tests:
+        return f"Right in {passed} of {total} tests."
     by_kind = _score_by_kind(trials)
     return f"Right on {passed} of {total} inputs{by_kind}."
 
@@ -137,9 +166,16 @@ def _who(question: Question, outcome: Outcome) -> str:
 _GIVES_A_NET = ("network", "change_network", "fit_predict")
 
 
-def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
+def _about_error(
+    question: Question, trials: Sequence[Trial], failed: Trial, framework: str
+) -> tuple[str, ...]:
     """What the error does not say itself."""
     outcome = failed.outcome
+    if wrong_call := _wrong_number_of_arguments(question, outcome):
+        return (wrong_call,)
+    names = _argument_names(question, len(failed.case.inputs.args))
+    if oblong := wrong_where_oblong(trials, names):
+        return (oblong,)
     text = _error(outcome)
     if _NEEDS_NETWORK.search(text):
         return (
@@ -155,6 +191,62 @@ def _about_error(failed: Trial, framework: str) -> tuple[str, ...]:
     return ()
 
 
+_TAKES = re.compile(r" takes (?:from \d+ to )?(\d+) positional arguments? but (\d+) ")
+_MISSES = re.compile(r" missing (\d+) required positional argument")
+
+
+def _wrong_number_of_arguments(question: Question, outcome: Outcome) -> str:
+    """That the function cannot be called with what it is given; empty where that is not the error.
+    Errors from within it have a line of the learner's.
+    """
+    if outcome.error != "TypeError" or outcome.lines:
+        return ""
+    given = list(inspect.signature(question.reference.function).parameters)
+    if found := _TAKES.search(outcome.message):
+        # An object that is called counts itself.
+        itself = int(found[2]) - len(given)
+        takes = int(found[1]) - itself
+    elif found := _MISSES.search(outcome.message):
+        takes, itself = len(given) + int(found[1]), 0
+    else:
+        return ""
+    if itself not in (0, 1):
+        return ""
+    plural = "" if takes == 1 else "s"
+    names = f": {', '.join(given)}" if given else ""
+    return f"Your function takes {takes} argument{plural}; it is given {len(given)}{names}."
+
+
+def _open_part(
+    question: Question, trials: Sequence[Trial], failed: Trial
+) -> tuple[str, ...]:
+    """Which of its arguments leads to the part that is still the stub, if it is one alone."""
+    is_open = [is_stub(trial.outcome, question.name) for trial in trials]
+    names = _argument_names(question, len(failed.case.inputs.args))
+    found = []
+    for place, name in enumerate(names):
+        value = failed.case.inputs.args[place]
+        if not isinstance(value, (str, bool, int, type(None))):
+            continue
+        values = [trial.case.inputs.args[place] for trial in trials]
+        has_value = [type(one) is type(value) and one == value for one in values]
+        if has_value == is_open:
+            found.append(f"It is the part for {name} = {value!r}.")
+    return tuple(found) if len(found) == 1 else ()
+
+
+def _overwritten(question: Question, failed: Trial) -> str:
+    """That the answer has changed what it was given."""
+    names = _argument_names(question, len(failed.case.inputs.args))
+    changed = [
+        f"`{names[place]}`" for place in failed.outcome.changed if place < len(names)
+    ]
+    if not changed:
+        return ""
+    listed = " and ".join(changed)
+    return f"The function overwrites {listed}, which it is given: work on a copy."
+
+
 def _holds_array(value: Any) -> bool:
     if isinstance(value, dict):
         value = list(value.values())
@@ -166,7 +258,8 @@ def _holds_array(value: Any) -> bool:
 def _sentence(text: str) -> str:
     capital = text[:1].upper()
     rest = text[1:]
-    return f"{capital}{rest}."
+    end = "" if text.endswith("?") else "."
+    return f"{capital}{rest}{end}"
 
 
 def _differences(
@@ -197,8 +290,13 @@ def _in_common(
         Result(trial.expected, trial.outcome.value, trial.case.inputs.args)
         for trial in trials
     ]
+    names = _argument_names(question, len(trials[0].case.inputs.args))
     try:
-        return tuple(relations(results, strategy.rtol, strategy.atol))
+        common = relations(results, strategy.rtol, strategy.atol)
+        if not common:
+            made = variant_made(question, strategy, trials, names)
+            common = [made or wrong_where_oblong(trials, names)]
+        return tuple(filter(None, common))
     # The values are a stranger's: whatever they break, nothing is said.
     except Exception:
         log_failure(

@@ -232,6 +232,7 @@ def _claims(largest: _Pair) -> Iterator[_Claim]:
     if not largest.same_shape:
         yield _ONLY_THE_SHAPE
         yield from _other_axes(largest)
+        yield _AS_LARGE_AS_AN_INPUT
         yield from _off_by_one()
         return
     yield _NEGATIVE
@@ -348,6 +349,27 @@ def _other_axes(largest: _Pair) -> Iterator[_Claim]:
 def _has_different_sizes(pair: _Pair) -> bool:
     sizes = set(pair.expected.shape)
     return len(sizes) == pair.expected.ndim
+
+
+def _is_as_large_as_an_input(pair: _Pair) -> bool:
+    """Whether the result has the rows and columns of an input, where it should have fewer."""
+    excess = _excess(pair)
+    if excess is None or any(excess[:-2]) or min(excess[-2:]) < 0:
+        return False
+    sizes = [value.shape[-2:] for value in pair.inputs if _is_image(value)]
+    return pair.got.shape[-2:] in sizes
+
+
+def _is_image(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim >= 2
+
+
+_AS_LARGE_AS_AN_INPUT = _Claim(
+    "The result is as large as the input, and should be smaller: look at where the last position "
+    "starts, and whether more is padded than the task says.",
+    _is_as_large_as_an_input,
+    lambda pair: _has_windows(pair),
+)
 
 
 def _off_by_one() -> Iterator[_Claim]:

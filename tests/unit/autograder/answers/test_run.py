@@ -392,3 +392,45 @@ def test_an_answer_that_changes_its_input_changes_only_its_own():
 
     assert run(answer, "call", "numpy", (source,)).value.tolist() == [2, 2]
     assert len(source) == 1 and source[0].tolist() == [1, 1]
+
+
+def misspelt(kernel):
+    return kernal.sum()  # noqa: F821
+
+
+def test_a_name_that_python_takes_to_be_meant_is_told():
+    message = outcome_of(misspelt, np.ones(3)).message
+    assert message == "name 'kernal' is not defined. Did you mean: 'kernel'?"
+    outcome = outcome_of(lambda values: values.sumn(), np.ones(3))
+    assert outcome.message.endswith("Did you mean: 'sum'?")
+
+
+def test_an_exception_that_names_nothing_is_told_as_it_is():
+    outcome = outcome_of(raising(AttributeError("no such thing")))
+    assert outcome.message == "no such thing"
+
+
+class Doubler:
+    def __call__(self, values):
+        return 2 * values
+
+
+def test_a_class_is_no_function_but_its_instance_is_and_so_is_a_builtin_type():
+    outcome = outcome_of(Doubler, np.ones(3))
+    said = "check takes a function here, and Doubler is a class"
+    assert (outcome.kind, outcome.message) == ("refused", said)
+    watched = outcome_of(Doubler, np.ones(3), forbids=["numpy.dot"])
+    assert watched.message == said
+    assert outcome_of(Doubler(), np.ones(3)).is_value
+    assert outcome_of(float, np.ones(1)[0]).is_value
+
+
+def overwrites(kept, values):
+    values[0] = 7
+    return values
+
+
+def test_the_arguments_that_an_answer_overwrites_are_told_by_their_place():
+    assert outcome_of(overwrites, np.ones(3), np.ones(3)).changed == (1,)
+    assert outcome_of(overwrites, np.ones(3), np.full(3, 7.0)).changed == ()
+    assert outcome_of(lambda x: x * np.nan, np.full(3, np.nan)).changed == ()

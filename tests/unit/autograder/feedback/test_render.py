@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from strategies import examples
 
+from autograder import feedback, learner
 from autograder.answers.outcome import Outcome
 from autograder.feedback.render import Feedback, code, note, render
 from autograder.verdict import Failure, Status, Verdict
@@ -100,6 +103,65 @@ def test_every_status_has_a_mark_and_a_colour(status):
     assert feedback.text[0] in "✓○◐✗" and str(status) in feedback.text
     assert (feedback.text[0] == "✓") == feedback.correct == (status is Status.CORRECT)
     assert Page(feedback.html).harmless
+
+
+def luminance(colour: str) -> float:
+    """As WCAG 2 defines it, of "#rrggbb"."""
+    channels = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    linear = np.where(
+        channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+    )
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_word_of_a_verdict_is_legible_on_white_and_on_black(status):
+    html = render(verdict(1.0, 2.0, status)).html
+    ground, letters = re.search(r"background:(#\w{6});color:(#\w{6})", html).groups()
+    assert contrast(ground, letters) >= 4.5
+    edge = re.search(r"border-left:4px solid (#\w{6})", html).group(1)
+    assert min(contrast(edge, page) for page in ("#ffffff", "#111111")) >= 3
+
+
+def test_all_other_words_of_feedback_have_the_colour_of_the_page():
+    folders = Path(feedback.__file__).parent, Path(learner.__file__).parent
+    for template in [path for folder in folders for path in folder.rglob("*.html.j2")]:
+        source = template.read_text(encoding="utf-8")
+        letters = re.findall(r"(?<![-\w])color:\s*([^;\"]+)", source)
+        assert set(letters) <= {"#ffffff", "inherit", "currentColor"}, template
+
+
+def test_no_one_has_all_points_or_none_for_a_part():
+    for earned, said in [(0.38, "0.3"), (0.01, "0.1"), (2.99, "2.9"), (3, "3")]:
+        found = Verdict("small.total", Status.PARTIAL, 3, earned, "Right.")
+        assert f"{said} of 3 points" in render(found, digits=1).text
+        assert f"{earned:g} of 3 points" in render(found).text
+
+
+def test_the_title_of_a_question_stands_beside_its_name():
+    shown = render(verdict(1.0, 2.0), title="Adding <up>")
+    assert "Adding <up> · small.total" in shown.text
+    assert "Adding &lt;up&gt; · small.total" in shown.html
+
+
+def test_inputs_that_no_picture_shows_are_told_beside_it():
+    given = [("image", np.ones((5, 5))), ("padding", (2, 1)), ("mode", "max")]
+    unfolded, _, _ = render(
+        verdict(np.eye(3), np.ones((3, 3)), inputs=given)
+    ).html.partition("<details")
+    assert "with padding = (2, 1), mode = &#39;max&#39;" in unfolded
+
+
+def test_a_name_that_is_not_there_is_not_explained_by_the_input():
+    given = [("values", np.ones(3))]
+    for error, told in [("NameError", False), ("ValueError", True)]:
+        shown = render(verdict(inputs=given, kind="raised", error=error)).text
+        assert ("input values" in shown) == told
 
 
 def test_a_failure_shows_input_yours_and_expected():
@@ -302,6 +364,17 @@ def test_a_picture_has_a_colour_for_every_number_and_none_for_what_is_no_number(
         if "×" not in text.text
     ]
     assert numbers[:6] == ["0", "1", "2", "nan", "inf", "-inf"]
+
+
+def test_a_number_that_fits_is_written_out():
+    got = np.array([[103.0, 140.0, 0.125, 99999.0, 1e6, -2500.0]] * 2)
+    [picture] = pictures(render(verdict(np.zeros((2, 6)), got)))
+    numbers = [
+        text.text
+        for text in ElementTree.fromstring(picture).iter(f"{SVG}text")
+        if "×" not in text.text
+    ]
+    assert numbers[:6] == ["103", "140", "0.12", "99999", "1e+06", "-2500"]
 
 
 def test_a_picture_is_said_in_words():

@@ -82,7 +82,8 @@ def test_nan_and_infinity_are_counted(seed, size, data):
     for odd, word in [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")]:
         g = e.copy()
         g[where] = odd
-        assert told(e, g) == [f"{len(where)} of {size} values are {word}."]
+        verb = "is" if len(where) == 1 else "are"
+        assert told(e, g) == [f"{len(where)} of {size} values {verb} {word}."]
 
 
 @pytest.mark.parametrize("odd", ["nan", "inf", "-inf"])
@@ -141,7 +142,7 @@ def test_a_wrong_shape_is_told_and_nothing_is_guessed_from_one_result(
 
 def test_the_items_of_a_list_are_told_apart():
     e = [np.ones(2), np.ones((2, 2)), "a"]
-    assert told(e, e[:2]) == ["Expected 3 items, got 2."]
+    assert told(e, e[1:]) == ["Expected 3 items, got 2."]
     assert told(e, [np.ones(2), np.zeros((2, 2)), "b"]) == [
         "item 1: All values are zero.",
         "item 2: Expected 'a', got 'b'.",
@@ -153,10 +154,10 @@ CLAIMS = {
     r"Expected (-?[\d.]+), got (-?[\d.]+)\.": lambda e, g, m: (
         (float(m[1]), float(m[2])) == (e.item(), g.item())
     ),
-    r"(\d+) of (\d+) values are NaN": lambda e, g, m: (
+    r"(\d+) of (\d+) values (?:are|is) NaN": lambda e, g, m: (
         np.isnan(g).sum() == int(m[1]) and g.size == int(m[2])
     ),
-    r"(\d+) of (\d+) values differ; the largest difference is at "
+    r"(\d+) of (\d+) values (?:differ; the largest difference is|differs, the one) at "
     r"\[([\d, ]*)\]: expected (\S+), got (\S+)\.$": lambda e, g, m: (
         int(m[1]) == (~np.isclose(e, g, rtol=1e-4, atol=1e-4, equal_nan=True)).sum()
         and np.allclose(
@@ -201,6 +202,33 @@ def test_unrelated_arrays_get_the_plain_sentence(seed, size):
     differ = np.count_nonzero(~close(one, other, RTOL, ATOL))
     [sentence] = told(one, other)
     assert sentence.startswith(f"{differ} of {size * size} values differ")
+
+
+def test_a_last_item_that_is_missing_is_told_if_the_others_are_right():
+    e = [np.ones(2), np.ones((2, 2)), np.zeros(3)]
+    missing = "The last of 3 items is missing; the others are right."
+    assert told(e, e[:2]) == [missing]
+    assert told(e, [np.ones(2), np.ones(2)]) == ["Expected 3 items, got 2."]
+
+
+def test_rows_of_different_lengths_are_told():
+    e = np.ones((3, 2))
+    assert told(e, [[1.0, 1.0], [1.0], [1.0, 1.0]]) == [
+        "Expected an array of shape (3, 2), got a list whose rows have different lengths "
+        "(2, 1, 2)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("e", "g", "said"),
+    [
+        (431080.5, 12.25, "Expected 431080, got 12.25."),
+        (431080.0, 12.0, "Expected 431080, got 12."),
+        (2e20, 1.5, "Expected 2.000e+20, got 1.5."),
+    ],
+)
+def test_numbers_below_a_million_million_are_written_out(e, g, said):
+    assert told(np.array(e), np.array(g)) == [said]
 
 
 @given(some.small_integer_arrays, some.seeds)

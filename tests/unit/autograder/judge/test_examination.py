@@ -14,6 +14,7 @@ from autograder import Measurement, question, testing
 from autograder.answers.outcome import Outcome
 from autograder.answers.run import LocalAnswer
 from autograder.judge import compared
+from autograder.judge.code.code_reader import Code
 from autograder.judge.examination import examine
 from autograder.questions import catalogue
 from autograder.questions.definition import seed_for
@@ -538,3 +539,116 @@ def test_a_mistake_that_cannot_be_recognised_leaves_a_traceback(caplog):
     asked.mistake("Off by one.", recognise=fragile)(lambda x: x + 1)
     assert testing.examine(asked, lambda x: x + 1, framework="numpy").mistake is None
     assert kept_traceback(caplog)[1] is LookupError
+
+
+def made_of(reference, *inputs):
+    """A question with these inputs, each a kind of its own."""
+    made = question(points=3)(reference)
+    for number, arguments in enumerate(inputs):
+
+        def probe(rng, arguments=arguments):
+            return arguments
+
+        probe.__name__ = f"probe_{number + 1}"
+        made.probe()(probe)
+    return made
+
+
+def pool(values, mode):
+    return getattr(values, mode)()
+
+
+def test_a_function_of_other_arguments_is_told_what_it_is_given():
+    asked = made_of(pool, (np.ones(3), "max"), (np.ones(4), "min"))
+    for answer, takes in [
+        (lambda values: values.max(), "1 argument;"),
+        (lambda: 0, "0 arguments;"),
+        (lambda values, mode, stride: values.max(), "3 arguments;"),
+    ]:
+        verdict = testing.examine(asked, answer, framework="numpy")
+        assert verdict.details[:1] == (
+            f"Your function takes {takes} it is given 2: values, mode.",
+        )
+
+
+def test_an_error_from_within_is_not_about_what_the_function_is_given():
+    asked = made_of(pool, (np.ones(3), "max"), (np.ones(4), "min"))
+    verdict = testing.examine(
+        asked, lambda values, mode: pool(values), framework="numpy"
+    )
+    assert not any("Your function takes" in detail for detail in verdict.details)
+
+
+def half_open(values, mode):
+    if mode == "max":
+        return values.max()
+    raise NotImplementedError
+
+
+def test_a_branch_that_is_still_the_stub_is_told_by_the_argument_that_leads_there():
+    asked = made_of(
+        pool, (np.ones(3), "max"), (np.arange(4.0), "min"), (np.ones(2), "max")
+    )
+    verdict = testing.examine(asked, half_open, framework="numpy")
+    assert "A part of the function is still open" in verdict.headline
+    assert verdict.details == ("It is the part for mode = 'min'.",)
+
+
+HALF_OPEN = """
+def pool(values, mode):
+    if mode == "max":
+        return values.max()
+    if mode == "min":
+        raise NotImplementedError
+"""
+
+
+def test_an_open_branch_that_comes_first_is_no_untouched_stub():
+    asked = made_of(pool, (np.ones(3), "min"), (np.arange(4.0), "max"))
+
+    def judged(code):
+        answer = LocalAnswer(half_open, "numpy")
+        return examine(asked, answer, seed=0, framework="numpy", code=code)
+
+    verdict = judged(Code([HALF_OPEN], "pool"))
+    assert (verdict.status, verdict.passed, verdict.tried) == (Status.PARTIAL, 1, 2)
+    assert "A part of the function is still open" in verdict.headline
+    assert judged(None).status is Status.NOT_ATTEMPTED
+
+
+def test_which_part_is_open_is_not_guessed():
+    asked = made_of(
+        pool, (np.ones(3), "max"), (np.arange(4.0), "min"), (np.arange(9.0), "min")
+    )
+
+    def sometimes(values, mode):
+        if len(values) == 4:
+            raise NotImplementedError
+        return pool(values, mode)
+
+    verdict = testing.examine(asked, sometimes, framework="numpy")
+    assert "A part of the function is still open" in verdict.headline
+    assert verdict.details == ()
+
+
+def test_an_input_that_is_overwritten_is_told_and_not_what_came_of_it():
+    asked = made_of(lambda image: 2 * image, (np.ones((2, 3)),), (np.ones((3, 4)),))
+
+    def clears(image):
+        image[:] = 0
+        return 2 * image
+
+    verdict = testing.examine(asked, clears, framework="numpy")
+    assert verdict.details[0] == (
+        "The function overwrites `image`, which it is given: work on a copy."
+    )
+    assert "All values are zero." not in verdict.details
+    right = testing.examine(asked, lambda image: 2 * image, framework="numpy")
+    assert right.status is Status.CORRECT
+
+
+def test_a_single_result_is_told_to_a_learner_in_the_headline():
+    asked, answer = make_question(lambda x: x), LocalAnswer(lambda x: x + 2, "numpy")
+    for in_tests, said in [(True, "Expected 1, got 3."), (False, "Not right yet.")]:
+        verdict = examine(asked, answer, seed=0, framework="numpy", in_tests=in_tests)
+        assert verdict.headline == said

@@ -53,6 +53,20 @@ def test_a_chapter_is_answered_with_its_questions():
         catalogue.find("small")
 
 
+@pytest.mark.parametrize("name", ["03-small", "03-sma", "3 small", "smal"])
+def test_a_chapter_by_its_number_or_its_beginning_is_answered_with_its_questions(name):
+    with pytest.raises(
+        UnknownQuestion, match=r"The questions of small are small\.total"
+    ):
+        catalogue.find(name)
+
+
+@pytest.mark.parametrize("begin", ["small.tot", "tot", "small.tota"])
+def test_the_beginning_of_a_name_is_enough_to_be_told_the_name(begin):
+    with pytest.raises(UnknownQuestion, match=r"Did you mean 'small\.total'"):
+        catalogue.find(begin)
+
+
 def test_a_function_is_enough_to_find_the_question_it_belongs_to():
     with pytest.raises(UnknownQuestion) as error:
         catalogue.find("turn")
