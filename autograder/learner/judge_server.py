@@ -26,7 +26,7 @@ from autograder import logs
 from autograder.feedback.pictures import warm_up
 from autograder.learner import judge_process
 from autograder.learner.judges import JUDGE_IS, locked
-from autograder.questions import catalogue
+from autograder.questions import catalogue, package
 from autograder.values import frameworks
 from autograder.values.channel import Channel
 from autograder.values.frameworks import ONE_THREAD
@@ -140,7 +140,7 @@ def _imported_files() -> list[str]:
     """The files of the engine and of the questions that are imported here: a server whose files
     have changed would judge by what they were.
     """
-    packages = {"autograder", *catalogue.packages()}
+    packages = {"autograder", *package.packages()}
     files = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
