@@ -33,6 +33,13 @@ from autograder.text import plain
 
 NOT_SHOWN = "This takes too long to be shown here. It stands in the notebook that was handed in."
 
+_COLOURS = """
+a { color: #1f4e79; text-decoration: underline }
+div.nbgrader_cell .panel-heading a { color: inherit !important }
+.highlight .ow { color: #8a00e6 }
+.highlight .c, .highlight .c1, .highlight .cm { color: #2f6464 }
+.ansi-red-fg, .highlight .ne { color: #a82a24 }
+"""
 _TEMPLATES = str(Path(__file__).parent / "templates")
 _MEGABYTES = 1536
 _CLOCK = 5
@@ -90,11 +97,19 @@ class FeedbackExporter(HTMLExporter):
             as_page = functools.partial(make, shown, resources, **more)
             page, why_not = _made_apart(as_page, self.seconds)
             if page is not None:
-                return page, self._init_resources(resources)
+                return _accessible(page), self._init_resources(resources)
             log.warning("a page of feedback could not be made: %s", why_not)
         raise RuntimeError(
             f"the page could not be made: {plain(why_not.splitlines()[-1])}"
         )
+
+
+def _accessible(page: str) -> str:
+    """The page with its language, and with colours of letters that stand out enough (WCAG 2.2, AA):
+    nbgrader's template has neither.
+    """
+    with_language = page.replace("<html>", '<html lang="en">', 1)
+    return with_language.replace("</head>", f"<style>{_COLOURS}</style></head>", 1)
 
 
 @functools.cache

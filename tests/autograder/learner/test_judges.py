@@ -67,8 +67,8 @@ def ask():
 
 
 def answers(channel) -> bool:
-    channel.send("progress")
-    return "small.total" in channel.receive(timeout=60).fields["text"]
+    channel.send("hint", question="small.total")
+    return "Hint 1" in channel.receive(timeout=60).fields["text"]
 
 
 def test_two_kernels_have_judges_of_one_server_that_share_its_memory(ask):
