@@ -44,6 +44,8 @@ class Shown(Feedback):
     def _ipython_display_(self) -> None:
         if self.cell != _cells.now:
             _display(self)
+        elif not hasattr(running_shell(), "kernel"):
+            print("shown above")  # a terminal has written "Out[3]: " already
 
 
 def show(feedback: Feedback) -> Feedback:

@@ -843,13 +843,15 @@ def test_a_learner_is_told_at_the_check(run_script):
         "  Write it yourself, without a library's own sorting "
         "(`numpy.sort`) and the module `statistics`.",
     ]
-    assert printed.splitlines() == [
+    expected = [
         *told,
         "  The line is `smallest_first = np.sort`",
         "✓ small.ordered: correct, 2 of 2 points",
         "  Correct on all 2 inputs.",
         *told,  # what has no source is seen when it runs
     ]
+    verdicts = [line for line in printed.splitlines() if line in expected]
+    assert verdicts == expected  # between them stands what to do next
 
 
 def test_a_notebooks_cells_are_read_as_they_were_run(run_script):
@@ -862,14 +864,14 @@ def test_a_notebooks_cells_are_read_as_they_were_run(run_script):
         for cell in [
             "import sys, numpy as np; from autograder import check, use; use('numpy')",
             "def ordered(values):\\n    sys.setprofile(None)\\n    return np.sort(values)",
-            "print(check('small.ordered', ordered).text.splitlines()[0])",
+            "check('small.ordered', ordered)",
             "def ordered(values):\\n    return np.array(sorted(values.tolist()))",
-            "print(check('small.ordered', ordered).text.splitlines()[0])",
+            "check('small.ordered', ordered)",
         ]:
             shell.run_cell(cell, store_history=True).raise_error()
         """
     )
-    assert [line for line in printed.splitlines() if "small.ordered" in line] == [
+    assert [line for line in printed.splitlines() if line.startswith(("✗", "✓"))] == [
         "✗ small.ordered: not correct, 0 of 2 points",
         "✓ small.ordered: correct, 2 of 2 points",
     ]
