@@ -558,6 +558,11 @@ def grading(bait: Bait) -> Iterator[None]:
     catalogue.chapters.cache_clear()
 
 
+LONGEST = ("replies-without-end",)
+"""Attacks that end by the longest limit: graded first, so that nothing waits for them at the end.
+"""
+
+
 def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[str]]:
     """A course with these attackers and the neighbors, released and handed in; and the order in
     which to grade them: a neighbor first, one amid, one last.
@@ -574,6 +579,7 @@ def lay_out_course(bait: Bait, attacks: Iterable[Attack]) -> tuple[Course, list[
         hand = Hand(bait)
         hand.answer_all()
         hand.write(course.root / "submitted" / neighbor / NAME)
+    names.sort(key=lambda name: name not in LONGEST)
     half = len(names) // 2
     return course, [
         NEIGHBORS[0],
