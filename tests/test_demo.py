@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from browser import room as rooms
 
 from autograder import cli, demo
 from autograder.grading.course import Course
@@ -117,6 +118,21 @@ def test_it_ends_well_and_prints_the_table(done, made):
         f"All {sum(map(len, made.values()))} submissions earned "
         "exactly what they were made to earn." in out
     )
+
+
+def test_the_report_and_the_pages_of_feedback_are_accessible(course, made):
+    pages = [course.root / "report.html"]
+    for assignment, works in made.items():
+        folders = [course.root / "feedback" / student / assignment for student in works]
+        pages += [folder / f"{assignment}.html" for folder in folders]
+    with rooms.browser() as browser:
+        page = browser.new_page()
+        faults = {}
+        for path in pages:
+            page.goto(path.as_uri())
+            if found := rooms.faults_of_access(page):
+                faults[path.relative_to(course.root)] = found
+    assert faults == {}
 
 
 def test_it_leaves_gradebook_table_report_and_a_feedback_page_each(course, made):

@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import errno
 import glob
+import html
 import itertools
 import json
 import logging
@@ -398,9 +399,10 @@ class Course:
 
         folder = self.root / "feedback" / student / assignment
         folder.mkdir(parents=True, exist_ok=True)
+        words = note(f"{assignment} could not be graded: {reason}").html
         text = (
-            "<!doctype html><meta "
-            f'charset="utf-8">{note(f"{assignment} could not be graded: {reason}").html}'
+            f'<!doctype html><html lang="en"><meta charset="utf-8">'
+            f"<title>{html.escape(assignment)}</title>{words}</html>"
         )
         for name in self._notebooks(assignment) or [assignment]:
             (folder / f"{name}.html").write_text(text, encoding="utf-8")

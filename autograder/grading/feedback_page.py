@@ -33,10 +33,12 @@ from autograder.text import plain
 
 NOT_SHOWN = "This takes too long to be shown here. It stands in the notebook that was handed in."
 
-_COLOURS = """
+_STYLE = """
 a { color: #1f4e79; text-decoration: underline }
+li a { display: inline-block; min-width: 24px; min-height: 24px; line-height: 24px }
 div.nbgrader_cell .panel-heading a { color: inherit !important }
-.highlight .ow { color: #8a00e6 }
+pre, .input_area, .highlight { background: #ffffff !important }
+.highlight .ow, .highlight .nd { color: #8a00e6 }
 .highlight .c, .highlight .c1, .highlight .cm { color: #2f6464 }
 .ansi-red-fg, .highlight .ne { color: #a82a24 }
 """
@@ -105,11 +107,11 @@ class FeedbackExporter(HTMLExporter):
 
 
 def _accessible(page: str) -> str:
-    """The page with its language, and with colours of letters that stand out enough (WCAG 2.2, AA):
-    nbgrader's template has neither.
+    """The page with its language, letters that stand out enough and links that are large enough to
+    be hit (WCAG 2.2, AA): nbgrader's template has none of these.
     """
     with_language = page.replace("<html>", '<html lang="en">', 1)
-    return with_language.replace("</head>", f"<style>{_COLOURS}</style></head>", 1)
+    return with_language.replace("</head>", f"<style>{_STYLE}</style></head>", 1)
 
 
 @functools.cache

@@ -61,6 +61,19 @@ def browser() -> Iterator[Any]:
             running.close()
 
 
+def faults_of_access(page: Any, within: str | None = None) -> list[str]:
+    """What axe finds wrong, by WCAG 2.2 AA, in the page or in what lies `within` a selector."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(page, context=within, options={"runOnly": tags})
+    return [
+        f"{fault['id']}: {node['html'][:120]}"
+        for fault in found.response["violations"]
+        for node in fault["nodes"]
+    ]
+
+
 @dataclass(frozen=True)
 class Room:
     """A running server.
@@ -278,23 +291,12 @@ class OpenNotebook:
 
     def faults_of_access(self, name: str) -> list[str]:
         """What axe finds wrong, by WCAG 2.2 AA, in what the cell shows below it."""
-        from axe_playwright_python.sync_playwright import Axe
-
         self.cell(name)
         # Jupyter's body has no height, and axe takes for hidden what lies in such a one.
         self.page.add_style_tag(content="body { width: 100vw; height: 100vh; }")
-        found = Axe().run(
-            self.page,
-            context=f'[data-cell="{name}"] .jp-OutputArea-output',
-            options={
-                "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-            },
+        return faults_of_access(
+            self.page, f'[data-cell="{name}"] .jp-OutputArea-output'
         )
-        return [
-            f"{fault['id']}: {node['html'][:120]}"
-            for fault in found.response["violations"]
-            for node in fault["nodes"]
-        ]
 
     def picture(self, name: str) -> None:
         """Keep what is seen now, to be looked at."""
